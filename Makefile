@@ -1,0 +1,166 @@
+# Stillframe: the only build file.  `make help` names the targets.
+#
+# Flavours, each with a directory of its own below build/:
+#   release (build/)  debug  asan  tsan  barrier  steps  hard  shared
+
+FLAVOUR ?= release
+PREFIX  ?= /usr/local
+DESTDIR ?=
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PORT    ?= 6379
+
+PACKAGES := gcc make pkg-config libc6-dev liburcu-dev liblz4-dev liblzf-dev libxxhash-dev nettle-dev
+TEST_PACKAGES := check libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin
+LINT_PACKAGES := clang-format clang-tidy cppcheck
+
+WARNINGS := -Wall -Wextra -Werror -Wcast-qual -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wpointer-arith -Wwrite-strings -Wvla -Wundef
+CFLAGS_release := -O3 -fno-plt -fPIE
+CFLAGS_debug   := -Og -fPIE -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+CFLAGS_asan    := -O1 -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+CFLAGS_tsan    := -O1 -fPIE -fsanitize=thread -Wno-tsan -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+CFLAGS_barrier := -O1 -fPIE -DSTILLFRAME_BARRIER -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS -DMM_PAGE_SHIFT=12
+CFLAGS_steps   := -O1 -fPIE -DSTILLFRAME_STEPS -DMM_PAGE_SHIFT=14 -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+CFLAGS_hard    := -O1 -fPIE -DSTILLFRAME_SITES -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+CFLAGS_shared  := -O3 -fPIC -DSTILLFRAME_SHARED
+# The page sizes that the benchmark compares.
+$(foreach n,9 10 11 12,$(eval CFLAGS_page$(n) := -O3 -fno-plt -fPIE -DMM_PAGE_SHIFT=$(n))$(eval LDFLAGS_page$(n) := -pie))
+LDFLAGS_release := -pie
+LDFLAGS_debug   := -pie
+LDFLAGS_asan    := -pie -fsanitize=address,undefined
+LDFLAGS_tsan    := -pie -fsanitize=thread
+LDFLAGS_barrier := -pie -rdynamic
+LDFLAGS_steps   := -pie
+LDFLAGS_hard    := -pie
+ifeq ($(origin CFLAGS_$(FLAVOUR)),undefined)
+$(error no flavour "$(FLAVOUR)": see make help)
+endif
+
+B   := build$(if $(filter-out release,$(FLAVOUR)),/$(FLAVOUR))
+ALL_CFLAGS  = -std=gnu11 -g -D_GNU_SOURCE -I. -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pthread $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
+CORE_LIBS   := -lurcu-qsbr -lurcu-common -llzf
+SERVER_LIBS := -lnettle -lm
+TEST_LIBS   := -lcheck -lsubunit -lm -lrt
+
+MM_SRC       := $(wildcard mm/*.c)
+SNAPSHOT_SRC := $(filter-out snapshot/tool%.c,$(wildcard snapshot/*.c))
+TOOL_SRC     := $(wildcard snapshot/tool*.c)
+SERVER_SRC   := $(filter-out server/main.c,$(wildcard server/*.c))
+SUPPORT_SRC  := $(wildcard tests/support/*.c)
+TEST_SRC     := $(wildcard tests/mm/test_*.c tests/snapshot/test_*.c tests/server/test_*.c tests/fault/test_*.c)
+BENCH_SRC    := $(wildcard tests/bench/bench_*.c)
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+MM_OBJ       := $(call obj,$(MM_SRC))
+SNAPSHOT_OBJ := $(call obj,$(SNAPSHOT_SRC))
+SERVER_OBJ   := $(call obj,$(SERVER_SRC))
+TOOL_OBJ     := $(call obj,$(TOOL_SRC))
+SUPPORT_OBJ  := $(call obj,$(SUPPORT_SRC))
+TESTS        := $(patsubst %.c,$(B)/%,$(TEST_SRC))
+BENCHES      := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
+
+all: $(B)/stillframe-server $(if $(TOOL_SRC),$(B)/stillframe-rdb)
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make            build build/stillframe-server and build/stillframe-rdb
+## make run        install what is missing, build, start the server (ARGS="--port 7000")
+run: | packages
+	@$(MAKE) --no-print-directory -j2 all
+	build/stillframe-server $(ARGS)
+
+## make check      install what is missing, build, pass the tests in every flavour (under 20 minutes)
+check: | packages test-packages
+	tests/run.sh all
+## make quick      the release tests alone, without installing anything
+quick:
+	tests/run.sh release
+## make asan       the tests under AddressSanitizer and UBSan; also: make tsan, make barrier (the barrier sanitizer)
+asan tsan barrier steps:
+	tests/run.sh $@
+## make check-hard take out each write barrier in turn; a named test must notice
+check-hard:
+	tests/run.sh hard
+## make check-fault  fail every step of a save in turn
+check-fault:
+	tests/run.sh fault
+## make model      check the concurrency model and its wrong variants with spin
+model:
+	tests/model/run.sh
+## make lint       include order, format, cppcheck, clang-tidy: zero findings
+lint:
+	tests/lint/run.sh
+## make bench      the figures of docs/benchmarks.md (BENCH="page-size sweep server"; takes about an hour in all)
+bench: all
+	tests/bench/run.sh $(BENCH)
+## make fuzz       fuzz the parsers and decoders (SECONDS_EACH=600)
+fuzz:
+	tests/fuzz/run.sh $(SECONDS_EACH)
+## make shared     build/shared/stillframe.so, a server whose main a loader calls (docs/osv.md)
+shared:
+	@$(MAKE) --no-print-directory FLAVOUR=shared build/shared/stillframe.so
+## make install    copy binaries and documents below DESTDIR/PREFIX
+install: all
+	install -D -m 755 build/stillframe-server $(DESTDIR)$(PREFIX)/bin/stillframe-server
+	install -D -m 755 build/stillframe-rdb $(DESTDIR)$(PREFIX)/bin/stillframe-rdb
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/stillframe/README.md
+	install -m 644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/stillframe/
+
+$(B)/stillframe.so: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,server/main.c)
+	$(CC) $(ALL_LDFLAGS) -shared -Wl,-z,defs -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
+$(B)/stillframe-server: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,server/main.c)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
+$(B)/stillframe-rdb: $(MM_OBJ) $(SNAPSHOT_OBJ) $(TOOL_OBJ)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+# What a test links follows the one-way order: tests of mm/ see mm/ alone.
+$(B)/tests/mm/%: $(B)/obj/tests/mm/%.o $(MM_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
+$(B)/tests/snapshot/%: $(B)/obj/tests/snapshot/%.o $(MM_OBJ) $(SNAPSHOT_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(TEST_LIBS)
+$(B)/tests/%: $(B)/obj/tests/%.o $(SUPPORT_OBJ) $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS) $(TEST_LIBS)
+# Helpers of the integration tests.
+$(B)/tests/integration/seccomp_preload.so: tests/integration/seccomp_preload.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $< -lseccomp
+$(B)/tests/integration/loader: tests/integration/loader.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $< -ldl
+$(B)/tests/integration/rdb_expires: $(B)/obj/tests/integration/rdb_expires.o $(MM_OBJ) $(SNAPSHOT_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
+test-helpers: $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/loader $(B)/tests/integration/rdb_expires
+.SECONDARY:
+
+tests: $(TESTS)
+benches: $(BENCHES)
+
+missing = $(shell for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || printf '%s ' $$p; done)
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
+define install_packages
+	@if ! command -v apt-get >/dev/null; then echo "No apt-get here. Needed, by their Debian names: $(1)"; \
+	 else missing="$(call missing,$(1))"; if [ -n "$$missing" ]; then \
+	 $(SUDO) apt-get update -q && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $$missing; fi; fi
+endef
+packages:
+	$(call install_packages,$(PACKAGES))
+test-packages:
+	$(call install_packages,$(PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES))
+
+## make clean      remove build/
+clean:
+	rm -rf build
+
+.PHONY: all help run check quick asan tsan barrier steps check-hard check-fault model lint bench fuzz shared install \
+        tests test-helpers benches packages test-packages clean
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

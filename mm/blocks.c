@@ -1,0 +1,248 @@
+/* mm/blocks.c - runs of blocks: segregated free lists with boundary tags (Knuth vol. 1, 2.5; binned in two
+ * levels as in TLSF, Masmano et al. 2004).  Taking and giving are O(1), but for the marking of each block of
+ * a run. */
+#include <errno.h>
+
+#include "mm/heap.h"
+#include "mm/os.h"
+#include "mm/page.h"
+
+enum { COMMIT_BLOCKS = 512 }; /* 32 MiB of arena become usable at a time */
+
+void
+list_push(struct block_list *l, uint32_t b)
+{
+    heap.blocks[b].prev = 0;
+    heap.blocks[b].next = l->head;
+    if (l->head != 0)
+        heap.blocks[l->head].prev = b;
+    else
+        l->tail = b;
+    l->head = b;
+}
+
+void
+list_remove(struct block_list *l, uint32_t b)
+{
+    uint32_t prev = heap.blocks[b].prev, next = heap.blocks[b].next;
+
+    if (prev != 0)
+        heap.blocks[prev].next = next;
+    else
+        l->head = next;
+    if (next != 0)
+        heap.blocks[next].prev = prev;
+    else
+        l->tail = prev;
+}
+
+void
+list_splice(struct block_list *to, struct block_list *from)
+{
+    if (from->head == 0)
+        return;
+    heap.blocks[from->tail].next = to->head;
+    if (to->head != 0)
+        heap.blocks[to->head].prev = from->tail;
+    else
+        to->tail = from->tail;
+    to->head = from->head;
+    *from = (struct block_list){0, 0};
+}
+
+/* bin_of: free runs of n blocks are kept in this bin: exact below 8, then four bins a power of two. */
+static unsigned
+bin_of(uint32_t n)
+{
+    unsigned log2;
+
+    if (n < 8)
+        return n;
+    log2 = 31U - (unsigned)__builtin_clz(n);
+    return 8 + (log2 - 3) * 4 + ((n >> (log2 - 2)) & 3);
+}
+
+/* bin_fit: the first bin whose runs all have at least n blocks. */
+static unsigned
+bin_fit(uint32_t n)
+{
+    unsigned bin = bin_of(n);
+
+    if (n < 8)
+        return bin;
+    return (n & ((1U << (31U - (unsigned)__builtin_clz(n) - 2)) - 1)) == 0 ? bin : bin + 1;
+}
+
+static void
+bin_add(uint32_t first, uint32_t n)
+{
+    unsigned bin = bin_of(n);
+    struct block_list l = {.head = heap.bins[bin], .tail = heap.bins[bin]};
+
+    heap.blocks[first].run_blocks = n;
+    heap.blocks[first + n - 1].run_blocks = n;
+    list_push(&l, first);
+    heap.bins[bin] = first;
+    heap.bins_used[bin / 64] |= 1ULL << (bin % 64);
+}
+
+static void
+bin_remove(uint32_t first)
+{
+    unsigned bin = bin_of(heap.blocks[first].run_blocks);
+    struct block_list l = {.head = heap.bins[bin], .tail = 0};
+
+    list_remove(&l, first);
+    heap.bins[bin] = l.head;
+    if (l.head == 0)
+        heap.bins_used[bin / 64] &= ~(1ULL << (bin % 64));
+}
+
+static unsigned
+first_used_bin(unsigned from)
+{
+    for (unsigned w = from / 64; w < 2; w++) {
+        uint64_t bits = heap.bins_used[w];
+
+        if (w == from / 64)
+            bits &= ~0ULL << (from % 64);
+        if (bits != 0)
+            return w * 64 + (unsigned)__builtin_ctzll(bits);
+    }
+    return RUN_BINS;
+}
+
+/* commit_to: blocks below top become usable, with their side tables.  false: no memory. */
+static bool
+commit_to(uint32_t top)
+{
+    uint32_t end = (top + COMMIT_BLOCKS - 1) / COMMIT_BLOCKS * COMMIT_BLOCKS, have = heap.committed_top;
+
+    if (end > heap.block_count)
+        end = heap.block_count;
+    if (os_commit(heap.blocks, (size_t)end * sizeof *heap.blocks) < 0 ||
+        pages_commit((size_t)end << MM_BLOCK_SHIFT) < 0)
+        return false;
+#ifndef STILLFRAME_BARRIER
+    if (os_commit(block_base(have), (size_t)(end - have) << MM_BLOCK_SHIFT) < 0)
+        return false;
+#endif
+    heap.committed_top = end;
+    (void)have;
+    return true;
+}
+
+static uint32_t
+take_from_top(uint32_t n)
+{
+    uint32_t first = heap.block_top;
+
+    if (n > heap.block_count - first)
+        return 0;
+    if (first + n > heap.committed_top && !commit_to(first + n))
+        return 0;
+    heap.block_top = first + n;
+    return first;
+}
+
+/* count_dirty: a free run's blocks leave (take) or join (give) the count of dirty free ones. */
+static uint32_t
+count_dirty(uint32_t first, uint32_t n)
+{
+    uint32_t dirty = 0;
+
+    for (uint32_t i = first; i < first + n; i++)
+        dirty += heap.blocks[i].dirty;
+    return dirty;
+}
+
+uint32_t
+run_take(uint32_t n)
+{
+    unsigned bin = first_used_bin(bin_fit(n));
+    uint32_t first, have;
+
+    if (bin == RUN_BINS) {
+        if ((first = take_from_top(n)) == 0)
+            return 0;
+    } else {
+        first = heap.bins[bin];
+        have = heap.blocks[first].run_blocks;
+        bin_remove(first);
+        if (have > n)
+            bin_add(first + n, have - n);
+        heap.dirty_free_blocks -= count_dirty(first, n);
+    }
+    for (uint32_t i = first; i < first + n; i++)
+        heap.blocks[i].dirty = true;
+    heap.used_blocks += n;
+    return first;
+}
+
+void
+run_give(uint32_t first, uint32_t n)
+{
+    for (uint32_t i = first; i < first + n; i++)
+        block_set_state(i, BLOCK_FREE, 0, 0);
+    heap.used_blocks -= n;
+    heap.dirty_free_blocks += count_dirty(first, n);
+    if (first > 1 && state_kind(block_state(first - 1)) == BLOCK_FREE) {
+        uint32_t before = heap.blocks[first - 1].run_blocks;
+
+        bin_remove(first - before);
+        first -= before;
+        n += before;
+    }
+    if (first + n < heap.block_top && state_kind(block_state(first + n)) == BLOCK_FREE) {
+        uint32_t after = heap.blocks[first + n].run_blocks;
+
+        bin_remove(first + n);
+        n += after;
+    }
+    bin_add(first, n);
+}
+
+/* Free memory goes back once it is more than a sixteenth of what is in use, but a little is always kept warm.
+ */
+static bool
+tidy_is_due(void)
+{
+    return heap.dirty_free_blocks > 256 && heap.dirty_free_blocks > heap.used_blocks / 16;
+}
+
+bool
+mm_tidy(unsigned budget_us)
+{
+    enum { DISCARD_BLOCKS = 32 }; /* 2 MiB a call: some hundred microseconds at most */
+    int64_t until;
+    uint32_t looked = 0, b;
+
+    if (images_trim())
+        return true;
+    if (!tidy_is_due())
+        return false;
+    until = os_monotonic_us() + budget_us;
+    for (b = heap.tidy_next; looked < heap.block_top; looked++, b++) {
+        uint32_t n = 0;
+
+        if (b >= heap.block_top)
+            b = 1;
+        while (n < DISCARD_BLOCKS && b + n < heap.block_top && heap.blocks[b + n].dirty &&
+               state_kind(block_state(b + n)) == BLOCK_FREE) {
+            heap.blocks[b + n].dirty = false;
+            n++;
+        }
+        if (n > 0) {
+            os_discard(block_base(b), (size_t)n << MM_BLOCK_SHIFT);
+            heap.dirty_free_blocks -= n;
+            b += n - 1;
+            looked += n - 1;
+            if (!tidy_is_due())
+                break;
+        }
+        if ((n > 0 || (looked & 1023) == 1023) && os_monotonic_us() >= until)
+            break;
+    }
+    heap.tidy_next = b + 1;
+    return tidy_is_due();
+}

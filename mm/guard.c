@@ -1,0 +1,70 @@
+/* mm/guard.c - the barrier sanitizer: while a cut is open the arena's pages are really read-only, and only
+ * what went through mm_modify() or was born in the cut is opened.  A write without a barrier is a fault at
+ * the culprit. Built with 4 KiB pages, so that the software page is the hardware's. */
+#include "mm/heap.h"
+#include "mm/os.h"
+#include "mm/page.h"
+
+#ifdef STILLFRAME_BARRIER
+
+_Static_assert(MM_PAGE_BYTES == 4096, "the sanitizer protects hardware pages");
+ptrdiff_t mm_alias_offset;
+
+static void
+set_writable(size_t first, size_t end, bool writable)
+{
+    /* Too many mappings for the system: open everything; the sanitizer sees less, nothing breaks. */
+    if (os_protect(heap.base + first, end - first, writable) < 0)
+        must(os_protect(heap.base, heap.arena_bytes, true) == 0);
+}
+
+void
+barrier_open(const void *p, size_t len)
+{
+    size_t first = (size_t)((const char *)p - heap.base), end = first + len;
+
+    if (mm_barrier_on)
+        set_writable(first & ~(size_t)4095, (end + 4095) & ~(size_t)4095, true);
+}
+
+void
+barrier_close_all(void)
+{
+    set_writable(0, (size_t)heap.block_top << MM_BLOCK_SHIFT, false);
+}
+
+void
+barrier_open_all(void)
+{
+    set_writable(0, (size_t)heap.block_top << MM_BLOCK_SHIFT, true);
+}
+
+#endif
+
+#ifdef STILLFRAME_SITES
+#include <stdlib.h>
+#include <string.h>
+
+static const char *skipped_site;
+static bool skipped_site_known;
+unsigned long mm_sites_skipped;
+
+/* mm_modify_site: the build in which one call site, named by STILLFRAME_SKIP_SITE=file:line, has no barrier,
+ * to prove that a test notices (make check-hard). */
+void *
+mm_modify_site(const void *p, size_t len, const char *site)
+{
+    if (!skipped_site_known) {
+        skipped_site = getenv("STILLFRAME_SKIP_SITE");
+        skipped_site_known = true;
+    }
+    if (!mm_barrier_on)
+        return mm_unconst(p);
+    if (skipped_site != NULL && strcmp(site, skipped_site) == 0) {
+        mm_sites_skipped++;
+        return mm_unconst(p);
+    }
+    mm_barrier(p, len);
+    return mm_unconst(p);
+}
+#endif

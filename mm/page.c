@@ -1,0 +1,245 @@
+/* mm/page.c - preserving a page before its first change: copy, publish, then write. */
+#include "mm/page.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "mm/cut.h"
+#include "mm/fault.h"
+#include "mm/heap.h"
+#include "mm/os.h"
+#include "mm/step.h"
+
+struct pages pages;
+bool mm_barrier_on;
+
+enum {
+    IMAGES_COMMIT_BYTES = 32 << 20, /* address space made usable at a time; memory comes with the touch */
+    IMAGES_KEEP_BYTES = 8 << 20,    /* kept with their memory between cuts */
+    IMAGES_AHEAD_BYTES = 2 << 20,   /* the sweep keeps so much memory ready ahead of the mutator ... */
+    IMAGES_TRIM_BYTES = 2 << 20,    /* given back at a time */
+    IMAGES_WARM_BYTES = 256 << 10   /* ... and fetches it in steps of so much */
+};
+
+static size_t words_bytes, next_bytes;
+static size_t limit_bytes;
+
+void
+pages_limit(size_t bytes)
+{
+    limit_bytes = bytes;
+}
+
+static inline uint32_t
+load_relaxed(const _Atomic uint32_t *p)
+{
+    return atomic_load_explicit(p, memory_order_relaxed);
+}
+
+static inline void
+store_relaxed(_Atomic uint32_t *p, uint32_t v)
+{
+    atomic_store_explicit(p, v, memory_order_relaxed);
+}
+
+int
+pages_init(size_t arena_bytes, size_t images_bytes)
+{
+    size_t count = arena_bytes >> MM_PAGE_SHIFT;
+
+    pages = (struct pages){.base = heap.base};
+    pages.capacity =
+        images_bytes >> MM_PAGE_SHIFT > UINT32_MAX ? UINT32_MAX : (uint32_t)(images_bytes >> MM_PAGE_SHIFT);
+    words_bytes = count * sizeof *pages.words;
+    next_bytes = ((size_t)pages.capacity * sizeof *pages.next + 4095) & ~(size_t)4095;
+    pages.words = os_reserve(words_bytes);
+    pages.images = os_reserve((size_t)pages.capacity << MM_PAGE_SHIFT);
+    pages.next = os_reserve(next_bytes);
+    if (pages.words == NULL || pages.images == NULL || pages.next == NULL) {
+        pages_fini();
+        return -ENOMEM;
+    }
+    store_relaxed(&pages.bump, 1); /* P4 */
+    return 0;
+}
+
+void
+pages_fini(void)
+{
+    if (pages.words != NULL)
+        os_release(pages.words, words_bytes);
+    if (pages.images != NULL)
+        os_release(pages.images, (size_t)pages.capacity << MM_PAGE_SHIFT);
+    if (pages.next != NULL)
+        os_release(pages.next, next_bytes);
+    pages = (struct pages){0};
+}
+
+int
+pages_commit(size_t arena_bytes)
+{
+    return os_commit(pages.words, (arena_bytes >> MM_PAGE_SHIFT) * sizeof *pages.words);
+}
+
+/* images_grow: commit memory for more images; false: there is none. */
+static bool
+images_grow(void)
+{
+    uint32_t committed = load_relaxed(&pages.committed);
+    size_t have = (size_t)committed << MM_PAGE_SHIFT, more = IMAGES_COMMIT_BYTES;
+    size_t limit = (size_t)pages.capacity << MM_PAGE_SHIFT;
+    size_t next_have, next_end;
+
+    if (more > limit - have)
+        more = limit - have;
+    if (more < MM_PAGE_BYTES)
+        return false;
+    next_have = (size_t)committed * sizeof *pages.next & ~(size_t)4095;
+    next_end = (((have + more) >> MM_PAGE_SHIFT) * sizeof *pages.next + 4095) & ~(size_t)4095;
+    if (os_commit((char *)pages.next + next_have, next_end - next_have) < 0)
+        return false;
+    if (os_commit(pages.images + have, more) < 0)
+        return false;
+    store_relaxed(&pages.committed, (uint32_t)((have + more) >> MM_PAGE_SHIFT));
+    return true;
+}
+
+/* image_get: the index of a free image; 0: no memory. */
+static uint32_t
+image_get(void)
+{
+    uint32_t i = pages.free_head;
+
+    if (fault_point(FAULT_mm_image) || (limit_bytes != 0 && mm_snapshot_bytes() > limit_bytes))
+        return 0;
+    if (i != 0) {
+        pages.free_head = pages.next[i];
+        return i;
+    }
+    i = load_relaxed(&pages.bump);
+    if (i >= load_relaxed(&pages.committed) && !images_grow())
+        return 0;
+    store_relaxed(&pages.bump, i + 1);
+    return i;
+}
+
+void
+images_free_chain(uint32_t head)
+{
+    uint32_t last = head, n = 1;
+
+    if (head == 0)
+        return;
+    for (; pages.next[last] != 0; last = pages.next[last])
+        n++;
+    pages.next[last] = pages.free_head;
+    pages.free_head = head;
+    must(pages.in_use >= n);
+    pages.in_use -= n;
+}
+
+void
+pages_reset(void)
+{
+    pages.free_head = 0;
+    pages.value_head = 0;
+    pages.in_use = 0;
+    if (pages.touched < load_relaxed(&pages.bump))
+        pages.touched = load_relaxed(&pages.bump);
+    if (pages.touched < pages.warm)
+        pages.touched = pages.warm;
+    store_relaxed(&pages.bump, 1);
+}
+
+bool
+images_trim(void)
+{
+    const uint32_t keep = IMAGES_KEEP_BYTES >> MM_PAGE_SHIFT, step = IMAGES_TRIM_BYTES >> MM_PAGE_SHIFT;
+    uint32_t from;
+
+    if (mm_barrier_on || pages.touched <= keep)
+        return false;
+    from = pages.touched > keep + step ? (pages.touched - 1) / step * step : keep;
+    os_discard(pages.images + ((size_t)from << MM_PAGE_SHIFT), (size_t)(pages.touched - from)
+                                                                   << MM_PAGE_SHIFT);
+    pages.touched = from;
+    if (pages.warm > from)
+        pages.warm = from;
+    return from > keep;
+}
+
+void
+mm_sweep_warm(void)
+{
+    uint32_t bump = load_relaxed(&pages.bump), end = load_relaxed(&pages.committed);
+    uint32_t step = IMAGES_WARM_BYTES >> MM_PAGE_SHIFT;
+
+    if (pages.warm < bump)
+        pages.warm = bump & ~(step - 1);
+    if (pages.warm + step > end || pages.warm >= bump + (IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT))
+        return;
+    os_populate(pages.images + ((size_t)pages.warm << MM_PAGE_SHIFT), IMAGES_WARM_BYTES);
+    pages.warm += step;
+}
+
+/* page_preserve: set the image of page i aside for the open cut.  b: its block. */
+static void
+page_preserve(size_t i, uint32_t b, bool record)
+{
+    uint32_t image = image_get();
+    uint32_t *chain = record ? &heap.blocks[b].images : &pages.value_head;
+
+    if (image == 0) {
+        atomic_store_explicit(&pages.broken, true,
+                              memory_order_release); /* C2, O-6: before the write goes on */
+        return;
+    }
+    STEP("preserve: copy");
+    memcpy(pages.images + ((size_t)image << MM_PAGE_SHIFT), pages.base + (i << MM_PAGE_SHIFT),
+           MM_PAGE_BYTES); /* P2 */
+    STEP("preserve: publish");
+    atomic_store_explicit(&pages.words[i], (uint64_t)heap.epoch << 32 | image,
+                          memory_order_release); /* O-1 writer */
+    pages.next[image] = *chain;
+    *chain = image;
+    pages.in_use++;
+    pages.preserved_total++;
+}
+
+void
+mm_barrier(const void *p, size_t len)
+{
+    uint32_t b = block_of(p);
+    uint64_t state = block_state(b);
+    bool record = state_kind(state) == BLOCK_SLAB_RECORD;
+    size_t first = page_index(p), last;
+
+    debug_check(len > 0 && state_kind(state) != BLOCK_FREE);
+    if (state_birth(state) == heap.epoch || (record && block_is_swept(b))) {
+        barrier_open(p, len);
+        return;
+    }
+    last = page_index((const char *)p + len - 1);
+    for (size_t i = first; i <= last; i++)
+        if (word_epoch(atomic_load_explicit(&pages.words[i], memory_order_relaxed)) !=
+            heap.epoch) /* P1, P3 */
+            page_preserve(i, b, record);
+    heap_note_peak();
+    atomic_thread_fence(memory_order_release); /* O-2 writer, O-6 writer */
+    STEP("preserve: write");
+    barrier_open(p, len);
+}
+
+bool
+mm_block_is_frozen(const void *p)
+{
+    uint32_t b = block_of(p);
+
+    return state_birth(block_state(b)) != heap.epoch && !block_is_swept(b);
+}
+
+bool
+mm_cut_is_broken(void)
+{
+    return atomic_load_explicit(&pages.broken, memory_order_relaxed); /* O-6: the reader fences before */
+}

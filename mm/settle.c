@@ -1,0 +1,82 @@
+/* mm/settle.c - take in what the sweep has passed, and what a cut leaves behind: retired slots become free,
+ * page copies return, slabs with room are offered to allocation again.  In slices: no call does more than it
+ * was asked to.
+ *
+ * Record blocks are settled by a cursor that follows the sweep in address order, each once a cut.  Value
+ * blocks with something retired stand on a list, and go when the cut has ended (V1). */
+#include "mm/cut.h"
+#include "mm/heap.h"
+#include "mm/page.h"
+
+static void
+settle_slab(uint32_t b)
+{
+    if (mm_barrier_on)
+        images_free_chain(heap.blocks[b].images); /* O-3: the sweep will not read these pages again */
+    heap.blocks[b].images = 0;
+    slab_apply_retired(b);
+    heap.settle_next = b + 1; /* before slab_settled(): from here on b is like any other slab */
+    slab_settled(b);
+}
+
+/* settle_record_block: false: the sweep has not come that far. */
+static bool
+settle_record_block(uint32_t b)
+{
+    uint64_t state = block_state(b);
+    enum block_kind kind = state_kind(state);
+
+    if ((kind != BLOCK_SLAB_RECORD && kind != BLOCK_RUN_RECORD) || state_birth(state) == heap.epoch) {
+        heap.settle_next = b + 1;
+        return true;
+    }
+    if (mm_barrier_on && !block_is_swept(b))
+        return false;
+    if (kind == BLOCK_SLAB_RECORD) {
+        settle_slab(b);
+    } else {
+        heap.settle_next = b + 1;
+        if (heap.blocks[b].retired_slots != 0)
+            run_release(b);
+        else
+            barrier_open(block_base(b), (size_t)heap.blocks[b].run_blocks << MM_BLOCK_SHIFT);
+    }
+    return true;
+}
+
+static void
+settle_value_block(uint32_t b)
+{
+    heap.retired.head = heap.blocks[b].retired_next;
+    if (heap.retired.head == 0)
+        heap.retired.tail = 0;
+    if (kind_is_run(state_kind(block_state(b)))) {
+        run_release(b);
+        return;
+    }
+    slab_apply_retired(b);
+    slab_settled(b);
+}
+
+bool
+mm_settle(unsigned max_blocks)
+{
+    if (!mm_barrier_on && !heap.settling)
+        return false;
+    while (heap.settle_next < heap.settle_end && max_blocks > 0) {
+        if (!settle_record_block(heap.settle_next))
+            return false;
+        max_blocks--;
+    }
+    if (mm_barrier_on)
+        return heap.settle_next < heap.settle_end;
+    while (heap.retired.head != 0 && max_blocks > 0) {
+        settle_value_block(heap.retired.head);
+        max_blocks--;
+    }
+    if (heap.settle_next >= heap.settle_end && heap.retired.head == 0) {
+        must(heap.retired_bytes == 0); /* S1 */
+        heap.settling = false;
+    }
+    return heap.settling;
+}
