@@ -1,0 +1,252 @@
+/* snapshot/listpack.c - reading listpacks.  The contract is in listpack.h; editing: listpack_edit.c.
+ *
+ * An entry: its encoding byte, perhaps more bytes of length, the data, then the size of all that ("backlen") in 1 to 5
+ * bytes of 7 bits, most significant first, all but the first with the high bit set, so that it can be read backwards.
+ *
+ *     0xxxxxxx              0 .. 127
+ *     10nnnnnn              string of up to 63 bytes
+ *     110xxxxx xxxxxxxx     -4096 .. 4095
+ *     1110nnnn nnnnnnnn     string of up to 4095 bytes
+ *     11110000 n*4          string, length in 4 bytes, little endian
+ *     11110001 to 11110100  16, 24, 32, 64 bit integer, little endian
+ *     11111111              the end */
+#include "snapshot/listpack.h"
+
+#include <string.h>
+
+#include "mm/must.h"
+#include "snapshot/decimal.h"
+#include "snapshot/listpack_impl.h"
+
+static uint32_t
+load_le32(const uint8_t *p)
+{
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* int_data_bytes: of the encodings LP_ENC_INT16 to LP_ENC_INT64. */
+static const uint8_t int_data_bytes[] = { 2, 3, 4, 8 };
+
+/* head_bytes: encoding byte and length bytes; 0: there is no such encoding. */
+static unsigned
+head_bytes(uint8_t enc)
+{
+    if (enc < 0xc0)
+        return 1;
+    if (enc < LP_ENC_STR32)
+        return enc < 0xe0 ? 1 : 2;
+    if (enc == LP_ENC_STR32)
+        return 5;
+    return enc <= LP_ENC_INT64 ? 1 : 0;
+}
+
+/* body_bytes: the data that follows the head. */
+static uint64_t
+body_bytes(const uint8_t *entry)
+{
+    uint8_t enc = *entry;
+
+    if (enc < 0x80)
+        return 0;
+    if (enc < 0xc0)
+        return enc & 0x3f;
+    if (enc < 0xe0)
+        return 1;
+    if (enc < LP_ENC_STR32)
+        return (uint32_t)(enc & 0x0f) << 8 | entry[1];
+    return enc == LP_ENC_STR32 ? load_le32(entry + 1) : int_data_bytes[enc - LP_ENC_INT16];
+}
+
+/* core_bytes: an entry without its backlen. */
+static uint64_t
+core_bytes(const uint8_t *entry)
+{
+    return head_bytes(*entry) + body_bytes(entry);
+}
+
+unsigned
+lp_backlen_bytes(uint64_t core)
+{
+    /* The limits are the format's, one below what would fit: 16383 takes three bytes, not two.  Readers derive the
+     * size of a backlen from the entry, so this is not ours to improve. */
+    if (core <= 127)
+        return 1;
+    if (core < 16383)
+        return 2;
+    if (core < 2097151)
+        return 3;
+    return core < 268435455 ? 4 : 5;
+}
+
+unsigned
+lp_backlen_put(uint8_t *dst, uint64_t core)
+{
+    unsigned n = lp_backlen_bytes(core);
+
+    for (unsigned i = n; i-- > 0; core >>= 7)
+        dst[i] = (uint8_t)((core & 127) | (i > 0 ? 128 : 0));
+    return n;
+}
+
+uint32_t
+lp_entry_size(const uint8_t *entry)
+{
+    uint64_t core = core_bytes(entry);
+
+    return (uint32_t)(core + lp_backlen_bytes(core));
+}
+
+/* checked_entry_size: 0 if no whole, well-formed entry starts in [entry, entry + room). */
+static uint32_t
+checked_entry_size(const uint8_t *entry, size_t room)
+{
+    uint8_t backlen[5];
+    uint64_t core;
+    unsigned head, n;
+
+    if (room == 0 || (head = head_bytes(*entry)) == 0 || head > room)
+        return 0;
+    core = head + body_bytes(entry);
+    n = lp_backlen_put(backlen, core);
+    if (core > room || room - core < n || memcmp(entry + core, backlen, n) != 0)
+        return 0;
+    return (uint32_t)(core + n);
+}
+
+bool
+lp_validate(const uint8_t *lp, size_t len, uint32_t *ret_count)
+{
+    uint32_t count = 0, header;
+    size_t at = LP_HEADER_BYTES;
+
+    if (len < LP_EMPTY_BYTES || load_le32(lp) != len || lp[len - 1] != LP_END)
+        return false;
+    for (; at < len - 1; count++) {
+        uint32_t size = checked_entry_size(lp + at, len - 1 - at);
+
+        if (size == 0)
+            return false;
+        at += size;
+    }
+    header = lp_header_count(lp);
+    if (header != LP_COUNT_UNKNOWN && header != count)
+        return false;
+    *ret_count = count;
+    return true;
+}
+
+uint32_t
+lp_bytes(const uint8_t *lp)
+{
+    return load_le32(lp);
+}
+
+uint32_t
+lp_count(const uint8_t *lp)
+{
+    uint32_t count = lp_header_count(lp);
+
+    if (count != LP_COUNT_UNKNOWN)
+        return count;
+    count = 0;
+    for (uint32_t at = lp_first(lp); at != 0; at = lp_next(lp, at))
+        count++;
+    return count;
+}
+
+uint32_t
+lp_first(const uint8_t *lp)
+{
+    return lp[LP_HEADER_BYTES] == LP_END ? 0 : LP_HEADER_BYTES;
+}
+
+uint32_t
+lp_next(const uint8_t *lp, uint32_t at)
+{
+    at += lp_entry_size(lp + at);
+    return lp[at] == LP_END ? 0 : at;
+}
+
+/* load_int: the two's complement integer of n bytes at p. */
+static int64_t
+load_int(const uint8_t *p, unsigned n)
+{
+    uint64_t v = 0;
+    unsigned unused_bits = 64 - 8 * n;
+
+    for (unsigned i = 0; i < n; i++)
+        v |= (uint64_t)p[i] << (8 * i);
+    return (int64_t)(v << unused_bits) >> unused_bits;
+}
+
+void
+lp_get(const uint8_t *lp, uint32_t at, struct lp_elem *ret)
+{
+    const uint8_t *p = lp + at;
+    uint8_t enc = *p;
+
+    debug_check(head_bytes(enc) != 0);
+    if (enc < 0x80)
+        *ret = (struct lp_elem){ .value = enc };
+    else if (enc >= 0xc0 && enc < 0xe0)
+        *ret = (struct lp_elem){ .value = ((((enc & 0x1f) << 8) | p[1]) ^ 0x1000) - 0x1000 };
+    else if (enc > LP_ENC_STR32)
+        *ret = (struct lp_elem){ .value = load_int(p + 1, int_data_bytes[enc - LP_ENC_INT16]) };
+    else
+        *ret = (struct lp_elem){ .bytes = p + head_bytes(enc), .len = (uint32_t)body_bytes(p) };
+}
+
+const uint8_t *
+lp_text(const struct lp_elem *e, char *scratch, uint32_t *ret_len)
+{
+    if (e->bytes != NULL) {
+        *ret_len = e->len;
+        return e->bytes;
+    }
+    *ret_len = decimal_print(e->value, scratch);
+    return (const uint8_t *)scratch;
+}
+
+/* A text to look for, and the integer that it stands for, if it does. */
+struct needle {
+    const void *bytes;
+    size_t len;
+    bool is_int;
+    int64_t value;
+};
+
+static bool
+matches(const uint8_t *lp, uint32_t at, const struct needle *n)
+{
+    struct lp_elem e;
+
+    lp_get(lp, at, &e);
+    if (e.bytes == NULL)
+        return n->is_int && e.value == n->value;
+    return e.len == n->len && memcmp(e.bytes, n->bytes, n->len) == 0;
+}
+
+bool
+lp_equal(const uint8_t *lp, uint32_t at, const void *bytes, size_t len)
+{
+    struct needle n = { .bytes = bytes, .len = len };
+
+    n.is_int = decimal_parse(bytes, len, &n.value);
+    return matches(lp, at, &n);
+}
+
+uint32_t
+lp_find(const uint8_t *lp, const void *bytes, size_t len, uint32_t skip)
+{
+    struct needle n = { .bytes = bytes, .len = len };
+
+    n.is_int = decimal_parse(bytes, len, &n.value);
+    for (uint32_t at = lp_first(lp); at != 0;) {
+        if (matches(lp, at, &n))
+            return at;
+        at = lp_next(lp, at);
+        for (uint32_t i = 0; i < skip && at != 0; i++)
+            at = lp_next(lp, at);
+    }
+    return 0;
+}

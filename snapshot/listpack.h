@@ -1,0 +1,49 @@
+/* snapshot/listpack.h - Redis's listpack bytes: read, validate, build.  Pure functions over caller's memory; knows
+ * neither arena nor keyspace.  Format: total bytes (u32 LE), elements (u16 LE, 65535 = unknown), then entries
+ * <encoding><data><backlen>, then 0xff.  Here because the decoder validates what it reads; server/ edits with it too.
+ * Threads: [any]. */
+#ifndef SNAPSHOT_LISTPACK_H
+#define SNAPSHOT_LISTPACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LP_HEADER_BYTES = 6, LP_EMPTY_BYTES = 7, LP_INT_TEXT_BYTES = 21 };
+
+/* An element: bytes != NULL: a string of len bytes; bytes == NULL: the integer value. */
+struct lp_elem {
+    const uint8_t *bytes;
+    uint32_t len;
+    int64_t value;
+};
+
+/* lp_validate: true if [lp, lp + len) is a well-formed listpack; *ret_count = its elements.  Cost O(len). */
+bool lp_validate(const uint8_t *lp, size_t len, uint32_t *ret_count);
+
+uint32_t lp_bytes(const uint8_t *lp); /* total size, header and end included */
+uint32_t lp_count(const uint8_t *lp); /* elements; walks when the header says unknown */
+
+/* lp_first/lp_next: offset of the first / following entry; 0 when there is none (the end). */
+uint32_t lp_first(const uint8_t *lp);
+uint32_t lp_next(const uint8_t *lp, uint32_t at);
+/* lp_get: the entry at offset at. */
+void lp_get(const uint8_t *lp, uint32_t at, struct lp_elem *ret);
+/* lp_text: an element as bytes; integers are printed into scratch (LP_INT_TEXT_BYTES). */
+const uint8_t *lp_text(const struct lp_elem *e, char *scratch, uint32_t *ret_len);
+/* lp_equal: does the entry hold these bytes (an integer entry compares as its decimal text)? */
+bool lp_equal(const uint8_t *lp, uint32_t at, const void *bytes, size_t len);
+/* lp_find: the offset of the first entry equal to bytes among entries first, first+1+skip, ...; 0: none. */
+uint32_t lp_find(const uint8_t *lp, const void *bytes, size_t len, uint32_t skip);
+
+/* lp_entry_bytes: how long the entry for these bytes is (integers in canonical decimal form are stored as such). */
+uint32_t lp_entry_bytes(const void *bytes, size_t len);
+
+/* Building: dst has room for the result; each returns the new total size.  src and dst must not overlap, except
+ * that lp_put_* with dst == src edits in place (room for the growth is the caller's business). */
+uint32_t lp_init(uint8_t *dst);                                                       /* an empty one */
+uint32_t lp_append(uint8_t *lp, const void *bytes, size_t len);                        /* in place, at the end */
+uint32_t lp_replace(uint8_t *lp, uint32_t at, const void *bytes, size_t len);          /* in place */
+uint32_t lp_delete(uint8_t *lp, uint32_t at, uint32_t entries);                        /* in place */
+
+#endif

@@ -1,0 +1,397 @@
+/* tests/snapshot/test_sink.c - sinks: bytes arrive, in order and durable, or the old file stays and nothing else does. */
+#include "snapshot/sink.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mm/fault.h"
+#include "snapshot/crc64.h"
+
+static char dir[64], path[96], temp[96];
+
+static void
+make_dir(void)
+{
+    snprintf(dir, sizeof dir, "/tmp/stillframe-sink-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/dump.rdb", dir);
+    snprintf(temp, sizeof temp, "%s/temp-1.rdb", dir);
+}
+
+static void
+remove_dir(void)
+{
+    fault_disarm();
+    unlink(path);
+    unlink(temp);
+    ck_assert_int_eq(rmdir(dir), 0); /* nothing else was left */
+}
+
+static bool
+exists(const char *name)
+{
+    return access(name, F_OK) == 0;
+}
+
+static void
+write_old_dump(void)
+{
+    FILE *f = fopen(path, "w");
+
+    ck_assert_ptr_nonnull(f);
+    fputs("old", f);
+    fclose(f);
+}
+
+/* holds: the file consists of these bytes. */
+static bool
+holds(const char *name, const void *bytes, size_t len)
+{
+    uint8_t *has = malloc(len + 1);
+    int fd = open(name, O_RDONLY);
+    ssize_t n = 0, got;
+    bool is_same;
+
+    ck_assert_int_ge(fd, 0);
+    while ((size_t)n <= len && (got = read(fd, has + n, len + 1 - (size_t)n)) > 0)
+        n += got;
+    is_same = (size_t)n == len && memcmp(has, bytes, len) == 0;
+    close(fd);
+    free(has);
+    return is_same;
+}
+
+static uint8_t *
+some_bytes(size_t len)
+{
+    uint8_t *p = malloc(len);
+    uint32_t x = 1;
+
+    for (size_t i = 0; i < len; i++) {
+        x = x * 1664525 + 1013904223;
+        p[i] = (uint8_t)(x >> 24);
+    }
+    return p;
+}
+
+/* put_in_pieces: of many sizes, small and larger than the buffer. */
+static void
+put_in_pieces(struct sink *s, const uint8_t *bytes, size_t len)
+{
+    static const size_t sizes[] = { 1, 3, 100, 4095, 65536, 7, SINK_BUFFER_BYTES - 1, 1, SINK_BUFFER_BYTES, 700000, 9 };
+    size_t at = 0;
+
+    for (unsigned i = 0; at < len; i = (i + 1) % (sizeof sizes / sizeof *sizes)) {
+        size_t n = sizes[i] < len - at ? sizes[i] : len - at;
+
+        sink_put(s, bytes + at, n);
+        at += n;
+        ck_assert_uint_eq(s->put_bytes + s->fill, sink_error(s) == 0 ? at : s->put_bytes + s->fill);
+    }
+}
+
+static struct sink *
+open_file(size_t writeout_bytes)
+{
+    struct sink *s = NULL;
+
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){ path, "temp-1.rdb", writeout_bytes }, &s), 0);
+    return s;
+}
+
+START_TEST(memory_gets_every_byte_in_order)
+{
+    enum { LEN = 3000000 };
+    uint8_t *bytes = some_bytes(LEN), *has;
+    struct sink *s;
+    size_t len;
+
+    ck_assert_int_eq(sink_memory_open(&s), 0);
+    s->with_crc = true;
+    put_in_pieces(s, bytes, LEN);
+    ck_assert_uint_eq(sink_crc(s), crc64(0, bytes, LEN));
+    ck_assert_int_eq(sink_commit(s), 0);
+    ck_assert_uint_eq(s->crc, crc64(0, bytes, LEN));
+    has = sink_memory_take(s, &len);
+    ck_assert_uint_eq(len, LEN);
+    ck_assert_mem_eq(has, bytes, LEN);
+    free(has);
+    has = sink_memory_take(s, &len);
+    ck_assert_ptr_nonnull(has);
+    ck_assert_uint_eq(len, 0);
+    free(has);
+    sink_close(s);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(a_file_appears_under_its_name_with_commit_and_not_before)
+{
+    static const size_t writeout[] = { 0, 1, 300000, 1 << 20 };
+    enum { LEN = 5000000 };
+    uint8_t *bytes = some_bytes(LEN);
+    struct sink *s = open_file(writeout[_i]);
+    struct stat st;
+
+    put_in_pieces(s, bytes, LEN);
+    ck_assert_int_eq(sink_flush(s), 0);
+    ck_assert(exists(temp));
+    ck_assert(!exists(path));
+    ck_assert_int_eq(sink_commit(s), 0);
+    ck_assert(!exists(temp));
+    ck_assert(holds(path, bytes, LEN));
+    ck_assert_uint_eq(s->put_bytes, LEN);
+    sink_close(s);
+    ck_assert(holds(path, bytes, LEN));
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 0777, 0640);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(close_without_commit_leaves_no_trace)
+{
+    struct sink *s;
+
+    write_old_dump();
+    s = open_file(0);
+    sink_put(s, "new", 3);
+    sink_flush(s);
+    sink_close(s);
+    ck_assert(!exists(temp));
+    ck_assert(holds(path, "old", 3));
+}
+END_TEST
+
+START_TEST(a_stale_temporary_file_is_replaced_and_its_links_are_not_written_to)
+{
+    char link_name[96];
+    struct sink *s;
+
+    snprintf(link_name, sizeof link_name, "%s/linked", dir);
+    write_old_dump();
+    ck_assert_int_eq(link(path, link_name), 0);
+    ck_assert_int_eq(symlink(path, temp), 0);
+    s = open_file(0);
+    sink_put(s, "new", 3);
+    ck_assert_int_eq(sink_commit(s), 0);
+    sink_close(s);
+    ck_assert(holds(path, "new", 3));
+    ck_assert(holds(link_name, "old", 3));
+    unlink(link_name);
+}
+END_TEST
+
+START_TEST(a_name_without_a_directory_is_beside_us)
+{
+    struct sink *s;
+    char *before = getcwd(NULL, 0);
+
+    ck_assert_int_eq(chdir(dir), 0);
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){ "dump.rdb", "temp-1.rdb", 0 }, &s), 0);
+    sink_put(s, "here", 4);
+    ck_assert_int_eq(sink_commit(s), 0);
+    sink_close(s);
+    ck_assert(holds(path, "here", 4));
+    ck_assert_int_eq(chdir(before), 0);
+    free(before);
+}
+END_TEST
+
+START_TEST(what_cannot_be_opened_is_an_error)
+{
+    struct sink *s = NULL;
+
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){ "/nowhere/at/all/dump.rdb", "t", 0 }, &s), -ENOENT);
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){ path, "../t", 0 }, &s), -EINVAL);
+    ck_assert_ptr_null(s);
+}
+END_TEST
+
+static unsigned blocks, deepest;
+
+static void
+before(void *ctx)
+{
+    unsigned *depth = ctx;
+
+    blocks++;
+    if (++*depth > deepest)
+        deepest = *depth;
+}
+
+static void
+after(void *ctx)
+{
+    --*(unsigned *)ctx;
+}
+
+START_TEST(blocking_calls_are_bracketed)
+{
+    uint8_t *bytes = some_bytes(1 << 20);
+    struct sink *s = open_file(1 << 18);
+    unsigned depth = 0, writes;
+
+    s->before_block = before;
+    s->after_block = after;
+    s->block_ctx = &depth;
+    put_in_pieces(s, bytes, 1 << 20);
+    sink_flush(s);
+    writes = blocks;
+    ck_assert_uint_ge(writes, 3);
+    ck_assert_int_eq(sink_commit(s), 0);
+    ck_assert_uint_gt(blocks, writes);
+    sink_close(s);
+    ck_assert_uint_eq(depth, 0);
+    ck_assert_uint_eq(deepest, 1);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(a_file_that_may_not_grow_is_told_as_such)
+{
+    /* A real short write: the kernel takes what the limit allows, then refuses. */
+    struct rlimit before_it, limit;
+    uint8_t *bytes = some_bytes(2 << 20);
+    struct sink *s;
+
+    write_old_dump();
+    s = open_file(0);
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before_it), 0);
+    limit = (struct rlimit){ 400001, before_it.rlim_max };
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    put_in_pieces(s, bytes, 2 << 20);
+    ck_assert_int_eq(sink_flush(s), -EFBIG);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before_it), 0);
+    ck_assert_str_eq(s->failed_step, "write");
+    ck_assert_int_eq(sink_commit(s), -EFBIG);
+    sink_close(s);
+    ck_assert(!exists(temp));
+    ck_assert(holds(path, "old", 3));
+    free(bytes);
+}
+END_TEST
+
+#ifdef STILLFRAME_FAULTS
+static const struct {
+    enum fault point;
+    int error;
+    const char *step; /* NULL: sink_file_open() fails */
+    bool is_replaced; /* the new file is in place all the same */
+} faults[] = {
+    { FAULT_sink_buffer, -ENOMEM, NULL, false },
+    { FAULT_sink_open, -EACCES, NULL, false },
+    { FAULT_sink_write, -EIO, "write", false },
+    { FAULT_sink_short_write, -ENOSPC, "write", false },
+    { FAULT_sink_flush_range, -EIO, "write-out", false },
+    { FAULT_sink_fsync, -EIO, "fsync", false },
+    { FAULT_sink_close, -EIO, "close", false },
+    { FAULT_sink_dir_open, -EMFILE, "directory open", false },
+    { FAULT_sink_rename, -EACCES, "rename", false },
+    { FAULT_sink_dir_fsync, -EIO, "directory fsync", true },
+};
+
+/* save_with_fault: the n-th call of the point fails.  Returns whether one was delivered. */
+static bool
+save_with_fault(unsigned i, unsigned long n, bool forever, const uint8_t *bytes, size_t len)
+{
+    struct sink *s = NULL;
+    int r;
+
+    write_old_dump();
+    fault_arm(faults[i].point, n, forever);
+    r = sink_file_open(&(struct sink_file_options){ path, "temp-1.rdb", 300000 }, &s);
+    if (r == 0) {
+        put_in_pieces(s, bytes, len);
+        r = sink_commit(s);
+        ck_assert_int_eq(r, sink_error(s));
+        if (r < 0)
+            ck_assert_str_eq(s->failed_step, faults[i].step);
+        sink_close(s);
+    } else {
+        ck_assert_ptr_null(faults[i].step);
+        ck_assert_ptr_null(s);
+    }
+    ck_assert(!exists(temp));
+    if (fault_disarm() == 0) {
+        ck_assert_int_eq(r, 0);
+        ck_assert(holds(path, bytes, len));
+        return false;
+    }
+    ck_assert_int_eq(r, faults[i].error);
+    ck_assert(faults[i].is_replaced ? holds(path, bytes, len) : holds(path, "old", 3));
+    return true;
+}
+
+START_TEST(each_step_that_fails_leaves_the_old_file_and_says_so)
+{
+    enum { LEN = 2000000 };
+    uint8_t *bytes = some_bytes(LEN);
+    unsigned long n = 1;
+
+    while (save_with_fault((unsigned)_i, n, false, bytes, LEN))
+        n++;
+    ck_assert_uint_gt(n, 1);
+    for (n = 1; n < 4; n++)
+        save_with_fault((unsigned)_i, n, true, bytes, LEN);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(memory_that_runs_out_is_a_sticky_error)
+{
+    struct sink *s;
+    size_t len;
+
+    fault_arm(FAULT_sink_buffer, 1, false);
+    ck_assert_int_eq(sink_memory_open(&s), -ENOMEM);
+    ck_assert_int_eq(sink_memory_open(&s), 0);
+    sink_put(s, "a", 1);
+    fault_arm(FAULT_sink_write, 1, false);
+    ck_assert_int_eq(sink_flush(s), -ENOMEM);
+    sink_put(s, "b", 1);
+    ck_assert_int_eq(sink_flush(s), -ENOMEM);
+    ck_assert_ptr_null(sink_memory_take(s, &len));
+    sink_close(s);
+}
+END_TEST
+#endif
+
+int
+main(void)
+{
+    Suite *suite = suite_create("snapshot/sink");
+    TCase *memory = tcase_create("memory"), *file = tcase_create("file");
+    SRunner *sr = srunner_create(suite);
+    int failures;
+
+    umask(027);
+    tcase_add_test(memory, memory_gets_every_byte_in_order);
+    tcase_add_checked_fixture(file, make_dir, remove_dir);
+    tcase_add_loop_test(file, a_file_appears_under_its_name_with_commit_and_not_before, 0, 4);
+    tcase_add_test(file, close_without_commit_leaves_no_trace);
+    tcase_add_test(file, a_stale_temporary_file_is_replaced_and_its_links_are_not_written_to);
+    tcase_add_test(file, a_name_without_a_directory_is_beside_us);
+    tcase_add_test(file, what_cannot_be_opened_is_an_error);
+    tcase_add_test(file, blocking_calls_are_bracketed);
+    tcase_add_test(file, a_file_that_may_not_grow_is_told_as_such);
+#ifdef STILLFRAME_FAULTS
+    tcase_add_test(memory, memory_that_runs_out_is_a_sticky_error);
+    tcase_add_loop_test(file, each_step_that_fails_leaves_the_old_file_and_says_so, 0, sizeof faults / sizeof *faults);
+#endif
+    suite_add_tcase(suite, memory);
+    suite_add_tcase(suite, file);
+    srunner_run_all(sr, CK_ENV);
+    failures = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failures != 0;
+}

@@ -1,0 +1,226 @@
+/* tests/snapshot/test_snapshot.c - snapshots as jobs: the thread, grace periods, cancel, files. */
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "snapshot/rdb.h"
+#include "snapshot/rdb_dec.h"
+#include "snapshot/snapshot.h"
+#include "tests/snapshot/toy.h"
+
+static struct toy toy;
+static char dir[64];
+
+/* What the sweep has seen, to compare with the digest of the cut. */
+struct seen {
+    uint64_t sum, count;
+};
+
+static int
+save_begin(void *cut, struct rdb_enc *e)
+{
+    (void)cut;
+    rdb_put_aux(e, "redis-ver", "7.2.0");
+    rdb_put_selectdb(e, 0);
+    return 0;
+}
+
+static int
+save_record(void *cut, struct view *v, struct rdb_enc *e, const void *live, const uint8_t *staged, size_t staged_bytes)
+{
+    const struct toy_record *r = (const struct toy_record *)(const void *)staged;
+    struct seen *seen = cut;
+    unsigned char *value = r->value_bytes != 0 ? malloc(r->value_bytes) : NULL;
+    char name[16];
+    int n = snprintf(name, sizeof name, "key%u", r->key), err;
+
+    (void)live;
+    (void)staged_bytes;
+    if (value != NULL && (err = view_read(v, value, r->value, r->value_bytes)) < 0) {
+        free(value);
+        return err;
+    }
+    seen->sum += toy_record_hash(r, value);
+    seen->count++;
+    rdb_put_byte(e, RDB_TYPE_STRING);
+    rdb_put_string(e, name, (size_t)n);
+    rdb_put_string(e, r->payload, r->bytes);
+    free(value);
+    return 1;
+}
+
+static const struct snapshot_ops ops = { .save_begin = save_begin, .save_record = save_record };
+
+static void
+setup(void)
+{
+    snprintf(dir, sizeof dir, "/tmp/stillframe-job-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(chdir(dir), 0);
+    ck_assert_int_eq(mm_init(&(struct mm_options){ .arena_bytes = (size_t)1 << 30 }), 0);
+    ck_assert_int_eq(snapshot_start(), 0);
+    toy_init(&toy, 5000, 300, 2000, 5);
+    for (uint32_t k = 0; k < toy.keys; k++)
+        toy_set(&toy, k);
+}
+
+static void
+teardown(void)
+{
+    snapshot_stop();
+    free(toy.slot);
+    mm_fini();
+    unlink("dump.rdb");
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static int
+count_key(void *ctx, const struct rdb_key *k)
+{
+    (void)k;
+    ++*(uint64_t *)ctx;
+    return 0;
+}
+
+static uint64_t
+keys_in_file(const char *path)
+{
+    static const struct rdb_events events = { .key = count_key };
+    struct rdb_source *src;
+    struct rdb_error err;
+    uint64_t n = 0;
+
+    ck_assert_int_eq(rdb_source_file(path, &src), 0);
+    ck_assert_int_eq(rdb_decode(src, &events, &n, true, &err), 0);
+    rdb_source_close(src);
+    return n;
+}
+
+/* one: a snapshot beside writes; cancelled after that many polls (0: not). */
+static struct snapshot_end
+one(unsigned cancel_after)
+{
+    struct seen seen = { 0 };
+    struct snapshot_request rq = { .ops = &ops, .cut = &seen, .path = "dump.rdb", .rdb_version = 10, .checksum = true };
+    struct snapshot_end end;
+    uint64_t count, want = toy_digest(&toy, &count);
+    unsigned polls = 0;
+
+    rq.keys_total = count;
+    ck_assert(snapshot_is_ready());
+    ck_assert_int_eq(snapshot_begin(&rq), 0);
+    ck_assert_int_eq(snapshot_begin(&rq), -EBUSY);
+    while (!snapshot_poll(5, &end)) {
+        for (int i = 0; i < 20; i++)
+            toy_mutate(&toy);
+        if (++polls == cancel_after)
+            snapshot_cancel();
+        if (polls % 16 == 0) { /* as the loop does when nothing is ready */
+            snapshot_offline();
+            usleep(50);
+            snapshot_online();
+        } else {
+            snapshot_quiescent();
+        }
+    }
+    if (end.error == 0) {
+        ck_assert_uint_eq(seen.count, count);
+        ck_assert_uint_eq(seen.sum, want);
+        ck_assert_uint_eq(end.keys, count);
+        ck_assert_uint_eq(keys_in_file("dump.rdb"), count);
+    }
+    ck_assert(snapshot_is_ready());
+    mm_check();
+    return end;
+}
+
+START_TEST(snapshots_back_to_back_are_each_of_their_instant)
+{
+    for (int i = 0; i < 25; i++)
+        ck_assert_int_eq(one(0).error, 0);
+}
+END_TEST
+
+START_TEST(a_cancel_at_any_time_ends_it_and_the_next_one_is_whole)
+{
+    unsigned cancelled = 0;
+
+    for (unsigned i = 0; i < 60; i++) {
+        struct snapshot_end end = one(1 + (unsigned)(toy_random(&toy) % (i + 1)));
+
+        ck_assert(end.error == 0 || end.error == -ECANCELED);
+        cancelled += end.error != 0;
+        if (i % 10 == 9)
+            ck_assert_int_eq(one(0).error, 0);
+    }
+    ck_assert_uint_gt(cancelled, 0);
+}
+END_TEST
+
+START_TEST(a_directory_that_is_not_there_is_an_error_with_its_name)
+{
+    struct seen seen = { 0 };
+    struct snapshot_request rq = { .ops = &ops, .cut = &seen, .path = "nowhere/dump.rdb", .rdb_version = 10 };
+    struct snapshot_end end;
+
+    ck_assert_int_eq(snapshot_begin(&rq), 0);
+    while (!snapshot_poll(100, &end))
+        snapshot_wait();
+    ck_assert_int_eq(end.error, -ENOENT);
+    ck_assert_ptr_nonnull(strstr(end.text, "nowhere/dump.rdb"));
+    ck_assert_ptr_nonnull(strstr(end.text, "No such file"));
+    ck_assert_int_eq(one(0).error, 0);
+}
+END_TEST
+
+START_TEST(a_sweep_that_misses_a_key_is_an_error_and_no_file)
+{
+    struct seen seen = { 0 };
+    struct snapshot_request rq
+        = { .ops = &ops, .cut = &seen, .path = "dump.rdb", .rdb_version = 10, .keys_total = toy.keys + 1 };
+    struct snapshot_end end;
+
+    ck_assert_int_eq(snapshot_begin(&rq), 0);
+    while (!snapshot_poll(100, &end))
+        snapshot_wait();
+    ck_assert_int_eq(end.error, -EBADMSG);
+    ck_assert_int_eq(access("dump.rdb", F_OK), -1);
+}
+END_TEST
+
+START_TEST(stopping_while_one_runs_leaves_no_temporary_file)
+{
+    struct seen seen = { 0 };
+    struct snapshot_request rq = { .ops = &ops, .cut = &seen, .path = "dump.rdb", .rdb_version = 10 };
+
+    ck_assert_int_eq(snapshot_begin(&rq), 0);
+    snapshot_stop();
+    ck_assert_int_eq(snapshot_start(), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("snapshot/snapshot");
+    TCase *t = tcase_create("snapshot");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 300);
+    tcase_add_test(t, snapshots_back_to_back_are_each_of_their_instant);
+    tcase_add_test(t, a_cancel_at_any_time_ends_it_and_the_next_one_is_whole);
+    tcase_add_test(t, a_directory_that_is_not_there_is_an_error_with_its_name);
+    tcase_add_test(t, a_sweep_that_misses_a_key_is_an_error_and_no_file);
+    tcase_add_test(t, stopping_while_one_runs_leaves_no_temporary_file);
+    suite_add_tcase(s, t);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
