@@ -1,0 +1,169 @@
+/* server/blob.c - the bytes of one value. */
+#include "server/blob.h"
+
+#include <errno.h>
+
+#include "server/difference.h"
+
+enum {
+    ROOMY_BYTES = 1 << 20,       /* from here on blocks get address space to grow */
+    ROOM_BYTES = 512 << 20,      /* the longest string by default: a block with so much room never moves again */
+    FRESH_ROOM_FACTOR = 16,      /* a value that was never appended to gets so many times its size, ... */
+    FRESH_ROOMY_BYTES = 8 << 20, /* ... from this size on all the room: the table that describes a run costs a
+                                  * thousandth of its address space, which for smaller strings would be a lot */
+    WASTE_FACTOR = 2
+};
+
+char *
+blob_alloc(size_t len)
+{
+    size_t room = len >= FRESH_ROOMY_BYTES ? ROOM_BYTES : len * FRESH_ROOM_FACTOR;
+
+    if (len == 0)
+        len = 1;
+    return len >= ROOMY_BYTES ? mm_alloc_roomy(len, room > len ? room : len) : mm_alloc(MM_VALUE, len);
+}
+
+char *
+blob_alloc_growing(size_t len)
+{
+    if (len >= ROOMY_BYTES)
+        return mm_alloc_roomy(len, len < ROOM_BYTES ? ROOM_BYTES : len);
+    return mm_alloc(MM_VALUE, len * 2 < ROOMY_BYTES ? len * 2 : ROOMY_BYTES);
+}
+
+/* open_bytes: [at, at + len) of a block, writable.  The one way into an outer blob (B1). */
+static char *
+open_bytes(const char *block, size_t at, size_t len)
+{
+    return mm_modify(block + at, len);
+}
+
+/* splice: write bytes at offset into a writable string of old_len bytes that has room. */
+static void
+splice(char *string, size_t old_len, size_t offset, struct slice bytes)
+{
+    if (offset > old_len)
+        memset(string + old_len, 0, offset - old_len);
+    memcpy(string + offset, bytes.ptr, bytes.len);
+}
+
+static int
+store(struct db_ref *ref, const struct value *v)
+{
+    return db_store(ref, v, ref->rec != NULL ? record_expire(ref->rec) : RECORD_NO_EXPIRE);
+}
+
+/* write_inline: the result stays in the record. */
+static int
+write_inline(struct db_ref *ref, struct slice old, size_t offset, struct slice bytes, size_t len)
+{
+    static char scratch[RECORD_INLINE_MAX];
+    struct value v = { .type = TYPE_STRING, .enc = ENC_INLINE, .raw = true, .blob = { scratch, len } };
+
+    memcpy(scratch, old.ptr, old.len);
+    splice(scratch, old.len, offset, bytes);
+    return store(ref, &v);
+}
+
+/* write_in_place: the block stays; the record learns the new length first, since that may fail. */
+static int
+write_in_place(struct db_ref *ref, struct value v, size_t offset, struct slice bytes, size_t len)
+{
+    size_t old_len = v.blob.len, from = offset < old_len ? offset : old_len;
+    const char *block = v.blob.ptr;
+
+    v.blob.len = len;
+    if (len != old_len && store(ref, &v) < 0)
+        return -ENOMEM;
+    splice(open_bytes(block, from, offset + bytes.len - from) - from, old_len, offset, bytes);
+    return 0;
+}
+
+/* write_moved: the string moves to a larger block. */
+static int
+write_moved(struct db_ref *ref, struct slice old, size_t offset, struct slice bytes, size_t len)
+{
+    struct value v = { .type = TYPE_STRING, .enc = ENC_OUTER, .raw = true };
+    char *block = blob_alloc_growing(len);
+
+    if (block == NULL)
+        return -ENOMEM;
+    memcpy(block, old.ptr, old.len);
+    splice(block, old.len, offset, bytes);
+    v.blob = (struct slice){ .ptr = block, .len = len };
+    if (store(ref, &v) < 0) {
+        mm_free(block);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+/* may_stay: does the block have room, and is it not cheaper to leave it?  While a cut can see the block, bytes behind
+ * its end would be preserved too: growth beyond twice the length copies less than that by moving. */
+static bool
+may_stay(const struct value *v, size_t len)
+{
+    if (len > mm_usable(v->blob.ptr))
+        return false;
+    return len <= v->blob.len * 2 || !mm_is_frozen(v->blob.ptr);
+}
+
+int
+blob_write(struct db_ref *ref, size_t offset, struct slice bytes)
+{
+    struct value v = { .type = TYPE_STRING, .enc = ENC_INLINE, .blob = { "", 0 } };
+    char scratch[NUM_MAX_BYTES];
+    struct slice old;
+    size_t len;
+
+    if (ref->rec != NULL)
+        v = value_of(ref->rec);
+    old = value_text(&v, scratch);
+    len = offset + bytes.len > old.len ? offset + bytes.len : old.len;
+    if (v.enc == ENC_OUTER && may_stay(&v, len))
+        return write_in_place(ref, v, offset, bytes, len);
+    if (v.enc != ENC_OUTER && record_can_inline(ref->key.len, len))
+        return write_inline(ref, old, offset, bytes, len);
+    return write_moved(ref, old, offset, bytes, len);
+}
+
+/* ---- whole values ---- */
+
+/* write_difference: make the block's first bytes these.  While a cut is open only what differs is written (B1). */
+static void
+write_difference(const char *block, size_t old_len, struct slice bytes)
+{
+    size_t begin = 0, end = bytes.len;
+
+    if (unlikely(mm_barrier_on))
+        difference_span(block, old_len, bytes.ptr, bytes.len, &begin, &end);
+    if (end > begin)
+        memcpy(open_bytes(block, begin, end - begin), bytes.ptr + begin, end - begin);
+}
+
+int
+blob_store(struct db_ref *ref, enum value_type type, struct slice bytes)
+{
+    struct value v, old;
+    int r;
+
+    if (ref->rec != NULL && record_encoding(ref->rec) == ENC_OUTER && !record_can_inline(ref->key.len, bytes.len)) {
+        size_t usable;
+
+        old = v = value_of(ref->rec);
+        usable = mm_usable(old.blob.ptr);
+        if (bytes.len <= usable && mm_size_class(bytes.len) * WASTE_FACTOR >= usable) {
+            v.blob.len = bytes.len;
+            if (v.blob.len != old.blob.len && store(ref, &v) < 0)
+                return -ENOMEM;
+            write_difference(old.blob.ptr, old.blob.len, bytes);
+            return 0;
+        }
+    }
+    if (value_blob(&v, type, bytes, ref->key.len) < 0)
+        return -ENOMEM;
+    if ((r = store(ref, &v)) < 0)
+        value_free(&v);
+    return r;
+}

@@ -1,0 +1,177 @@
+/* server/client.c - connections: the list of them, their birth and end. */
+#include "server/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "server/cmd.h"
+#include "server/config.h"
+#include "server/multi.h"
+#include "server/net.h"
+#include "server/server.h"
+#include "server/text.h"
+
+static struct client *first, *last, *closed_first;
+static unsigned count;
+static uint64_t next_id = 1;
+
+struct client *
+client_first(void)
+{
+    return first;
+}
+
+unsigned
+client_count(void)
+{
+    return count;
+}
+
+uint64_t
+client_next_id(void)
+{
+    return next_id++;
+}
+
+struct client *
+client_new_detached(void)
+{
+    struct client *c = calloc(1, sizeof *c);
+
+    if (c == NULL)
+        return NULL;
+    c->fd = -1;
+    c->resp = 2;
+    c->created_ms = c->last_active_ms = server.now_ms;
+    return c;
+}
+
+void
+client_free(struct client *c)
+{
+    multi_discard(c);
+    resp_reset(&c->parser);
+    free(c->in);
+    free(c->out);
+    free(c->name);
+    free(c->lib_name);
+    free(c->lib_ver);
+    free(c);
+}
+
+struct client *
+client_new(int fd)
+{
+    struct client *c = client_new_detached();
+
+    if (c == NULL)
+        return NULL;
+    c->fd = fd;
+    c->id = client_next_id();
+    c->source.ready = net_client_ready;
+    c->prev = last;
+    if (last != NULL)
+        last->next = c;
+    else
+        first = c;
+    last = c;
+    count++;
+    return c;
+}
+
+void
+client_close(struct client *c)
+{
+    if (c->closed)
+        return;
+    c->closed = true;
+    loop_remove(c->fd);
+    close(c->fd);
+    c->fd = -1;
+    net_forget_delayed(c);
+    if (c->prev != NULL)
+        c->prev->next = c->next;
+    else
+        first = c->next;
+    if (c->next != NULL)
+        c->next->prev = c->prev;
+    else
+        last = c->prev;
+    count--;
+    c->delayed_next = closed_first;
+    closed_first = c;
+}
+
+void
+client_free_closed(void)
+{
+    while (closed_first != NULL) {
+        struct client *c = closed_first;
+        closed_first = c->delayed_next;
+        client_free(c);
+    }
+}
+
+void
+client_doom(struct client *c)
+{
+    c->close_now = true;
+    free(c->out);
+    c->out = NULL;
+    c->out_len = c->out_room = c->out_sent = 0;
+}
+
+bool
+client_is_permitted(const struct client *c, int64_t permission)
+{
+    bool local = c->fd < 0 || strncmp(c->addr, "127.", 4) == 0 || strncmp(c->addr, "[::1]", 5) == 0;
+
+    return permission == PERMIT_YES || (permission == PERMIT_LOCAL && local);
+}
+
+size_t
+client_memory(const struct client *c)
+{
+    return sizeof *c + c->in_room + c->out_room + multi_memory(c) + (size_t)c->parser.room * sizeof *c->parser.args;
+}
+
+static const char *
+or_empty(const char *s)
+{
+    return s != NULL ? s : "";
+}
+
+static void
+add_flags(const struct client *c, struct text *out)
+{
+    text_add(out, c->multi != NULL ? "x" : "");
+    text_add(out, c->multi_dirty ? "d" : "");
+    text_add(out, c->close_after_reply ? "c" : "");
+    text_add(out, c->close_now ? "A" : "");
+    text_add(out, c->delayed ? "b" : "");
+    if (c->multi == NULL && !c->multi_dirty && !c->close_after_reply && !c->close_now && !c->delayed)
+        text_add(out, "N");
+}
+
+void
+client_describe(const struct client *c, struct text *out)
+{
+    size_t argv_bytes = (size_t)c->argc * sizeof(struct slice), pending = client_pending_out(c);
+
+    text_addf(out, "id=%llu addr=%s laddr=%s fd=%d name=%s", (unsigned long long)c->id, c->addr, c->laddr, c->fd,
+        or_empty(c->name));
+    text_addf(out, " age=%lld idle=%lld flags=", (long long)(server.now_ms - c->created_ms) / 1000,
+        (long long)(server.now_ms - c->last_active_ms) / 1000);
+    add_flags(c, out);
+    text_addf(out, " db=%d sub=0 psub=0 ssub=0 multi=%d", c->db_index, multi_count(c));
+    text_addf(out, " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu", c->in_len - c->in_pos, c->in_room - c->in_len,
+        argv_bytes, multi_memory(c));
+    text_addf(out, " rbs=%zu rbp=%zu obl=%zu oll=0 omem=%zu tot-mem=%zu", c->out_room, c->out_room, pending, pending,
+        client_memory(c));
+    text_addf(out, " events=%s%s", (c->interest & EPOLLIN) != 0 ? "r" : "", (c->interest & EPOLLOUT) != 0 ? "w" : "");
+    text_addf(out, " cmd=%s user=default redir=-1 resp=%d", c->last_cmd != NULL ? c->last_cmd->full_name : "NULL",
+        c->resp);
+    text_addf(out, " lib-name=%s lib-ver=%s", or_empty(c->lib_name), or_empty(c->lib_ver));
+}

@@ -1,0 +1,271 @@
+/* server/config.c - the configuration: the table, copies of it, CONFIG SET. */
+#include "server/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "mm/must.h"
+#include "server/config_names.h"
+#include "server/config_option.h"
+#include "server/glob.h"
+#include "server/log.h"
+#include "server/text.h"
+
+enum { WORDS_MAX = 256 };
+
+struct config config;
+
+static const struct config_name log_levels[] = { { "debug", LOG_DEBUG }, { "verbose", LOG_VERBOSE },
+    { "notice", LOG_NOTICE }, { "warning", LOG_WARNING }, { NULL, 0 } };
+static const struct config_name permissions[]
+    = { { "no", PERMIT_NO }, { "yes", PERMIT_YES }, { "local", PERMIT_LOCAL }, { NULL, 0 } };
+
+#define IMMUTABLE   OPTION_IMMUTABLE
+#define PROTECTED   OPTION_PROTECTED
+#define MULTI       OPTION_MULTI
+#define BOOL        &option_bool
+#define INT         &option_int
+#define MEMORY      &option_memory
+#define ENUM        &option_enum
+#define TEXT        &option_text
+#define FILENAME    &option_filename
+#define WORDS       &option_words
+#define LIMITS      &option_limits
+#define DIRECTORY   &option_directory
+#define SAVE        &option_save
+#define COMPRESSION &option_compression
+
+#define OPTION(name_, alias_, type_, field_, initial_, min_, max_, flags_, extra_)                                     \
+    { .name = name_, .alias = alias_, .type = type_, .offset = offsetof(struct config, field_), .initial = initial_,   \
+        .min = min_, .max = max_, .flags = flags_, .extra = extra_ },
+#define FIXED(name_, alias_, flags_, value_, why_)                                                                     \
+    { .name = name_, .alias = alias_, .type = &option_fixed, .initial = value_, .flags = flags_, .extra = why_ },
+static struct option options[] = {
+#include "server/config.def"
+};
+#undef OPTION
+#undef FIXED
+
+enum { OPTION_COUNT = sizeof options / sizeof options[0] };
+
+struct option *
+config_options(unsigned *ret_count)
+{
+    *ret_count = OPTION_COUNT;
+    return options;
+}
+
+static bool
+name_is(const char *name, struct slice s)
+{
+    return name != NULL && strlen(name) == s.len && strncasecmp(name, s.ptr, s.len) == 0;
+}
+
+struct option *
+option_find(struct slice name)
+{
+    for (unsigned i = 0; i < OPTION_COUNT; i++)
+        if (name_is(options[i].name, name) || name_is(options[i].alias, name))
+            return &options[i];
+    return NULL;
+}
+
+bool
+option_set(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
+    const char **why)
+{
+    struct slice split[WORDS_MAX];
+    char *scratch;
+    bool ok;
+
+    if (count < 1 || (count > 1 && (o->flags & OPTION_MULTI) == 0)) {
+        *why = "wrong number of arguments";
+        return false;
+    }
+    if ((o->flags & OPTION_MULTI) == 0 || count > 1)
+        return o->type->parse(o, into, words, count, append, why);
+    if ((scratch = malloc(words[0].len + 1)) == NULL) {
+        *why = strerror(ENOMEM);
+        return false;
+    }
+    if ((count = split_words(words[0].ptr, words[0].len, scratch, split, WORDS_MAX)) < 0) {
+        *why = count == -1 ? "Unbalanced quotes in configuration line" : "Too many words";
+        ok = false;
+    } else {
+        ok = o->type->parse(o, into, split, count, append, why);
+    }
+    free(scratch);
+    return ok;
+}
+
+bool
+config_copy(const struct config *from, struct config *ret)
+{
+    bool ok = true;
+
+    *ret = *from;
+    /* Every owned field is copied, or cleared, before anything may be dropped. */
+    for (unsigned i = 0; i < OPTION_COUNT; i++)
+        if (options[i].type->copy != NULL)
+            ok &= options[i].type->copy(&options[i], ret);
+    if (!ok)
+        config_drop(ret);
+    return ok;
+}
+
+void
+config_drop(struct config *c)
+{
+    for (unsigned i = 0; i < OPTION_COUNT; i++)
+        if (options[i].type->drop != NULL)
+            options[i].type->drop(&options[i], c);
+}
+
+int
+config_init(void)
+{
+    const char *why;
+
+    memset(&config, 0, sizeof config);
+    for (unsigned i = 0; i < OPTION_COUNT; i++) {
+        struct slice value = { options[i].initial, strlen(options[i].initial) };
+        if (option_set(&options[i], &config, &value, 1, false, &why))
+            continue;
+        must(strcmp(why, strerror(ENOMEM)) == 0); /* the table's own defaults are good */
+        config_drop(&config);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void
+config_fini(void)
+{
+    config_drop(&config);
+}
+
+void
+config_on_change(const char *name, bool (*apply)(const struct config *next, const char **why))
+{
+    struct option *o = option_find((struct slice){ name, strlen(name) });
+
+    must(o != NULL);
+    o->apply = apply;
+}
+
+/* ---- CONFIG SET ---- */
+
+static int
+refuse(struct text *why, struct slice name, const char *reason)
+{
+    text_add(why, "ERR CONFIG SET failed (possibly related to argument '");
+    text_add_bytes(why, name.ptr, name.len);
+    text_addf(why, "') - %s", reason);
+    return -EINVAL;
+}
+
+/* May these parameters be set at all? */
+static int
+check_names(const struct slice *pairs, int count, bool protected_allowed, struct text *why)
+{
+    for (int i = 0; i < count; i++) {
+        struct slice name = pairs[2 * i];
+        const struct option *o = option_find(name);
+        if (o == NULL) {
+            text_add(why, "ERR Unknown option or number of arguments for CONFIG SET - '");
+            text_add_bytes(why, name.ptr, name.len);
+            text_add(why, "'");
+            return -EINVAL;
+        }
+        if (o->flags & OPTION_IMMUTABLE)
+            return refuse(why, name, "can't set immutable config");
+        if ((o->flags & OPTION_PROTECTED) && !protected_allowed)
+            return refuse(why, name, "can't set protected config");
+        for (int k = 0; k < i; k++)
+            if (pairs[2 * k].len == name.len && strncasecmp(pairs[2 * k].ptr, name.ptr, name.len) == 0)
+                return refuse(why, name, "duplicate parameter");
+    }
+    return 0;
+}
+
+/* Carry out the changed parameters' effects; on a refusal, those of the old values again, backwards. */
+static int
+apply_all(const struct slice *pairs, int count, const struct config *next, struct text *why)
+{
+    const char *reason, *ignored;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        const struct option *o = option_find(pairs[2 * i]);
+        if (o->apply != NULL && !o->apply(next, &reason))
+            break;
+    }
+    if (i == count)
+        return 0;
+    refuse(why, pairs[2 * i], reason);
+    while (i-- > 0) {
+        const struct option *o = option_find(pairs[2 * i]);
+        if (o->apply != NULL)
+            o->apply(&config, &ignored);
+    }
+    return -EINVAL;
+}
+
+int
+config_set(const struct slice *pairs, int count, bool protected_allowed, struct text *why)
+{
+    struct config next;
+    const char *reason;
+    int r;
+
+    if ((r = check_names(pairs, count, protected_allowed, why)) < 0)
+        return r;
+    if (!config_copy(&config, &next))
+        return refuse(why, pairs[0], strerror(ENOMEM));
+    for (int i = 0; i < count; i++)
+        if (!option_set(option_find(pairs[2 * i]), &next, &pairs[2 * i + 1], 1, false, &reason)) {
+            r = refuse(why, pairs[2 * i], reason);
+            goto drop_next;
+        }
+    if ((r = apply_all(pairs, count, &next, why)) < 0)
+        goto drop_next;
+    config_drop(&config);
+    config = next;
+    return 0;
+drop_next:
+    config_drop(&next);
+    return r;
+}
+
+/* ---- CONFIG GET ---- */
+
+static bool
+any_match(const char *name, const struct slice *patterns, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (glob_match(patterns[i], (struct slice){ name, strlen(name) }, true))
+            return true;
+    return false;
+}
+
+void
+config_each_match(const struct slice *patterns, int count,
+    void (*fn)(void *ctx, const char *name, const char *value), void *ctx)
+{
+    for (unsigned i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &options[i];
+        bool name = any_match(o->name, patterns, count);
+        bool alias = o->alias != NULL && any_match(o->alias, patterns, count);
+        struct text value = { 0 };
+        if (!name && !alias)
+            continue;
+        o->type->show(o, &config, &value);
+        if (name)
+            fn(ctx, o->name, text_str(&value));
+        if (alias)
+            fn(ctx, o->alias, text_str(&value));
+        text_free(&value);
+    }
+}

@@ -1,0 +1,281 @@
+/* server/config_file.c - the configuration at start: a file in Redis's syntax, then the command line. */
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/config_option.h"
+#include "server/log.h"
+#include "server/server.h"
+#include "server/text.h"
+
+enum {
+    LINE_WORDS_MAX = 256,
+    INCLUDE_DEPTH_MAX = 16,
+    FILE_MAX_BYTES = 64 * 1024 * 1024
+};
+
+static char absolute_path[PATH_MAX];
+
+/* One start's reading: parameters that a line has set (their lists grow from then on). */
+struct reading {
+    struct text *why;
+    bool save_given;
+    int depth;
+};
+
+static int read_file(struct reading *rd, const char *path);
+
+static int
+report(struct reading *rd, const char *where, struct slice line, const char *reason)
+{
+    text_addf(rd->why, "\n*** FATAL CONFIG FILE ERROR (Stillframe %s) ***\n%s\n>>> '", STILLFRAME_VERSION, where);
+    text_add_bytes(rd->why, line.ptr, line.len);
+    text_addf(rd->why, "'\n%s\n", reason);
+    return -EINVAL;
+}
+
+static bool
+is_include(struct slice word)
+{
+    return word.len == 7 && strncasecmp(word.ptr, "include", 7) == 0;
+}
+
+/* One directive; NULL: taken; else what is wrong.  *ret_reported: the report is already written. */
+static const char *
+set_directive(struct reading *rd, const struct slice *words, int count, bool *ret_reported)
+{
+    const struct option *o;
+    const char *why;
+    char path[PATH_MAX];
+
+    *ret_reported = false;
+    if (is_include(words[0]) && count == 2) {
+        if (words[1].len >= sizeof path || memchr(words[1].ptr, '\0', words[1].len) != NULL)
+            return strerror(ENAMETOOLONG);
+        memcpy(path, words[1].ptr, words[1].len);
+        path[words[1].len] = '\0';
+        if (rd->depth >= INCLUDE_DEPTH_MAX)
+            return "include is nested too deeply";
+        *ret_reported = read_file(rd, path) < 0;
+        return *ret_reported ? "included file" : NULL;
+    }
+    if ((o = option_find(words[0])) == NULL)
+        return "Bad directive or wrong number of arguments";
+    if (!option_set(o, &config, words + 1, count - 1, o->type == &option_save && rd->save_given, &why))
+        return why;
+    if (o->type == &option_save)
+        rd->save_given = true;
+    return NULL;
+}
+
+static struct slice
+trim(const char *p, const char *end)
+{
+    while (p < end && isspace((unsigned char)*p))
+        p++;
+    while (end > p && isspace((unsigned char)end[-1]))
+        end--;
+    return (struct slice){ p, (size_t)(end - p) };
+}
+
+static int
+read_line(struct reading *rd, const char *name, int number, struct slice line, char *scratch)
+{
+    struct slice words[LINE_WORDS_MAX];
+    char where[PATH_MAX + 64];
+    const char *reason;
+    bool reported = false;
+    int n = split_words(line.ptr, line.len, scratch, words, LINE_WORDS_MAX);
+
+    if (n == 0)
+        return 0;
+    if (n < 0)
+        reason = n == -1 ? "Unbalanced quotes in configuration line" : "Too many words in one line";
+    else
+        reason = set_directive(rd, words, n, &reported);
+    if (reason == NULL)
+        return 0;
+    if (reported)
+        return -EINVAL;
+    snprintf(where, sizeof where, "Reading the configuration file %s, at line %d", name, number);
+    return report(rd, where, line, reason);
+}
+
+static int
+read_lines(struct reading *rd, const char *name, const char *bytes, size_t len)
+{
+    const char *p = bytes, *end = bytes + len;
+    char *scratch = malloc(len + 1);
+    int r = 0;
+
+    if (scratch == NULL)
+        return report(rd, name, SLICE(""), strerror(ENOMEM));
+    for (int number = 1; r == 0 && p < end; number++) {
+        const char *newline = memchr(p, '\n', (size_t)(end - p)), *stop = newline != NULL ? newline : end;
+        struct slice line = trim(p, stop);
+        if (line.len > 0 && line.ptr[0] != '#')
+            r = read_line(rd, name, number, line, scratch);
+        p = stop + 1;
+    }
+    free(scratch);
+    return r;
+}
+
+static int
+read_stream(FILE *f, struct text *ret)
+{
+    char buf[16384];
+    size_t n;
+
+    while ((n = fread(buf, 1, sizeof buf, f)) > 0) {
+        text_add_bytes(ret, buf, n);
+        if (ret->failed)
+            return -ENOMEM;
+        if (ret->len > FILE_MAX_BYTES)
+            return -EFBIG;
+    }
+    return ferror(f) ? -EIO : 0;
+}
+
+static int
+read_file(struct reading *rd, const char *path)
+{
+    bool standard_input = strcmp(path, "-") == 0;
+    FILE *f = standard_input ? stdin : fopen(path, "re");
+    struct text t = { 0 };
+    int r = f == NULL ? -errno : read_stream(f, &t);
+
+    if (f != NULL && !standard_input)
+        fclose(f);
+    if (r < 0) {
+        text_addf(rd->why, "Fatal error, can't open config file '%s': %s\n", path, strerror(-r));
+    } else {
+        rd->depth++;
+        r = read_lines(rd, path, text_str(&t), t.len);
+        rd->depth--;
+    }
+    text_free(&t);
+    return r;
+}
+
+/* How many of the words belong to the option at argv[0] ("--name"). */
+static int
+count_values(int argc, char *const argv[])
+{
+    int n = 0;
+
+    while (1 + n < argc && strncmp(argv[1 + n], "--", 2) != 0)
+        n++;
+    return n;
+}
+
+static int
+report_words(struct reading *rd, const struct slice *words, int count, const char *reason)
+{
+    struct text line = { 0 };
+    int r;
+
+    for (int i = 0; i < count; i++) {
+        if (i > 0)
+            text_add(&line, " ");
+        if (i > 0)
+            text_add_quoted(&line, words[i].ptr, words[i].len);
+        else
+            text_add_bytes(&line, words[i].ptr, words[i].len);
+    }
+    r = report(rd, "Reading the command line", (struct slice){ text_str(&line), line.len }, reason);
+    text_free(&line);
+    return r;
+}
+
+static int
+read_command_line(struct reading *rd, int argc, char *const argv[])
+{
+    struct slice words[LINE_WORDS_MAX];
+
+    for (int i = 0, n; i < argc; i += 1 + n) {
+        const char *reason = NULL;
+        bool reported = false;
+
+        words[0] = (struct slice){ argv[i], strlen(argv[i]) };
+        n = 0;
+        if (strncmp(argv[i], "--", 2) != 0 || argv[i][2] == '\0') {
+            reason = "Not an option: options begin with two dashes";
+        } else {
+            n = count_values(argc - i, argv + i);
+            words[0] = (struct slice){ argv[i] + 2, strlen(argv[i]) - 2 };
+        }
+        if (n >= LINE_WORDS_MAX)
+            reason = "Too many words";
+        for (int k = 0; k < n && reason == NULL; k++)
+            words[1 + k] = (struct slice){ argv[i + 1 + k], strlen(argv[i + 1 + k]) };
+        if (reason == NULL)
+            reason = set_directive(rd, words, 1 + n, &reported);
+        if (reason != NULL)
+            return reported ? -EINVAL : report_words(rd, words, n < LINE_WORDS_MAX ? 1 + n : 1, reason);
+    }
+    return 0;
+}
+
+int
+config_load(const char *path, int argc, char *const argv[], struct text *why)
+{
+    struct reading rd = { .why = why };
+    int r;
+
+    absolute_path[0] = '\0';
+    if (path != NULL && (r = read_file(&rd, path)) < 0)
+        return -EINVAL;
+    if (path != NULL && strcmp(path, "-") != 0 && realpath(path, absolute_path) == NULL)
+        absolute_path[0] = '\0';
+    return read_command_line(&rd, argc, argv);
+}
+
+int
+config_load_text(const char *name, const char *bytes, size_t len, struct text *why)
+{
+    struct reading rd = { .why = why };
+
+    return read_lines(&rd, name, bytes, len);
+}
+
+const char *
+config_file(void)
+{
+    return absolute_path;
+}
+
+static bool
+change_directory(const struct config *next, const char **why)
+{
+    if (chdir(next->dir) == 0)
+        return true;
+    *why = strerror(errno);
+    return false;
+}
+
+static bool
+change_log_level(const struct config *next, const char **why)
+{
+    (void)why;
+    log_set_level((enum log_level)next->log_level);
+    return true;
+}
+
+int
+config_start(struct text *why)
+{
+    struct reading rd = { .why = why };
+    const char *reason;
+
+    config_on_change("dir", change_directory);
+    config_on_change("loglevel", change_log_level);
+    change_log_level(&config, &reason);
+    if (!change_directory(&config, &reason))
+        return report(&rd, "Changing the working directory", (struct slice){ config.dir, strlen(config.dir) }, reason);
+    return 0;
+}

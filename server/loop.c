@@ -1,0 +1,186 @@
+/* server/loop.c - the event loop. */
+#include "server/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "mm/mm.h"
+#include "server/client.h"
+#include "server/config.h"
+#include "server/db.h"
+#include "server/log.h"
+#include "server/net.h"
+#include "server/persist.h"
+#include "server/server.h"
+#include "server/shutdown.h"
+#include "server/signals.h"
+#include "snapshot/snapshot.h"
+
+enum {
+    EVENTS_MAX = 256,       /* per wait */
+    SLICE_US = 500,         /* one kind of background work in one turn */
+    PERSIST_CRON_MS = 100,
+    DELAYED_WAIT_MS = 1     /* while clients wait for the snapshot's memory */
+};
+
+static int epoll_fd = -1;
+static int64_t next_cron_ms, next_persist_ms;
+static bool db_has_work, mm_has_work;
+
+static int
+control(int how, int fd, uint32_t events, struct loop_source *s)
+{
+    struct epoll_event e = { .events = events, .data.ptr = s };
+
+    return epoll_ctl(epoll_fd, how, fd, &e) == 0 ? 0 : -errno;
+}
+
+int
+loop_add(int fd, uint32_t events, struct loop_source *s)
+{
+    return control(EPOLL_CTL_ADD, fd, events, s);
+}
+
+int
+loop_change(int fd, uint32_t events, struct loop_source *s)
+{
+    return control(EPOLL_CTL_MOD, fd, events, s);
+}
+
+void
+loop_remove(int fd)
+{
+    control(EPOLL_CTL_DEL, fd, 0, NULL);
+}
+
+/* The snapshot's eventfd only has to wake the loop: persist_poll() follows in every turn. */
+static void
+take_snapshot_event(struct loop_source *s, uint32_t events)
+{
+    (void)s;
+    (void)events;
+}
+
+int
+loop_init(void)
+{
+    static struct loop_source snapshot_source = { .ready = take_snapshot_event };
+
+    if ((epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
+        return -errno;
+    return loop_add(snapshot_event_fd(), EPOLLIN, &snapshot_source);
+}
+
+/* ---- a turn ---- */
+
+static int
+wait_ms(void)
+{
+    int64_t until;
+
+    if (db_has_work || mm_has_work || persist_wants_poll() || server.stopping || signals_shutdown_asked())
+        return 0;
+    until = (next_cron_ms < next_persist_ms ? next_cron_ms : next_persist_ms) - server.now_ms;
+    if (until < 0)
+        return 0;
+    if (until > PERSIST_CRON_MS)
+        until = PERSIST_CRON_MS; /* the clock was set back */
+    return net_has_delayed() && until > DELAYED_WAIT_MS ? DELAYED_WAIT_MS : (int)until;
+}
+
+/* Wait and serve.  The sweep's grace periods must not wait for a sleeping mutator, so it is offline meanwhile.
+ * Returns when the wait was over, in monotonic nanoseconds. */
+static int64_t
+serve_ready(int timeout_ms)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int64_t begin_ns;
+    int n;
+
+    snapshot_offline();
+    n = epoll_wait(epoll_fd, events, EVENTS_MAX, timeout_ms);
+    snapshot_online();
+    server_clock_refresh();
+    begin_ns = server.turn_begin_ns;
+    for (int i = 0; i < n && !server.stopping; i++) {
+        struct loop_source *s = events[i].data.ptr;
+        s->ready(s, events[i].events);
+    }
+    return begin_ns;
+}
+
+static void
+run_timers(void)
+{
+    if (server.now_ms >= next_cron_ms || server.now_ms < next_cron_ms - 1000) {
+        next_cron_ms = server.now_ms + 1000 / config.hz;
+        server_cron();
+        db_has_work = mm_has_work = true; /* look whether there is any */
+    }
+    if (server.now_ms >= next_persist_ms || server.now_ms < next_persist_ms - 1000) {
+        next_persist_ms = server.now_ms + PERSIST_CRON_MS;
+        persist_cron();
+    }
+}
+
+static void
+run_background(void)
+{
+    persist_poll();
+    if (db_has_work)
+        db_has_work = db_work(SLICE_US);
+    if (mm_has_work)
+        mm_has_work = mm_tidy(SLICE_US);
+    if (net_has_delayed())
+        net_resume_delayed();
+}
+
+static void
+answer_signals(void)
+{
+    struct shutdown_request rq = { .save = false };
+
+    if (!signals_shutdown_asked() || server.stopping)
+        return;
+    if (shutdown_begin(&rq) == 0)
+        return;
+    log_line(LOG_WARNING, "SIGTERM received but errors trying to shut down the server, check the logs for more "
+                          "information");
+    signals_forget();
+}
+
+static void
+one_turn(void)
+{
+    int64_t begin_ns = serve_ready(wait_ms());
+    uint64_t us;
+
+    run_timers();
+    run_background();
+    answer_signals();
+    client_free_closed();
+    us = (uint64_t)(server_monotonic_ns() - begin_ns) / 1000;
+    if (us > server.turn_max_us)
+        server.turn_max_us = us;
+    server.turns++;
+}
+
+void
+loop_run(void)
+{
+    next_cron_ms = next_persist_ms = server.now_ms;
+    while (!server.stopping)
+        one_turn();
+}
+
+void
+loop_turn_while_loading(void)
+{
+    serve_ready(0);
+    if (!server.stopping)
+        return;
+    shutdown_finish(); /* SHUTDOWN while loading: nobody waits for the rest */
+    exit(server.exit_code);
+}

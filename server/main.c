@@ -1,0 +1,126 @@
+/* server/main.c - start and end of the process.
+ *
+ * main() leaves through exit(), never by returning, and nothing here forks or becomes a daemon.  It also works when a
+ * loader calls it out of a shared object. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mm/mm.h"
+#include "server/cmd.h"
+#include "server/config.h"
+#include "server/db.h"
+#include "server/log.h"
+#include "server/loop.h"
+#include "server/net.h"
+#include "server/persist.h"
+#include "server/server.h"
+#include "server/shutdown.h"
+#include "server/signals.h"
+#include "server/text.h"
+#include "snapshot/snapshot.h"
+
+static const char usage[]
+    = "Usage: stillframe-server [configuration file] [--name value ...]\n"
+      "       stillframe-server -               (configuration from standard input)\n"
+      "       stillframe-server -v or --version\n"
+      "       stillframe-server -h or --help\n"
+      "\n"
+      "Examples:\n"
+      "       stillframe-server --port 7000\n"
+      "       stillframe-server /etc/stillframe.conf --loglevel verbose --save 60 1000\n";
+
+_Noreturn static void
+refuse_start(const char *what, int error)
+{
+    log_line(LOG_WARNING, "%s: %s", what, strerror(-error));
+    exit(1);
+}
+
+static void
+answer_and_leave(int argc, char *const argv[])
+{
+    if (argc != 2)
+        return;
+    if (strcmp(argv[1], "-v") == 0 || strcmp(argv[1], "--version") == 0) {
+        printf("Stillframe server v=%s redis=%s bits=%d\n", STILLFRAME_VERSION, STILLFRAME_REDIS_VERSION,
+            (int)sizeof(void *) * 8);
+        exit(0);
+    }
+    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        exit(0);
+    }
+}
+
+/* The configuration, or the end of it all. */
+static void
+configure(int argc, char *const argv[])
+{
+    const char *path = argc > 1 && strncmp(argv[1], "--", 2) != 0 ? argv[1] : NULL;
+    int words = path != NULL ? 2 : 1, r;
+    struct text why = { 0 };
+
+    if (argc < 1) /* a loader may give no name */
+        words = 0;
+    if (config_init() < 0)
+        refuse_start("Reading the configuration", -ENOMEM);
+    if (config_load(path, argc - words, argv + words, &why) < 0 || config_start(&why) < 0) {
+        fputs(text_str(&why), stderr);
+        exit(1);
+    }
+    text_free(&why);
+    if ((r = log_open(config.logfile)) < 0) {
+        fprintf(stderr, "\n*** FATAL CONFIG FILE ERROR (Stillframe %s) ***\nCan't open the log file: %s\n",
+            STILLFRAME_VERSION, strerror(-r));
+        exit(1);
+    }
+}
+
+static void
+start_modules(void)
+{
+    struct mm_options options = { .arena_bytes = config.arena_size };
+    int r;
+
+    if ((r = mm_init(&options)) < 0)
+        refuse_start("The arena cannot be reserved", r);
+    if ((r = db_init((int)config.databases)) < 0)
+        refuse_start("The databases cannot be set up", r);
+    if ((r = snapshot_start()) < 0)
+        refuse_start("The snapshot thread cannot be started", r);
+    if ((r = persist_init()) < 0)
+        refuse_start("Persistence cannot be set up", r);
+    if ((r = loop_init()) < 0)
+        refuse_start("The event loop cannot be set up", r);
+    if ((r = signals_init()) < 0)
+        refuse_start("Signals cannot be set up", r);
+    if (net_start() < 0)
+        exit(1); /* logged */
+}
+
+/* For a loader: the one symbol that the shared object shows. */
+__attribute__((visibility("default"))) int
+main(int argc, char *argv[])
+{
+    answer_and_leave(argc, argv);
+    cmd_table_init();
+    configure(argc, argv);
+    server_init(argc > 0 ? argv[0] : "");
+    log_line(LOG_NOTICE, "Stillframe version=%s, bits=%d, pid=%d, started", STILLFRAME_VERSION,
+        (int)sizeof(void *) * 8, (int)getpid());
+    if (argc == 1)
+        log_line(LOG_NOTICE, "No configuration file given: using the defaults");
+    start_modules();
+    shutdown_write_pidfile();
+    server.start_memory = server_used_memory();
+    log_line(LOG_NOTICE, "Running in standalone mode, port %lld", (long long)config.port);
+    if (persist_load() != 0)
+        exit(1); /* logged */
+    log_line(LOG_NOTICE, "Ready to accept connections");
+    loop_run();
+    shutdown_finish();
+    exit(server.exit_code);
+}

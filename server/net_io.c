@@ -1,0 +1,498 @@
+/* server/net_io.c - a client's socket: read, parse a batch, look its keys up ahead, execute, write once.
+ *
+ * Input is read into the loop's buffer, which is lent to the client for as long as its commands run; only what is
+ * left of it (the begin of a command) is kept in memory of the client's own.  Requests are parsed up to BATCH_MAX
+ * ahead of their execution, so that the keyspace can start to load what they need. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mm/mm.h"
+#include "server/client.h"
+#include "server/cmd.h"
+#include "server/config.h"
+#include "server/db.h"
+#include "server/exec.h"
+#include "server/log.h"
+#include "server/net.h"
+#include "server/output.h"
+#include "server/persist.h"
+#include "server/reply.h"
+#include "server/server.h"
+
+enum {
+    BATCH_MAX = 16,                 /* commands parsed ahead */
+    READ_BYTES = 64 * 1024,         /* the loop's input buffer, and so what one read takes */
+    OWN_BYTES = 16 * 1024,          /* room for more input behind a kept rest, at least */
+    BULK_STEP_BYTES = 1024 * 1024,  /* a big bulk's buffer grows from here on by doubling: a header is only a claim */
+    OUT_PAUSE_BYTES = 1024 * 1024,  /* with more pending output than this no further command runs */
+    DRAIN_READS = 16                /* what is read and thrown away before a close, in input buffers */
+};
+
+/* What the loop lends to one client at a time; a nested turn (loading) finds it gone and makes its own. */
+static char *input_loan;
+static struct resp_vector vector_loan;
+
+static struct client *delayed_first, **delayed_last = &delayed_first;
+
+/* ---- whom to listen to ---- */
+
+static void
+update_interest(struct client *c)
+{
+    uint32_t want = (c->paused || c->close_after_reply ? 0 : (uint32_t)EPOLLIN)
+        | (client_pending_out(c) > 0 ? (uint32_t)EPOLLOUT : 0);
+
+    if (want == c->interest)
+        return;
+    if (loop_change(c->fd, want, &c->source) == 0)
+        c->interest = want;
+}
+
+static void
+delay(struct client *c)
+{
+    c->paused = true;
+    if (c->delayed)
+        return;
+    c->delayed = true;
+    c->delayed_next = NULL;
+    *delayed_last = c;
+    delayed_last = &c->delayed_next;
+}
+
+void
+net_forget_delayed(struct client *c)
+{
+    struct client **p = &delayed_first;
+
+    if (!c->delayed)
+        return;
+    while (*p != c)
+        p = &(*p)->delayed_next;
+    *p = c->delayed_next;
+    if (delayed_last == &c->delayed_next)
+        delayed_last = p;
+    c->delayed = false;
+}
+
+bool
+net_has_delayed(void)
+{
+    return delayed_first != NULL;
+}
+
+/* ---- output ---- */
+
+/* Bytes that were sent to us and never read make the system reset the connection, and the reply is lost: so take
+ * some of them in before a close that the client learns from a reply. */
+static void
+drain(struct client *c)
+{
+    char bytes[4096];
+
+    shutdown(c->fd, SHUT_WR);
+    for (int i = 0; i < DRAIN_READS * READ_BYTES / (int)sizeof bytes; i++)
+        if (read(c->fd, bytes, sizeof bytes) <= 0)
+            return;
+}
+
+bool
+net_write(struct client *c)
+{
+    while (client_pending_out(c) > 0) {
+        ssize_t n = send(c->fd, c->out + c->out_sent, client_pending_out(c), MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return true;
+        if (n <= 0) {
+            log_line(LOG_VERBOSE, "Error writing to client %s: %s", c->addr, strerror(errno));
+            client_close(c);
+            return false;
+        }
+        c->out_sent += (size_t)n;
+        server.stat_net_out_bytes += (uint64_t)n;
+        server.stat_writes++;
+    }
+    c->soft_limit_since_ms = 0;
+    if (c->out != NULL)
+        c->out_len = c->out_sent = 0;
+    if (!c->running)
+        output_return(c);
+    if (c->close_after_reply && !c->running) {
+        drain(c);
+        client_close(c);
+        return false;
+    }
+    return true;
+}
+
+/* ---- input: buffers ---- */
+
+static bool
+borrow_input(struct client *c)
+{
+    if (input_loan == NULL && (input_loan = malloc(READ_BYTES + 1)) == NULL)
+        return false;
+    c->in = input_loan;
+    input_loan = NULL;
+    c->in_room = READ_BYTES;
+    c->in_len = c->in_pos = 0;
+    c->in_is_loan = true;
+    return true;
+}
+
+static void
+give_input_back(struct client *c)
+{
+    if (c->in_is_loan && input_loan == NULL)
+        input_loan = c->in;
+    else
+        free(c->in);
+    c->in = NULL;
+    c->in_len = c->in_pos = c->in_room = 0;
+    c->in_is_loan = false;
+}
+
+/* How large a client's own buffer should be for what it holds (rest bytes) and what is known to come. */
+static size_t
+own_room(const struct client *c, size_t rest)
+{
+    size_t needs = resp_needs(&c->parser), step = rest < BULK_STEP_BYTES / 2 ? BULK_STEP_BYTES : 2 * rest;
+
+    if (c->parser.in_bulk && c->parser.bulk_len >= RESP_BIG_BULK_BYTES && needs > rest)
+        return needs < step ? needs : step;
+    return rest < OWN_BYTES ? 2 * OWN_BYTES : 2 * rest;
+}
+
+/* Move the unparsed rest to the start of a buffer of the client's own. */
+static bool
+keep_rest(struct client *c)
+{
+    size_t rest = c->in_len - c->in_pos;
+    char *own;
+
+    if (!c->in_is_loan) {
+        if (c->in_pos > 0)
+            memmove(c->in, c->in + c->in_pos, rest + 1);
+        c->in_len = rest;
+        c->in_pos = 0;
+        return true;
+    }
+    if ((own = malloc(own_room(c, rest) + 1)) == NULL)
+        return false;
+    memcpy(own, c->in + c->in_pos, rest + 1);
+    give_input_back(c);
+    c->in = own;
+    c->in_room = own_room(c, rest);
+    c->in_len = rest;
+    return true;
+}
+
+/* Make room to read into.  A big bulk's buffer ends where the bulk ends: nothing has to be moved behind it. */
+static bool
+make_input_room(struct client *c)
+{
+    size_t room;
+    char *p;
+
+    if (c->in == NULL)
+        return borrow_input(c);
+    room = own_room(c, c->in_len);
+    if (c->in_len < c->in_room && (c->in_room - c->in_len >= OWN_BYTES || room <= c->in_room))
+        return true;
+    if (room < c->in_room)
+        room = c->in_room;
+    if (room <= c->in_len || (p = realloc(c->in, room + 1)) == NULL)
+        return false;
+    c->in = p;
+    c->in_room = room;
+    return true;
+}
+
+/* ---- execution ---- */
+
+struct batch {
+    struct {
+        struct cmd *cmd;
+        int argc, first;  /* in the vector */
+        size_t end;       /* in the input buffer */
+    } at[BATCH_MAX];
+    int count;
+    const char *error;    /* protocol error behind the last of them */
+    enum resp_result result;
+};
+
+static void
+parse_batch(struct client *c, struct batch *b, struct resp_vector *v)
+{
+    size_t pos = c->in_pos, used;
+
+    b->count = 0;
+    v->count = 0;
+    v->max_bulk_bytes = config.proto_max_bulk_len;
+    do {
+        int first = v->count;
+        b->result = resp_next(&c->parser, c->in + pos, c->in_len - pos, v, &used, &b->error);
+        if (b->result == RESP_NOTHING) {
+            pos += used;
+            *(b->count > 0 ? &b->at[b->count - 1].end : &c->in_pos) = pos;
+            continue;
+        }
+        if (b->result != RESP_COMMAND)
+            break;
+        pos += used;
+        b->at[b->count].cmd = cmd_find(v->at[first]);
+        b->at[b->count].argc = v->count - first;
+        b->at[b->count].first = first;
+        b->at[b->count].end = pos;
+        b->count++;
+    } while (b->count < BATCH_MAX && !v->scratch_used);
+}
+
+static void
+prefetch_batch(struct client *c, const struct batch *b, const struct resp_vector *v)
+{
+    struct slice keys[BATCH_MAX];
+    int n = 0;
+
+    for (int i = 0; i < b->count; i++) {
+        const struct cmd *cmd = b->at[i].cmd;
+        if (cmd != NULL && cmd->first_key > 0 && cmd->first_key < b->at[i].argc)
+            keys[n++] = v->at[b->at[i].first + cmd->first_key];
+    }
+    if (n > 1)
+        db_prefetch(db_select(c->db_index), keys, n);
+}
+
+/* May the client's next command run?  Otherwise it is paused; what was parsed ahead is parsed again later. */
+static bool
+may_go_on(struct client *c)
+{
+    if (unlikely(mm_barrier_on) && persist_writers_delayed()) {
+        delay(c);
+        return false;
+    }
+    if (likely(client_pending_out(c) < OUT_PAUSE_BYTES))
+        return true;
+    if (!net_write(c))
+        return false;
+    if (client_pending_out(c) < OUT_PAUSE_BYTES)
+        return true;
+    c->paused = true;
+    return false;
+}
+
+/* Calls in a row of one command share one look at the clock. */
+struct stopwatch {
+    struct cmd *cmd;
+    int64_t since_ns;
+};
+
+static inline void
+stopwatch_turn_to(struct stopwatch *w, struct cmd *cmd)
+{
+    int64_t now;
+
+    if (cmd == w->cmd)
+        return;
+    now = server_monotonic_ns();
+    if (w->cmd != NULL)
+        w->cmd->nsec += (uint64_t)(now - w->since_ns);
+    w->since_ns = now;
+    w->cmd = cmd;
+}
+
+/* Returns false when the client must not go on: closed, closing, or paused. */
+static bool
+execute_batch(struct client *c, const struct batch *b, const struct resp_vector *v, struct stopwatch *watch)
+{
+    for (int i = 0; i < b->count; i++) {
+        struct cmd *cmd = b->at[i].cmd, *ran;
+        if (!may_go_on(c)) {
+            resp_reset(&c->parser);
+            return false;
+        }
+        stopwatch_turn_to(watch, cmd);
+        c->argc = b->at[i].argc;
+        c->argv = v->at + b->at[i].first;
+        ran = exec_command(c, cmd);
+        c->in_pos = b->at[i].end;
+        if (ran != cmd)
+            watch->cmd = ran; /* a subcommand: the time is its own */
+        if (unlikely(c->close_after_reply || c->close_now || c->closed))
+            return false;
+    }
+    return true;
+}
+
+/* A protocol error is answered, and ends the connection. */
+static void
+fail_protocol(struct client *c, const char *error)
+{
+    log_line(LOG_VERBOSE, "Protocol error (%s) from client %s", error, c->addr);
+    reply_errorf(c, "ERR %s", error);
+    c->close_after_reply = true;
+}
+
+static void
+execute_input(struct client *c, struct resp_vector *v)
+{
+    struct stopwatch watch = { .cmd = NULL };
+    struct batch b;
+
+    do {
+        parse_batch(c, &b, v);
+        if (b.count > 1 && c->multi == NULL)
+            prefetch_batch(c, &b, v);
+        if (!execute_batch(c, &b, v, &watch))
+            break;
+        if (b.result == RESP_ERROR)
+            fail_protocol(c, b.error);
+        if (b.result == RESP_NO_MEMORY) {
+            log_line(LOG_WARNING, "No memory for a command of client %s: closing it", c->addr);
+            client_doom(c);
+        }
+    } while (b.result == RESP_COMMAND || b.result == RESP_NOTHING);
+    stopwatch_turn_to(&watch, NULL);
+}
+
+/* Execute what is in the input buffer, write the replies, and settle what becomes of the buffers. */
+static void
+run_client(struct client *c)
+{
+    struct resp_vector v = vector_loan;
+
+    vector_loan = (struct resp_vector){ 0 };
+    c->running = true;
+    output_lend(c);
+    execute_input(c, &v);
+    c->running = false;
+    if (vector_loan.at == NULL && v.room <= 65536)
+        vector_loan = v;
+    else
+        resp_vector_free(&v);
+    if (c->closed)
+        return;
+    if (c->close_now) {
+        client_close(c);
+        return;
+    }
+    if (c->close_after_reply)
+        c->in_pos = c->in_len; /* what follows is not looked at */
+    if (c->in_pos == c->in_len) {
+        give_input_back(c);
+    } else if (!keep_rest(c)) {
+        log_line(LOG_WARNING, "No memory to keep the input of client %s: closing it", c->addr);
+        client_close(c);
+        return;
+    }
+    if (net_write(c))
+        update_interest(c);
+}
+
+/* ---- events ---- */
+
+/* False: nothing was read: not ready, closed, or nothing may be read now. */
+static bool
+read_input(struct client *c)
+{
+    size_t room;
+    ssize_t n;
+
+    if (!make_input_room(c)) {
+        log_line(LOG_WARNING, "No memory to read from client %s: closing it", c->addr);
+        client_close(c);
+        return false;
+    }
+    room = c->in_room - c->in_len;
+    do
+        n = read(c->fd, c->in + c->in_len, room);
+    while (n < 0 && errno == EINTR);
+    server.stat_reads++;
+    if (n <= 0) {
+        bool not_ready = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+        if (n < 0 && !not_ready)
+            log_line(LOG_VERBOSE, "Reading from client %s: %s", c->addr, strerror(errno));
+        if (not_ready && c->in_is_loan)
+            give_input_back(c);
+        if (!not_ready)
+            client_close(c);
+        return false;
+    }
+    c->in_len += (size_t)n;
+    c->in[c->in_len] = '\0';
+    c->last_active_ms = server.now_ms;
+    server.stat_net_in_bytes += (uint64_t)n;
+    return true;
+}
+
+static bool
+input_is_too_long(struct client *c)
+{
+    if (c->in_len - c->in_pos <= config.client_query_buffer_limit)
+        return false;
+    log_line(LOG_WARNING, "Closing client that reached max query buffer length: %s", c->addr);
+    client_close(c);
+    return true;
+}
+
+static void
+serve_input(struct client *c)
+{
+    if (persist_writers_delayed()) {
+        delay(c);
+        update_interest(c);
+        return;
+    }
+    if (read_input(c) && !input_is_too_long(c))
+        run_client(c);
+}
+
+/* The output went down: does the client go on with what it had sent before? */
+static void
+resume(struct client *c)
+{
+    c->paused = false;
+    if (c->in_len > c->in_pos)
+        run_client(c);
+    else
+        update_interest(c);
+}
+
+void
+net_client_ready(struct loop_source *s, uint32_t events)
+{
+    struct client *c = (struct client *)(void *)s;
+
+    if (c->closed || c->running || server.stopping)
+        return;
+    if ((events & EPOLLOUT) != 0) {
+        if (!net_write(c))
+            return;
+        if (c->paused && !c->delayed && client_pending_out(c) == 0)
+            resume(c);
+        else
+            update_interest(c);
+        if (c->closed)
+            return;
+    }
+    if ((c->interest & EPOLLIN) != 0 && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+        serve_input(c);
+    else if ((events & (EPOLLHUP | EPOLLERR)) != 0)
+        client_close(c); /* nobody is there to read the replies that it waits for */
+}
+
+void
+net_resume_delayed(void)
+{
+    while (delayed_first != NULL && !persist_writers_delayed()) {
+        struct client *c = delayed_first;
+        net_forget_delayed(c);
+        resume(c);
+    }
+}

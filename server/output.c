@@ -1,0 +1,124 @@
+/* server/output.c - room in a client's output buffer. */
+#include "server/output.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/config.h"
+#include "server/log.h"
+#include "server/server.h"
+#include "server/text.h"
+
+enum {
+    LOAN_BYTES = 64 * 1024,
+    LOAN_MAX_BYTES = 1024 * 1024 /* a loan that grew beyond this is not kept */
+};
+
+static struct {
+    char *at;
+    size_t room;
+} loan;
+
+void
+output_lend(struct client *c)
+{
+    if (c->out != NULL || c->close_now)
+        return;
+    if (loan.at == NULL) {
+        if ((loan.at = malloc(LOAN_BYTES)) == NULL)
+            return; /* output_grow() tries again, and knows what to do */
+        loan.room = LOAN_BYTES;
+    }
+    c->out = loan.at;
+    c->out_room = loan.room;
+    c->out_len = c->out_sent = 0;
+    loan.at = NULL;
+}
+
+void
+output_return(struct client *c)
+{
+    if (c->out == NULL)
+        return;
+    if (loan.at == NULL && c->out_room >= LOAN_BYTES && c->out_room <= LOAN_MAX_BYTES) {
+        loan.at = c->out;
+        loan.room = c->out_room;
+    } else {
+        free(c->out);
+    }
+    c->out = NULL;
+    c->out_room = c->out_len = c->out_sent = 0;
+}
+
+bool
+output_limit_passed(struct client *c, size_t more)
+{
+    const struct output_limit *limit = &config.output_limits[OUTPUT_NORMAL];
+    size_t pending = client_pending_out(c) + more;
+
+    if (c->fd < 0)
+        return false; /* detached: nobody is slow */
+    if (limit->hard_bytes != 0 && pending >= limit->hard_bytes)
+        return true;
+    if (limit->soft_bytes == 0 || pending < limit->soft_bytes) {
+        c->soft_limit_since_ms = 0;
+        return false;
+    }
+    if (c->soft_limit_since_ms == 0)
+        c->soft_limit_since_ms = server.now_ms;
+    return server.now_ms - c->soft_limit_since_ms > limit->soft_seconds * 1000;
+}
+
+static void
+doom_for_limit(struct client *c)
+{
+    struct text t = { 0 };
+
+    client_describe(c, &t);
+    log_line(LOG_WARNING, "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
+        text_str(&t));
+    text_free(&t);
+    client_doom(c);
+}
+
+/* Move what is pending to the buffer's start, when that frees at least half of it. */
+static void
+compact(struct client *c)
+{
+    if (c->out_sent < c->out_room / 2)
+        return;
+    memmove(c->out, c->out + c->out_sent, client_pending_out(c));
+    c->out_len -= c->out_sent;
+    c->out_sent = 0;
+}
+
+char *
+output_grow(struct client *c, size_t bytes)
+{
+    size_t room, needed;
+    char *p;
+
+    if (c->close_now)
+        return NULL;
+    if (output_limit_passed(c, bytes)) {
+        doom_for_limit(c);
+        return NULL;
+    }
+    if (c->out != NULL)
+        compact(c);
+    if (c->out == NULL || c->out_room - c->out_len < bytes) {
+        if (__builtin_add_overflow(c->out_len, bytes, &needed) || needed > SIZE_MAX / 2)
+            goto doom;
+        for (room = c->out_room > 0 ? c->out_room : 1024; room < needed;)
+            room *= 2;
+        if ((p = realloc(c->out, room)) == NULL)
+            goto doom;
+        c->out = p;
+        c->out_room = room;
+    }
+    return c->out + c->out_len;
+doom:
+    log_line(LOG_WARNING, "No memory for a reply of %zu bytes: closing the client", bytes);
+    client_doom(c);
+    return NULL;
+}

@@ -1,0 +1,196 @@
+/* server/persist_load.c - from the dump to the databases: at start-up and for DEBUG RELOAD, with progress. */
+#include <errno.h>
+#include <string.h>
+
+#include "mm/os.h"
+#include "server/client.h"
+#include "server/config.h"
+#include "server/db.h"
+#include "server/debug.h"
+#include "server/load.h"
+#include "server/log.h"
+#include "server/loop.h"
+#include "server/persist.h"
+#include "server/persist_state.h"
+#include "server/reply.h"
+#include "server/server.h"
+#include "server/text.h"
+
+enum { LOG_EACH_US = 2 * 1000 * 1000 };
+
+static struct {
+    uint64_t size_bytes, offset;
+    int64_t start_us, start_s, next_log_us;
+    const struct load_state *state;
+} loading;
+
+static double
+seconds_since(int64_t start_us)
+{
+    return (double)(os_monotonic_us() - start_us) / 1e6;
+}
+
+static double
+loading_percent(void)
+{
+    return loading.size_bytes == 0 ? 0 : 100.0 * (double)loading.offset / (double)loading.size_bytes;
+}
+
+void
+info_loading(struct text *out)
+{
+    double perc = loading_percent(), elapsed = seconds_since(loading.start_us);
+
+    if (!server.loading)
+        return;
+    text_addf(out, "loading_start_time:%lld\r\nloading_total_bytes:%llu\r\nloading_loaded_bytes:%llu\r\n",
+              (long long)loading.start_s, (unsigned long long)loading.size_bytes, (unsigned long long)loading.offset);
+    text_addf(out, "loading_loaded_perc:%.2f\r\nloading_eta_seconds:%lld\r\n", perc,
+              (long long)(perc < 0.01 ? 1 : elapsed * (100 - perc) / perc));
+}
+
+static void
+on_progress(void *ctx, uint64_t offset)
+{
+    (void)ctx;
+    loading.offset = offset;
+    if (os_monotonic_us() >= loading.next_log_us) {
+        loading.next_log_us = os_monotonic_us() + LOG_EACH_US;
+        log_line(LOG_NOTICE, "Loading the dump: %.0f %% of %llu MB, %llu keys", loading_percent(),
+                 (unsigned long long)(loading.size_bytes >> 20), (unsigned long long)loading.state->keys_loaded);
+    }
+    loop_turn_while_loading();
+}
+
+/* describe: one line that says what is wrong with the file, and where. */
+static void
+describe(struct text *why, int r, const struct load_state *s, const struct rdb_error *err)
+{
+    if (s->error[0] != '\0') {
+        text_addf(why, "%s", s->error);
+        return;
+    }
+    if (err->text[0] != '\0')
+        text_addf(why, "at offset %llu: %s", (unsigned long long)err->offset, err->text);
+    else
+        text_addf(why, "%s", strerror(-r));
+    if (err->key[0] != '\0')
+        text_addf(why, " (key '%s')", err->key);
+}
+
+static int
+decode(struct rdb_source *src, struct load_state *s, struct text *why)
+{
+    struct rdb_error err = { .offset = 0 };
+    int r;
+
+    loading.size_bytes = rdb_source_size(src);
+    loading.offset = 0;
+    loading.start_us = os_monotonic_us();
+    loading.start_s = server.now_ms / 1000;
+    loading.next_log_us = loading.start_us + LOG_EACH_US;
+    loading.state = s;
+    s->on_progress = on_progress;
+    server.loading = true;
+    r = rdb_decode(src, &load_events, s, config.rdb_checksum, &err);
+    server.loading = false;
+    if (r != 0)
+        describe(why, r, s, &err);
+    return r;
+}
+
+/* load_file: 0, -ENOENT, or -errno with *why.  The databases may be partly filled after an error. */
+static int
+load_file(const char *path, bool merge, struct text *why)
+{
+    struct rdb_source *src;
+    struct load_state s;
+    int r = rdb_source_file(path, &src);
+
+    if (r < 0) {
+        text_addf(why, "%s", strerror(-r));
+        return r;
+    }
+    load_init(&s);
+    s.merge = merge;
+    r = decode(src, &s, why);
+    persist.load_keys = s.keys_loaded;
+    persist.load_expired = s.keys_expired;
+    if (r == 0 && s.empty_skipped != 0)
+        log_line(LOG_WARNING, "The dump held %llu empty keys; they were skipped", (unsigned long long)s.empty_skipped);
+    load_fini(&s);
+    rdb_source_close(src);
+    return r;
+}
+
+int
+persist_load(void)
+{
+    struct text why = { .at = NULL };
+    int r = load_file(config.dbfilename, false, &why);
+
+    if (r == -ENOENT) {
+        r = 0;
+    } else if (r != 0) {
+        log_line(LOG_WARNING,
+                 "Can't load the dump %s in %s: %s. The file is left untouched and the server does not start: repair or "
+                 "move it (stillframe-rdb check tells more).",
+                 config.dbfilename, config.dir[0] != '\0' ? config.dir : ".", text_str(&why));
+        r = 1;
+    } else {
+        log_line(LOG_NOTICE, "Done loading RDB, keys loaded: %llu, keys expired: %llu.",
+                 (unsigned long long)persist.load_keys, (unsigned long long)persist.load_expired);
+        log_line(LOG_NOTICE, "DB loaded from disk: %.3f seconds", seconds_since(loading.start_us));
+    }
+    text_free(&why);
+    server.dirty = 0;
+    return r;
+}
+
+struct reload_options {
+    bool save, flush, merge;
+};
+
+static bool
+parse_reload(struct client *c, struct reload_options *o)
+{
+    *o = (struct reload_options){ .save = true, .flush = true, .merge = false };
+    for (int i = 2; i < c->argc; i++) {
+        if (arg_is(c, i, "nosave")) {
+            o->save = false;
+        } else if (arg_is(c, i, "noflush")) {
+            o->flush = false;
+        } else if (arg_is(c, i, "merge")) {
+            o->merge = true;
+        } else {
+            reply_error(c, "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+debug_reload(struct client *c)
+{
+    struct reload_options o;
+    struct text why = { .at = NULL };
+
+    if (!parse_reload(c, &o))
+        return;
+    if (o.save && persist_save_now() < 0) {
+        reply_error(c, "ERR the save failed, see the log");
+        return;
+    }
+    for (int i = 0; o.flush && i < db_count(); i++)
+        (void)db_flush(i);
+    c->db = db_select(c->db_index);
+    if (load_file(config.dbfilename, o.merge, &why) != 0) {
+        log_line(LOG_WARNING, "DEBUG RELOAD: %s: %s", config.dbfilename, text_str(&why));
+        reply_errorf(c, "ERR Error trying to load the RDB dump, check server logs: %s", text_str(&why));
+    } else {
+        log_line(LOG_WARNING, "DB reloaded by DEBUG RELOAD");
+        reply_ok(c);
+    }
+    text_free(&why);
+}

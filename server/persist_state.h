@@ -1,0 +1,33 @@
+/* server/persist_state.h - what persist.c and persist_load.c share.  Threads: mutator. */
+#ifndef SERVER_PERSIST_STATE_H
+#define SERVER_PERSIST_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct save_cut;
+struct text;
+
+struct persist {
+    bool running, scheduled;
+    bool last_ok;            /* rdb_last_bgsave_status */
+    bool delayed;            /* snapshot-memory-limit holds writers back at this moment */
+    struct save_cut *cut;    /* of the running save */
+    uint64_t dirty_at_begin; /* server.dirty then: what the save, if it succeeds, covers */
+    int64_t begin_s, last_save_s, last_try_s, last_duration_s;
+    int64_t last_begin_us;   /* how long the start stalled the loop */
+    int64_t next_log_us;
+    uint64_t saves, delays;
+    size_t last_peak_bytes;
+    uint64_t last_file_bytes;
+    uint64_t load_keys, load_expired;
+};
+extern struct persist persist;
+
+/* persist_save_now: wait for a running save, then save while everybody waits.  0 or -errno, logged.  persist.c */
+int persist_save_now(void);
+/* info_loading: the loading_* fields while a dump is loaded; nothing otherwise.  persist_load.c */
+void info_loading(struct text *out);
+
+#endif

@@ -1,0 +1,204 @@
+/* server/server.c - the shared state: clock, figures, what is done ten times a second. */
+#include "server/server.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "mm/mm.h"
+#include "server/client.h"
+#include "server/cmd.h"
+#include "server/config.h"
+#include "server/errorstats.h"
+#include "server/log.h"
+#include "server/net.h"
+#include "server/output.h"
+
+enum {
+    SAMPLE_MS = 100,
+    SAMPLES = 16,        /* figures per second are means over this many */
+    CLIENTS_PER_CRON = 200 /* looked at for idleness, at least: all within about a second */
+};
+
+struct server server = { .active_expire = true };
+
+/* glibc's; where there is none, its share of the figure is missing. */
+extern struct mallinfo2 mallinfo2(void) __attribute__((weak));
+
+void
+server_clock_refresh(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    server.now_us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+    server.now_ms = server.now_us / 1000;
+    server.clock_s = (uint32_t)ts.tv_sec & 0xffffff;
+    server.turn_begin_ns = server_monotonic_ns();
+}
+
+int64_t
+server_monotonic_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* Forty hexadecimal digits that no other run has. */
+static void
+make_run_id(char *ret)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char bytes[20] = { 0 };
+    uint64_t x = (uint64_t)server_monotonic_ns() * 0x9e3779b97f4a7c15u ^ (uint64_t)getpid() << 32
+        ^ (uint64_t)server.now_us;
+    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || read(fd, bytes, sizeof bytes) != (ssize_t)sizeof bytes)
+        log_line(LOG_VERBOSE, "No /dev/urandom: the run id is made from the clock");
+    if (fd >= 0)
+        close(fd);
+    for (unsigned i = 0; i < sizeof bytes; i++) {
+        x ^= x >> 29;
+        x *= 0xbf58476d1ce4e5b9u;
+        bytes[i] ^= (unsigned char)(x >> 56);
+        ret[2 * i] = digits[bytes[i] >> 4];
+        ret[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    ret[2 * sizeof bytes] = '\0';
+}
+
+void
+server_init(const char *executable)
+{
+    server_clock_refresh();
+    server.start_ms = server.now_ms;
+    server.executable = executable;
+    make_run_id(server.run_id);
+}
+
+uint64_t
+server_used_memory(void)
+{
+    struct mm_figures f;
+    uint64_t bytes;
+
+    mm_figures(&f);
+    bytes = f.live_bytes + f.retired_bytes + f.images_bytes + f.side_bytes;
+    if (mallinfo2 != NULL) {
+        struct mallinfo2 m = mallinfo2();
+        bytes += m.uordblks + m.hblkhd;
+    }
+    return bytes;
+}
+
+void
+server_reset_stats(void)
+{
+    server.stat_commands = server.stat_connections = server.stat_rejected_connections = 0;
+    server.stat_expired_keys = server.stat_hits = server.stat_misses = 0;
+    server.stat_net_in_bytes = server.stat_net_out_bytes = server.stat_reads = server.stat_writes = 0;
+    server.turns = server.turn_max_us = 0;
+    errorstats_reset();
+    cmd_table_reset_stats();
+}
+
+/* ---- figures per second ---- */
+
+struct rate {
+    uint64_t per_s[SAMPLES], last;
+    unsigned at;
+};
+
+static uint64_t
+sample(struct rate *r, uint64_t now, uint64_t ms)
+{
+    uint64_t sum = 0;
+
+    r->per_s[r->at++ % SAMPLES] = now >= r->last && ms > 0 ? (now - r->last) * 1000 / ms : 0;
+    r->last = now;
+    for (int i = 0; i < SAMPLES; i++)
+        sum += r->per_s[i];
+    return sum / SAMPLES;
+}
+
+static void
+take_samples(void)
+{
+    static struct rate ops, in, out;
+    static int64_t last_ms;
+    uint64_t ms = (uint64_t)(server.now_ms - last_ms);
+
+    if (server.now_ms - last_ms < SAMPLE_MS && server.now_ms >= last_ms)
+        return;
+    last_ms = server.now_ms;
+    server.ops_per_s = sample(&ops, server.stat_commands, ms);
+    server.in_bytes_per_s = sample(&in, server.stat_net_in_bytes, ms);
+    server.out_bytes_per_s = sample(&out, server.stat_net_out_bytes, ms);
+}
+
+/* ---- clients that do nothing, and those that do not read ---- */
+
+static bool
+is_idle_too_long(const struct client *c)
+{
+    return config.timeout_s > 0 && server.now_ms - c->last_active_ms > config.timeout_s * 1000;
+}
+
+static void
+check_client(struct client *c)
+{
+    if (is_idle_too_long(c)) {
+        log_line(LOG_VERBOSE, "Closing idle client");
+        client_close(c);
+    } else if (output_limit_passed(c, 0)) {
+        log_line(LOG_WARNING, "Client %s closed for overcoming of output buffer limits.", c->addr);
+        client_close(c);
+    }
+}
+
+/* A part of the clients each time, the least recently connected first; by number, since any may be gone next time. */
+static void
+check_clients(void)
+{
+    static uint64_t checked_id;
+    unsigned left = client_count() / (unsigned)config.hz + CLIENTS_PER_CRON;
+    struct client *c = client_first(), *next;
+
+    if (config.timeout_s == 0 && config.output_limits[OUTPUT_NORMAL].soft_bytes == 0)
+        return;
+    while (c != NULL && c->id <= checked_id)
+        c = c->next;
+    for (; c != NULL && left > 0; c = next, left--) {
+        next = c->next;
+        checked_id = c->id;
+        check_client(c);
+    }
+    if (c == NULL)
+        checked_id = 0;
+}
+
+static void
+watch_memory(void)
+{
+    static int64_t last_ms;
+
+    if (server.now_ms - last_ms < 1000 && server.now_ms >= last_ms)
+        return; /* mallinfo2() walks the allocator's lists */
+    last_ms = server.now_ms;
+    if (server_used_memory() > server.peak_memory)
+        server.peak_memory = server_used_memory();
+}
+
+void
+server_cron(void)
+{
+    take_samples();
+    watch_memory();
+    check_clients();
+    net_retry_accept();
+}

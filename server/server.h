@@ -1,0 +1,52 @@
+/* server/server.h - what the whole server shares: clock, counters, persistence state.  Configuration: config.h.
+ * Threads: mutator. */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define STILLFRAME_VERSION       "0.1.0"
+#define STILLFRAME_REDIS_VERSION "7.2.0" /* the command level we answer for, as redis_version */
+
+struct server {
+    /* clock, refreshed once per turn of the loop; commands of one turn, and all of one EXEC, see one time */
+    int64_t now_ms;        /* unix */
+    int64_t now_us;
+    uint32_t clock_s;      /* access clock: seconds, 24 bits */
+    /* keyspace changes since the last successful save, as Redis counts them: handlers add what they changed */
+    uint64_t dirty;
+    bool active_expire;    /* DEBUG SET-ACTIVE-EXPIRE */
+    bool loading;
+    bool stopping;         /* leave the loop after this turn */
+    int exit_code;
+    /* statistics for INFO */
+    uint64_t stat_commands, stat_connections, stat_rejected_connections, stat_expired_keys, stat_hits, stat_misses;
+    uint64_t stat_net_in_bytes, stat_net_out_bytes, stat_error_replies;
+    uint64_t stat_reads, stat_writes;
+    int64_t start_ms;
+    int64_t turn_begin_ns; /* monotonic, when the clock was refreshed */
+    uint64_t turns, turn_max_us;
+    /* sampled each 100 ms */
+    uint64_t ops_per_s, in_bytes_per_s, out_bytes_per_s;
+    uint64_t peak_memory, start_memory;
+    int maxclients;        /* what the limit of open files leaves of the configured number */
+    char run_id[41];
+    const char *executable; /* argv[0] */
+};
+extern struct server server;
+
+/* server_clock_refresh: read the clocks into server.now_*; once per turn. */
+void server_clock_refresh(void);
+/* server_monotonic_ns: for durations.  [any] */
+int64_t server_monotonic_ns(void);
+/* server_init: clock, run id; after config_load(). */
+void server_init(const char *executable);
+/* server_reset_stats: CONFIG RESETSTAT. */
+void server_reset_stats(void);
+/* server_used_memory: bytes of data, tables, buffers: what INFO calls used_memory. */
+uint64_t server_used_memory(void);
+/* server_cron: statistics, slow and idle clients: 1000 / hz ms apart. */
+void server_cron(void);
+
+#endif

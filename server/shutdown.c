@@ -1,0 +1,54 @@
+/* server/shutdown.c - the orderly end, and the pid file that stands from start to end. */
+#include "server/shutdown.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "server/config.h"
+#include "server/log.h"
+#include "server/net.h"
+#include "server/persist.h"
+#include "server/server.h"
+#include "snapshot/snapshot.h"
+
+int
+shutdown_begin(const struct shutdown_request *rq)
+{
+    int r;
+
+    log_line(LOG_WARNING, "User requested shutdown...");
+    r = persist_shutdown(rq->save, rq->nosave);
+    if (r < 0 && !rq->force) {
+        log_line(LOG_WARNING, "Errors trying to shut down: the data could not be saved, so the server goes on.");
+        return r;
+    }
+    if (r < 0)
+        log_line(LOG_WARNING, "The data could not be saved; ending all the same, as asked for.");
+    server.stopping = true;
+    return 0;
+}
+
+void
+shutdown_finish(void)
+{
+    net_stop();
+    snapshot_stop();
+    if (config.pidfile[0] != '\0') {
+        log_line(LOG_NOTICE, "Removing the pid file.");
+        unlink(config.pidfile);
+    }
+    log_line(LOG_WARNING, "Stillframe is now ready to exit, bye bye...");
+}
+
+void
+shutdown_write_pidfile(void)
+{
+    FILE *f;
+
+    if (config.pidfile[0] == '\0')
+        return;
+    if ((f = fopen(config.pidfile, "we")) == NULL || fprintf(f, "%d\n", (int)getpid()) < 0)
+        log_line(LOG_WARNING, "The pid file %s cannot be written", config.pidfile);
+    if (f != NULL)
+        fclose(f);
+}

@@ -1,0 +1,22 @@
+/* server/slice.h - bytes that somebody else owns: arguments, keys, values.  [any] */
+#ifndef SERVER_SLICE_H
+#define SERVER_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct slice {
+    const char *ptr;
+    size_t len;
+};
+
+#define SLICE(literal) ((struct slice){ .ptr = (literal), .len = sizeof(literal) - 1 })
+
+static inline bool
+slice_equal(struct slice a, struct slice b)
+{
+    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+#endif
