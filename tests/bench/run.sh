@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# make bench: the figures of docs/benchmarks.md.   tests/bench/run.sh [page-size] [sweep] [commands] [stall] [save] [cpu] [load]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+what=("$@")
+[ "${#what[@]}" -gt 0 ] || what=(page-size sweep commands stall save cpu load)
+make --no-print-directory -s -j"$(nproc)" all benches
+for w in "${what[@]}"; do
+    echo "== $w"
+    case $w in
+    page-size)
+        for shift in 9 10 11 12; do
+            make --no-print-directory -s FLAVOUR=page$shift "build/page$shift/tests/bench/bench_sweep"
+            "build/page$shift/tests/bench/bench_sweep" 5000000 128 "${ROUNDS:-7}" | if [ $shift -eq 9 ]; then cat; else tail -n 3; fi
+        done ;;
+    sweep) build/tests/bench/bench_sweep 5000000 128 "${ROUNDS:-9}" ;;
+    commands) build/tests/bench/bench_commands ;;
+    stall | save | cpu | load) python3 tests/bench/server.py "$w" ;;
+    *) echo "no benchmark '$w'" >&2; exit 2 ;;
+    esac
+done

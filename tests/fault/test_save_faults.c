@@ -1,0 +1,277 @@
+/* tests/fault/test_save_faults.c - fail each step of a save in turn, once and for good: the server lives, the old dump is
+ * whole, the error is told, nothing is left behind, and the next save succeeds.  Then: crash at each step. */
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mm/fault.h"
+#include "server/config.h"
+#include "server/persist.h"
+#include "snapshot/snapshot.h"
+#include "tests/support/lab.h"
+
+#ifdef STILLFRAME_FAULTS
+
+static char dir[64];
+static struct lab_digest saved; /* what dump.rdb must hold */
+
+static int
+files_in(const char *path)
+{
+    DIR *d = opendir(path);
+    int n = 0;
+
+    ck_assert_ptr_nonnull(d);
+    while (readdir(d) != NULL)
+        n++;
+    closedir(d);
+    return n - 2;
+}
+
+static int
+open_descriptors(void)
+{
+    return files_in("/proc/self/fd");
+}
+
+static void
+fill(void)
+{
+    lab_run("debug populate 300 key 50;set large @100000*x;set n 1;set a @3000*k;hset h f @70*v g 1;hset s f v");
+    lab_run("debug populate 60 run 40000");
+}
+
+static void
+setup(void)
+{
+    snprintf(dir, sizeof dir, "/tmp/stillframe-fault-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(chdir(dir), 0);
+    lab_open();
+    ck_assert_int_eq(snapshot_start(), 0);
+    ck_assert_int_eq(persist_init(), 0);
+    config.rdb_compression = false; /* more bytes, more writes */
+    config.stop_writes_on_bgsave_error = false; /* a failed save must not keep this test from writing */
+    fill();
+    saved = lab_quiet();
+    ck_assert_str_eq(lab_reply("save"), "+OK\r\n");
+    ck_assert(lab_same(lab_file("dump.rdb"), saved));
+}
+
+static void
+teardown(void)
+{
+    snapshot_stop();
+    lab_close();
+    unlink("dump.rdb");
+    ck_assert_int_eq(rmdir(dir), 0); /* nothing else is left */
+}
+
+static bool
+in_progress(void)
+{
+    return strstr(lab_reply("info persistence"), "rdb_bgsave_in_progress:1") != NULL;
+}
+
+static void
+finish_save(void)
+{
+    while (in_progress()) {
+        lab_run("incr n;setrange large 50000 changed;hset h f @70*w;append a x");
+        snapshot_wait();
+        persist_poll();
+    }
+}
+
+/* one_save: a background save with what is armed.  True if it succeeded. */
+static bool
+one_save(void)
+{
+    struct lab_digest now = lab_quiet();
+    bool ok;
+
+    if (strncmp(lab_reply("bgsave"), "+Background saving started", 26) == 0)
+        finish_save();
+    ok = strstr(lab_reply("info persistence"), "rdb_last_bgsave_status:ok") != NULL;
+    if (ok)
+        saved = now;
+    return ok;
+}
+
+/* The fault sweep over one point: n = 1, 2, 3, ... until a save sees no fault. */
+static void
+sweep_point(unsigned point, bool forever)
+{
+    unsigned long delivered = 1, failures = 0;
+    int descriptors = open_descriptors();
+
+    for (unsigned long n = 1; delivered > 0 && n < 3000; n++) {
+        struct lab_digest before, after;
+        struct mm_figures f;
+        bool ok;
+
+        before = lab_quiet();
+        fault_arm(point, n, forever);
+        ok = strncmp(lab_reply("bgsave"), "+Background saving started", 26) == 0;
+        if (ok)
+            finish_save();
+        ok = ok && strstr(lab_reply("info persistence"), "rdb_last_bgsave_status:ok") != NULL;
+        delivered = fault_disarm();
+        failures += !ok;
+        after = lab_file("dump.rdb");
+        if (ok)
+            saved = before;
+        else if (!lab_same(after, saved)) /* after the rename the new one may be there, but whole */
+            ck_assert_msg(lab_same(after, before), "%s: the dump is neither the old nor the new one", fault_name(point));
+        else
+            ck_assert(delivered > 0);
+        if (ok)
+            ck_assert_msg(lab_same(after, saved), "point %u, call %lu: the dump is not of its cut", point, n);
+        ck_assert_int_eq(files_in("."), 1); /* no temporary file */
+        ck_assert_int_eq(open_descriptors(), descriptors);
+        mm_figures(&f);
+        ck_assert_uint_eq(f.preserved_bytes + f.retired_bytes, 0);
+        mm_check();
+        lab_run("set alive 1;del alive");
+        ck_assert_msg(one_save(), "point %u, call %lu: the next save failed too", point, n);
+        ck_assert(lab_same(lab_file("dump.rdb"), saved));
+    }
+    ck_assert_uint_eq(delivered, 0);
+    printf("fault: %-18s %s: %lu saves failed\n", point == FAULT_ANY ? "any" : fault_name(point),
+           forever ? "for good" : "once    ", failures);
+}
+
+/* The points that a save passes after the start of the server. */
+static const enum fault points[] = { FAULT_job_alloc,        FAULT_sink_buffer, FAULT_sink_open,  FAULT_sink_write,
+                                     FAULT_sink_short_write, FAULT_sink_fsync,  FAULT_sink_close, FAULT_sink_rename,
+                                     FAULT_sink_dir_open,    FAULT_sink_dir_fsync };
+
+START_TEST(a_save_survives_the_failure_of_each_step)
+{
+    sweep_point(points[_i / 2], _i % 2 != 0);
+}
+END_TEST
+
+START_TEST(a_failure_that_may_stay_silent_does)
+{
+    struct lab_digest now = lab_quiet();
+
+    fault_arm(FAULT_sink_flush_range, 1, true);
+    ck_assert_str_eq(lab_reply("save"), "+OK\r\n");
+    fault_disarm();
+    ck_assert(lab_same(lab_file("dump.rdb"), now));
+}
+END_TEST
+
+/* C2: the copy of a page fails under a write; the write has its reply, the save is given up. */
+START_TEST(without_memory_for_a_page_the_save_is_given_up_and_the_write_is_not)
+{
+    bool failed = false;
+
+    for (int i = 0; i < 50 && !failed; i++) {
+        lab_run("set n 1");
+        ck_assert_str_eq(lab_reply("bgsave"), "+Background saving started\r\n");
+        fault_arm(FAULT_mm_image, 1, true);
+        lab_run("setrange large 70000 while-it-runs"); /* must succeed */
+        finish_save();
+        failed = fault_disarm() > 0 && strstr(lab_reply("info persistence"), "rdb_last_bgsave_status:err") != NULL;
+    }
+    ck_assert_msg(failed, "no save was ever broken");
+    ck_assert_str_eq(lab_reply("getrange large 70000 70014"), "$15\r\nwhile-it-runsxx\r\n");
+    ck_assert(one_save());
+}
+END_TEST
+
+START_TEST(threads_that_cannot_be_made_are_a_refusal_at_start)
+{
+    snapshot_stop();
+    for (unsigned long n = 1; n <= 2; n++) {
+        fault_arm(FAULT_thread_create, n, false);
+        ck_assert_int_eq(snapshot_start(), -EAGAIN);
+        fault_disarm();
+    }
+    fault_arm(FAULT_eventfd_create, 1, false);
+    ck_assert_int_eq(snapshot_start(), -EMFILE);
+    fault_disarm();
+    ck_assert_int_eq(snapshot_start(), 0);
+    ck_assert(one_save());
+}
+END_TEST
+
+/* In a child: crash at the n-th step of a save.  What the directory holds then is the old dump or the new one, whole. */
+START_TEST(after_a_crash_at_any_step_the_dump_is_the_old_or_the_new_one)
+{
+    unsigned long old_ones = 0, new_ones = 0;
+    int status = FAULT_CRASH_STATUS << 8;
+
+    snapshot_stop(); /* threads do not survive the fork of this test */
+    for (unsigned long n = 1; WEXITSTATUS(status) == FAULT_CRASH_STATUS; n++) {
+        struct lab_digest now, found;
+        pid_t pid;
+
+        lab_run("incr n;set step x");
+        now = lab_quiet();
+        if ((pid = fork()) == 0) {
+            if (snapshot_start() < 0)
+                _exit(3);
+            fault_arm_crash(n);
+            (void)lab_reply("save");
+            _exit(0);
+        }
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == FAULT_CRASH_STATUS));
+        found = lab_file("dump.rdb");
+        ck_assert_int_eq(found.error, 0);
+        if (lab_same(found, now)) {
+            new_ones++;
+            saved = now;
+        } else {
+            ck_assert_msg(lab_same(found, saved), "crash at step %lu: neither old nor new", n);
+            old_ones++;
+        }
+        ck_assert_int_eq(system("rm -f temp-*.rdb"), 0);
+    }
+    ck_assert_uint_gt(old_ones, 3);
+    ck_assert_uint_gt(new_ones, 0);
+    ck_assert_int_eq(snapshot_start(), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("fault/save");
+    TCase *t = tcase_create("save");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 600);
+    tcase_add_loop_test(t, a_save_survives_the_failure_of_each_step, 0, 2 * (int)(sizeof points / sizeof *points));
+    tcase_add_test(t, a_failure_that_may_stay_silent_does);
+    tcase_add_test(t, without_memory_for_a_page_the_save_is_given_up_and_the_write_is_not);
+    tcase_add_test(t, threads_that_cannot_be_made_are_a_refusal_at_start);
+    tcase_add_test(t, after_a_crash_at_any_step_the_dump_is_the_old_or_the_new_one);
+    suite_add_tcase(s, t);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
+
+#else
+
+int
+main(void)
+{
+    printf("fault points are compiled out in this flavour\n");
+    return 0;
+}
+
+#endif

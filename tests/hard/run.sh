@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# make check-hard: take out each mm_modify() call site in turn; a named test must notice.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+test=build/hard/tests/server/test_barriers
+make --no-print-directory -s -j"$(nproc)" FLAVOUR=hard "$test"
+passed=0 failed=0
+
+if STILLFRAME_SKIP_SITE=none "$test" >build/hard/none.log 2>&1; then
+    passed=$((passed + 1))
+    echo "ok     with all barriers in place the tests pass"
+else
+    failed=$((failed + 1))
+    echo "FAILED with all barriers in place:"
+    grep -E ':[FE]:' build/hard/none.log || tail -5 build/hard/none.log
+fi
+for site in $("$test" --sites | sort -u); do
+    log=build/hard/$(printf '%s' "$site" | tr '/:' '__').log
+    if STILLFRAME_SKIP_SITE=$site "$test" >"$log" 2>&1; then
+        failed=$((failed + 1))
+        echo "FAILED without the barrier at $site no test notices"
+    else
+        passed=$((passed + 1))
+        # file:line:kind:test case:test:iteration: message
+        caught=$(grep -oE ':[FE]:[a-z0-9_]+:' "$log" | head -1 | cut -d: -f3)
+        echo "ok     $site is caught by ${caught:-?} (and $(grep -cE ':[FE]:' "$log") in all)"
+    fi
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# make lint: one-way includes, format, cppcheck, clang-tidy: zero findings.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+passed=0 failed=0
+step() { # step NAME COMMAND...
+    local name=$1 start=$SECONDS
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "lint: $name: clean ($((SECONDS - start)) s)"
+    else
+        failed=$((failed + 1))
+        echo "lint: $name: FOUND SOMETHING" >&2
+    fi
+}
+shopt -s nullglob
+sources=(mm/*.c snapshot/*.c server/*.c)
+all=(mm/*.[ch] snapshot/*.[ch] server/*.[ch] tests/*/*.[ch])
+flags=(-std=gnu11 -D_GNU_SOURCE -I.)
+
+step includes tests/lint/includes.sh
+step format clang-format --dry-run --Werror "${all[@]}"
+step cppcheck cppcheck -q -j2 --std=c11 --language=c -D_GNU_SOURCE -I. --enable=warning,performance,portability \
+    --inline-suppr --suppressions-list=tests/lint/cppcheck.txt --error-exitcode=1 "${sources[@]}"
+if [ -n "${LINT_FAST:-}" ]; then
+    echo "lint: clang-tidy: left out (LINT_FAST)"
+else
+    tidy() {
+        printf '%s\n' "${sources[@]}" | xargs -P2 -n6 sh -c \
+            'clang-tidy --quiet --config-file=tests/lint/clang-tidy.yaml "$@" -- '"${flags[*]}"' 2>/dev/null' sh
+    }
+    step clang-tidy tidy
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

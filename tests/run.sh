@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Build and pass the tests.   tests/run.sh all | SECTION...
+#
+#   release   unit and integration tests on the release build
+#   debug     unit tests with asserts and fault points
+#   asan      unit tests and some integration tests under AddressSanitizer and UBSan
+#   tsan      unit tests of mm/ and snapshot/ under ThreadSanitizer
+#   barrier   unit tests and the point-in-time oracle with pages that are really read-only
+#   steps     every interleaving of a write with the sweep, for small heaps
+#   hard      each write barrier taken out in turn
+#   fault     each step of a save failed in turn
+#   model     the model and its wrong variants
+#   lint      include order, format, cppcheck, clang-tidy
+#
+# Prints one line a test program and, last, how many passed and failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+shopt -s nullglob
+export LC_ALL=C
+jobs=$(nproc)
+passed=0 failed=0 failures=()
+logs=build/test-logs
+mkdir -p "$logs"
+
+run() { # run NAME SECONDS COMMAND...: quiet when it passes, its output when it fails
+    local name=$1 limit=$2 start=$SECONDS log
+    shift 2
+    log=$logs/$(printf '%s' "$name" | tr ' /' '__').log
+    if timeout "$limit" "$@" >"$log" 2>&1 </dev/null; then
+        passed=$((passed + 1))
+        echo "ok     $name ($((SECONDS - start)) s)"
+    else
+        local status=$?
+        failed=$((failed + 1))
+        failures+=("$name")
+        echo "FAILED $name (status $status, $((SECONDS - start)) s); the end of $log:"
+        tail -n 60 "$log" | sed 's/^/    /'
+    fi
+}
+
+build() { # build FLAVOUR TARGET...
+    local flavour=$1
+    shift
+    run "build $flavour" 900 make --no-print-directory -j"$jobs" FLAVOUR="$flavour" "$@"
+}
+
+dir_of() {
+    if [ "$1" = release ]; then echo build; else echo "build/$1"; fi
+}
+
+unit() { # unit FLAVOUR FOLDER...: the Check programs of these folders
+    local flavour=$1 dir src t
+    dir=$(dir_of "$flavour")
+    shift
+    for folder in "$@"; do
+        for src in tests/"$folder"/test_*.c; do
+            t=${src%.c}
+            case $t in tests/server/test_steps | tests/server/test_barriers) [ "$flavour" = steps ] || [ "$flavour" = hard ] || continue ;; esac
+            run "$flavour: $t" 600 "$dir/$t"
+        done
+    done
+}
+
+integration() { # integration FLAVOUR TEST...: python tests against that flavour's server
+    local flavour=$1 dir
+    dir=$(dir_of "$flavour")
+    shift
+    for t in "$@"; do
+        STILLFRAME_SERVER=$PWD/$dir/stillframe-server STILLFRAME_RDB=$PWD/$dir/stillframe-rdb STILLFRAME_FLAVOUR=$flavour \
+            run "$flavour: $t" 900 python3 "$t"
+    done
+}
+
+export CK_DEFAULT_TIMEOUT=600
+export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0 UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:report_thread_leaks=0 # liburcu never joins its thread
+
+section_release() {
+    build release all tests test-helpers
+    build shared build/shared/stillframe.so
+    unit release mm snapshot server
+    integration release tests/integration/test_*.py
+}
+section_debug() {
+    build debug all tests
+    unit debug mm snapshot server
+}
+section_fault() {
+    build debug all tests
+    unit debug fault
+    integration debug tests/fault/test_*.py
+}
+section_asan() {
+    build asan all tests
+    CK_FORK=no unit asan mm snapshot server
+    QUICK=1 integration asan tests/integration/test_{rdb_tool,protocol,server,commands,differential,oracle}.py
+    CK_FORK=no unit asan fault
+}
+section_tsan() {
+    build tsan "${tsan_targets[@]}"
+    CK_FORK=no unit tsan mm snapshot
+}
+section_barrier() {
+    build barrier all tests
+    unit barrier mm snapshot server
+    QUICK=1 integration barrier tests/integration/test_{commands,oracle}.py
+}
+section_steps() {
+    build steps build/steps/tests/server/test_steps
+    run "steps: tests/server/test_steps" 900 build/steps/tests/server/test_steps
+}
+section_hard() {
+    build hard build/hard/tests/server/test_barriers
+    run "hard: each barrier is needed" 900 tests/hard/run.sh
+}
+section_model() {
+    run "model" 600 tests/model/run.sh
+}
+section_lint() {
+    run "lint" 600 tests/lint/run.sh
+}
+
+tsan_targets=()
+for src in tests/mm/test_*.c tests/snapshot/test_*.c; do tsan_targets+=("build/tsan/${src%.c}"); done
+
+sections=("$@")
+[ "${#sections[@]}" -gt 0 ] || { sed -n '2,/^set/p' "$0" | sed '$d'; exit 2; }
+[ "${sections[0]}" = all ] && sections=(release debug fault model steps barrier hard tsan asan lint)
+for s in "${sections[@]}"; do
+    declare -F "section_$s" >/dev/null || { echo "no section '$s'" >&2; exit 2; }
+    "section_$s"
+done
+[ "$failed" -eq 0 ] || printf 'failed: %s\n' "${failures[@]}"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,442 @@
+/* tests/server/test_config.c - the configuration: what is taken, what is refused in which words, all or nothing. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "server/config.h"
+#include "server/log.h"
+#include "server/text.h"
+
+static struct text why;
+
+static void
+setup(void)
+{
+    ck_assert_int_eq(config_init(), 0);
+    why = (struct text){ 0 };
+}
+
+static void
+teardown(void)
+{
+    text_free(&why);
+    config_fini();
+}
+
+static void
+keep_value(void *ctx, const char *name, const char *value)
+{
+    struct text *t = ctx;
+
+    text_addf(t, "%s%s=%s", t->len > 0 ? ";" : "", name, value);
+}
+
+/* CONFIG GET as name=value;name=value */
+static const char *
+get(const char *pattern)
+{
+    static struct text t;
+    struct slice p = { pattern, strlen(pattern) };
+
+    text_free(&t);
+    config_each_match(&p, 1, keep_value, &t);
+    return text_str(&t);
+}
+
+static int
+load(const char *text)
+{
+    text_free(&why);
+    return config_load_text("test.conf", text, strlen(text), &why);
+}
+
+/* CONFIG SET of words separated by '|'. */
+static int
+set(const char *words)
+{
+    char copy[512], *save = NULL;
+    struct slice pairs[32];
+    int n = 0;
+
+    snprintf(copy, sizeof copy, "%s", words);
+    for (char *w = strtok_r(copy, "|", &save); w != NULL; w = strtok_r(NULL, "|", &save)) {
+        if (strcmp(w, "''") == 0)
+            w[0] = '\0';
+        pairs[n++] = (struct slice){ w, strlen(w) };
+    }
+    text_free(&why);
+    return config_set(pairs, n / 2, false, &why);
+}
+
+/* ---- defaults and values ---- */
+
+static const char *const defaults[] = { "port=6379", "bind=* -::*", "tcp-backlog=511", "timeout=0", "tcp-keepalive=300",
+    "maxclients=10000", "protected-mode=yes", "databases=16", "loglevel=notice", "logfile=", "pidfile=",
+    "dbfilename=dump.rdb", "save=3600 1 300 100 60 10000", "stop-writes-on-bgsave-error=yes", "rdbcompression=yes",
+    "rdbchecksum=yes", "hash-max-listpack-entries=512", "hash-max-ziplist-entries=512", "hash-max-listpack-value=64",
+    "proto-max-bulk-len=536870912", "client-query-buffer-limit=1073741824", "hz=10", "appendonly=no", "replicaof=",
+    "slaveof=", "cluster-enabled=no", "daemonize=no", "arena-size=0", "snapshot-memory-limit=0",
+    "client-output-buffer-limit=normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60" };
+
+START_TEST(defaults_are_redis_defaults)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(defaults[_i], "="), defaults[_i]);
+    ck_assert_str_eq(get(name), defaults[_i]);
+}
+END_TEST
+
+START_TEST(a_file_in_redis_syntax_is_read)
+{
+    ck_assert_int_eq(load("# a comment\n"
+                          "\n"
+                          "   port 7000   \r\n"
+                          "TIMEOUT 5\n"
+                          "logfile \"a b\\x41.log\"\n"
+                          "pidfile 'it\\'s'\n"
+                          "bind 127.0.0.1 -::1\n"
+                          "proto-max-bulk-len 64mb\n"
+                          "client-query-buffer-limit 2G\n"
+                          "hash-max-ziplist-entries 7\n"
+                          "loglevel Warning\n"
+                          "daemonize no\n"
+                          "replicaof no one\n"
+                          "appendonly NO"),
+        0);
+    ck_assert_int_eq(config.port, 7000);
+    ck_assert_int_eq(config.timeout_s, 5);
+    ck_assert_str_eq(config.logfile, "a bA.log");
+    ck_assert_str_eq(config.pidfile, "it's");
+    ck_assert_str_eq(config.bind, "127.0.0.1 -::1");
+    ck_assert_uint_eq(config.proto_max_bulk_len, 64 << 20);
+    ck_assert_uint_eq(config.client_query_buffer_limit, 2000000000);
+    ck_assert_int_eq(config.hash_max_listpack_entries, 7);
+    ck_assert_int_eq(config.log_level, LOG_WARNING);
+}
+END_TEST
+
+START_TEST(save_lines_add_up_and_replace_the_default)
+{
+    ck_assert_int_eq(load("save 900 1\nsave 300 10 60 10000\n"), 0);
+    ck_assert_str_eq(get("save"), "save=900 1 300 10 60 10000");
+    ck_assert_int_eq(config.save_point_count, 3);
+    ck_assert_int_eq(config.save_points[2].seconds, 60);
+    ck_assert_int_eq(config.save_points[2].changes, 10000);
+    ck_assert_int_eq(load("save 5 5\nsave \"\"\n"), 0);
+    ck_assert_str_eq(get("save"), "save=");
+    ck_assert_int_eq(load("save ''\nsave 7 7\n"), 0);
+    ck_assert_str_eq(get("save"), "save=7 7");
+}
+END_TEST
+
+static const struct {
+    const char *line, *reason;
+} refused_lines[] = {
+    { "foo bar", "Bad directive or wrong number of arguments" },
+    { "port", "wrong number of arguments" },
+    { "port 1 2", "wrong number of arguments" },
+    { "port 1 # no comments behind a directive", "wrong number of arguments" },
+    { "port \"1", "Unbalanced quotes in configuration line" },
+    { "port abc", "argument couldn't be parsed into an integer" },
+    { "port 65536", "argument must be between 0 and 65535 inclusive" },
+    { "port -1", "argument must be between 0 and 65535 inclusive" },
+    { "port 99999999999999999999", "argument couldn't be parsed into an integer" },
+    { "loglevel loud", "argument(s) must be one of the following: debug, verbose, notice, warning" },
+    { "protected-mode maybe", "argument must be 'yes' or 'no'" },
+    { "proto-max-bulk-len many", "argument must be a memory value" },
+    { "proto-max-bulk-len 1zb", "argument must be a memory value" },
+    { "proto-max-bulk-len 99999999999gb", "argument must be a memory value" },
+    { "proto-max-bulk-len 10", "argument must be between 1048576 and 9223372036854775807 inclusive" },
+    { "save 1", "Invalid save parameters" },
+    { "save 0 1", "Invalid save parameters" },
+    { "save 1 x", "Invalid save parameters" },
+    { "dbfilename a/b", "dbfilename can't be a path, just a filename" },
+    { "dbfilename ..", "dbfilename can't be a path, just a filename" },
+    { "dir /nonexistent", "No such file or directory" },
+    { "client-output-buffer-limit normal 1 2", "Wrong number of arguments in buffer limit configuration." },
+    { "client-output-buffer-limit master 1 2 3", "Invalid client class specified in buffer limit configuration." },
+    { "client-output-buffer-limit normal 1 2 x",
+        "Error in hard, soft or soft_seconds setting in buffer limit configuration." },
+    { "bind 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", "Too many bind addresses specified." },
+    { "include /nonexistent/file", NULL },
+    { "daemonize yes", NULL },
+    { "appendonly yes", NULL },
+    { "replicaof 127.0.0.1 6379", NULL },
+    { "slaveof 127.0.0.1 6379", NULL },
+    { "cluster-enabled yes", NULL },
+    { "rdbcompression lz4", NULL },
+    { "supervised systemd", NULL },
+};
+
+START_TEST(a_refused_line_is_reported_with_file_line_and_reason)
+{
+    char text[256];
+
+    snprintf(text, sizeof text, "# one\n\n%s\nport 1\n", refused_lines[_i].line);
+    ck_assert_int_eq(load(text), -22);
+    if (refused_lines[_i].reason == NULL) {
+        ck_assert_uint_gt(why.len, 20);
+        return;
+    }
+    ck_assert_ptr_nonnull(strstr(text_str(&why), "*** FATAL CONFIG FILE ERROR (Stillframe "));
+    ck_assert_ptr_nonnull(strstr(text_str(&why), "Reading the configuration file test.conf, at line 3\n"));
+    ck_assert_ptr_nonnull(strstr(text_str(&why), refused_lines[_i].line));
+    ck_assert_ptr_nonnull(strstr(text_str(&why), refused_lines[_i].reason));
+}
+END_TEST
+
+START_TEST(what_would_promise_durability_is_refused_with_the_reason)
+{
+    ck_assert_int_lt(load("daemonize yes"), 0);
+    ck_assert_ptr_nonnull(strstr(text_str(&why), "fork"));
+    ck_assert_int_lt(load("appendonly yes"), 0);
+    ck_assert_ptr_nonnull(strstr(text_str(&why), "append-only"));
+    ck_assert_int_lt(load("replicaof h 1"), 0);
+    ck_assert_ptr_nonnull(strstr(text_str(&why), "Replication"));
+    ck_assert_int_lt(set("appendonly|yes"), 0);
+    ck_assert_ptr_nonnull(strstr(text_str(&why), "append-only"));
+    ck_assert_int_eq(set("appendonly|no"), 0);
+}
+END_TEST
+
+/* ---- files and the command line ---- */
+
+static void
+write_file(const char *name, const char *text)
+{
+    FILE *f = fopen(name, "w");
+
+    ck_assert_ptr_nonnull(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+START_TEST(the_command_line_comes_after_the_file_and_its_includes)
+{
+    char dir[] = "/tmp/stillframe-config-XXXXXX";
+    char *words[] = { (char[]){ "--port" }, (char[]){ "7002" }, (char[]){ "--save" }, (char[]){ "60" }, (char[]){ "1" },
+        (char[]){ "--logfile" }, (char[]){ "" }, (char[]){ "--bind" }, (char[]){ "127.0.0.1" }, (char[]){ "::1" } };
+
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(chdir(dir), 0);
+    write_file("inner.conf", "timeout 7\nport 7001\n");
+    write_file("main.conf", "port 7000\ninclude inner.conf\nhz 20\nlogfile x\n");
+    ck_assert_int_eq(config_load("main.conf", 10, words, &why), 0);
+    ck_assert_int_eq(config.port, 7002);
+    ck_assert_int_eq(config.timeout_s, 7);
+    ck_assert_int_eq(config.hz, 20);
+    ck_assert_str_eq(config.logfile, "");
+    ck_assert_str_eq(config.bind, "127.0.0.1 ::1");
+    ck_assert_str_eq(get("save"), "save=60 1");
+    ck_assert_ptr_nonnull(strstr(config_file(), "/main.conf"));
+    ck_assert_int_eq(config_file()[0], '/');
+    unlink("inner.conf");
+    unlink("main.conf");
+    ck_assert_int_eq(chdir("/"), 0);
+    rmdir(dir);
+}
+END_TEST
+
+START_TEST(a_file_that_includes_itself_is_refused)
+{
+    char dir[] = "/tmp/stillframe-config-XXXXXX";
+
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(chdir(dir), 0);
+    write_file("loop.conf", "port 7000\ninclude loop.conf\n");
+    ck_assert_int_lt(config_load("loop.conf", 0, NULL, &why), 0);
+    ck_assert_ptr_nonnull(strstr(text_str(&why), "include is nested too deeply"));
+    unlink("loop.conf");
+    ck_assert_int_eq(chdir("/"), 0);
+    rmdir(dir);
+}
+END_TEST
+
+static const struct {
+    const char *words[4], *reason;
+} refused_words[] = {
+    { { "--port", "abc" }, ">>> 'port \"abc\"'\nargument couldn't be parsed into an integer" },
+    { { "--port" }, ">>> 'port'\nwrong number of arguments" },
+    { { "--port", "1", "2" }, ">>> 'port \"1\" \"2\"'\nwrong number of arguments" },
+    { { "--nonsense", "1" }, "Bad directive or wrong number of arguments" },
+    { { "port", "1" }, "options begin with two dashes" },
+    { { "--", "1" }, "options begin with two dashes" },
+    { { "--appendonly", "yes" }, "append-only" },
+};
+
+START_TEST(refused_options_are_reported)
+{
+    char copies[4][32], *words[4];
+    int n = 0;
+
+    for (; n < 4 && refused_words[_i].words[n] != NULL; n++) {
+        snprintf(copies[n], sizeof copies[n], "%s", refused_words[_i].words[n]);
+        words[n] = copies[n];
+    }
+    ck_assert_int_eq(config_load(NULL, n, words, &why), -22);
+    ck_assert_msg(strstr(text_str(&why), refused_words[_i].reason) != NULL, "%s", text_str(&why));
+    ck_assert_ptr_nonnull(strstr(text_str(&why), "Reading the command line"));
+}
+END_TEST
+
+START_TEST(a_missing_file_is_reported)
+{
+    ck_assert_int_lt(config_load("/nonexistent.conf", 0, NULL, &why), 0);
+    ck_assert_str_eq(text_str(&why),
+        "Fatal error, can't open config file '/nonexistent.conf': No such file or directory\n");
+}
+END_TEST
+
+/* ---- CONFIG SET ---- */
+
+static const struct {
+    const char *pairs, *error;
+} refused_sets[] = {
+    { "foo|bar", "ERR Unknown option or number of arguments for CONFIG SET - 'foo'" },
+    { "timeout|1|foo|2", "ERR Unknown option or number of arguments for CONFIG SET - 'foo'" },
+    { "timeout|1|port|abc",
+        "ERR CONFIG SET failed (possibly related to argument 'port') - argument couldn't be parsed into an integer" },
+    { "databases|3", "ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config" },
+    { "dir|/tmp", "ERR CONFIG SET failed (possibly related to argument 'dir') - can't set protected config" },
+    { "dbfilename|x", "ERR CONFIG SET failed (possibly related to argument 'dbfilename') - can't set protected config" },
+    { "timeout|1|Timeout|2", "ERR CONFIG SET failed (possibly related to argument 'Timeout') - duplicate parameter" },
+    { "save|60", "ERR CONFIG SET failed (possibly related to argument 'save') - Invalid save parameters" },
+    { "maxclients|0", "ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument must be between 1 and "
+                      "4294967295 inclusive" },
+    { "hash-max-listpack-entries|-1", "ERR CONFIG SET failed (possibly related to argument 'hash-max-listpack-entries') - "
+                                      "argument must be between 0 and 9223372036854775807 inclusive" },
+    { "proto-max-bulk-len|abc",
+        "ERR CONFIG SET failed (possibly related to argument 'proto-max-bulk-len') - argument must be a memory value" },
+};
+
+START_TEST(a_refused_set_names_the_parameter_and_changes_nothing)
+{
+    static struct text before;
+
+    text_free(&before);
+    text_add(&before, get("*"));
+    ck_assert_int_eq(set(refused_sets[_i].pairs), -22);
+    ck_assert_str_eq(text_str(&why), refused_sets[_i].error);
+    ck_assert_str_eq(get("*"), text_str(&before));
+}
+END_TEST
+
+START_TEST(several_parameters_are_set_together)
+{
+    ck_assert_int_eq(set("timeout|9|save|5 6 7 8|loglevel|debug|hash-max-ziplist-value|11"), 0);
+    ck_assert_int_eq(config.timeout_s, 9);
+    ck_assert_int_eq(config.save_point_count, 2);
+    ck_assert_int_eq(config.hash_max_listpack_value, 11);
+    ck_assert_int_eq(set("save|''"), 0);
+    ck_assert_int_eq(config.save_point_count, 0);
+    ck_assert_int_eq(set("client-output-buffer-limit|normal 1mb 2 3 slave 1 2 3"), 0);
+    ck_assert_str_eq(get("client-output*"),
+        "client-output-buffer-limit=normal 1048576 2 3 slave 1 2 3 pubsub 33554432 8388608 60");
+}
+END_TEST
+
+START_TEST(protected_parameters_can_be_set_where_that_is_permitted)
+{
+    struct slice pair[] = { SLICE("dbfilename"), SLICE("other.rdb") };
+
+    ck_assert_int_eq(config_set(pair, 1, true, &why), 0);
+    ck_assert_str_eq(config.dbfilename, "other.rdb");
+}
+END_TEST
+
+/* What apply functions saw, newest last. */
+static int64_t seen[8];
+static int seen_count;
+static bool refuse_hz;
+
+static bool
+see_timeout(const struct config *next, const char **reason)
+{
+    (void)reason;
+    seen[seen_count++] = next->timeout_s;
+    return true;
+}
+
+static bool
+see_hz(const struct config *next, const char **reason)
+{
+    seen[seen_count++] = next->hz;
+    *reason = "not now";
+    return !refuse_hz;
+}
+
+START_TEST(a_change_that_cannot_be_applied_takes_the_others_back)
+{
+    config_on_change("timeout", see_timeout);
+    config_on_change("hz", see_hz);
+    seen_count = 0;
+    refuse_hz = true;
+    ck_assert_int_lt(set("timeout|30|maxclients|77|hz|50"), 0);
+    ck_assert_str_eq(text_str(&why), "ERR CONFIG SET failed (possibly related to argument 'hz') - not now");
+    ck_assert_int_eq(seen_count, 3);
+    ck_assert_int_eq(seen[0], 30);
+    ck_assert_int_eq(seen[1], 50);
+    ck_assert_int_eq(seen[2], 0); /* timeout again, with the old value */
+    ck_assert_int_eq(config.timeout_s, 0);
+    ck_assert_int_eq(config.maxclients, 10000);
+    refuse_hz = false;
+    ck_assert_int_eq(set("timeout|30|maxclients|77|hz|50"), 0);
+    ck_assert_int_eq(config.hz, 50);
+}
+END_TEST
+
+START_TEST(get_takes_patterns_of_any_case_and_aliases)
+{
+    ck_assert_str_eq(get("HASH-max-*"), "hash-max-listpack-entries=512;hash-max-ziplist-entries=512;"
+                                        "hash-max-listpack-value=64;hash-max-ziplist-value=64");
+    ck_assert_str_eq(get("t?meout"), "timeout=0");
+    ck_assert_str_eq(get("nothing*"), "");
+}
+END_TEST
+
+START_TEST(the_directory_is_kept_as_an_absolute_path)
+{
+    ck_assert_int_eq(chdir("/usr"), 0);
+    ck_assert_int_eq(load("dir bin/..\n"), 0);
+    ck_assert_str_eq(config.dir, "/usr");
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("config");
+    TCase *start = tcase_create("start"), *running = tcase_create("running");
+    SRunner *sr = srunner_create(s);
+    int failed;
+
+    tcase_add_checked_fixture(start, setup, teardown);
+    tcase_add_checked_fixture(running, setup, teardown);
+    tcase_add_loop_test(start, defaults_are_redis_defaults, 0, sizeof defaults / sizeof defaults[0]);
+    tcase_add_test(start, a_file_in_redis_syntax_is_read);
+    tcase_add_test(start, save_lines_add_up_and_replace_the_default);
+    tcase_add_loop_test(start, a_refused_line_is_reported_with_file_line_and_reason, 0,
+        sizeof refused_lines / sizeof refused_lines[0]);
+    tcase_add_test(start, what_would_promise_durability_is_refused_with_the_reason);
+    tcase_add_test(start, the_command_line_comes_after_the_file_and_its_includes);
+    tcase_add_test(start, a_file_that_includes_itself_is_refused);
+    tcase_add_loop_test(start, refused_options_are_reported, 0, sizeof refused_words / sizeof refused_words[0]);
+    tcase_add_test(start, a_missing_file_is_reported);
+    tcase_add_test(start, the_directory_is_kept_as_an_absolute_path);
+    tcase_add_loop_test(running, a_refused_set_names_the_parameter_and_changes_nothing, 0,
+        sizeof refused_sets / sizeof refused_sets[0]);
+    tcase_add_test(running, several_parameters_are_set_together);
+    tcase_add_test(running, protected_parameters_can_be_set_where_that_is_permitted);
+    tcase_add_test(running, a_change_that_cannot_be_applied_takes_the_others_back);
+    tcase_add_test(running, get_takes_patterns_of_any_case_and_aliases);
+    suite_add_tcase(s, start);
+    suite_add_tcase(s, running);
+    srunner_run_all(sr, CK_ENV);
+    failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed != 0;
+}

@@ -1,0 +1,283 @@
+/* tests/server/test_steps.c - the step scheduler: each kind of write, at every point of the sweep.
+ *
+ * Sweep and write are two coroutines on one thread, which may change hands at each STEP() of mm/, snapshot/ and the
+ * view.  All schedules are tried that change hands at most k times, for k = 1, 2, 3, ... until all there are have been
+ * tried or the budget is used up (context-bounded exploration: Musuvathi and Qadeer, PLDI 2007); each run prints how far
+ * it came.  Pages have 16 KiB here, so that a slab is four pages and a heap a handful.
+ *
+ *   STEP_BUDGET=n   schedules a scenario (default 4000; make check-hard takes more) */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "mm/fault.h"
+#include "mm/page.h"
+#include "mm/step.h"
+#include "tests/support/lab.h"
+#include "tests/support/scenarios.h"
+
+enum { STACK_BYTES = 1 << 20, DECISIONS_MAX = 100000 };
+
+struct coroutine {
+    ucontext_t context;
+    char *stack;
+    bool done;
+};
+
+static struct coroutine sweep_co, write_co, *running;
+static ucontext_t scheduler;
+
+/* The schedule: at each point 0 = go on, 1 = change hands.  Points beyond `known` go on. */
+static unsigned char decision[DECISIONS_MAX];
+static unsigned known, reached, bound;
+
+static struct coroutine *
+other(const struct coroutine *c)
+{
+    return c == &sweep_co ? &write_co : &sweep_co;
+}
+
+static void
+change_hands(void)
+{
+    struct coroutine *from = running;
+
+    running = other(from);
+    swapcontext(&from->context, &running->context);
+}
+
+static void
+at_step(const char *name)
+{
+    (void)name;
+    if (running == NULL || other(running)->done)
+        return;
+    must(reached < DECISIONS_MAX);
+    if (reached == known)
+        decision[known++] = 0;
+    if (decision[reached++] != 0)
+        change_hands();
+}
+
+/* next_schedule: the next in depth-first order with at most `bound` changes; false: there is none. */
+static bool
+next_schedule(void)
+{
+    unsigned used = 0;
+
+    for (unsigned i = 0; i < known; i++)
+        used += decision[i];
+    while (known > 0) {
+        known--;
+        used -= decision[known];
+        if (decision[known] == 0 && used < bound) {
+            decision[known++] = 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- one run ---- */
+
+enum mode { PLAIN, NO_MEMORY, LIMIT, CANCEL };
+
+static struct {
+    const struct scenario *scenario;
+    enum mode mode;
+    struct lab_digest got;
+    _Atomic bool cancel;
+    unsigned quiescent; /* how often the sweep was quiescent since the cancel */
+} run;
+
+static void
+between_blocks(void *ctx)
+{
+    (void)ctx;
+    run.quiescent++;
+    at_step("sweep: quiescent");
+}
+
+static void
+finish(struct coroutine *c)
+{
+    c->done = true;
+    running = other(c);
+    if (running->done)
+        setcontext(&scheduler);
+    setcontext(&running->context);
+}
+
+static void
+sweep_body(void)
+{
+    run.got = lab_sweep_with(&run.cancel, between_blocks, NULL);
+    finish(&sweep_co);
+}
+
+/* wait_for_grace: a grace period that began after the flag: the sweep was quiescent once more, or has ended (C1). */
+static void
+wait_for_grace(void)
+{
+    unsigned seen = run.quiescent;
+
+    while (!sweep_co.done && run.quiescent == seen)
+        change_hands();
+}
+
+static void
+write_body(void)
+{
+    if (run.mode == NO_MEMORY)
+        fault_arm(FAULT_mm_image, 1, true);
+    if (run.mode == LIMIT)
+        pages_limit(1);
+    at_step("write: begin");
+    lab_run(run.scenario->write);
+    if (run.mode == CANCEL) {
+        atomic_store(&run.cancel, true);
+        at_step("cancel: flag set");
+        wait_for_grace();
+        lab_end();
+        lab_run("flushall;set x @5000*x;set y @100*y"); /* what the sweep may have been about to read is gone */
+        lab_cut();
+        lab_run("set x @5000*z");
+    }
+    finish(&write_co);
+}
+
+static void
+co_init(struct coroutine *c, void (*body)(void))
+{
+    if (c->stack == NULL)
+        c->stack = malloc(STACK_BYTES);
+    c->done = false;
+    must(getcontext(&c->context) == 0);
+    c->context.uc_stack.ss_sp = c->stack;
+    c->context.uc_stack.ss_size = STACK_BYTES;
+    c->context.uc_link = NULL;
+    makecontext(&c->context, body, 0);
+}
+
+static void
+check_result(struct lab_digest want, struct lab_digest want_after)
+{
+    struct lab_digest after;
+
+    if (run.mode == PLAIN)
+        must(run.got.error == 0);
+    else if (run.got.error != 0)
+        must(run.got.error == (run.mode == CANCEL ? -ECANCELED : -ENOMEM));
+    if (run.got.error == 0)
+        must(lab_same(run.got, want)); /* whatever the schedule, the instant of the cut */
+    lab_end();
+    after = lab_quiet();
+    must(run.mode == CANCEL || lab_same(after, want_after)); /* and the write has happened, and nothing is left over */
+}
+
+static void
+run_schedule(struct lab_digest want, struct lab_digest want_after, bool thorough)
+{
+    lab_open();
+    lab_run(run.scenario->setup);
+    lab_cut();
+    co_init(&sweep_co, sweep_body);
+    co_init(&write_co, write_body);
+    atomic_store(&run.cancel, false);
+    run.quiescent = 0;
+    reached = 0;
+    running = &sweep_co;
+    step_hook = at_step;
+    must(swapcontext(&scheduler, &sweep_co.context) == 0);
+    step_hook = NULL;
+    running = NULL;
+    fault_disarm();
+    pages_limit(0);
+    check_result(want, want_after);
+    if (thorough)
+        mm_check();
+    lab_close();
+}
+
+static void
+explore(const struct scenario *s, enum mode mode)
+{
+    static const char *const modes[] = { "", " without memory", " at the limit", " and cancel" };
+    const char *env = getenv("STEP_BUDGET");
+    unsigned long budget = env != NULL ? strtoul(env, NULL, 10) : 4000, runs = 0, total = 0;
+    struct lab_digest want, after;
+    bool complete = false;
+
+    lab_open();
+    lab_run(s->setup);
+    want = lab_quiet();
+    lab_run(s->write);
+    after = lab_quiet();
+    lab_close();
+    run.scenario = s;
+    run.mode = mode;
+    for (bound = 1; !complete && total < budget; bound++) {
+        unsigned long before = runs;
+
+        known = runs = 0;
+        do
+            run_schedule(want, after, runs % 64 == 0);
+        while (++runs + total < budget * 2 && next_schedule());
+        total += runs;
+        complete = runs == before; /* one more change of hands gave no new schedule */
+    }
+    printf("steps: %-50s%-16s %6lu schedules, %u points, %s %u changes of hands\n", s->name, modes[mode], total, reached,
+           complete ? "all with any number of, at most" : "up to", bound - 1);
+    fflush(stdout);
+}
+
+START_TEST(every_schedule_gives_the_instant_of_the_cut)
+{
+    explore(&scenarios[_i], PLAIN);
+}
+END_TEST
+
+START_TEST(without_memory_for_a_copy_the_save_fails_and_the_write_does_not) /* C2 */
+{
+    explore(&scenarios[_i], NO_MEMORY);
+}
+END_TEST
+
+START_TEST(at_the_memory_limit_the_save_fails_and_the_write_does_not) /* C2 */
+{
+    explore(&scenarios[_i], LIMIT);
+}
+END_TEST
+
+START_TEST(a_cancel_waits_for_its_grace_period) /* C1 */
+{
+    explore(&scenarios[_i], CANCEL);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("server/steps");
+    SRunner *r;
+    int failed;
+
+    for (int i = 0; i < SCENARIO_COUNT; i++) {
+        TCase *t = tcase_create(scenarios[i].name);
+
+        tcase_set_timeout(t, 600);
+        tcase_add_loop_test(t, every_schedule_gives_the_instant_of_the_cut, i, i + 1);
+        tcase_add_loop_test(t, without_memory_for_a_copy_the_save_fails_and_the_write_does_not, i, i + 1);
+        tcase_add_loop_test(t, at_the_memory_limit_the_save_fails_and_the_write_does_not, i, i + 1);
+        tcase_add_loop_test(t, a_cancel_waits_for_its_grace_period, i, i + 1);
+        suite_add_tcase(suite, t);
+    }
+    r = srunner_create(suite);
+    srunner_run_all(r, CK_ENV);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}

@@ -1,0 +1,336 @@
+/* tests/support/lab.c - see lab.h. */
+#include "tests/support/lab.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/client.h"
+#include "server/cmd.h"
+#include "server/config.h"
+#include "server/db.h"
+#include "server/save.h"
+#include "server/server.h"
+#include "snapshot/listpack.h"
+#include "snapshot/rdb_dec.h"
+
+static struct client *client;
+static struct save_cut *cut;
+static struct mm_sweep sweep;
+static epoch_t epoch;
+static uint64_t keys_at_cut;
+
+void
+lab_open(void)
+{
+    must(mm_init(&(struct mm_options){ .arena_bytes = (size_t)1 << 30 }) == 0);
+    cmd_table_init();
+    must(config_init() == 0);
+    config.enable_debug_command = PERMIT_YES;
+    server.now_ms = 1800000000000; /* one moment for the whole test */
+    server.now_us = server.now_ms * 1000;
+    must(db_init(16) == 0);
+    client = client_new_detached();
+    must(client != NULL);
+    client->db = db_select(0);
+}
+
+void
+lab_close(void)
+{
+    client_free(client);
+    db_fini();
+    config_fini();
+    mm_fini();
+}
+
+enum { WORDS_MAX = 64 };
+
+/* make_word: "@N*c" becomes N times c. */
+static char *
+make_word(const char *text, size_t len)
+{
+    char *w, fill;
+    unsigned long n;
+
+    if (len > 1 && text[0] == '@' && sscanf(text, "@%lu*%c", &n, &fill) == 2) {
+        w = malloc(n + 1);
+        memset(w, fill, n);
+        w[n] = '\0';
+        return w;
+    }
+    return strndup(text, len);
+}
+
+static bool
+run_one(const char *line, size_t len)
+{
+    struct slice argv[WORDS_MAX];
+    int argc = 0;
+    bool ok;
+
+    for (size_t i = 0; i < len;) {
+        size_t start;
+
+        while (i < len && line[i] == ' ')
+            i++;
+        start = i;
+        while (i < len && line[i] != ' ')
+            i++;
+        if (i > start) {
+            char *w = make_word(line + start, i - start);
+
+            must(argc < WORDS_MAX);
+            argv[argc++] = (struct slice){ .ptr = w, .len = strlen(w) };
+        }
+    }
+    if (argc == 0)
+        return true;
+    client->out_len = client->out_sent = 0;
+    client_execute(client, argc, argv);
+    ok = client->out_len > 0 && client->out[0] != '-';
+    if (!ok)
+        fprintf(stderr, "lab: %.*s -> %.*s\n", (int)len, line, (int)client->out_len, client->out);
+    while (argc > 0)
+        free((void *)(uintptr_t)argv[--argc].ptr);
+    return ok;
+}
+
+static bool
+run_all(const char *commands)
+{
+    bool ok = true;
+
+    while (*commands != '\0') {
+        size_t len = strcspn(commands, ";");
+
+        ok = run_one(commands, len) && ok;
+        commands += len + (commands[len] == ';');
+    }
+    return ok;
+}
+
+void
+lab_run(const char *commands)
+{
+    must(run_all(commands));
+}
+
+void
+lab_try(const char *commands)
+{
+    (void)run_all(commands);
+}
+
+const char *
+lab_reply(const char *command)
+{
+    static char reply[4096];
+
+    (void)run_one(command, strlen(command));
+    snprintf(reply, sizeof reply, "%.*s", (int)client->out_len, client->out);
+    return reply;
+}
+
+void
+lab_cut(void)
+{
+    cut = save_cut_new();
+    must(cut != NULL);
+    keys_at_cut = db_total_keys();
+    must(mm_cut_begin(&epoch) == 0);
+    mm_sweep_init(&sweep);
+}
+
+void
+lab_end(void)
+{
+    mm_cut_end();
+    while (mm_settle(3))
+        ;
+    must(mm_cut_is_ready());
+    save_cut_free(cut);
+    cut = NULL;
+}
+
+/* ---- the digest of a dump ---- */
+
+struct digest_state {
+    struct lab_digest d;
+    uint64_t key, value; /* of the key being read */
+};
+
+static uint64_t
+mix(uint64_t h, const void *bytes, size_t len)
+{
+    const uint8_t *p = bytes;
+
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ p[i]) * 0x100000001b3ULL;
+    return h ^ h >> 31;
+}
+
+static uint64_t
+mix_int(uint64_t h, uint64_t v)
+{
+    return mix(h, &v, sizeof v);
+}
+
+static int
+on_key(void *ctx, const struct rdb_key *k)
+{
+    struct digest_state *s = ctx;
+
+    s->key = mix(mix_int(mix_int(14695981039346656037ULL, k->db), (uint64_t)k->expire_at_ms), k->name.bytes, k->name.len);
+    s->key = mix_int(s->key, k->kind);
+    s->value = 0;
+    return 0;
+}
+
+static int
+on_string_bytes(void *ctx, struct rdb_slice piece)
+{
+    struct digest_state *s = ctx;
+
+    for (size_t i = 0; i < piece.len; i++)
+        s->value = (s->value ^ piece.bytes[i]) * 0x100000001b3ULL;
+    return 0;
+}
+
+static int
+on_hash_field(void *ctx, struct rdb_slice f, struct rdb_slice v)
+{
+    struct digest_state *s = ctx;
+
+    s->value += mix(mix_int(mix(7, f.bytes, f.len), f.len), v.bytes, v.len);
+    return 0;
+}
+
+static int
+on_hash_listpack(void *ctx, struct rdb_slice lp, uint32_t fields)
+{
+    char a[LP_INT_TEXT_BYTES], b[LP_INT_TEXT_BYTES];
+    uint32_t at = lp_first(lp.bytes), len;
+
+    for (uint32_t i = 0; i < fields; i++) {
+        struct rdb_slice f, v;
+        struct lp_elem e;
+
+        lp_get(lp.bytes, at, &e);
+        f.bytes = lp_text(&e, a, &len);
+        f.len = len;
+        at = lp_next(lp.bytes, at);
+        lp_get(lp.bytes, at, &e);
+        v.bytes = lp_text(&e, b, &len);
+        v.len = len;
+        at = lp_next(lp.bytes, at);
+        on_hash_field(ctx, f, v);
+    }
+    return 0;
+}
+
+static int
+on_value_end(void *ctx)
+{
+    struct digest_state *s = ctx;
+
+    s->d.sum += mix_int(s->key, s->value);
+    s->d.keys++;
+    return 0;
+}
+
+static const struct rdb_events digest_events = { .key = on_key,
+                                                 .string_bytes = on_string_bytes,
+                                                 .hash_field = on_hash_field,
+                                                 .hash_listpack = on_hash_listpack,
+                                                 .value_end = on_value_end };
+
+static struct lab_digest
+digest_source(struct rdb_source *src)
+{
+    struct digest_state s = { .value = 0 };
+    struct rdb_error err = { .offset = 0 };
+
+    s.d.error = rdb_decode(src, &digest_events, &s, true, &err);
+    if (s.d.error != 0)
+        fprintf(stderr, "lab: dump: at %llu: %s\n", (unsigned long long)err.offset, err.text);
+    rdb_source_close(src);
+    return s.d;
+}
+
+static struct lab_digest
+digest_dump(const uint8_t *bytes, size_t len)
+{
+    struct rdb_source *src;
+
+    must(rdb_source_memory(bytes, len, &src) == 0);
+    return digest_source(src);
+}
+
+struct lab_digest
+lab_file(const char *path)
+{
+    struct rdb_source *src;
+    int r = rdb_source_file(path, &src);
+
+    return r < 0 ? (struct lab_digest){ .error = r } : digest_source(src);
+}
+
+struct lab_digest
+lab_sweep_with(const _Atomic bool *cancel, void (*between)(void *), void *ctx)
+{
+    static uint8_t staging[VIEW_CHUNK_BYTES];
+    struct snapshot_request rq
+        = { .ops = &server_snapshot_ops, .cut = cut, .rdb_version = 10, .compress = false, .keys_total = keys_at_cut };
+    _Atomic uint64_t keys = 0, bytes = 0, blocks = 0;
+    struct lab_digest d = { 0 };
+    struct rdb_enc enc;
+    struct view view;
+    struct sink *out;
+    uint8_t *dump;
+    size_t len;
+
+    must(sink_memory_open(&out) == 0);
+    must(rdb_enc_init(&enc, out, 10, false) == 0);
+    view_init(&view, sweep.epoch);
+    view.cancel = cancel;
+    d.error = sweep_run(&(struct sweep_options){ .rq = &rq,
+                                                 .sweep = &sweep,
+                                                 .view = &view,
+                                                 .enc = &enc,
+                                                 .staging = staging,
+                                                 .keys = &keys,
+                                                 .bytes_out = &bytes,
+                                                 .blocks_done = &blocks,
+                                                 .between = between,
+                                                 .between_ctx = ctx });
+    if (d.error == 0) {
+        rdb_put_eof(&enc);
+        must(sink_flush(out) == 0);
+        dump = sink_memory_take(out, &len);
+        d = digest_dump(dump, len);
+        free(dump);
+    }
+    rdb_enc_fini(&enc);
+    sink_close(out);
+    return d;
+}
+
+struct lab_digest
+lab_sweep(void)
+{
+    return lab_sweep_with(NULL, NULL, NULL);
+}
+
+struct lab_digest
+lab_quiet(void)
+{
+    struct lab_digest d;
+
+    lab_cut();
+    d = lab_sweep();
+    lab_end();
+    must(d.error == 0);
+    return d;
+}
