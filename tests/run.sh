@@ -67,7 +67,7 @@ integration() { # integration FLAVOUR TEST...: python tests against that flavour
     shift
     for t in "$@"; do
         STILLFRAME_SERVER=$PWD/$dir/stillframe-server STILLFRAME_RDB=$PWD/$dir/stillframe-rdb STILLFRAME_FLAVOUR=$flavour \
-            run "$flavour: $t" 900 python3 "$t"
+            run "$flavour: $t" 900 python3 -W ignore::ResourceWarning "$t"
     done
 }
 

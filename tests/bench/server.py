@@ -81,7 +81,7 @@ def start(kind, directory, *args):
     d = os.path.join(directory, kind)
     os.makedirs(d, exist_ok=True)
     run = resp.start_stillframe if kind == "stillframe" else resp.start_redis_server
-    return run(d, "--save", "", *args)
+    return run(d, "--save", "", "--enable-debug-command", "yes", *args)
 
 
 def spread(values):

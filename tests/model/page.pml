@@ -79,18 +79,18 @@ inline page_preserve(p)
         image_get();
         if
         :: image < IMAGES ->
-#ifdef PUBLISH_BEFORE_COPY
+#ifdef O1_PUBLISH_BEFORE_COPY
             page_publish(p); page_copy(p)
 #else
             page_copy(p);
-#ifdef PUBLISH_AFTER_WRITE
+#ifdef O2_PUBLISH_AFTER_WRITE
             late = late | (1 << p); late_image[p] = image
 #else
             page_publish(p)
 #endif
 #endif
         :: else ->
-#ifdef BROKEN_AFTER_WRITE
+#ifdef C2_BROKEN_AFTER_WRITE
             late_broken = 1
 #else
             put(BROKEN, 1, RELAXED) /* C2: the mark before the write */
@@ -127,13 +127,13 @@ inline command()
 #endif
     if :: pages & 1 -> change(0) :: else fi;
     if :: pages & 2 -> change(1) :: else fi;
-#ifdef PUBLISH_AFTER_WRITE
+#ifdef O2_PUBLISH_AFTER_WRITE
     fence_release();
     late_publish(0);
     late_publish(1);
     late = 0;
 #endif
-#ifdef BROKEN_AFTER_WRITE
+#ifdef C2_BROKEN_AFTER_WRITE
     fence_release();
     if :: late_broken -> put(BROKEN, 1, RELAXED); late_broken = 0 :: else fi;
 #endif
@@ -149,10 +149,10 @@ inline settle(p)
 proctype mutator()
 {
     byte n, pages, j, image;
-#ifdef PUBLISH_AFTER_WRITE
+#ifdef O2_PUBLISH_AFTER_WRITE
     byte late, late_image[2];
 #endif
-#ifdef BROKEN_AFTER_WRITE
+#ifdef C2_BROKEN_AFTER_WRITE
     bit late_broken;
 #endif
     do
@@ -246,7 +246,7 @@ inline view_read(p)
     load_word_and_image(p, FIRST_ACQUIRE);
     if
     :: w == 0 ->
-#ifdef NO_SECOND_LOOK
+#ifdef O2_NO_SECOND_LOOK
         a = mem[BYTE(p, 0)]; b = mem[BYTE(p, 1)]
 #else
         copy_live(p)

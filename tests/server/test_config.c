@@ -162,6 +162,7 @@ static const struct {
     { "client-output-buffer-limit normal 1 2 x",
         "Error in hard, soft or soft_seconds setting in buffer limit configuration." },
     { "bind 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", "Too many bind addresses specified." },
+    { "bind 127.0.0.1 \"a b\"", "Invalid bind address" },
     { "include /nonexistent/file", NULL },
     { "daemonize yes", NULL },
     { "appendonly yes", NULL },

@@ -20,11 +20,12 @@ static const char pipeline[] = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nvalue\r\n"
                                "*-1\r\n"
                                "*1\r\n$4\r\nPING\r\n"
                                "*2\r\n$4\r\nECHO\r\n$0\r\n\r\n"
+                               "\n*1\r\n$4\r\nPONG\r\n"
                                "*3\r\n$4\r\nmset\r\n$12\r\n*1\r\n$4\r\nPING\r\n$2\r\n\r\n\r\n"
                                "get a b\tc\n"
                                "*12\r\n$1\r\n0\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n$1\r\n5\r\n$1\r\n6\r\n$1\r\n7\r\n"
                                "$1\r\n8\r\n$1\r\n9\r\n$1\r\na\r\n$10\r\nbbbbbbbbbb\r\n";
-static const char pipeline_commands[] = "<SET><k><value>\n<GET><k>\n<PING>\n<set><quoted key><it's><\\0A\n>\n<PING>\n<ECHO><>\n"
+static const char pipeline_commands[] = "<SET><k><value>\n<GET><k>\n<PING>\n<set><quoted key><it's><\\0A\n>\n<PING>\n<ECHO><>\n<PONG>\n"
                                         "<mset><*1\r\n$4\r\nPING><\r\n>\n<get><a><b><c>\n"
                                         "<0><1><2><3><4><5><6><7><8><9><a><bbbbbbbbbb>\n";
 

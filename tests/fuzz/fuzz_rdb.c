@@ -1,0 +1,178 @@
+/* tests/fuzz/fuzz_rdb.c - any bytes to the RDB decoder: events or an error, never anything else.
+ *
+ *   clang -std=gnu11 -D_GNU_SOURCE -I. -g -O1 -fsanitize=fuzzer,address,undefined -DSTILLFRAME_DEBUG -o build/fuzz_rdb \
+ *         tests/fuzz/fuzz_rdb.c snapshot/{rdb_dec*,rdb_source,rdb_names,rdb_lzf,listpack*,field_set,printable,decimal,crc64}.c \
+ *         mm/{must,fault}.c -pthread
+ *   build/fuzz_rdb -max_total_time=180 CORPUS
+ *
+ * With -DFUZZ_MAIN and without -fsanitize=fuzzer, by any compiler: runs the files that it is given. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/must.h"
+#include "snapshot/listpack.h"
+#include "snapshot/rdb_dec.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+/* What a sink may rely on: checked, not believed. */
+struct counts {
+    uint64_t keys, bytes; /* bytes: read from every slice, so that a sanitizer sees one that points nowhere */
+    uint64_t left;        /* of a string or of a hash's fields */
+    bool in_value;
+    unsigned sum;
+};
+
+static int
+touch(struct counts *c, struct rdb_slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        c->sum += s.bytes[i];
+    c->bytes += s.len;
+    return 0;
+}
+
+static int
+on_two(void *ctx, struct rdb_slice a, struct rdb_slice b)
+{
+    return touch(ctx, a) | touch(ctx, b);
+}
+
+static int
+on_one(void *ctx, struct rdb_slice a)
+{
+    return touch(ctx, a);
+}
+
+static int
+on_key(void *ctx, const struct rdb_key *k)
+{
+    struct counts *c = ctx;
+
+    must(!c->in_value);
+    c->in_value = true;
+    c->keys++;
+    return touch(c, k->name);
+}
+
+static int
+on_begin(void *ctx, uint64_t n)
+{
+    struct counts *c = ctx;
+
+    must(c->in_value);
+    c->left = n;
+    return 0;
+}
+
+static int
+on_bytes(void *ctx, struct rdb_slice piece)
+{
+    struct counts *c = ctx;
+
+    must(piece.len > 0 && piece.len <= 65536 && piece.len <= c->left);
+    c->left -= piece.len;
+    return touch(c, piece);
+}
+
+static int
+on_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
+{
+    struct counts *c = ctx;
+
+    must(c->left > 0);
+    c->left--;
+    return on_two(c, field, value);
+}
+
+static int
+on_listpack(void *ctx, struct rdb_slice lp, uint32_t fields)
+{
+    char scratch[LP_INT_TEXT_BYTES];
+    struct counts *c = ctx;
+    uint32_t count = 0;
+
+    must(c->in_value && lp_bytes(lp.bytes) == lp.len);
+    for (uint32_t at = lp_first(lp.bytes); at != 0; at = lp_next(lp.bytes, at), count++) {
+        struct lp_elem e;
+        struct rdb_slice text;
+        uint32_t len;
+
+        lp_get(lp.bytes, at, &e);
+        text.bytes = lp_text(&e, scratch, &len);
+        text.len = len;
+        touch(c, text);
+    }
+    must(count == 2 * fields);
+    c->left = 0;
+    return 0;
+}
+
+static int
+on_end(void *ctx)
+{
+    struct counts *c = ctx;
+
+    must(c->in_value && c->left == 0);
+    c->in_value = false;
+    return 0;
+}
+
+static const struct rdb_events events = {
+    .aux = on_two,
+    .function = on_one,
+    .key = on_key,
+    .string_begin = on_begin,
+    .string_bytes = on_bytes,
+    .hash_begin = on_begin,
+    .hash_field = on_field,
+    .hash_listpack = on_listpack,
+    .value_end = on_end,
+};
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+    struct counts c = { 0 };
+    struct rdb_source *src;
+    struct rdb_error err;
+    int r;
+
+    must(rdb_source_memory(bytes, len, &src) == 0);
+    r = rdb_decode(src, &events, &c, false, &err);
+    must(r == 0 || r == -EINVAL || r == -ENOTSUP);
+    must(r == 0 || (err.text[0] != '\0' && err.offset <= len));
+    must(r != 0 || !c.in_value);
+    must(memchr(err.text, '\0', sizeof err.text) != NULL && memchr(err.key, '\0', sizeof err.key) != NULL);
+    rdb_source_close(src);
+    return 0;
+}
+
+#ifdef FUZZ_MAIN
+int
+main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        FILE *f = fopen(argv[i], "rb");
+        uint8_t *bytes;
+        long len;
+
+        if (f == NULL || fseek(f, 0, SEEK_END) != 0 || (len = ftell(f)) < 0) {
+            perror(argv[i]);
+            return 1;
+        }
+        rewind(f);
+        bytes = malloc((size_t)len + 1);
+        must(bytes != NULL && fread(bytes, 1, (size_t)len, f) == (size_t)len);
+        LLVMFuzzerTestOneInput(bytes, (size_t)len);
+        free(bytes);
+        fclose(f);
+    }
+    printf("%d files\n", argc - 1);
+    return 0;
+}
+#endif

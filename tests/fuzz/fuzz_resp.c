@@ -1,0 +1,97 @@
+/* tests/fuzz/fuzz_resp.c - the request parser against bytes that mean harm.
+ *
+ *   clang -std=gnu11 -g -O1 -D_GNU_SOURCE -I. -fsanitize=fuzzer,address,undefined tests/fuzz/fuzz_resp.c \
+ *       server/resp.c server/text.c server/num.c mm/must.c
+ *
+ * Property: the same commands, and the same error, whether the bytes come at once or in pieces; no look outside of the
+ * buffer (each state of it is a block of exactly its size). */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/must.h"
+#include "server/resp.h"
+#include "server/text.h"
+
+enum { MAX_BULK = 4096 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct reader {
+    struct resp parser;
+    struct resp_vector v;
+    char *buf;
+    size_t len;
+    struct text commands;
+    const char *error;
+};
+
+static void
+note_command(struct reader *r, int first)
+{
+    for (int i = first; i < r->v.count; i++) {
+        text_addf(&r->commands, "%zu:", r->v.at[i].len);
+        text_add_bytes(&r->commands, r->v.at[i].ptr, r->v.at[i].len);
+    }
+    text_add(&r->commands, "\n");
+}
+
+static void
+feed(struct reader *r, const uint8_t *bytes, size_t len)
+{
+    char *buf = malloc(r->len + len + 1);
+    size_t pos = 0;
+
+    if (r->len > 0)
+        memcpy(buf, r->buf, r->len);
+    memcpy(buf + r->len, bytes, len);
+    free(r->buf);
+    r->buf = buf;
+    r->len += len;
+    r->buf[r->len] = '\0';
+    r->v.count = 0;
+    while (r->error == NULL) {
+        int first = r->v.count;
+        size_t used = 0;
+        enum resp_result result = resp_next(&r->parser, r->buf + pos, r->len - pos, &r->v, &used, &r->error);
+        must((result == RESP_ERROR) == (r->error != NULL));
+        if (result == RESP_COMMAND)
+            note_command(r, first);
+        if (result != RESP_COMMAND && result != RESP_NOTHING)
+            break;
+        must(used > 0 && used <= r->len - pos);
+        pos += used;
+    }
+    memmove(r->buf, r->buf + pos, r->len - pos + 1);
+    r->len -= pos;
+}
+
+static void
+finish(struct reader *r)
+{
+    resp_reset(&r->parser);
+    resp_vector_free(&r->v);
+    text_free(&r->commands);
+    free(r->buf);
+}
+
+/* The first byte says how the rest is cut. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct reader whole = { .v.max_bulk_bytes = MAX_BULK }, pieces = { .v.max_bulk_bytes = MAX_BULK };
+    size_t step = size > 0 ? 1 + data[0] % 31 : 1;
+
+    if (size == 0)
+        return 0;
+    feed(&whole, data + 1, size - 1);
+    for (size_t at = 1; at < size && pieces.error == NULL; at += step)
+        feed(&pieces, data + at, step < size - at ? step : size - at);
+    must(whole.commands.len == pieces.commands.len);
+    must(memcmp(text_str(&whole.commands), text_str(&pieces.commands), whole.commands.len) == 0);
+    must((whole.error == NULL) == (pieces.error == NULL));
+    must(whole.error == NULL || strcmp(whole.error, pieces.error) == 0);
+    finish(&whole);
+    finish(&pieces);
+    return 0;
+}
