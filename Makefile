@@ -84,7 +84,7 @@ asan tsan barrier steps:
 	tests/run.sh $@
 ## make check-hard take out each write barrier in turn; a named test must notice
 check-hard:
-	tests/run.sh hard
+	HARD_STEPS=1 tests/hard/run.sh
 ## make check-fault  fail every step of a save in turn
 check-fault:
 	tests/run.sh fault

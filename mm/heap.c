@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "mm/os.h"
 #include "mm/page.h"
@@ -105,6 +106,25 @@ mm_fini(void)
     os_release(heap.base + mm_alias_offset, heap.arena_bytes);
 #endif
     heap = (struct heap){0};
+}
+
+void
+mm_clear(void)
+{
+    struct heap kept = heap;
+
+    must(!mm_barrier_on);
+    for (uint32_t b = 1; b < heap.block_top; b++)
+        if (kind_is_slab(state_kind(block_state(b))))
+            free(heap.blocks[b].bits);
+    memset(heap.blocks, 0, (size_t)heap.block_top * sizeof *heap.blocks);
+    pages_clear((size_t)heap.block_top << MM_BLOCK_SHIFT);
+    heap = (struct heap){ .block_top = 1, .tidy_next = 1, .epoch = 1 };
+    heap.base = kept.base;
+    heap.arena_bytes = kept.arena_bytes;
+    heap.block_count = kept.block_count;
+    heap.blocks = kept.blocks;
+    heap.committed_top = kept.committed_top;
 }
 
 static size_t

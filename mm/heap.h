@@ -66,7 +66,6 @@ struct heap {
     uint32_t block_top;     /* blocks [1, block_top) have been in use at some time */
     uint32_t committed_top; /* blocks below it are committed */
     struct block *blocks;   /* side table, reserved; committed with block_top */
-    uint32_t blocks_committed;
     struct slab_class classes[2][CLASS_MAX]; /* [mm_kind][size class] */
     uint32_t bins[RUN_BINS];                 /* free runs by length */
     uint64_t bins_used[2];                   /* which bins are not empty */

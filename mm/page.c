@@ -81,6 +81,14 @@ pages_commit(size_t arena_bytes)
     return os_commit(pages.words, (arena_bytes >> MM_PAGE_SHIFT) * sizeof *pages.words);
 }
 
+void
+pages_clear(size_t arena_bytes)
+{
+    for (size_t i = 0; i < arena_bytes >> MM_PAGE_SHIFT; i++)
+        atomic_store_explicit(&pages.words[i], 0, memory_order_relaxed);
+    pages_reset();
+}
+
 /* images_grow: commit memory for more images; false: there is none. */
 static bool
 images_grow(void)

@@ -66,6 +66,8 @@ void pages_fini(void);
 int pages_commit(size_t arena_bytes);
 /* pages_reset: the cut is over and nobody reads images any more: all of them are free again.  O(1) */
 void pages_reset(void);
+/* pages_clear: forget all words of the arena's first bytes, and all images (mm_clear()). */
+void pages_clear(size_t arena_bytes);
 /* pages_limit: with more than this in copies, retired and newborn blocks no further copy is made and the view is broken
  * instead (C2); 0: no limit. */
 void pages_limit(size_t bytes);

@@ -19,7 +19,8 @@ field_set_init(struct field_set *s)
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    *s = (struct field_set){ .seed = (uint64_t)now.tv_sec * 1000000007u ^ (uint64_t)now.tv_nsec ^ (uintptr_t)s };
+    *s =
+        (struct field_set){.seed = (uint64_t)now.tv_sec * 1000000007u ^ (uint64_t)now.tv_nsec ^ (uintptr_t)s};
 }
 
 void
@@ -44,7 +45,8 @@ field_set_clear(struct field_set *s)
 static struct field_mark *
 find(const struct field_set *s, struct field_mark m)
 {
-    for (size_t i = m.low & (s->slots - 1);; i = (i + 1) & (s->slots - 1)) { /* ends: half of the slots are free */
+    for (size_t i = m.low & (s->slots - 1);;
+         i = (i + 1) & (s->slots - 1)) { /* ends: half of the slots are free */
         struct field_mark *at = &s->slot[i];
 
         if ((at->low | at->high) == 0 || (at->low == m.low && at->high == m.high))
@@ -55,7 +57,7 @@ find(const struct field_set *s, struct field_mark m)
 static int
 grow(struct field_set *s)
 {
-    struct field_set bigger = { .slots = s->slots == 0 ? FIRST_SLOTS : 2 * s->slots, .used = s->used };
+    struct field_set bigger = {.slots = s->slots == 0 ? FIRST_SLOTS : 2 * s->slots, .used = s->used};
 
     if (!fault_point(FAULT_load_alloc))
         bigger.slot = calloc(bigger.slots, sizeof *bigger.slot);
@@ -73,8 +75,14 @@ grow(struct field_set *s)
 int
 field_set_add(struct field_set *s, const void *bytes, size_t len)
 {
-    XXH128_hash_t h = XXH3_128bits_withSeed(bytes, len, s->seed);
-    struct field_mark m = { h.low64, h.high64 | 1 }, *at; /* | 1: never the mark of a free slot */
+    return field_set_add_in(s, 0, bytes, len);
+}
+
+int
+field_set_add_in(struct field_set *s, uint64_t space, const void *bytes, size_t len)
+{
+    XXH128_hash_t h = XXH3_128bits_withSeed(bytes, len, s->seed + space * 0x9e3779b97f4a7c15u);
+    struct field_mark m = {h.low64, h.high64 | 1}, *at; /* | 1: never the mark of a free slot */
     int r;
 
     if (2 * (s->used + 1) > s->slots && (r = grow(s)) < 0)

@@ -1,7 +1,8 @@
 /* snapshot/listpack.c - reading listpacks.  The contract is in listpack.h; editing: listpack_edit.c.
  *
- * An entry: its encoding byte, perhaps more bytes of length, the data, then the size of all that ("backlen") in 1 to 5
- * bytes of 7 bits, most significant first, all but the first with the high bit set, so that it can be read backwards.
+ * An entry: its encoding byte, perhaps more bytes of length, the data, then the size of all that ("backlen")
+ * in 1 to 5 bytes of 7 bits, most significant first, all but the first with the high bit set, so that it can
+ * be read backwards.
  *
  *     0xxxxxxx              0 .. 127
  *     10nnnnnn              string of up to 63 bytes
@@ -16,16 +17,11 @@
 
 #include "mm/must.h"
 #include "snapshot/decimal.h"
+#include "snapshot/le.h"
 #include "snapshot/listpack_impl.h"
 
-static uint32_t
-load_le32(const uint8_t *p)
-{
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* int_data_bytes: of the encodings LP_ENC_INT16 to LP_ENC_INT64. */
-static const uint8_t int_data_bytes[] = { 2, 3, 4, 8 };
+static const uint8_t int_data_bytes[] = {2, 3, 4, 8};
 
 /* head_bytes: encoding byte and length bytes; 0: there is no such encoding. */
 static unsigned
@@ -54,7 +50,7 @@ body_bytes(const uint8_t *entry)
         return 1;
     if (enc < LP_ENC_STR32)
         return (uint32_t)(enc & 0x0f) << 8 | entry[1];
-    return enc == LP_ENC_STR32 ? load_le32(entry + 1) : int_data_bytes[enc - LP_ENC_INT16];
+    return enc == LP_ENC_STR32 ? le_load(entry + 1, 4) : int_data_bytes[enc - LP_ENC_INT16];
 }
 
 /* core_bytes: an entry without its backlen. */
@@ -67,8 +63,8 @@ core_bytes(const uint8_t *entry)
 unsigned
 lp_backlen_bytes(uint64_t core)
 {
-    /* The limits are the format's, one below what would fit: 16383 takes three bytes, not two.  Readers derive the
-     * size of a backlen from the entry, so this is not ours to improve. */
+    /* The limits are the format's, one below what would fit: 16383 takes three bytes, not two.  Readers
+     * derive the size of a backlen from the entry, so this is not ours to improve. */
     if (core <= 127)
         return 1;
     if (core < 16383)
@@ -119,7 +115,7 @@ lp_validate(const uint8_t *lp, size_t len, uint32_t *ret_count)
     uint32_t count = 0, header;
     size_t at = LP_HEADER_BYTES;
 
-    if (len < LP_EMPTY_BYTES || load_le32(lp) != len || lp[len - 1] != LP_END)
+    if (len < LP_EMPTY_BYTES || le_load(lp, 4) != len || lp[len - 1] != LP_END)
         return false;
     for (; at < len - 1; count++) {
         uint32_t size = checked_entry_size(lp + at, len - 1 - at);
@@ -138,7 +134,7 @@ lp_validate(const uint8_t *lp, size_t len, uint32_t *ret_count)
 uint32_t
 lp_bytes(const uint8_t *lp)
 {
-    return load_le32(lp);
+    return (uint32_t)le_load(lp, 4);
 }
 
 uint32_t
@@ -167,18 +163,6 @@ lp_next(const uint8_t *lp, uint32_t at)
     return lp[at] == LP_END ? 0 : at;
 }
 
-/* load_int: the two's complement integer of n bytes at p. */
-static int64_t
-load_int(const uint8_t *p, unsigned n)
-{
-    uint64_t v = 0;
-    unsigned unused_bits = 64 - 8 * n;
-
-    for (unsigned i = 0; i < n; i++)
-        v |= (uint64_t)p[i] << (8 * i);
-    return (int64_t)(v << unused_bits) >> unused_bits;
-}
-
 void
 lp_get(const uint8_t *lp, uint32_t at, struct lp_elem *ret)
 {
@@ -187,13 +171,13 @@ lp_get(const uint8_t *lp, uint32_t at, struct lp_elem *ret)
 
     debug_check(head_bytes(enc) != 0);
     if (enc < 0x80)
-        *ret = (struct lp_elem){ .value = enc };
+        *ret = (struct lp_elem){.value = enc};
     else if (enc >= 0xc0 && enc < 0xe0)
-        *ret = (struct lp_elem){ .value = ((((enc & 0x1f) << 8) | p[1]) ^ 0x1000) - 0x1000 };
+        *ret = (struct lp_elem){.value = ((((enc & 0x1f) << 8) | p[1]) ^ 0x1000) - 0x1000};
     else if (enc > LP_ENC_STR32)
-        *ret = (struct lp_elem){ .value = load_int(p + 1, int_data_bytes[enc - LP_ENC_INT16]) };
+        *ret = (struct lp_elem){.value = le_load_signed(p + 1, int_data_bytes[enc - LP_ENC_INT16])};
     else
-        *ret = (struct lp_elem){ .bytes = p + head_bytes(enc), .len = (uint32_t)body_bytes(p) };
+        *ret = (struct lp_elem){.bytes = p + head_bytes(enc), .len = (uint32_t)body_bytes(p)};
 }
 
 const uint8_t *
@@ -229,7 +213,7 @@ matches(const uint8_t *lp, uint32_t at, const struct needle *n)
 bool
 lp_equal(const uint8_t *lp, uint32_t at, const void *bytes, size_t len)
 {
-    struct needle n = { .bytes = bytes, .len = len };
+    struct needle n = {.bytes = bytes, .len = len};
 
     n.is_int = decimal_parse(bytes, len, &n.value);
     return matches(lp, at, &n);
@@ -238,7 +222,7 @@ lp_equal(const uint8_t *lp, uint32_t at, const void *bytes, size_t len)
 uint32_t
 lp_find(const uint8_t *lp, const void *bytes, size_t len, uint32_t skip)
 {
-    struct needle n = { .bytes = bytes, .len = len };
+    struct needle n = {.bytes = bytes, .len = len};
 
     n.is_int = decimal_parse(bytes, len, &n.value);
     for (uint32_t at = lp_first(lp); at != 0;) {

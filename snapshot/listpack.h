@@ -1,7 +1,7 @@
-/* snapshot/listpack.h - Redis's listpack bytes: read, validate, build.  Pure functions over caller's memory; knows
- * neither arena nor keyspace.  Format: total bytes (u32 LE), elements (u16 LE, 65535 = unknown), then entries
- * <encoding><data><backlen>, then 0xff.  Here because the decoder validates what it reads; server/ edits with it too.
- * Threads: [any]. */
+/* snapshot/listpack.h - Redis's listpack bytes: read, validate, build.  Pure functions over caller's memory;
+ * knows neither arena nor keyspace.  Format: total bytes (u32 LE), elements (u16 LE, 65535 = unknown), then
+ * entries <encoding><data><backlen>, then 0xff.  Here because the decoder validates what it reads; server/
+ * edits with it too. Threads: [any]. */
 #ifndef SNAPSHOT_LISTPACK_H
 #define SNAPSHOT_LISTPACK_H
 
@@ -36,14 +36,15 @@ bool lp_equal(const uint8_t *lp, uint32_t at, const void *bytes, size_t len);
 /* lp_find: the offset of the first entry equal to bytes among entries first, first+1+skip, ...; 0: none. */
 uint32_t lp_find(const uint8_t *lp, const void *bytes, size_t len, uint32_t skip);
 
-/* lp_entry_bytes: how long the entry for these bytes is (integers in canonical decimal form are stored as such). */
+/* lp_entry_bytes: how long the entry for these bytes is (integers in canonical decimal form are stored as
+ * such). */
 uint32_t lp_entry_bytes(const void *bytes, size_t len);
 
-/* Building: dst has room for the result; each returns the new total size.  src and dst must not overlap, except
- * that lp_put_* with dst == src edits in place (room for the growth is the caller's business). */
-uint32_t lp_init(uint8_t *dst);                                                       /* an empty one */
-uint32_t lp_append(uint8_t *lp, const void *bytes, size_t len);                        /* in place, at the end */
-uint32_t lp_replace(uint8_t *lp, uint32_t at, const void *bytes, size_t len);          /* in place */
-uint32_t lp_delete(uint8_t *lp, uint32_t at, uint32_t entries);                        /* in place */
+/* Building: dst has room for the result; each returns the new total size.  src and dst must not overlap,
+ * except that lp_put_* with dst == src edits in place (room for the growth is the caller's business). */
+uint32_t lp_init(uint8_t *dst);                                               /* an empty one */
+uint32_t lp_append(uint8_t *lp, const void *bytes, size_t len);               /* in place, at the end */
+uint32_t lp_replace(uint8_t *lp, uint32_t at, const void *bytes, size_t len); /* in place */
+uint32_t lp_delete(uint8_t *lp, uint32_t at, uint32_t entries);               /* in place */
 
 #endif

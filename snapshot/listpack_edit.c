@@ -1,10 +1,12 @@
-/* snapshot/listpack_edit.c - building and changing listpacks.  The contract is in listpack.h, the format in listpack.c. */
+/* snapshot/listpack_edit.c - building and changing listpacks.  The contract is in listpack.h, the format in
+ * listpack.c. */
 #include "snapshot/listpack.h"
 
 #include <string.h>
 
 #include "mm/must.h"
 #include "snapshot/decimal.h"
+#include "snapshot/le.h"
 #include "snapshot/listpack_impl.h"
 
 /* What will be written before the data of a string, or for the whole of an integer. */
@@ -14,17 +16,9 @@ struct head {
 };
 
 static void
-store_le32(uint8_t *p, uint32_t v)
-{
-    for (int i = 0; i < 4; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
-}
-
-static void
 set_count(uint8_t *lp, uint32_t count)
 {
-    lp[4] = (uint8_t)count;
-    lp[5] = (uint8_t)(count >> 8);
+    le_store(lp + 4, count, 2);
 }
 
 /* int_head: the smallest form that holds v. */
@@ -33,20 +27,19 @@ int_head(int64_t v)
 {
     static const struct {
         uint8_t enc, data_bytes;
-    } forms[] = { { LP_ENC_INT16, 2 }, { LP_ENC_INT24, 3 }, { LP_ENC_INT32, 4 }, { LP_ENC_INT64, 8 } };
+    } forms[] = {{LP_ENC_INT16, 2}, {LP_ENC_INT24, 3}, {LP_ENC_INT32, 4}, {LP_ENC_INT64, 8}};
     struct head h;
     unsigned f = 0;
 
     if (v >= 0 && v <= 127)
-        return (struct head){ .bytes = { (uint8_t)v }, .len = 1 };
+        return (struct head){.bytes = {(uint8_t)v}, .len = 1};
     if (v >= -4096 && v <= 4095)
-        return (struct head){ .bytes = { (uint8_t)(0xc0 | (v >> 8 & 0x1f)), (uint8_t)v }, .len = 2 };
-    while (forms[f].data_bytes < 8 && v >> (8 * forms[f].data_bytes - 1) != 0
-           && v >> (8 * forms[f].data_bytes - 1) != -1)
+        return (struct head){.bytes = {(uint8_t)(0xc0 | ((uint64_t)v >> 8 & 0x1f)), (uint8_t)v}, .len = 2};
+    while (forms[f].data_bytes < 8 && v >> (8 * forms[f].data_bytes - 1) != 0 &&
+           v >> (8 * forms[f].data_bytes - 1) != -1)
         f++;
     h.bytes[0] = forms[f].enc;
-    for (unsigned i = 0; i < forms[f].data_bytes; i++)
-        h.bytes[1 + i] = (uint8_t)((uint64_t)v >> (8 * i));
+    le_store(h.bytes + 1, (uint64_t)v, forms[f].data_bytes);
     h.len = (uint8_t)(1 + forms[f].data_bytes);
     return h;
 }
@@ -57,12 +50,12 @@ string_head(size_t len)
     struct head h;
 
     if (len < 64)
-        return (struct head){ .bytes = { (uint8_t)(0x80 | len) }, .len = 1 };
+        return (struct head){.bytes = {(uint8_t)(0x80 | len)}, .len = 1};
     if (len < 4096)
-        return (struct head){ .bytes = { (uint8_t)(0xe0 | len >> 8), (uint8_t)len }, .len = 2 };
+        return (struct head){.bytes = {(uint8_t)(0xe0 | len >> 8), (uint8_t)len}, .len = 2};
     must(len <= UINT32_MAX);
     h.bytes[0] = LP_ENC_STR32;
-    store_le32(h.bytes + 1, (uint32_t)len);
+    le_store(h.bytes + 1, len, 4);
     h.len = 5;
     return h;
 }
@@ -100,13 +93,14 @@ lp_entry_bytes(const void *bytes, size_t len)
 uint32_t
 lp_init(uint8_t *dst)
 {
-    store_le32(dst, LP_EMPTY_BYTES);
+    le_store(dst, LP_EMPTY_BYTES, 4);
     set_count(dst, 0);
     dst[LP_HEADER_BYTES] = LP_END;
     return LP_EMPTY_BYTES;
 }
 
-/* put_entry: write an entry over [lp + at, lp + at + old_bytes), moving what follows.  Returns the new total size. */
+/* put_entry: write an entry over [lp + at, lp + at + old_bytes), moving what follows.  Returns the new total
+ * size. */
 static uint32_t
 put_entry(uint8_t *lp, uint32_t at, uint32_t old_bytes, const void *bytes, size_t len)
 {
@@ -124,7 +118,7 @@ put_entry(uint8_t *lp, uint32_t at, uint32_t old_bytes, const void *bytes, size_
         memcpy(p + h.len, bytes, data);
     lp_backlen_put(p + h.len + data, h.len + (uint64_t)data);
     total = total - old_bytes + size;
-    store_le32(lp, total);
+    le_store(lp, total, 4);
     return total;
 }
 
@@ -155,7 +149,7 @@ lp_delete(uint8_t *lp, uint32_t at, uint32_t entries)
     }
     memmove(lp + at, lp + end, total - end);
     total -= end - at;
-    store_le32(lp, total);
+    le_store(lp, total, 4);
     if (count != LP_COUNT_UNKNOWN)
         set_count(lp, count - entries);
     return total;

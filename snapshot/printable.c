@@ -10,14 +10,14 @@ escape(uint8_t byte, char out[4])
     static const char hex[] = "0123456789abcdef";
 
     if (byte == '\\' || byte == '"') {
-        memcpy(out, (char[]){ '\\', (char)byte }, 2);
+        memcpy(out, (char[]){'\\', (char)byte}, 2);
         return 2;
     }
     if (byte >= 0x20 && byte < 0x7f) {
         out[0] = (char)byte;
         return 1;
     }
-    memcpy(out, (char[]){ '\\', 'x', hex[byte >> 4], hex[byte & 15] }, 4);
+    memcpy(out, (char[]){'\\', 'x', hex[byte >> 4], hex[byte & 15]}, 4);
     return 4;
 }
 

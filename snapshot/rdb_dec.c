@@ -1,5 +1,5 @@
-/* snapshot/rdb_dec.c - reading RDB: magic, opcodes, keys, trailer.  The contract is in rdb_dec.h, the format in
- * docs/rdb.md. */
+/* snapshot/rdb_dec.c - reading RDB: magic, opcodes, keys, trailer.  The contract is in rdb_dec.h, the format
+ * in docs/rdb.md. */
 #include "snapshot/rdb_dec.h"
 
 #include <errno.h>
@@ -15,13 +15,13 @@
 static int
 refuse_envelope(struct dec *d, const uint8_t *magic)
 {
-    static const char *const codec[] = { [1] = "LZ4", [2] = "Zstd" };
+    static const char *const codec[] = {[1] = "LZ4", [2] = "Zstd"};
 
     if (magic[3] == 1 && magic[4] >= 1 && magic[4] <= 2)
         return dec_fail(d, 0, -ENOTSUP, "an RDB compressed as a whole (Valkey's %s envelope): not read yet",
                         codec[magic[4]]);
-    return dec_fail(d, 0, -ENOTSUP, "Valkey's envelope of compressed RDB, of unknown version %u or codec %u", magic[3],
-                    magic[4]);
+    return dec_fail(d, 0, -ENOTSUP, "Valkey's envelope of compressed RDB, of unknown version %u or codec %u",
+                    magic[3], magic[4]);
 }
 
 /* parse_version: the digits of a magic; -1: they are none. */
@@ -61,8 +61,9 @@ read_magic(struct dec *d)
     if (d->version < 0)
         return dec_fail(d, 0, -EINVAL, "not an RDB file: it begins with \"%s\"", shown);
     if (is_valkey ? d->version != RDB_VERSION_VALKEY : d->version < 1 || d->version > RDB_VERSION_MAX)
-        return dec_fail(d, 0, -ENOTSUP, "%s (RDB version %d) is not read: REDIS0001 to REDIS%04d and VALKEY%03d are",
-                        shown, d->version, RDB_VERSION_MAX, RDB_VERSION_VALKEY);
+        return dec_fail(d, 0, -ENOTSUP,
+                        "%s (RDB version %d) is not read: REDIS0001 to REDIS%04d and VALKEY%03d are", shown,
+                        d->version, RDB_VERSION_MAX, RDB_VERSION_VALKEY);
     source_skip(d->src, RDB_MAGIC_BYTES);
     return d->ev->start != NULL ? dec_sink(d, d->ev->start(d->ctx, d->version)) : 0;
 }
@@ -178,21 +179,22 @@ read_freq(struct dec *d)
     return r;
 }
 
-/* What may follow the magic beside keys and the end; an opcode with a name that is not here is refused by it. */
+/* What may follow the magic beside keys and the end; an opcode with a name that is not here is refused by it.
+ */
 static const struct opcode {
     uint8_t code;
     bool is_attribute; /* of the key that follows */
     int (*read)(struct dec *d);
 } opcodes[] = {
-    { RDB_OP_EXPIRETIME_MS, true, read_expire_ms }, /* the one that comes in numbers: first */
-    { RDB_OP_AUX, false, read_aux },
-    { RDB_OP_SELECTDB, false, read_selectdb },
-    { RDB_OP_RESIZEDB, false, read_resizedb },
-    { RDB_OP_SLOT_INFO, false, read_slot_info },
-    { RDB_OP_FUNCTION2, false, read_function },
-    { RDB_OP_EXPIRETIME, true, read_expire_s },
-    { RDB_OP_IDLE, true, read_idle },
-    { RDB_OP_FREQ, true, read_freq },
+    {RDB_OP_EXPIRETIME_MS, true, read_expire_ms}, /* the one that comes in numbers: first */
+    {RDB_OP_AUX, false, read_aux},
+    {RDB_OP_SELECTDB, false, read_selectdb},
+    {RDB_OP_RESIZEDB, false, read_resizedb},
+    {RDB_OP_SLOT_INFO, false, read_slot_info},
+    {RDB_OP_FUNCTION2, false, read_function},
+    {RDB_OP_EXPIRETIME, true, read_expire_s},
+    {RDB_OP_IDLE, true, read_idle},
+    {RDB_OP_FREQ, true, read_freq},
 };
 
 static const struct opcode *
@@ -233,11 +235,11 @@ static const struct value_type {
     enum rdb_value_kind kind;
     int (*read)(struct dec *d);
 } value_types[] = {
-    { RDB_TYPE_STRING, RDB_VALUE_STRING, read_string },
-    { RDB_TYPE_HASH, RDB_VALUE_HASH, dec_hash_plain },
-    { RDB_TYPE_HASH_LISTPACK, RDB_VALUE_HASH, dec_hash_listpack },
-    { RDB_TYPE_HASH_ZIPLIST, RDB_VALUE_HASH, dec_hash_ziplist },
-    { RDB_TYPE_HASH_ZIPMAP, RDB_VALUE_HASH, dec_hash_zipmap },
+    {RDB_TYPE_STRING, RDB_VALUE_STRING, read_string},
+    {RDB_TYPE_HASH, RDB_VALUE_HASH, dec_hash_plain},
+    {RDB_TYPE_HASH_LISTPACK, RDB_VALUE_HASH, dec_hash_listpack},
+    {RDB_TYPE_HASH_ZIPLIST, RDB_VALUE_HASH, dec_hash_ziplist},
+    {RDB_TYPE_HASH_ZIPMAP, RDB_VALUE_HASH, dec_hash_zipmap},
 };
 
 static const struct value_type *
@@ -348,7 +350,8 @@ read_opcode(struct dec *d, uint8_t code, const char *name, uint64_t offset, bool
     const struct opcode *op = find_opcode(code);
 
     if (d->has_attributes && (op == NULL || !op->is_attribute))
-        return dec_fail(d, offset, -EINVAL, "%s where a key should follow its expiry, idle time or frequency", name);
+        return dec_fail(d, offset, -EINVAL, "%s where a key should follow its expiry, idle time or frequency",
+                        name);
     if (op != NULL) {
         d->has_attributes = op->is_attribute;
         return op->read(d);
@@ -394,12 +397,13 @@ decode(struct dec *d)
 }
 
 int
-rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool check_crc, struct rdb_error *err)
+rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool check_crc,
+           struct rdb_error *err)
 {
-    struct dec d = { .src = src, .ev = ev, .ctx = ctx, .err = err, .check_crc = check_crc, .version = -1 };
+    struct dec d = {.src = src, .ev = ev, .ctx = ctx, .err = err, .check_crc = check_crc, .version = -1};
     int r;
 
-    *err = (struct rdb_error){ 0 };
+    *err = (struct rdb_error){0};
     src->with_crc = check_crc;
     forget_key(&d);
     field_set_init(&d.fields);

@@ -1,8 +1,8 @@
 /* snapshot/rdb_dec.h - read RDB.  The one decoder: loading, checking, inspecting are sinks for it.
  *
- * Input is not trusted: every length is checked against what is there before memory is taken for it, listpacks are
- * validated entry by entry (duplicate fields included) before a sink sees them.
- * Threads: one at a time. */
+ * Input is not trusted: every length is checked against what is there before memory is taken for it,
+ * listpacks are validated entry by entry (duplicate fields included) before a sink sees them. Threads: one at
+ * a time. */
 #ifndef SNAPSHOT_RDB_DEC_H
 #define SNAPSHOT_RDB_DEC_H
 
@@ -15,8 +15,8 @@ struct rdb_slice {
     size_t len;
 };
 
-/* Where the bytes come from: rdb_source_file() reads a regular file front to back; rdb_source_memory() the caller's
- * buffer, which stays his.  0 or -errno.  A source is read once. */
+/* Where the bytes come from: rdb_source_file() reads a regular file front to back; rdb_source_memory() the
+ * caller's buffer, which stays his.  0 or -errno.  A source is read once. */
 struct rdb_source;
 int rdb_source_file(const char *path, struct rdb_source **ret);
 int rdb_source_memory(const void *bytes, size_t len, struct rdb_source **ret);
@@ -34,7 +34,7 @@ struct rdb_key {
     int freq;             /* -1: not given */
     uint8_t type;         /* the type number as in the file */
     enum rdb_value_kind kind;
-    uint64_t offset;      /* of the type byte */
+    uint64_t offset; /* of the type byte */
 };
 
 /* How the string that is a value, or holds one, stands in the file. */
@@ -43,11 +43,12 @@ enum rdb_form { RDB_FORM_INT, RDB_FORM_PLAIN, RDB_FORM_LZF };
 /* What became of the checksum. */
 enum rdb_crc { RDB_CRC_NONE, RDB_CRC_ZERO, RDB_CRC_UNCHECKED, RDB_CRC_GOOD }; /* NONE: before version 5 */
 
-/* What a user of the decoder brings.  Any call may be NULL (the item is skipped); a call that returns non-zero ends
- * decoding with that value.  Slices are valid during the call only.  Values come after their key:
- *     key, [form] (string_begin string_bytes* | hash_listpack | hash_begin hash_field*), value_end
- * A hash may be empty (Redis skips such keys).  No two fields of a hash_listpack, or of the older small forms, are the
- * same; of the plain form (RDB_TYPE_HASH) the sink looks for duplicates itself, since it holds the fields. */
+/* What a user of the decoder brings.  Any call may be NULL (the item is skipped); a call that returns
+ * non-zero ends decoding with that value.  Slices are valid during the call only.  Values come after their
+ * key: key, [form] (string_begin string_bytes* | hash_listpack | hash_begin hash_field*), value_end A hash
+ * may be empty (Redis skips such keys).  No two fields of a hash_listpack, or of the older small forms, are
+ * the same; of the plain form (RDB_TYPE_HASH) the sink looks for duplicates itself, since it holds the
+ * fields. */
 struct rdb_events {
     int (*start)(void *ctx, int version);
     int (*aux)(void *ctx, struct rdb_slice key, struct rdb_slice value);
@@ -55,29 +56,32 @@ struct rdb_events {
     int (*resizedb)(void *ctx, uint64_t keys, uint64_t expires); /* claims: a hint, not a size to allocate */
     int (*function)(void *ctx, struct rdb_slice code);
     int (*key)(void *ctx, const struct rdb_key *key);
-    int (*string_begin)(void *ctx, uint64_t len); /* len: of the string, decompressed; a claim, not yet seen */
+    int (*string_begin)(void *ctx,
+                        uint64_t len); /* len: of the string, decompressed; a claim, not yet seen */
     int (*string_bytes)(void *ctx, struct rdb_slice piece); /* pieces add up to len; one piece up to 64 KiB */
     int (*hash_listpack)(void *ctx, struct rdb_slice listpack, uint32_t fields); /* validated */
-    int (*hash_begin)(void *ctx, uint64_t fields); /* a claim, not yet seen */
+    int (*hash_begin)(void *ctx, uint64_t fields);                               /* a claim, not yet seen */
     int (*hash_field)(void *ctx, struct rdb_slice field, struct rdb_slice value);
     int (*value_end)(void *ctx);
     int (*progress)(void *ctx, uint64_t offset); /* about every 2 MiB */
-    int (*form)(void *ctx, enum rdb_form form);  /* before the value; not of a plain hash, which is many strings */
-    int (*end)(void *ctx, enum rdb_crc crc);     /* the file is whole */
+    int (*form)(void *ctx,
+                enum rdb_form form); /* before the value; not of a plain hash, which is many strings */
+    int (*end)(void *ctx, enum rdb_crc crc); /* the file is whole */
 };
 
 struct rdb_error {
     uint64_t offset;
-    char key[128];   /* the key being read, printable and shortened; empty if none */
-    char text[256];  /* what is wrong, without the offset */
+    char key[128];  /* the key being read, printable and shortened; empty if none */
+    char text[256]; /* what is wrong, without the offset */
 };
 
-/* rdb_decode: read the whole file.  0; -EINVAL: bad contents, *err says what and where; -ENOTSUP: a version, type or
- * opcode that is not read, named in *err; -EIO, -ENOMEM or another -errno: reading failed; or what a sink returned:
- * then err->offset and err->key are filled, and err->text is what the sink itself put there, or empty.
- * check_crc: compare the trailer (a zero trailer means "not computed").
- * Memory: fixed, but for the key, field and field value in hand (a string value is passed on in pieces), which takes no
- * more than twice what the file really holds of it. */
-int rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool check_crc, struct rdb_error *err);
+/* rdb_decode: read the whole file.  0; -EINVAL: bad contents, *err says what and where; -ENOTSUP: a version,
+ * type or opcode that is not read, named in *err; -EIO, -ENOMEM or another -errno: reading failed; or what a
+ * sink returned: then err->offset and err->key are filled, and err->text is what the sink itself put there,
+ * or empty. check_crc: compare the trailer (a zero trailer means "not computed"). Memory: fixed, but for the
+ * key, field and field value in hand (a string value is passed on in pieces), which takes no more than twice
+ * what the file really holds of it. */
+int rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool check_crc,
+               struct rdb_error *err);
 
 #endif

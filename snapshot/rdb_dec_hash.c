@@ -99,7 +99,8 @@ dec_hash_listpack(struct dec *d)
     if (!lp_validate(d->value.at, d->value.len, &elements))
         return dec_fail(d, offset, -EINVAL, "the hash's listpack of %zu bytes is damaged", d->value.len);
     if (elements % 2 != 0)
-        return dec_fail(d, offset, -EINVAL, "the hash's listpack has %u elements: a field without a value", elements);
+        return dec_fail(d, offset, -EINVAL, "the hash's listpack has %u elements: a field without a value",
+                        elements);
     if ((r = check_listpack_fields(d, offset, d->value.at)) != 0)
         return r;
     if (d->ev->hash_listpack == NULL)

@@ -27,10 +27,10 @@ struct dec {
     struct rdb_error *err;
     bool check_crc;
     int version;
-    const char *what;      /* what is being read, for the message that the file ends in the middle of it */
-    bool has_key;          /* `name` is the key in hand */
-    struct rdb_key key;    /* the next or current key: its attributes come before it */
-    bool has_attributes;   /* an expiry, IDLE or FREQ waits for its key */
+    const char *what;    /* what is being read, for the message that the file ends in the middle of it */
+    bool has_key;        /* `name` is the key in hand */
+    struct rdb_key key;  /* the next or current key: its attributes come before it */
+    bool has_attributes; /* an expiry, IDLE or FREQ waits for its key */
     struct bytes name, field, value;
     struct lzf_window window;
     struct field_set fields; /* of the hash in hand */
@@ -48,7 +48,8 @@ struct string_in {
 };
 
 /* dec_fail: fill *err; returns code. */
-int dec_fail(struct dec *d, uint64_t offset, int code, const char *format, ...) __attribute__((format(printf, 4, 5)));
+int dec_fail(struct dec *d, uint64_t offset, int code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* dec_need: n bytes in hand, n <= SOURCE_BUFFER_BYTES. */
 int dec_need(struct dec *d, size_t n);
 /* dec_sink: pass on what a sink's call returned. */
@@ -82,7 +83,7 @@ int dec_new_field(struct dec *d, uint64_t offset, struct rdb_slice field);
 static inline struct rdb_slice
 bytes_slice(const struct bytes *b)
 {
-    return (struct rdb_slice){ b->at, b->len };
+    return (struct rdb_slice){b->at, b->len};
 }
 
 #endif

@@ -1,17 +1,19 @@
-/* snapshot/rdb_dec_old.c - the small hashes of older files: zipmaps (until Redis 2.4) and ziplists (until 6.2).
+/* snapshot/rdb_dec_old.c - the small hashes of older files: zipmaps (until Redis 2.4) and ziplists
+ * (until 6.2).
  *
- * Both are walked twice: first to check every byte and to count, then to hand the fields on.  The walk is the same code,
- * so the second one cannot meet anything that the first did not. */
+ * Both are walked twice: first to check every byte and to count, then to hand the fields on.  The walk is the
+ * same code, so the second one cannot meet anything that the first did not. */
 #include <errno.h>
 #include <string.h>
 
 #include "snapshot/decimal.h"
+#include "snapshot/le.h"
 #include "snapshot/rdb_dec_impl.h"
 
 /* A walk over a blob: next_element() of either kind moves `at` on. */
 struct walk {
-    const uint8_t *at, *end; /* end: of the entries; the blob's 0xff stands there */
-    uint64_t previous_bytes; /* ziplist: of the entry before */
+    const uint8_t *at, *end;     /* end: of the entries; the blob's 0xff stands there */
+    uint64_t previous_bytes;     /* ziplist: of the entry before */
     char text[2][DECIMAL_BYTES]; /* integers of the field and of its value, printed */
 };
 
@@ -27,12 +29,6 @@ struct old_form {
     /* close: is what the header says of the end right? */
     bool (*close)(const struct bytes *blob, const struct walk *w);
 };
-
-static uint32_t
-load_le32(const uint8_t *p)
-{
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
 
 /* take: n bytes of the walk, or NULL if there are not so many. */
 static const uint8_t *
@@ -59,7 +55,7 @@ take_old_len(struct walk *w, uint32_t *ret)
         return true;
     if ((p = take(w, 4)) == NULL)
         return false;
-    *ret = load_le32(p);
+    *ret = (uint32_t)le_load(p, 4);
     return true;
 }
 
@@ -104,17 +100,17 @@ zipmap_close(const struct bytes *blob, const struct walk *w)
     return true;
 }
 
-/* Ziplist: bytes (u32), offset of the last entry (u32), entries (u16), then entries of <size of the one before> <encoding>
- * <data>, then 0xff; little endian but for the lengths of strings. */
+/* Ziplist: bytes (u32), offset of the last entry (u32), entries (u16), then entries of <size of the one
+ * before> <encoding> <data>, then 0xff; little endian but for the lengths of strings. */
 static bool
 ziplist_open(const struct bytes *blob, struct walk *w, uint64_t *ret_pairs)
 {
     unsigned count;
 
-    if (blob->len < ZIPLIST_HEADER_BYTES + 1 || blob->at[blob->len - 1] != OLD_END
-        || load_le32(blob->at) != blob->len)
+    if (blob->len < ZIPLIST_HEADER_BYTES + 1 || blob->at[blob->len - 1] != OLD_END ||
+        le_load(blob->at, 4) != blob->len)
         return false;
-    count = blob->at[8] | (unsigned)blob->at[9] << 8;
+    count = (unsigned)le_load(blob->at + 8, 2);
     if (count != UINT16_MAX && count % 2 != 0)
         return false;
     w->at = blob->at + ZIPLIST_HEADER_BYTES;
@@ -144,8 +140,12 @@ take_ziplist_string(struct walk *w, uint8_t enc, struct rdb_slice *ret)
 static bool
 take_ziplist_int(struct walk *w, uint8_t enc, char *text, struct rdb_slice *ret)
 {
-    unsigned bytes = enc == 0xc0 ? 2 : enc == 0xd0 ? 4 : enc == 0xe0 ? 8 : enc == 0xf0 ? 3 : enc == 0xfe ? 1 : 0;
-    uint64_t raw = 0;
+    unsigned bytes = enc == 0xc0   ? 2
+                     : enc == 0xd0 ? 4
+                     : enc == 0xe0 ? 8
+                     : enc == 0xf0 ? 3
+                     : enc == 0xfe ? 1
+                                   : 0;
     int64_t value = enc - 0xf1; /* 0xf1 to 0xfd: the value itself, 0 to 12 */
     const uint8_t *p;
 
@@ -154,9 +154,7 @@ take_ziplist_int(struct walk *w, uint8_t enc, char *text, struct rdb_slice *ret)
     if (bytes > 0) {
         if ((p = take(w, bytes)) == NULL)
             return false;
-        for (unsigned i = 0; i < bytes; i++)
-            raw |= (uint64_t)p[i] << (8 * i);
-        value = (int64_t)(raw << (64 - 8 * bytes)) >> (64 - 8 * bytes);
+        value = le_load_signed(p, bytes);
     }
     ret->bytes = (const uint8_t *)text;
     ret->len = decimal_print(value, text);
@@ -190,11 +188,11 @@ ziplist_close(const struct bytes *blob, const struct walk *w)
 {
     uint64_t last = (uint64_t)(w->end - blob->at) - w->previous_bytes; /* the header, if there is no entry */
 
-    return load_le32(blob->at + 4) == last;
+    return le_load(blob->at + 4, 4) == last;
 }
 
-static const struct old_form zipmap = { "zipmap", zipmap_open, zipmap_next, zipmap_close };
-static const struct old_form ziplist = { "ziplist", ziplist_open, ziplist_next, ziplist_close };
+static const struct old_form zipmap = {"zipmap", zipmap_open, zipmap_next, zipmap_close};
+static const struct old_form ziplist = {"ziplist", ziplist_open, ziplist_next, ziplist_close};
 
 /* check: every byte, the count, and that no two fields are the same.  *ret_pairs: how many there are. */
 static int
@@ -202,7 +200,7 @@ check(struct dec *d, const struct old_form *form, uint64_t offset, uint64_t *ret
 {
     struct rdb_slice field, value;
     uint64_t claimed = 0, pairs = 0;
-    struct walk w = { 0 };
+    struct walk w = {0};
     bool is_sound = form->open(&d->value, &w, &claimed);
     int r;
 
@@ -214,7 +212,8 @@ check(struct dec *d, const struct old_form *form, uint64_t offset, uint64_t *ret
             return r;
     }
     if (!is_sound || (claimed != UINT64_MAX && claimed != pairs) || !form->close(&d->value, &w))
-        return dec_fail(d, offset, -EINVAL, "the hash's %s of %zu bytes is damaged", form->name, d->value.len);
+        return dec_fail(d, offset, -EINVAL, "the hash's %s of %zu bytes is damaged", form->name,
+                        d->value.len);
     *ret_pairs = pairs;
     return 0;
 }
@@ -224,7 +223,7 @@ read_old(struct dec *d, const struct old_form *form)
 {
     struct rdb_slice field, value;
     uint64_t offset = 0, pairs = 0, claimed;
-    struct walk w = { 0 };
+    struct walk w = {0};
     int r;
 
     if ((r = dec_hash_blob(d, &offset)) != 0 || (r = check(d, form, offset, &pairs)) != 0)

@@ -7,6 +7,7 @@
 
 #include "mm/fault.h"
 #include "snapshot/decimal.h"
+#include "snapshot/le.h"
 #include "snapshot/printable.h"
 #include "snapshot/rdb.h"
 #include "snapshot/rdb_dec_impl.h"
@@ -80,15 +81,11 @@ dec_byte(struct dec *d, uint8_t *ret)
 int
 dec_le(struct dec *d, unsigned bytes, uint64_t *ret)
 {
-    const uint8_t *p;
     int r;
 
     if ((r = dec_need(d, bytes)) != 0)
         return r;
-    p = source_here(d->src);
-    *ret = 0;
-    for (unsigned i = 0; i < bytes; i++)
-        *ret |= (uint64_t)p[i] << (8 * i);
+    *ret = le_load(source_here(d->src), bytes);
     source_skip(d->src, bytes);
     return 0;
 }
@@ -153,13 +150,13 @@ static int
 begin_int(struct dec *d, struct string_in *s, uint8_t form)
 {
     unsigned bytes = 1u << (form - RDB_ENC_INT8);
-    uint64_t raw = 0;
     int r;
 
-    if ((r = dec_le(d, bytes, &raw)) != 0)
+    if ((r = dec_need(d, bytes)) != 0)
         return r;
     s->form = RDB_FORM_INT;
-    s->len = decimal_print((int64_t)(raw << (64 - 8 * bytes)) >> (64 - 8 * bytes), s->text);
+    s->len = decimal_print(le_load_signed(source_here(d->src), bytes), s->text);
+    source_skip(d->src, bytes);
     return 0;
 }
 
@@ -191,7 +188,7 @@ dec_string_begin(struct dec *d, struct string_in *s)
     uint8_t form;
     int r;
 
-    *s = (struct string_in){ .offset = rdb_source_offset(d->src), .form = RDB_FORM_PLAIN };
+    *s = (struct string_in){.offset = rdb_source_offset(d->src), .form = RDB_FORM_PLAIN};
     if ((r = read_len(d, &len, &form)) != 0)
         return r;
     if (form < RDB_ENC_INT8) {
@@ -218,7 +215,7 @@ next_plain(struct dec *d, struct string_in *s, struct rdb_slice *ret)
 
     if ((r = dec_need(d, n)) != 0)
         return r;
-    *ret = (struct rdb_slice){ source_here(d->src), n };
+    *ret = (struct rdb_slice){source_here(d->src), n};
     source_skip(d->src, n);
     return 0;
 }
@@ -244,10 +241,11 @@ next_lzf(struct dec *d, struct string_in *s, struct rdb_slice *ret)
         source_skip(d->src, used);
         s->packed_left -= used;
     }
-    *ret = (struct rdb_slice){ w->bytes + w->from, w->fill - w->from };
+    *ret = (struct rdb_slice){w->bytes + w->from, w->fill - w->from};
     if (ret->len > s->left || (s->packed_left == 0 && ret->len < s->left))
-        return dec_fail(d, s->offset, -EINVAL, "%s unpacks to another length than the %llu bytes that it claims",
-                        d->what, (unsigned long long)s->len);
+        return dec_fail(d, s->offset, -EINVAL,
+                        "%s unpacks to another length than the %llu bytes that it claims", d->what,
+                        (unsigned long long)s->len);
     if (s->packed_left > 0 && ret->len == s->left) /* no step is empty: the rest would unpack to something */
         return dec_fail(d, s->offset, -EINVAL, "%s has compressed bytes left over", d->what);
     return 0;
@@ -258,8 +256,9 @@ dec_string_next(struct dec *d, struct string_in *s, struct rdb_slice *ret)
 {
     int r = 0;
 
+    *ret = (struct rdb_slice){(const uint8_t *)s->text, 0};
     if (s->form == RDB_FORM_INT)
-        *ret = (struct rdb_slice){ (const uint8_t *)s->text, (size_t)s->len };
+        *ret = (struct rdb_slice){(const uint8_t *)s->text, (size_t)s->len};
     else
         r = s->form == RDB_FORM_PLAIN ? next_plain(d, s, ret) : next_lzf(d, s, ret);
     if (r != 0)
@@ -323,5 +322,5 @@ bytes_trim(struct bytes *b)
     if (b->capacity <= KEPT_BYTES)
         return;
     free(b->at);
-    *b = (struct bytes){ 0 };
+    *b = (struct bytes){0};
 }

@@ -8,6 +8,7 @@
 #include "mm/fault.h"
 #include "mm/must.h"
 #include "snapshot/decimal.h"
+#include "snapshot/le.h"
 #include "snapshot/rdb.h"
 #include "snapshot/rdb_lzf.h"
 
@@ -33,7 +34,7 @@ int
 rdb_enc_init(struct rdb_enc *e, struct sink *out, int version, bool compress)
 {
     must(version >= 9 && version <= 12);
-    *e = (struct rdb_enc){ .out = out, .compress = compress, .version = version, .work_bytes = WORK_BYTES };
+    *e = (struct rdb_enc){.out = out, .compress = compress, .version = version, .work_bytes = WORK_BYTES};
     e->work = fault_point(FAULT_sink_buffer) ? NULL : malloc(WORK_BYTES);
     return e->work == NULL ? -ENOMEM : 0;
 }
@@ -51,8 +52,7 @@ put_le(struct rdb_enc *e, uint64_t v, unsigned n)
 {
     uint8_t bytes[8];
 
-    for (unsigned i = 0; i < n; i++)
-        bytes[i] = (uint8_t)(v >> (8 * i));
+    le_store(bytes, v, n);
     sink_put(e->out, bytes, n);
 }
 
@@ -60,7 +60,7 @@ put_le(struct rdb_enc *e, uint64_t v, unsigned n)
 static void
 put_be(struct rdb_enc *e, uint8_t first, uint64_t v, unsigned n)
 {
-    uint8_t bytes[9] = { first };
+    uint8_t bytes[9] = {first};
 
     for (unsigned i = 0; i < n; i++)
         bytes[1 + i] = (uint8_t)(v >> (8 * (n - 1 - i)));
@@ -137,7 +137,10 @@ rdb_put_expire_ms(struct rdb_enc *e, int64_t at_ms)
 static bool
 put_small_int(struct rdb_enc *e, int64_t value)
 {
-    unsigned bytes = value == (int8_t)value ? 1 : value == (int16_t)value ? 2 : value == (int32_t)value ? 4 : 0;
+    unsigned bytes = value == (int8_t)value    ? 1
+                     : value == (int16_t)value ? 2
+                     : value == (int32_t)value ? 4
+                                               : 0;
 
     if (bytes == 0)
         return false;
@@ -215,7 +218,8 @@ struct stream {
     void *ctx;
 };
 
-/* each_block: read every block; pack it if asked to; put it if asked to.  *ret_bytes: what was or would be put. */
+/* each_block: read every block; pack it if asked to; put it if asked to.  *ret_bytes: what was or would be
+ * put. */
 static int
 each_block(struct rdb_enc *e, const struct stream *s, bool packing, bool putting, uint64_t *ret_bytes)
 {
@@ -241,12 +245,13 @@ each_block(struct rdb_enc *e, const struct stream *s, bool packing, bool putting
 }
 
 int
-rdb_put_string_stream(struct rdb_enc *e, uint64_t len, int (*read)(void *ctx, uint64_t offset, void *dst, size_t n),
-                      void *ctx)
+rdb_put_string_stream(struct rdb_enc *e, uint64_t len,
+                      int (*read)(void *ctx, uint64_t offset, void *dst, size_t n), void *ctx)
 {
-    struct stream s = { len, read, ctx };
+    struct stream s = {len, read, ctx};
     uint64_t packed = len, put;
-    bool packing = e->compress && len >= COMPRESS_FROM_BYTES && len <= UINT32_MAX; /* readers unpack up to 4 GiB */
+    bool packing =
+        e->compress && len >= COMPRESS_FROM_BYTES && len <= UINT32_MAX; /* readers unpack up to 4 GiB */
     int r;
 
     if (packing && (r = each_block(e, &s, true, false, &packed)) != 0)

@@ -20,7 +20,8 @@ open_regular(const char *path, uint64_t *ret_size)
 
     if (fault_point(FAULT_load_open))
         return -EACCES;
-    if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0) /* a FIFO is refused below, not waited for */
+    if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) <
+        0) /* a FIFO is refused below, not waited for */
         return -errno;
     r = fstat(fd, &st) < 0 ? -errno : S_ISDIR(st.st_mode) ? -EISDIR : S_ISREG(st.st_mode) ? 0 : -ESPIPE;
     if (r < 0) {
@@ -126,7 +127,8 @@ source_fill(struct rdb_source *s, size_t n)
     s->at = s->crc_at = 0;
     s->end = ready;
     while (s->end < n) {
-        uint64_t unread = s->size - s->base - s->end; /* what was appended since the file was opened is not ours */
+        uint64_t unread =
+            s->size - s->base - s->end; /* what was appended since the file was opened is not ours */
         size_t room = SOURCE_BUFFER_BYTES - s->end;
         ssize_t got = read_once(s->fd, s->buf + s->end, unread < room ? (size_t)unread : room);
 

@@ -1,6 +1,5 @@
-/* snapshot/rdb_source.h - the decoder's own view of its input: a stretch of bytes that can be asked to be longer.
- * Opening and closing: rdb_dec.h.
- * Threads: one at a time. */
+/* snapshot/rdb_source.h - the decoder's own view of its input: a stretch of bytes that can be asked to be
+ * longer. Opening and closing: rdb_dec.h. Threads: one at a time. */
 #ifndef SNAPSHOT_RDB_SOURCE_H
 #define SNAPSHOT_RDB_SOURCE_H
 
@@ -21,7 +20,7 @@ struct rdb_source {
     int fd;              /* -1: memory */
     uint8_t *buf;        /* [owned] a file's: data points here */
     bool with_crc;
-    uint64_t crc;        /* of all bytes before base + crc_at */
+    uint64_t crc; /* of all bytes before base + crc_at */
     size_t crc_at;
 };
 

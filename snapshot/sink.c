@@ -1,6 +1,8 @@
-/* snapshot/sink.c - what all sinks share: the buffer, the checksum, the sticky error.  The contract is in sink.h. */
+/* snapshot/sink.c - what all sinks share: the buffer, the checksum, the sticky error.  The contract is in
+ * sink.h. */
 #include "snapshot/sink.h"
 
+#include "mm/must.h"
 #include "snapshot/crc64.h"
 
 void
@@ -56,18 +58,20 @@ void
 sink_put_slow(struct sink *s, const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
-    size_t room = s->capacity_bytes - s->fill;
+    const size_t capacity = s->capacity_bytes;
+    size_t room = capacity - s->fill;
 
+    must(capacity > 0);
     if (room > len)
         room = len;
     memcpy(s->buf + s->fill, p, room); /* whole buffers: the medium sees even sizes */
     s->fill += room;
     p += room;
     len -= room;
-    if (s->fill == s->capacity_bytes)
+    if (s->fill == capacity)
         sink_flush(s);
-    if (len >= s->capacity_bytes) {
-        size_t whole = len - len % s->capacity_bytes;
+    if (len >= capacity) {
+        size_t whole = len - len % capacity;
 
         pass_on(s, p, whole);
         p += whole;

@@ -1,10 +1,10 @@
-/* snapshot/sink_file.c - a dump file: temporary name, front to back, write-out on the way, fsync, rename, fsync of the
- * directory.  The contract is in sink.h.
+/* snapshot/sink_file.c - a dump file: temporary name, front to back, write-out on the way, fsync, rename,
+ * fsync of the directory.  The contract is in sink.h.
  *
- * Write-out: each time writeout_bytes more are written, the kernel is asked to start writing that window, and the
- * window before it is waited for.  So the final fsync finds at most two windows of dirty pages, and the disk is not
- * stalled for others by one huge flush.  The wait may be what notices a failed write, and it then takes the error
- * away from the later fsync: an error here is as final as one of fsync. */
+ * Write-out: each time writeout_bytes more are written, the kernel is asked to start writing that window, and
+ * the window before it is waited for.  So the final fsync finds at most two windows of dirty pages, and the
+ * disk is not stalled for others by one huge flush.  The wait may be what notices a failed write, and it then
+ * takes the error away from the later fsync: an error here is as final as one of fsync. */
 #include "snapshot/sink.h"
 
 #include <dlfcn.h>
@@ -20,14 +20,14 @@
 typedef int (*flush_range_fn)(int fd, off64_t offset, off64_t bytes, unsigned flags);
 
 struct sink_file {
-    struct sink sink; /* first: a sink of this kind is one */
-    int fd;           /* -1: closed */
-    bool has_temp;    /* the temporary name exists and is ours to remove */
+    struct sink sink;                  /* first: a sink of this kind is one */
+    int fd;                            /* -1: closed */
+    bool has_temp;                     /* the temporary name exists and is ours to remove */
     char *path, *temp_path, *dir_path; /* [owned] */
     size_t writeout_bytes;
-    uint64_t written_bytes; /* by write() */
-    uint64_t started_bytes; /* write-out was started up to here */
-    uint64_t waited_bytes;  /* write-out has ended up to here */
+    uint64_t written_bytes;     /* by write() */
+    uint64_t started_bytes;     /* write-out was started up to here */
+    uint64_t waited_bytes;      /* write-out has ended up to here */
     flush_range_fn flush_range; /* NULL: this system has none */
 };
 
@@ -93,7 +93,8 @@ write_out(struct sink_file *f)
 {
     int r = 0;
 
-    if (f->flush_range == NULL || f->writeout_bytes == 0 || f->written_bytes - f->started_bytes < f->writeout_bytes)
+    if (f->flush_range == NULL || f->writeout_bytes == 0 ||
+        f->written_bytes - f->started_bytes < f->writeout_bytes)
         return 0;
     r = flush_range(f, f->started_bytes, f->written_bytes, SYNC_FILE_RANGE_WRITE);
     if (r == 0 && f->flush_range != NULL && f->started_bytes > f->waited_bytes)
@@ -124,7 +125,8 @@ sync_file(struct sink_file *f)
 {
     if (fault_point(FAULT_sink_fsync))
         return -EIO;
-    return fsync(f->fd) < 0 ? -errno : 0; /* once, EINTR or not: a second one may say 0 for bytes that are lost */
+    return fsync(f->fd) < 0 ? -errno
+                            : 0; /* once, EINTR or not: a second one may say 0 for bytes that are lost */
 }
 
 static int
@@ -167,7 +169,8 @@ sync_dir(int fd)
 {
     if (fault_point(FAULT_sink_dir_fsync))
         return -EIO;
-    /* A file system that does not sync directories says so in these ways; there is nothing more to be done there. */
+    /* A file system that does not sync directories says so in these ways; there is nothing more to be done
+     * there. */
     return fsync(fd) < 0 && errno != EINVAL && errno != EBADF && errno != ENOSYS ? -errno : 0;
 }
 
@@ -233,7 +236,7 @@ file_close(struct sink *s)
     file_free(f);
 }
 
-static const struct sink_ops file_ops = { file_write, file_commit, file_close };
+static const struct sink_ops file_ops = {file_write, file_commit, file_close};
 
 /* set_paths: 0 or -ENOMEM. */
 static int
@@ -281,7 +284,8 @@ sink_file_open(const struct sink_file_options *opt, struct sink **ret)
     f->sink.ops = &file_ops;
     f->sink.capacity_bytes = SINK_BUFFER_BYTES;
     f->writeout_bytes = opt->writeout_bytes;
-    f->flush_range = (flush_range_fn)dlsym(RTLD_DEFAULT, "sync_file_range"); /* looked up: not every system has it */
+    f->flush_range =
+        (flush_range_fn)dlsym(RTLD_DEFAULT, "sync_file_range"); /* looked up: not every system has it */
     *ret = &f->sink;
     return 0;
 }

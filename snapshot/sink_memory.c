@@ -28,6 +28,7 @@ memory_write(struct sink *s, const void *bytes, size_t len)
         m->bytes = grown;
         m->capacity_bytes = capacity;
     }
+    must(m->bytes != NULL); /* len is never 0 */
     memcpy(m->bytes + m->len, bytes, len);
     m->len += len;
     return 0;
@@ -50,7 +51,7 @@ memory_close(struct sink *s)
     free(m);
 }
 
-static const struct sink_ops memory_ops = { memory_write, memory_commit, memory_close };
+static const struct sink_ops memory_ops = {memory_write, memory_commit, memory_close};
 
 int
 sink_memory_open(struct sink **ret)

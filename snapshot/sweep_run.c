@@ -87,6 +87,8 @@ sweep_run(const struct sweep_options *o)
             return sink_error(o->enc->out);
         if (mm_cut_is_broken())
             return -ENOMEM;
+        if (is_cancelled(o)) /* the sink may have left RCU since the last look (C1) */
+            return -ECANCELED;
         mm_sweep_done(o->sweep, &x);
         mm_sweep_warm();
         atomic_store_explicit(o->blocks_done, x.block, memory_order_relaxed);

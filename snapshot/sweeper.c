@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,6 +181,10 @@ sweeper_main(void *arg)
     struct job *j;
 
     (void)arg;
+#ifdef SCHED_BATCH
+    /* Waking up must not push the event loop off its processor: the start of a save would stall for our time slice. */
+    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){ .sched_priority = 0 });
+#endif
     rcu_register_thread();
     while ((j = next_job()) != NULL)
         run_job(j);

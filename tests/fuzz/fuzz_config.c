@@ -4,8 +4,8 @@
  *       server/config.c server/config_file.c server/config_types.c server/text.c server/num.c server/glob.c \
  *       server/log.c mm/must.c
  *
- * Properties: what was taken can be shown and set again, and shows the same then; a refused CONFIG SET changes nothing;
- * a refusal always has a text. */
+ * Properties: what was taken can be shown and set again, and shows the same then; a refused CONFIG SET
+ * changes nothing; a refusal always has a text. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +52,7 @@ reads_files(const char *bytes, size_t len)
 static void
 load(const char *bytes, size_t len)
 {
-    struct text why = { 0 }, first = { 0 }, second = { 0 };
+    struct text why = {0}, first = {0}, second = {0};
     int r = config_load_text("fuzz", bytes, len, &why);
 
     must((r < 0) == (why.len > 0));
@@ -73,13 +73,13 @@ static void
 set(const char *bytes, size_t len)
 {
     struct slice words[2 * PAIRS_MAX];
-    struct text why = { 0 }, before = { 0 }, after = { 0 };
+    struct text why = {0}, before = {0}, after = {0};
     const char *end = bytes + len;
     int n = 0;
 
     while (bytes < end && n < 2 * PAIRS_MAX) {
         const char *stop = memchr(bytes, '\0', (size_t)(end - bytes));
-        words[n++] = (struct slice){ bytes, (size_t)((stop != NULL ? stop : end) - bytes) };
+        words[n++] = (struct slice){bytes, (size_t)((stop != NULL ? stop : end) - bytes)};
         bytes += words[n - 1].len + 1;
     }
     show(&before);

@@ -1,7 +1,9 @@
 /* tests/fuzz/fuzz_rdb.c - any bytes to the RDB decoder: events or an error, never anything else.
  *
- *   clang -std=gnu11 -D_GNU_SOURCE -I. -g -O1 -fsanitize=fuzzer,address,undefined -DSTILLFRAME_DEBUG -o build/fuzz_rdb \
- *         tests/fuzz/fuzz_rdb.c snapshot/{rdb_dec*,rdb_source,rdb_names,rdb_lzf,listpack*,field_set,printable,decimal,crc64}.c \
+ *   clang -std=gnu11 -D_GNU_SOURCE -I. -g -O1 -fsanitize=fuzzer,address,undefined -DSTILLFRAME_DEBUG -o
+ * build/fuzz_rdb \
+ *         tests/fuzz/fuzz_rdb.c
+ * snapshot/{rdb_dec*,rdb_source,rdb_names,rdb_lzf,listpack*,field_set,printable,decimal,crc64}.c \
  *         mm/{must,fault}.c -pthread
  *   build/fuzz_rdb -max_total_time=180 CORPUS
  *
@@ -137,7 +139,7 @@ static const struct rdb_events events = {
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    struct counts c = { 0 };
+    struct counts c = {0};
     struct rdb_source *src;
     struct rdb_error err;
     int r;

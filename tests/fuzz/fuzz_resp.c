@@ -3,8 +3,8 @@
  *   clang -std=gnu11 -g -O1 -D_GNU_SOURCE -I. -fsanitize=fuzzer,address,undefined tests/fuzz/fuzz_resp.c \
  *       server/resp.c server/text.c server/num.c mm/must.c
  *
- * Property: the same commands, and the same error, whether the bytes come at once or in pieces; no look outside of the
- * buffer (each state of it is a block of exactly its size). */
+ * Property: the same commands, and the same error, whether the bytes come at once or in pieces; no look
+ * outside of the buffer (each state of it is a block of exactly its size). */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +79,7 @@ finish(struct reader *r)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct reader whole = { .v.max_bulk_bytes = MAX_BULK }, pieces = { .v.max_bulk_bytes = MAX_BULK };
+    struct reader whole = {.v.max_bulk_bytes = MAX_BULK}, pieces = {.v.max_bulk_bytes = MAX_BULK};
     size_t step = size > 0 ? 1 + data[0] % 31 : 1;
 
     if (size == 0)

@@ -26,5 +26,17 @@ for site in $("$test" --sites | sort -u); do
         echo "ok     $site is caught by ${caught:-?} (and $(grep -cE ':[FE]:' "$log") in all)"
     fi
 done
+# With the time of make check-hard: more schedules of the step scheduler (tests/run.sh steps takes a few hundred each).
+if [ -n "${HARD_STEPS:-}" ]; then
+    make --no-print-directory -s -j"$(nproc)" FLAVOUR=steps build/steps/tests/server/test_steps
+    if STEP_BUDGET=6000 CK_DEFAULT_TIMEOUT=3600 build/steps/tests/server/test_steps >build/hard/steps.log 2>&1; then
+        passed=$((passed + 1))
+        echo "ok     step scheduler, $(grep -c schedules build/hard/steps.log) explorations (build/hard/steps.log)"
+    else
+        failed=$((failed + 1))
+        echo "FAILED step scheduler:"
+        grep -E ':[FE]:|rule broken' build/hard/steps.log
+    fi
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -38,6 +38,8 @@ class RespError(Exception):
 class Client:
     """One connection."""
 
+    sock = None  # until it is connected
+
     def __init__(self, port=None, host="127.0.0.1", timeout=120, path=None):
         if path is not None:
             self.sock = socket.socket(socket.AF_UNIX)
@@ -56,7 +58,10 @@ class Client:
         self.close()
 
     def close(self):
-        self.sock.close()
+        if self.sock is not None:
+            self.sock.close()
+
+    __del__ = close
 
     def call(self, *args):
         """Send one command, return its reply; an error reply is raised."""
@@ -210,7 +215,9 @@ class Server:
 
     def log(self):
         """What it has printed so far."""
-        return os.pread(self._log.fileno(), 1 << 24, 0).decode("utf-8", "backslashreplace")
+        if self._log is not None:
+            self._printed = os.pread(self._log.fileno(), 1 << 24, 0).decode("utf-8", "backslashreplace")
+        return self._printed
 
     def client(self, **options):
         return Client(port=self.port, **options)
@@ -223,6 +230,10 @@ class Server:
         status = self.process.wait(seconds)
         if self in running:
             running.remove(self)
+        self.log()
+        if self._log is not None:
+            self._log.close()
+            self._log = None
         return status
 
     def stop(self, seconds=60):

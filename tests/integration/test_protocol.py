@@ -315,6 +315,23 @@ class Protocol(unittest.TestCase):
                 c.call("CONFIG", "SET", "client-output-buffer-limit", "normal 0 0 0")
             self.assertEqual(len(c.call("GET", "mb")), 1 << 20)
 
+    def test_the_hard_output_limit_is_exact(self):
+        with self.ours.client() as c:
+            c.call("SET", "mb", b"m" * (20 << 20))  # more than the socket takes
+            c.call("CONFIG", "SET", "client-output-buffer-limit", "normal 30mb 0 0")
+            try:
+                for count, closed in ((1, False), (2, True)):
+                    with self.ours.client() as slow:
+                        slow.sock.sendall(b"multi\r\n" + b"get mb\r\n" * count + b"exec\r\n")
+                        try:
+                            got = [len(slow.read()) for _ in range(1 + count + 1)]
+                            self.assertEqual((got[-1], closed), (count, False))
+                        except (EOFError, ConnectionResetError):
+                            self.assertTrue(closed)
+            finally:
+                c.call("CONFIG", "SET", "client-output-buffer-limit", "normal 0 0 0")
+                c.call("DEL", "mb")
+
     def test_the_soft_output_limit_closes_after_its_time(self):
         with self.ours.client() as c:
             c.call("SET", "mb", b"m" * (1 << 20))

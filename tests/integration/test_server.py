@@ -157,6 +157,75 @@ class Start(ServerCase):
             self.assertIn(b" addr=[::1]:", c.call("CLIENT", "INFO"))
 
 
+class Loading(ServerCase):
+    KEYS = 300000 if QUICK else 1500000
+
+    def setUp(self):
+        super().setUp()
+        server = self.start("--save", "", "--enable-debug-command", "yes")
+        with server.client() as c:
+            c.call("DEBUG", "POPULATE", self.KEYS, "k", 50)
+            c.call("SAVE")
+        server.kill()
+
+    def connect(self, server):
+        def try_once():
+            try:
+                return server.client()
+            except OSError:
+                return None
+        return resp.wait_until(try_once, what="a connection while loading")
+
+    def test_clients_are_told_while_it_loads(self):
+        server = self.start("--save", "", ready=False)
+        with self.connect(server) as c:
+            replies = c.pipeline([("PING",), ("GET", "k:1"), ("SET", "a", "b"), ("ECHO", "x"), ("INFO", "persistence"),
+                                  ("SHUTDOWN", "FOO"), ("MULTI",), ("GET", "k:1"), ("EXEC",)])
+            loading = resp.RespError("LOADING Redis is loading the dataset in memory")
+            self.assertEqual(replies[:4], [loading, loading, loading, b"x"])
+            self.assertIn(b"loading:1\r\n", replies[4])
+            self.assertEqual(str(replies[5]), "ERR syntax error")
+            self.assertEqual(str(replies[8]), "EXECABORT Transaction discarded because of previous errors.")
+            resp.wait_until(lambda: c.pipeline([("PING",)]) == [b"PONG"], 60, what="the end of loading")
+            self.assertEqual(c.call("DBSIZE"), self.KEYS)
+            self.assertIn(b"loading:0\r\n", c.call("INFO", "persistence"))
+
+    def test_sigterm_and_shutdown_end_it_while_it_loads_and_leave_the_dump(self):
+        for by_signal in (True, False):
+            size = os.path.getsize(self.path("dump.rdb"))
+            server = self.start("--save", "900 1", ready=False)
+            with self.connect(server) as c:
+                self.assertIn(b"loading:1\r\n", c.call("INFO", "persistence"))
+                if by_signal:
+                    os.kill(server.pid, signal.SIGTERM)
+                else:
+                    c.send("SHUTDOWN")
+                self.assertEqual(server.wait(), 0)
+            self.assertNotIn("Ready to accept connections", server.log())
+            self.assertEqual(os.path.getsize(self.path("dump.rdb")), size)
+
+
+class FailedSave(ServerCase):
+    def test_writes_are_refused_as_redis_refuses_them(self):
+        answers = []
+        for name, start in (("ours", resp.start_stillframe), ("theirs", resp.start_redis_server)):
+            directory = self.path(name)
+            os.mkdir(directory)
+            server = start(self.dir, "--save", "900 1", "--dir", directory)
+            self.servers.append(server)
+            with server.client() as c:
+                c.call("SET", "k", "v")
+                os.rmdir(directory)
+                c.call("BGSAVE")
+                resp.wait_until(lambda: b"rdb_last_bgsave_status:err" in c.call("INFO", "persistence"))
+                answers.append(c.pipeline([
+                    ("SET", "k", "w"), ("GET", "k"), ("PING",), ("ECHO", "x"), ("MULTI",), ("SET", "k", "w"), ("EXEC",),
+                    ("MULTI",), ("GET", "k"), ("EXEC",), ("CONFIG", "SET", "stop-writes-on-bgsave-error", "no"),
+                    ("SET", "k", "w"), ("PING",)]))
+        self.assertEqual(answers[0], answers[1])
+        self.assertIn("MISCONF", str(answers[0][0]))
+
+
 class End(ServerCase):
     def test_sigterm_saves_where_save_points_are_set(self):
         for args, saved in ((("--save", "900 1"), True), (("--save", ""), False)):

@@ -371,18 +371,22 @@ inline rename_value(k)
     fi
 }
 
+/* Epochs are only ever compared for equality with the current one: all earlier ones may be called 1. What fewer
+ * names there are for the same thing, the fewer states. */
+inline forget_epoch(b)
+{
+    block[b] = BORN(KIND(block[b]), 1);
+    page[b] = 0;
+    swept[b] = 0
+}
+
 inline cut_begin()
 {
+    forget_epoch(0); forget_epoch(1); forget_epoch(2); forget_epoch(3);
     epoch++;
     cut_open = 1;
     rename_value(1); rename_value(2); rename_value(3);
     go++
-}
-
-/* A word of a past cut: which image it named does not matter any more (C3). One state instead of several. */
-inline forget_index(b)
-{
-    page[b] = PRESERVED(EPOCH(page[b]), 0)
 }
 
 inline cut_end()
@@ -390,7 +394,6 @@ inline cut_end()
     assert(out[1] == at_cut[1] && out[2] == at_cut[2] && out[3] == at_cut[3]);
     cut_open = 0;
     images_free_all();
-    forget_index(0); forget_index(1); forget_index(2); forget_index(3);
     at_cut[1] = 0; at_cut[2] = 0; at_cut[3] = 0;
     out[1] = 0; out[2] = 0; out[3] = 0
 }

@@ -1,4 +1,5 @@
-/* tests/server/test_config.c - the configuration: what is taken, what is refused in which words, all or nothing. */
+/* tests/server/test_config.c - the configuration: what is taken, what is refused in which words, all or
+ * nothing. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@ static void
 setup(void)
 {
     ck_assert_int_eq(config_init(), 0);
-    why = (struct text){ 0 };
+    why = (struct text){0};
 }
 
 static void
@@ -39,7 +40,7 @@ static const char *
 get(const char *pattern)
 {
     static struct text t;
-    struct slice p = { pattern, strlen(pattern) };
+    struct slice p = {pattern, strlen(pattern)};
 
     text_free(&t);
     config_each_match(&p, 1, keep_value, &t);
@@ -65,7 +66,7 @@ set(const char *words)
     for (char *w = strtok_r(copy, "|", &save); w != NULL; w = strtok_r(NULL, "|", &save)) {
         if (strcmp(w, "''") == 0)
             w[0] = '\0';
-        pairs[n++] = (struct slice){ w, strlen(w) };
+        pairs[n++] = (struct slice){w, strlen(w)};
     }
     text_free(&why);
     return config_set(pairs, n / 2, false, &why);
@@ -73,13 +74,37 @@ set(const char *words)
 
 /* ---- defaults and values ---- */
 
-static const char *const defaults[] = { "port=6379", "bind=* -::*", "tcp-backlog=511", "timeout=0", "tcp-keepalive=300",
-    "maxclients=10000", "protected-mode=yes", "databases=16", "loglevel=notice", "logfile=", "pidfile=",
-    "dbfilename=dump.rdb", "save=3600 1 300 100 60 10000", "stop-writes-on-bgsave-error=yes", "rdbcompression=yes",
-    "rdbchecksum=yes", "hash-max-listpack-entries=512", "hash-max-ziplist-entries=512", "hash-max-listpack-value=64",
-    "proto-max-bulk-len=536870912", "client-query-buffer-limit=1073741824", "hz=10", "appendonly=no", "replicaof=",
-    "slaveof=", "cluster-enabled=no", "daemonize=no", "arena-size=0", "snapshot-memory-limit=0",
-    "client-output-buffer-limit=normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60" };
+static const char *const defaults[] = {
+    "port=6379",
+    "bind=* -::*",
+    "tcp-backlog=511",
+    "timeout=0",
+    "tcp-keepalive=300",
+    "maxclients=10000",
+    "protected-mode=yes",
+    "databases=16",
+    "loglevel=notice",
+    "logfile=",
+    "pidfile=",
+    "dbfilename=dump.rdb",
+    "save=3600 1 300 100 60 10000",
+    "stop-writes-on-bgsave-error=yes",
+    "rdbcompression=yes",
+    "rdbchecksum=yes",
+    "hash-max-listpack-entries=512",
+    "hash-max-ziplist-entries=512",
+    "hash-max-listpack-value=64",
+    "proto-max-bulk-len=536870912",
+    "client-query-buffer-limit=1073741824",
+    "hz=10",
+    "appendonly=no",
+    "replicaof=",
+    "slaveof=",
+    "cluster-enabled=no",
+    "daemonize=no",
+    "arena-size=0",
+    "snapshot-memory-limit=0",
+    "client-output-buffer-limit=normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"};
 
 START_TEST(defaults_are_redis_defaults)
 {
@@ -106,7 +131,7 @@ START_TEST(a_file_in_redis_syntax_is_read)
                           "daemonize no\n"
                           "replicaof no one\n"
                           "appendonly NO"),
-        0);
+                     0);
     ck_assert_int_eq(config.port, 7000);
     ck_assert_int_eq(config.timeout_s, 5);
     ck_assert_str_eq(config.logfile, "a bA.log");
@@ -136,41 +161,42 @@ END_TEST
 static const struct {
     const char *line, *reason;
 } refused_lines[] = {
-    { "foo bar", "Bad directive or wrong number of arguments" },
-    { "port", "wrong number of arguments" },
-    { "port 1 2", "wrong number of arguments" },
-    { "port 1 # no comments behind a directive", "wrong number of arguments" },
-    { "port \"1", "Unbalanced quotes in configuration line" },
-    { "port abc", "argument couldn't be parsed into an integer" },
-    { "port 65536", "argument must be between 0 and 65535 inclusive" },
-    { "port -1", "argument must be between 0 and 65535 inclusive" },
-    { "port 99999999999999999999", "argument couldn't be parsed into an integer" },
-    { "loglevel loud", "argument(s) must be one of the following: debug, verbose, notice, warning" },
-    { "protected-mode maybe", "argument must be 'yes' or 'no'" },
-    { "proto-max-bulk-len many", "argument must be a memory value" },
-    { "proto-max-bulk-len 1zb", "argument must be a memory value" },
-    { "proto-max-bulk-len 99999999999gb", "argument must be a memory value" },
-    { "proto-max-bulk-len 10", "argument must be between 1048576 and 9223372036854775807 inclusive" },
-    { "save 1", "Invalid save parameters" },
-    { "save 0 1", "Invalid save parameters" },
-    { "save 1 x", "Invalid save parameters" },
-    { "dbfilename a/b", "dbfilename can't be a path, just a filename" },
-    { "dbfilename ..", "dbfilename can't be a path, just a filename" },
-    { "dir /nonexistent", "No such file or directory" },
-    { "client-output-buffer-limit normal 1 2", "Wrong number of arguments in buffer limit configuration." },
-    { "client-output-buffer-limit master 1 2 3", "Invalid client class specified in buffer limit configuration." },
-    { "client-output-buffer-limit normal 1 2 x",
-        "Error in hard, soft or soft_seconds setting in buffer limit configuration." },
-    { "bind 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", "Too many bind addresses specified." },
-    { "bind 127.0.0.1 \"a b\"", "Invalid bind address" },
-    { "include /nonexistent/file", NULL },
-    { "daemonize yes", NULL },
-    { "appendonly yes", NULL },
-    { "replicaof 127.0.0.1 6379", NULL },
-    { "slaveof 127.0.0.1 6379", NULL },
-    { "cluster-enabled yes", NULL },
-    { "rdbcompression lz4", NULL },
-    { "supervised systemd", NULL },
+    {"foo bar", "Bad directive or wrong number of arguments"},
+    {"port", "wrong number of arguments"},
+    {"port 1 2", "wrong number of arguments"},
+    {"port 1 # no comments behind a directive", "wrong number of arguments"},
+    {"port \"1", "Unbalanced quotes in configuration line"},
+    {"port abc", "argument couldn't be parsed into an integer"},
+    {"port 65536", "argument must be between 0 and 65535 inclusive"},
+    {"port -1", "argument must be between 0 and 65535 inclusive"},
+    {"port 99999999999999999999", "argument couldn't be parsed into an integer"},
+    {"loglevel loud", "argument(s) must be one of the following: debug, verbose, notice, warning"},
+    {"protected-mode maybe", "argument must be 'yes' or 'no'"},
+    {"proto-max-bulk-len many", "argument must be a memory value"},
+    {"proto-max-bulk-len 1zb", "argument must be a memory value"},
+    {"proto-max-bulk-len 99999999999gb", "argument must be a memory value"},
+    {"proto-max-bulk-len 10", "argument must be between 1048576 and 9223372036854775807 inclusive"},
+    {"save 1", "Invalid save parameters"},
+    {"save 0 1", "Invalid save parameters"},
+    {"save 1 x", "Invalid save parameters"},
+    {"dbfilename a/b", "dbfilename can't be a path, just a filename"},
+    {"dbfilename ..", "dbfilename can't be a path, just a filename"},
+    {"dir /nonexistent", "No such file or directory"},
+    {"client-output-buffer-limit normal 1 2", "Wrong number of arguments in buffer limit configuration."},
+    {"client-output-buffer-limit master 1 2 3",
+     "Invalid client class specified in buffer limit configuration."},
+    {"client-output-buffer-limit normal 1 2 x",
+     "Error in hard, soft or soft_seconds setting in buffer limit configuration."},
+    {"bind 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", "Too many bind addresses specified."},
+    {"bind 127.0.0.1 \"a b\"", "Invalid bind address"},
+    {"include /nonexistent/file", NULL},
+    {"daemonize yes", NULL},
+    {"appendonly yes", NULL},
+    {"replicaof 127.0.0.1 6379", NULL},
+    {"slaveof 127.0.0.1 6379", NULL},
+    {"cluster-enabled yes", NULL},
+    {"rdbcompression lz4", NULL},
+    {"supervised systemd", NULL},
 };
 
 START_TEST(a_refused_line_is_reported_with_file_line_and_reason)
@@ -219,8 +245,9 @@ write_file(const char *name, const char *text)
 START_TEST(the_command_line_comes_after_the_file_and_its_includes)
 {
     char dir[] = "/tmp/stillframe-config-XXXXXX";
-    char *words[] = { (char[]){ "--port" }, (char[]){ "7002" }, (char[]){ "--save" }, (char[]){ "60" }, (char[]){ "1" },
-        (char[]){ "--logfile" }, (char[]){ "" }, (char[]){ "--bind" }, (char[]){ "127.0.0.1" }, (char[]){ "::1" } };
+    char *words[] = {(char[]){"--port"},    (char[]){"7002"},      (char[]){"--save"}, (char[]){"60"},
+                     (char[]){"1"},         (char[]){"--logfile"}, (char[]){""},       (char[]){"--bind"},
+                     (char[]){"127.0.0.1"}, (char[]){"::1"}};
 
     ck_assert_ptr_nonnull(mkdtemp(dir));
     ck_assert_int_eq(chdir(dir), 0);
@@ -260,13 +287,13 @@ END_TEST
 static const struct {
     const char *words[4], *reason;
 } refused_words[] = {
-    { { "--port", "abc" }, ">>> 'port \"abc\"'\nargument couldn't be parsed into an integer" },
-    { { "--port" }, ">>> 'port'\nwrong number of arguments" },
-    { { "--port", "1", "2" }, ">>> 'port \"1\" \"2\"'\nwrong number of arguments" },
-    { { "--nonsense", "1" }, "Bad directive or wrong number of arguments" },
-    { { "port", "1" }, "options begin with two dashes" },
-    { { "--", "1" }, "options begin with two dashes" },
-    { { "--appendonly", "yes" }, "append-only" },
+    {{"--port", "abc"}, ">>> 'port \"abc\"'\nargument couldn't be parsed into an integer"},
+    {{"--port"}, ">>> 'port'\nwrong number of arguments"},
+    {{"--port", "1", "2"}, ">>> 'port \"1\" \"2\"'\nwrong number of arguments"},
+    {{"--nonsense", "1"}, "Bad directive or wrong number of arguments"},
+    {{"port", "1"}, "options begin with two dashes"},
+    {{"--", "1"}, "options begin with two dashes"},
+    {{"--appendonly", "yes"}, "append-only"},
 };
 
 START_TEST(refused_options_are_reported)
@@ -288,7 +315,7 @@ START_TEST(a_missing_file_is_reported)
 {
     ck_assert_int_lt(config_load("/nonexistent.conf", 0, NULL, &why), 0);
     ck_assert_str_eq(text_str(&why),
-        "Fatal error, can't open config file '/nonexistent.conf': No such file or directory\n");
+                     "Fatal error, can't open config file '/nonexistent.conf': No such file or directory\n");
 }
 END_TEST
 
@@ -297,21 +324,26 @@ END_TEST
 static const struct {
     const char *pairs, *error;
 } refused_sets[] = {
-    { "foo|bar", "ERR Unknown option or number of arguments for CONFIG SET - 'foo'" },
-    { "timeout|1|foo|2", "ERR Unknown option or number of arguments for CONFIG SET - 'foo'" },
-    { "timeout|1|port|abc",
-        "ERR CONFIG SET failed (possibly related to argument 'port') - argument couldn't be parsed into an integer" },
-    { "databases|3", "ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config" },
-    { "dir|/tmp", "ERR CONFIG SET failed (possibly related to argument 'dir') - can't set protected config" },
-    { "dbfilename|x", "ERR CONFIG SET failed (possibly related to argument 'dbfilename') - can't set protected config" },
-    { "timeout|1|Timeout|2", "ERR CONFIG SET failed (possibly related to argument 'Timeout') - duplicate parameter" },
-    { "save|60", "ERR CONFIG SET failed (possibly related to argument 'save') - Invalid save parameters" },
-    { "maxclients|0", "ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument must be between 1 and "
-                      "4294967295 inclusive" },
-    { "hash-max-listpack-entries|-1", "ERR CONFIG SET failed (possibly related to argument 'hash-max-listpack-entries') - "
-                                      "argument must be between 0 and 9223372036854775807 inclusive" },
-    { "proto-max-bulk-len|abc",
-        "ERR CONFIG SET failed (possibly related to argument 'proto-max-bulk-len') - argument must be a memory value" },
+    {"foo|bar", "ERR Unknown option or number of arguments for CONFIG SET - 'foo'"},
+    {"timeout|1|foo|2", "ERR Unknown option or number of arguments for CONFIG SET - 'foo'"},
+    {"timeout|1|port|abc", "ERR CONFIG SET failed (possibly related to argument 'port') - argument couldn't "
+                           "be parsed into an integer"},
+    {"databases|3",
+     "ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config"},
+    {"dir|/tmp", "ERR CONFIG SET failed (possibly related to argument 'dir') - can't set protected config"},
+    {"dbfilename|x",
+     "ERR CONFIG SET failed (possibly related to argument 'dbfilename') - can't set protected config"},
+    {"timeout|1|Timeout|2",
+     "ERR CONFIG SET failed (possibly related to argument 'Timeout') - duplicate parameter"},
+    {"save|60", "ERR CONFIG SET failed (possibly related to argument 'save') - Invalid save parameters"},
+    {"maxclients|0",
+     "ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument must be between 1 and "
+     "4294967295 inclusive"},
+    {"hash-max-listpack-entries|-1",
+     "ERR CONFIG SET failed (possibly related to argument 'hash-max-listpack-entries') - "
+     "argument must be between 0 and 9223372036854775807 inclusive"},
+    {"proto-max-bulk-len|abc", "ERR CONFIG SET failed (possibly related to argument 'proto-max-bulk-len') - "
+                               "argument must be a memory value"},
 };
 
 START_TEST(a_refused_set_names_the_parameter_and_changes_nothing)
@@ -336,13 +368,13 @@ START_TEST(several_parameters_are_set_together)
     ck_assert_int_eq(config.save_point_count, 0);
     ck_assert_int_eq(set("client-output-buffer-limit|normal 1mb 2 3 slave 1 2 3"), 0);
     ck_assert_str_eq(get("client-output*"),
-        "client-output-buffer-limit=normal 1048576 2 3 slave 1 2 3 pubsub 33554432 8388608 60");
+                     "client-output-buffer-limit=normal 1048576 2 3 slave 1 2 3 pubsub 33554432 8388608 60");
 }
 END_TEST
 
 START_TEST(protected_parameters_can_be_set_where_that_is_permitted)
 {
-    struct slice pair[] = { SLICE("dbfilename"), SLICE("other.rdb") };
+    struct slice pair[] = {SLICE("dbfilename"), SLICE("other.rdb")};
 
     ck_assert_int_eq(config_set(pair, 1, true, &why), 0);
     ck_assert_str_eq(config.dbfilename, "other.rdb");
@@ -421,15 +453,16 @@ main(void)
     tcase_add_test(start, a_file_in_redis_syntax_is_read);
     tcase_add_test(start, save_lines_add_up_and_replace_the_default);
     tcase_add_loop_test(start, a_refused_line_is_reported_with_file_line_and_reason, 0,
-        sizeof refused_lines / sizeof refused_lines[0]);
+                        sizeof refused_lines / sizeof refused_lines[0]);
     tcase_add_test(start, what_would_promise_durability_is_refused_with_the_reason);
     tcase_add_test(start, the_command_line_comes_after_the_file_and_its_includes);
     tcase_add_test(start, a_file_that_includes_itself_is_refused);
-    tcase_add_loop_test(start, refused_options_are_reported, 0, sizeof refused_words / sizeof refused_words[0]);
+    tcase_add_loop_test(start, refused_options_are_reported, 0,
+                        sizeof refused_words / sizeof refused_words[0]);
     tcase_add_test(start, a_missing_file_is_reported);
     tcase_add_test(start, the_directory_is_kept_as_an_absolute_path);
     tcase_add_loop_test(running, a_refused_set_names_the_parameter_and_changes_nothing, 0,
-        sizeof refused_sets / sizeof refused_sets[0]);
+                        sizeof refused_sets / sizeof refused_sets[0]);
     tcase_add_test(running, several_parameters_are_set_together);
     tcase_add_test(running, protected_parameters_can_be_set_where_that_is_permitted);
     tcase_add_test(running, a_change_that_cannot_be_applied_takes_the_others_back);

@@ -1,5 +1,5 @@
-/* tests/server/test_resp.c - the request parser: the same commands however the bytes arrive, and no hostile length
- * gets anywhere. */
+/* tests/server/test_resp.c - the request parser: the same commands however the bytes arrive, and no hostile
+ * length gets anywhere. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,26 +11,28 @@
 
 enum { MAX_BULK = 1 << 20 };
 
-static const char pipeline[] = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nvalue\r\n"
-                               "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"
-                               "PING\r\n"
-                               "\r\n"
-                               "set \"quoted key\" 'it\\'s' \"\\x00\\x41\\n\"\r\n"
-                               "*0\r\n"
-                               "*-1\r\n"
-                               "*1\r\n$4\r\nPING\r\n"
-                               "*2\r\n$4\r\nECHO\r\n$0\r\n\r\n"
-                               "\n*1\r\n$4\r\nPONG\r\n"
-                               "*3\r\n$4\r\nmset\r\n$12\r\n*1\r\n$4\r\nPING\r\n$2\r\n\r\n\r\n"
-                               "get a b\tc\n"
-                               "*12\r\n$1\r\n0\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n$1\r\n5\r\n$1\r\n6\r\n$1\r\n7\r\n"
-                               "$1\r\n8\r\n$1\r\n9\r\n$1\r\na\r\n$10\r\nbbbbbbbbbb\r\n";
-static const char pipeline_commands[] = "<SET><k><value>\n<GET><k>\n<PING>\n<set><quoted key><it's><\\0A\n>\n<PING>\n<ECHO><>\n<PONG>\n"
-                                        "<mset><*1\r\n$4\r\nPING><\r\n>\n<get><a><b><c>\n"
-                                        "<0><1><2><3><4><5><6><7><8><9><a><bbbbbbbbbb>\n";
+static const char pipeline[] =
+    "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nvalue\r\n"
+    "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"
+    "PING\r\n"
+    "\r\n"
+    "set \"quoted key\" 'it\\'s' \"\\x00\\x41\\n\"\r\n"
+    "*0\r\n"
+    "*-1\r\n"
+    "*1\r\n$4\r\nPING\r\n"
+    "*2\r\n$4\r\nECHO\r\n$0\r\n\r\n"
+    "\n*1\r\n$4\r\nPONG\r\n"
+    "*3\r\n$4\r\nmset\r\n$12\r\n*1\r\n$4\r\nPING\r\n$2\r\n\r\n\r\n"
+    "get a b\tc\n"
+    "*12\r\n$1\r\n0\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n$1\r\n5\r\n$1\r\n6\r\n$1\r\n7\r\n"
+    "$1\r\n8\r\n$1\r\n9\r\n$1\r\na\r\n$10\r\nbbbbbbbbbb\r\n";
+static const char pipeline_commands[] =
+    "<SET><k><value>\n<GET><k>\n<PING>\n<set><quoted key><it's><\\0A\n>\n<PING>\n<ECHO><>\n<PONG>\n"
+    "<mset><*1\r\n$4\r\nPING><\r\n>\n<get><a><b><c>\n"
+    "<0><1><2><3><4><5><6><7><8><9><a><bbbbbbbbbb>\n";
 
-/* A reader in the manner of a connection.  Each piece arrives in a new block of exactly the right size, so that a
- * look behind the end, or a pointer kept over a move, is seen by the address sanitizer. */
+/* A reader in the manner of a connection.  Each piece arrives in a new block of exactly the right size, so
+ * that a look behind the end, or a pointer kept over a move, is seen by the address sanitizer. */
 struct reader {
     struct resp parser;
     struct resp_vector v;
@@ -124,7 +126,7 @@ START_TEST(a_pipeline_gives_the_same_commands_at_every_split)
     size_t len = sizeof pipeline - 1;
 
     for (size_t split = 0; split <= len; split++)
-        check_pipeline_in_pieces((size_t[]){ split, len }, 2);
+        check_pipeline_in_pieces((size_t[]){split, len}, 2);
 }
 END_TEST
 
@@ -134,7 +136,7 @@ START_TEST(a_pipeline_gives_the_same_commands_at_every_pair_of_splits)
 
     for (size_t a = 0; a <= len; a++)
         for (size_t b = a; b <= len; b += 3)
-            check_pipeline_in_pieces((size_t[]){ a, b, len }, 3);
+            check_pipeline_in_pieces((size_t[]){a, b, len}, 3);
 }
 END_TEST
 
@@ -153,35 +155,36 @@ END_TEST
 static const struct {
     const char *bytes, *error, *commands;
 } refused[] = {
-    { "*a\r\n", "Protocol error: invalid multibulk length", "" },
-    { "*\r\n", "Protocol error: invalid multibulk length", "" },
-    { "*01\r\n", "Protocol error: invalid multibulk length", "" },
-    { "*+1\r\n", "Protocol error: invalid multibulk length", "" },
-    { "* 1\r\n", "Protocol error: invalid multibulk length", "" },
-    { "*1 \r\n", "Protocol error: invalid multibulk length", "" },
-    { "*-0\r\n", "Protocol error: invalid multibulk length", "" },
-    { "*2147483648\r\n", "Protocol error: invalid multibulk length", "" },
-    { "*9223372036854775808\r\n", "Protocol error: invalid multibulk length", "" },
-    { "*18446744073709551617\r\n", "Protocol error: invalid multibulk length", "" },
-    { "*1\n$4\r\nPING\r\n", "Protocol error: invalid multibulk length", "" },
-    { "*1\r\nPING\r\n", "Protocol error: expected '$', got 'P'", "" },
-    { "*1\r\n\r\n", "Protocol error: expected '$', got '\r'", "" },
-    { "*1\r\n*1\r\n", "Protocol error: expected '$', got '*'", "" },
-    { "*1\r\n$\r\n", "Protocol error: invalid bulk length", "" },
-    { "*1\r\n$x\r\n", "Protocol error: invalid bulk length", "" },
-    { "*1\r\n$-1\r\n", "Protocol error: invalid bulk length", "" },
-    { "*1\r\n$01\r\n", "Protocol error: invalid bulk length", "" },
-    { "*1\r\n$1048577\r\n", "Protocol error: invalid bulk length", "" },
-    { "*1\r\n$4294967300\r\nPING\r\n", "Protocol error: invalid bulk length", "" },
-    { "*1\r\n$18446744073709551615\r\nPING\r\n", "Protocol error: invalid bulk length", "" },
-    { "*1\r\n$9223372036854775807\r\nPING\r\n", "Protocol error: invalid bulk length", "" },
-    { "\"a\r\n", "Protocol error: unbalanced quotes in request", "" },
-    { "'a\r\n", "Protocol error: unbalanced quotes in request", "" },
-    { "\"a\"b\r\n", "Protocol error: unbalanced quotes in request", "" },
-    { "a\"b\"c\r\n", "Protocol error: unbalanced quotes in request", "" },
-    { "\"a\\\r\n", "Protocol error: unbalanced quotes in request", "" },
-    { "PING\r\n*1\r\n$4\r\nPING\r\n*x\r\nPING\r\n", "Protocol error: invalid multibulk length", "<PING>\n<PING>\n" },
-    { "*2\r\n$4\r\nECHO\r\n$y\r\n", "Protocol error: invalid bulk length", "" },
+    {"*a\r\n", "Protocol error: invalid multibulk length", ""},
+    {"*\r\n", "Protocol error: invalid multibulk length", ""},
+    {"*01\r\n", "Protocol error: invalid multibulk length", ""},
+    {"*+1\r\n", "Protocol error: invalid multibulk length", ""},
+    {"* 1\r\n", "Protocol error: invalid multibulk length", ""},
+    {"*1 \r\n", "Protocol error: invalid multibulk length", ""},
+    {"*-0\r\n", "Protocol error: invalid multibulk length", ""},
+    {"*2147483648\r\n", "Protocol error: invalid multibulk length", ""},
+    {"*9223372036854775808\r\n", "Protocol error: invalid multibulk length", ""},
+    {"*18446744073709551617\r\n", "Protocol error: invalid multibulk length", ""},
+    {"*1\n$4\r\nPING\r\n", "Protocol error: invalid multibulk length", ""},
+    {"*1\r\nPING\r\n", "Protocol error: expected '$', got 'P'", ""},
+    {"*1\r\n\r\n", "Protocol error: expected '$', got '\r'", ""},
+    {"*1\r\n*1\r\n", "Protocol error: expected '$', got '*'", ""},
+    {"*1\r\n$\r\n", "Protocol error: invalid bulk length", ""},
+    {"*1\r\n$x\r\n", "Protocol error: invalid bulk length", ""},
+    {"*1\r\n$-1\r\n", "Protocol error: invalid bulk length", ""},
+    {"*1\r\n$01\r\n", "Protocol error: invalid bulk length", ""},
+    {"*1\r\n$1048577\r\n", "Protocol error: invalid bulk length", ""},
+    {"*1\r\n$4294967300\r\nPING\r\n", "Protocol error: invalid bulk length", ""},
+    {"*1\r\n$18446744073709551615\r\nPING\r\n", "Protocol error: invalid bulk length", ""},
+    {"*1\r\n$9223372036854775807\r\nPING\r\n", "Protocol error: invalid bulk length", ""},
+    {"\"a\r\n", "Protocol error: unbalanced quotes in request", ""},
+    {"'a\r\n", "Protocol error: unbalanced quotes in request", ""},
+    {"\"a\"b\r\n", "Protocol error: unbalanced quotes in request", ""},
+    {"a\"b\"c\r\n", "Protocol error: unbalanced quotes in request", ""},
+    {"\"a\\\r\n", "Protocol error: unbalanced quotes in request", ""},
+    {"PING\r\n*1\r\n$4\r\nPING\r\n*x\r\nPING\r\n", "Protocol error: invalid multibulk length",
+     "<PING>\n<PING>\n"},
+    {"*2\r\n$4\r\nECHO\r\n$y\r\n", "Protocol error: invalid bulk length", ""},
 };
 
 START_TEST(odd_requests_are_refused_in_redis_words)
@@ -207,18 +210,18 @@ END_TEST
 static const struct {
     const char *bytes, *commands;
 } odd[] = {
-    { "*1\r\n$4\r\nPINGxx*1\r\n$4\r\nPONG\r\n", "<PING>\n<PONG>\n" }, /* the end of a bulk is not looked at */
-    { "*1\rx$4\ryPING\r\n", "<PING>\n" },
-    { "*1\r\n$4\r\nPI", "" },
-    { "*2147483647\r\n$4\r\nPING\r\n", "" },
-    { "ping\r\r\n", "<ping>\n" },
-    { "  a   b  \r\n", "<a><b>\n" },
-    { "a \"\" ''\r\n", "<a><><>\n" },
-    { "\"\\x4\\xg1\\q\\\\\\\"\"\r\n", "<x4xg1q\\\">\n" },
-    { "'\\n\\''\r\n", "<\\n'>\n" },
-    { "a\"b\"\r\n", "<ab>\n" },
-    { "a'b c' d\r\n", "<ab c><d>\n" },
-    { "\n\n \t \nx\n", "<x>\n" },
+    {"*1\r\n$4\r\nPINGxx*1\r\n$4\r\nPONG\r\n", "<PING>\n<PONG>\n"}, /* the end of a bulk is not looked at */
+    {"*1\rx$4\ryPING\r\n", "<PING>\n"},
+    {"*1\r\n$4\r\nPI", ""},
+    {"*2147483647\r\n$4\r\nPING\r\n", ""},
+    {"ping\r\r\n", "<ping>\n"},
+    {"  a   b  \r\n", "<a><b>\n"},
+    {"a \"\" ''\r\n", "<a><><>\n"},
+    {"\"\\x4\\xg1\\q\\\\\\\"\"\r\n", "<x4xg1q\\\">\n"},
+    {"'\\n\\''\r\n", "<\\n'>\n"},
+    {"a\"b\"\r\n", "<ab>\n"},
+    {"a'b c' d\r\n", "<ab c><d>\n"},
+    {"\n\n \t \nx\n", "<x>\n"},
 };
 
 START_TEST(odd_requests_that_redis_takes_are_taken)
@@ -249,9 +252,9 @@ END_TEST
 static const struct {
     const char *head, *error;
 } endless[] = {
-    { "x", "Protocol error: too big inline request" },
-    { "*1", "Protocol error: too big mbulk count string" },
-    { "*1\r\n$1", "Protocol error: too big bulk count string" },
+    {"x", "Protocol error: too big inline request"},
+    {"*1", "Protocol error: too big mbulk count string"},
+    {"*1\r\n$1", "Protocol error: too big bulk count string"},
 };
 
 START_TEST(a_line_without_end_is_refused_after_64_kib)
@@ -326,8 +329,8 @@ END_TEST
 START_TEST(a_whole_command_is_not_copied_and_leaves_no_state)
 {
     static const char bytes[] = "*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n";
-    struct resp parser = { 0 };
-    struct resp_vector v = { .max_bulk_bytes = MAX_BULK };
+    struct resp parser = {0};
+    struct resp_vector v = {.max_bulk_bytes = MAX_BULK};
     const char *error = NULL;
     size_t used = 0;
 
@@ -344,8 +347,8 @@ END_TEST
 
 START_TEST(only_quotes_need_the_scratch_buffer)
 {
-    struct resp parser = { 0 };
-    struct resp_vector v = { .max_bulk_bytes = MAX_BULK };
+    struct resp parser = {0};
+    struct resp_vector v = {.max_bulk_bytes = MAX_BULK};
     const char *error = NULL;
     size_t used = 0;
 
@@ -358,15 +361,15 @@ START_TEST(only_quotes_need_the_scratch_buffer)
 }
 END_TEST
 
-/* A command of very many arguments in small pieces takes time in proportion to its length: eight times the arguments
- * must not take anywhere near sixty-four times as long. */
+/* A command of very many arguments in small pieces takes time in proportion to its length: eight times the
+ * arguments must not take anywhere near sixty-four times as long. */
 static double
 seconds_for(int arguments)
 {
     struct timespec a, b;
-    struct resp parser = { 0 };
-    struct resp_vector v = { .max_bulk_bytes = MAX_BULK };
-    struct text t = { 0 };
+    struct resp parser = {0};
+    struct resp_vector v = {.max_bulk_bytes = MAX_BULK};
+    struct text t = {0};
     const char *error = NULL;
     size_t used = 0;
     enum resp_result result = RESP_MORE;
@@ -421,9 +424,10 @@ START_TEST(random_bytes_give_the_same_in_random_pieces)
             n = n < len - at ? n : len - at;
             feed(&pieces, bytes + at, n);
         }
-        ck_assert_msg(strcmp(text_str(&whole.commands), text_str(&pieces.commands)) == 0, "round %d: %.*s", round,
-            (int)len, bytes);
-        ck_assert_msg((whole.error == NULL) == (pieces.error == NULL), "round %d: %.*s", round, (int)len, bytes);
+        ck_assert_msg(strcmp(text_str(&whole.commands), text_str(&pieces.commands)) == 0, "round %d: %.*s",
+                      round, (int)len, bytes);
+        ck_assert_msg((whole.error == NULL) == (pieces.error == NULL), "round %d: %.*s", round, (int)len,
+                      bytes);
         reader_fini(&whole);
         reader_fini(&pieces);
     }
@@ -443,12 +447,14 @@ main(void)
     tcase_add_test(pieces, a_pipeline_gives_the_same_commands_byte_by_byte);
     tcase_add_test(pieces, random_bytes_give_the_same_in_random_pieces);
     tcase_add_test(pieces, many_arguments_in_small_pieces_take_linear_time);
-    tcase_add_loop_test(forms, odd_requests_are_refused_in_redis_words, 0, sizeof refused / sizeof refused[0]);
+    tcase_add_loop_test(forms, odd_requests_are_refused_in_redis_words, 0,
+                        sizeof refused / sizeof refused[0]);
     tcase_add_loop_test(forms, odd_requests_that_redis_takes_are_taken, 0, sizeof odd / sizeof odd[0]);
     tcase_add_test(forms, an_inline_command_ends_at_a_zero_byte);
     tcase_add_test(forms, a_whole_command_is_not_copied_and_leaves_no_state);
     tcase_add_test(forms, only_quotes_need_the_scratch_buffer);
-    tcase_add_loop_test(limits, a_line_without_end_is_refused_after_64_kib, 0, sizeof endless / sizeof endless[0]);
+    tcase_add_loop_test(limits, a_line_without_end_is_refused_after_64_kib, 0,
+                        sizeof endless / sizeof endless[0]);
     tcase_add_test(limits, the_longest_bulk_is_taken_and_one_byte_more_is_not);
     tcase_add_test(limits, the_limit_of_a_bulk_also_holds_for_one_that_is_there_as_a_whole);
     tcase_add_test(limits, a_claimed_number_of_arguments_costs_no_memory);

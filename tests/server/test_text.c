@@ -54,8 +54,24 @@ START_TEST(numbers_are_written_as_printf_writes_them)
 }
 END_TEST
 
-static const char *const not_numbers[] = { "", "-", "+1", " 1", "1 ", "01", "-0", "-01", "00", "1x", "0x1", "1.0",
-    "9223372036854775808", "-9223372036854775809", "18446744073709551616", "99999999999999999999", "1e3", "--1" };
+static const char *const not_numbers[] = {"",
+                                          "-",
+                                          "+1",
+                                          " 1",
+                                          "1 ",
+                                          "01",
+                                          "-0",
+                                          "-01",
+                                          "00",
+                                          "1x",
+                                          "0x1",
+                                          "1.0",
+                                          "9223372036854775808",
+                                          "-9223372036854775809",
+                                          "18446744073709551616",
+                                          "99999999999999999999",
+                                          "1e3",
+                                          "--1"};
 
 START_TEST(only_the_one_form_of_a_number_is_read)
 {
@@ -70,10 +86,24 @@ static const struct {
     const char *text;
     bool ok;
     uint64_t value;
-} memory[] = { { "0", true, 0 }, { "100", true, 100 }, { "1b", true, 1 }, { "1k", true, 1000 }, { "1Kb", true, 1024 },
-    { "2m", true, 2000000 }, { "2MB", true, 2 << 20 }, { "1g", true, 1000000000 }, { "1gB", true, 1 << 30 },
-    { "007mb", true, 7 << 20 }, { "", false, 0 }, { "mb", false, 0 }, { "1tb", false, 0 }, { "-1", false, 0 },
-    { "1 mb", false, 0 }, { "1.5gb", false, 0 }, { "99999999999gb", false, 0 }, { "18446744073709551616", false, 0 } };
+} memory[] = {{"0", true, 0},
+              {"100", true, 100},
+              {"1b", true, 1},
+              {"1k", true, 1000},
+              {"1Kb", true, 1024},
+              {"2m", true, 2000000},
+              {"2MB", true, 2 << 20},
+              {"1g", true, 1000000000},
+              {"1gB", true, 1 << 30},
+              {"007mb", true, 7 << 20},
+              {"", false, 0},
+              {"mb", false, 0},
+              {"1tb", false, 0},
+              {"-1", false, 0},
+              {"1 mb", false, 0},
+              {"1.5gb", false, 0},
+              {"99999999999gb", false, 0},
+              {"18446744073709551616", false, 0}};
 
 START_TEST(memory_sizes_have_units)
 {
@@ -89,7 +119,7 @@ END_TEST
 
 START_TEST(text_grows_and_ends_with_a_zero)
 {
-    struct text t = { 0 };
+    struct text t = {0};
 
     ck_assert_str_eq(text_str(&t), "");
     for (int i = 0; i < 1000; i++) {
@@ -109,9 +139,9 @@ START_TEST(sizes_for_people_are_redis_sizes)
     static const struct {
         uint64_t bytes;
         const char *text;
-    } rows[] = { { 0, "0B" }, { 1023, "1023B" }, { 1024, "1.00K" }, { 1633520, "1.56M" }, { 25276026880, "23.54G" },
-        { UINT64_MAX, "16384.00P" } };
-    struct text t = { 0 };
+    } rows[] = {{0, "0B"},          {1023, "1023B"},         {1024, "1.00K"},
+                {1633520, "1.56M"}, {25276026880, "23.54G"}, {UINT64_MAX, "16384.00P"}};
+    struct text t = {0};
 
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         text_add_human(&t, rows[i].bytes);
@@ -128,7 +158,7 @@ START_TEST(quoted_text_splits_back_into_what_it_was)
     for (int round = 0; round < 20000; round++) {
         char bytes[2][12], scratch[256];
         size_t len[2];
-        struct text line = { 0 };
+        struct text line = {0};
         struct slice words[4];
 
         for (int w = 0; w < 2; w++) {
@@ -165,25 +195,52 @@ static const struct {
     const char *pattern, *text;
     bool nocase, match;
 } globs[] = {
-    { "", "", false, true }, { "", "a", false, false }, { "a", "", false, false }, { "*", "", false, true },
-    { "***", "", false, true }, { "?", "", false, false }, { "*?", "", false, false }, { "*", "abc", false, true },
-    { "a*c", "abc", false, true }, { "a*c", "abcd", false, false }, { "a*b*c", "a1b2b3c", false, true },
-    { "a?c", "abc", false, true }, { "a?c", "ac", false, false }, { "h[ae]llo", "hallo", false, true },
-    { "h[ae]llo", "hillo", false, false }, { "h[^e]llo", "hallo", false, true }, { "h[^e]llo", "hello", false, false },
-    { "h[a-c]llo", "hbllo", false, true }, { "h[c-a]llo", "hbllo", false, true }, { "h[a-c]llo", "hdllo", false, false },
-    { "[a\\]b]", "]", false, true }, { "[\\-]", "-", false, true }, { "[a-]", "-", false, false }, { "[]", "a", false, false },
-    { "[^]", "a", false, true }, { "[a", "a", false, true }, { "[a", "b", false, false }, { "[", "[", false, false },
-    { "\\*", "*", false, true }, { "\\*", "a", false, false }, { "a\\", "a\\", false, true }, { "\\\\", "\\", false, true },
-    { "HELLO", "hello", true, true }, { "HELLO", "hello", false, false }, { "[A-C]x", "bX", true, true },
-    { "*[0-9]", "key:7", false, true }, { "a*[bc]*d", "axxbxxcxd", false, true },
+    {"", "", false, true},
+    {"", "a", false, false},
+    {"a", "", false, false},
+    {"*", "", false, true},
+    {"***", "", false, true},
+    {"?", "", false, false},
+    {"*?", "", false, false},
+    {"*", "abc", false, true},
+    {"a*c", "abc", false, true},
+    {"a*c", "abcd", false, false},
+    {"a*b*c", "a1b2b3c", false, true},
+    {"a?c", "abc", false, true},
+    {"a?c", "ac", false, false},
+    {"h[ae]llo", "hallo", false, true},
+    {"h[ae]llo", "hillo", false, false},
+    {"h[^e]llo", "hallo", false, true},
+    {"h[^e]llo", "hello", false, false},
+    {"h[a-c]llo", "hbllo", false, true},
+    {"h[c-a]llo", "hbllo", false, true},
+    {"h[a-c]llo", "hdllo", false, false},
+    {"[a\\]b]", "]", false, true},
+    {"[\\-]", "-", false, true},
+    {"[a-]", "-", false, false},
+    {"[]", "a", false, false},
+    {"[^]", "a", false, true},
+    {"[a", "a", false, true},
+    {"[a", "b", false, false},
+    {"[", "[", false, false},
+    {"\\*", "*", false, true},
+    {"\\*", "a", false, false},
+    {"a\\", "a\\", false, true},
+    {"\\\\", "\\", false, true},
+    {"HELLO", "hello", true, true},
+    {"HELLO", "hello", false, false},
+    {"[A-C]x", "bX", true, true},
+    {"*[0-9]", "key:7", false, true},
+    {"a*[bc]*d", "axxbxxcxd", false, true},
 };
 
 START_TEST(patterns_match_as_in_redis)
 {
-    struct slice pattern = { globs[_i].pattern, strlen(globs[_i].pattern) };
-    struct slice text = { globs[_i].text, strlen(globs[_i].text) };
+    struct slice pattern = {globs[_i].pattern, strlen(globs[_i].pattern)};
+    struct slice text = {globs[_i].text, strlen(globs[_i].text)};
 
-    ck_assert_msg(glob_match(pattern, text, globs[_i].nocase) == globs[_i].match, "%s ~ %s", pattern.ptr, text.ptr);
+    ck_assert_msg(glob_match(pattern, text, globs[_i].nocase) == globs[_i].match, "%s ~ %s", pattern.ptr,
+                  text.ptr);
 }
 END_TEST
 
@@ -212,8 +269,9 @@ START_TEST(random_patterns_match_as_defined)
             t[i] = "ab"[rand_r(&seed) % 2];
         bool match = matches_slowly(p, t);
         matches += match;
-        ck_assert_msg(glob_match((struct slice){ p, (size_t)plen }, (struct slice){ t, (size_t)tlen }, false) == match,
-            "%s ~ %s", p, t);
+        ck_assert_msg(glob_match((struct slice){p, (size_t)plen}, (struct slice){t, (size_t)tlen}, false) ==
+                          match,
+                      "%s ~ %s", p, t);
     }
     ck_assert_uint_gt(matches, 10000);
 }
@@ -229,7 +287,7 @@ START_TEST(no_pattern_takes_exponential_time)
     pattern[60] = 'b';
     memset(text, 'a', sizeof text);
     for (int i = 0; i < 10; i++)
-        ck_assert(!glob_match((struct slice){ pattern, 61 }, (struct slice){ text, sizeof text }, false));
+        ck_assert(!glob_match((struct slice){pattern, 61}, (struct slice){text, sizeof text}, false));
     ck_assert_int_lt(clock() - begin, 2 * CLOCKS_PER_SEC);
 }
 END_TEST
@@ -238,12 +296,14 @@ int
 main(void)
 {
     Suite *s = suite_create("text");
-    TCase *numbers = tcase_create("numbers"), *texts = tcase_create("texts"), *patterns = tcase_create("patterns");
+    TCase *numbers = tcase_create("numbers"), *texts = tcase_create("texts"),
+          *patterns = tcase_create("patterns");
     SRunner *sr = srunner_create(s);
     int failed;
 
     tcase_add_test(numbers, numbers_are_written_as_printf_writes_them);
-    tcase_add_loop_test(numbers, only_the_one_form_of_a_number_is_read, 0, sizeof not_numbers / sizeof not_numbers[0]);
+    tcase_add_loop_test(numbers, only_the_one_form_of_a_number_is_read, 0,
+                        sizeof not_numbers / sizeof not_numbers[0]);
     tcase_add_loop_test(numbers, memory_sizes_have_units, 0, sizeof memory / sizeof memory[0]);
     tcase_add_test(texts, text_grows_and_ends_with_a_zero);
     tcase_add_test(texts, sizes_for_people_are_redis_sizes);

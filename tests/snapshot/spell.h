@@ -31,7 +31,7 @@ spell_append(struct spelled *s, const void *bytes, size_t len)
 static inline void
 spell_group(struct spelled *s, const struct spelled *group)
 {
-    uint8_t head[2] = { (uint8_t)(0x40 | group->len >> 8), (uint8_t)group->len };
+    uint8_t head[2] = {(uint8_t)(0x40 | group->len >> 8), (uint8_t)group->len};
 
     if (group->len < 64)
         spell_append(s, &head[1], 1);
@@ -44,7 +44,7 @@ static inline void
 spell_listpack(struct spelled *s, const struct spelled *entries, unsigned count)
 {
     size_t total = entries->len + 7;
-    uint8_t head[6] = { (uint8_t)total, (uint8_t)(total >> 8), 0, 0, (uint8_t)count, (uint8_t)(count >> 8) };
+    uint8_t head[6] = {(uint8_t)total, (uint8_t)(total >> 8), 0, 0, (uint8_t)count, (uint8_t)(count >> 8)};
 
     spell_append(s, head, 6);
     spell_append(s, entries->bytes, entries->len);
@@ -65,12 +65,12 @@ spell_until(struct spelled *s, const char *p, char end)
             spell_append(s, p, (size_t)(close - p));
             p = close + 1;
         } else if (*p == '[') {
-            struct spelled group = { .len = 0 };
+            struct spelled group = {.len = 0};
 
             p = spell_until(&group, p + 1, ']');
             spell_group(s, &group);
         } else if (*p == '(') {
-            struct spelled entries = { .len = 0 };
+            struct spelled entries = {.len = 0};
             char *after;
             unsigned count = (unsigned)strtoul(p + 1, &after, 10);
 
@@ -92,7 +92,7 @@ spell_until(struct spelled *s, const char *p, char end)
             spell_append(s, &crc, 8);
             p += 3;
         } else {
-            char hex[3] = { p[0], p[1], '\0' };
+            char hex[3] = {p[0], p[1], '\0'};
             uint8_t byte = (uint8_t)strtoul(hex, NULL, 16);
 
             ck_assert_msg(isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1]), "no bytes: %s", p);
@@ -106,7 +106,7 @@ spell_until(struct spelled *s, const char *p, char end)
 static inline struct spelled
 spell(const char *text)
 {
-    struct spelled s = { .len = 0 };
+    struct spelled s = {.len = 0};
 
     spell_until(&s, text, '\0');
     return s;

@@ -1,4 +1,5 @@
-/* tests/snapshot/test_listpack.c - listpacks against bytes written by hand, against a model, and against damage. */
+/* tests/snapshot/test_listpack.c - listpacks against bytes written by hand, against a model, and against
+ * damage. */
 #include "snapshot/listpack.h"
 
 #include <check.h>
@@ -16,7 +17,7 @@ struct lp {
 static struct lp
 make(void)
 {
-    struct lp l = { malloc(1 << 21), 0 };
+    struct lp l = {malloc(1 << 21), 0};
 
     l.len = lp_init(l.bytes);
     return l;
@@ -56,36 +57,80 @@ static const struct {
     const char *text, *entry;
     unsigned len;
 } entries[] = {
-    { "0", "\x00\x01", 2 },
-    { "127", "\x7f\x01", 2 },
-    { "128", "\xc0\x80\x02", 3 },
-    { "4095", "\xcf\xff\x02", 3 },
-    { "-1", "\xdf\xff\x02", 3 },
-    { "-4096", "\xd0\x00\x02", 3 },
-    { "4096", "\xf1\x00\x10\x03", 4 },
-    { "-4097", "\xf1\xff\xef\x03", 4 },
-    { "32767", "\xf1\xff\x7f\x03", 4 },
-    { "-32768", "\xf1\x00\x80\x03", 4 },
-    { "32768", "\xf2\x00\x80\x00\x04", 5 },
-    { "8388607", "\xf2\xff\xff\x7f\x04", 5 },
-    { "-8388608", "\xf2\x00\x00\x80\x04", 5 },
-    { "8388608", "\xf3\x00\x00\x80\x00\x05", 6 },
-    { "-2147483648", "\xf3\x00\x00\x00\x80\x05", 6 },
-    { "2147483648", "\xf4\x00\x00\x00\x80\x00\x00\x00\x00\x09", 10 },
-    { "9223372036854775807", "\xf4\xff\xff\xff\xff\xff\xff\xff\x7f\x09", 10 },
-    { "-9223372036854775808", "\xf4\x00\x00\x00\x00\x00\x00\x00\x80\x09", 10 },
-    { "", "\x80\x01", 2 },
-    { "a", "\x81" "a" "\x02", 3 },
-    { "-", "\x81" "-" "\x02", 3 },
-    { "-0", "\x82" "-0" "\x03", 4 },
-    { "+1", "\x82" "+1" "\x03", 4 },
-    { "01", "\x82" "01" "\x03", 4 },
-    { "00", "\x82" "00" "\x03", 4 },
-    { "1 ", "\x82" "1 " "\x03", 4 },
-    { "-01", "\x83" "-01" "\x04", 5 },
-    { "9223372036854775808", "\x93" "9223372036854775808" "\x14", 21 },
-    { "-9223372036854775809", "\x94" "-9223372036854775809" "\x15", 22 },
-    { "100000000000000000000", "\x95" "100000000000000000000" "\x16", 23 },
+    {"0", "\x00\x01", 2},
+    {"127", "\x7f\x01", 2},
+    {"128", "\xc0\x80\x02", 3},
+    {"4095", "\xcf\xff\x02", 3},
+    {"-1", "\xdf\xff\x02", 3},
+    {"-4096", "\xd0\x00\x02", 3},
+    {"4096", "\xf1\x00\x10\x03", 4},
+    {"-4097", "\xf1\xff\xef\x03", 4},
+    {"32767", "\xf1\xff\x7f\x03", 4},
+    {"-32768", "\xf1\x00\x80\x03", 4},
+    {"32768", "\xf2\x00\x80\x00\x04", 5},
+    {"8388607", "\xf2\xff\xff\x7f\x04", 5},
+    {"-8388608", "\xf2\x00\x00\x80\x04", 5},
+    {"8388608", "\xf3\x00\x00\x80\x00\x05", 6},
+    {"-2147483648", "\xf3\x00\x00\x00\x80\x05", 6},
+    {"2147483648", "\xf4\x00\x00\x00\x80\x00\x00\x00\x00\x09", 10},
+    {"9223372036854775807", "\xf4\xff\xff\xff\xff\xff\xff\xff\x7f\x09", 10},
+    {"-9223372036854775808", "\xf4\x00\x00\x00\x00\x00\x00\x00\x80\x09", 10},
+    {"", "\x80\x01", 2},
+    {"a",
+     "\x81"
+     "a"
+     "\x02",
+     3},
+    {"-",
+     "\x81"
+     "-"
+     "\x02",
+     3},
+    {"-0",
+     "\x82"
+     "-0"
+     "\x03",
+     4},
+    {"+1",
+     "\x82"
+     "+1"
+     "\x03",
+     4},
+    {"01",
+     "\x82"
+     "01"
+     "\x03",
+     4},
+    {"00",
+     "\x82"
+     "00"
+     "\x03",
+     4},
+    {"1 ",
+     "\x82"
+     "1 "
+     "\x03",
+     4},
+    {"-01",
+     "\x83"
+     "-01"
+     "\x04",
+     5},
+    {"9223372036854775808",
+     "\x93"
+     "9223372036854775808"
+     "\x14",
+     21},
+    {"-9223372036854775809",
+     "\x94"
+     "-9223372036854775809"
+     "\x15",
+     22},
+    {"100000000000000000000",
+     "\x95"
+     "100000000000000000000"
+     "\x16",
+     23},
 };
 enum { ENTRIES = sizeof entries / sizeof *entries };
 
@@ -133,8 +178,8 @@ END_TEST
 static const struct {
     uint32_t len;
     unsigned head, backlen;
-} lengths[] = { { 63, 1, 1 },    { 64, 2, 1 },        { 125, 2, 1 },       { 126, 2, 2 },      { 4095, 2, 2 },
-                { 4096, 5, 2 },  { 16377, 5, 2 },     { 16378, 5, 3 },     { 16379, 5, 3 },    { 100000, 5, 3 } };
+} lengths[] = {{63, 1, 1},   {64, 2, 1},    {125, 2, 1},   {126, 2, 2},   {4095, 2, 2},
+               {4096, 5, 2}, {16377, 5, 2}, {16378, 5, 3}, {16379, 5, 3}, {100000, 5, 3}};
 
 START_TEST(each_length_has_its_head_and_backlen)
 {
@@ -184,7 +229,7 @@ END_TEST
 START_TEST(a_string_entry_that_looks_like_an_integer_is_found)
 {
     /* Nobody writes it so, but it is well formed. */
-    static const uint8_t lp[] = { 11, 0, 0, 0, 1, 0, 0x82, '1', '2', 3, 0xff };
+    static const uint8_t lp[] = {11, 0, 0, 0, 1, 0, 0x82, '1', '2', 3, 0xff};
     uint32_t count;
 
     ck_assert(valid(lp, sizeof lp, &count));
@@ -214,12 +259,13 @@ random_below(uint32_t n)
 static char *
 random_text(size_t *ret_len)
 {
-    static const unsigned most[] = { 3, 70, 200, 5000, 20000 };
+    static const unsigned most[] = {3, 70, 200, 5000, 20000};
     char *text = malloc(20001);
     unsigned kind = random_below(10);
 
     if (kind < 4) {
-        int64_t v = (int64_t)((uint64_t)random_below(UINT32_MAX) << random_below(33)) - (int64_t)random_below(1u << 31);
+        int64_t v = (int64_t)((uint64_t)random_below(UINT32_MAX) << random_below(33)) -
+                    (int64_t)random_below(1u << 31);
 
         *ret_len = (size_t)snprintf(text, 30, "%lld", (long long)v);
         return text;
@@ -256,7 +302,7 @@ compare(const struct lp *l, const struct model *m)
 
 START_TEST(random_edits_agree_with_an_array)
 {
-    struct model m = { .count = 0 };
+    struct model m = {.count = 0};
     struct lp l = make();
 
     printf("listpack: seed %u\n", seed);
@@ -304,7 +350,8 @@ START_TEST(more_elements_than_the_header_can_say_are_counted)
     ck_assert_uint_eq(lp_count(l.bytes), 65544);
     ck_assert(valid(l.bytes, l.len, &count));
     ck_assert_uint_eq(count, 65544);
-    l.len = lp_delete(l.bytes, LP_HEADER_BYTES, 20); /* the header goes on saying "unknown": that is allowed */
+    l.len =
+        lp_delete(l.bytes, LP_HEADER_BYTES, 20); /* the header goes on saying "unknown": that is allowed */
     ck_assert_uint_eq(lp_count(l.bytes), 65524);
     ck_assert(valid(l.bytes, l.len, &count));
     free(l.bytes);
@@ -315,25 +362,29 @@ static const struct {
     const char *why, *bytes;
     unsigned len;
 } damaged[] = {
-    { "nothing", "", 0 },
-    { "less than a header", "\x06\x00\x00\x00\x00\x00", 6 },
-    { "no end", "\x07\x00\x00\x00\x00\x00\x00", 7 },
-    { "total too small", "\x06\x00\x00\x00\x00\x00\xff", 7 },
-    { "total too large", "\x08\x00\x00\x00\x00\x00\xff", 7 },
-    { "count too small", "\x09\x00\x00\x00\x00\x00\x05\x01\xff", 9 },
-    { "count too large", "\x09\x00\x00\x00\x02\x00\x05\x01\xff", 9 },
-    { "an end before the end", "\x08\x00\x00\x00\x00\x00\xff\xff", 8 },
-    { "an end within", "\x0a\x00\x00\x00\x01\x00\x05\x01\xff\xff", 10 },
-    { "backlen too small", "\x09\x00\x00\x00\x01\x00\x05\x00\xff", 9 },
-    { "backlen too large", "\x09\x00\x00\x00\x01\x00\x05\x02\xff", 9 },
-    { "no backlen", "\x08\x00\x00\x00\x01\x00\x05\xff", 8 },
-    { "encoding f5", "\x09\x00\x00\x00\x01\x00\xf5\x01\xff", 9 },
-    { "encoding fe", "\x09\x00\x00\x00\x01\x00\xfe\x01\xff", 9 },
-    { "a string past the end", "\x0a\x00\x00\x00\x01\x00\x83" "a" "\x04\xff", 10 },
-    { "a long string past the end", "\x0c\x00\x00\x00\x01\x00\xf0\xff\xff\xff\xff\xff", 12 },
-    { "a cut head", "\x08\x00\x00\x00\x01\x00\xf0\xff", 8 },
-    { "a cut integer", "\x09\x00\x00\x00\x01\x00\xf4\x01\xff", 9 },
-    { "a backlen in more bytes than it takes", "\x0a\x00\x00\x00\x01\x00\x05\x00\x81\xff", 10 },
+    {"nothing", "", 0},
+    {"less than a header", "\x06\x00\x00\x00\x00\x00", 6},
+    {"no end", "\x07\x00\x00\x00\x00\x00\x00", 7},
+    {"total too small", "\x06\x00\x00\x00\x00\x00\xff", 7},
+    {"total too large", "\x08\x00\x00\x00\x00\x00\xff", 7},
+    {"count too small", "\x09\x00\x00\x00\x00\x00\x05\x01\xff", 9},
+    {"count too large", "\x09\x00\x00\x00\x02\x00\x05\x01\xff", 9},
+    {"an end before the end", "\x08\x00\x00\x00\x00\x00\xff\xff", 8},
+    {"an end within", "\x0a\x00\x00\x00\x01\x00\x05\x01\xff\xff", 10},
+    {"backlen too small", "\x09\x00\x00\x00\x01\x00\x05\x00\xff", 9},
+    {"backlen too large", "\x09\x00\x00\x00\x01\x00\x05\x02\xff", 9},
+    {"no backlen", "\x08\x00\x00\x00\x01\x00\x05\xff", 8},
+    {"encoding f5", "\x09\x00\x00\x00\x01\x00\xf5\x01\xff", 9},
+    {"encoding fe", "\x09\x00\x00\x00\x01\x00\xfe\x01\xff", 9},
+    {"a string past the end",
+     "\x0a\x00\x00\x00\x01\x00\x83"
+     "a"
+     "\x04\xff",
+     10},
+    {"a long string past the end", "\x0c\x00\x00\x00\x01\x00\xf0\xff\xff\xff\xff\xff", 12},
+    {"a cut head", "\x08\x00\x00\x00\x01\x00\xf0\xff", 8},
+    {"a cut integer", "\x09\x00\x00\x00\x01\x00\xf4\x01\xff", 9},
+    {"a backlen in more bytes than it takes", "\x0a\x00\x00\x00\x01\x00\x05\x00\x81\xff", 10},
 };
 
 START_TEST(damage_is_noticed)
@@ -384,8 +435,22 @@ END_TEST
 
 START_TEST(decimals_are_canonical_or_no_integers)
 {
-    static const char *const no[] = { "", "-", "+", "+0", "-0", "00", "01", "-01", " 1", "1 ", "1a", "a", "0x1",
-                                      "9223372036854775808", "-9223372036854775809", "99999999999999999999" };
+    static const char *const no[] = {"",
+                                     "-",
+                                     "+",
+                                     "+0",
+                                     "-0",
+                                     "00",
+                                     "01",
+                                     "-01",
+                                     " 1",
+                                     "1 ",
+                                     "1a",
+                                     "a",
+                                     "0x1",
+                                     "9223372036854775808",
+                                     "-9223372036854775809",
+                                     "99999999999999999999"};
     char text[DECIMAL_BYTES + 1];
     int64_t v;
 

@@ -1,7 +1,8 @@
-/* tests/snapshot/test_rdb_enc.c - the encoder against bytes written by hand, against liblzf, and through the decoder.
+/* tests/snapshot/test_rdb_enc.c - the encoder against bytes written by hand, against liblzf, and through the
+ * decoder.
  *
- * test_rdb_enc --write FILE VERSION yes|no   writes a dump of every form there is (compressed or not), for other
- * readers: tests/integration/test_rdb_tool.py knows what must be in it. */
+ * test_rdb_enc --write FILE VERSION yes|no   writes a dump of every form there is (compressed or not), for
+ * other readers: tests/integration/test_rdb_tool.py knows what must be in it. */
 #include "snapshot/rdb_enc.h"
 
 #include <check.h>
@@ -73,25 +74,46 @@ static const struct {
     const char *text, *bytes;
     size_t len;
 } strings[] = {
-    { "", "\x00", 1 },
-    { "abc", "\x03" "abc", 4 },
-    { "0", "\xc0\x00", 2 },
-    { "-1", "\xc0\xff", 2 },
-    { "127", "\xc0\x7f", 2 },
-    { "-128", "\xc0\x80", 2 },
-    { "128", "\xc1\x80\x00", 3 },
-    { "-129", "\xc1\x7f\xff", 3 },
-    { "32767", "\xc1\xff\x7f", 3 },
-    { "-32768", "\xc1\x00\x80", 3 },
-    { "32768", "\xc2\x00\x80\x00\x00", 5 },
-    { "2147483647", "\xc2\xff\xff\xff\x7f", 5 },
-    { "-2147483648", "\xc2\x00\x00\x00\x80", 5 },
-    { "2147483648", "\x0a" "2147483648", 11 },
-    { "-2147483649", "\x0b" "-2147483649", 12 },
-    { "007", "\x03" "007", 4 },
-    { "-0", "\x02" "-0", 3 },
-    { "+5", "\x02" "+5", 3 },
-    { "aaaaaaaaaaaaaaaaaaaa", "\x14" "aaaaaaaaaaaaaaaaaaaa", 21 }, /* 20 bytes: never compressed */
+    {"", "\x00", 1},
+    {"abc",
+     "\x03"
+     "abc",
+     4},
+    {"0", "\xc0\x00", 2},
+    {"-1", "\xc0\xff", 2},
+    {"127", "\xc0\x7f", 2},
+    {"-128", "\xc0\x80", 2},
+    {"128", "\xc1\x80\x00", 3},
+    {"-129", "\xc1\x7f\xff", 3},
+    {"32767", "\xc1\xff\x7f", 3},
+    {"-32768", "\xc1\x00\x80", 3},
+    {"32768", "\xc2\x00\x80\x00\x00", 5},
+    {"2147483647", "\xc2\xff\xff\xff\x7f", 5},
+    {"-2147483648", "\xc2\x00\x00\x00\x80", 5},
+    {"2147483648",
+     "\x0a"
+     "2147483648",
+     11},
+    {"-2147483649",
+     "\x0b"
+     "-2147483649",
+     12},
+    {"007",
+     "\x03"
+     "007",
+     4},
+    {"-0",
+     "\x02"
+     "-0",
+     3},
+    {"+5",
+     "\x02"
+     "+5",
+     3},
+    {"aaaaaaaaaaaaaaaaaaaa",
+     "\x14"
+     "aaaaaaaaaaaaaaaaaaaa",
+     21}, /* 20 bytes: never compressed */
 };
 
 START_TEST(strings_take_the_form_that_the_format_has_for_them)
@@ -114,7 +136,10 @@ START_TEST(integers_and_blobs_have_their_own_rules)
     rdb_put_int_string(&o.enc, INT32_MIN);
     rdb_put_int_string(&o.enc, INT64_MIN);
     rdb_put_blob(&o.enc, "12", 2);
-    EXPECT(&o, "\xc0\xf9\xc1\x2c\x01\xc2\x00\x00\x00\x80\x14" "-9223372036854775808" "\x02" "12");
+    EXPECT(&o, "\xc0\xf9\xc1\x2c\x01\xc2\x00\x00\x00\x80\x14"
+               "-9223372036854775808"
+               "\x02"
+               "12");
 }
 END_TEST
 
@@ -133,10 +158,12 @@ START_TEST(the_frame_of_a_file_is_the_formats)
     o.sink->with_crc = false;
     rdb_put_eof(&o.enc);
     if (_i == 0)
-        EXPECT(&o, "REDIS0009\xfa\x09redis-ver\x05" "7.0.0\xfa\x0aredis-bits\xc0\x40\xfe\x05\xfb\x02\x01"
+        EXPECT(&o, "REDIS0009\xfa\x09redis-ver\x05"
+                   "7.0.0\xfa\x0aredis-bits\xc0\x40\xfe\x05\xfb\x02\x01"
                    "\xfc\x08\x07\x06\x05\x04\x03\x02\x01\x00\xff\x00\x00\x00\x00\x00\x00\x00\x00");
     else
-        EXPECT(&o, "REDIS0010\xfa\x09redis-ver\x05" "7.0.0\xfa\x0aredis-bits\xc0\x40\xfe\x05\xfb\x02\x01"
+        EXPECT(&o, "REDIS0010\xfa\x09redis-ver\x05"
+                   "7.0.0\xfa\x0aredis-bits\xc0\x40\xfe\x05\xfb\x02\x01"
                    "\xfc\x08\x07\x06\x05\x04\x03\x02\x01\x00\xff\x00\x00\x00\x00\x00\x00\x00\x00");
 }
 END_TEST
@@ -169,7 +196,7 @@ enum kind { ZEROS, TEXT, NOISE, MIXED, KINDS };
 static uint8_t *
 contents(enum kind kind, size_t len)
 {
-    static const char *const words[] = { "snapshot", "page", "epoch", "the ", "record", ", ", "0123", "\n" };
+    static const char *const words[] = {"snapshot", "page", "epoch", "the ", "record", ", ", "0123", "\n"};
     uint8_t *p = malloc(len + 16);
     uint32_t x = 4711;
 
@@ -206,15 +233,15 @@ read_contents(void *ctx, uint64_t offset, void *dst, size_t n)
     return ++r->calls == r->fail_at ? -ECANCELED : 0;
 }
 
-static const size_t stream_lengths[] = { 0, 1, 20, 21, 22, 100, 8191, 8192, 8200, 65535, 65536, 65537, 65538, 131072,
-                                         200001, 1000000 };
+static const size_t stream_lengths[] = {0,    1,     20,    21,    22,    100,    8191,   8192,
+                                        8200, 65535, 65536, 65537, 65538, 131072, 200001, 1000000};
 enum { STREAM_LENGTHS = sizeof stream_lengths / sizeof *stream_lengths };
 
 /* put_key: the whole of a string key, streamed or not. */
 static void
 put_key(struct out *o, const uint8_t *bytes, size_t len, bool stream)
 {
-    struct read_ctx ctx = { bytes, len, 0, 0 };
+    struct read_ctx ctx = {bytes, len, 0, 0};
 
     rdb_put_byte(&o->enc, RDB_TYPE_STRING);
     rdb_put_string(&o->enc, "k", 1);
@@ -232,7 +259,7 @@ START_TEST(strings_of_every_length_come_back)
     for (int i = 0; i < STREAM_LENGTHS; i++) {
         size_t len = stream_lengths[i], file_len;
         uint8_t *bytes = contents(kind, len), *file;
-        struct trace t = { .with_forms = true };
+        struct trace t = {.with_forms = true};
         struct rdb_error err;
         char want[600], shown[512];
         struct out o;
@@ -247,7 +274,8 @@ START_TEST(strings_of_every_length_come_back)
         else if (kind != MIXED && kind != NOISE && len > 8000)
             ck_assert_uint_lt(file_len, len);
         ck_assert_int_eq(trace_memory(&t, file, file_len, true, &err), 0);
-        snprintf(want, sizeof want, "string %s\nend good\n", trace_shown(shown, (struct rdb_slice){ bytes, len }));
+        snprintf(want, sizeof want, "string %s\nend good\n",
+                 trace_shown(shown, (struct rdb_slice){bytes, len}));
         ck_assert_ptr_nonnull(strstr(t.text, want));
         ck_assert_uint_le(t.longest_piece, 65536);
         trace_fini(&t);
@@ -273,8 +301,9 @@ START_TEST(a_stream_that_compression_helps_is_written_compressed)
     } else {
         uint8_t *back = malloc(LEN);
         bool is_short = file[4] < 0x80; /* the packed length takes two bytes, or five */
-        unsigned packed = is_short ? (file[4] & 0x3fu) << 8 | file[5]
-                                   : (unsigned)file[5] << 24 | (unsigned)file[6] << 16 | (unsigned)file[7] << 8 | file[8];
+        unsigned packed =
+            is_short ? (file[4] & 0x3fu) << 8 | file[5]
+                     : (unsigned)file[5] << 24 | (unsigned)file[6] << 16 | (unsigned)file[7] << 8 | file[8];
         const uint8_t *p = file + (is_short ? 6 : 9);
 
         ck_assert_mem_eq(file, "\x00\x01k\xc3", 4);
@@ -292,13 +321,14 @@ END_TEST
 
 START_TEST(a_block_packs_the_same_each_time_and_unpacks)
 {
-    static const size_t lens[] = { 0, 1, 2, 3, 4, 31, 32, 33, 34, 263, 264, 265, 8192, 8193, 20000, 65536 };
+    static const size_t lens[] = {0, 1, 2, 3, 4, 31, 32, 33, 34, 263, 264, 265, 8192, 8193, 20000, 65536};
     uint16_t *table = malloc(LZF_TABLE_SLOTS * sizeof *table);
     uint8_t *back = malloc(65536);
 
     for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
         size_t len = lens[i], n;
-        uint8_t *bytes = contents((enum kind)_i, len), *a = malloc(lzf_pack_bound(len)), *b = malloc(lzf_pack_bound(len));
+        uint8_t *bytes = contents((enum kind)_i, len), *a = malloc(lzf_pack_bound(len)),
+                *b = malloc(lzf_pack_bound(len));
 
         memset(table, 0xff, LZF_TABLE_SLOTS * sizeof *table);
         n = lzf_pack(bytes, len, a, table);
@@ -324,7 +354,7 @@ START_TEST(a_read_that_fails_ends_the_stream)
     uint8_t *bytes = contents(TEXT, 200000);
 
     for (unsigned fail_at = 1; fail_at <= 8; fail_at++) { /* four blocks, twice */
-        struct read_ctx ctx = { bytes, 200000, 0, fail_at };
+        struct read_ctx ctx = {bytes, 200000, 0, fail_at};
         struct out o;
         size_t len;
 
@@ -342,7 +372,7 @@ START_TEST(a_sink_that_fails_ends_the_stream)
 {
     enum { LEN = 4000000 };
     uint8_t *bytes = contents(NOISE, LEN);
-    struct read_ctx ctx = { bytes, LEN, 0, 0 };
+    struct read_ctx ctx = {bytes, LEN, 0, 0};
     struct out o;
 
     open_out(&o, 10, false);
@@ -360,8 +390,8 @@ START_TEST(a_sink_that_fails_ends_the_stream)
 END_TEST
 #endif
 
-/* The dump for other readers.  Keys in database 0: s:<i> strings of all forms, h:<n> listpack hashes, p:<n> plain
- * hashes; in database 3 the same few keys with expiry. */
+/* The dump for other readers.  Keys in database 0: s:<i> strings of all forms, h:<n> listpack hashes, p:<n>
+ * plain hashes; in database 3 the same few keys with expiry. */
 enum { SAMPLE_STRINGS = 500, SAMPLE_HASHES = 40 };
 
 static void
@@ -373,7 +403,8 @@ put_listpack_hash(struct rdb_enc *e, unsigned fields)
 
     for (unsigned i = 0; i < fields; i++) {
         len = lp_append(lp, text, (size_t)snprintf(text, sizeof text, i % 3 == 0 ? "%u" : "field:%u", i));
-        len = lp_append(lp, text, (size_t)snprintf(text, sizeof text, i % 2 == 0 ? "%d" : "value %d", (int)i * -99991));
+        len = lp_append(lp, text,
+                        (size_t)snprintf(text, sizeof text, i % 2 == 0 ? "%d" : "value %d", (int)i * -99991));
     }
     rdb_put_blob(e, lp, len);
     free(lp);
@@ -387,7 +418,8 @@ put_plain_hash(struct rdb_enc *e, unsigned fields)
     rdb_put_len(e, fields);
     for (unsigned i = 0; i < fields; i++) {
         rdb_put_string(e, text, (size_t)snprintf(text, sizeof text, "field:%u", i));
-        rdb_put_string(e, text, (size_t)snprintf(text, sizeof text, i % 2 == 0 ? "%d" : "value %d", (int)i * -99991));
+        rdb_put_string(e, text,
+                       (size_t)snprintf(text, sizeof text, i % 2 == 0 ? "%d" : "value %d", (int)i * -99991));
     }
 }
 
@@ -400,7 +432,7 @@ put_sample_strings(struct rdb_enc *e)
         enum kind kind = (enum kind)(i % KINDS);
         size_t len = i < 100 ? i : i < 490 ? (size_t)i * i / 10 : (size_t)(i - 489) * 100000;
         uint8_t *bytes = contents(kind, len);
-        struct read_ctx ctx = { bytes, len, 0, 0 };
+        struct read_ctx ctx = {bytes, len, 0, 0};
 
         rdb_put_byte(e, RDB_TYPE_STRING);
         rdb_put_string(e, name, (size_t)snprintf(name, sizeof name, "s:%u", i));
@@ -450,7 +482,7 @@ write_sample(const char *path, int version, bool compress)
     struct sink *s;
     int r;
 
-    if ((r = sink_file_open(&(struct sink_file_options){ path, "temp-sample.rdb", 1 << 20 }, &s)) < 0)
+    if ((r = sink_file_open(&(struct sink_file_options){path, "temp-sample.rdb", 1 << 20}, &s)) < 0)
         return r;
     s->with_crc = true;
     if ((r = rdb_enc_init(&e, s, version, compress)) < 0)
@@ -471,16 +503,14 @@ write_sample(const char *path, int version, bool compress)
     return r;
 }
 
-int
-main(int argc, char **argv)
+static int
+run_tests(void)
 {
     Suite *s = suite_create("snapshot/rdb_enc");
     TCase *form = tcase_create("form"), *lzf = tcase_create("lzf"), *stream = tcase_create("stream");
     SRunner *sr;
     int failures;
 
-    if (argc == 5 && strcmp(argv[1], "--write") == 0)
-        return write_sample(argv[2], atoi(argv[3]), strcmp(argv[4], "yes") == 0) != 0;
     tcase_add_test(form, lengths_take_one_two_five_or_nine_bytes);
     tcase_add_loop_test(form, strings_take_the_form_that_the_format_has_for_them, 0,
                         2 * sizeof strings / sizeof *strings);
@@ -502,4 +532,12 @@ main(int argc, char **argv)
     failures = srunner_ntests_failed(sr);
     srunner_free(sr);
     return failures != 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc == 5 && strcmp(argv[1], "--write") == 0)
+        return write_sample(argv[2], atoi(argv[3]), strcmp(argv[4], "yes") == 0) != 0;
+    return run_tests();
 }

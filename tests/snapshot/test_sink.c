@@ -1,4 +1,5 @@
-/* tests/snapshot/test_sink.c - sinks: bytes arrive, in order and durable, or the old file stays and nothing else does. */
+/* tests/snapshot/test_sink.c - sinks: bytes arrive, in order and durable, or the old file stays and nothing
+ * else does. */
 #include "snapshot/sink.h"
 
 #include <check.h>
@@ -86,7 +87,8 @@ some_bytes(size_t len)
 static void
 put_in_pieces(struct sink *s, const uint8_t *bytes, size_t len)
 {
-    static const size_t sizes[] = { 1, 3, 100, 4095, 65536, 7, SINK_BUFFER_BYTES - 1, 1, SINK_BUFFER_BYTES, 700000, 9 };
+    static const size_t sizes[] = {
+        1, 3, 100, 4095, 65536, 7, SINK_BUFFER_BYTES - 1, 1, SINK_BUFFER_BYTES, 700000, 9};
     size_t at = 0;
 
     for (unsigned i = 0; at < len; i = (i + 1) % (sizeof sizes / sizeof *sizes)) {
@@ -103,7 +105,7 @@ open_file(size_t writeout_bytes)
 {
     struct sink *s = NULL;
 
-    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){ path, "temp-1.rdb", writeout_bytes }, &s), 0);
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){path, "temp-1.rdb", writeout_bytes}, &s), 0);
     return s;
 }
 
@@ -135,7 +137,7 @@ END_TEST
 
 START_TEST(a_file_appears_under_its_name_with_commit_and_not_before)
 {
-    static const size_t writeout[] = { 0, 1, 300000, 1 << 20 };
+    static const size_t writeout[] = {0, 1, 300000, 1 << 20};
     enum { LEN = 5000000 };
     uint8_t *bytes = some_bytes(LEN);
     struct sink *s = open_file(writeout[_i]);
@@ -196,7 +198,7 @@ START_TEST(a_name_without_a_directory_is_beside_us)
     char *before = getcwd(NULL, 0);
 
     ck_assert_int_eq(chdir(dir), 0);
-    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){ "dump.rdb", "temp-1.rdb", 0 }, &s), 0);
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){"dump.rdb", "temp-1.rdb", 0}, &s), 0);
     sink_put(s, "here", 4);
     ck_assert_int_eq(sink_commit(s), 0);
     sink_close(s);
@@ -210,8 +212,9 @@ START_TEST(what_cannot_be_opened_is_an_error)
 {
     struct sink *s = NULL;
 
-    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){ "/nowhere/at/all/dump.rdb", "t", 0 }, &s), -ENOENT);
-    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){ path, "../t", 0 }, &s), -EINVAL);
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){"/nowhere/at/all/dump.rdb", "t", 0}, &s),
+                     -ENOENT);
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){path, "../t", 0}, &s), -EINVAL);
     ck_assert_ptr_null(s);
 }
 END_TEST
@@ -267,7 +270,7 @@ START_TEST(a_file_that_may_not_grow_is_told_as_such)
     s = open_file(0);
     signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before_it), 0);
-    limit = (struct rlimit){ 400001, before_it.rlim_max };
+    limit = (struct rlimit){400001, before_it.rlim_max};
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     put_in_pieces(s, bytes, 2 << 20);
     ck_assert_int_eq(sink_flush(s), -EFBIG);
@@ -288,16 +291,16 @@ static const struct {
     const char *step; /* NULL: sink_file_open() fails */
     bool is_replaced; /* the new file is in place all the same */
 } faults[] = {
-    { FAULT_sink_buffer, -ENOMEM, NULL, false },
-    { FAULT_sink_open, -EACCES, NULL, false },
-    { FAULT_sink_write, -EIO, "write", false },
-    { FAULT_sink_short_write, -ENOSPC, "write", false },
-    { FAULT_sink_flush_range, -EIO, "write-out", false },
-    { FAULT_sink_fsync, -EIO, "fsync", false },
-    { FAULT_sink_close, -EIO, "close", false },
-    { FAULT_sink_dir_open, -EMFILE, "directory open", false },
-    { FAULT_sink_rename, -EACCES, "rename", false },
-    { FAULT_sink_dir_fsync, -EIO, "directory fsync", true },
+    {FAULT_sink_buffer, -ENOMEM, NULL, false},
+    {FAULT_sink_open, -EACCES, NULL, false},
+    {FAULT_sink_write, -EIO, "write", false},
+    {FAULT_sink_short_write, -ENOSPC, "write", false},
+    {FAULT_sink_flush_range, -EIO, "write-out", false},
+    {FAULT_sink_fsync, -EIO, "fsync", false},
+    {FAULT_sink_close, -EIO, "close", false},
+    {FAULT_sink_dir_open, -EMFILE, "directory open", false},
+    {FAULT_sink_rename, -EACCES, "rename", false},
+    {FAULT_sink_dir_fsync, -EIO, "directory fsync", true},
 };
 
 /* save_with_fault: the n-th call of the point fails.  Returns whether one was delivered. */
@@ -309,7 +312,7 @@ save_with_fault(unsigned i, unsigned long n, bool forever, const uint8_t *bytes,
 
     write_old_dump();
     fault_arm(faults[i].point, n, forever);
-    r = sink_file_open(&(struct sink_file_options){ path, "temp-1.rdb", 300000 }, &s);
+    r = sink_file_open(&(struct sink_file_options){path, "temp-1.rdb", 300000}, &s);
     if (r == 0) {
         put_in_pieces(s, bytes, len);
         r = sink_commit(s);
@@ -386,7 +389,8 @@ main(void)
     tcase_add_test(file, a_file_that_may_not_grow_is_told_as_such);
 #ifdef STILLFRAME_FAULTS
     tcase_add_test(memory, memory_that_runs_out_is_a_sticky_error);
-    tcase_add_loop_test(file, each_step_that_fails_leaves_the_old_file_and_says_so, 0, sizeof faults / sizeof *faults);
+    tcase_add_loop_test(file, each_step_that_fails_leaves_the_old_file_and_says_so, 0,
+                        sizeof faults / sizeof *faults);
 #endif
     suite_add_tcase(suite, memory);
     suite_add_tcase(suite, file);

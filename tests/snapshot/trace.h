@@ -1,5 +1,5 @@
-/* tests/snapshot/trace.h - a decoder's sink that writes down what it is told, one line an event, and a list of bytes to
- * decode.  Long strings are written as "<length:crc64>". */
+/* tests/snapshot/trace.h - a decoder's sink that writes down what it is told, one line an event, and a list
+ * of bytes to decode.  Long strings are written as "<length:crc64>". */
 #ifndef TESTS_SNAPSHOT_TRACE_H
 #define TESTS_SNAPSHOT_TRACE_H
 
@@ -108,7 +108,7 @@ trace_key(void *ctx, const struct rdb_key *k)
 static inline int
 trace_form(void *ctx, enum rdb_form form)
 {
-    static const char *const names[] = { "int", "plain", "lzf" };
+    static const char *const names[] = {"int", "plain", "lzf"};
     struct trace *t = ctx;
 
     return t->with_forms ? trace_add(t, "form %s\n", names[form]) : 0;
@@ -152,7 +152,7 @@ trace_hash_listpack(void *ctx, struct rdb_slice lp, uint32_t fields)
 
         lp_get(lp.bytes, at, &e);
         p = lp_text(&e, scratch, &len);
-        trace_add(t, " %s", trace_shown(text, (struct rdb_slice){ p, len }));
+        trace_add(t, " %s", trace_shown(text, (struct rdb_slice){p, len}));
         t->events--;
     }
     trace_add(t, "\n");
@@ -190,14 +190,14 @@ trace_value_end(void *ctx)
         return trace_add(t, "string of %" PRIu64 " has %" PRIu64 "\n", t->string_len, t->string_seen);
     if (t->string_len < TRACE_LONG_BYTES)
         return trace_add(t, "string %s\n",
-                         trace_shown(text, (struct rdb_slice){ t->head, (size_t)t->string_len }));
+                         trace_shown(text, (struct rdb_slice){t->head, (size_t)t->string_len}));
     return trace_add(t, "string <%" PRIu64 ":%016" PRIx64 ">\n", t->string_len, t->string_crc);
 }
 
 static inline int
 trace_end(void *ctx, enum rdb_crc crc)
 {
-    static const char *const names[] = { "none", "zero", "unchecked", "good" };
+    static const char *const names[] = {"none", "zero", "unchecked", "good"};
 
     return trace_add(ctx, "end %s\n", names[crc]);
 }
@@ -223,7 +223,7 @@ static inline void
 trace_fini(struct trace *t)
 {
     free(t->text);
-    *t = (struct trace){ 0 };
+    *t = (struct trace){0};
 }
 
 /* trace_memory: decode bytes in memory; what rdb_decode() returned. */
@@ -233,7 +233,7 @@ trace_memory(struct trace *t, const void *bytes, size_t len, bool check_crc, str
     struct rdb_source *src;
     int r = rdb_source_memory(bytes, len, &src);
 
-    *err = (struct rdb_error){ 0 };
+    *err = (struct rdb_error){0};
     if (r < 0)
         return r;
     trace_add(t, "%s", "");
