@@ -11,8 +11,8 @@ CC := gcc
 endif
 PORT    ?= 6379
 
-PACKAGES := gcc make pkg-config libc6-dev liburcu-dev liblz4-dev liblzf-dev libxxhash-dev nettle-dev
-TEST_PACKAGES := check libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin
+PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev nettle-dev
+TEST_PACKAGES := check liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin
 LINT_PACKAGES := clang-format clang-tidy cppcheck
 
 WARNINGS := -Wall -Wextra -Werror -Wcast-qual -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -41,9 +41,9 @@ endif
 B   := build$(if $(filter-out release,$(FLAVOUR)),/$(FLAVOUR))
 ALL_CFLAGS  = -std=gnu11 -g -D_GNU_SOURCE -I. -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pthread $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
-CORE_LIBS   := -lurcu-qsbr -lurcu-common -llzf
+CORE_LIBS   := -lurcu-qsbr -lurcu-common
 SERVER_LIBS := -lnettle -lm
-TEST_LIBS   := -lcheck -lsubunit -lm -lrt
+TEST_LIBS   := -llzf -lcheck -lsubunit -lm -lrt
 
 MM_SRC       := $(wildcard mm/*.c)
 SNAPSHOT_SRC := $(filter-out snapshot/tool%.c,$(wildcard snapshot/*.c))
@@ -62,7 +62,7 @@ SUPPORT_OBJ  := $(call obj,$(SUPPORT_SRC))
 TESTS        := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 BENCHES      := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 
-all: $(B)/stillframe-server $(if $(TOOL_SRC),$(B)/stillframe-rdb)
+all: $(B)/stillframe-server $(B)/stillframe-rdb
 
 help:
 	@sed -n 's/^## //p' Makefile

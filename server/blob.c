@@ -68,15 +68,15 @@ write_inline(struct db_ref *ref, struct slice old, size_t offset, struct slice b
 
 /* write_in_place: the block stays; the record learns the new length first, since that may fail. */
 static int
-write_in_place(struct db_ref *ref, struct value v, size_t offset, struct slice bytes, size_t len)
+write_in_place(struct db_ref *ref, struct slice old, size_t offset, struct slice bytes, size_t len)
 {
-    size_t old_len = v.blob.len, from = offset < old_len ? offset : old_len;
-    const char *block = v.blob.ptr;
+    struct value v = { .type = TYPE_STRING, .enc = ENC_OUTER, .raw = true, .blob = { old.ptr, len } };
+    size_t from = offset < old.len ? offset : old.len;
 
-    v.blob.len = len;
-    if (len != old_len && store(ref, &v) < 0)
+    if (len != old.len && store(ref, &v) < 0)
         return -ENOMEM;
-    splice(open_bytes(block, from, offset + bytes.len - from) - from, old_len, offset, bytes);
+    if (offset + bytes.len > from)
+        splice(open_bytes(old.ptr, from, offset + bytes.len - from) - from, old.len, offset, bytes);
     return 0;
 }
 
@@ -102,28 +102,29 @@ write_moved(struct db_ref *ref, struct slice old, size_t offset, struct slice by
 /* may_stay: does the block have room, and is it not cheaper to leave it?  While a cut can see the block, bytes behind
  * its end would be preserved too: growth beyond twice the length copies less than that by moving. */
 static bool
-may_stay(const struct value *v, size_t len)
+may_stay(struct slice block, size_t len)
 {
-    if (len > mm_usable(v->blob.ptr))
+    if (len > mm_usable(block.ptr))
         return false;
-    return len <= v->blob.len * 2 || !mm_is_frozen(v->blob.ptr);
+    return len <= block.len * 2 || !mm_is_frozen(block.ptr);
 }
 
 int
 blob_write(struct db_ref *ref, size_t offset, struct slice bytes)
 {
-    struct value v = { .type = TYPE_STRING, .enc = ENC_INLINE, .blob = { "", 0 } };
+    struct slice old = { .ptr = "", .len = 0 };
     char scratch[NUM_MAX_BYTES];
-    struct slice old;
+    bool is_outer = false;
     size_t len;
 
-    if (ref->rec != NULL)
-        v = value_of(ref->rec);
-    old = value_text(&v, scratch);
+    if (ref->rec != NULL) {
+        old = record_text(ref->rec, scratch);
+        is_outer = record_encoding(ref->rec) == ENC_OUTER;
+    }
     len = offset + bytes.len > old.len ? offset + bytes.len : old.len;
-    if (v.enc == ENC_OUTER && may_stay(&v, len))
-        return write_in_place(ref, v, offset, bytes, len);
-    if (v.enc != ENC_OUTER && record_can_inline(ref->key.len, len))
+    if (is_outer && may_stay(old, len))
+        return write_in_place(ref, old, offset, bytes, len);
+    if (!is_outer && record_can_inline(ref->key.len, len))
         return write_inline(ref, old, offset, bytes, len);
     return write_moved(ref, old, offset, bytes, len);
 }

@@ -19,7 +19,7 @@ char *blob_alloc(size_t len);
 char *blob_alloc_growing(size_t len);
 
 /* blob_write: the string at ref (or none) gets these bytes at offset; what lies between its end and offset becomes
- * zeros.  It keeps its expiry.  bytes.len > 0.  0 or -ENOMEM */
+ * zeros.  It keeps its expiry.  0 or -ENOMEM */
 int blob_write(struct db_ref *ref, size_t offset, struct slice bytes);
 /* blob_store: the value at ref, an inline or outer blob of a type, or none, becomes these bytes; changes only what
  * differs where its block can stay.  It keeps its expiry.  0 or -ENOMEM */

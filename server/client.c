@@ -134,7 +134,8 @@ client_is_permitted(const struct client *c, int64_t permission)
 size_t
 client_memory(const struct client *c)
 {
-    return sizeof *c + c->in_room + c->out_room + multi_memory(c) + (size_t)c->parser.room * sizeof *c->parser.args;
+    return sizeof *c + c->in_room + c->out_room + multi_memory(c) +
+           (size_t)c->parser.room * sizeof *c->parser.args;
 }
 
 static const char *
@@ -160,18 +161,19 @@ client_describe(const struct client *c, struct text *out)
 {
     size_t argv_bytes = (size_t)c->argc * sizeof(struct slice), pending = client_pending_out(c);
 
-    text_addf(out, "id=%llu addr=%s laddr=%s fd=%d name=%s", (unsigned long long)c->id, c->addr, c->laddr, c->fd,
-        or_empty(c->name));
+    text_addf(out, "id=%llu addr=%s laddr=%s fd=%d name=%s", (unsigned long long)c->id, c->addr, c->laddr,
+              c->fd, or_empty(c->name));
     text_addf(out, " age=%lld idle=%lld flags=", (long long)(server.now_ms - c->created_ms) / 1000,
-        (long long)(server.now_ms - c->last_active_ms) / 1000);
+              (long long)(server.now_ms - c->last_active_ms) / 1000);
     add_flags(c, out);
     text_addf(out, " db=%d sub=0 psub=0 ssub=0 multi=%d", c->db_index, multi_count(c));
-    text_addf(out, " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu", c->in_len - c->in_pos, c->in_room - c->in_len,
-        argv_bytes, multi_memory(c));
-    text_addf(out, " rbs=%zu rbp=%zu obl=%zu oll=0 omem=%zu tot-mem=%zu", c->out_room, c->out_room, pending, pending,
-        client_memory(c));
-    text_addf(out, " events=%s%s", (c->interest & EPOLLIN) != 0 ? "r" : "", (c->interest & EPOLLOUT) != 0 ? "w" : "");
-    text_addf(out, " cmd=%s user=default redir=-1 resp=%d", c->last_cmd != NULL ? c->last_cmd->full_name : "NULL",
-        c->resp);
+    text_addf(out, " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu", c->in_len - c->in_pos,
+              c->in_room - c->in_len, argv_bytes, multi_memory(c));
+    text_addf(out, " rbs=%zu rbp=%zu obl=%zu oll=0 omem=%zu tot-mem=%zu", c->out_room, c->out_room, pending,
+              pending, client_memory(c));
+    text_addf(out, " events=%s%s", (c->interest & EPOLLIN) != 0 ? "r" : "",
+              (c->interest & EPOLLOUT) != 0 ? "w" : "");
+    text_addf(out, " cmd=%s user=default redir=-1 resp=%d",
+              c->last_cmd != NULL ? c->last_cmd->full_name : "NULL", c->resp);
     text_addf(out, " lib-name=%s lib-ver=%s", or_empty(c->lib_name), or_empty(c->lib_ver));
 }

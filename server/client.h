@@ -1,8 +1,8 @@
 /* server/client.h - a connection: its buffers, its selected database, its transaction.
  *
- * An idle client owns no buffer.  While its input is worked off it has the loop's input and output buffers on loan;
- * what cannot be used up (half a command, a full socket) moves to memory of its own.
- * Threads: mutator. */
+ * An idle client owns no buffer.  While its input is worked off it has the loop's input and output buffers on
+ * loan; what cannot be used up (half a command, a full socket) moves to memory of its own. Threads: mutator.
+ */
 #ifndef SERVER_CLIENT_H
 #define SERVER_CLIENT_H
 
@@ -25,38 +25,38 @@ struct client {
     int resp;                  /* 2 or 3 */
     /* the command being executed */
     int argc;
-    int db_index;              /* logical database */
-    struct slice *argv;        /* slices into the query buffer (or owned copies in a transaction) */
+    int db_index;       /* logical database */
+    struct slice *argv; /* slices into the query buffer (or owned copies in a transaction) */
     struct cmd *cmd;
-    struct db *db;             /* = db_select(db_index), looked up before each command */
+    struct db *db; /* = db_select(db_index), looked up before each command */
     /* output: [out_sent, out_len) is still to be written */
     char *out;
     size_t out_len, out_room, out_sent;
     /* input: [in_pos, in_len) is still to be parsed; in[in_len] is NUL */
     char *in;
     size_t in_len, in_pos, in_room;
-    struct resp parser;        /* of the command that begins at in_pos */
+    struct resp parser; /* of the command that begins at in_pos */
     /* state */
-    bool close_after_reply;    /* no further command; closed when out is written */
-    bool close_now;            /* out is dropped; closed at the end of the batch */
-    bool closed;               /* waits for the end of the turn to be freed */
-    bool running;              /* its commands are being executed: not to be served by a nested turn */
-    bool paused;               /* not read: its output is large, or writers are delayed */
-    bool delayed;              /* in the list of those who wait for the snapshot's memory */
+    bool close_after_reply; /* no further command; closed when out is written */
+    bool close_now;         /* out is dropped; closed at the end of the batch */
+    bool closed;            /* waits for the end of the turn to be freed */
+    bool running;           /* its commands are being executed: not to be served by a nested turn */
+    bool paused;            /* not read: its output is large, or writers are delayed */
+    bool delayed;           /* in the list of those who wait for the snapshot's memory */
     bool in_exec;
-    bool multi_dirty;          /* an error while queueing: EXEC answers EXECABORT */
-    bool is_error;             /* the last reply was an error, for statistics */
+    bool multi_dirty; /* an error while queueing: EXEC answers EXECABORT */
+    bool is_error;    /* the last reply was an error, for statistics */
     bool in_is_loan;
     struct multi_state *multi; /* NULL outside MULTI */
     uint32_t interest;         /* epoll events asked for */
     struct cmd *last_cmd;      /* for CLIENT LIST */
     uint64_t id;
     int64_t created_ms, last_active_ms;
-    int64_t soft_limit_since_ms; /* 0: the output is below the soft limit */
+    int64_t soft_limit_since_ms;     /* 0: the output is below the soft limit */
     char *name, *lib_name, *lib_ver; /* NULL: none */
     char addr[64], laddr[64];
-    struct client *prev, *next;      /* list of all clients with a socket */
-    struct client *delayed_next;     /* or, once closed, the list of those to be freed */
+    struct client *prev, *next;  /* list of all clients with a socket */
+    struct client *delayed_next; /* or, once closed, the list of those to be freed */
 };
 
 /* client_new_detached: a client without a socket, for tests and internal work.  NULL: no memory. */
@@ -89,8 +89,8 @@ size_t client_memory(const struct client *c);
 /* client_describe: the line of CLIENT LIST and CLIENT INFO, without newline. */
 void client_describe(const struct client *c, struct text *out);
 
-/* client_execute: run argv as a client's command would run (arity, MULTI queueing, MISCONF, statistics).  The reply is
- * appended to c->out. */
+/* client_execute: run argv as a client's command would run (arity, MULTI queueing, MISCONF, statistics).  The
+ * reply is appended to c->out. */
 void client_execute(struct client *c, int argc, const struct slice *argv);
 
 /* arg_int: argument i as an int64; false and ERR value is not an integer replied otherwise. */

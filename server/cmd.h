@@ -1,9 +1,8 @@
 /* server/cmd.h - commands as data: one table (server/commands.def), one handler each.
  *
- * A handler reads c->argc/c->argv (argv[0] is the command's name) and writes exactly one reply through reply.h.
- * Handlers never mention snapshots: the barrier is inside the data types.  Arity is checked before the call; of a
- * command with subcommands, the subcommand's handler is called.
- * Threads: mutator. */
+ * A handler reads c->argc/c->argv (argv[0] is the command's name) and writes exactly one reply through
+ * reply.h. Handlers never mention snapshots: the barrier is inside the data types.  Arity is checked before
+ * the call; of a command with subcommands, the subcommand's handler is called. Threads: mutator. */
 #ifndef SERVER_CMD_H
 #define SERVER_CMD_H
 
@@ -21,9 +20,9 @@ enum cmd_flag {
     CMD_ADMIN = 1 << 3,
     CMD_FAST = 1 << 4,
     CMD_NOSCRIPT = 1 << 5,
-    CMD_LOADING = 1 << 6,   /* allowed while the dataset is loaded */
+    CMD_LOADING = 1 << 6, /* allowed while the dataset is loaded */
     CMD_STALE = 1 << 7,
-    CMD_NO_MULTI = 1 << 8,  /* not inside MULTI */
+    CMD_NO_MULTI = 1 << 8, /* not inside MULTI */
     CMD_BLOCKING = 1 << 9,
     CMD_MOVABLEKEYS = 1 << 10,
     CMD_SKIP_MONITOR = 1 << 11,
@@ -31,7 +30,8 @@ enum cmd_flag {
     CMD_NO_AUTH = 1 << 13,
     CMD_MAY_REPLICATE = 1 << 14,
     CMD_PUBSUB = 1 << 15,
-    CMD_RUN_IN_MULTI = 1 << 16, /* executed at once although a transaction is being queued (EXEC, DISCARD, ...) */
+    CMD_RUN_IN_MULTI =
+        1 << 16, /* executed at once although a transaction is being queued (EXEC, DISCARD, ...) */
     CMD_NO_ASYNC_LOADING = 1 << 17,
     CMD_ALLOW_BUSY = 1 << 18
 };
@@ -79,17 +79,17 @@ struct cmd {
     const char *name;   /* lower case; of a subcommand: the second word */
     const char *parent; /* of a subcommand: the first word */
     cmd_handler handler;
-    int arity;          /* including the name (and the subcommand's); negative: at least that many */
+    int arity; /* including the name (and the subcommand's); negative: at least that many */
     uint32_t flags, acl_categories;
     int first_key, last_key, key_step; /* last_key -1: the last argument; first_key 0: no keys */
     uint16_t key_flags[2];             /* of the keys; [1]: of the second key of a pair, where that differs */
     const char *group, *since, *complexity;
-    const char *tips;                  /* words, separated by blanks */
-    const char *args;                  /* the arguments, as a person reads them */
+    const char *tips; /* words, separated by blanks */
+    const char *args; /* the arguments, as a person reads them */
     const char *summary;
     /* set by cmd_table_init() */
-    char full_name[64];                /* "config|get" */
-    struct cmd *subs;                  /* subcommands, sub_count of them; NULL if there are none */
+    char full_name[64]; /* "config|get" */
+    struct cmd *subs;   /* subcommands, sub_count of them; NULL if there are none */
     int sub_count;
     /* statistics, [mutator] */
     uint64_t calls, nsec, rejected, failed;
@@ -115,12 +115,12 @@ cmd_arity_is_good(const struct cmd *cmd, int argc)
     return cmd->arity >= 0 ? argc == cmd->arity : argc >= -cmd->arity;
 }
 
-/* cmd_key_range: where the keys of a call with argc arguments stand: argv[*first], then every *step up to *last.
- * Returns their number; 0: no keys. */
+/* cmd_key_range: where the keys of a call with argc arguments stand: argv[*first], then every *step up to
+ * *last. Returns their number; 0: no keys. */
 int cmd_key_range(const struct cmd *cmd, int argc, int *first, int *last, int *step);
 
-/* Names of a flag or category set, in the order in which COMMAND INFO gives them: the i-th name, NULL after the last;
- * *ret_bit is its bit. */
+/* Names of a flag or category set, in the order in which COMMAND INFO gives them: the i-th name, NULL after
+ * the last; *ret_bit is its bit. */
 const char *cmd_flag_name(unsigned i, uint32_t *ret_bit);
 const char *acl_category_name(unsigned i, uint32_t *ret_bit);
 const char *key_flag_name(unsigned i, uint32_t *ret_bit);

@@ -57,7 +57,8 @@ cmd_client_setinfo(struct client *c)
     } else if (arg_is(c, 2, "lib-ver")) {
         ok = client_set_name(c, &c->lib_ver, c->argv[3], "lib-ver");
     } else {
-        reply_errorf(c, "ERR Unrecognized option '%.*s'", (int)(c->argv[2].len < 128 ? c->argv[2].len : 128), c->argv[2].ptr);
+        reply_errorf(c, "ERR Unrecognized option '%.*s'", (int)(c->argv[2].len < 128 ? c->argv[2].len : 128),
+                     c->argv[2].ptr);
         return;
     }
     if (ok)
@@ -85,7 +86,7 @@ reply_lines(struct client *c, struct text *t)
 void
 cmd_client_info(struct client *c)
 {
-    struct text t = { 0 };
+    struct text t = {0};
 
     client_describe(c, &t);
     text_add(&t, "\n");
@@ -106,7 +107,7 @@ find_client(uint64_t id)
 static void
 list_type(struct client *c, struct slice type, struct text *out)
 {
-    static const char *const others[] = { "master", "replica", "slave", "pubsub" };
+    static const char *const others[] = {"master", "replica", "slave", "pubsub"};
     bool known = arg_is(c, 3, "normal");
 
     if (known)
@@ -145,7 +146,7 @@ list_ids(struct client *c, struct text *out)
 void
 cmd_client_list(struct client *c)
 {
-    struct text t = { 0 };
+    struct text t = {0};
 
     if (c->argc == 4 && arg_is(c, 2, "TYPE")) {
         list_type(c, c->argv[3], &t);

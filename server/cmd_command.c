@@ -1,5 +1,5 @@
-/* server/cmd_command.c - COMMAND and its subcommands, and the HELP of every command that has subcommands: what the
- * command table says, as replies. */
+/* server/cmd_command.c - COMMAND and its subcommands, and the HELP of every command that has subcommands:
+ * what the command table says, as replies. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -108,7 +108,7 @@ reply_info(struct client *c, const struct cmd *cmd)
     reply_bits(c, cmd->acl_categories, acl_category_name, "@");
     reply_tips(c, cmd->tips);
     reply_key_specs(c, cmd);
-    reply_array(c, (size_t)cmd->sub_count);
+    reply_set(c, (size_t)cmd->sub_count);
     for (int i = 0; i < cmd->sub_count; i++)
         reply_info(c, &cmd->subs[i]);
 }
@@ -212,7 +212,7 @@ struct filter {
 static bool
 passes(const struct filter *f, const struct cmd *cmd)
 {
-    struct slice name = { cmd->full_name, strlen(cmd->full_name) };
+    struct slice name = {cmd->full_name, strlen(cmd->full_name)};
 
     if (f->by_module)
         return false; /* there are no modules */
@@ -245,7 +245,7 @@ parse_filter(struct client *c, struct filter *f)
 void
 cmd_command_list(struct client *c)
 {
-    struct filter f = { 0 };
+    struct filter f = {0};
     unsigned count;
     const struct cmd *table = cmd_table(&count);
     size_t token, n = 0;
@@ -325,7 +325,7 @@ cmd_command_getkeysandflags(struct client *c)
 static void
 reply_usage(struct client *c, const struct cmd *sub)
 {
-    struct text t = { 0 };
+    struct text t = {0};
 
     for (const char *p = sub->name; *p != '\0'; p++)
         text_addf(&t, "%c", toupper((unsigned char)*p));
@@ -343,7 +343,7 @@ void
 cmd_help(struct client *c)
 {
     const struct cmd *parent = cmd_find(c->argv[0]);
-    struct text t = { 0 };
+    struct text t = {0};
 
     reply_array(c, 1 + 2 * (size_t)parent->sub_count);
     for (const char *p = parent->name; *p != '\0'; p++)

@@ -95,7 +95,8 @@ parse_hello(struct client *c, struct hello *h)
             h->with_name = true;
             h->name = c->argv[++i];
         } else {
-            reply_errorf(c, "ERR Syntax error in HELLO option '%.*s'", (int)(c->argv[i].len < 128 ? c->argv[i].len : 128), c->argv[i].ptr);
+            reply_errorf(c, "ERR Syntax error in HELLO option '%.*s'",
+                         (int)(c->argv[i].len < 128 ? c->argv[i].len : 128), c->argv[i].ptr);
             return false;
         }
     }
@@ -106,7 +107,7 @@ parse_hello(struct client *c, struct hello *h)
 void
 cmd_hello(struct client *c)
 {
-    struct hello h = { 0 };
+    struct hello h = {0};
 
     if (!parse_hello(c, &h) || (h.with_name && !client_set_name(c, &c->name, h.name, "Client names")))
         return;

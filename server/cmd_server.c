@@ -52,13 +52,14 @@ cmd_config_get(struct client *c)
 void
 cmd_config_set(struct client *c)
 {
-    struct text why = { 0 };
+    struct text why = {0};
 
     if (c->argc % 2 != 0) {
         reply_syntax(c);
         return;
     }
-    if (config_set(c->argv + 2, (c->argc - 2) / 2, client_is_permitted(c, config.enable_protected_configs), &why) == 0)
+    if (config_set(c->argv + 2, (c->argc - 2) / 2, client_is_permitted(c, config.enable_protected_configs),
+                   &why) == 0)
         reply_ok(c);
     else
         reply_error(c, text_str(&why));
@@ -119,7 +120,7 @@ parse_shutdown(const struct client *c, struct shutdown_request *rq, bool *ret_ab
 void
 cmd_shutdown(struct client *c)
 {
-    struct shutdown_request rq = { .save = false };
+    struct shutdown_request rq = {.save = false};
     bool abort = false;
 
     if (!parse_shutdown(c, &rq, &abort)) {
@@ -181,7 +182,8 @@ debug_error(struct client *c)
 static void
 debug_log(struct client *c)
 {
-    log_line(LOG_WARNING, "DEBUG LOG: %.*s", (int)(c->argv[2].len < 512 ? c->argv[2].len : 512), c->argv[2].ptr);
+    log_line(LOG_WARNING, "DEBUG LOG: %.*s", (int)(c->argv[2].len < 512 ? c->argv[2].len : 512),
+             c->argv[2].ptr);
     reply_ok(c);
 }
 
@@ -255,18 +257,19 @@ static const struct debug_row {
     void (*handler)(struct client *c);
     const char *args, *summary;
 } debug_rows[] = {
-    { "digest", 0, 0, debug_digest, "", "Answers a digest of all data, expiry times left out." },
-    { "digest-value", 0, -1, debug_digest_value, "<key> [<key> ...]", "Answers a digest of each value." },
-    { "error", 1, 1, debug_error, "<text>", "Answers the text as an error." },
-    { "log", 1, 1, debug_log, "<message>", "Writes a line into the log." },
-    { "object", 1, 2, debug_object, "<key>", "Answers how a value is stored." },
-    { "populate", 1, 3, debug_populate, "<count> [<prefix>] [<size>]", "Makes keys prefix:0, prefix:1, ..." },
-    { "protocol", 1, 1, debug_protocol, "<kind>", "Answers a reply of that kind." },
-    { "reload", 0, -1, debug_reload, "[NOSAVE] [NOFLUSH] [MERGE]", "Saves, empties the databases and loads again." },
-    { "set-active-expire", 1, 1, debug_set_active_expire, "<0|1>",
-        "Whether expired keys go on their own, or only when they are looked at." },
-    { "sleep", 1, 1, debug_sleep, "<seconds>", "Stops serving for a while. Decimals are allowed." },
-    { "help", 0, 0, debug_help, "", "Prints this help." },
+    {"digest", 0, 0, debug_digest, "", "Answers a digest of all data, expiry times left out."},
+    {"digest-value", 0, -1, debug_digest_value, "<key> [<key> ...]", "Answers a digest of each value."},
+    {"error", 1, 1, debug_error, "<text>", "Answers the text as an error."},
+    {"log", 1, 1, debug_log, "<message>", "Writes a line into the log."},
+    {"object", 1, 2, debug_object, "<key>", "Answers how a value is stored."},
+    {"populate", 1, 3, debug_populate, "<count> [<prefix>] [<size>]", "Makes keys prefix:0, prefix:1, ..."},
+    {"protocol", 1, 1, debug_protocol, "<kind>", "Answers a reply of that kind."},
+    {"reload", 0, -1, debug_reload, "[NOSAVE] [NOFLUSH] [MERGE]",
+     "Saves, empties the databases and loads again."},
+    {"set-active-expire", 1, 1, debug_set_active_expire, "<0|1>",
+     "Whether expired keys go on their own, or only when they are looked at."},
+    {"sleep", 1, 1, debug_sleep, "<seconds>", "Stops serving for a while. Decimals are allowed."},
+    {"help", 0, 0, debug_help, "", "Prints this help."},
 };
 enum { DEBUG_ROWS = sizeof debug_rows / sizeof debug_rows[0] };
 
@@ -276,7 +279,7 @@ debug_help(struct client *c)
     reply_array(c, 1 + 2 * DEBUG_ROWS);
     reply_status(c, "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
     for (int i = 0; i < DEBUG_ROWS; i++) {
-        struct text t = { 0 };
+        struct text t = {0};
         for (const char *p = debug_rows[i].name; *p != '\0'; p++)
             text_addf(&t, "%c", *p >= 'a' && *p <= 'z' ? *p - 32 : *p);
         text_addf(&t, "%s%s", debug_rows[i].args[0] != '\0' ? " " : "", debug_rows[i].args);
@@ -302,5 +305,5 @@ cmd_debug(struct client *c)
         return;
     }
     reply_errorf(c, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
-        (int)(c->argv[1].len < 128 ? c->argv[1].len : 128), c->argv[1].ptr);
+                 (int)(c->argv[1].len < 128 ? c->argv[1].len : 128), c->argv[1].ptr);
 }

@@ -24,9 +24,8 @@ find_string(struct client *c, int i, unsigned flags, struct db_ref *ref)
 static void
 reply_string(struct client *c, const struct record *r)
 {
-    struct value v = value_of(r);
     char scratch[NUM_MAX_BYTES];
-    struct slice text = value_text(&v, scratch);
+    struct slice text = record_text(r, scratch);
 
     reply_bulk(c, text.ptr, text.len);
 }
@@ -123,9 +122,7 @@ set_and_get(struct client *c, struct db_ref *ref, const struct set_options *o)
     struct slice old = { .ptr = NULL, .len = 0 };
 
     if (ref->rec != NULL) {
-        struct value v = value_of(ref->rec);
-
-        old = value_text(&v, scratch);
+        old = record_text(ref->rec, scratch);
         if ((copy = malloc(old.len + 1)) == NULL) {
             reply_no_memory(c);
             return;
@@ -330,12 +327,9 @@ cmd_decrby(struct client *c)
 static size_t
 string_len(const struct db_ref *ref)
 {
-    struct value v;
+    char scratch[NUM_MAX_BYTES];
 
-    if (ref->rec == NULL)
-        return 0;
-    v = value_of(ref->rec);
-    return value_text_len(&v);
+    return ref->rec == NULL ? 0 : record_text(ref->rec, scratch).len;
 }
 
 /* length_is_good: may a string be that long?  If not, an error was replied. */
@@ -422,14 +416,11 @@ cmd_getrange(struct client *c)
     struct slice text = { .ptr = "", .len = 0 };
     int64_t start, end, len;
     struct db_ref ref;
-    struct value v;
 
     if (!arg_int(c, 2, &start) || !arg_int(c, 3, &end) || !find_string(c, 1, DB_READ, &ref))
         return;
-    if (ref.rec != NULL) {
-        v = value_of(ref.rec);
-        text = value_text(&v, scratch);
-    }
+    if (ref.rec != NULL)
+        text = record_text(ref.rec, scratch);
     len = (int64_t)text.len;
     if (start < 0 && end < 0 && start > end)
         len = 0;

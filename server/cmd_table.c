@@ -1,7 +1,8 @@
 /* server/cmd_table.c - the command table and its index.
  *
- * A name is found by a multiplicative hash of its length and four of its letters; the multiplier is the one of a
- * few that gives the fewest collisions for the names at hand, found at start-up.  What still collides is chained. */
+ * A name is found by a multiplicative hash of its length and four of its letters; the multiplier is the one
+ * of a few that gives the fewest collisions for the names at hand, found at start-up.  What still collides is
+ * chained. */
 #include "server/cmd.h"
 
 #include <stdbool.h>
@@ -9,16 +10,27 @@
 
 #include "mm/must.h"
 
-#define F(flag)                      CMD_##flag
-#define A(category)                  ACL_##category
-#define K(flag)                      KEY_##flag
-#define NO_KEYS                      .first_key = 0
-#define KEYS(first, last, step, how) .first_key = first, .last_key = last, .key_step = step, .key_flags = { how }
-#define ONE_KEY(how)                 KEYS(1, 1, 1, how)
-#define KEY_PAIR(how, second)        .first_key = 1, .last_key = 2, .key_step = 1, .key_flags = { how, second }
-#define CMD(name_, handler_, arity_, flags_, acl_, keys_, group_, since_, cost_, tips_, args_, summary_)              \
-    { .name = name_, .handler = handler_, .arity = arity_, .flags = flags_, .acl_categories = acl_, keys_,             \
-        .group = group_, .since = since_, .complexity = cost_, .tips = tips_, .args = args_, .summary = summary_ },
+#define F(flag)     CMD_##flag
+#define A(category) ACL_##category
+#define K(flag)     KEY_##flag
+#define NO_KEYS     .first_key = 0
+#define KEYS(first, last, step, how)                                                                         \
+    .first_key = first, .last_key = last, .key_step = step, .key_flags = {how}
+#define ONE_KEY(how)          KEYS(1, 1, 1, how)
+#define KEY_PAIR(how, second) .first_key = 1, .last_key = 2, .key_step = 1, .key_flags = {how, second}
+#define CMD(name_, handler_, arity_, flags_, acl_, keys_, group_, since_, cost_, tips_, args_, summary_)     \
+    {.name = name_,                                                                                          \
+     .handler = handler_,                                                                                    \
+     .arity = arity_,                                                                                        \
+     .flags = flags_,                                                                                        \
+     .acl_categories = acl_,                                                                                 \
+     keys_,                                                                                                  \
+     .group = group_,                                                                                        \
+     .since = since_,                                                                                        \
+     .complexity = cost_,                                                                                    \
+     .tips = tips_,                                                                                          \
+     .args = args_,                                                                                          \
+     .summary = summary_},
 #define SUB(...)
 static struct cmd commands[] = {
 #include "server/commands.def"
@@ -27,10 +39,21 @@ static struct cmd commands[] = {
 #undef SUB
 
 #define CMD(...)
-#define SUB(parent_, name_, handler_, arity_, flags_, acl_, keys_, group_, since_, cost_, tips_, args_, summary_)      \
-    { .name = name_, .parent = parent_, .handler = handler_, .arity = arity_, .flags = flags_,                     \
-        .acl_categories = acl_, keys_, .group = group_, .since = since_, .complexity = cost_, .tips = tips_,       \
-        .args = args_, .summary = summary_ },
+#define SUB(parent_, name_, handler_, arity_, flags_, acl_, keys_, group_, since_, cost_, tips_, args_,      \
+            summary_)                                                                                        \
+    {.name = name_,                                                                                          \
+     .parent = parent_,                                                                                      \
+     .handler = handler_,                                                                                    \
+     .arity = arity_,                                                                                        \
+     .flags = flags_,                                                                                        \
+     .acl_categories = acl_,                                                                                 \
+     keys_,                                                                                                  \
+     .group = group_,                                                                                        \
+     .since = since_,                                                                                        \
+     .complexity = cost_,                                                                                    \
+     .tips = tips_,                                                                                          \
+     .args = args_,                                                                                          \
+     .summary = summary_},
 static struct cmd subcommands[] = {
 #include "server/commands.def"
 };
@@ -45,8 +68,8 @@ enum {
     NAME_MAX_BYTES = 31 /* fits full_name; nothing longer is a command */
 };
 
-static uint16_t slots[INDEX_SIZE];         /* 0: none; else number of a command + 1 */
-static uint16_t chain[COMMAND_COUNT];      /* the next of the same slot, as in slots */
+static uint16_t slots[INDEX_SIZE];    /* 0: none; else number of a command + 1 */
+static uint16_t chain[COMMAND_COUNT]; /* the next of the same slot, as in slots */
 static uint8_t name_bytes[COMMAND_COUNT];
 static uint32_t multiplier = 0x9e3779b1;
 
@@ -60,8 +83,8 @@ lower(char c)
 static inline unsigned
 hash(const char *s, size_t len)
 {
-    uint32_t x = ((uint32_t)(unsigned char)s[0] << 24) | ((uint32_t)(unsigned char)s[len / 2] << 16)
-        | ((uint32_t)(unsigned char)s[len / 4] << 8) | (unsigned char)s[len - 1];
+    uint32_t x = ((uint32_t)(unsigned char)s[0] << 24) | ((uint32_t)(unsigned char)s[len / 2] << 16) |
+                 ((uint32_t)(unsigned char)s[len / 4] << 8) | (unsigned char)s[len - 1];
 
     x |= 0x20202020;
     return ((x ^ (uint32_t)len << 3) * multiplier) >> (32 - INDEX_BITS);
@@ -258,25 +281,59 @@ struct bit_name {
     const char *name;
 };
 
-static const struct bit_name flag_names[] = { { CMD_WRITE, "write" }, { CMD_READONLY, "readonly" },
-    { CMD_DENYOOM, "denyoom" }, { CMD_ADMIN, "admin" }, { CMD_PUBSUB, "pubsub" }, { CMD_NOSCRIPT, "noscript" },
-    { CMD_BLOCKING, "blocking" }, { CMD_LOADING, "loading" }, { CMD_STALE, "stale" },
-    { CMD_SKIP_MONITOR, "skip_monitor" }, { CMD_SKIP_SLOWLOG, "skip_slowlog" }, { CMD_FAST, "fast" },
-    { CMD_NO_AUTH, "no_auth" }, { CMD_MAY_REPLICATE, "may_replicate" }, { CMD_NO_ASYNC_LOADING, "no_async_loading" },
-    { CMD_NO_MULTI, "no_multi" }, { CMD_MOVABLEKEYS, "movablekeys" }, { CMD_ALLOW_BUSY, "allow_busy" },
-    { 0, NULL } };
+static const struct bit_name flag_names[] = {{CMD_WRITE, "write"},
+                                             {CMD_READONLY, "readonly"},
+                                             {CMD_DENYOOM, "denyoom"},
+                                             {CMD_ADMIN, "admin"},
+                                             {CMD_PUBSUB, "pubsub"},
+                                             {CMD_NOSCRIPT, "noscript"},
+                                             {CMD_BLOCKING, "blocking"},
+                                             {CMD_LOADING, "loading"},
+                                             {CMD_STALE, "stale"},
+                                             {CMD_SKIP_MONITOR, "skip_monitor"},
+                                             {CMD_SKIP_SLOWLOG, "skip_slowlog"},
+                                             {CMD_FAST, "fast"},
+                                             {CMD_NO_AUTH, "no_auth"},
+                                             {CMD_MAY_REPLICATE, "may_replicate"},
+                                             {CMD_NO_ASYNC_LOADING, "no_async_loading"},
+                                             {CMD_NO_MULTI, "no_multi"},
+                                             {CMD_MOVABLEKEYS, "movablekeys"},
+                                             {CMD_ALLOW_BUSY, "allow_busy"},
+                                             {0, NULL}};
 
-static const struct bit_name category_names[] = { { ACL_KEYSPACE, "keyspace" }, { ACL_READ, "read" },
-    { ACL_WRITE, "write" }, { ACL_SET, "set" }, { ACL_SORTEDSET, "sortedset" }, { ACL_LIST, "list" },
-    { ACL_HASH, "hash" }, { ACL_STRING, "string" }, { ACL_BITMAP, "bitmap" }, { ACL_HYPERLOGLOG, "hyperloglog" },
-    { ACL_GEO, "geo" }, { ACL_STREAM, "stream" }, { ACL_PUBSUB, "pubsub" }, { ACL_ADMIN, "admin" },
-    { ACL_FAST, "fast" }, { ACL_SLOW, "slow" }, { ACL_BLOCKING, "blocking" }, { ACL_DANGEROUS, "dangerous" },
-    { ACL_CONNECTION, "connection" }, { ACL_TRANSACTION, "transaction" }, { ACL_SCRIPTING, "scripting" },
-    { 0, NULL } };
+static const struct bit_name category_names[] = {{ACL_KEYSPACE, "keyspace"},
+                                                 {ACL_READ, "read"},
+                                                 {ACL_WRITE, "write"},
+                                                 {ACL_SET, "set"},
+                                                 {ACL_SORTEDSET, "sortedset"},
+                                                 {ACL_LIST, "list"},
+                                                 {ACL_HASH, "hash"},
+                                                 {ACL_STRING, "string"},
+                                                 {ACL_BITMAP, "bitmap"},
+                                                 {ACL_HYPERLOGLOG, "hyperloglog"},
+                                                 {ACL_GEO, "geo"},
+                                                 {ACL_STREAM, "stream"},
+                                                 {ACL_PUBSUB, "pubsub"},
+                                                 {ACL_ADMIN, "admin"},
+                                                 {ACL_FAST, "fast"},
+                                                 {ACL_SLOW, "slow"},
+                                                 {ACL_BLOCKING, "blocking"},
+                                                 {ACL_DANGEROUS, "dangerous"},
+                                                 {ACL_CONNECTION, "connection"},
+                                                 {ACL_TRANSACTION, "transaction"},
+                                                 {ACL_SCRIPTING, "scripting"},
+                                                 {0, NULL}};
 
-static const struct bit_name key_names[] = { { KEY_RO, "RO" }, { KEY_RW, "RW" }, { KEY_OW, "OW" }, { KEY_RM, "RM" },
-    { KEY_ACCESS, "access" }, { KEY_UPDATE, "update" }, { KEY_INSERT, "insert" }, { KEY_DELETE, "delete" },
-    { KEY_VARIABLE, "variable_flags" }, { 0, NULL } };
+static const struct bit_name key_names[] = {{KEY_RO, "RO"},
+                                            {KEY_RW, "RW"},
+                                            {KEY_OW, "OW"},
+                                            {KEY_RM, "RM"},
+                                            {KEY_ACCESS, "access"},
+                                            {KEY_UPDATE, "update"},
+                                            {KEY_INSERT, "insert"},
+                                            {KEY_DELETE, "delete"},
+                                            {KEY_VARIABLE, "variable_flags"},
+                                            {0, NULL}};
 
 const char *
 cmd_flag_name(unsigned i, uint32_t *ret_bit)

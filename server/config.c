@@ -17,10 +17,13 @@ enum { WORDS_MAX = 256 };
 
 struct config config;
 
-static const struct config_name log_levels[] = { { "debug", LOG_DEBUG }, { "verbose", LOG_VERBOSE },
-    { "notice", LOG_NOTICE }, { "warning", LOG_WARNING }, { NULL, 0 } };
-static const struct config_name permissions[]
-    = { { "no", PERMIT_NO }, { "yes", PERMIT_YES }, { "local", PERMIT_LOCAL }, { NULL, 0 } };
+static const struct config_name log_levels[] = {{"debug", LOG_DEBUG},
+                                                {"verbose", LOG_VERBOSE},
+                                                {"notice", LOG_NOTICE},
+                                                {"warning", LOG_WARNING},
+                                                {NULL, 0}};
+static const struct config_name permissions[] = {
+    {"no", PERMIT_NO}, {"yes", PERMIT_YES}, {"local", PERMIT_LOCAL}, {NULL, 0}};
 
 #define IMMUTABLE   OPTION_IMMUTABLE
 #define PROTECTED   OPTION_PROTECTED
@@ -37,11 +40,23 @@ static const struct config_name permissions[]
 #define SAVE        &option_save
 #define COMPRESSION &option_compression
 
-#define OPTION(name_, alias_, type_, field_, initial_, min_, max_, flags_, extra_)                                     \
-    { .name = name_, .alias = alias_, .type = type_, .offset = offsetof(struct config, field_), .initial = initial_,   \
-        .min = min_, .max = max_, .flags = flags_, .extra = extra_ },
-#define FIXED(name_, alias_, flags_, value_, why_)                                                                     \
-    { .name = name_, .alias = alias_, .type = &option_fixed, .initial = value_, .flags = flags_, .extra = why_ },
+#define OPTION(name_, alias_, type_, field_, initial_, min_, max_, flags_, extra_)                           \
+    {.name = name_,                                                                                          \
+     .alias = alias_,                                                                                        \
+     .type = type_,                                                                                          \
+     .offset = offsetof(struct config, field_),                                                              \
+     .initial = initial_,                                                                                    \
+     .min = min_,                                                                                            \
+     .max = max_,                                                                                            \
+     .flags = flags_,                                                                                        \
+     .extra = extra_},
+#define FIXED(name_, alias_, flags_, value_, why_)                                                           \
+    {.name = name_,                                                                                          \
+     .alias = alias_,                                                                                        \
+     .type = &option_fixed,                                                                                  \
+     .initial = value_,                                                                                      \
+     .flags = flags_,                                                                                        \
+     .extra = why_},
 static struct option options[] = {
 #include "server/config.def"
 };
@@ -74,7 +89,7 @@ option_find(struct slice name)
 
 bool
 option_set(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why)
+           const char **why)
 {
     struct slice split[WORDS_MAX];
     char *scratch;
@@ -130,7 +145,7 @@ config_init(void)
 
     memset(&config, 0, sizeof config);
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
-        struct slice value = { options[i].initial, strlen(options[i].initial) };
+        struct slice value = {options[i].initial, strlen(options[i].initial)};
         if (option_set(&options[i], &config, &value, 1, false, &why))
             continue;
         must(strcmp(why, strerror(ENOMEM)) == 0); /* the table's own defaults are good */
@@ -149,7 +164,7 @@ config_fini(void)
 void
 config_on_change(const char *name, bool (*apply)(const struct config *next, const char **why))
 {
-    struct option *o = option_find((struct slice){ name, strlen(name) });
+    struct option *o = option_find((struct slice){name, strlen(name)});
 
     must(o != NULL);
     o->apply = apply;
@@ -194,7 +209,7 @@ check_names(const struct slice *pairs, int count, bool protected_allowed, struct
 static int
 apply_all(const struct slice *pairs, int count, const struct config *next, struct text *why)
 {
-    const char *reason, *ignored;
+    const char *reason = "refused", *ignored;
     int i;
 
     for (i = 0; i < count; i++) {
@@ -245,20 +260,20 @@ static bool
 any_match(const char *name, const struct slice *patterns, int count)
 {
     for (int i = 0; i < count; i++)
-        if (glob_match(patterns[i], (struct slice){ name, strlen(name) }, true))
+        if (glob_match(patterns[i], (struct slice){name, strlen(name)}, true))
             return true;
     return false;
 }
 
 void
 config_each_match(const struct slice *patterns, int count,
-    void (*fn)(void *ctx, const char *name, const char *value), void *ctx)
+                  void (*fn)(void *ctx, const char *name, const char *value), void *ctx)
 {
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
         const struct option *o = &options[i];
         bool name = any_match(o->name, patterns, count);
         bool alias = o->alias != NULL && any_match(o->alias, patterns, count);
-        struct text value = { 0 };
+        struct text value = {0};
         if (!name && !alias)
             continue;
         o->type->show(o, &config, &value);

@@ -1,8 +1,8 @@
-/* server/config.h - the configuration: one struct with typed values, one table of parameters (server/config.def).
+/* server/config.h - the configuration: one struct with typed values, one table of parameters
+ * (server/config.def).
  *
- * A change is tried on a copy of the struct, checked, applied and only then put into place: CONFIG SET and the
- * start-up take all of it or nothing.
- * Threads: mutator. */
+ * A change is tried on a copy of the struct, checked, applied and only then put into place: CONFIG SET and
+ * the start-up take all of it or nothing. Threads: mutator. */
 #ifndef SERVER_CONFIG_H
 #define SERVER_CONFIG_H
 
@@ -28,22 +28,22 @@ enum debug_permission { PERMIT_NO, PERMIT_LOCAL, PERMIT_YES }; /* for enable-deb
 struct config {
     /* network */
     int64_t port, tcp_backlog, timeout_s, tcp_keepalive_s, maxclients;
-    char *bind;                                  /* addresses, separated by blanks; "-": may be missing */
+    char *bind; /* addresses, separated by blanks; "-": may be missing */
     bool protected_mode;
     uint64_t proto_max_bulk_len, client_query_buffer_limit;
     struct output_limit output_limits[OUTPUT_CLASSES];
     /* general */
     int64_t databases, hz, log_level;
-    char *logfile, *pidfile, *dir;               /* dir: absolute */
+    char *logfile, *pidfile, *dir; /* dir: absolute */
     int64_t enable_debug_command, enable_protected_configs;
     /* snapshots */
     char *dbfilename;
     struct save_point *save_points;
     int64_t save_point_count;
     bool stop_writes_on_bgsave_error, rdb_compression, rdb_checksum;
-    uint64_t snapshot_memory_limit;              /* bytes; 0: none */
+    uint64_t snapshot_memory_limit; /* bytes; 0: none */
     /* memory */
-    uint64_t arena_size;                         /* bytes of address space; 0: chosen at start */
+    uint64_t arena_size; /* bytes of address space; 0: chosen at start */
     /* encodings */
     int64_t hash_max_listpack_entries, hash_max_listpack_value;
 };
@@ -53,24 +53,27 @@ extern struct config config;
 int config_init(void);
 void config_fini(void);
 
-/* config_load: read the file (NULL: none; "-": standard input), then the command line's --name value ... words, as
- * if they were written behind it.  0; -EINVAL: refused, and *why is the report for the user. */
+/* config_load: read the file (NULL: none; "-": standard input), then the command line's --name value ...
+ * words, as if they were written behind it.  0; -EINVAL: refused, and *why is the report for the user. */
 int config_load(const char *path, int argc, char *const argv[], struct text *why);
 /* config_load_text: as config_load, from memory; name is what errors call it. */
 int config_load_text(const char *name, const char *bytes, size_t len, struct text *why);
-/* config_start: carry out what takes effect outside the struct: chdir to dir, log level.  0, or -errno with *why. */
+/* config_start: carry out what takes effect outside the struct: chdir to dir, log level.  0, or -errno with
+ * *why. */
 int config_start(struct text *why); /* once, after config_load() */
-const char *config_file(void); /* absolute name of the file that was read; "" if none */
+const char *config_file(void);      /* absolute name of the file that was read; "" if none */
 
-/* config_set: all pairs, or none.  0; -EINVAL: *why is an error reply, code included. */
-int config_set(const struct slice *names_and_values, int pairs, bool protected_allowed, struct text *why);
+/* config_set: count pairs of name and value: all, or none.  0; -EINVAL: *why is an error reply, code
+ * included. */
+int config_set(const struct slice *pairs, int count, bool protected_allowed, struct text *why);
 
-/* config_on_change: how a changed parameter takes effect: called with the whole new configuration before it is put
- * into place; false with *why refuses it.  It may be called again with the old one, when a later one refuses. */
+/* config_on_change: how a changed parameter takes effect: called with the whole new configuration before it
+ * is put into place; false with *why refuses it.  It may be called again with the old one, when a later one
+ * refuses. */
 void config_on_change(const char *name, bool (*apply)(const struct config *next, const char **why));
 
 /* config_each_match: call fn for every parameter that matches one of the patterns (aliases too). */
 void config_each_match(const struct slice *patterns, int count,
-    void (*fn)(void *ctx, const char *name, const char *value), void *ctx);
+                       void (*fn)(void *ctx, const char *name, const char *value), void *ctx);
 
 #endif

@@ -12,11 +12,7 @@
 #include "server/server.h"
 #include "server/text.h"
 
-enum {
-    LINE_WORDS_MAX = 256,
-    INCLUDE_DEPTH_MAX = 16,
-    FILE_MAX_BYTES = 64 * 1024 * 1024
-};
+enum { LINE_WORDS_MAX = 256, INCLUDE_DEPTH_MAX = 16, FILE_MAX_BYTES = 64 * 1024 * 1024 };
 
 static char absolute_path[PATH_MAX];
 
@@ -32,7 +28,8 @@ static int read_file(struct reading *rd, const char *path);
 static int
 report(struct reading *rd, const char *where, struct slice line, const char *reason)
 {
-    text_addf(rd->why, "\n*** FATAL CONFIG FILE ERROR (Stillframe %s) ***\n%s\n>>> '", STILLFRAME_VERSION, where);
+    text_addf(rd->why, "\n*** FATAL CONFIG FILE ERROR (Stillframe %s) ***\n%s\n>>> '", STILLFRAME_VERSION,
+              where);
     text_add_bytes(rd->why, line.ptr, line.len);
     text_addf(rd->why, "'\n%s\n", reason);
     return -EINVAL;
@@ -79,7 +76,7 @@ trim(const char *p, const char *end)
         p++;
     while (end > p && isspace((unsigned char)end[-1]))
         end--;
-    return (struct slice){ p, (size_t)(end - p) };
+    return (struct slice){p, (size_t)(end - p)};
 }
 
 static int
@@ -146,7 +143,7 @@ read_file(struct reading *rd, const char *path)
 {
     bool standard_input = strcmp(path, "-") == 0;
     FILE *f = standard_input ? stdin : fopen(path, "re");
-    struct text t = { 0 };
+    struct text t = {0};
     int r = f == NULL ? -errno : read_stream(f, &t);
 
     if (f != NULL && !standard_input)
@@ -176,7 +173,7 @@ count_values(int argc, char *const argv[])
 static int
 report_words(struct reading *rd, const struct slice *words, int count, const char *reason)
 {
-    struct text line = { 0 };
+    struct text line = {0};
     int r;
 
     for (int i = 0; i < count; i++) {
@@ -187,7 +184,7 @@ report_words(struct reading *rd, const struct slice *words, int count, const cha
         else
             text_add_bytes(&line, words[i].ptr, words[i].len);
     }
-    r = report(rd, "Reading the command line", (struct slice){ text_str(&line), line.len }, reason);
+    r = report(rd, "Reading the command line", (struct slice){text_str(&line), line.len}, reason);
     text_free(&line);
     return r;
 }
@@ -201,18 +198,18 @@ read_command_line(struct reading *rd, int argc, char *const argv[])
         const char *reason = NULL;
         bool reported = false;
 
-        words[0] = (struct slice){ argv[i], strlen(argv[i]) };
+        words[0] = (struct slice){argv[i], strlen(argv[i])};
         n = 0;
         if (strncmp(argv[i], "--", 2) != 0 || argv[i][2] == '\0') {
             reason = "Not an option: options begin with two dashes";
         } else {
             n = count_values(argc - i, argv + i);
-            words[0] = (struct slice){ argv[i] + 2, strlen(argv[i]) - 2 };
+            words[0] = (struct slice){argv[i] + 2, strlen(argv[i]) - 2};
         }
         if (n >= LINE_WORDS_MAX)
             reason = "Too many words";
         for (int k = 0; k < n && reason == NULL; k++)
-            words[1 + k] = (struct slice){ argv[i + 1 + k], strlen(argv[i + 1 + k]) };
+            words[1 + k] = (struct slice){argv[i + 1 + k], strlen(argv[i + 1 + k])};
         if (reason == NULL)
             reason = set_directive(rd, words, 1 + n, &reported);
         if (reason != NULL)
@@ -224,11 +221,10 @@ read_command_line(struct reading *rd, int argc, char *const argv[])
 int
 config_load(const char *path, int argc, char *const argv[], struct text *why)
 {
-    struct reading rd = { .why = why };
-    int r;
+    struct reading rd = {.why = why};
 
     absolute_path[0] = '\0';
-    if (path != NULL && (r = read_file(&rd, path)) < 0)
+    if (path != NULL && read_file(&rd, path) < 0)
         return -EINVAL;
     if (path != NULL && strcmp(path, "-") != 0 && realpath(path, absolute_path) == NULL)
         absolute_path[0] = '\0';
@@ -238,7 +234,7 @@ config_load(const char *path, int argc, char *const argv[], struct text *why)
 int
 config_load_text(const char *name, const char *bytes, size_t len, struct text *why)
 {
-    struct reading rd = { .why = why };
+    struct reading rd = {.why = why};
 
     return read_lines(&rd, name, bytes, len);
 }
@@ -269,13 +265,14 @@ change_log_level(const struct config *next, const char **why)
 int
 config_start(struct text *why)
 {
-    struct reading rd = { .why = why };
+    struct reading rd = {.why = why};
     const char *reason;
 
     config_on_change("dir", change_directory);
     config_on_change("loglevel", change_log_level);
     change_log_level(&config, &reason);
     if (!change_directory(&config, &reason))
-        return report(&rd, "Changing the working directory", (struct slice){ config.dir, strlen(config.dir) }, reason);
+        return report(&rd, "Changing the working directory", (struct slice){config.dir, strlen(config.dir)},
+                      reason);
     return 0;
 }

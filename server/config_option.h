@@ -12,8 +12,8 @@ struct option;
 struct option_type {
     /* Put the words' value into *into.  append: an earlier line of this start gave a value already.
      * False: *why says what is wrong, and *into is as before. */
-    bool (*parse)(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-        const char **why);
+    bool (*parse)(const struct option *o, struct config *into, const struct slice *words, int count,
+                  bool append, const char **why);
     void (*show)(const struct option *o, const struct config *from, struct text *out);
     /* Make the copy's memory its own; false: no memory.  NULL: nothing to own. */
     bool (*copy)(const struct option *o, struct config *copy);
@@ -25,25 +25,26 @@ enum option_flag { OPTION_IMMUTABLE = 1, OPTION_PROTECTED = 2, OPTION_MULTI = 4 
 struct option {
     const char *name, *alias;
     const struct option_type *type;
-    size_t offset;              /* of the field in struct config */
-    const char *initial;        /* the default, as text */
+    size_t offset;       /* of the field in struct config */
+    const char *initial; /* the default, as text */
     int64_t min, max;
     unsigned flags;
-    const void *extra;          /* see config.def */
+    const void *extra; /* see config.def */
     /* set by config_on_change() */
     bool (*apply)(const struct config *next, const char **why);
 };
 
-extern const struct option_type option_bool, option_int, option_memory, option_enum, option_text, option_filename, option_words,
-    option_limits, option_directory, option_save, option_compression, option_fixed;
+extern const struct option_type option_bool, option_int, option_memory, option_enum, option_text,
+    option_filename, option_words, option_limits, option_directory, option_save, option_compression,
+    option_fixed;
 
 /* config_options: the table. */
 struct option *config_options(unsigned *ret_count);
 /* option_find: by name or alias, any case; NULL: there is none. */
 struct option *option_find(struct slice name);
 /* option_set: words to value, with the number of words checked.  False: *why. */
-bool option_set(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why);
+bool option_set(const struct option *o, struct config *into, const struct slice *words, int count,
+                bool append, const char **why);
 /* config_copy: a deep copy that config_drop() frees.  False: no memory. */
 bool config_copy(const struct config *from, struct config *ret);
 void config_drop(struct config *c);

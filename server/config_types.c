@@ -34,7 +34,7 @@ refusal(const char *format, long long a, long long b)
 
 static bool
 parse_bool(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why)
+           const char **why)
 {
     (void)count;
     (void)append;
@@ -52,11 +52,11 @@ show_bool(const struct option *o, const struct config *from, struct text *out)
     text_add(out, *(const bool *)((const char *)from + o->offset) ? "yes" : "no");
 }
 
-const struct option_type option_bool = { .parse = parse_bool, .show = show_bool };
+const struct option_type option_bool = {.parse = parse_bool, .show = show_bool};
 
 static bool
-parse_compression(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why)
+parse_compression(const struct option *o, struct config *into, const struct slice *words, int count,
+                  bool append, const char **why)
 {
     if (word_is(words[0], "lz4")) {
         *why = "compression of the whole file with LZ4 is not supported: use 'yes' (LZF) or 'no'";
@@ -65,7 +65,7 @@ parse_compression(const struct option *o, struct config *into, const struct slic
     return parse_bool(o, into, words, count, append, why);
 }
 
-const struct option_type option_compression = { .parse = parse_compression, .show = show_bool };
+const struct option_type option_compression = {.parse = parse_compression, .show = show_bool};
 
 /* ---- numbers ---- */
 
@@ -80,7 +80,7 @@ in_range(const struct option *o, bool fits, int64_t v, const char **why)
 
 static bool
 parse_int(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why)
+          const char **why)
 {
     int64_t v;
 
@@ -98,7 +98,7 @@ parse_int(const struct option *o, struct config *into, const struct slice *words
 
 static bool
 parse_memory(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why)
+             const char **why)
 {
     uint64_t v;
 
@@ -120,14 +120,14 @@ show_int(const struct option *o, const struct config *from, struct text *out)
     text_add_int(out, *(const int64_t *)(const void *)((const char *)from + o->offset));
 }
 
-const struct option_type option_int = { .parse = parse_int, .show = show_int };
-const struct option_type option_memory = { .parse = parse_memory, .show = show_int };
+const struct option_type option_int = {.parse = parse_int, .show = show_int};
+const struct option_type option_memory = {.parse = parse_memory, .show = show_int};
 
 /* ---- one of several names ---- */
 
 static bool
 parse_enum(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why)
+           const char **why)
 {
     static char buf[256];
     const struct config_name *names = o->extra;
@@ -157,7 +157,7 @@ show_enum(const struct option *o, const struct config *from, struct text *out)
             text_add(out, n->name);
 }
 
-const struct option_type option_enum = { .parse = parse_enum, .show = show_enum };
+const struct option_type option_enum = {.parse = parse_enum, .show = show_enum};
 
 /* ---- text ---- */
 
@@ -181,7 +181,7 @@ set_text(const struct option *o, struct config *into, const char *bytes, size_t 
 
 static bool
 parse_text(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why)
+           const char **why)
 {
     (void)count;
     (void)append;
@@ -190,10 +190,10 @@ parse_text(const struct option *o, struct config *into, const struct slice *word
 
 static bool
 parse_filename(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why)
+               const char **why)
 {
-    if (memchr(words[0].ptr, '/', words[0].len) != NULL || words[0].len == 0 || word_is(words[0], ".")
-        || word_is(words[0], "..") || words[0].len > 200) {
+    if (memchr(words[0].ptr, '/', words[0].len) != NULL || words[0].len == 0 || word_is(words[0], ".") ||
+        word_is(words[0], "..") || words[0].len > 200) {
         *why = "dbfilename can't be a path, just a filename";
         return false;
     }
@@ -223,17 +223,27 @@ drop_text(const struct option *o, struct config *from)
     *FIELD(char *, o, from) = NULL;
 }
 
-const struct option_type option_text
-    = { .parse = parse_text, .show = show_text, .copy = copy_text, .drop = drop_text };
-const struct option_type option_filename
-    = { .parse = parse_filename, .show = show_text, .copy = copy_text, .drop = drop_text };
+const struct option_type option_text = {
+    .parse = parse_text, .show = show_text, .copy = copy_text, .drop = drop_text};
+const struct option_type option_filename = {
+    .parse = parse_filename, .show = show_text, .copy = copy_text, .drop = drop_text};
+
+/* A word that is still one, and the same, after it was joined with others and split again. */
+static bool
+is_plain_word(struct slice word)
+{
+    for (size_t i = 0; i < word.len; i++)
+        if ((unsigned char)word.ptr[i] <= ' ' || word.ptr[i] == '"' || word.ptr[i] == '\'')
+            return false;
+    return word.len > 0;
+}
 
 /* Several words, kept as one text. */
 static bool
 parse_words(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why)
+            const char **why)
 {
-    struct text t = { 0 };
+    struct text t = {0};
     bool ok;
 
     (void)append;
@@ -242,6 +252,11 @@ parse_words(const struct option *o, struct config *into, const struct slice *wor
         return false;
     }
     for (int i = 0; i < count; i++) {
+        if (!is_plain_word(words[i])) {
+            text_free(&t);
+            *why = "Invalid bind address";
+            return false;
+        }
         text_add(&t, i > 0 ? " " : "");
         text_add_bytes(&t, words[i].ptr, words[i].len);
     }
@@ -252,13 +267,13 @@ parse_words(const struct option *o, struct config *into, const struct slice *wor
     return ok;
 }
 
-const struct option_type option_words
-    = { .parse = parse_words, .show = show_text, .copy = copy_text, .drop = drop_text };
+const struct option_type option_words = {
+    .parse = parse_words, .show = show_text, .copy = copy_text, .drop = drop_text};
 
 /* A directory is kept as an absolute path; "": where the process is now. */
 static bool
-parse_directory(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why)
+parse_directory(const struct option *o, struct config *into, const struct slice *words, int count,
+                bool append, const char **why)
 {
     char given[PATH_MAX], resolved[PATH_MAX];
     size_t len = words[0].len;
@@ -278,14 +293,14 @@ parse_directory(const struct option *o, struct config *into, const struct slice 
     return set_text(o, into, resolved, strlen(resolved), why);
 }
 
-const struct option_type option_directory
-    = { .parse = parse_directory, .show = show_text, .copy = copy_text, .drop = drop_text };
+const struct option_type option_directory = {
+    .parse = parse_directory, .show = show_text, .copy = copy_text, .drop = drop_text};
 
 /* ---- save points ---- */
 
 static bool
 parse_save(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why)
+           const char **why)
 {
     int64_t old = append && count > 0 ? into->save_point_count : 0; /* save "" empties the list */
     struct save_point *points;
@@ -301,8 +316,8 @@ parse_save(const struct option *o, struct config *into, const struct slice *word
     }
     for (int i = 0; i < count; i += 2) {
         struct save_point *p = &points[old + i / 2];
-        if (!num_parse(words[i].ptr, words[i].len, &p->seconds) || p->seconds < 1
-            || !num_parse(words[i + 1].ptr, words[i + 1].len, &p->changes) || p->changes < 0) {
+        if (!num_parse(words[i].ptr, words[i].len, &p->seconds) || p->seconds < 1 ||
+            !num_parse(words[i + 1].ptr, words[i + 1].len, &p->changes) || p->changes < 0) {
             free(points);
             *why = "Invalid save parameters";
             return false;
@@ -322,7 +337,7 @@ show_save(const struct option *o, const struct config *from, struct text *out)
     (void)o;
     for (int64_t i = 0; i < from->save_point_count; i++)
         text_addf(out, "%s%lld %lld", i > 0 ? " " : "", (long long)from->save_points[i].seconds,
-            (long long)from->save_points[i].changes);
+                  (long long)from->save_points[i].changes);
 }
 
 static bool
@@ -349,15 +364,15 @@ drop_save(const struct option *o, struct config *from)
     from->save_point_count = 0;
 }
 
-const struct option_type option_save
-    = { .parse = parse_save, .show = show_save, .copy = copy_save, .drop = drop_save };
+const struct option_type option_save = {
+    .parse = parse_save, .show = show_save, .copy = copy_save, .drop = drop_save};
 
 /* ---- output limits ---- */
 
 static int
 find_class(struct slice word)
 {
-    static const char *const names[] = { "normal", "replica", "pubsub", "slave" };
+    static const char *const names[] = {"normal", "replica", "pubsub", "slave"};
 
     for (int i = 0; i < 4; i++)
         if (word_is(word, names[i]))
@@ -367,7 +382,7 @@ find_class(struct slice word)
 
 static bool
 parse_limits(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why)
+             const char **why)
 {
     struct output_limit limits[OUTPUT_CLASSES];
 
@@ -386,10 +401,10 @@ parse_limits(const struct option *o, struct config *into, const struct slice *wo
             return false;
         }
         l = &limits[class];
-        if (!num_parse_memory(words[i + 1].ptr, words[i + 1].len, &l->hard_bytes)
-            || !num_parse_memory(words[i + 2].ptr, words[i + 2].len, &l->soft_bytes)
-            || !num_parse(words[i + 3].ptr, words[i + 3].len, &l->soft_seconds) || l->soft_seconds < 0
-            || l->soft_seconds > INT32_MAX) {
+        if (!num_parse_memory(words[i + 1].ptr, words[i + 1].len, &l->hard_bytes) ||
+            !num_parse_memory(words[i + 2].ptr, words[i + 2].len, &l->soft_bytes) ||
+            !num_parse(words[i + 3].ptr, words[i + 3].len, &l->soft_seconds) || l->soft_seconds < 0 ||
+            l->soft_seconds > INT32_MAX) {
             *why = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
             return false;
         }
@@ -401,22 +416,23 @@ parse_limits(const struct option *o, struct config *into, const struct slice *wo
 static void
 show_limits(const struct option *o, const struct config *from, struct text *out)
 {
-    static const char *const names[OUTPUT_CLASSES] = { "normal", "slave", "pubsub" };
+    static const char *const names[OUTPUT_CLASSES] = {"normal", "slave", "pubsub"};
 
     (void)o;
     for (int i = 0; i < OUTPUT_CLASSES; i++)
         text_addf(out, "%s%s %llu %llu %lld", i > 0 ? " " : "", names[i],
-            (unsigned long long)from->output_limits[i].hard_bytes,
-            (unsigned long long)from->output_limits[i].soft_bytes, (long long)from->output_limits[i].soft_seconds);
+                  (unsigned long long)from->output_limits[i].hard_bytes,
+                  (unsigned long long)from->output_limits[i].soft_bytes,
+                  (long long)from->output_limits[i].soft_seconds);
 }
 
-const struct option_type option_limits = { .parse = parse_limits, .show = show_limits };
+const struct option_type option_limits = {.parse = parse_limits, .show = show_limits};
 
 /* ---- parameters of which only one value is accepted ---- */
 
 static bool
 parse_fixed(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-    const char **why)
+            const char **why)
 {
     (void)into;
     (void)append;
@@ -435,4 +451,4 @@ show_fixed(const struct option *o, const struct config *from, struct text *out)
     text_add(out, o->initial);
 }
 
-const struct option_type option_fixed = { .parse = parse_fixed, .show = show_fixed };
+const struct option_type option_fixed = {.parse = parse_fixed, .show = show_fixed};

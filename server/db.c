@@ -33,10 +33,16 @@ make_room(void)
 static uint32_t
 free_number(void)
 {
-    for (uint32_t n = 0; n < databases.physical_top; n++)
+    uint32_t n = databases.next_number;
+
+    if (databases.physical_used == databases.physical_top)
+        return make_room() ? databases.physical_top++ : databases.physical_room;
+    for (;; n++) {
+        if (n >= databases.physical_top)
+            n = 0;
         if (databases.physical[n] == NULL)
             return n;
-    return make_room() ? databases.physical_top++ : databases.physical_room;
+    }
 }
 
 struct db *
@@ -54,6 +60,8 @@ db_new(int index)
     db->number = (uint16_t)number;
     db->index = index;
     databases.physical[number] = db;
+    databases.physical_used++;
+    databases.next_number = number + 1;
     return db;
 }
 
@@ -61,6 +69,7 @@ void
 db_release(struct db *db)
 {
     databases.physical[db->number] = NULL;
+    databases.physical_used--;
     free(db);
 }
 

@@ -25,7 +25,10 @@ struct databases {
     int logical_count;
     struct db **physical;   /* by number; NULL: free */
     uint32_t physical_room, physical_top; /* numbers below top have been used */
-    struct db *dead;        /* oldest first */
+    uint32_t physical_used; /* of these, not free now */
+    uint32_t next_number;   /* where the search for a free one goes on */
+    struct db *dead, *dead_tail; /* flushed, oldest first */
+    struct db *hollow;      /* dead and empty: they wait for the end of a cut to give their numbers back (D4) */
     unsigned dead_count;
 };
 extern struct databases databases;

@@ -12,7 +12,7 @@
 enum {
     SLICE = 64,        /* entries between two looks at the clock */
     SMALL_TABLE = 128, /* a hash of so many fields is freed at once */
-    DEAD_PATIENCE = 16 /* so many dead databases wait for the end of a cut */
+    DEAD_PATIENCE = 1  /* so many dead databases wait for the end of a cut that does not see them */
 };
 
 /* ---- dead hashes ---- */
@@ -106,16 +106,17 @@ db_empty(struct db *db)
 static void
 push_dead(struct db *db)
 {
-    struct db **at = &databases.dead;
     struct mm_figures f;
 
     mm_figures(&f);
     db->died = f.epoch;
     db->index = -1;
     db->next_dead = NULL;
-    while (*at != NULL)
-        at = &(*at)->next_dead;
-    *at = db;
+    if (databases.dead == NULL)
+        databases.dead = db;
+    else
+        databases.dead_tail->next_dead = db;
+    databases.dead_tail = db;
     databases.dead_count++;
 }
 
@@ -137,8 +138,9 @@ db_flush(int index)
     return keys;
 }
 
-/* dead_may_go: while a cut is open, what it can see waits: freed, it would only be charged as retired.  A database
- * that was dead before is not waited for once there are many. */
+/* dead_may_go: while a cut is open, what it can see waits: freed, it would only be charged as retired.  So would what
+ * was dead before; it waits too, unless there is more than one: where cuts follow each other closely, flushed data must
+ * not pile up. */
 static bool
 dead_may_go(const struct db *db)
 {
@@ -146,30 +148,40 @@ dead_may_go(const struct db *db)
 
     if (!mm_barrier_on)
         return true;
-    if (databases.dead_count <= DEAD_PATIENCE || db->keys.buckets == 0)
+    if (databases.dead_count <= DEAD_PATIENCE)
         return false;
     mm_figures(&f);
     return db->died != f.epoch;
 }
 
-/* free_dead: true: time is up. */
+/* free_dead: the oldest first: where it may not go, no other may.  True: time is up. */
 static bool
 free_dead(int64_t until_us)
 {
-    struct db **at = &databases.dead;
+    while (databases.dead != NULL && dead_may_go(databases.dead)) {
+        struct db *db = databases.dead;
 
-    while (*at != NULL) {
-        struct db *db = *at;
-
-        if (!dead_may_go(db)) {
-            at = &db->next_dead;
-            continue;
-        }
-        if (empty(db, SLICE) && !mm_barrier_on) {
-            *at = db->next_dead;
+        if (empty(db, SLICE)) {
+            databases.dead = db->next_dead;
             databases.dead_count--;
-            db_release(db); /* D4 */
+            db->next_dead = databases.hollow;
+            databases.hollow = db;
         }
+        if (os_monotonic_us() >= until_us)
+            return true;
+    }
+    return false;
+}
+
+/* free_hollow: D4.  True: time is up. */
+static bool
+free_hollow(int64_t until_us)
+{
+    while (databases.hollow != NULL && !mm_barrier_on) {
+        struct db *db = databases.hollow;
+
+        databases.hollow = db->next_dead;
+        db_release(db);
         if (os_monotonic_us() >= until_us)
             return true;
     }
@@ -181,7 +193,7 @@ db_work(unsigned budget_us)
 {
     int64_t until_us = os_monotonic_us() + budget_us;
 
-    return free_corpses(until_us) || free_dead(until_us) || expire_run(until_us);
+    return free_corpses(until_us) || free_dead(until_us) || free_hollow(until_us) || expire_run(until_us);
 }
 
 /* ---- for tests ---- */

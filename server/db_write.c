@@ -91,14 +91,16 @@ replace(struct db_ref *ref, const struct record_spec *spec)
 int
 db_update(struct db_ref *ref, struct record_spec *spec)
 {
-    struct value gone = value_of(ref->rec);
-    bool keeps = value_same_blocks(&gone, &spec->value);
+    struct value gone = { .enc = ENC_INT };
+    bool has_block = record_encoding(ref->rec) >= ENC_OUTER;
 
+    if (unlikely(has_block))
+        gone = value_of(ref->rec);
     spec->db = ref->db->number;
     spec->clock_s = server.clock_s;
     if (!record_rewrite(ref->rec, spec) && replace(ref, spec) < 0)
         return -ENOMEM;
-    if (!keeps)
+    if (unlikely(has_block) && !value_same_block(&gone, &spec->value))
         value_free(&gone);
     return 0;
 }

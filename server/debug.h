@@ -1,6 +1,6 @@
 /* server/debug.h - DEBUG's subcommands that live outside cmd_server.c.  Each reads c->argv (argv[1] is the
- * subcommand's name) and writes one reply; the number of arguments was checked against the table in cmd_server.c.
- * Threads: mutator. */
+ * subcommand's name) and writes one reply; the number of arguments was checked against the table in
+ * cmd_server.c. Threads: mutator. */
 #ifndef SERVER_DEBUG_H
 #define SERVER_DEBUG_H
 

@@ -65,13 +65,12 @@ static void
 go_on(const struct record *r, uint8_t d[DIGEST_BYTES])
 {
     char scratch[NUM_MAX_BYTES];
-    struct value v = value_of(r);
 
-    stir_number(d, v.type);
-    if (v.type == TYPE_HASH) {
+    stir_number(d, record_type(r));
+    if (record_type(r) == TYPE_HASH) {
         hash_each(r, add_pair, d);
     } else {
-        struct slice text = value_text(&v, scratch);
+        struct slice text = record_text(r, scratch);
 
         stir(d, text.ptr, text.len);
     }

@@ -1,4 +1,5 @@
-/* server/exec.c - one command: what must be true before its handler runs, in Redis's order, and the counting. */
+/* server/exec.c - one command: what must be true before its handler runs, in Redis's order, and the counting.
+ */
 #include "server/exec.h"
 
 #include <stdio.h>
@@ -41,18 +42,19 @@ reject(struct client *c, struct cmd *cmd, const char *error)
 static bool
 is_cross_protocol(struct slice name)
 {
-    return (name.len == 4 && strncasecmp(name.ptr, "post", 4) == 0)
-        || (name.len == 5 && strncasecmp(name.ptr, "host:", 5) == 0);
+    return (name.len == 4 && strncasecmp(name.ptr, "post", 4) == 0) ||
+           (name.len == 5 && strncasecmp(name.ptr, "host:", 5) == 0);
 }
 
 static void
 reject_unknown(struct client *c)
 {
-    struct text t = { 0 };
+    struct text t = {0};
     size_t args = 0;
 
     if (c->fd >= 0 && is_cross_protocol(c->argv[0])) {
-        log_line(LOG_WARNING,
+        log_line(
+            LOG_WARNING,
             "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to "
             "Stillframe. Connection from %s aborted.",
             c->addr);
@@ -60,7 +62,9 @@ reject_unknown(struct client *c)
         return;
     }
     text_add(&t, "ERR unknown command '");
-    text_add_bytes(&t, c->argv[0].ptr, strnlen(c->argv[0].ptr, c->argv[0].len < UNKNOWN_ARGS_BYTES ? c->argv[0].len : UNKNOWN_ARGS_BYTES));
+    text_add_bytes(
+        &t, c->argv[0].ptr,
+        strnlen(c->argv[0].ptr, c->argv[0].len < UNKNOWN_ARGS_BYTES ? c->argv[0].len : UNKNOWN_ARGS_BYTES));
     text_add(&t, "', with args beginning with: ");
     for (int i = 1; i < c->argc && args < UNKNOWN_ARGS_BYTES; i++) {
         size_t room = UNKNOWN_ARGS_BYTES - args, len = c->argv[i].len < room ? c->argv[i].len : room;
@@ -104,7 +108,8 @@ find_objection(const struct client *c, const struct cmd *cmd)
     uint32_t flags = cmd->flags;
 
     if (unlikely(cmd->handler == cmd_debug) && !client_is_permitted(c, config.enable_debug_command))
-        return "ERR DEBUG command not allowed: it needs \"enable-debug-command yes\" (or \"local\", for connections "
+        return "ERR DEBUG command not allowed: it needs \"enable-debug-command yes\" (or \"local\", for "
+               "connections "
                "from this machine) in the configuration file or on the command line";
     if (unlikely(c->multi != NULL)) {
         if (flags & CMD_NO_MULTI)
@@ -179,7 +184,7 @@ client_execute(struct client *c, int argc, const struct slice *argv)
     union {
         const struct slice *given;
         struct slice *argv;
-    } u = { .given = argv }; /* handlers only read them */
+    } u = {.given = argv}; /* handlers only read them */
 
     if (c->fd < 0)
         output_lend(c);

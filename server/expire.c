@@ -50,7 +50,7 @@ note_average(struct db *db, const struct batch *b)
         db->avg_ttl_ms = db->avg_ttl_ms / TTL_SAMPLES * (TTL_SAMPLES - 1) + mean / TTL_SAMPLES;
 }
 
-/* run_batch: true: so many had expired that it pays to go on. */
+/* run_batch: true: so many had expired that it pays to go on, or only empty buckets were met. */
 static bool
 run_batch(struct db *db)
 {
@@ -65,7 +65,7 @@ run_batch(struct db *db)
     for (unsigned i = 0; i < b.expired_count; i++)
         db_expire_record(db, b.expired[i]);
     note_average(db, &b);
-    return b.expired_count * 100 > b.seen * ACCEPTABLE_PERCENT;
+    return b.seen == 0 || b.expired_count * 100 > b.seen * ACCEPTABLE_PERCENT;
 }
 
 bool

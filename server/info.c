@@ -26,18 +26,22 @@ info_server(struct text *out)
     struct utsname u;
     int64_t up_s = (server.now_ms - server.start_ms) / 1000;
 
-    text_addf(out, "redis_version:%s\r\nstillframe_version:%s\r\n", STILLFRAME_REDIS_VERSION, STILLFRAME_VERSION);
-    text_add(out, "server_name:stillframe\r\nredis_git_sha1:00000000\r\nredis_git_dirty:0\r\nredis_mode:standalone\r\n");
+    text_addf(out, "redis_version:%s\r\nstillframe_version:%s\r\n", STILLFRAME_REDIS_VERSION,
+              STILLFRAME_VERSION);
+    text_add(out, "server_name:stillframe\r\nredis_git_sha1:00000000\r\nredis_git_dirty:0\r\nredis_mode:"
+                  "standalone\r\n");
     if (uname(&u) == 0)
         text_addf(out, "os:%s %s %s\r\n", u.sysname, u.release, u.machine);
     text_addf(out, "arch_bits:%d\r\nmultiplexing_api:epoll\r\n", (int)sizeof(void *) * 8);
     text_addf(out, "gcc_version:%d.%d.%d\r\n", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
     text_addf(out, "process_id:%d\r\nprocess_supervised:no\r\nrun_id:%s\r\n", (int)getpid(), server.run_id);
-    text_addf(out, "tcp_port:%lld\r\nserver_time_usec:%lld\r\n", (long long)config.port, (long long)server.now_us);
-    text_addf(out, "uptime_in_seconds:%lld\r\nuptime_in_days:%lld\r\n", (long long)up_s, (long long)up_s / 86400);
+    text_addf(out, "tcp_port:%lld\r\nserver_time_usec:%lld\r\n", (long long)config.port,
+              (long long)server.now_us);
+    text_addf(out, "uptime_in_seconds:%lld\r\nuptime_in_days:%lld\r\n", (long long)up_s,
+              (long long)up_s / 86400);
     text_addf(out, "hz:%lld\r\nconfigured_hz:%lld\r\n", (long long)config.hz, (long long)config.hz);
     text_addf(out, "lru_clock:%u\r\nexecutable:%s\r\nconfig_file:%s\r\n", server.clock_s, server.executable,
-        config_file());
+              config_file());
     text_add(out, "io_threads_active:0\r\n");
 }
 
@@ -51,8 +55,9 @@ info_clients(struct text *out)
         max_out = client_pending_out(c) > max_out ? client_pending_out(c) : max_out;
     }
     text_addf(out, "connected_clients:%u\r\ncluster_connections:0\r\nmaxclients:%d\r\n", client_count(),
-        server.maxclients);
-    text_addf(out, "client_recent_max_input_buffer:%zu\r\nclient_recent_max_output_buffer:%zu\r\n", max_in, max_out);
+              server.maxclients);
+    text_addf(out, "client_recent_max_input_buffer:%zu\r\nclient_recent_max_output_buffer:%zu\r\n", max_in,
+              max_out);
     text_add(out, "blocked_clients:0\r\ntracking_clients:0\r\nclients_in_timeout_table:0\r\n");
 }
 
@@ -97,13 +102,14 @@ info_arena(struct text *out)
     struct mm_figures f;
 
     mm_figures(&f);
-    text_addf(out, "mm_arena_bytes:%zu\r\nmm_live_bytes:%zu\r\nmm_record_bytes:%zu\r\n", f.arena_bytes, f.live_bytes,
-        f.record_bytes);
+    text_addf(out, "mm_arena_bytes:%zu\r\nmm_live_bytes:%zu\r\nmm_record_bytes:%zu\r\n", f.arena_bytes,
+              f.live_bytes, f.record_bytes);
     text_addf(out, "mm_resident_bytes:%zu\r\nmm_side_bytes:%llu\r\nmm_images_bytes:%zu\r\n", f.resident_bytes,
-        (ull)f.side_bytes, f.images_bytes);
-    text_addf(out, "mm_preserved_bytes:%zu\r\nmm_retired_bytes:%zu\r\nmm_newborn_bytes:%zu\r\n", f.preserved_bytes,
-        f.retired_bytes, f.newborn_bytes);
-    text_addf(out, "mm_peak_snapshot_bytes:%zu\r\nmm_preserved_pages:%llu\r\n", f.peak_bytes, (ull)f.preserved_pages);
+              (ull)f.side_bytes, f.images_bytes);
+    text_addf(out, "mm_preserved_bytes:%zu\r\nmm_retired_bytes:%zu\r\nmm_newborn_bytes:%zu\r\n",
+              f.preserved_bytes, f.retired_bytes, f.newborn_bytes);
+    text_addf(out, "mm_peak_snapshot_bytes:%zu\r\nmm_preserved_pages:%llu\r\n", f.peak_bytes,
+              (ull)f.preserved_pages);
     text_addf(out, "mm_epoch:%u\r\nmm_cut_open:%d\r\n", f.epoch, f.cut_open);
 }
 
@@ -123,16 +129,16 @@ info_memory(struct text *out)
     add_bytes(out, "used_memory_peak", server.peak_memory);
     text_addf(out, "used_memory_peak_perc:%.2f%%\r\n", 100.0 * (double)used / (double)server.peak_memory);
     text_addf(out, "used_memory_overhead:%llu\r\nused_memory_startup:%llu\r\n", (ull)overhead,
-        (ull)server.start_memory);
+              (ull)server.start_memory);
     text_addf(out, "used_memory_dataset:%zu\r\nused_memory_dataset_perc:%.2f%%\r\n", f.live_bytes,
-        100.0 * (double)f.live_bytes / (double)used);
+              100.0 * (double)f.live_bytes / (double)used);
     add_bytes(out, "total_system_memory", total);
     add_bytes(out, "maxmemory", 0);
     text_add(out, "maxmemory_policy:noeviction\r\n");
-    text_addf(out, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%lld\r\n", (double)rss / (double)used,
-        (long long)rss - (long long)used);
+    text_addf(out, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%lld\r\n",
+              (double)rss / (double)used, (long long)rss - (long long)used);
     text_addf(out, "mem_clients_slaves:0\r\nmem_clients_normal:%llu\r\nmem_allocator:stillframe-mm\r\n",
-        (ull)clients_bytes());
+              (ull)clients_bytes());
     info_arena(out);
 }
 
@@ -142,23 +148,25 @@ static void
 info_stats(struct text *out)
 {
     text_addf(out, "total_connections_received:%llu\r\ntotal_commands_processed:%llu\r\n",
-        (ull)server.stat_connections, (ull)server.stat_commands);
+              (ull)server.stat_connections, (ull)server.stat_commands);
     text_addf(out, "instantaneous_ops_per_sec:%llu\r\n", (ull)server.ops_per_s);
-    text_addf(out, "total_net_input_bytes:%llu\r\ntotal_net_output_bytes:%llu\r\n", (ull)server.stat_net_in_bytes,
-        (ull)server.stat_net_out_bytes);
+    text_addf(out, "total_net_input_bytes:%llu\r\ntotal_net_output_bytes:%llu\r\n",
+              (ull)server.stat_net_in_bytes, (ull)server.stat_net_out_bytes);
     text_addf(out, "instantaneous_input_kbps:%.2f\r\ninstantaneous_output_kbps:%.2f\r\n",
-        (double)server.in_bytes_per_s / 1024, (double)server.out_bytes_per_s / 1024);
+              (double)server.in_bytes_per_s / 1024, (double)server.out_bytes_per_s / 1024);
     text_addf(out, "rejected_connections:%llu\r\nsync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n",
-        (ull)server.stat_rejected_connections);
-    text_addf(out, "expired_keys:%llu\r\nevicted_keys:0\r\nevicted_clients:0\r\n", (ull)server.stat_expired_keys);
-    text_addf(out, "keyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n", (ull)server.stat_hits, (ull)server.stat_misses);
+              (ull)server.stat_rejected_connections);
+    text_addf(out, "expired_keys:%llu\r\nevicted_keys:0\r\nevicted_clients:0\r\n",
+              (ull)server.stat_expired_keys);
+    text_addf(out, "keyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n", (ull)server.stat_hits,
+              (ull)server.stat_misses);
     text_add(out, "pubsub_channels:0\r\npubsub_patterns:0\r\n");
     text_addf(out, "latest_fork_usec:%lld\r\ntotal_forks:0\r\n", (long long)persist_last_begin_us());
     text_addf(out, "total_error_replies:%llu\r\n", (ull)server.stat_error_replies);
     text_addf(out, "total_reads_processed:%llu\r\ntotal_writes_processed:%llu\r\n", (ull)server.stat_reads,
-        (ull)server.stat_writes);
+              (ull)server.stat_writes);
     text_addf(out, "eventloop_cycles:%llu\r\neventloop_longest_usec:%llu\r\n", (ull)server.turns,
-        (ull)server.turn_max_us);
+              (ull)server.turn_max_us);
 }
 
 static void
@@ -177,14 +185,15 @@ seconds(const struct timeval *tv)
 static void
 info_cpu(struct text *out)
 {
-    struct rusage all = { 0 }, loop = { 0 };
+    struct rusage all = {0}, loop = {0};
 
     getrusage(RUSAGE_SELF, &all);
     getrusage(RUSAGE_THREAD, &loop);
-    text_addf(out, "used_cpu_sys:%.6f\r\nused_cpu_user:%.6f\r\n", seconds(&all.ru_stime), seconds(&all.ru_utime));
+    text_addf(out, "used_cpu_sys:%.6f\r\nused_cpu_user:%.6f\r\n", seconds(&all.ru_stime),
+              seconds(&all.ru_utime));
     text_add(out, "used_cpu_sys_children:0.000000\r\nused_cpu_user_children:0.000000\r\n");
-    text_addf(out, "used_cpu_sys_main_thread:%.6f\r\nused_cpu_user_main_thread:%.6f\r\n", seconds(&loop.ru_stime),
-        seconds(&loop.ru_utime));
+    text_addf(out, "used_cpu_sys_main_thread:%.6f\r\nused_cpu_user_main_thread:%.6f\r\n",
+              seconds(&loop.ru_stime), seconds(&loop.ru_utime));
 }
 
 static void
@@ -194,9 +203,10 @@ add_command(struct text *out, const struct cmd *cmd)
 
     if (cmd->calls == 0 && cmd->rejected == 0)
         return;
-    text_addf(out, "cmdstat_%s:calls=%llu,usec=%.0f,usec_per_call=%.2f,rejected_calls=%llu,failed_calls=%llu\r\n",
-        cmd->full_name, (ull)cmd->calls, usec, cmd->calls > 0 ? usec / (double)cmd->calls : 0, (ull)cmd->rejected,
-        (ull)cmd->failed);
+    text_addf(out,
+              "cmdstat_%s:calls=%llu,usec=%.0f,usec_per_call=%.2f,rejected_calls=%llu,failed_calls=%llu\r\n",
+              cmd->full_name, (ull)cmd->calls, usec, cmd->calls > 0 ? usec / (double)cmd->calls : 0,
+              (ull)cmd->rejected, (ull)cmd->failed);
 }
 
 static void
@@ -224,8 +234,8 @@ info_keyspace(struct text *out)
     for (int i = 0; i < db_count(); i++) {
         const struct db *db = db_select(i);
         if (db_size(db) > 0)
-            text_addf(out, "db%d:keys=%llu,expires=%llu,avg_ttl=%lld\r\n", i, (ull)db_size(db), (ull)db_expires(db),
-                (long long)db_avg_ttl_ms(db));
+            text_addf(out, "db%d:keys=%llu,expires=%llu,avg_ttl=%lld\r\n", i, (ull)db_size(db),
+                      (ull)db_expires(db), (long long)db_avg_ttl_ms(db));
     }
 }
 
@@ -236,17 +246,17 @@ static const struct section {
     bool by_default;
     void (*fill)(struct text *out);
 } sections[] = {
-    { "server", "Server", true, info_server },
-    { "clients", "Clients", true, info_clients },
-    { "memory", "Memory", true, info_memory },
-    { "persistence", "Persistence", true, info_persistence },
-    { "stats", "Stats", true, info_stats },
-    { "replication", "Replication", true, info_replication },
-    { "cpu", "CPU", true, info_cpu },
-    { "commandstats", "Commandstats", false, info_commandstats },
-    { "errorstats", "Errorstats", true, info_errorstats },
-    { "cluster", "Cluster", true, info_cluster },
-    { "keyspace", "Keyspace", true, info_keyspace },
+    {"server", "Server", true, info_server},
+    {"clients", "Clients", true, info_clients},
+    {"memory", "Memory", true, info_memory},
+    {"persistence", "Persistence", true, info_persistence},
+    {"stats", "Stats", true, info_stats},
+    {"replication", "Replication", true, info_replication},
+    {"cpu", "CPU", true, info_cpu},
+    {"commandstats", "Commandstats", false, info_commandstats},
+    {"errorstats", "Errorstats", true, info_errorstats},
+    {"cluster", "Cluster", true, info_cluster},
+    {"keyspace", "Keyspace", true, info_keyspace},
 };
 enum { SECTION_COUNT = sizeof sections / sizeof sections[0] };
 
@@ -256,8 +266,8 @@ is_asked_for(const struct client *c, const struct section *s)
     if (c->argc == 1)
         return s->by_default;
     for (int i = 1; i < c->argc; i++)
-        if (arg_is(c, i, s->name) || arg_is(c, i, "all") || arg_is(c, i, "everything")
-            || (s->by_default && arg_is(c, i, "default")))
+        if (arg_is(c, i, s->name) || arg_is(c, i, "all") || arg_is(c, i, "everything") ||
+            (s->by_default && arg_is(c, i, "default")))
             return true;
     return false;
 }
@@ -266,7 +276,7 @@ is_asked_for(const struct client *c, const struct section *s)
 void
 cmd_info(struct client *c)
 {
-    struct text t = { 0 };
+    struct text t = {0};
 
     for (int i = 0; i < SECTION_COUNT; i++) {
         if (!is_asked_for(c, &sections[i]))

@@ -18,9 +18,9 @@
 
 enum { LINE_MAX_BYTES = 1024 };
 
-static char log_path[PATH_MAX];           /* [const after log_open] "": standard output */
+static char log_path[PATH_MAX]; /* [const after log_open] "": standard output */
 static atomic_int min_level = LOG_NOTICE;
-static pthread_t main_thread;             /* [const after log_open] */
+static pthread_t main_thread; /* [const after log_open] */
 static bool opened;
 
 static int
@@ -71,17 +71,17 @@ put_line(const char *line, size_t len)
 static size_t
 put_head(char *line, size_t room, enum log_level level)
 {
-    static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
-        "Dec" };
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     char role = !opened || pthread_equal(main_thread, pthread_self()) ? 'M' : 'C';
     struct timeval tv;
     struct tm tm;
 
     gettimeofday(&tv, NULL);
     localtime_r(&tv.tv_sec, &tm);
-    return (size_t)snprintf(line, room, "%d:%c %02d %s %d %02d:%02d:%02d.%03d %c ", (int)getpid(), role, tm.tm_mday,
-        months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(tv.tv_usec / 1000),
-        ".-*#"[level]);
+    return (size_t)snprintf(line, room, "%d:%c %02d %s %d %02d:%02d:%02d.%03d %c ", (int)getpid(), role,
+                            tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+                            tm.tm_sec, (int)(tv.tv_usec / 1000), ".-*#"[level]);
 }
 
 void

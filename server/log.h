@@ -6,9 +6,9 @@
 
 enum log_level { LOG_DEBUG, LOG_VERBOSE, LOG_NOTICE, LOG_WARNING };
 
-/* log_open: lines go to this file from now on (opened anew for each line, so that it can be moved away), or to
- * standard output when path is "".  0 or -errno: the file cannot be written.  The calling thread is role M, any
- * other one role C.  Thread: the main thread, before others are started. */
+/* log_open: lines go to this file from now on (opened anew for each line, so that it can be moved away), or
+ * to standard output when path is "".  0 or -errno: the file cannot be written.  The calling thread is role
+ * M, any other one role C.  Thread: the main thread, before others are started. */
 int log_open(const char *path);
 /* log_set_level: lines below it are dropped. */
 void log_set_level(enum log_level level);

@@ -19,10 +19,10 @@
 #include "snapshot/snapshot.h"
 
 enum {
-    EVENTS_MAX = 256,       /* per wait */
-    SLICE_US = 500,         /* one kind of background work in one turn */
+    EVENTS_MAX = 256, /* per wait */
+    SLICE_US = 500,   /* one kind of background work in one turn */
     PERSIST_CRON_MS = 100,
-    DELAYED_WAIT_MS = 1     /* while clients wait for the snapshot's memory */
+    DELAYED_WAIT_MS = 1 /* while clients wait for the snapshot's memory */
 };
 
 static int epoll_fd = -1;
@@ -32,7 +32,7 @@ static bool db_has_work, mm_has_work;
 static int
 control(int how, int fd, uint32_t events, struct loop_source *s)
 {
-    struct epoll_event e = { .events = events, .data.ptr = s };
+    struct epoll_event e = {.events = events, .data.ptr = s};
 
     return epoll_ctl(epoll_fd, how, fd, &e) == 0 ? 0 : -errno;
 }
@@ -66,7 +66,7 @@ take_snapshot_event(struct loop_source *s, uint32_t events)
 int
 loop_init(void)
 {
-    static struct loop_source snapshot_source = { .ready = take_snapshot_event };
+    static struct loop_source snapshot_source = {.ready = take_snapshot_event};
 
     if ((epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
         return -errno;
@@ -90,8 +90,8 @@ wait_ms(void)
     return net_has_delayed() && until > DELAYED_WAIT_MS ? DELAYED_WAIT_MS : (int)until;
 }
 
-/* Wait and serve.  The sweep's grace periods must not wait for a sleeping mutator, so it is offline meanwhile.
- * Returns when the wait was over, in monotonic nanoseconds. */
+/* Wait and serve.  The sweep's grace periods must not wait for a sleeping mutator, so it is offline
+ * meanwhile. Returns when the wait was over, in monotonic nanoseconds. */
 static int64_t
 serve_ready(int timeout_ms)
 {
@@ -140,14 +140,15 @@ run_background(void)
 static void
 answer_signals(void)
 {
-    struct shutdown_request rq = { .save = false };
+    struct shutdown_request rq = {.save = false};
 
     if (!signals_shutdown_asked() || server.stopping)
         return;
     if (shutdown_begin(&rq) == 0)
         return;
-    log_line(LOG_WARNING, "SIGTERM received but errors trying to shut down the server, check the logs for more "
-                          "information");
+    log_line(LOG_WARNING,
+             "SIGTERM received but errors trying to shut down the server, check the logs for more "
+             "information");
     signals_forget();
 }
 

@@ -1,7 +1,7 @@
 /* server/main.c - start and end of the process.
  *
- * main() leaves through exit(), never by returning, and nothing here forks or becomes a daemon.  It also works when a
- * loader calls it out of a shared object. */
+ * main() leaves through exit(), never by returning, and nothing here forks or becomes a daemon.  It also
+ * works when a loader calls it out of a shared object. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,15 +22,15 @@
 #include "server/text.h"
 #include "snapshot/snapshot.h"
 
-static const char usage[]
-    = "Usage: stillframe-server [configuration file] [--name value ...]\n"
-      "       stillframe-server -               (configuration from standard input)\n"
-      "       stillframe-server -v or --version\n"
-      "       stillframe-server -h or --help\n"
-      "\n"
-      "Examples:\n"
-      "       stillframe-server --port 7000\n"
-      "       stillframe-server /etc/stillframe.conf --loglevel verbose --save 60 1000\n";
+static const char usage[] =
+    "Usage: stillframe-server [configuration file] [--name value ...]\n"
+    "       stillframe-server -               (configuration from standard input)\n"
+    "       stillframe-server -v or --version\n"
+    "       stillframe-server -h or --help\n"
+    "\n"
+    "Examples:\n"
+    "       stillframe-server --port 7000\n"
+    "       stillframe-server /etc/stillframe.conf --loglevel verbose --save 60 1000\n";
 
 _Noreturn static void
 refuse_start(const char *what, int error)
@@ -46,7 +46,7 @@ answer_and_leave(int argc, char *const argv[])
         return;
     if (strcmp(argv[1], "-v") == 0 || strcmp(argv[1], "--version") == 0) {
         printf("Stillframe server v=%s redis=%s bits=%d\n", STILLFRAME_VERSION, STILLFRAME_REDIS_VERSION,
-            (int)sizeof(void *) * 8);
+               (int)sizeof(void *) * 8);
         exit(0);
     }
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
@@ -61,7 +61,7 @@ configure(int argc, char *const argv[])
 {
     const char *path = argc > 1 && strncmp(argv[1], "--", 2) != 0 ? argv[1] : NULL;
     int words = path != NULL ? 2 : 1, r;
-    struct text why = { 0 };
+    struct text why = {0};
 
     if (argc < 1) /* a loader may give no name */
         words = 0;
@@ -74,7 +74,7 @@ configure(int argc, char *const argv[])
     text_free(&why);
     if ((r = log_open(config.logfile)) < 0) {
         fprintf(stderr, "\n*** FATAL CONFIG FILE ERROR (Stillframe %s) ***\nCan't open the log file: %s\n",
-            STILLFRAME_VERSION, strerror(-r));
+                STILLFRAME_VERSION, strerror(-r));
         exit(1);
     }
 }
@@ -82,7 +82,7 @@ configure(int argc, char *const argv[])
 static void
 start_modules(void)
 {
-    struct mm_options options = { .arena_bytes = config.arena_size };
+    struct mm_options options = {.arena_bytes = config.arena_size};
     int r;
 
     if ((r = mm_init(&options)) < 0)
@@ -110,7 +110,7 @@ main(int argc, char *argv[])
     configure(argc, argv);
     server_init(argc > 0 ? argv[0] : "");
     log_line(LOG_NOTICE, "Stillframe version=%s, bits=%d, pid=%d, started", STILLFRAME_VERSION,
-        (int)sizeof(void *) * 8, (int)getpid());
+             (int)sizeof(void *) * 8, (int)getpid());
     if (argc == 1)
         log_line(LOG_NOTICE, "No configuration file given: using the defaults");
     start_modules();

@@ -38,7 +38,7 @@ copy_arguments(const struct client *c, size_t *ret_bytes)
     p = (char *)(argv + c->argc);
     for (int i = 0; i < c->argc; i++) {
         memcpy(p, c->argv[i].ptr, c->argv[i].len);
-        argv[i] = (struct slice){ p, c->argv[i].len };
+        argv[i] = (struct slice){p, c->argv[i].len};
         p += c->argv[i].len;
     }
     *ret_bytes = bytes;
@@ -76,7 +76,7 @@ multi_queue(struct client *c, struct cmd *cmd)
         reply_error(c, "OOM no memory to queue this command");
         return;
     }
-    m->at[m->count++] = (struct queued){ .cmd = cmd, .argc = c->argc, .argv = argv };
+    m->at[m->count++] = (struct queued){.cmd = cmd, .argc = c->argc, .argv = argv};
     m->flags |= cmd->flags;
     m->bytes += bytes;
     reply_raw(c, "+QUEUED\r\n", 9);

@@ -83,8 +83,8 @@ open_socket(const union address *a, socklen_t len, int backlog)
 static bool
 means_absent(int error)
 {
-    return error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT || error == -EPROTONOSUPPORT || error == -ESOCKTNOSUPPORT
-        || error == -EPFNOSUPPORT || error == -ENOPROTOOPT || error == -EINVAL;
+    return error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT || error == -EPROTONOSUPPORT ||
+           error == -ESOCKTNOSUPPORT || error == -EPFNOSUPPORT || error == -ENOPROTOOPT || error == -EINVAL;
 }
 
 /* Add one listener for a word of `bind`.  0 or -errno; an address that may be missing and is, is 0. */
@@ -97,15 +97,15 @@ listen_on(const char *word, const struct config *conf, struct listener *at, int 
     int fd = len == 0 ? -EINVAL : open_socket(&a, len, (int)conf->tcp_backlog);
 
     if (fd >= 0) {
-        at[(*count)++] = (struct listener){ .source.ready = accept_clients, .fd = fd };
+        at[(*count)++] = (struct listener){.source.ready = accept_clients, .fd = fd};
         return 0;
     }
     if (optional && len != 0 && means_absent(fd)) {
         log_line(LOG_NOTICE, "Not listening on %s:%d: %s", word + 1, (int)conf->port, strerror(-fd));
         return 0;
     }
-    log_line(LOG_WARNING, "Could not create server TCP listening socket %s:%d: %s", word + optional, (int)conf->port,
-        len == 0 ? "not a numeric address" : strerror(-fd));
+    log_line(LOG_WARNING, "Could not create server TCP listening socket %s:%d: %s", word + optional,
+             (int)conf->port, len == 0 ? "not a numeric address" : strerror(-fd));
     return fd;
 }
 
@@ -153,16 +153,14 @@ watch_all(void)
     return r;
 }
 
-/* CONFIG SET port, bind.  Addresses that stay are bound anew, so the old ones go first; if the new ones are refused
- * the old ones come back. */
+/* CONFIG SET port, bind.  Addresses that stay are bound anew, so the old ones go first; if the new ones are
+ * refused the old ones come back. */
 static bool
 change_listeners(const struct config *next, const char **why)
 {
-    int r;
-
     close_listeners(listeners, listener_count);
     listener_count = 0;
-    if ((r = open_all(next, listeners, &listener_count)) == 0 && (r = watch_all()) == 0)
+    if (open_all(next, listeners, &listener_count) == 0 && watch_all() == 0)
         return true;
     *why = next->port != config.port ? "Unable to listen on this port. Check server logs."
                                      : "Failed to bind to specified addresses.";
@@ -192,7 +190,9 @@ fit_maxclients(int64_t wanted)
     more.rlim_cur = lim.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &more) == 0)
         lim.rlim_cur = lim.rlim_max;
-    return lim.rlim_cur > OTHER_FILES + 1 ? (int)(lim.rlim_cur - OTHER_FILES < need ? lim.rlim_cur - OTHER_FILES : need) : 1;
+    return lim.rlim_cur > OTHER_FILES + 1
+               ? (int)(lim.rlim_cur - OTHER_FILES < need ? lim.rlim_cur - OTHER_FILES : need)
+               : 1;
 }
 
 static bool
@@ -203,7 +203,8 @@ change_maxclients(const struct config *next, const char **why)
 
     if (fit < next->maxclients) {
         snprintf(text, sizeof text,
-            "The operating system is not able to handle the specified number of clients, try with %d", fit);
+                 "The operating system is not able to handle the specified number of clients, try with %d",
+                 fit);
         *why = text;
         return false;
     }
@@ -218,8 +219,8 @@ net_start(void)
 
     server.maxclients = fit_maxclients(config.maxclients);
     if (server.maxclients < config.maxclients) {
-        log_line(LOG_WARNING, "The limit of open files leaves room for %d clients, not for %lld", server.maxclients,
-            (long long)config.maxclients);
+        log_line(LOG_WARNING, "The limit of open files leaves room for %d clients, not for %lld",
+                 server.maxclients, (long long)config.maxclients);
         config.maxclients = server.maxclients;
     }
     config_on_change("maxclients", change_maxclients);
@@ -276,7 +277,8 @@ refuse(int fd, const char *error)
 static void
 set_socket_options(int fd)
 {
-    int on = 1, seconds = (int)config.tcp_keepalive_s, interval = seconds / 3 > 0 ? seconds / 3 : 1, probes = 3;
+    int on = 1, seconds = (int)config.tcp_keepalive_s, interval = seconds / 3 > 0 ? seconds / 3 : 1,
+        probes = 3;
 
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (seconds == 0 || setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) != 0)
@@ -290,7 +292,7 @@ set_socket_options(int fd)
 static void
 welcome(int fd, const union address *peer)
 {
-    union address own;
+    union address own = {.any.sa_family = AF_UNSPEC};
     socklen_t len = sizeof own;
     struct client *c;
 
@@ -300,9 +302,10 @@ welcome(int fd, const union address *peer)
         return;
     }
     if (config.protected_mode && !is_loopback(peer)) {
-        refuse(fd, "-DENIED Stillframe is in protected mode, and no password is set: only connections from this "
-                   "machine itself are accepted. To accept others, switch it off (protected-mode no) where the "
-                   "network is trusted.\r\n");
+        refuse(fd,
+               "-DENIED Stillframe is in protected mode, and no password is set: only connections from this "
+               "machine itself are accepted. To accept others, switch it off (protected-mode no) where the "
+               "network is trusted.\r\n");
         return;
     }
     set_socket_options(fd);
@@ -318,7 +321,8 @@ welcome(int fd, const union address *peer)
         client_close(c);
 }
 
-/* Out of descriptors: the listener would wake the loop at once again, so it rests until net_retry_accept(). */
+/* Out of descriptors: the listener would wake the loop at once again, so it rests until net_retry_accept().
+ */
 static void
 mute(struct listener *l, int error)
 {
@@ -334,7 +338,7 @@ accept_clients(struct loop_source *s, uint32_t events)
 
     (void)events;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        union address peer;
+        union address peer = {.any.sa_family = AF_UNSPEC};
         socklen_t len = sizeof peer;
         int fd = accept4(l->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {

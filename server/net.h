@@ -10,8 +10,8 @@
 
 struct client;
 
-/* net_start: listen as configured, and hook CONFIG SET port, bind and maxclients.  0, or -errno already logged.
- * An address family that the system lacks is a log line, not an error. */
+/* net_start: listen as configured, and hook CONFIG SET port, bind and maxclients.  0, or -errno already
+ * logged. An address family that the system lacks is a log line, not an error. */
 int net_start(void);
 /* net_stop: close the listening sockets. */
 void net_stop(void);

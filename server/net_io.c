@@ -1,8 +1,8 @@
 /* server/net_io.c - a client's socket: read, parse a batch, look its keys up ahead, execute, write once.
  *
- * Input is read into the loop's buffer, which is lent to the client for as long as its commands run; only what is
- * left of it (the begin of a command) is kept in memory of the client's own.  Requests are parsed up to BATCH_MAX
- * ahead of their execution, so that the keyspace can start to load what they need. */
+ * Input is read into the loop's buffer, which is lent to the client for as long as its commands run; only
+ * what is left of it (the begin of a command) is kept in memory of the client's own.  Requests are parsed up
+ * to BATCH_MAX ahead of their execution, so that the keyspace can start to load what they need. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,7 @@
 #include "server/db.h"
 #include "server/exec.h"
 #include "server/log.h"
+#include "server/multi.h"
 #include "server/net.h"
 #include "server/output.h"
 #include "server/persist.h"
@@ -24,12 +25,13 @@
 #include "server/server.h"
 
 enum {
-    BATCH_MAX = 16,                 /* commands parsed ahead */
-    READ_BYTES = 64 * 1024,         /* the loop's input buffer, and so what one read takes */
-    OWN_BYTES = 16 * 1024,          /* room for more input behind a kept rest, at least */
-    BULK_STEP_BYTES = 1024 * 1024,  /* a big bulk's buffer grows from here on by doubling: a header is only a claim */
-    OUT_PAUSE_BYTES = 1024 * 1024,  /* with more pending output than this no further command runs */
-    DRAIN_READS = 16                /* what is read and thrown away before a close, in input buffers */
+    BATCH_MAX = 16,         /* commands parsed ahead */
+    READ_BYTES = 64 * 1024, /* the loop's input buffer, and so what one read takes */
+    OWN_BYTES = 16 * 1024,  /* room for more input behind a kept rest, at least */
+    BULK_STEP_BYTES =
+        1024 * 1024, /* a big bulk's buffer grows from here on by doubling: a header is only a claim */
+    OUT_PAUSE_BYTES = 1024 * 1024, /* with more pending output than this no further command runs */
+    DRAIN_READS = 16               /* what is read and thrown away before a close, in input buffers */
 };
 
 /* What the loop lends to one client at a time; a nested turn (loading) finds it gone and makes its own. */
@@ -43,8 +45,8 @@ static struct client *delayed_first, **delayed_last = &delayed_first;
 static void
 update_interest(struct client *c)
 {
-    uint32_t want = (c->paused || c->close_after_reply ? 0 : (uint32_t)EPOLLIN)
-        | (client_pending_out(c) > 0 ? (uint32_t)EPOLLOUT : 0);
+    uint32_t want = (c->paused || c->close_after_reply ? 0 : (uint32_t)EPOLLIN) |
+                    (client_pending_out(c) > 0 ? (uint32_t)EPOLLOUT : 0);
 
     if (want == c->interest)
         return;
@@ -87,8 +89,8 @@ net_has_delayed(void)
 
 /* ---- output ---- */
 
-/* Bytes that were sent to us and never read make the system reset the connection, and the reply is lost: so take
- * some of them in before a close that the client learns from a reply. */
+/* Bytes that were sent to us and never read make the system reset the connection, and the reply is lost: so
+ * take some of them in before a close that the client learns from a reply. */
 static void
 drain(struct client *c)
 {
@@ -193,7 +195,8 @@ keep_rest(struct client *c)
     return true;
 }
 
-/* Make room to read into.  A big bulk's buffer ends where the bulk ends: nothing has to be moved behind it. */
+/* Make room to read into.  A big bulk's buffer ends where the bulk ends: nothing has to be moved behind it.
+ */
 static bool
 make_input_room(struct client *c)
 {
@@ -219,11 +222,11 @@ make_input_room(struct client *c)
 struct batch {
     struct {
         struct cmd *cmd;
-        int argc, first;  /* in the vector */
-        size_t end;       /* in the input buffer */
+        int argc, first; /* in the vector */
+        size_t end;      /* in the input buffer */
     } at[BATCH_MAX];
     int count;
-    const char *error;    /* protocol error behind the last of them */
+    const char *error; /* protocol error behind the last of them */
     enum resp_result result;
 };
 
@@ -342,7 +345,7 @@ fail_protocol(struct client *c, const char *error)
 static void
 execute_input(struct client *c, struct resp_vector *v)
 {
-    struct stopwatch watch = { .cmd = NULL };
+    struct stopwatch watch = {.cmd = NULL};
     struct batch b;
 
     do {
@@ -367,7 +370,7 @@ run_client(struct client *c)
 {
     struct resp_vector v = vector_loan;
 
-    vector_loan = (struct resp_vector){ 0 };
+    vector_loan = (struct resp_vector){0};
     c->running = true;
     output_lend(c);
     execute_input(c, &v);
@@ -391,7 +394,11 @@ run_client(struct client *c)
         client_close(c);
         return;
     }
-    if (net_write(c))
+    if (!net_write(c))
+        return;
+    if (client_pending_out(c) > 0 && !output_within_limit(c, 0))
+        client_close(c);
+    else
         update_interest(c);
 }
 
@@ -434,7 +441,7 @@ read_input(struct client *c)
 static bool
 input_is_too_long(struct client *c)
 {
-    if (c->in_len - c->in_pos <= config.client_query_buffer_limit)
+    if (c->in_len - c->in_pos + multi_memory(c) <= config.client_query_buffer_limit)
         return false;
     log_line(LOG_WARNING, "Closing client that reached max query buffer length: %s", c->addr);
     client_close(c);

@@ -90,8 +90,8 @@ num_parse_memory(const char *s, size_t len, uint64_t *ret)
     static const struct {
         const char *name;
         uint64_t factor;
-    } units[] = { { "", 1 }, { "b", 1 }, { "k", 1000 }, { "kb", 1024 }, { "m", 1000000 }, { "mb", 1 << 20 },
-        { "g", 1000000000 }, { "gb", 1 << 30 } };
+    } units[] = {{"", 1},        {"b", 1},        {"k", 1000},       {"kb", 1024},
+                 {"m", 1000000}, {"mb", 1 << 20}, {"g", 1000000000}, {"gb", 1 << 30}};
     size_t digits = 0;
     uint64_t v;
 
@@ -105,7 +105,8 @@ num_parse_memory(const char *s, size_t len, uint64_t *ret)
     if (!parse_digits(s, digits, &v))
         return false;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strlen(units[i].name) == len - digits && strncasecmp(units[i].name, s + digits, len - digits) == 0)
+        if (strlen(units[i].name) == len - digits &&
+            strncasecmp(units[i].name, s + digits, len - digits) == 0)
             return !__builtin_mul_overflow(v, units[i].factor, ret);
     return false;
 }

@@ -50,8 +50,8 @@ output_return(struct client *c)
     c->out_room = c->out_len = c->out_sent = 0;
 }
 
-bool
-output_limit_passed(struct client *c, size_t more)
+static bool
+is_limit_passed(struct client *c, size_t more)
 {
     const struct output_limit *limit = &config.output_limits[OUTPUT_NORMAL];
     size_t pending = client_pending_out(c) + more;
@@ -69,16 +69,19 @@ output_limit_passed(struct client *c, size_t more)
     return server.now_ms - c->soft_limit_since_ms > limit->soft_seconds * 1000;
 }
 
-static void
-doom_for_limit(struct client *c)
+bool
+output_within_limit(struct client *c, size_t more)
 {
-    struct text t = { 0 };
+    struct text t = {0};
 
+    if (!is_limit_passed(c, more))
+        return true;
     client_describe(c, &t);
     log_line(LOG_WARNING, "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
-        text_str(&t));
+             text_str(&t));
     text_free(&t);
     client_doom(c);
+    return false;
 }
 
 /* Move what is pending to the buffer's start, when that frees at least half of it. */
@@ -100,10 +103,8 @@ output_grow(struct client *c, size_t bytes)
 
     if (c->close_now)
         return NULL;
-    if (output_limit_passed(c, bytes)) {
-        doom_for_limit(c);
+    if (!output_within_limit(c, bytes))
         return NULL;
-    }
     if (c->out != NULL)
         compact(c);
     if (c->out == NULL || c->out_room - c->out_len < bytes) {

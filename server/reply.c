@@ -20,15 +20,20 @@ enum {
     ERROR_MAX_BYTES = 1024
 };
 
+static inline char *
+put_end(char *p)
+{
+    p[0] = '\r';
+    p[1] = '\n';
+    return p + 2;
+}
+
 /* "<type>number\r\n" at p, which has room for HEAD_MAX_BYTES.  Returns the end. */
 static inline char *
 put_head(char *p, char type, uint64_t number)
 {
     *p++ = type;
-    p = num_put_unsigned(p, number);
-    *p++ = '\r';
-    *p++ = '\n';
-    return p;
+    return put_end(num_put_unsigned(p, number));
 }
 
 static void
@@ -60,15 +65,9 @@ reply_ok(struct client *c)
 void
 reply_status(struct client *c, const char *text)
 {
-    size_t len = strlen(text);
-    char *p = output_room(c, len + 3);
-
-    if (p == NULL)
-        return;
-    *p = '+';
-    memcpy(p + 1, text, len);
-    memcpy(p + 1 + len, "\r\n", 2);
-    output_filled(c, p + len + 3);
+    reply_raw(c, "+", 1);
+    reply_raw(c, text, strlen(text));
+    reply_raw(c, "\r\n", 2);
 }
 
 void
@@ -84,8 +83,7 @@ reply_error(struct client *c, const char *text)
     *p++ = '-';
     for (size_t i = 0; i < len; i++)
         *p++ = text[i] == '\r' || text[i] == '\n' ? ' ' : text[i];
-    memcpy(p, "\r\n", 2);
-    output_filled(c, p + 2);
+    output_filled(c, put_end(p));
 }
 
 void
@@ -109,8 +107,7 @@ reply_int(struct client *c, int64_t value)
         return;
     *p = ':';
     p = num_put(p + 1, value);
-    memcpy(p, "\r\n", 2);
-    output_filled(c, p + 2);
+    output_filled(c, put_end(p));
 }
 
 void
@@ -123,8 +120,7 @@ reply_bulk(struct client *c, const void *bytes, size_t len)
     p = put_head(p, '$', len);
     if (len > 0)
         memcpy(p, bytes, len);
-    memcpy(p + len, "\r\n", 2);
-    output_filled(c, p + len + 2);
+    output_filled(c, put_end(p + len));
 }
 
 void

@@ -1,6 +1,7 @@
 /* server/resp.c - requests.  See resp.h for the two ways through it.
  *
- * Redis is followed where it is lenient: the two bytes after a header's CR and after a bulk are not looked at. */
+ * Redis is followed where it is lenient: the two bytes after a header's CR and after a bulk are not looked
+ * at. */
 #include "server/resp.h"
 
 #include <stdio.h>
@@ -41,20 +42,20 @@ resp_vector_free(struct resp_vector *v)
 {
     free(v->at);
     free(v->scratch);
-    *v = (struct resp_vector){ .max_bulk_bytes = v->max_bulk_bytes };
+    *v = (struct resp_vector){.max_bulk_bytes = v->max_bulk_bytes};
 }
 
 void
 resp_reset(struct resp *r)
 {
     free(r->args);
-    *r = (struct resp){ 0 };
+    *r = (struct resp){0};
 }
 
 /* ---- the short way ---- */
 
-/* A canonical length of up to nine digits and its CRLF; NULL: something else.  Needs no bound: it stops at the NUL
- * behind the buffer at the latest. */
+/* A canonical length of up to nine digits and its CRLF; NULL: something else.  Needs no bound: it stops at
+ * the NUL behind the buffer at the latest. */
 static inline const char *
 short_length(const char *p, uint32_t *ret)
 {
@@ -104,7 +105,7 @@ parse_short(const char *buf, size_t len, struct resp_vector *v)
 /* The line at r->at, up to its CR: *ret_len bytes, and r->at behind it.  MORE or ERROR otherwise. */
 static enum resp_result
 take_header(struct resp *r, const char *buf, size_t len, const char *too_long, size_t *ret_len,
-    const char **ret_error)
+            const char **ret_error)
 {
     const char *start = buf + r->at, *cr = memchr(start, '\r', len - r->at);
 
@@ -128,8 +129,10 @@ take_count(struct resp *r, const char *buf, size_t len, const char **ret_error)
     int64_t v;
 
     r->at = 1;
-    if ((result = take_header(r, buf, len, long_count, &n, ret_error)) != RESP_COMMAND)
+    if ((result = take_header(r, buf, len, long_count, &n, ret_error)) != RESP_COMMAND) {
+        r->at = 0; /* nothing is parsed: the short way may still take it */
         return result;
+    }
     if (!num_parse(buf + 1, n, &v) || v > INT32_MAX) {
         *ret_error = bad_count;
         return RESP_ERROR;
@@ -175,7 +178,7 @@ add_span(struct resp *r)
         r->args = p;
         r->room = room;
     }
-    r->args[r->have++] = (struct resp_span){ .at = r->at, .len = r->bulk_len };
+    r->args[r->have++] = (struct resp_span){.at = r->at, .len = r->bulk_len};
     r->at += r->bulk_len + 2;
     r->in_bulk = false;
     return true;
@@ -188,7 +191,7 @@ finish_array(struct resp *r, const char *buf, struct resp_vector *v, size_t *ret
     if (!vector_reserve(v, (size_t)r->have))
         return RESP_NO_MEMORY;
     for (int32_t i = 0; i < r->have; i++)
-        v->at[v->count++] = (struct slice){ buf + r->args[i].at, r->args[i].len };
+        v->at[v->count++] = (struct slice){buf + r->args[i].at, r->args[i].len};
     *ret_used = r->at;
     resp_reset(r);
     return RESP_COMMAND;
@@ -196,7 +199,7 @@ finish_array(struct resp *r, const char *buf, struct resp_vector *v, size_t *ret
 
 static enum resp_result
 parse_array(struct resp *r, const char *buf, size_t len, struct resp_vector *v, size_t *ret_used,
-    const char **ret_error)
+            const char **ret_error)
 {
     enum resp_result result;
 
@@ -239,7 +242,7 @@ scratch_reserve(struct resp_vector *v, size_t bytes)
 
 static enum resp_result
 parse_inline(struct resp *r, const char *buf, size_t len, struct resp_vector *v, size_t *ret_used,
-    const char **ret_error)
+             const char **ret_error)
 {
     const char *newline = memchr(buf + r->at, '\n', len - r->at);
     size_t n;
@@ -269,7 +272,7 @@ parse_inline(struct resp *r, const char *buf, size_t len, struct resp_vector *v,
 
 enum resp_result
 resp_next(struct resp *r, const char *buf, size_t len, struct resp_vector *v, size_t *ret_used,
-    const char **ret_error)
+          const char **ret_error)
 {
     v->scratch_used = false;
     if (len == 0)

@@ -1,9 +1,9 @@
 /* server/resp.h - requests: RESP arrays and inline commands, parsed where they stand.
  *
- * A complete command in canonical form takes the short way and touches nothing but the argument vector.  Anything
- * else (a command of which a part is still to come, an odd form, an error) goes through the long way, which stops at
- * any byte and goes on at the same argument later, however small the pieces.
- * The buffer must hold a NUL at buf[len].  Threads: mutator. */
+ * A complete command in canonical form takes the short way and touches nothing but the argument vector.
+ * Anything else (a command of which a part is still to come, an odd form, an error) goes through the long
+ * way, which stops at any byte and goes on at the same argument later, however small the pieces. The buffer
+ * must hold a NUL at buf[len].  Threads: mutator. */
 #ifndef SERVER_RESP_H
 #define SERVER_RESP_H
 
@@ -19,22 +19,22 @@ enum {
 };
 
 enum resp_result {
-    RESP_COMMAND,  /* one command was appended to the vector */
-    RESP_NOTHING,  /* an empty line or an empty array was passed over */
-    RESP_MORE,     /* the rest of the command is still to come */
-    RESP_ERROR,    /* protocol error: ret_error says which; nothing more can be parsed */
+    RESP_COMMAND, /* one command was appended to the vector */
+    RESP_NOTHING, /* an empty line or an empty array was passed over */
+    RESP_MORE,    /* the rest of the command is still to come */
+    RESP_ERROR,   /* protocol error: ret_error says which; nothing more can be parsed */
     RESP_NO_MEMORY
 };
 
 struct resp_span {
-    size_t at, len;         /* from the command's first byte */
+    size_t at, len; /* from the command's first byte */
 };
 
 /* A command of which a part has been parsed; all zero: none.  Offsets count from its first byte, so that the
  * buffer may move. */
 struct resp {
-    int32_t want, have;     /* arguments of the array; want 0: its header is still to come */
-    bool in_bulk;           /* the header of the next argument was read: bulk_len counts */
+    int32_t want, have; /* arguments of the array; want 0: its header is still to come */
+    bool in_bulk;       /* the header of the next argument was read: bulk_len counts */
     uint64_t bulk_len;
     size_t at;              /* the next byte to look at */
     struct resp_span *args; /* the first `have`; room for `room` */
@@ -43,18 +43,18 @@ struct resp {
 
 /* Where parsed arguments go; shared by the commands of one batch. */
 struct resp_vector {
-    struct slice *at;       /* count of room are in use */
+    struct slice *at; /* count of room are in use */
     int count, room;
-    char *scratch;          /* words of the last inline command that had quotes */
+    char *scratch; /* words of the last inline command that had quotes */
     size_t scratch_room;
-    bool scratch_used;      /* by the last command: it must be executed before the next is parsed */
+    bool scratch_used; /* by the last command: it must be executed before the next is parsed */
     uint64_t max_bulk_bytes;
 };
 
 /* resp_next: the command that begins at buf.  *ret_used: how many bytes it takes (COMMAND, NOTHING).
  * The arguments of a COMMAND are v->at[count before .. v->count); they point into buf or v->scratch. */
-enum resp_result resp_next(struct resp *r, const char *buf, size_t len, struct resp_vector *v, size_t *ret_used,
-    const char **ret_error);
+enum resp_result resp_next(struct resp *r, const char *buf, size_t len, struct resp_vector *v,
+                           size_t *ret_used, const char **ret_error);
 
 /* resp_needs: bytes from the command's begin that are known to be needed; 0: nothing is known. */
 static inline size_t

@@ -18,14 +18,14 @@
 
 enum {
     SAMPLE_MS = 100,
-    SAMPLES = 16,        /* figures per second are means over this many */
+    SAMPLES = 16,          /* figures per second are means over this many */
     CLIENTS_PER_CRON = 200 /* looked at for idleness, at least: all within about a second */
 };
 
-struct server server = { .active_expire = true };
+struct server server = {.active_expire = true};
 
 /* glibc's; where there is none, its share of the figure is missing. */
-extern struct mallinfo2 mallinfo2(void) __attribute__((weak));
+#pragma weak mallinfo2
 
 void
 server_clock_refresh(void)
@@ -53,9 +53,9 @@ static void
 make_run_id(char *ret)
 {
     static const char digits[] = "0123456789abcdef";
-    unsigned char bytes[20] = { 0 };
-    uint64_t x = (uint64_t)server_monotonic_ns() * 0x9e3779b97f4a7c15u ^ (uint64_t)getpid() << 32
-        ^ (uint64_t)server.now_us;
+    unsigned char bytes[20] = {0};
+    uint64_t x = (uint64_t)server_monotonic_ns() * 0x9e3779b97f4a7c15u ^ (uint64_t)getpid() << 32 ^
+                 (uint64_t)server.now_us;
     int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
 
     if (fd < 0 || read(fd, bytes, sizeof bytes) != (ssize_t)sizeof bytes)
@@ -155,13 +155,13 @@ check_client(struct client *c)
     if (is_idle_too_long(c)) {
         log_line(LOG_VERBOSE, "Closing idle client");
         client_close(c);
-    } else if (output_limit_passed(c, 0)) {
-        log_line(LOG_WARNING, "Client %s closed for overcoming of output buffer limits.", c->addr);
+    } else if (!output_within_limit(c, 0)) {
         client_close(c);
     }
 }
 
-/* A part of the clients each time, the least recently connected first; by number, since any may be gone next time. */
+/* A part of the clients each time, the least recently connected first; by number, since any may be gone next
+ * time. */
 static void
 check_clients(void)
 {

@@ -1,5 +1,5 @@
-/* server/server.h - what the whole server shares: clock, counters, persistence state.  Configuration: config.h.
- * Threads: mutator. */
+/* server/server.h - what the whole server shares: clock, counters, persistence state.  Configuration:
+ * config.h. Threads: mutator. */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
@@ -11,17 +11,19 @@
 
 struct server {
     /* clock, refreshed once per turn of the loop; commands of one turn, and all of one EXEC, see one time */
-    int64_t now_ms;        /* unix */
+    int64_t now_ms; /* unix */
     int64_t now_us;
-    uint32_t clock_s;      /* access clock: seconds, 24 bits */
-    /* keyspace changes since the last successful save, as Redis counts them: handlers add what they changed */
+    uint32_t clock_s; /* access clock: seconds, 24 bits */
+    /* keyspace changes since the last successful save, as Redis counts them: handlers add what they changed
+     */
     uint64_t dirty;
-    bool active_expire;    /* DEBUG SET-ACTIVE-EXPIRE */
+    bool active_expire; /* DEBUG SET-ACTIVE-EXPIRE */
     bool loading;
-    bool stopping;         /* leave the loop after this turn */
+    bool stopping; /* leave the loop after this turn */
     int exit_code;
     /* statistics for INFO */
-    uint64_t stat_commands, stat_connections, stat_rejected_connections, stat_expired_keys, stat_hits, stat_misses;
+    uint64_t stat_commands, stat_connections, stat_rejected_connections, stat_expired_keys, stat_hits,
+        stat_misses;
     uint64_t stat_net_in_bytes, stat_net_out_bytes, stat_error_replies;
     uint64_t stat_reads, stat_writes;
     int64_t start_ms;
@@ -30,7 +32,7 @@ struct server {
     /* sampled each 100 ms */
     uint64_t ops_per_s, in_bytes_per_s, out_bytes_per_s;
     uint64_t peak_memory, start_memory;
-    int maxclients;        /* what the limit of open files leaves of the configured number */
+    int maxclients; /* what the limit of open files leaves of the configured number */
     char run_id[41];
     const char *executable; /* argv[0] */
 };

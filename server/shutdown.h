@@ -8,10 +8,10 @@ struct shutdown_request {
     bool save, nosave, force; /* force: end even if the save fails */
 };
 
-/* shutdown_begin: save where that is due and let the loop stop after this turn.  0, or -errno: the save failed and the
- * server goes on. */
+/* shutdown_begin: save where that is due and let the loop stop after this turn.  0, or -errno: the save
+ * failed and the server goes on. */
 int shutdown_begin(const struct shutdown_request *rq);
-/* shutdown_finish: after the loop: close what is open, remove the pid file. */
+/* shutdown_finish: after the loop: close what is open, remove the pid file.  Only exit() may follow. */
 void shutdown_finish(void);
 /* shutdown_write_pidfile: at start; a failure is a log line. */
 void shutdown_write_pidfile(void);

@@ -27,7 +27,7 @@ on_signal(int number)
         log_from_signal("You insist... exiting now.");
         _exit(1);
     }
-    if (server.loading) {
+    if (__atomic_load_n(&server.loading, __ATOMIC_RELAXED)) { /* the handler may run in another thread */
         log_from_signal("Received shutdown signal during loading, exiting now.");
         _exit(0);
     }
@@ -46,15 +46,16 @@ take_wake_up(struct loop_source *s, uint32_t events)
 
     (void)s;
     (void)events;
-    if (read(atomic_load_explicit(&wake_fd, memory_order_relaxed), &count, sizeof count) < 0 && errno != EAGAIN)
+    if (read(atomic_load_explicit(&wake_fd, memory_order_relaxed), &count, sizeof count) < 0 &&
+        errno != EAGAIN)
         log_line(LOG_WARNING, "Reading the signals' eventfd: %s", strerror(errno));
 }
 
 int
 signals_init(void)
 {
-    static struct loop_source source = { .ready = take_wake_up };
-    struct sigaction ignore = { .sa_handler = SIG_IGN }, handle = { .sa_handler = on_signal };
+    static struct loop_source source = {.ready = take_wake_up};
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, handle = {.sa_handler = on_signal};
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), r;
 
     if (fd < 0)

@@ -11,7 +11,7 @@ struct slice {
     size_t len;
 };
 
-#define SLICE(literal) ((struct slice){ .ptr = (literal), .len = sizeof(literal) - 1 })
+#define SLICE(literal) ((struct slice){.ptr = (literal), .len = sizeof(literal) - 1})
 
 static inline bool
 slice_equal(struct slice a, struct slice b)

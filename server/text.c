@@ -77,14 +77,14 @@ void
 text_add_human(struct text *t, uint64_t bytes)
 {
     static const char units[] = "KMGTP";
-    double v = (double)bytes;
-    int i = -1;
+    double v = (double)bytes / 1024;
+    size_t i = 0;
 
     if (bytes < 1024) {
         text_addf(t, "%lluB", (unsigned long long)bytes);
         return;
     }
-    for (; v >= 1024 && i < (int)sizeof units - 2; i++)
+    for (; v >= 1024 && i < sizeof units - 2; i++)
         v /= 1024;
     text_addf(t, "%.2f%c", v, units[i]);
 }
@@ -117,7 +117,7 @@ void
 text_free(struct text *t)
 {
     free(t->at);
-    *t = (struct text){ 0 };
+    *t = (struct text){0};
 }
 
 /* ---- words ---- */
@@ -154,7 +154,8 @@ is_blank(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* A quoted part, from its opening quote; the bytes go to *out.  Returns the place after the closing quote, or NULL. */
+/* A quoted part, from its opening quote; the bytes go to *out.  Returns the place after the closing quote, or
+ * NULL. */
 static const char *
 take_quoted(const char *p, const char *end, char **out)
 {
@@ -175,7 +176,8 @@ take_quoted(const char *p, const char *end, char **out)
     return NULL;
 }
 
-/* One word from p on: as it stands, or from its first quote on copied to *scratch.  NULL: unbalanced quotes. */
+/* One word from p on: as it stands, or from its first quote on copied to *scratch.  NULL: unbalanced quotes.
+ */
 static const char *
 take_word(const char *p, const char *end, char **scratch, struct slice *ret)
 {
@@ -185,7 +187,7 @@ take_word(const char *p, const char *end, char **scratch, struct slice *ret)
     while (p < end && !is_blank(*p) && *p != '"' && *p != '\'')
         p++;
     if (p == end || is_blank(*p)) {
-        *ret = (struct slice){ start, (size_t)(p - start) };
+        *ret = (struct slice){start, (size_t)(p - start)};
         return p;
     }
     memcpy(out, start, (size_t)(p - start));
@@ -196,7 +198,7 @@ take_word(const char *p, const char *end, char **scratch, struct slice *ret)
         else
             *out++ = *p++;
     }
-    *ret = (struct slice){ *scratch, (size_t)(out - *scratch) };
+    *ret = (struct slice){*scratch, (size_t)(out - *scratch)};
     *scratch = out;
     return p;
 }

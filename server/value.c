@@ -80,27 +80,9 @@ value_free(const struct value *v)
 }
 
 bool
-value_same_blocks(const struct value *a, const struct value *b)
+value_same_block(const struct value *a, const struct value *b)
 {
-    if (a->enc != ENC_OUTER && a->enc != ENC_HASHTABLE)
-        return b->enc != ENC_OUTER && b->enc != ENC_HASHTABLE;
     return a->enc == b->enc && (a->enc == ENC_OUTER ? a->blob.ptr == b->blob.ptr : a->table == b->table);
-}
-
-struct slice
-value_text(const struct value *v, char scratch[NUM_MAX_BYTES])
-{
-    if (v->enc != ENC_INT)
-        return v->blob;
-    return (struct slice){ .ptr = scratch, .len = (size_t)(num_put(scratch, v->integer) - scratch) };
-}
-
-size_t
-value_text_len(const struct value *v)
-{
-    char scratch[NUM_MAX_BYTES];
-
-    return v->enc == ENC_INT ? (size_t)(num_put(scratch, v->integer) - scratch) : v->blob.len;
 }
 
 const char *

@@ -1,5 +1,5 @@
 /* server/value.h - values apart from records: made from bytes, copied, freed.
- * Threads: mutator, but for value_of and value_text [any]. */
+ * Threads: mutator, but for value_of and record_text [any]. */
 #ifndef SERVER_VALUE_H
 #define SERVER_VALUE_H
 
@@ -17,18 +17,23 @@ int value_blob(struct value *ret, enum value_type type, struct slice bytes, size
 int value_copy(struct value *ret, const struct value *v, size_t key_len);
 /* value_free: the block or the table that it has, if any. */
 void value_free(const struct value *v);
-/* value_same_blocks: do both stand for the same block or table, or have none? */
-bool value_same_blocks(const struct value *a, const struct value *b);
+/* value_same_block: do both have the same block or table?  a has one. */
+bool value_same_block(const struct value *a, const struct value *b);
 
-/* value_text: the bytes of a string; an integer is printed into scratch. */
-struct slice value_text(const struct value *v, char scratch[NUM_MAX_BYTES]);
-/* value_text_len: their number, without printing. */
-size_t value_text_len(const struct value *v);
 /* value_encoding_name: as OBJECT ENCODING says it. */
 const char *value_encoding_name(const struct value *v);
 /* value_refcount: as OBJECT REFCOUNT says it: nothing is shared here, but Redis shares the small integers. */
 int value_refcount(const struct value *v);
 /* value_type_name: as TYPE says it. */
 const char *value_type_name(enum value_type type);
+
+/* record_text: the bytes of a string; an integer is printed into scratch. */
+static inline struct slice
+record_text(const struct record *r, char scratch[NUM_MAX_BYTES])
+{
+    if (record_encoding(r) != ENC_INT)
+        return record_blob(r);
+    return (struct slice){ .ptr = scratch, .len = (size_t)(num_put(scratch, record_int(r)) - scratch) };
+}
 
 #endif

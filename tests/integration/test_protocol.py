@@ -362,6 +362,18 @@ class Protocol(unittest.TestCase):
                 c.call("CONFIG", "SET", "client-query-buffer-limit", 1 << 30)
             self.assertIn("max query buffer length", self.ours.log())
 
+    def test_an_endless_transaction_closes(self):
+        with self.ours.client() as c:
+            c.call("CONFIG", "SET", "client-query-buffer-limit", 1 << 20)
+            try:
+                with self.ours.client() as greedy:
+                    greedy.call("MULTI")
+                    with self.assertRaises((EOFError, ConnectionError)):
+                        for _ in range(100):
+                            greedy.call("SET", "k", "v" * 50000)
+            finally:
+                c.call("CONFIG", "SET", "client-query-buffer-limit", 1 << 30)
+
     def test_a_claimed_length_costs_no_memory(self):
         with self.ours.client() as c:
             before = int(self.info(c, "used_memory"))

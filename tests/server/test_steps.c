@@ -5,7 +5,7 @@
  * tried or the budget is used up (context-bounded exploration: Musuvathi and Qadeer, PLDI 2007); each run prints how far
  * it came.  Pages have 16 KiB here, so that a slab is four pages and a heap a handful.
  *
- *   STEP_BUDGET=n   schedules a scenario (default 600; make check-hard takes 6000) */
+ *   STEP_BUDGET=n   schedules a scenario (default 2000; make check-hard takes 6000) */
 #include <check.h>
 #include <errno.h>
 #include <malloc.h>
@@ -208,7 +208,7 @@ explore(const struct scenario *s, enum mode mode)
 {
     static const char *const modes[] = { "", " without memory", " at the limit", " and cancel" };
     const char *env = getenv("STEP_BUDGET");
-    unsigned long budget = env != NULL ? strtoul(env, NULL, 10) : 600, runs = 0, total = 0;
+    unsigned long budget = env != NULL ? strtoul(env, NULL, 10) : 2000, runs = 0, total = 0;
     struct lab_digest want, after;
     bool complete = false;
 
