@@ -51,6 +51,9 @@ TOOL_SRC     := $(wildcard snapshot/tool*.c)
 SERVER_SRC   := $(filter-out server/main.c,$(wildcard server/*.c))
 SUPPORT_SRC  := $(wildcard tests/support/*.c)
 TEST_SRC     := $(wildcard tests/mm/test_*.c tests/snapshot/test_*.c tests/server/test_*.c tests/fault/test_*.c)
+ifneq ($(FLAVOUR),steps) # the step scheduler needs its points compiled in
+TEST_SRC     := $(filter-out tests/server/test_steps.c,$(TEST_SRC))
+endif
 BENCH_SRC    := $(wildcard tests/bench/bench_*.c)
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 

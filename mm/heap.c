@@ -119,7 +119,7 @@ mm_clear(void)
             free(heap.blocks[b].bits);
     memset(heap.blocks, 0, (size_t)heap.block_top * sizeof *heap.blocks);
     pages_clear((size_t)heap.block_top << MM_BLOCK_SHIFT);
-    heap = (struct heap){ .block_top = 1, .tidy_next = 1, .epoch = 1 };
+    heap = (struct heap){.block_top = 1, .tidy_next = 1, .epoch = 1};
     heap.base = kept.base;
     heap.arena_bytes = kept.arena_bytes;
     heap.block_count = kept.block_count;

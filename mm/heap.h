@@ -62,10 +62,10 @@ enum { CLASS_MAX = 80, RUN_BINS = 128 };
 struct heap {
     char *base;
     size_t arena_bytes;
-    uint32_t block_count;   /* of the whole reservation */
-    uint32_t block_top;     /* blocks [1, block_top) have been in use at some time */
-    uint32_t committed_top; /* blocks below it are committed */
-    struct block *blocks;   /* side table, reserved; committed with block_top */
+    uint32_t block_count;                    /* of the whole reservation */
+    uint32_t block_top;                      /* blocks [1, block_top) have been in use at some time */
+    uint32_t committed_top;                  /* blocks below it are committed */
+    struct block *blocks;                    /* side table, reserved; committed with block_top */
     struct slab_class classes[2][CLASS_MAX]; /* [mm_kind][size class] */
     uint32_t bins[RUN_BINS];                 /* free runs by length */
     uint64_t bins_used[2];                   /* which bins are not empty */

@@ -39,8 +39,8 @@ struct mm_options {
 int mm_init(const struct mm_options *opt);
 /* mm_fini: unmap everything.  No cut may be open.  Pointers into the arena die. */
 void mm_fini(void);
-/* mm_clear: as mm_fini() and mm_init() with the same reservation, without the cost of new mappings: for tests that make
- * thousands of small heaps. */
+/* mm_clear: as mm_fini() and mm_init() with the same reservation, without the cost of new mappings: for tests
+ * that make thousands of small heaps. */
 void mm_clear(void);
 
 /* mm_alloc: a block of at least bytes (1 .. 2^40) for the caller to fill, aligned to 8; to 64 from 64 bytes
@@ -73,11 +73,12 @@ size_t mm_size_class(size_t bytes);
  * (C2) and the write goes on. Cost    one predictable branch without a cut; with one, a copy of each page not
  * yet preserved. Order   O-1, O-2 (writer side). */
 #ifdef STILLFRAME_SITES
-#define MM_STR2(x)        #x
-#define MM_STR(x)         MM_STR2(x)
+#define MM_STR2(x) #x
+#define MM_STR(x)  MM_STR2(x)
 #define mm_modify(p, len)                                                                                    \
     ({                                                                                                       \
-        static const char *const mm_site __attribute__((section("mm_sites"), used)) = __FILE__ ":" MM_STR(__LINE__); \
+        static const char *const mm_site __attribute__((section("mm_sites"), used)) =                        \
+            __FILE__ ":" MM_STR(__LINE__);                                                                   \
         mm_modify_site(p, len, mm_site);                                                                     \
     })
 extern unsigned long mm_sites_skipped; /* how often the barrier that was taken out would have run */

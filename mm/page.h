@@ -68,8 +68,8 @@ int pages_commit(size_t arena_bytes);
 void pages_reset(void);
 /* pages_clear: forget all words of the arena's first bytes, and all images (mm_clear()). */
 void pages_clear(size_t arena_bytes);
-/* pages_limit: with more than this in copies, retired and newborn blocks no further copy is made and the view is broken
- * instead (C2); 0: no limit. */
+/* pages_limit: with more than this in copies, retired and newborn blocks no further copy is made and the view
+ * is broken instead (C2); 0: no limit. */
 void pages_limit(size_t bytes);
 /* images_free_chain: a swept slab's images; its pages will not be read again in this cut. */
 void images_free_chain(uint32_t head);

@@ -5,13 +5,14 @@
 
 #include "server/difference.h"
 
+/* How much room a block gets.  What describes a run costs a thousandth of its address space: nothing for a
+ * string of megabytes, a lot for one that is small and never appended to. */
 enum {
     ROOMY_BYTES = 1 << 20,       /* from here on blocks get address space to grow */
-    ROOM_BYTES = 512 << 20,      /* the longest string by default: a block with so much room never moves again */
+    ROOM_BYTES = 512 << 20,      /* the longest string by default: never moves again */
     FRESH_ROOM_FACTOR = 16,      /* a value that was never appended to gets so many times its size, ... */
-    FRESH_ROOMY_BYTES = 8 << 20, /* ... from this size on all the room: the table that describes a run costs a
-                                  * thousandth of its address space, which for smaller strings would be a lot */
-    WASTE_FACTOR = 2
+    FRESH_ROOMY_BYTES = 8 << 20, /* ... from this size on all the room */
+    WASTE_FACTOR = 2             /* a block may be so many times larger than what a rewritten value needs */
 };
 
 char *
@@ -59,7 +60,7 @@ static int
 write_inline(struct db_ref *ref, struct slice old, size_t offset, struct slice bytes, size_t len)
 {
     static char scratch[RECORD_INLINE_MAX];
-    struct value v = { .type = TYPE_STRING, .enc = ENC_INLINE, .raw = true, .blob = { scratch, len } };
+    struct value v = {.type = TYPE_STRING, .enc = ENC_INLINE, .raw = true, .blob = {scratch, len}};
 
     memcpy(scratch, old.ptr, old.len);
     splice(scratch, old.len, offset, bytes);
@@ -70,7 +71,7 @@ write_inline(struct db_ref *ref, struct slice old, size_t offset, struct slice b
 static int
 write_in_place(struct db_ref *ref, struct slice old, size_t offset, struct slice bytes, size_t len)
 {
-    struct value v = { .type = TYPE_STRING, .enc = ENC_OUTER, .raw = true, .blob = { old.ptr, len } };
+    struct value v = {.type = TYPE_STRING, .enc = ENC_OUTER, .raw = true, .blob = {old.ptr, len}};
     size_t from = offset < old.len ? offset : old.len;
 
     if (len != old.len && store(ref, &v) < 0)
@@ -84,14 +85,14 @@ write_in_place(struct db_ref *ref, struct slice old, size_t offset, struct slice
 static int
 write_moved(struct db_ref *ref, struct slice old, size_t offset, struct slice bytes, size_t len)
 {
-    struct value v = { .type = TYPE_STRING, .enc = ENC_OUTER, .raw = true };
+    struct value v = {.type = TYPE_STRING, .enc = ENC_OUTER, .raw = true};
     char *block = blob_alloc_growing(len);
 
     if (block == NULL)
         return -ENOMEM;
     memcpy(block, old.ptr, old.len);
     splice(block, old.len, offset, bytes);
-    v.blob = (struct slice){ .ptr = block, .len = len };
+    v.blob = (struct slice){.ptr = block, .len = len};
     if (store(ref, &v) < 0) {
         mm_free(block);
         return -ENOMEM;
@@ -99,8 +100,9 @@ write_moved(struct db_ref *ref, struct slice old, size_t offset, struct slice by
     return 0;
 }
 
-/* may_stay: does the block have room, and is it not cheaper to leave it?  While a cut can see the block, bytes behind
- * its end would be preserved too: growth beyond twice the length copies less than that by moving. */
+/* may_stay: does the block have room, and is it not cheaper to leave it?  While a cut can see the block,
+ * bytes behind its end would be preserved too: growth beyond twice the length copies less than that by
+ * moving. */
 static bool
 may_stay(struct slice block, size_t len)
 {
@@ -112,7 +114,7 @@ may_stay(struct slice block, size_t len)
 int
 blob_write(struct db_ref *ref, size_t offset, struct slice bytes)
 {
-    struct slice old = { .ptr = "", .len = 0 };
+    struct slice old = {.ptr = "", .len = 0};
     char scratch[NUM_MAX_BYTES];
     bool is_outer = false;
     size_t len;
@@ -131,7 +133,8 @@ blob_write(struct db_ref *ref, size_t offset, struct slice bytes)
 
 /* ---- whole values ---- */
 
-/* write_difference: make the block's first bytes these.  While a cut is open only what differs is written (B1). */
+/* write_difference: make the block's first bytes these.  While a cut is open only what differs is written
+ * (B1). */
 static void
 write_difference(const char *block, size_t old_len, struct slice bytes)
 {
@@ -149,7 +152,8 @@ blob_store(struct db_ref *ref, enum value_type type, struct slice bytes)
     struct value v, old;
     int r;
 
-    if (ref->rec != NULL && record_encoding(ref->rec) == ENC_OUTER && !record_can_inline(ref->key.len, bytes.len)) {
+    if (ref->rec != NULL && record_encoding(ref->rec) == ENC_OUTER &&
+        !record_can_inline(ref->key.len, bytes.len)) {
         size_t usable;
 
         old = v = value_of(ref->rec);

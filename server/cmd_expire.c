@@ -13,7 +13,7 @@ struct expire_options {
 static bool
 parse_options(struct client *c, struct expire_options *o)
 {
-    *o = (struct expire_options){ .nx = false };
+    *o = (struct expire_options){.nx = false};
     for (int i = 3; i < c->argc; i++) {
         if (arg_is(c, i, "nx")) {
             o->nx = true;
@@ -62,7 +62,8 @@ expire(struct client *c, bool seconds, bool absolute)
         reply_errorf(c, "ERR invalid expire time in '%s' command", c->cmd->full_name);
         return;
     }
-    if (db_lookup(c->db, c->argv[1], DB_WRITE, &ref) == NULL || !is_wanted(&o, record_expire(ref.rec), at_ms)) {
+    if (db_lookup(c->db, c->argv[1], DB_WRITE, &ref) == NULL ||
+        !is_wanted(&o, record_expire(ref.rec), at_ms)) {
         reply_int(c, 0);
         return;
     }

@@ -72,7 +72,8 @@ cmd_randomkey(struct client *c)
 
 /* ---- one value, another key ---- */
 
-/* hand_over: the value and expiry at `from` go to `to`, over what is there; the key at from goes.  0 or -ENOMEM */
+/* hand_over: the value and expiry at `from` go to `to`, over what is there; the key at from goes.  0 or
+ * -ENOMEM */
 static int
 hand_over(struct db *from_db, struct slice from_key, struct db_ref *to)
 {
@@ -166,7 +167,8 @@ cmd_move(struct client *c)
         reply_error(c, same_object);
         return;
     }
-    if (db_lookup(c->db, c->argv[1], DB_WRITE, &from) == NULL || db_lookup(db, c->argv[1], DB_WRITE, &to) != NULL) {
+    if (db_lookup(c->db, c->argv[1], DB_WRITE, &from) == NULL ||
+        db_lookup(db, c->argv[1], DB_WRITE, &to) != NULL) {
         reply_int(c, 0);
     } else if (hand_over(c->db, c->argv[1], &to) < 0) {
         reply_no_memory(c);
@@ -255,7 +257,8 @@ cmd_swapdb(struct client *c)
 {
     int64_t a, b;
 
-    if (!arg_db_index(c, 1, "ERR invalid first DB index", &a) || !arg_db_index(c, 2, "ERR invalid second DB index", &b))
+    if (!arg_db_index(c, 1, "ERR invalid first DB index", &a) ||
+        !arg_db_index(c, 2, "ERR invalid second DB index", &b))
         return;
     if (db_select((int)a) == NULL || db_select((int)b) == NULL) {
         reply_error(c, "ERR DB index is out of range");

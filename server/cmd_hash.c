@@ -6,8 +6,8 @@
 #include "server/reply.h"
 #include "server/server.h"
 
-/* find_hash: the hash at argument 1.  False, and an error was replied: it is of another type.  ref->rec is NULL where
- * there is no key. */
+/* find_hash: the hash at argument 1.  False, and an error was replied: it is of another type.  ref->rec is
+ * NULL where there is no key. */
 static bool
 find_hash(struct client *c, unsigned flags, struct db_ref *ref)
 {
@@ -88,7 +88,7 @@ cmd_hincrby(struct client *c)
 {
     char scratch[LP_INT_TEXT_BYTES], text[NUM_MAX_BYTES];
     int64_t by, n = 0, added;
-    struct slice words[2] = { c->argv[2] };
+    struct slice words[2] = {c->argv[2]};
     struct db_ref ref;
 
     if (!arg_int(c, 3, &by) || !find_hash(c, DB_WRITE, &ref))
@@ -101,7 +101,7 @@ cmd_hincrby(struct client *c)
         reply_error(c, "ERR increment or decrement would overflow");
         return;
     }
-    words[1] = (struct slice){ .ptr = text, .len = (size_t)(num_put(text, n) - text) };
+    words[1] = (struct slice){.ptr = text, .len = (size_t)(num_put(text, n) - text)};
     if (hash_set(&ref, words, 1, &added) < 0) {
         reply_no_memory(c);
         return;
@@ -174,7 +174,7 @@ void
 cmd_hstrlen(struct client *c)
 {
     char scratch[LP_INT_TEXT_BYTES];
-    struct slice value = { .len = 0 };
+    struct slice value = {.len = 0};
     struct db_ref ref;
 
     if (find_hash(c, DB_READ, &ref))

@@ -55,6 +55,8 @@ void
 cmd_object_freq(struct client *c)
 {
     if (find(c) != NULL)
-        reply_error(c, "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when "
-                       "switching between policies at runtime LRU and LFU data will take some time to adjust.");
+        reply_error(c,
+                    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
+                    "that when "
+                    "switching between policies at runtime LRU and LFU data will take some time to adjust.");
 }

@@ -35,7 +35,7 @@ reply_if_matching(void *ctx, const void *record)
 void
 cmd_keys(struct client *c)
 {
-    struct keys k = { .c = c, .pattern = c->argv[1] };
+    struct keys k = {.c = c, .pattern = c->argv[1]};
     size_t token = reply_array_deferred(c);
 
     db_each(c->db, reply_if_matching, &k);
@@ -74,7 +74,7 @@ static bool
 parse_scan(struct client *c, int first, bool typed, struct scan_options *o)
 {
     o->count = 10;
-    o->pattern = o->type = (struct slice){ .ptr = NULL };
+    o->pattern = o->type = (struct slice){.ptr = NULL};
     for (int i = first; i < c->argc; i += 2) {
         bool has_value = i + 1 < c->argc;
 
@@ -156,7 +156,8 @@ type_is_wanted(const struct scan_options *o, const struct record *r)
 {
     const char *name = value_type_name(record_type(r));
 
-    return o->type.ptr == NULL || (strlen(name) == o->type.len && strncasecmp(name, o->type.ptr, o->type.len) == 0);
+    return o->type.ptr == NULL ||
+           (strlen(name) == o->type.len && strncasecmp(name, o->type.ptr, o->type.len) == 0);
 }
 
 static void
@@ -182,7 +183,7 @@ reply_found_keys(struct client *c, const struct scan_options *o, const struct fo
 void
 cmd_scan(struct client *c)
 {
-    struct found f = { .at = NULL };
+    struct found f = {.at = NULL};
     struct scan_options o;
     int64_t steps = 0;
 
@@ -247,7 +248,7 @@ void
 cmd_hscan(struct client *c)
 {
     struct scan_options o;
-    struct hscan h = { .c = c, .o = &o };
+    struct hscan h = {.c = c, .o = &o};
     const struct record *r;
     uint64_t cursor, end;
     size_t token;

@@ -10,8 +10,8 @@
 #include "server/server.h"
 #include "server/ttl.h"
 
-/* find_string: the string at the client's argument i, in ref.  False, and an error was replied: it is of another type.
- * ref->rec is NULL where there is no key. */
+/* find_string: the string at the client's argument i, in ref.  False, and an error was replied: it is of
+ * another type. ref->rec is NULL where there is no key. */
 static bool
 find_string(struct client *c, int i, unsigned flags, struct db_ref *ref)
 {
@@ -43,8 +43,7 @@ struct expiry_word {
     bool seconds, absolute;
 };
 static const struct expiry_word expiry_words[] = {
-    { "ex", true, false }, { "px", false, false }, { "exat", true, true }, { "pxat", false, true }
-};
+    {"ex", true, false}, {"px", false, false}, {"exat", true, true}, {"pxat", false, true}};
 
 static const struct expiry_word *
 find_expiry_word(const struct client *c, int i)
@@ -76,7 +75,7 @@ parse_set(struct client *c, struct set_options *o)
     const struct expiry_word *w = NULL, *this;
     int number_at = 0;
 
-    *o = (struct set_options){ .expire_at_ms = RECORD_NO_EXPIRE };
+    *o = (struct set_options){.expire_at_ms = RECORD_NO_EXPIRE};
     for (int i = 3; i < c->argc; i++) {
         if (arg_is(c, i, "nx") && !o->xx) {
             o->nx = true;
@@ -119,7 +118,7 @@ static void
 set_and_get(struct client *c, struct db_ref *ref, const struct set_options *o)
 {
     char scratch[NUM_MAX_BYTES], *copy = NULL;
-    struct slice old = { .ptr = NULL, .len = 0 };
+    struct slice old = {.ptr = NULL, .len = 0};
 
     if (ref->rec != NULL) {
         old = record_text(ref->rec, scratch);
@@ -141,7 +140,7 @@ set_and_get(struct client *c, struct db_ref *ref, const struct set_options *o)
 void
 cmd_set(struct client *c)
 {
-    struct set_options o = { .expire_at_ms = RECORD_NO_EXPIRE };
+    struct set_options o = {.expire_at_ms = RECORD_NO_EXPIRE};
     struct db_ref ref;
 
     if (unlikely(c->argc > 3) && !parse_set(c, &o))
@@ -180,10 +179,10 @@ static int
 make_items(struct client *c, struct db_item *items, int count)
 {
     for (int i = 0; i < count; i++) {
-        struct record_spec spec = { .key = c->argv[1 + 2 * i],
-                                    .expire_at_ms = RECORD_NO_EXPIRE,
-                                    .db = db_number(c->db),
-                                    .clock_s = server.clock_s };
+        struct record_spec spec = {.key = c->argv[1 + 2 * i],
+                                   .expire_at_ms = RECORD_NO_EXPIRE,
+                                   .db = db_number(c->db),
+                                   .clock_s = server.clock_s};
 
         if (value_string(&spec.value, c->argv[2 + 2 * i], spec.key.len) < 0)
             return i;
@@ -270,7 +269,7 @@ integer_at(struct client *c, const struct db_ref *ref, int64_t *ret)
 static void
 add(struct client *c, int64_t by)
 {
-    struct value v = { .type = TYPE_STRING, .enc = ENC_INT };
+    struct value v = {.type = TYPE_STRING, .enc = ENC_INT};
     struct db_ref ref;
     int64_t old;
 
@@ -347,7 +346,7 @@ length_is_good(struct client *c, uint64_t offset, size_t more)
 void
 cmd_append(struct client *c)
 {
-    struct set_options plain = { .expire_at_ms = RECORD_NO_EXPIRE };
+    struct set_options plain = {.expire_at_ms = RECORD_NO_EXPIRE};
     struct db_ref ref;
     size_t len;
     int r;
@@ -413,7 +412,7 @@ void
 cmd_getrange(struct client *c)
 {
     char scratch[NUM_MAX_BYTES];
-    struct slice text = { .ptr = "", .len = 0 };
+    struct slice text = {.ptr = "", .len = 0};
     int64_t start, end, len;
     struct db_ref ref;
 

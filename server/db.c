@@ -100,7 +100,7 @@ db_fini(void)
     db_work_fini();
     free(databases.physical);
     free(databases.logical);
-    databases = (struct databases){ .dead = NULL };
+    databases = (struct databases){.dead = NULL};
 }
 
 int
@@ -272,7 +272,7 @@ db_random(struct db *db)
         const struct record *r = ktable_pick(&db->keys, random64());
 
         if (r == NULL)
-            continue; /* an empty place: with at least one entry a bucket, one draw in sixteen or more meets one */
+            continue; /* an empty place: one draw in sixteen, or more, is none */
         if (!db_record_is_expired(r))
             return r;
         db_expire_record(db, r);

@@ -1,11 +1,12 @@
 /* server/db.h - databases: logical numbers, physical keyspaces, keys with expiry.
  *
- * A client sees logical databases; each is, at a time, one physical database, whose number stands in its records.
- * SWAPDB and FLUSHDB change the map only.
+ * A client sees logical databases; each is, at a time, one physical database, whose number stands in its
+ * records. SWAPDB and FLUSHDB change the map only.
  *
  *   D1  A key stands in its database's table of keys, and, if it expires, in its table of expiries too.
  *   D2  Whatever may fail is done before the first visible change; after -ENOMEM everything is as it was.
- *   D3  A record goes at once when its key does (S1); a large hash that it held may be freed later, by db_work().
+ *   D3  A record goes at once when its key does (S1); a large hash that it held may be freed later, by
+ *       db_work().
  *   D4  A physical number is given away again only when its database is empty and no cut is open.
  *
  * A record pointer is good until the next call that may change or expire its key.
@@ -26,7 +27,7 @@ struct db; /* a physical database */
 int db_init(int count);
 void db_fini(void);
 int db_count(void);
-struct db *db_select(int index);      /* the physical database now behind a logical number; NULL out of range */
+struct db *db_select(int index); /* the physical database now behind a logical number; NULL out of range */
 int db_index_of(const struct db *db); /* its logical number; -1 for a dead one */
 uint64_t db_size(const struct db *db);
 uint64_t db_expires(const struct db *db);
@@ -62,8 +63,8 @@ const struct record *db_peek(struct db *db, struct slice key); /* expired too; n
 /* db_record_is_expired: at the time of this turn. */
 bool db_record_is_expired(const struct record *r);
 
-/* db_prefetch: a hint that these keys are looked up next: start the loads of their buckets and records. Changes
- * nothing.  count: 1 .. 16. */
+/* db_prefetch: a hint that these keys are looked up next: start the loads of their buckets and records.
+ * Changes nothing.  count: 1 .. 16. */
 void db_prefetch(struct db *db, const struct slice *keys, int count);
 
 /* db_walk: one step through the keys, see scan() in ltable.inc.h; expired ones are shown too. */
@@ -75,11 +76,11 @@ const struct record *db_random(struct db *db);
 
 /* ---- change ---- */
 
-/* db_insert: a record of this spec (its db and clock are filled in) for a key that is not there: ref->rec is it
- * afterwards.  0 or -ENOMEM; spec's value belongs to the record only after 0. */
+/* db_insert: a record of this spec (its db and clock are filled in) for a key that is not there: ref->rec is
+ * it afterwards.  0 or -ENOMEM; spec's value belongs to the record only after 0. */
 int db_insert(struct db_ref *ref, struct record_spec *spec);
-/* db_update: make the record at ref what spec says.  0 or -ENOMEM.  A block or table that the old record held and
- * the new one does not is freed. */
+/* db_update: make the record at ref what spec says.  0 or -ENOMEM.  A block or table that the old record held
+ * and the new one does not is freed. */
 int db_update(struct db_ref *ref, struct record_spec *spec);
 /* db_store: set the key to a value, there or not.  expire_at_ms as in record_spec. */
 int db_store(struct db_ref *ref, const struct value *value, int64_t expire_at_ms);
@@ -97,15 +98,15 @@ struct db_item {
     const struct record *fresh; /* made by record_new(), without expiry; db_number() in it */
     const struct record *old;   /* used within */
 };
-/* db_store_all: every fresh record takes its key's place.  0, or -ENOMEM and nothing has changed: the fresh records
- * are still the caller's. */
+/* db_store_all: every fresh record takes its key's place.  0, or -ENOMEM and nothing has changed: the fresh
+ * records are still the caller's. */
 int db_store_all(struct db *db, struct db_item *items, int count);
 /* db_number: the physical number, for records made by hand. */
 uint16_t db_number(const struct db *db);
 
 void db_swap(int a, int b); /* SWAPDB: only the map changes */
-/* db_flush: empty a logical database at once: it gets a new physical one; the old one is freed in slices by db_work().
- * Returns the number of keys dropped. */
+/* db_flush: empty a logical database at once: it gets a new physical one; the old one is freed in slices by
+ * db_work(). Returns the number of keys dropped. */
 uint64_t db_flush(int index);
 
 /* ---- in the background of the loop ---- */

@@ -9,26 +9,26 @@ enum { DB_PHYSICAL_MAX = 65536 };
 
 struct db {
     uint16_t number;
-    int index;              /* logical number; -1: dead */
+    int index; /* logical number; -1: dead */
     struct ktable keys;
-    struct ktable expires;  /* the same records, those with an expiry (D1) */
+    struct ktable expires; /* the same records, those with an expiry (D1) */
     int64_t avg_ttl_ms;
     uint64_t expire_bucket; /* where active expiry goes on */
     /* dead ones */
     struct db *next_dead;
-    epoch_t died;           /* the epoch then */
-    uint64_t next_bucket;   /* what is left begins here: of expires until that is gone, then of keys */
+    epoch_t died;         /* the epoch then */
+    uint64_t next_bucket; /* what is left begins here: of expires until that is gone, then of keys */
 };
 
 struct databases {
     struct db **logical;
     int logical_count;
-    struct db **physical;   /* by number; NULL: free */
+    struct db **physical;                 /* by number; NULL: free */
     uint32_t physical_room, physical_top; /* numbers below top have been used */
-    uint32_t physical_used; /* of these, not free now */
-    uint32_t next_number;   /* where the search for a free one goes on */
-    struct db *dead, *dead_tail; /* flushed, oldest first */
-    struct db *hollow;      /* dead and empty: they wait for the end of a cut to give their numbers back (D4) */
+    uint32_t physical_used;               /* of these, not free now */
+    uint32_t next_number;                 /* where the search for a free one goes on */
+    struct db *dead, *dead_tail;          /* flushed, oldest first */
+    struct db *hollow; /* dead and empty: they wait for the end of a cut to give their numbers back (D4) */
     unsigned dead_count;
 };
 extern struct databases databases;

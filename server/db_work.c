@@ -1,5 +1,5 @@
-/* server/db_work.c - what the loop does for the databases between commands: flushed databases and dead hashes are
- * freed in slices, keys expire. */
+/* server/db_work.c - what the loop does for the databases between commands: flushed databases and dead hashes
+ * are freed in slices, keys expire. */
 #include <stdlib.h>
 
 #include "mm/fault.h"
@@ -33,7 +33,7 @@ db_bury(const struct htable *t)
         htable_free(t);
         return;
     }
-    *c = (struct corpse){ .table = t, .link = corpses };
+    *c = (struct corpse){.table = t, .link = corpses};
     corpses = c;
 }
 
@@ -138,9 +138,9 @@ db_flush(int index)
     return keys;
 }
 
-/* dead_may_go: while a cut is open, what it can see waits: freed, it would only be charged as retired.  So would what
- * was dead before; it waits too, unless there is more than one: where cuts follow each other closely, flushed data must
- * not pile up. */
+/* dead_may_go: while a cut is open, what it can see waits: freed, it would only be charged as retired.  So
+ * would what was dead before; it waits too, unless there is more than one: where cuts follow each other
+ * closely, flushed data must not pile up. */
 static bool
 dead_may_go(const struct db *db)
 {
@@ -193,7 +193,8 @@ db_work(unsigned budget_us)
 {
     int64_t until_us = os_monotonic_us() + budget_us;
 
-    return free_corpses(until_us) || free_dead(until_us) || free_hollow(until_us) || expire_run(until_us);
+    /* The corpses come last: the others make some. */
+    return free_dead(until_us) || free_hollow(until_us) || expire_run(until_us) || free_corpses(until_us);
 }
 
 /* ---- for tests ---- */
@@ -230,7 +231,7 @@ void
 db_verify(void)
 {
     for (int i = 0; i < databases.logical_count; i++) {
-        struct verify v = { .db = databases.logical[i] };
+        struct verify v = {.db = databases.logical[i]};
 
         ktable_verify(&v.db->keys);
         ktable_verify(&v.db->expires);

@@ -51,8 +51,8 @@ locate(struct db_ref *ref)
     return ref->at;
 }
 
-/* move_expiry: the table of expiries knows `fresh` in the place of `old`, as far as they expire.  Where only fresh
- * does, it was added before. */
+/* move_expiry: the table of expiries knows `fresh` in the place of `old`, as far as they expire.  Where only
+ * fresh does, it was added before. */
 static void
 move_expiry(struct db_ref *ref, const struct record *old, const struct record *fresh)
 {
@@ -76,8 +76,8 @@ replace(struct db_ref *ref, const struct record_spec *spec)
 
     if (fresh == NULL)
         return -ENOMEM;
-    if (record_has(fresh, RECORD_HAS_EXPIRE) && !record_has(old, RECORD_HAS_EXPIRE)
-        && !ktable_add(&ref->db->expires, ref->hash, fresh)) {
+    if (record_has(fresh, RECORD_HAS_EXPIRE) && !record_has(old, RECORD_HAS_EXPIRE) &&
+        !ktable_add(&ref->db->expires, ref->hash, fresh)) {
         record_free(fresh);
         return -ENOMEM;
     }
@@ -91,7 +91,7 @@ replace(struct db_ref *ref, const struct record_spec *spec)
 int
 db_update(struct db_ref *ref, struct record_spec *spec)
 {
-    struct value gone = { .enc = ENC_INT };
+    struct value gone = {.enc = ENC_INT};
     bool has_block = record_encoding(ref->rec) >= ENC_OUTER;
 
     if (unlikely(has_block))
@@ -108,7 +108,7 @@ db_update(struct db_ref *ref, struct record_spec *spec)
 int
 db_store(struct db_ref *ref, const struct value *value, int64_t expire_at_ms)
 {
-    struct record_spec spec = { .key = ref->key, .expire_at_ms = expire_at_ms, .value = *value };
+    struct record_spec spec = {.key = ref->key, .expire_at_ms = expire_at_ms, .value = *value};
 
     return ref->rec == NULL ? db_insert(ref, &spec) : db_update(ref, &spec);
 }
@@ -156,7 +156,7 @@ db_delete(struct db *db, struct slice key)
 void
 db_expire_record(struct db *db, const struct record *r)
 {
-    struct db_ref ref = { .db = db, .hash = keyhash(record_key(r)), .rec = r };
+    struct db_ref ref = {.db = db, .hash = keyhash(record_key(r)), .rec = r};
 
     db_remove(&ref);
     server.stat_expired_keys++;

@@ -40,7 +40,7 @@ debug_digest_value(struct client *c)
     reply_array(c, (size_t)c->argc - 2);
     for (int i = 2; i < c->argc; i++) {
         const struct record *r = db_peek(c->db, c->argv[i]);
-        uint8_t digest[DIGEST_BYTES] = { 0 };
+        uint8_t digest[DIGEST_BYTES] = {0};
 
         if (r != NULL)
             digest_value(r, digest);
@@ -69,8 +69,8 @@ struct populate {
 static int
 add_key(struct client *c, const struct populate *p, uint64_t n)
 {
-    struct slice key = { .ptr = p->key, .len = join(p->key, p->prefix, n) };
-    struct slice bytes = { .ptr = p->value, .len = p->value_bytes };
+    struct slice key = {.ptr = p->key, .len = join(p->key, p->prefix, n)};
+    struct slice bytes = {.ptr = p->value, .len = p->value_bytes};
     char text[sizeof "value:" + NUM_MAX_BYTES];
     size_t text_len = join(text, SLICE("value"), n);
     struct db_ref ref;
@@ -79,7 +79,7 @@ add_key(struct client *c, const struct populate *p, uint64_t n)
     if (db_lookup(c->db, key, DB_WRITE, &ref) != NULL)
         return 0;
     if (bytes.len == 0)
-        bytes = (struct slice){ .ptr = text, .len = text_len };
+        bytes = (struct slice){.ptr = text, .len = text_len};
     else
         memcpy(p->value, text, text_len < bytes.len ? text_len : bytes.len);
     if (value_blob(&v, TYPE_STRING, bytes, key.len) < 0)
@@ -103,7 +103,7 @@ arg_count(struct client *c, int i, int64_t *ret)
 void
 debug_populate(struct client *c)
 {
-    struct populate p = { .prefix = c->argc > 3 ? c->argv[3] : SLICE("key") };
+    struct populate p = {.prefix = c->argc > 3 ? c->argv[3] : SLICE("key")};
     int64_t count, size = 0;
     int r = 0;
 
@@ -181,7 +181,8 @@ debug_object(struct client *c)
         return;
     }
     v = value_of(r);
-    snprintf(line, sizeof line, "Value at:%p refcount:%d encoding:%s serializedlength:%llu lru:%u lru_seconds_idle:%u",
+    snprintf(line, sizeof line,
+             "Value at:%p refcount:%d encoding:%s serializedlength:%llu lru:%u lru_seconds_idle:%u",
              (const void *)r, value_refcount(&v), value_encoding_name(&v), (unsigned long long)dump_bytes(r),
              record_clock(r), (server.clock_s - record_clock(r)) & RECORD_CLOCK_MASK);
     reply_status(c, line);

@@ -47,13 +47,13 @@ stir(uint8_t d[DIGEST_BYTES], const void *bytes, size_t len)
 static void
 stir_number(uint8_t d[DIGEST_BYTES], uint32_t n)
 {
-    stir(d, (uint8_t[]){ (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n }, 4);
+    stir(d, (uint8_t[]){(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}, 4);
 }
 
 static void
 add_pair(void *ctx, struct slice field, struct slice value)
 {
-    uint8_t pair[DIGEST_BYTES] = { 0 };
+    uint8_t pair[DIGEST_BYTES] = {0};
 
     stir(pair, field.ptr, field.len);
     stir(pair, value.ptr, value.len);
@@ -89,7 +89,7 @@ static void
 add_key(void *ctx, const void *record)
 {
     struct slice key = record_key(record);
-    uint8_t d[DIGEST_BYTES] = { 0 };
+    uint8_t d[DIGEST_BYTES] = {0};
 
     stir(d, key.ptr, key.len);
     go_on(record, d);

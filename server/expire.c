@@ -1,8 +1,8 @@
 /* server/expire.c - active expiry: keys that nobody asks for go too.
  *
- * In the manner of Redis: every tenth of a second each database's table of expiries is sampled, a batch of keys at a
- * time, walking on from where the last batch ended; as long as more than a tenth of a batch had expired, the next one
- * follows at once, within the budget. */
+ * In the manner of Redis: every tenth of a second each database's table of expiries is sampled, a batch of
+ * keys at a time, walking on from where the last batch ended; as long as more than a tenth of a batch had
+ * expired, the next one follows at once, within the budget. */
 #include "server/db_inner.h"
 
 #include "mm/os.h"
@@ -12,9 +12,9 @@ enum {
     PERIOD_MS = 100,
     BATCH_KEYS = 20,
     BATCH_BUCKETS = 400, /* of a sparse table */
-    BATCH_MAX = 64,      /* expired keys taken from a batch; the rest of a crowded bucket waits for the next round */
+    BATCH_MAX = 64,      /* expired keys taken from a batch; the rest of a crowded bucket waits */
     ACCEPTABLE_PERCENT = 10,
-    TTL_SAMPLES = 50     /* weight of the old average */
+    TTL_SAMPLES = 50 /* weight of the old average */
 };
 
 struct batch {
@@ -54,7 +54,7 @@ note_average(struct db *db, const struct batch *b)
 static bool
 run_batch(struct db *db)
 {
-    struct batch b = { .seen = 0 };
+    struct batch b = {.seen = 0};
     uint64_t limit = db->expires.buckets < BATCH_BUCKETS ? db->expires.buckets : BATCH_BUCKETS;
 
     for (uint64_t i = 0; i < limit && b.seen < BATCH_KEYS; i++) {
@@ -74,7 +74,8 @@ expire_run(int64_t until_us)
     static int64_t next_ms;
     static int turn;
 
-    if (!server.active_expire || server.loading || (server.now_ms < next_ms && next_ms - server.now_ms <= PERIOD_MS))
+    if (!server.active_expire || server.loading ||
+        (server.now_ms < next_ms && next_ms - server.now_ms <= PERIOD_MS))
         return false;
     for (int i = 0; i < db_count(); i++, turn++) {
         struct db *db = db_select(turn % db_count());

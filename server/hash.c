@@ -19,7 +19,8 @@ listpack(const struct record *r)
 bool
 hash_is_small(uint64_t pairs, size_t longest)
 {
-    return pairs <= (uint64_t)config.hash_max_listpack_entries && longest <= (uint64_t)config.hash_max_listpack_value;
+    return pairs <= (uint64_t)config.hash_max_listpack_entries &&
+           longest <= (uint64_t)config.hash_max_listpack_value;
 }
 
 /* ---- read ---- */
@@ -40,7 +41,7 @@ entry_text(const uint8_t *lp, uint32_t at, char scratch[LP_INT_TEXT_BYTES])
 
     lp_get(lp, at, &e);
     text = lp_text(&e, scratch, &len);
-    return (struct slice){ .ptr = (const char *)text, .len = len };
+    return (struct slice){.ptr = (const char *)text, .len = len};
 }
 
 bool
@@ -89,7 +90,7 @@ void
 hash_each(const struct record *r, hash_visitor visit, void *ctx)
 {
     if (record_encoding(r) == ENC_HASHTABLE)
-        htable_each(record_table(r), visit_pair, &(struct table_visit){ visit, ctx });
+        htable_each(record_table(r), visit_pair, &(struct table_visit){visit, ctx});
     else
         each_in_listpack(listpack(r), visit, ctx);
 }
@@ -98,7 +99,7 @@ uint64_t
 hash_walk(const struct record *r, uint64_t cursor, hash_visitor visit, void *ctx)
 {
     if (record_encoding(r) == ENC_HASHTABLE)
-        return htable_walk(record_table(r), cursor, visit_pair, &(struct table_visit){ visit, ctx });
+        return htable_walk(record_table(r), cursor, visit_pair, &(struct table_visit){visit, ctx});
     each_in_listpack(listpack(r), visit, ctx);
     return 0;
 }
@@ -112,7 +113,7 @@ static size_t scratch_room;
 static uint8_t *
 scratch_copy(const struct db_ref *ref, size_t more)
 {
-    struct slice old = { .ptr = NULL, .len = LP_EMPTY_BYTES };
+    struct slice old = {.ptr = NULL, .len = LP_EMPTY_BYTES};
     uint8_t *p;
 
     if (ref->rec != NULL)
@@ -186,7 +187,7 @@ hash_set(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_
         added += put_in_listpack(lp, words[2 * i], words[2 * i + 1]);
     if (!hash_is_small(lp_count(lp) / 2, 0))
         return hash_convert(ref, words, pairs, ret_added);
-    if (blob_store(ref, TYPE_HASH, (struct slice){ .ptr = (const char *)lp, .len = lp_bytes(lp) }) < 0)
+    if (blob_store(ref, TYPE_HASH, (struct slice){.ptr = (const char *)lp, .len = lp_bytes(lp)}) < 0)
         return -ENOMEM;
     *ret_added = added;
     return 0;
@@ -212,7 +213,7 @@ delete_from_listpack(struct db_ref *ref, const struct slice *fields, int count, 
     if (lp_first(lp) == 0)
         db_remove(ref);
     else if (deleted > 0)
-        return blob_store(ref, TYPE_HASH, (struct slice){ .ptr = (const char *)lp, .len = lp_bytes(lp) });
+        return blob_store(ref, TYPE_HASH, (struct slice){.ptr = (const char *)lp, .len = lp_bytes(lp)});
     return 0;
 }
 

@@ -24,8 +24,8 @@ set_one(const struct htable *t, struct slice field, struct slice value)
     return old == NULL;
 }
 
-/* Several pairs at once: all new blocks first; then one by one into the table, keeping what they replace, so that the
- * way back is open until the last one is in. */
+/* Several pairs at once: all new blocks first; then one by one into the table, keeping what they replace, so
+ * that the way back is open until the last one is in. */
 struct change {
     const struct pair *fresh, *old;
 };
@@ -127,7 +127,7 @@ hash_table_of(const uint8_t *lp)
 int
 hash_convert(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_added)
 {
-    struct value v = { .type = TYPE_HASH, .enc = ENC_HASHTABLE };
+    struct value v = {.type = TYPE_HASH, .enc = ENC_HASHTABLE};
     int64_t expire = RECORD_NO_EXPIRE, added;
 
     if (ref->rec == NULL) {

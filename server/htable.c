@@ -10,7 +10,8 @@ write_bucket(const struct lt_bucket *b)
     return mm_modify(b, sizeof *b);
 }
 
-/* write_root: the counts.  The segments' addresses are written by set_segment(): they may stand in another page. */
+/* write_root: the counts.  The segments' addresses are written by set_segment(): they may stand in another
+ * page. */
 static struct htable *
 write_root(const struct htable *t)
 {
@@ -49,7 +50,7 @@ has_field(const void *pair, const struct slice *field)
 #define LT_REHASH(entry)        rehash(entry)
 #define LT_KEY                  const struct slice *
 #define LT_EQUAL(entry, key)    has_field(entry, key)
-#define LT_LOAD_MAX             5
+#define LT_LOAD_MAX             4
 #define LT_LOAD_MIN             1
 #include "server/ltable.inc.h"
 
@@ -66,7 +67,7 @@ htable_new(void)
         return NULL;
     }
     b->meta = 0;
-    *t = (struct htable){ .buckets = 1 };
+    *t = (struct htable){.buckets = 1};
     t->segment[0] = b;
     return t;
 }
@@ -174,7 +175,7 @@ copy_pair(void *ctx, const void *pair)
 const struct htable *
 htable_copy(const struct htable *t)
 {
-    struct copy c = { .to = htable_new() };
+    struct copy c = {.to = htable_new()};
 
     if (c.to == NULL)
         return NULL;
@@ -218,8 +219,10 @@ pair_free(const struct pair *p)
 bool
 pair_set(const struct pair *p, struct slice value)
 {
-    enum { LONG_FIELD = 256 }; /* between a value's length and the value: bytes that would be preserved for nothing */
+    /* Between a value's length and the value: bytes that a cut would preserve for nothing. */
+    enum { LONG_FIELD = 256 };
     size_t at = offsetof(struct pair, bytes) + p->field_len, from = at;
+    uint32_t len = (uint32_t)value.len;
     char *w;
 
     if (value.len > UINT32_MAX)
@@ -233,7 +236,7 @@ pair_set(const struct pair *p, struct slice value)
         return true; /* still empty */
     w = mm_modify((const char *)p + from, at + value.len - from);
     if (from != at)
-        memcpy(w, &(uint32_t){ (uint32_t)value.len }, sizeof(uint32_t));
+        memcpy(w, &len, sizeof len);
     memcpy(w + (at - from), value.ptr, value.len);
     return true;
 }

@@ -1,5 +1,5 @@
-/* server/keyhash.h - the hash of keys and fields: XXH3 with a seed drawn at start, so that nobody outside can choose
- * keys that collide.
+/* server/keyhash.h - the hash of keys and fields: XXH3 with a seed drawn at start, so that nobody outside can
+ * choose keys that collide.
  * Threads: keyhash [any]. */
 #ifndef SERVER_KEYHASH_H
 #define SERVER_KEYHASH_H
@@ -11,7 +11,8 @@
 
 extern uint64_t keyhash_seed; /* [const after keyhash_init] */
 
-/* keyhash_init: draw the seed: from the system's generator, or, where there is none, from clock and addresses. */
+/* keyhash_init: draw the seed: from the system's generator, or, where there is none, from clock and
+ * addresses. */
 void keyhash_init(void);
 
 static inline uint64_t

@@ -14,14 +14,14 @@
 #include "snapshot/printable.h"
 
 enum {
-    SHORT_BYTES = 65536,    /* strings up to here are collected, then stored; longer ones go to their block at once */
-    TRUSTED_BYTES = 512 << 20 /* a claimed length up to here is set aside, as address space, before its bytes come */
+    SHORT_BYTES = 65536,      /* strings up to here are collected; longer ones go to their block at once */
+    TRUSTED_BYTES = 512 << 20 /* a claimed length up to here is set aside as address space */
 };
 
 void
 load_init(struct load_state *s)
 {
-    *s = (struct load_state){ .form = LOAD_NOTHING };
+    *s = (struct load_state){.form = LOAD_NOTHING};
 }
 
 /* drop_value: what was read of a value that no record will hold. */
@@ -113,7 +113,7 @@ skip_empty(struct load_state *s)
 static int
 finish(struct load_state *s, struct value *ret)
 {
-    struct slice bytes = { .ptr = s->bytes.at, .len = s->bytes.len };
+    struct slice bytes = {.ptr = s->bytes.at, .len = s->bytes.len};
 
     switch (s->form) {
     case LOAD_BYTES:
@@ -143,7 +143,7 @@ on_value_end(void *ctx)
         drop_value(s);
         return 0;
     }
-    db_lookup(s->db, (struct slice){ .ptr = s->key.at, .len = s->key.len }, 0, &ref);
+    db_lookup(s->db, (struct slice){.ptr = s->key.at, .len = s->key.len}, 0, &ref);
     if (ref.rec != NULL && !s->merge)
         return complain(s, -EEXIST, "The dump has a key twice, or one that is there already");
     if ((r = finish(s, &v)) < 0)
@@ -177,13 +177,14 @@ on_string_begin(void *ctx, uint64_t len)
     }
     if ((block = blob_alloc(room)) == NULL)
         return -ENOMEM;
-    s->value = (struct value){ .type = TYPE_STRING, .enc = ENC_OUTER, .blob = { .ptr = block, .len = 0 } };
+    s->value = (struct value){.type = TYPE_STRING, .enc = ENC_OUTER, .blob = {.ptr = block, .len = 0}};
     s->block = block;
     s->form = LOAD_BLOCK;
     return 0;
 }
 
-/* move_block: a string longer than what was set aside for it: twice as much, now that its bytes are really there. */
+/* move_block: a string longer than what was set aside for it: twice as much, now that its bytes are really
+ * there. */
 static int
 move_block(struct load_state *s)
 {
@@ -224,7 +225,7 @@ begin_table(struct load_state *s, const struct htable *t)
 {
     if (t == NULL)
         return -ENOMEM;
-    s->value = (struct value){ .type = TYPE_HASH, .enc = ENC_HASHTABLE, .table = t };
+    s->value = (struct value){.type = TYPE_HASH, .enc = ENC_HASHTABLE, .table = t};
     s->form = LOAD_TABLE;
     return 0;
 }
@@ -298,7 +299,8 @@ add_to_listpack(struct load_state *s, struct slice field, struct slice value)
 static int
 on_hash_field(void *ctx, struct rdb_slice f, struct rdb_slice v)
 {
-    struct slice field = { .ptr = (const char *)f.bytes, .len = f.len }, value = { .ptr = (const char *)v.bytes, .len = v.len };
+    struct slice field = {.ptr = (const char *)f.bytes, .len = f.len},
+                 value = {.ptr = (const char *)v.bytes, .len = v.len};
     struct load_state *s = ctx;
 
     if (s->skip)
@@ -322,11 +324,11 @@ on_progress(void *ctx, uint64_t offset)
     return 0;
 }
 
-const struct rdb_events load_events = { .key = on_key,
-                                        .string_begin = on_string_begin,
-                                        .string_bytes = on_string_bytes,
-                                        .hash_listpack = on_hash_listpack,
-                                        .hash_begin = on_hash_begin,
-                                        .hash_field = on_hash_field,
-                                        .value_end = on_value_end,
-                                        .progress = on_progress };
+const struct rdb_events load_events = {.key = on_key,
+                                       .string_begin = on_string_begin,
+                                       .string_bytes = on_string_bytes,
+                                       .hash_listpack = on_hash_listpack,
+                                       .hash_begin = on_hash_begin,
+                                       .hash_field = on_hash_field,
+                                       .value_end = on_value_end,
+                                       .progress = on_progress};

@@ -1,8 +1,8 @@
 /* server/load.h - fill the databases from RDB: the server's sink for snapshot/rdb_dec.h.
  *
- * Keys that have expired are skipped, and so are empty hashes; a key that is there already is an error, and so is a
- * database number out of range.  Strings are stored as their bytes arrive: a length that the file claims costs
- * address space at most.
+ * Keys that have expired are skipped, and so are empty hashes; a key that is there already is an error, and
+ * so is a database number out of range.  Strings are stored as their bytes arrive: a length that the file
+ * claims costs address space at most.
  * Threads: mutator. */
 #ifndef SERVER_LOAD_H
 #define SERVER_LOAD_H
@@ -25,8 +25,8 @@ enum load_form {
 
 struct load_state {
     uint64_t keys_loaded, keys_expired, empty_skipped;
-    char error[256];  /* what a call of this sink did not like; empty if the error is not its own */
-    bool merge;       /* a key that is there already is replaced, not refused (DEBUG RELOAD ... MERGE) */
+    char error[256]; /* what a call of this sink did not like; empty if the error is not its own */
+    bool merge;      /* a key that is there already is replaced, not refused (DEBUG RELOAD ... MERGE) */
     void (*on_progress)(void *ctx, uint64_t offset); /* about every 2 MiB; may be NULL */
     void *progress_ctx;
     /* the key being read */
@@ -48,8 +48,8 @@ void load_init(struct load_state *s);
 /* load_fini: free the buffers and what a decoding that failed left unfinished. */
 void load_fini(struct load_state *s);
 
-/* For rdb_decode(); the context is a struct load_state.  Besides the decoder's own errors: -ENOMEM, -EEXIST, -ERANGE;
- * then error says what and which key. */
+/* For rdb_decode(); the context is a struct load_state.  Besides the decoder's own errors: -ENOMEM, -EEXIST,
+ * -ERANGE; then error says what and which key. */
 extern const struct rdb_events load_events;
 
 #endif

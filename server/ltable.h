@@ -1,22 +1,24 @@
 /* server/ltable.h - linear hash tables (Litwin 1980) of pointers, for the keyspace and for large hashes.
  *
- * A table of n buckets, 2^L <= n < 2^(L+1): an entry lives in bucket h mod 2^(L+1), or, when there is no such bucket
- * yet, in h mod 2^L.  The table grows by splitting one bucket at a time, in order, and shrinks by merging the last one
- * back: no operation ever pays for a doubling.
+ * A table of n buckets, 2^L <= n < 2^(L+1): an entry lives in bucket h mod 2^(L+1), or, when there is no such
+ * bucket yet, in h mod 2^L.  The table grows by splitting one bucket at a time, in order, and shrinks by
+ * merging the last one back: no operation ever pays for a doubling.
  *
  *   bucket, one cache line:
  *     tag[7]   bits 56..63 of each entry's hash, compared all at once
- *     meta     number of entries (low 3 bits) | LT_LINK: slot[6] is no entry but the address of a child bucket
+ *     meta     number of entries (low 3 bits) | LT_LINK: slot[6] is no entry but a child's address
  *     slot[7]  low 48 bits: the entry's address; high 16 bits: bits 16..31 of its hash
  *
- *   L1  Only the last bucket of a chain has room; a bucket with a child holds six entries, a child at least two.
+ *   L1  Only the last bucket of a chain has room; a bucket with a child holds six entries, a child at least
+ *       two.
  *   L2  A chain of n entries has lt_children(n) children: splitting a chain never needs one more.
  *   L3  A bucket is initialised when the split that makes it runs; segments are not cleared.
- *   L4  The high bits in a slot answer which half of a split an entry belongs to while 16 <= L < 32; otherwise the
- *       entry is hashed again.
+ *   L4  The high bits in a slot answer which half of a split an entry belongs to while 16 <= L < 32;
+ *       otherwise the entry is hashed again.
  *
- * Buckets stand in segments of doubling size (1, 1, 2, 4, ... buckets), never moved: segment k > 0 begins at bucket
- * 2^(k-1).  The algorithms are in ltable.inc.h, which ktable.c and htable.c include with their own storage. */
+ * Buckets stand in segments of doubling size (1, 1, 2, 4, ... buckets), never moved: segment k > 0 begins at
+ * bucket 2^(k-1).  The algorithms are in ltable.inc.h, which ktable.c and htable.c include with their own
+ * storage. */
 #ifndef SERVER_LTABLE_H
 #define SERVER_LTABLE_H
 
@@ -116,6 +118,13 @@ lt_has_child(const struct lt_bucket *b)
     return (b->meta & LT_LINK) != 0;
 }
 
+/* lt_child: of a bucket that has one; of a staged bucket: a live address. */
+static inline const struct lt_bucket *
+lt_child(const struct lt_bucket *b)
+{
+    return (const struct lt_bucket *)(uintptr_t)b->slot[LT_SLOTS - 1];
+}
+
 /* lt_children: how many children a chain of n entries has (L2). */
 static inline uint64_t
 lt_children(uint64_t n)
@@ -141,8 +150,8 @@ lt_match(const struct lt_bucket *b, uint8_t tag)
 #endif
 }
 
-/* lt_next_cursor: the bucket after this one in reversed-bit order, over 2^level buckets; 0 after the last.  In that
- * order what was visited stays visited when the number of buckets doubles or halves. */
+/* lt_next_cursor: the bucket after this one in reversed-bit order, over 2^level buckets; 0 after the last.
+ * In that order what was visited stays visited when the number of buckets doubles or halves. */
 static inline uint64_t
 lt_next_cursor(uint64_t cursor, unsigned level)
 {

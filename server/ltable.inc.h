@@ -1,5 +1,5 @@
-/* server/ltable.inc.h - the algorithms of ltable.h, over storage that the includer names.  No include guard: each
- * table type includes it once, after defining
+/* server/ltable.inc.h - the algorithms of ltable.h, over storage that the includer names.  No include guard:
+ * each table type includes it once, after defining
  *
  *   LT_NAME              the table's struct; LT(x) becomes LT_NAME_x
  *   LT_CONST             const, or nothing: how buckets are read
@@ -112,9 +112,9 @@ struct LT(out) {
     unsigned fill;
 };
 
-/* Taking a chain apart.  What is read goes to one of two chains; these get their children from fresh[], then from the
- * old chain's own, in order.  The reader is one bucket ahead of what is poured: then a child has always been read
- * when its turn comes to be written (for a merge of 2 + 8 entries, say, just so). */
+/* Taking a chain apart.  What is read goes to one of two chains; these get their children from fresh[], then
+ * from the old chain's own, in order.  The reader is one bucket ahead of what is poured: then a child has
+ * always been read when its turn comes to be written (for a merge of 2 + 8 entries, say, just so). */
 struct LT(flow) {
     struct LT(out) out[2];
     struct lt_bucket *fresh[2];
@@ -123,17 +123,18 @@ struct LT(flow) {
 };
 
 static LT_BUCKET *
-LT(take_spare)(struct LT(flow) *f)
+LT(take_spare)(struct LT(flow) * f)
 {
     LT_BUCKET *b = f->spare;
 
+    must(b != NULL); /* L2 */
     f->spare = lt_has_child(b) ? LT(child)(b) : NULL;
     return b;
 }
 
 /* add_child: the full tail gets a child, which takes over its last entry. */
 static void
-LT(add_child)(struct LT(out) *o, struct lt_bucket *child)
+LT(add_child)(struct LT(out) * o, struct lt_bucket *child)
 {
     struct lt_bucket *b = o->tail;
 
@@ -145,10 +146,11 @@ LT(add_child)(struct LT(out) *o, struct lt_bucket *child)
 }
 
 static void
-LT(emit)(struct LT(flow) *f, struct LT(out) *o, uint8_t tag, uint64_t slot)
+LT(emit)(struct LT(flow) * f, struct LT(out) * o, uint8_t tag, uint64_t slot)
 {
     if (o->fill == LT_SLOTS)
-        LT(add_child)(o, f->fresh_count > 0 ? f->fresh[--f->fresh_count] : LT_WRITE_BUCKET(LT(take_spare)(f)));
+        LT(add_child)
+    (o, f->fresh_count > 0 ? f->fresh[--f->fresh_count] : LT_WRITE_BUCKET(LT(take_spare)(f)));
     LT(put_at)(o->tail, o->fill, tag, slot);
     o->fill++;
     o->tail->meta = (uint8_t)o->fill;
@@ -163,10 +165,10 @@ LT(split_bit)(unsigned level, uint64_t slot)
     return (unsigned)(LT_REHASH(lt_entry(slot)) >> level & 1);
 }
 
-/* pour: the entries of the chain at `from` go to out[0] and, by their split bit, out[1]; split false: all to out[0].
- * Returns how many of the chain's children are left over; they are freed. */
+/* pour: the entries of the chain at `from` go to out[0] and, by their split bit, out[1]; split false: all to
+ * out[0]. Returns how many of the chain's children are left over; they are freed. */
 static uint64_t
-LT(pour)(struct LT(flow) *f, LT_BUCKET *from, bool split, unsigned level)
+LT(pour)(struct LT(flow) * f, LT_BUCKET *from, bool split, unsigned level)
 {
     struct lt_bucket cur, ahead = *from;
     bool more = true;
@@ -174,7 +176,7 @@ LT(pour)(struct LT(flow) *f, LT_BUCKET *from, bool split, unsigned level)
 
     f->spare = lt_has_child(from) ? LT(child)(from) : NULL;
     if (split) {
-        f->out[0] = (struct LT(out)){ .tail = LT_WRITE_BUCKET(from) };
+        f->out[0] = (struct LT(out)){.tail = LT_WRITE_BUCKET(from)};
         f->out[0].tail->meta = 0;
     }
     while (more) {
@@ -198,7 +200,7 @@ LT(pour)(struct LT(flow) *f, LT_BUCKET *from, bool split, unsigned level)
 static void
 LT(grow)(LT_TABLE *root)
 {
-    struct LT(flow) f = { .fresh_count = 0 };
+    struct LT(flow) f = {.fresh_count = 0};
     uint64_t n = root->buckets;
     unsigned level = lt_level(n), segment = lt_segment_of(n);
 
@@ -231,7 +233,7 @@ LT(chain_count)(LT_BUCKET *b, LT_BUCKET **ret_tail)
 
 /* reserve: the children that a merge needs beyond those of its two chains: at most two.  false: no memory. */
 static bool
-LT(reserve)(struct LT(flow) *f, uint64_t need)
+LT(reserve)(struct LT(flow) * f, uint64_t need)
 {
     must(need <= 2);
     for (; f->fresh_count < need; f->fresh_count++)
@@ -243,11 +245,12 @@ LT(reserve)(struct LT(flow) *f, uint64_t need)
     return true;
 }
 
-/* shrink: merge the last bucket into the one that it was split from.  Without memory the table just stays larger. */
+/* shrink: merge the last bucket into the one that it was split from.  Without memory the table just stays
+ * larger. */
 static void
 LT(shrink)(LT_TABLE *root)
 {
-    struct LT(flow) f = { .fresh_count = 0 };
+    struct LT(flow) f = {.fresh_count = 0};
     uint64_t n = root->buckets - 1, low_count, high_count, need;
     LT_BUCKET *high = LT(at)(root, n), *low = LT(at)(root, n - (1ULL << lt_level(n))), *tail, *high_tail;
     unsigned segment = lt_segment_of(n);
@@ -258,7 +261,7 @@ LT(shrink)(LT_TABLE *root)
     if (!LT(reserve)(&f, need))
         return;
     if (high_count > 0) {
-        f.out[0] = (struct LT(out)){ .tail = LT_WRITE_BUCKET(tail), .fill = lt_count(tail) };
+        f.out[0] = (struct LT(out)){.tail = LT_WRITE_BUCKET(tail), .fill = lt_count(tail)};
         LT(pour)(&f, high, false, 0);
     }
     root->children += need;
@@ -296,7 +299,7 @@ LT(insert)(const LT_TABLE *t, uint64_t hash, const void *entry)
         ;
     if (unlikely(lt_count(b) == LT_SLOTS) && (child = LT_CHILD_NEW()) == NULL)
         return false;
-    o = (struct LT(out)){ .tail = LT_WRITE_BUCKET(b), .fill = lt_count(b) };
+    o = (struct LT(out)){.tail = LT_WRITE_BUCKET(b), .fill = lt_count(b)};
     if (unlikely(child != NULL)) {
         LT(add_child)(&o, child);
         root->children++;
@@ -353,7 +356,8 @@ LT(remove)(const LT_TABLE *t, uint64_t hash, LT_REF ref)
 
 typedef void (*LT(visit))(void *ctx, const void *entry);
 
-/* visit_chain: every entry of the bucket with this number.  visit may free the entry, not change the table. */
+/* visit_chain: every entry of the bucket with this number.  visit may free the entry, not change
+ * the table. */
 LT_STATIC void
 LT(visit_chain)(const LT_TABLE *t, uint64_t bucket, LT(visit) visit, void *ctx)
 {
@@ -365,8 +369,8 @@ LT(visit_chain)(const LT_TABLE *t, uint64_t bucket, LT(visit) visit, void *ctx)
     }
 }
 
-/* scan: one step of a walk that survives growing and shrinking: an entry that is there from the first step (cursor 0)
- * to the last (0 returned) is visited at least once. */
+/* scan: one step of a walk that survives growing and shrinking: an entry that is there from the first step
+ * (cursor 0) to the last (0 returned) is visited at least once. */
 LT_STATIC uint64_t
 LT(scan)(const LT_TABLE *t, uint64_t cursor, LT(visit) visit, void *ctx)
 {
@@ -384,8 +388,8 @@ LT(scan)(const LT_TABLE *t, uint64_t cursor, LT(visit) visit, void *ctx)
     return lt_next_cursor(cursor, level);
 }
 
-/* sample: the entry at a random place; NULL: nothing stands there, draw again.  Each entry is as likely as any other
- * in a chain of up to two buckets; of longer chains, entries are a little less likely. */
+/* sample: the entry at a random place; NULL: nothing stands there, draw again.  Each entry is as likely as
+ * any other in a chain of up to two buckets; of longer chains, entries are a little less likely. */
 LT_STATIC const void *
 LT(sample)(const LT_TABLE *t, uint64_t random)
 {
@@ -408,8 +412,8 @@ LT(sample)(const LT_TABLE *t, uint64_t random)
 
 /* ---- the end ---- */
 
-/* drain: take apart a table that nobody looks into any more, buckets from *next on, until about `entries` of them
- * were visited.  True: all done, the segments are freed too; the root is the caller's. */
+/* drain: take apart a table that nobody looks into any more, buckets from *next on, until about `entries` of
+ * them were visited.  True: all done, the segments are freed too; the root is the caller's. */
 LT_STATIC bool
 LT(drain)(const LT_TABLE *t, uint64_t *next, uint64_t entries, LT(visit) visit, void *ctx)
 {

@@ -26,7 +26,7 @@ enum {
     LOG_EACH_US = 5 * 1000 * 1000 /* progress lines of a long save */
 };
 
-struct persist persist = { .last_ok = true, .last_duration_s = -1 };
+struct persist persist = {.last_ok = true, .last_duration_s = -1};
 
 int
 persist_init(void)
@@ -41,8 +41,8 @@ has_save_points(void)
     return config.save_point_count > 0;
 }
 
-/* images_cap: what the copies of pages may take before the view is given up (C2): the limit and headroom for the one
- * command that was already running when the limit was reached. */
+/* images_cap: what the copies of pages may take before the view is given up (C2): the limit and headroom for
+ * the one command that was already running when the limit was reached. */
 static size_t
 images_cap(void)
 {
@@ -62,14 +62,14 @@ begin(void)
 
     if (cut == NULL)
         return -ENOMEM;
-    rq = (struct snapshot_request){ .ops = &server_snapshot_ops,
-                                    .cut = cut,
-                                    .path = config.dbfilename,
-                                    .rdb_version = RDB_VERSION_DEFAULT,
-                                    .compress = config.rdb_compression,
-                                    .checksum = config.rdb_checksum,
-                                    .keys_total = db_total_keys(),
-                                    .writeout_bytes = WRITEOUT_BYTES };
+    rq = (struct snapshot_request){.ops = &server_snapshot_ops,
+                                   .cut = cut,
+                                   .path = config.dbfilename,
+                                   .rdb_version = RDB_VERSION_DEFAULT,
+                                   .compress = config.rdb_compression,
+                                   .checksum = config.rdb_checksum,
+                                   .keys_total = db_total_keys(),
+                                   .writeout_bytes = WRITEOUT_BYTES};
     if ((r = snapshot_begin(&rq)) < 0) {
         save_cut_free(cut);
         return r;
@@ -104,7 +104,8 @@ begin_in_background(void)
         note_failure("Can't save in background", strerror(-r));
         return r;
     }
-    log_line(LOG_NOTICE, "Background saving started without fork, %llu keys, the event loop stalled for %lld us",
+    log_line(LOG_NOTICE,
+             "Background saving started without fork, %llu keys, the event loop stalled for %lld us",
              (unsigned long long)db_total_keys(), (long long)persist.last_begin_us);
     return 0;
 }
@@ -122,7 +123,8 @@ take_success(const struct snapshot_end *end)
     persist.last_peak_bytes = f.peak_bytes;
     persist.last_file_bytes = end->file_bytes;
     log_line(LOG_NOTICE,
-             "DB saved on disk: %llu keys, %llu bytes in %.3f seconds (swept after %.3f), %.1f MB of extra memory at most",
+             "DB saved on disk: %llu keys, %llu bytes in %.3f seconds (swept after %.3f), %.1f MB of extra "
+             "memory at most",
              (unsigned long long)end->keys, (unsigned long long)end->file_bytes, (double)end->total_us / 1e6,
              (double)end->sweep_us / 1e6, (double)f.peak_bytes / 1e6);
 }
@@ -229,16 +231,18 @@ persist_write_error(void)
     if (persist.last_ok || !config.stop_writes_on_bgsave_error || !has_save_points())
         return NULL;
     return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. "
-           "Commands that may modify the data set are disabled, because this instance is configured to report errors "
-           "during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs "
+           "Commands that may modify the data set are disabled, because this instance is configured to "
+           "report errors "
+           "during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the "
+           "Redis logs "
            "for details about the RDB error.";
 }
 
 bool
 persist_writers_delayed(void)
 {
-    bool delayed = config.snapshot_memory_limit != 0 && mm_barrier_on
-        && mm_snapshot_bytes() >= (size_t)config.snapshot_memory_limit;
+    bool delayed = config.snapshot_memory_limit != 0 && mm_barrier_on &&
+                   mm_snapshot_bytes() >= (size_t)config.snapshot_memory_limit;
 
     if (delayed && !persist.delayed)
         persist.delays++;
@@ -368,8 +372,8 @@ info_running(struct text *out)
     text_addf(out, "current_fork_perc:%.2f\r\n", percent(s.keys_done, s.keys_total));
     text_addf(out, "current_save_keys_processed:%llu\r\ncurrent_save_keys_total:%llu\r\n",
               (unsigned long long)s.keys_done, (unsigned long long)s.keys_total);
-    text_addf(out, "current_save_bytes_written:%llu\r\ncurrent_save_eta_seconds:%lld\r\n", (unsigned long long)s.bytes_out,
-              (long long)(eta_us < 0 ? -1 : eta_us / 1000000));
+    text_addf(out, "current_save_bytes_written:%llu\r\ncurrent_save_eta_seconds:%lld\r\n",
+              (unsigned long long)s.bytes_out, (long long)(eta_us < 0 ? -1 : eta_us / 1000000));
 }
 
 static void
@@ -378,11 +382,13 @@ info_snapshot_memory(struct text *out)
     struct mm_figures f;
 
     mm_figures(&f);
-    text_addf(out, "snapshot_preserved_bytes:%zu\r\nsnapshot_retired_bytes:%zu\r\nsnapshot_newborn_bytes:%zu\r\n",
+    text_addf(out,
+              "snapshot_preserved_bytes:%zu\r\nsnapshot_retired_bytes:%zu\r\nsnapshot_newborn_bytes:%zu\r\n",
               f.preserved_bytes, f.retired_bytes, f.newborn_bytes);
-    text_addf(out, "snapshot_preserved_pages:%llu\r\nsnapshot_peak_bytes:%zu\r\n", (unsigned long long)f.preserved_pages,
-              f.peak_bytes);
-    text_addf(out, "snapshot_epoch:%u\r\nsnapshot_writers_delayed:%llu\r\n", f.epoch, (unsigned long long)persist.delays);
+    text_addf(out, "snapshot_preserved_pages:%llu\r\nsnapshot_peak_bytes:%zu\r\n",
+              (unsigned long long)f.preserved_pages, f.peak_bytes);
+    text_addf(out, "snapshot_epoch:%u\r\nsnapshot_writers_delayed:%llu\r\n", f.epoch,
+              (unsigned long long)persist.delays);
 }
 
 void
@@ -393,12 +399,14 @@ info_persistence(struct text *out)
     text_addf(out, "loading:%d\r\nasync_loading:0\r\n", server.loading);
     info_running(out);
     text_addf(out, "rdb_changes_since_last_save:%llu\r\n", (unsigned long long)server.dirty);
-    text_addf(out, "rdb_bgsave_in_progress:%d\r\nrdb_bgsave_scheduled:%d\r\n", persist.running, persist.scheduled);
+    text_addf(out, "rdb_bgsave_in_progress:%d\r\nrdb_bgsave_scheduled:%d\r\n", persist.running,
+              persist.scheduled);
     text_addf(out, "rdb_last_save_time:%lld\r\n", (long long)persist.last_save_s);
     text_addf(out, "rdb_last_bgsave_status:%s\r\n", persist.last_ok ? "ok" : "err");
     text_add(out, "rdb_last_bgsave_type:forkless\r\n");
     text_addf(out, "rdb_last_bgsave_time_sec:%lld\r\n", (long long)persist.last_duration_s);
-    text_addf(out, "rdb_current_bgsave_time_sec:%lld\r\n", (long long)(persist.running ? now - persist.begin_s : -1));
+    text_addf(out, "rdb_current_bgsave_time_sec:%lld\r\n",
+              (long long)(persist.running ? now - persist.begin_s : -1));
     text_addf(out, "rdb_saves:%llu\r\nrdb_last_cow_size:%zu\r\n", (unsigned long long)persist.saves,
               persist.last_peak_bytes);
     text_addf(out, "rdb_last_load_keys_expired:%llu\r\nrdb_last_load_keys_loaded:%llu\r\n",

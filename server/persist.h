@@ -1,6 +1,6 @@
-/* server/persist.h - when snapshots are taken and loaded: SAVE, BGSAVE, save points, start-up, shutdown, MISCONF.
- * How they are taken is snapshot/snapshot.h; what of a record is written is save.c.
- * Threads: mutator. */
+/* server/persist.h - when snapshots are taken and loaded: SAVE, BGSAVE, save points, start-up, shutdown,
+ * MISCONF. How they are taken is snapshot/snapshot.h; what of a record is written is save.c. Threads:
+ * mutator. */
 #ifndef SERVER_PERSIST_H
 #define SERVER_PERSIST_H
 

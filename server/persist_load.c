@@ -44,7 +44,8 @@ info_loading(struct text *out)
     if (!server.loading)
         return;
     text_addf(out, "loading_start_time:%lld\r\nloading_total_bytes:%llu\r\nloading_loaded_bytes:%llu\r\n",
-              (long long)loading.start_s, (unsigned long long)loading.size_bytes, (unsigned long long)loading.offset);
+              (long long)loading.start_s, (unsigned long long)loading.size_bytes,
+              (unsigned long long)loading.offset);
     text_addf(out, "loading_loaded_perc:%.2f\r\nloading_eta_seconds:%lld\r\n", perc,
               (long long)(perc < 0.01 ? 1 : elapsed * (100 - perc) / perc));
 }
@@ -57,7 +58,8 @@ on_progress(void *ctx, uint64_t offset)
     if (os_monotonic_us() >= loading.next_log_us) {
         loading.next_log_us = os_monotonic_us() + LOG_EACH_US;
         log_line(LOG_NOTICE, "Loading the dump: %.0f %% of %llu MB, %llu keys", loading_percent(),
-                 (unsigned long long)(loading.size_bytes >> 20), (unsigned long long)loading.state->keys_loaded);
+                 (unsigned long long)(loading.size_bytes >> 20),
+                 (unsigned long long)loading.state->keys_loaded);
     }
     loop_turn_while_loading();
 }
@@ -81,7 +83,7 @@ describe(struct text *why, int r, const struct load_state *s, const struct rdb_e
 static int
 decode(struct rdb_source *src, struct load_state *s, struct text *why)
 {
-    struct rdb_error err = { .offset = 0 };
+    struct rdb_error err = {.offset = 0};
     int r;
 
     loading.size_bytes = rdb_source_size(src);
@@ -117,7 +119,8 @@ load_file(const char *path, bool merge, struct text *why)
     persist.load_keys = s.keys_loaded;
     persist.load_expired = s.keys_expired;
     if (r == 0 && s.empty_skipped != 0)
-        log_line(LOG_WARNING, "The dump held %llu empty keys; they were skipped", (unsigned long long)s.empty_skipped);
+        log_line(LOG_WARNING, "The dump held %llu empty keys; they were skipped",
+                 (unsigned long long)s.empty_skipped);
     load_fini(&s);
     rdb_source_close(src);
     return r;
@@ -126,14 +129,15 @@ load_file(const char *path, bool merge, struct text *why)
 int
 persist_load(void)
 {
-    struct text why = { .at = NULL };
+    struct text why = {.at = NULL};
     int r = load_file(config.dbfilename, false, &why);
 
     if (r == -ENOENT) {
         r = 0;
     } else if (r != 0) {
         log_line(LOG_WARNING,
-                 "Can't load the dump %s in %s: %s. The file is left untouched and the server does not start: repair or "
+                 "Can't load the dump %s in %s: %s. The file is left untouched and the server does not "
+                 "start: repair or "
                  "move it (stillframe-rdb check tells more).",
                  config.dbfilename, config.dir[0] != '\0' ? config.dir : ".", text_str(&why));
         r = 1;
@@ -154,7 +158,7 @@ struct reload_options {
 static bool
 parse_reload(struct client *c, struct reload_options *o)
 {
-    *o = (struct reload_options){ .save = true, .flush = true, .merge = false };
+    *o = (struct reload_options){.save = true, .flush = true, .merge = false};
     for (int i = 2; i < c->argc; i++) {
         if (arg_is(c, i, "nosave")) {
             o->save = false;
@@ -174,7 +178,7 @@ void
 debug_reload(struct client *c)
 {
     struct reload_options o;
-    struct text why = { .at = NULL };
+    struct text why = {.at = NULL};
 
     if (!parse_reload(c, &o))
         return;

@@ -16,7 +16,7 @@ struct persist {
     struct save_cut *cut;    /* of the running save */
     uint64_t dirty_at_begin; /* server.dirty then: what the save, if it succeeds, covers */
     int64_t begin_s, last_save_s, last_try_s, last_duration_s;
-    int64_t last_begin_us;   /* how long the start stalled the loop */
+    int64_t last_begin_us; /* how long the start stalled the loop */
     int64_t next_log_us;
     uint64_t saves, delays;
     size_t last_peak_bytes;
@@ -25,7 +25,8 @@ struct persist {
 };
 extern struct persist persist;
 
-/* persist_save_now: wait for a running save, then save while everybody waits.  0 or -errno, logged.  persist.c */
+/* persist_save_now: wait for a running save, then save while everybody waits.  0 or -errno, logged. persist.c
+ */
 int persist_save_now(void);
 /* info_loading: the loading_* fields while a dump is loaded; nothing otherwise.  persist_load.c */
 void info_loading(struct text *out);

@@ -18,7 +18,8 @@ record_head(const struct record_spec *s, uint8_t head[RECORD_HEAD_MAX])
     size_t at = 8;
 
     head[0] = (uint8_t)(v->type | v->enc << 4);
-    head[1] = (uint8_t)((expires ? RECORD_HAS_EXPIRE : 0) | (is_long ? RECORD_LONG_KEY : 0) | (v->raw ? RECORD_RAW : 0));
+    head[1] = (uint8_t)((expires ? RECORD_HAS_EXPIRE : 0) | (is_long ? RECORD_LONG_KEY : 0) |
+                        (v->raw ? RECORD_RAW : 0));
     memcpy(head + 2, &s->db, 2);
     memcpy(head + 4, &word, 4);
     if (expires) {
@@ -59,15 +60,15 @@ head_bytes(size_t key_len, bool has_expire, enum encoding enc)
 size_t
 record_bytes(const struct record_spec *s)
 {
-    return head_bytes(s->key.len, s->expire_at_ms != RECORD_NO_EXPIRE, s->value.enc) + s->key.len
-        + (s->value.enc == ENC_INLINE ? s->value.blob.len : 0);
+    return head_bytes(s->key.len, s->expire_at_ms != RECORD_NO_EXPIRE, s->value.enc) + s->key.len +
+           (s->value.enc == ENC_INLINE ? s->value.blob.len : 0);
 }
 
 bool
 record_can_inline(size_t key_len, size_t blob_len)
 {
-    return blob_len <= RECORD_INLINE_ALWAYS
-        || head_bytes(key_len, true, ENC_INLINE) + key_len + blob_len <= RECORD_INLINE_MAX;
+    return blob_len <= RECORD_INLINE_ALWAYS ||
+           head_bytes(key_len, true, ENC_INLINE) + key_len + blob_len <= RECORD_INLINE_MAX;
 }
 
 const struct record *
@@ -98,11 +99,12 @@ record_spec_of(const struct record *r, struct record_spec *ret)
 {
     enum encoding enc = record_encoding(r);
 
-    *ret = (struct record_spec){ .key = record_key(r),
-                                 .expire_at_ms = record_expire(r),
-                                 .db = record_db(r),
-                                 .clock_s = record_clock(r),
-                                 .value = { .type = record_type(r), .enc = enc, .raw = record_has(r, RECORD_RAW) } };
+    *ret =
+        (struct record_spec){.key = record_key(r),
+                             .expire_at_ms = record_expire(r),
+                             .db = record_db(r),
+                             .clock_s = record_clock(r),
+                             .value = {.type = record_type(r), .enc = enc, .raw = record_has(r, RECORD_RAW)}};
     if (enc == ENC_INT)
         ret->value.integer = record_int(r);
     else if (enc == ENC_HASHTABLE)
@@ -118,8 +120,8 @@ patch(const struct record *r, size_t at, const void *bytes, size_t len)
     memcpy(mm_modify((const char *)r + at, len), bytes, len);
 }
 
-/* patch_difference: make bytes [at, at + len) of the record, the first old_len of which count, these.  While a cut is
- * open only what differs is written; without one, looking for that would cost more than writing. */
+/* patch_difference: make bytes [at, at + len) of the record, the first old_len of which count, these.  While
+ * a cut is open only what differs is written; without one, looking for that would cost more than writing. */
 static void
 patch_difference(const struct record *r, size_t at, const void *bytes, size_t len, size_t old_len)
 {
@@ -140,8 +142,8 @@ record_rewrite(const struct record *r, const struct record_spec *s)
     size_t bytes = record_bytes(s), usable = mm_usable(r), n, old_len;
     uint8_t head[RECORD_HEAD_MAX];
 
-    if (s->value.enc != record_encoding(r) || mm_size_class(bytes) != usable
-        || (s->expire_at_ms != RECORD_NO_EXPIRE) != record_has(r, RECORD_HAS_EXPIRE))
+    if (s->value.enc != record_encoding(r) || mm_size_class(bytes) != usable ||
+        (s->expire_at_ms != RECORD_NO_EXPIRE) != record_has(r, RECORD_HAS_EXPIRE))
         return false;
     if (usable <= RECORD_REPLACE_MAX && mm_is_frozen(r))
         return false; /* R3 */

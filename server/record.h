@@ -1,11 +1,11 @@
-/* server/record.h - a record: one key with its header, and its value when that is small.  One allocation of the
- * records heap; what it points to lives in the values heap.
+/* server/record.h - a record: one key with its header, and its value when that is small.  One allocation of
+ * the records heap; what it points to lives in the values heap.
  *
  *   byte 0      type (low 4 bits: enum value_type) and encoding (high 4 bits: enum encoding)
  *        1      flags (RECORD_HAS_EXPIRE, RECORD_LONG_KEY, RECORD_RAW)
  *        2..3   physical database number (16 bits)
- *        4..7   access clock (24 bits) | key length (8 bits, 255 with RECORD_LONG_KEY); written without a barrier,
- *               relaxed atomic; a snapshot does not save the clock exactly
+ *        4..7   access clock (24 bits) | key length (8 bits, 255 with RECORD_LONG_KEY); written without a
+ *               barrier, relaxed atomic; a snapshot does not save the clock exactly
  *        then   expiry, unix ms (8 bytes)                         if RECORD_HAS_EXPIRE
  *        then   the value's fixed part, by encoding:
  *                 int          int64 (8 bytes)
@@ -17,7 +17,8 @@
  *        then   the inline blob's bytes
  * Fields are read with memcpy (no alignment is promised beyond the allocation's 8 bytes).
  *
- *   R1  A record is read through its accessors only; the same ones work on the live record and on a staged copy.
+ *   R1  A record is read through its accessors only; the same ones work on the live record and on a staged
+ *       copy.
  *   R2  A record is changed in one place, record_rewrite(); what does not fit there becomes a new record.
  *   R3  A frozen record of at most RECORD_REPLACE_MAX bytes is never changed in place: it is replaced.
  *
@@ -47,21 +48,21 @@ enum encoding {
 enum record_flag {
     RECORD_HAS_EXPIRE = 1,
     RECORD_LONG_KEY = 2,
-    RECORD_RAW = 4 /* a string that APPEND or SETRANGE has made: OBJECT ENCODING says raw, however short it is */
+    RECORD_RAW = 4 /* a string that APPEND or SETRANGE has made: raw, however short, to OBJECT ENCODING */
 };
 
 enum {
-    RECORD_INLINE_MAX = 1024,     /* a blob stays in the record while the whole has at most so many bytes, ... */
-    RECORD_INLINE_ALWAYS = 64,    /* ... or when the blob alone is as short as this, whatever the key */
-    RECORD_REPLACE_MAX = 512,     /* R3; the largest page: a copy of the page would not cost less */
+    RECORD_INLINE_MAX = 1024,  /* a blob stays in the record while the whole has so many bytes, ... */
+    RECORD_INLINE_ALWAYS = 64, /* ... or when the blob alone is as short as this, whatever the key */
+    RECORD_REPLACE_MAX = 512,  /* R3; the largest page: a copy of the page would not cost less */
     RECORD_HEAD_MAX = 8 + 8 + 16 + 8,
     RECORD_CLOCK_MASK = 0xffffff
 };
 
 #define RECORD_NO_EXPIRE ((int64_t)-1)
 
-/* A value, as handlers and records exchange it.  blob is inline bytes that will be copied, or a block of the values
- * heap with how many of its bytes count. */
+/* A value, as handlers and records exchange it.  blob is inline bytes that will be copied, or a block of the
+ * values heap with how many of its bytes count. */
 struct value {
     enum value_type type;
     enum encoding enc;
@@ -80,12 +81,13 @@ struct record_spec {
     struct value value;
 };
 
-/* record_new: 0 bytes of it are shared with the spec.  NULL: no memory.  The value's block becomes the record's. */
+/* record_new: a record with copies of key and inline bytes; the value's block or table becomes the record's.
+ * NULL: no memory. */
 const struct record *record_new(const struct record_spec *spec);
 /* record_spec_of: what the record is made of; its slices point into the record and its blob. */
 void record_spec_of(const struct record *r, struct record_spec *ret);
-/* record_rewrite: make r what spec says, in place, changing only bytes that differ.  spec has r's key.  False, and
- * nothing has changed: another size class, another layout, or R3: make a new one. */
+/* record_rewrite: make r what spec says, in place, changing only bytes that differ.  spec has r's key.
+ * False, and nothing has changed: another size class, another layout, or R3: make a new one. */
 bool record_rewrite(const struct record *r, const struct record_spec *spec);
 /* record_free: the record alone, not what it points to. */
 void record_free(const struct record *r);
@@ -96,7 +98,7 @@ bool record_can_inline(size_t key_len, size_t blob_len);
 
 /* ---- accessors ---- */
 
-static const uint8_t record_fixed_bytes[ENC_COUNT] = { 8, 2, 16, 8 };
+static const uint8_t record_fixed_bytes[ENC_COUNT] = {8, 2, 16, 8};
 
 static inline uint8_t
 record_byte(const struct record *r, size_t at)
@@ -164,7 +166,8 @@ record_fixed_at(const struct record *r)
 static inline size_t
 record_key_at(const struct record *r)
 {
-    return record_fixed_at(r) + record_fixed_bytes[record_encoding(r)] + (record_has(r, RECORD_LONG_KEY) ? 8 : 0);
+    return record_fixed_at(r) + record_fixed_bytes[record_encoding(r)] +
+           (record_has(r, RECORD_LONG_KEY) ? 8 : 0);
 }
 
 static inline size_t
@@ -176,7 +179,7 @@ record_key_len(const struct record *r)
 static inline struct slice
 record_key(const struct record *r)
 {
-    return (struct slice){ .ptr = (const char *)r + record_key_at(r), .len = record_key_len(r) };
+    return (struct slice){.ptr = (const char *)r + record_key_at(r), .len = record_key_len(r)};
 }
 
 static inline int64_t
@@ -199,9 +202,10 @@ record_blob(const struct record *r)
     uint16_t len;
 
     if (record_encoding(r) == ENC_OUTER)
-        return (struct slice){ .ptr = (const char *)(uintptr_t)record_u64(r, at), .len = record_u64(r, at + 8) };
+        return (struct slice){.ptr = (const char *)(uintptr_t)record_u64(r, at),
+                              .len = record_u64(r, at + 8)};
     memcpy(&len, (const char *)r + at, sizeof len);
-    return (struct slice){ .ptr = (const char *)r + key_at + record_key_len(r), .len = len };
+    return (struct slice){.ptr = (const char *)r + key_at + record_key_len(r), .len = len};
 }
 
 static inline const struct htable *
@@ -214,7 +218,8 @@ record_table(const struct record *r)
 static inline void
 record_touch(const struct record *r, uint32_t clock_s)
 {
-    uint32_t word = record_clock_word(r), now = (word & ~(uint32_t)RECORD_CLOCK_MASK) | (clock_s & RECORD_CLOCK_MASK);
+    uint32_t word = record_clock_word(r),
+             now = (word & ~(uint32_t)RECORD_CLOCK_MASK) | (clock_s & RECORD_CLOCK_MASK);
 
     if (word != now)
         atomic_store_explicit(mm_clock_word((const uint32_t *)(const void *)((const char *)r + 4)), now,

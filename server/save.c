@@ -20,7 +20,8 @@ note_databases(struct save_cut *cut)
     for (uint32_t n = 0; n < cut->physical_count; n++)
         cut->logical_of[n] = databases.physical[n] == NULL ? DEAD : databases.physical[n]->index;
     for (int i = 0; i < cut->logical_count; i++)
-        cut->sizes[i] = (struct save_size){ .keys = db_size(db_select(i)), .expires = db_expires(db_select(i)) };
+        cut->sizes[i] =
+            (struct save_size){.keys = db_size(db_select(i)), .expires = db_expires(db_select(i))};
 }
 
 struct save_cut *
@@ -32,11 +33,11 @@ save_cut_new(void)
     if (fault_point(FAULT_job_alloc) || (cut = calloc(1, sizeof *cut)) == NULL)
         return NULL;
     mm_figures(&f);
-    *cut = (struct save_cut){ .physical_count = databases.physical_top,
-                              .logical_count = db_count(),
-                              .last_db = DEAD,
-                              .time_s = server.now_ms / 1000,
-                              .used_bytes = f.live_bytes + db_table_bytes() };
+    *cut = (struct save_cut){.physical_count = databases.physical_top,
+                             .logical_count = db_count(),
+                             .last_db = DEAD,
+                             .time_s = server.now_ms / 1000,
+                             .used_bytes = f.live_bytes + db_table_bytes()};
     cut->logical_of = calloc(cut->physical_count, sizeof *cut->logical_of);
     cut->sizes = calloc((size_t)cut->logical_count, sizeof *cut->sizes);
     cut->buffer = malloc(SAVE_BUFFER_BYTES);
@@ -74,7 +75,8 @@ save_begin(void *ctx, struct rdb_enc *e)
     return 0;
 }
 
-/* A piece of the arena, the first bytes of which are staged already, as a source for rdb_put_string_stream(). */
+/* A piece of the arena, the first bytes of which are staged already, as a source
+ * for rdb_put_string_stream(). */
 struct stream {
     struct view *view;
     const char *live;
@@ -95,9 +97,10 @@ read_stream(void *ctx, uint64_t offset, void *dst, size_t n)
 }
 
 int
-save_string(struct save_cut *cut, struct view *v, struct rdb_enc *e, const char *live, size_t len, bool is_text)
+save_string(struct save_cut *cut, struct view *v, struct rdb_enc *e, const char *live, size_t len,
+            bool is_text)
 {
-    struct stream s = { .view = v, .live = live };
+    struct stream s = {.view = v, .live = live};
     int r;
 
     if (len > SAVE_BUFFER_BYTES)
@@ -128,8 +131,9 @@ save_db(struct save_cut *cut, struct rdb_enc *e, int db)
 static uint8_t
 rdb_type_of(const struct record *r)
 {
-    static const uint8_t hash_types[ENC_COUNT]
-        = { [ENC_INLINE] = RDB_TYPE_HASH_LISTPACK, [ENC_OUTER] = RDB_TYPE_HASH_LISTPACK, [ENC_HASHTABLE] = RDB_TYPE_HASH };
+    static const uint8_t hash_types[ENC_COUNT] = {[ENC_INLINE] = RDB_TYPE_HASH_LISTPACK,
+                                                  [ENC_OUTER] = RDB_TYPE_HASH_LISTPACK,
+                                                  [ENC_HASHTABLE] = RDB_TYPE_HASH};
 
     return record_type(r) == TYPE_HASH ? hash_types[record_encoding(r)] : (uint8_t)RDB_TYPE_STRING;
 }
@@ -146,7 +150,8 @@ save_key(const struct staged *s, struct view *v, struct rdb_enc *e)
 {
     struct slice key = record_key(s->rec);
     size_t at = record_key_at(s->rec);
-    struct stream stream = { .view = v, .live = s->live + at, .staged = (const uint8_t *)key.ptr, .staged_bytes = s->bytes - at };
+    struct stream stream = {
+        .view = v, .live = s->live + at, .staged = (const uint8_t *)key.ptr, .staged_bytes = s->bytes - at};
 
     if (key.len > stream.staged_bytes)
         return rdb_put_string_stream(e, key.len, read_stream, &stream);
@@ -192,15 +197,17 @@ save_value(struct save_cut *cut, const struct staged *s, struct view *v, struct 
 }
 
 static int
-save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, const uint8_t *staged, size_t staged_bytes)
+save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, const uint8_t *staged,
+            size_t staged_bytes)
 {
-    struct staged s = { .rec = (const struct record *)(const void *)staged, .live = live, .bytes = staged_bytes };
+    struct staged s = {
+        .rec = (const struct record *)(const void *)staged, .live = live, .bytes = staged_bytes};
     struct save_cut *cut = ctx;
     uint16_t number = record_db(s.rec);
     int r;
 
     if (number >= cut->physical_count)
-        return -EBADMSG; /* no such record was there at the cut: a rule is broken, and better no file than a wrong one */
+        return -EBADMSG; /* no such record was there at the cut: better no file than a wrong one */
     if (cut->logical_of[number] == DEAD)
         return 0; /* S1 */
     save_db(cut, e, cut->logical_of[number]);
@@ -212,4 +219,4 @@ save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, cons
     return 1;
 }
 
-const struct snapshot_ops server_snapshot_ops = { .save_begin = save_begin, .save_record = save_record };
+const struct snapshot_ops server_snapshot_ops = {.save_begin = save_begin, .save_record = save_record};

@@ -1,5 +1,6 @@
-/* server/save_hash.c - a large hash, read through the view: root, then bucket after bucket, each with its pairs.
- * Nothing here follows a live pointer: every address comes from staged bytes and is only read through view_read().
+/* server/save_hash.c - a large hash, read through the view: root, then bucket after bucket, each with its
+ * pairs. Nothing here follows a live pointer: every address comes from staged bytes and is only read through
+ * view_read().
  * Thread: sweep. */
 #include <errno.h>
 
@@ -13,7 +14,8 @@ struct table_walk {
     uint64_t pairs; /* written */
 };
 
-/* save_pair: a small pair is staged with one read more; of a large one field and value are read on their own. */
+/* save_pair: a small pair is staged with one read more; of a large one field and value are read on
+ * their own. */
 static int
 save_pair(struct table_walk *w, const struct pair *live)
 {
@@ -57,7 +59,7 @@ save_chain(struct table_walk *w, const struct lt_bucket *staged)
     int r = save_entries(w, staged);
 
     while (r == 0 && lt_has_child(staged)) {
-        r = view_read(w->view, &child, (const void *)(uintptr_t)staged->slot[LT_SLOTS - 1], sizeof child);
+        r = view_read(w->view, &child, lt_child(staged), sizeof child);
         if (r == 0)
             r = save_entries(w, &child);
         staged = &child;
@@ -65,7 +67,8 @@ save_chain(struct table_walk *w, const struct lt_bucket *staged)
     return r;
 }
 
-/* take_breath: a large table takes long: from time to time the sweep thread looks up (cancel, quiescent state). */
+/* take_breath: a large table takes long: from time to time the sweep thread looks up (cancel, quiescent
+ * state). */
 static int
 take_breath(struct view *v)
 {
@@ -96,7 +99,7 @@ save_segment(struct table_walk *w, const struct lt_bucket *live, uint64_t count)
 int
 save_table(struct save_cut *cut, struct view *v, struct rdb_enc *e, const struct htable *live)
 {
-    struct table_walk w = { .cut = cut, .view = v, .enc = e };
+    struct table_walk w = {.cut = cut, .view = v, .enc = e};
     struct htable root;
     int r;
 
@@ -105,7 +108,8 @@ save_table(struct save_cut *cut, struct view *v, struct rdb_enc *e, const struct
     rdb_put_len(e, root.count);
     for (uint64_t done = 0; done < root.buckets;) {
         unsigned s = lt_segment_of(done);
-        uint64_t n = lt_segment_buckets(s) < root.buckets - done ? lt_segment_buckets(s) : root.buckets - done;
+        uint64_t n =
+            lt_segment_buckets(s) < root.buckets - done ? lt_segment_buckets(s) : root.buckets - done;
 
         if ((r = save_segment(&w, root.segment[s], n)) != 0)
             return r;

@@ -22,21 +22,23 @@ struct save_size {
 };
 
 struct save_cut {
-    int *logical_of;         /* physical number -> logical number at the cut, or -1 */
+    int *logical_of; /* physical number -> logical number at the cut, or -1 */
     uint32_t physical_count;
     int logical_count;
     struct save_size *sizes; /* by logical number */
     int last_db;             /* of the record before */
     int64_t time_s;
     size_t used_bytes;
-    uint8_t *buffer;         /* SAVE_BUFFER_BYTES: one string, field or value */
+    uint8_t *buffer; /* SAVE_BUFFER_BYTES: one string, field or value */
     struct lt_bucket buckets[SAVE_BUCKETS];
 };
 
 struct htable;
 
-/* save_string: len bytes of the arena as an RDB string; is_text: an integer is written as one.  0 or -errno */
-int save_string(struct save_cut *cut, struct view *v, struct rdb_enc *e, const char *live, size_t len, bool is_text);
+/* save_string: len bytes of the arena as an RDB string; is_text: an integer is written as one.  0
+ * or -errno */
+int save_string(struct save_cut *cut, struct view *v, struct rdb_enc *e, const char *live, size_t len,
+                bool is_text);
 /* save_table: a large hash: its count, then fields and values.  0 or -errno */
 int save_table(struct save_cut *cut, struct view *v, struct rdb_enc *e, const struct htable *live);
 

@@ -7,7 +7,8 @@
 
 #include "server/server.h"
 
-/* ttl_deadline: n, in seconds or milliseconds, absolute or from now, as unix milliseconds.  False: out of range. */
+/* ttl_deadline: n, in seconds or milliseconds, absolute or from now, as unix milliseconds.  False: out of
+ * range. */
 static inline bool
 ttl_deadline(int64_t n, bool seconds, bool absolute, int64_t *ret)
 {

@@ -23,13 +23,13 @@ value_blob(struct value *ret, enum value_type type, struct slice bytes, size_t k
     char *block;
 
     if (record_can_inline(key_len, bytes.len)) {
-        *ret = (struct value){ .type = type, .enc = ENC_INLINE, .blob = bytes };
+        *ret = (struct value){.type = type, .enc = ENC_INLINE, .blob = bytes};
         return 0;
     }
     if ((block = blob_alloc(bytes.len)) == NULL)
         return -ENOMEM;
     memcpy(block, bytes.ptr, bytes.len);
-    *ret = (struct value){ .type = type, .enc = ENC_OUTER, .blob = { .ptr = block, .len = bytes.len } };
+    *ret = (struct value){.type = type, .enc = ENC_OUTER, .blob = {.ptr = block, .len = bytes.len}};
     return 0;
 }
 
@@ -39,7 +39,7 @@ value_string(struct value *ret, struct slice bytes, size_t key_len)
     int64_t n;
 
     if (bytes.len <= NUM_MAX_BYTES && num_parse(bytes.ptr, bytes.len, &n)) {
-        *ret = (struct value){ .type = TYPE_STRING, .enc = ENC_INT, .integer = n };
+        *ret = (struct value){.type = TYPE_STRING, .enc = ENC_INT, .integer = n};
         return 0;
     }
     return value_blob(ret, TYPE_STRING, bytes, key_len);
@@ -117,7 +117,7 @@ value_refcount(const struct value *v)
 const char *
 value_type_name(enum value_type type)
 {
-    static const char *const names[TYPE_COUNT] = { "string", "list", "set", "zset", "hash", "stream" };
+    static const char *const names[TYPE_COUNT] = {"string", "list", "set", "zset", "hash", "stream"};
 
     return names[type];
 }

@@ -8,10 +8,11 @@
 
 /* value_of: what the record holds; slices point into it. */
 struct value value_of(const struct record *r);
-/* value_string: a string of these bytes in its best encoding: an integer, inline (the bytes are not copied yet), or
- * a block of its own.  key_len: of the key that will hold it.  0 or -ENOMEM */
+/* value_string: a string of these bytes in its best encoding: an integer, inline (the bytes are not copied
+ * yet), or a block of its own.  key_len: of the key that will hold it.  0 or -ENOMEM */
 int value_string(struct value *ret, struct slice bytes, size_t key_len);
-/* value_blob: bytes of a type as they are, inline (not copied yet) or in a block of their own.  0 or -ENOMEM */
+/* value_blob: bytes of a type as they are, inline (not copied yet) or in a block of their own.  0
+ * or -ENOMEM */
 int value_blob(struct value *ret, enum value_type type, struct slice bytes, size_t key_len);
 /* value_copy: another value with blocks of its own.  0 or -ENOMEM */
 int value_copy(struct value *ret, const struct value *v, size_t key_len);
@@ -33,7 +34,7 @@ record_text(const struct record *r, char scratch[NUM_MAX_BYTES])
 {
     if (record_encoding(r) != ENC_INT)
         return record_blob(r);
-    return (struct slice){ .ptr = scratch, .len = (size_t)(num_put(scratch, record_int(r)) - scratch) };
+    return (struct slice){.ptr = scratch, .len = (size_t)(num_put(scratch, record_int(r)) - scratch)};
 }
 
 #endif

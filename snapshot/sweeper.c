@@ -182,8 +182,9 @@ sweeper_main(void *arg)
 
     (void)arg;
 #ifdef SCHED_BATCH
-    /* Waking up must not push the event loop off its processor: the start of a save would stall for our time slice. */
-    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){ .sched_priority = 0 });
+    /* Waking up must not push the event loop off its processor: the start of a save would stall for our time
+     * slice. */
+    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){.sched_priority = 0});
 #endif
     rcu_register_thread();
     while ((j = next_job()) != NULL)

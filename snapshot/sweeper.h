@@ -38,10 +38,10 @@ struct job {
     /* [mutator] */
     int64_t begin_us;
     uint64_t begin_cost_ns;
-    _Atomic bool handed_over; /* set before call_rcu(), read by the callback: liburcu orders the two already, in a way
-                               * that ThreadSanitizer cannot see */
-    bool grace_asked, ended; /* call_rcu was called; mm_cut_end was called */
-    _Atomic bool grace_over; /* [call_rcu thread] */
+    _Atomic bool handed_over; /* set before call_rcu(), read by the callback: liburcu orders the two already,
+                               * in a way that ThreadSanitizer cannot see */
+    bool grace_asked, ended;  /* call_rcu was called; mm_cut_end was called */
+    _Atomic bool grace_over;  /* [call_rcu thread] */
     struct rcu_head rcu;
 };
 

@@ -1,10 +1,12 @@
-/* tests/bench/bench_commands.c - what a save costs the commands, in process: client_execute() on one core, the sweep with
- * its encoder on the other; against a window in which a plain reader of the same memory takes the sweep's place.
+/* tests/bench/bench_commands.c - what a save costs the commands, in process: client_execute() on one core,
+ * the sweep with its encoder on the other; against a window in which a plain reader of the same memory takes
+ * the sweep's place.
  *
  *   bench_commands [keys] [rounds]
  *
- * Workloads: SET (random keys, 100-byte values), INCR (random counters), HSET (random fields of one hash of a million),
- * SETRANGE (random places of one 512 MB string).  A turn is 64 commands; times are thread CPU time. */
+ * Workloads: SET (random keys, 100-byte values), INCR (random counters), HSET (random fields of one hash of a
+ * million), SETRANGE (random places of one 512 MB string).  A turn is 64 commands; times are thread CPU time.
+ */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +26,7 @@
 
 enum { TURN = 64, VALUE_BYTES = 100, COUNTERS = 1000000, FIELDS = 1000000 };
 enum workload { SET, INCR, HSET, SETRANGE, WORKLOADS };
-static const char *const names[] = { "SET", "INCR", "HSET", "SETRANGE" };
+static const char *const names[] = {"SET", "INCR", "HSET", "SETRANGE"};
 
 static struct client *client;
 static unsigned long keys = 2000000;
@@ -51,34 +53,34 @@ execute(int argc, const struct slice *argv)
 static struct slice
 numbered(char *buf, size_t room, const char *format, unsigned long n)
 {
-    return (struct slice){ .ptr = buf, .len = (size_t)snprintf(buf, room, format, n) };
+    return (struct slice){.ptr = buf, .len = (size_t)snprintf(buf, room, format, n)};
 }
 
 static void
 command(enum workload w, unsigned long n)
 {
     char name[32];
-    struct slice v = { .ptr = value, .len = sizeof value }, key;
+    struct slice v = {.ptr = value, .len = sizeof value}, key;
 
     memcpy(value, &n, sizeof n);
     switch (w) {
     case SET:
         key = numbered(name, sizeof name, "key:%012lu", n % keys);
-        execute(3, (struct slice[]){ SLICE("SET"), key, v });
+        execute(3, (struct slice[]){SLICE("SET"), key, v});
         break;
     case INCR:
         key = numbered(name, sizeof name, "counter:%08lu", n % COUNTERS);
-        execute(2, (struct slice[]){ SLICE("INCR"), key });
+        execute(2, (struct slice[]){SLICE("INCR"), key});
         break;
     case HSET:
         key = numbered(name, sizeof name, "field:%08lu", n % FIELDS);
         v.len = 32;
-        execute(4, (struct slice[]){ SLICE("HSET"), SLICE("hash"), key, v });
+        execute(4, (struct slice[]){SLICE("HSET"), SLICE("hash"), key, v});
         break;
     default:
         key = numbered(name, sizeof name, "%lu", n % ((512UL << 20) - 32));
         v.len = 16;
-        execute(4, (struct slice[]){ SLICE("SETRANGE"), SLICE("string"), key, v });
+        execute(4, (struct slice[]){SLICE("SETRANGE"), SLICE("string"), key, v});
     }
 }
 
@@ -90,7 +92,7 @@ fill(enum workload w)
     for (unsigned long i = 0; i < n; i++)
         command(w, i);
     if (w == SETRANGE)
-        execute(4, (struct slice[]){ SLICE("SETRANGE"), SLICE("string"), SLICE("536870911"), SLICE("x") });
+        execute(4, (struct slice[]){SLICE("SETRANGE"), SLICE("string"), SLICE("536870911"), SLICE("x")});
 }
 
 static int64_t
@@ -130,7 +132,7 @@ static struct window
 turns(enum workload w, double seconds, bool save)
 {
     struct snapshot_end end;
-    struct window r = { 0 };
+    struct window r = {0};
     struct mm_figures f;
     int64_t wall = os_monotonic_ns(), start = thread_ns(), longest = 0;
     unsigned long n = 0;
@@ -161,13 +163,13 @@ static struct window
 with_save(enum workload w, double *ret_stall_us)
 {
     struct save_cut *cut = save_cut_new();
-    struct snapshot_request rq = { .ops = &server_snapshot_ops,
-                                   .cut = cut,
-                                   .path = "bench-dump.rdb",
-                                   .rdb_version = 10,
-                                   .checksum = true,
-                                   .keys_total = db_total_keys(),
-                                   .writeout_bytes = 4 << 20 };
+    struct snapshot_request rq = {.ops = &server_snapshot_ops,
+                                  .cut = cut,
+                                  .path = "bench-dump.rdb",
+                                  .rdb_version = 10,
+                                  .checksum = true,
+                                  .keys_total = db_total_keys(),
+                                  .writeout_bytes = 4 << 20};
     struct snapshot_status s;
     struct window r;
 
@@ -225,8 +227,8 @@ run(enum workload w, int rounds)
         v[6][i] = save.peak_mb;
     }
     printf("%-9s %9.3f %12.0f %9.2f %10.0f %10.0f %12.1f %9.1f %9.1f\n", names[w], median(v[0], rounds),
-           median(v[1], rounds), median(v[2], rounds), median(v[3], rounds), median(v[4], rounds), median(v[5], rounds),
-           median(v[6], rounds), median(v[7], rounds));
+           median(v[1], rounds), median(v[2], rounds), median(v[3], rounds), median(v[4], rounds),
+           median(v[5], rounds), median(v[6], rounds), median(v[7], rounds));
     fflush(stdout);
 }
 
@@ -239,14 +241,15 @@ main(int argc, char **argv)
         keys = strtoul(argv[1], NULL, 10);
     for (size_t i = 0; i < sizeof value; i++)
         value[i] = (char)next_random();
-    printf("%lu keys; %d counters; a hash of %d fields; a string of 512 MB; medians of %d rounds, alternating\n", keys,
-           COUNTERS, FIELDS, rounds);
-    printf("%-9s %9s %12s %9s %10s %10s %12s %9s %9s\n", "command", "ratio to", "thousand/s", "save", "longest", "turn us",
-           "preserved", "peak", "stall");
-    printf("%-9s %9s %12s %9s %10s %10s %12s %9s %9s\n", "", "reader", "in save", "s", "save", "reader", "MB in all", "MB",
-           "us");
+    printf(
+        "%lu keys; %d counters; a hash of %d fields; a string of 512 MB; medians of %d rounds, alternating\n",
+        keys, COUNTERS, FIELDS, rounds);
+    printf("%-9s %9s %12s %9s %10s %10s %12s %9s %9s\n", "command", "ratio to", "thousand/s", "save",
+           "longest", "turn us", "preserved", "peak", "stall");
+    printf("%-9s %9s %12s %9s %10s %10s %12s %9s %9s\n", "", "reader", "in save", "s", "save", "reader",
+           "MB in all", "MB", "us");
     for (enum workload w = SET; w < WORKLOADS; w++) {
-        must(mm_init(&(struct mm_options){ 0 }) == 0);
+        must(mm_init(&(struct mm_options){0}) == 0);
         cmd_table_init();
         must(config_init() == 0);
         server_clock_refresh();

@@ -2,9 +2,10 @@
  *
  *   bench_keyspace [keys] [get|set|none]
  *
- * Every key is set, read at random, missed, overwritten at random and deleted, through db_lookup() and db_store(); times
- * are the whole operation's, with and without db_prefetch() of a batch of 16.  With get or set, only that is repeated,
- * through client_execute(): for counting instructions (valgrind --tool=callgrind --toggle-collect=execute_many). */
+ * Every key is set, read at random, missed, overwritten at random and deleted, through db_lookup() and
+ * db_store(); times are the whole operation's, with and without db_prefetch() of a batch of 16.  With get or
+ * set, only that is repeated, through client_execute(): for counting instructions (valgrind --tool=callgrind
+ * --toggle-collect=execute_many). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,7 @@ next_random(void)
 static struct slice
 key_of(unsigned long n, char buf[32])
 {
-    return (struct slice){ .ptr = buf, .len = (size_t)snprintf(buf, 32, "key:%012lu", n) };
+    return (struct slice){.ptr = buf, .len = (size_t)snprintf(buf, 32, "key:%012lu", n)};
 }
 
 static void
@@ -52,7 +53,7 @@ store(struct slice key)
     struct value v;
 
     db_lookup(db, key, DB_WRITE, &ref);
-    must(value_string(&v, (struct slice){ value, sizeof value }, key.len) == 0);
+    must(value_string(&v, (struct slice){value, sizeof value}, key.len) == 0);
     must(db_store(&ref, &v, RECORD_NO_EXPIRE) == 0);
 }
 
@@ -84,7 +85,8 @@ print_memory(void)
     struct mm_figures f;
 
     mm_figures(&f);
-    printf("%-28s %7.1f bytes a key (of them overflow: %.1f %% of the buckets)\n", "hash table", (double)db_table_bytes() / (double)keys,
+    printf("%-28s %7.1f bytes a key (overflow: %.1f %% of the buckets)\n", "hash table",
+           (double)(db->keys.buckets + db->keys.children) * sizeof(struct lt_bucket) / (double)keys,
            100.0 * (double)db->keys.children / (double)db->keys.buckets);
     printf("%-28s %7.1f bytes a key\n", "records", (double)f.record_bytes / (double)keys);
 }
@@ -94,7 +96,7 @@ execute_many(struct client *c, const char *name, unsigned long n)
 {
     for (unsigned long i = 0; i < n; i++) {
         char text[32];
-        struct slice argv[3] = { { name, 3 }, key_of(next_random() % keys, text), { value, sizeof value } };
+        struct slice argv[3] = {{name, 3}, key_of(next_random() % keys, text), {value, sizeof value}};
 
         c->out_len = c->out_sent = 0;
         client_execute(c, strcmp(name, "get") == 0 ? 2 : 3, argv);
@@ -137,7 +139,7 @@ main(int argc, char **argv)
 
     if (argc > 1)
         keys = strtoul(argv[1], NULL, 10);
-    must(mm_init(&(struct mm_options){ .arena_bytes = 0 }) == 0);
+    must(mm_init(&(struct mm_options){.arena_bytes = 0}) == 0);
     must(config_init() == 0);
     cmd_table_init();
     server_clock_refresh();

@@ -2,10 +2,10 @@
  *
  *   bench_load PORT KEYS VALUE_BYTES SECONDS RATE PIPELINE
  *
- * The writer sends SET key:<random below KEYS> <random bytes>, PIPELINE at a time, RATE a second (0: full speed).  The
- * probe sends one GET each millisecond on a connection of its own and notes how long the reply took.  Prints one line:
- *   writes_per_s probe_p50_us probe_p99_us probe_p999_us probe_max_us probes
- * "fill" instead of SECONDS: sets each key once and stops. */
+ * The writer sends SET key:<random below KEYS> <random bytes>, PIPELINE at a time, RATE a second (0: full
+ * speed).  The probe sends one GET each millisecond on a connection of its own and notes how long the reply
+ * took.  Prints one line: writes_per_s probe_p50_us probe_p99_us probe_p999_us probe_max_us probes "fill"
+ * instead of SECONDS: sets each key once and stops. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -40,7 +40,7 @@ now_s(void)
 static void
 sleep_s(double s)
 {
-    struct timespec ts = { .tv_sec = (time_t)s, .tv_nsec = (long)((s - (double)(time_t)s) * 1e9) };
+    struct timespec ts = {.tv_sec = (time_t)s, .tv_nsec = (long)((s - (double)(time_t)s) * 1e9)};
 
     nanosleep(&ts, NULL);
 }
@@ -55,7 +55,7 @@ die(const char *what)
 static int
 dial(void)
 {
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
     int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
 
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -131,7 +131,8 @@ probe_main(void *arg)
 
     (void)arg;
     while (!stop && probes < PROBES_MAX) {
-        int n = snprintf(out, sizeof out, "*2\r\n$3\r\nGET\r\n$16\r\nkey:%012lu\r\n", (unsigned long)(now_s() * 1e6) % keys);
+        int n = snprintf(out, sizeof out, "*2\r\n$3\r\nGET\r\n$16\r\nkey:%012lu\r\n",
+                         (unsigned long)(now_s() * 1e6) % keys);
         double start = now_s();
 
         send_all(fd, out, (size_t)n);
@@ -196,7 +197,8 @@ main(int argc, char **argv)
     fill = strcmp(argv[4], "fill") == 0;
     rate = strtoul(argv[5], NULL, 10);
     pipeline = strtoul(argv[6], NULL, 10);
-    if (pipeline == 0 || pipeline * (value_bytes + 64) > OUT_BYTES || value_bytes >= sizeof noise || keys == 0) {
+    if (pipeline == 0 || pipeline * (value_bytes + 64) > OUT_BYTES || value_bytes >= sizeof noise ||
+        keys == 0) {
         fprintf(stderr, "bench_load: pipeline or value too large\n");
         return 2;
     }
@@ -214,8 +216,8 @@ main(int argc, char **argv)
         if (probes == 0)
             probe_us[probes++] = 0;
         qsort(probe_us, probes, sizeof *probe_us, by_value);
-        printf(" %.0f %.0f %.0f %.0f %lu", probe_us[probes / 2], probe_us[probes * 99 / 100], probe_us[probes * 999 / 1000],
-               probe_us[probes - 1], probes);
+        printf(" %.0f %.0f %.0f %.0f %lu", probe_us[probes / 2], probe_us[probes * 99 / 100],
+               probe_us[probes * 999 / 1000], probe_us[probes - 1], probes);
     }
     printf("\n");
     return 0;

@@ -17,7 +17,7 @@ on_key(void *ctx, const struct rdb_key *k)
 int
 main(int argc, char **argv)
 {
-    static const struct rdb_events events = { .key = on_key };
+    static const struct rdb_events events = {.key = on_key};
     struct rdb_source *src;
     struct rdb_error err;
     int r;

@@ -1,7 +1,8 @@
 /* tests/server/test_barriers.c - each kind of write after a cut leaves the snapshot as it was at the cut.
  *
- * In the "hard" flavour one call site of mm_modify(), named by STILLFRAME_SKIP_SITE, has no barrier; tests/hard/run.sh
- * expects this program to fail for each of them.   test_barriers --sites   prints them all. */
+ * In the "hard" flavour one call site of mm_modify(), named by STILLFRAME_SKIP_SITE, has no barrier;
+ * tests/hard/run.sh expects this program to fail for each of them.   test_barriers --sites   prints them all.
+ */
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,14 +25,15 @@ check_scenario(const struct scenario *s)
     mm_check();
     lab_end();
     mm_check();
-    ck_assert_msg(lab_same(want, got), "%s: the snapshot is not of its cut: %llu keys, sum %llx; at the cut %llu, %llx",
-                  s->name, (unsigned long long)got.keys, (unsigned long long)got.sum, (unsigned long long)want.keys,
+    ck_assert_msg(lab_same(want, got),
+                  "%s: the snapshot is not of its cut: %llu keys, sum %llx; at the cut %llu, %llx", s->name,
+                  (unsigned long long)got.keys, (unsigned long long)got.sum, (unsigned long long)want.keys,
                   (unsigned long long)want.sum);
     after = lab_quiet(); /* leftovers of one cut must not show in the next */
     again = lab_quiet();
     ck_assert(lab_same(after, again));
-    ck_assert_msg(after.sum != want.sum || strncmp(s->name, "rename_takes_a_table", 20) == 0, "%s: the write changed nothing",
-                  s->name);
+    ck_assert_msg(after.sum != want.sum || strncmp(s->name, "rename_takes_a_table", 20) == 0,
+                  "%s: the write changed nothing", s->name);
     lab_close();
 }
 

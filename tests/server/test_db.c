@@ -1,4 +1,5 @@
-/* tests/server/test_db.c - databases: expiry, flushing, moving, huge strings, and what happens without memory. */
+/* tests/server/test_db.c - databases: expiry, flushing, moving, huge strings, and what happens without
+ * memory. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -333,7 +334,8 @@ END_TEST
 
 START_TEST(lengths_around_the_limits_of_a_record_work)
 {
-    static const unsigned lengths[] = { 0, 1, 44, 45, 63, 64, 65, 800, 900, 980, 990, 1000, 1010, 1024, 1025, 3000, 40000 };
+    static const unsigned lengths[] = {0,   1,   44,   45,   63,   64,   65,   800,  900,
+                                       980, 990, 1000, 1010, 1024, 1025, 3000, 40000};
 
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
         for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
@@ -365,17 +367,55 @@ START_TEST(several_keys_are_set_in_order_and_lose_their_expiry)
 END_TEST
 
 #ifdef STILLFRAME_FAULTS
-/* D2: each write, with the n-th allocation failing, for every n.  Either it is done, or it answers OOM and nothing has
- * changed.  The setup makes tables so full that buckets overflow. */
+/* D2: each write, with the n-th allocation failing, for every n.  Either it is done, or it answers OOM and
+ * nothing has changed.  The setup makes tables so full that buckets overflow. */
 static const char *const writes[] = {
-    "set a new", "set a new px 1000", "set new @3000*x", "set a @3000*x get", "set new 5 ex 7",
-    "mset a 1 new1 2 new2 @2000*x big 4 new3 5 new4 6", "incr n", "incr newcounter", "append a @1500*x", "append big tail",
-    "append new x", "setrange a 3 xyz", "setrange a 3000 xyz", "setrange big 10 xyz", "setrange big 100000 xyz", "rename a new",
-    "rename a b", "rename table new", "rename e new", "move a 1", "move table 1", "copy a new", "copy big new", "copy table new",
-    "copy small a replace", "expire a 100", "expire e 7", "persist e", "hset small f 2", "hset small g 2", "hset small g @100*x",
-    "hset newhash f v", "hset newhash f @100*v", "hset table f1 v g1 v g2 v f2 @80*x g3 v", "hset table f1 @30*x",
-    "hset table new v", "hincrby small f 1", "hincrby table newcounter 1", "hdel small f", "hdel table f1 f2", "del a e table",
-    "flushdb", "debug populate 5 p 3000", "hsetnx table new v", "hset outer f1 @60*y", "hset outer new @60*y",
+    "set a new",
+    "set a new px 1000",
+    "set new @3000*x",
+    "set a @3000*x get",
+    "set new 5 ex 7",
+    "mset a 1 new1 2 new2 @2000*x big 4 new3 5 new4 6",
+    "incr n",
+    "incr newcounter",
+    "append a @1500*x",
+    "append big tail",
+    "append new x",
+    "setrange a 3 xyz",
+    "setrange a 3000 xyz",
+    "setrange big 10 xyz",
+    "setrange big 100000 xyz",
+    "rename a new",
+    "rename a b",
+    "rename table new",
+    "rename e new",
+    "move a 1",
+    "move table 1",
+    "copy a new",
+    "copy big new",
+    "copy table new",
+    "copy small a replace",
+    "expire a 100",
+    "expire e 7",
+    "persist e",
+    "hset small f 2",
+    "hset small g 2",
+    "hset small g @100*x",
+    "hset newhash f v",
+    "hset newhash f @100*v",
+    "hset table f1 v g1 v g2 v f2 @80*x g3 v",
+    "hset table f1 @30*x",
+    "hset table new v",
+    "hincrby small f 1",
+    "hincrby table newcounter 1",
+    "hdel small f",
+    "hdel table f1 f2",
+    "del a e table",
+    "flushdb",
+    "debug populate 5 p 3000",
+    "hsetnx table new v",
+    "hset outer f1 @60*y",
+    "hset outer new @60*y",
 };
 
 static void
@@ -409,9 +449,10 @@ START_TEST(without_memory_nothing_has_changed)
         delivered = fault_disarm();
         if (strncmp(reply, "-OOM", 4) == 0) {
             if (strncmp(writes[_i], "debug", 5) != 0) {
-                ck_assert_msg(strcmp(before, talk_digest()) == 0, "%s, allocation %u: the data has changed", writes[_i], n);
-                ck_assert_msg(live == talk_live_bytes(), "%s, allocation %u: %zu bytes before, %zu after", writes[_i], n, live,
-                              talk_live_bytes());
+                ck_assert_msg(strcmp(before, talk_digest()) == 0, "%s, allocation %u: the data has changed",
+                              writes[_i], n);
+                ck_assert_msg(live == talk_live_bytes(), "%s, allocation %u: %zu bytes before, %zu after",
+                              writes[_i], n, live, talk_live_bytes());
             }
             refused++;
         } else {

@@ -84,8 +84,9 @@ END_TEST
 
 START_TEST(every_part_of_the_data_shows)
 {
-    static const char *const changes[] = { "set a hellp", "set b hello", "rename a b", "hset h f w", "hset h i v", "hdel h g",
-                                           "expire a 100", "persist e", "move a 1", "swapdb 0 1", "del e", "select 1;set a hello" };
+    static const char *const changes[] = {
+        "set a hellp",  "set b hello", "rename a b", "hset h f w", "hset h i v", "hdel h g",
+        "expire a 100", "persist e",   "move a 1",   "swapdb 0 1", "del e",      "select 1;set a hello"};
     char before[DIGEST_TEXT_BYTES], line[64];
 
     make_data();

@@ -53,9 +53,20 @@ END_TEST
 
 START_TEST(numbers_come_back_as_they_were_written)
 {
-    static const char *const words[]
-        = { "0", "-1", "127", "128", "-4096", "65535", "9223372036854775807", "-9223372036854775808", "9223372036854775808",
-            "00", "-0", "+1", "1e5", "''" };
+    static const char *const words[] = {"0",
+                                        "-1",
+                                        "127",
+                                        "128",
+                                        "-4096",
+                                        "65535",
+                                        "9223372036854775807",
+                                        "-9223372036854775808",
+                                        "9223372036854775808",
+                                        "00",
+                                        "-0",
+                                        "+1",
+                                        "1e5",
+                                        "''"};
 
     for (int limit = 0; limit < 2; limit++) {
         config.hash_max_listpack_entries = limit == 0 ? 512 : 0;
@@ -147,7 +158,7 @@ struct sum {
 static void
 add_up(void *ctx, struct slice field, struct slice value)
 {
-    char text[32] = { 0 };
+    char text[32] = {0};
     struct sum *s = ctx;
 
     ck_assert_uint_lt(value.len, sizeof text);
@@ -159,7 +170,7 @@ add_up(void *ctx, struct slice field, struct slice value)
 
 START_TEST(a_walk_shows_every_pair)
 {
-    struct sum each = { 0 }, walk = { 0 };
+    struct sum each = {0}, walk = {0};
     uint64_t cursor = 0, want = 0;
 
     config.hash_max_listpack_entries = _i;
@@ -203,7 +214,7 @@ START_TEST(many_pairs_are_set_all_or_not_at_all)
     for (unsigned i = 0; i < 2 * PAIRS; i++) {
         int len = i % 2 == 0 ? snprintf(text[i], sizeof text[i], "f%u", i / 2 * 7 % 150)
                              : snprintf(text[i], sizeof text[i], "new value %u", i);
-        words[2 + i] = (struct slice){ text[i], (size_t)len };
+        words[2 + i] = (struct slice){text[i], (size_t)len};
     }
     for (n = 1;; n++) {
         char before[64];

@@ -41,7 +41,7 @@ setup(void)
 {
     const char *given = getenv("TEST_SEED");
 
-    ck_assert_int_eq(mm_init(&(struct mm_options){ .arena_bytes = (size_t)4 << 30 }), 0);
+    ck_assert_int_eq(mm_init(&(struct mm_options){.arena_bytes = (size_t)4 << 30}), 0);
     keyhash_init();
     seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 0x9e3779b97f4a7c15ULL | 1;
     printf("seed %llu\n", (unsigned long long)seed);
@@ -66,13 +66,14 @@ struct model {
 static struct slice
 name_of(unsigned n, char buf[16])
 {
-    return (struct slice){ .ptr = buf, .len = (size_t)snprintf(buf, 16, "k%u", n) };
+    return (struct slice){.ptr = buf, .len = (size_t)snprintf(buf, 16, "k%u", n)};
 }
 
 static bool
 model_add(struct model *m, unsigned n)
 {
-    struct record_spec spec = { .expire_at_ms = RECORD_NO_EXPIRE, .value = { .type = TYPE_STRING, .enc = ENC_INT } };
+    struct record_spec spec = {.expire_at_ms = RECORD_NO_EXPIRE,
+                               .value = {.type = TYPE_STRING, .enc = ENC_INT}};
     const struct record *r;
     char buf[16];
 
@@ -104,7 +105,7 @@ model_drop(struct model *m, unsigned n)
 static struct model
 model_new(unsigned size)
 {
-    struct model m = { .size = size, .at = calloc(size, sizeof *m.at) };
+    struct model m = {.size = size, .at = calloc(size, sizeof *m.at)};
 
     ck_assert_ptr_nonnull(m.at);
     return m;
@@ -220,7 +221,7 @@ static void
 note_seen(void *ctx, const void *record)
 {
     const struct seen *s = ctx;
-    char text[16] = { 0 };
+    char text[16] = {0};
     struct slice key = record_key(record);
 
     memcpy(text, key.ptr, key.len);
@@ -243,7 +244,7 @@ START_TEST(a_walk_meets_everything_that_stays)
                 expect(model_add(&m, n));
         memset(times, 0, sizeof times);
         do {
-            cursor = ktable_walk(&m.table, cursor, note_seen, &(struct seen){ times });
+            cursor = ktable_walk(&m.table, cursor, note_seen, &(struct seen){times});
             steps++;
             burst = (unsigned)(next_random() % 40);
             for (unsigned i = 0; i < burst; i++) {
@@ -268,7 +269,7 @@ END_TEST
 
 START_TEST(a_walk_of_a_table_at_rest_meets_everything_once)
 {
-    static const unsigned sizes[] = { 0, 1, 2, 5, 6, 11, 100, 1000, 5000 };
+    static const unsigned sizes[] = {0, 1, 2, 5, 6, 11, 100, 1000, 5000};
     struct model m = model_new(sizes[_i] + 1);
     unsigned *times = calloc(m.size, sizeof *times);
     uint64_t cursor = 0;
@@ -276,7 +277,7 @@ START_TEST(a_walk_of_a_table_at_rest_meets_everything_once)
     for (unsigned n = 0; n < sizes[_i]; n++)
         expect(model_add(&m, n));
     do
-        cursor = ktable_walk(&m.table, cursor, note_seen, &(struct seen){ times });
+        cursor = ktable_walk(&m.table, cursor, note_seen, &(struct seen){times});
     while (cursor != 0);
     for (unsigned n = 0; n < sizes[_i]; n++)
         ck_assert_uint_eq(times[n], 1);
@@ -289,7 +290,7 @@ START_TEST(every_record_is_drawn_about_as_often)
 {
     enum { SIZE = 200, DRAWS = 200 * 500 };
     struct model m = model_new(SIZE);
-    unsigned times[SIZE] = { 0 }, drawn = 0;
+    unsigned times[SIZE] = {0}, drawn = 0;
 
     for (unsigned n = 0; n < SIZE; n++)
         expect(model_add(&m, n));
@@ -297,7 +298,7 @@ START_TEST(every_record_is_drawn_about_as_often)
         const struct record *r = ktable_pick(&m.table, next_random() * 0x2545f4914f6cdd1dULL);
 
         if (r != NULL) {
-            note_seen(&(struct seen){ times }, r);
+            note_seen(&(struct seen){times}, r);
             drawn++;
         }
     }
@@ -380,7 +381,7 @@ set_field(const struct htable *t, unsigned n, unsigned version)
 {
     char name[16], value[80];
     int len = snprintf(value, sizeof value, "%u:%0*u", version, (int)(version % 50) + 1, n);
-    struct slice field = name_of(n, name), v = { value, (size_t)len };
+    struct slice field = name_of(n, name), v = {value, (size_t)len};
     const struct pair *p = htable_get(t, field), *old;
 
     if (p != NULL && pair_set(p, v))
@@ -403,14 +404,14 @@ check_field(const struct htable *t, unsigned n, unsigned version)
         return;
     }
     expect(p != NULL);
-    expect(slice_equal(pair_value(p), (struct slice){ value, (size_t)len }));
+    expect(slice_equal(pair_value(p), (struct slice){value, (size_t)len}));
 }
 
 START_TEST(a_table_of_pairs_holds_what_its_model_holds)
 {
     enum { FIELDS = 5000 };
     const struct htable *t = htable_new(), *copy;
-    unsigned version[FIELDS] = { 0 };
+    unsigned version[FIELDS] = {0};
     size_t before = live_bytes();
     uint64_t count = 0;
 

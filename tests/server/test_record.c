@@ -8,13 +8,13 @@
 
 static char *long_text;
 enum { LONG_BYTES = 200000 };
-static const size_t key_lengths[] = { 0, 1, 16, 253, 254, 255, 256, 1000, 70000, 200000 };
+static const size_t key_lengths[] = {0, 1, 16, 253, 254, 255, 256, 1000, 70000, 200000};
 enum { KEY_LENGTHS = sizeof key_lengths / sizeof *key_lengths };
 
 static void
 setup(void)
 {
-    ck_assert_int_eq(mm_init(&(struct mm_options){ .arena_bytes = (size_t)1 << 30 }), 0);
+    ck_assert_int_eq(mm_init(&(struct mm_options){.arena_bytes = (size_t)1 << 30}), 0);
     ck_assert_ptr_nonnull(long_text = malloc(LONG_BYTES));
     for (size_t i = 0; i < LONG_BYTES; i++)
         long_text[i] = (char)('a' + i % 26);
@@ -30,11 +30,12 @@ teardown(void)
 static struct record_spec
 string_spec(size_t key_len, size_t blob_len)
 {
-    return (struct record_spec){ .key = { long_text, key_len },
-                                 .expire_at_ms = RECORD_NO_EXPIRE,
-                                 .db = 7,
-                                 .clock_s = 0x123456,
-                                 .value = { .type = TYPE_STRING, .enc = ENC_INLINE, .blob = { long_text + 3, blob_len } } };
+    return (struct record_spec){
+        .key = {long_text, key_len},
+        .expire_at_ms = RECORD_NO_EXPIRE,
+        .db = 7,
+        .clock_s = 0x123456,
+        .value = {.type = TYPE_STRING, .enc = ENC_INLINE, .blob = {long_text + 3, blob_len}}};
 }
 
 static void
@@ -63,16 +64,20 @@ static struct value
 sample_value(int i)
 {
     static const struct value values[] = {
-        { .type = TYPE_STRING, .enc = ENC_INT, .integer = INT64_MIN },
-        { .type = TYPE_STRING, .enc = ENC_INT, .integer = -1 },
-        { .type = TYPE_HASH, .enc = ENC_HASHTABLE, .table = (const struct htable *)0x7f1234567890 },
-        { .type = TYPE_STRING, .enc = ENC_OUTER, .raw = true, .blob = { (const char *)0x7f0000000040, (size_t)5 << 32 } },
-        { .type = TYPE_HASH, .enc = ENC_OUTER, .blob = { (const char *)0x7f0000000080, 70 } },
+        {.type = TYPE_STRING, .enc = ENC_INT, .integer = INT64_MIN},
+        {.type = TYPE_STRING, .enc = ENC_INT, .integer = -1},
+        {.type = TYPE_HASH, .enc = ENC_HASHTABLE, .table = (const struct htable *)0x7f1234567890},
+        {.type = TYPE_STRING,
+         .enc = ENC_OUTER,
+         .raw = true,
+         .blob = {(const char *)0x7f0000000040, (size_t)5 << 32}},
+        {.type = TYPE_HASH, .enc = ENC_OUTER, .blob = {(const char *)0x7f0000000080, 70}},
     };
 
     if (i < 5)
         return values[i];
-    return (struct value){ .type = TYPE_STRING, .enc = ENC_INLINE, .raw = i == 6, .blob = { long_text, i == 5 ? 0 : 1000 } };
+    return (struct value){
+        .type = TYPE_STRING, .enc = ENC_INLINE, .raw = i == 6, .blob = {long_text, i == 5 ? 0 : 1000}};
 }
 
 START_TEST(a_record_gives_back_what_it_was_made_of)
@@ -109,12 +114,13 @@ END_TEST
 
 START_TEST(a_rewrite_refuses_what_needs_another_block)
 {
-    struct record_spec spec = string_spec(20, 30), larger = string_spec(20, 300), smaller = string_spec(20, 1);
+    struct record_spec spec = string_spec(20, 30), larger = string_spec(20, 300),
+                       smaller = string_spec(20, 1);
     struct record_spec expiring = spec, number = spec;
     const struct record *r = record_new(&spec);
 
     expiring.expire_at_ms = 5;
-    number.value = (struct value){ .type = TYPE_STRING, .enc = ENC_INT, .integer = 5 };
+    number.value = (struct value){.type = TYPE_STRING, .enc = ENC_INT, .integer = 5};
     ck_assert(!record_rewrite(r, &larger));
     ck_assert(!record_rewrite(r, &smaller));
     ck_assert(!record_rewrite(r, &expiring));
@@ -160,7 +166,7 @@ START_TEST(a_rewrite_preserves_only_the_pages_that_change)
     epoch_t epoch;
 
     memset(blob, 'b', sizeof blob);
-    spec.value.blob = (struct slice){ blob, sizeof blob };
+    spec.value.blob = (struct slice){blob, sizeof blob};
     r = record_new(&spec);
     ck_assert_int_eq(mm_cut_begin(&epoch), 0);
     other = spec;
@@ -209,11 +215,9 @@ START_TEST(without_memory_there_is_no_record)
     const struct record *r;
 
     mm_fini();
-    ck_assert_int_eq(mm_init(&(struct mm_options){ .arena_bytes = (size_t)64 << 20 }), 0);
-    while ((r = record_new(&(struct record_spec){ .key = { long_text, 150000 },
-                                                  .expire_at_ms = RECORD_NO_EXPIRE,
-                                                  .value = spec.value }))
-           != NULL)
+    ck_assert_int_eq(mm_init(&(struct mm_options){.arena_bytes = (size_t)64 << 20}), 0);
+    while ((r = record_new(&(struct record_spec){
+                .key = {long_text, 150000}, .expire_at_ms = RECORD_NO_EXPIRE, .value = spec.value})) != NULL)
         ;
     mm_check();
 }

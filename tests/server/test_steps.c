@@ -1,9 +1,10 @@
 /* tests/server/test_steps.c - the step scheduler: each kind of write, at every point of the sweep.
  *
- * Sweep and write are two coroutines on one thread, which may change hands at each STEP() of mm/, snapshot/ and the
- * view.  All schedules are tried that change hands at most k times, for k = 1, 2, 3, ... until all there are have been
- * tried or the budget is used up (context-bounded exploration: Musuvathi and Qadeer, PLDI 2007); each run prints how far
- * it came.  Pages have 16 KiB here, so that a slab is four pages and a heap a handful.
+ * Sweep and write are two coroutines on one thread, which may change hands at each STEP() of mm/, snapshot/
+ * and the view.  All schedules are tried that change hands at most k times, for k = 1, 2, 3, ... until all
+ * there are have been tried or the budget is used up (context-bounded exploration: Musuvathi and Qadeer, PLDI
+ * 2007); each run prints how far it came.  Pages have 16 KiB here, so that a slab is four pages and a heap a
+ * handful.
  *
  *   STEP_BUDGET=n   schedules a scenario (default 2000; make check-hard takes 6000) */
 #include <check.h>
@@ -119,7 +120,8 @@ sweep_body(void)
     finish(&sweep_co);
 }
 
-/* wait_for_grace: a grace period that began after the flag: the sweep was quiescent once more, or has ended (C1). */
+/* wait_for_grace: a grace period that began after the flag: the sweep was quiescent once more, or has ended
+ * (C1). */
 static void
 wait_for_grace(void)
 {
@@ -143,7 +145,8 @@ write_body(void)
         at_step("cancel: flag set");
         wait_for_grace();
         lab_end();
-        lab_run("flushall;set x @5000*x;set y @100*y"); /* what the sweep may have been about to read is gone */
+        lab_run(
+            "flushall;set x @5000*x;set y @100*y"); /* what the sweep may have been about to read is gone */
         lab_cut();
         lab_run("set x @5000*z");
     }
@@ -176,7 +179,8 @@ check_result(struct lab_digest want, struct lab_digest want_after)
         must(lab_same(run.got, want)); /* whatever the schedule, the instant of the cut */
     lab_end();
     after = lab_quiet();
-    must(run.mode == CANCEL || lab_same(after, want_after)); /* and the write has happened, and nothing is left over */
+    must(run.mode == CANCEL ||
+         lab_same(after, want_after)); /* and the write has happened, and nothing is left over */
 }
 
 static void
@@ -206,7 +210,7 @@ run_schedule(struct lab_digest want, struct lab_digest want_after, bool thorough
 static void
 explore(const struct scenario *s, enum mode mode)
 {
-    static const char *const modes[] = { "", " without memory", " at the limit", " and cancel" };
+    static const char *const modes[] = {"", " without memory", " at the limit", " and cancel"};
     const char *env = getenv("STEP_BUDGET");
     unsigned long budget = env != NULL ? strtoul(env, NULL, 10) : 2000, runs = 0, total = 0;
     struct lab_digest want, after;
@@ -232,8 +236,8 @@ explore(const struct scenario *s, enum mode mode)
         total += runs;
         complete = runs == before; /* one more change of hands gave no new schedule */
     }
-    printf("steps: %-50s%-16s %6lu schedules, %u points, %s %u changes of hands\n", s->name, modes[mode], total, reached,
-           complete ? "all with any number of, at most" : "up to", bound - 1);
+    printf("steps: %-50s%-16s %6lu schedules, %u points, %s %u changes of hands\n", s->name, modes[mode],
+           total, reached, complete ? "all with any number of, at most" : "up to", bound - 1);
     fflush(stdout);
 }
 

@@ -29,7 +29,8 @@ save_begin(void *cut, struct rdb_enc *e)
 }
 
 static int
-save_record(void *cut, struct view *v, struct rdb_enc *e, const void *live, const uint8_t *staged, size_t staged_bytes)
+save_record(void *cut, struct view *v, struct rdb_enc *e, const void *live, const uint8_t *staged,
+            size_t staged_bytes)
 {
     const struct toy_record *r = (const struct toy_record *)(const void *)staged;
     struct seen *seen = cut;
@@ -52,7 +53,7 @@ save_record(void *cut, struct view *v, struct rdb_enc *e, const void *live, cons
     return 1;
 }
 
-static const struct snapshot_ops ops = { .save_begin = save_begin, .save_record = save_record };
+static const struct snapshot_ops ops = {.save_begin = save_begin, .save_record = save_record};
 
 static void
 setup(void)
@@ -60,7 +61,7 @@ setup(void)
     snprintf(dir, sizeof dir, "/tmp/stillframe-job-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
     ck_assert_int_eq(chdir(dir), 0);
-    ck_assert_int_eq(mm_init(&(struct mm_options){ .arena_bytes = (size_t)1 << 30 }), 0);
+    ck_assert_int_eq(mm_init(&(struct mm_options){.arena_bytes = (size_t)1 << 30}), 0);
     ck_assert_int_eq(snapshot_start(), 0);
     toy_init(&toy, 5000, 300, 2000, 5);
     for (uint32_t k = 0; k < toy.keys; k++)
@@ -88,7 +89,7 @@ count_key(void *ctx, const struct rdb_key *k)
 static uint64_t
 keys_in_file(const char *path)
 {
-    static const struct rdb_events events = { .key = count_key };
+    static const struct rdb_events events = {.key = count_key};
     struct rdb_source *src;
     struct rdb_error err;
     uint64_t n = 0;
@@ -103,8 +104,9 @@ keys_in_file(const char *path)
 static struct snapshot_end
 one(unsigned cancel_after)
 {
-    struct seen seen = { 0 };
-    struct snapshot_request rq = { .ops = &ops, .cut = &seen, .path = "dump.rdb", .rdb_version = 10, .checksum = true };
+    struct seen seen = {0};
+    struct snapshot_request rq = {
+        .ops = &ops, .cut = &seen, .path = "dump.rdb", .rdb_version = 10, .checksum = true};
     struct snapshot_end end;
     uint64_t count, want = toy_digest(&toy, &count);
     unsigned polls = 0;
@@ -162,8 +164,8 @@ END_TEST
 
 START_TEST(a_directory_that_is_not_there_is_an_error_with_its_name)
 {
-    struct seen seen = { 0 };
-    struct snapshot_request rq = { .ops = &ops, .cut = &seen, .path = "nowhere/dump.rdb", .rdb_version = 10 };
+    struct seen seen = {0};
+    struct snapshot_request rq = {.ops = &ops, .cut = &seen, .path = "nowhere/dump.rdb", .rdb_version = 10};
     struct snapshot_end end;
 
     ck_assert_int_eq(snapshot_begin(&rq), 0);
@@ -178,9 +180,9 @@ END_TEST
 
 START_TEST(a_sweep_that_misses_a_key_is_an_error_and_no_file)
 {
-    struct seen seen = { 0 };
-    struct snapshot_request rq
-        = { .ops = &ops, .cut = &seen, .path = "dump.rdb", .rdb_version = 10, .keys_total = toy.keys + 1 };
+    struct seen seen = {0};
+    struct snapshot_request rq = {
+        .ops = &ops, .cut = &seen, .path = "dump.rdb", .rdb_version = 10, .keys_total = toy.keys + 1};
     struct snapshot_end end;
 
     ck_assert_int_eq(snapshot_begin(&rq), 0);
@@ -193,8 +195,8 @@ END_TEST
 
 START_TEST(stopping_while_one_runs_leaves_no_temporary_file)
 {
-    struct seen seen = { 0 };
-    struct snapshot_request rq = { .ops = &ops, .cut = &seen, .path = "dump.rdb", .rdb_version = 10 };
+    struct seen seen = {0};
+    struct snapshot_request rq = {.ops = &ops, .cut = &seen, .path = "dump.rdb", .rdb_version = 10};
 
     ck_assert_int_eq(snapshot_begin(&rq), 0);
     snapshot_stop();

@@ -28,7 +28,7 @@ lab_open(void)
     static bool have_arena;
 
     if (!have_arena)
-        must(mm_init(&(struct mm_options){ .arena_bytes = (size_t)1 << 30 }) == 0);
+        must(mm_init(&(struct mm_options){.arena_bytes = (size_t)1 << 30}) == 0);
     have_arena = true;
     cmd_table_init();
     must(config_init() == 0);
@@ -87,7 +87,7 @@ run_one(const char *line, size_t len)
             char *w = make_word(line + start, i - start);
 
             must(argc < WORDS_MAX);
-            argv[argc++] = (struct slice){ .ptr = w, .len = strlen(w) };
+            argv[argc++] = (struct slice){.ptr = w, .len = strlen(w)};
         }
     }
     if (argc == 0)
@@ -187,7 +187,8 @@ on_key(void *ctx, const struct rdb_key *k)
 {
     struct digest_state *s = ctx;
 
-    s->key = mix(mix_int(mix_int(14695981039346656037ULL, k->db), (uint64_t)k->expire_at_ms), k->name.bytes, k->name.len);
+    s->key = mix(mix_int(mix_int(14695981039346656037ULL, k->db), (uint64_t)k->expire_at_ms), k->name.bytes,
+                 k->name.len);
     s->key = mix_int(s->key, k->kind);
     s->value = 0;
     return 0;
@@ -244,17 +245,17 @@ on_value_end(void *ctx)
     return 0;
 }
 
-static const struct rdb_events digest_events = { .key = on_key,
-                                                 .string_bytes = on_string_bytes,
-                                                 .hash_field = on_hash_field,
-                                                 .hash_listpack = on_hash_listpack,
-                                                 .value_end = on_value_end };
+static const struct rdb_events digest_events = {.key = on_key,
+                                                .string_bytes = on_string_bytes,
+                                                .hash_field = on_hash_field,
+                                                .hash_listpack = on_hash_listpack,
+                                                .value_end = on_value_end};
 
 static struct lab_digest
 digest_source(struct rdb_source *src)
 {
-    struct digest_state s = { .value = 0 };
-    struct rdb_error err = { .offset = 0 };
+    struct digest_state s = {.value = 0};
+    struct rdb_error err = {.offset = 0};
 
     s.d.error = rdb_decode(src, &digest_events, &s, true, &err);
     if (s.d.error != 0)
@@ -278,17 +279,20 @@ lab_file(const char *path)
     struct rdb_source *src;
     int r = rdb_source_file(path, &src);
 
-    return r < 0 ? (struct lab_digest){ .error = r } : digest_source(src);
+    return r < 0 ? (struct lab_digest){.error = r} : digest_source(src);
 }
 
 struct lab_digest
 lab_sweep_with(const _Atomic bool *cancel, void (*between)(void *), void *ctx)
 {
     static uint8_t staging[VIEW_CHUNK_BYTES];
-    struct snapshot_request rq
-        = { .ops = &server_snapshot_ops, .cut = cut, .rdb_version = 10, .compress = false, .keys_total = keys_at_cut };
+    struct snapshot_request rq = {.ops = &server_snapshot_ops,
+                                  .cut = cut,
+                                  .rdb_version = 10,
+                                  .compress = false,
+                                  .keys_total = keys_at_cut};
     _Atomic uint64_t keys = 0, bytes = 0, blocks = 0;
-    struct lab_digest d = { 0 };
+    struct lab_digest d = {0};
     struct rdb_enc enc;
     struct view view;
     struct sink *out;
@@ -299,16 +303,16 @@ lab_sweep_with(const _Atomic bool *cancel, void (*between)(void *), void *ctx)
     must(rdb_enc_init(&enc, out, 10, false) == 0);
     view_init(&view, sweep.epoch);
     view.cancel = cancel;
-    d.error = sweep_run(&(struct sweep_options){ .rq = &rq,
-                                                 .sweep = &sweep,
-                                                 .view = &view,
-                                                 .enc = &enc,
-                                                 .staging = staging,
-                                                 .keys = &keys,
-                                                 .bytes_out = &bytes,
-                                                 .blocks_done = &blocks,
-                                                 .between = between,
-                                                 .between_ctx = ctx });
+    d.error = sweep_run(&(struct sweep_options){.rq = &rq,
+                                                .sweep = &sweep,
+                                                .view = &view,
+                                                .enc = &enc,
+                                                .staging = staging,
+                                                .keys = &keys,
+                                                .bytes_out = &bytes,
+                                                .blocks_done = &blocks,
+                                                .between = between,
+                                                .between_ctx = ctx});
     if (d.error == 0) {
         rdb_put_eof(&enc);
         must(sink_flush(out) == 0);

@@ -1,9 +1,12 @@
-/* tests/support/lab.h - the server's data in process, without sockets or threads, and snapshots of it taken by hand.
+/* tests/support/lab.h - the server's data in process, without sockets or threads, and snapshots of it taken
+ * by hand.
  *
  *   lab_open(); lab_run("set a 1"); want = lab_quiet();            what a snapshot of this instant says
- *   lab_cut(); lab_run("incr a"); got = lab_sweep(); lab_end();     what one says that was begun before the write
+ *   lab_cut(); lab_run("incr a"); got = lab_sweep(); lab_end();     what one says that was begun before the
+ * write
  *
- * A digest does not depend on the order of keys or fields, but on everything else, expiry times to the millisecond. */
+ * A digest does not depend on the order of keys or fields, but on everything else, expiry times to the
+ * millisecond. */
 #ifndef TESTS_SUPPORT_LAB_H
 #define TESTS_SUPPORT_LAB_H
 
@@ -21,8 +24,8 @@ struct lab_digest {
 void lab_open(void);
 void lab_close(void);
 
-/* lab_run: execute commands, separated by ';'; words are separated by blanks; "@N*c" is a word of N times the character
- * c.  Fails the test when a reply is an error. */
+/* lab_run: execute commands, separated by ';'; words are separated by blanks; "@N*c" is a word of N times the
+ * character c.  Fails the test when a reply is an error. */
 void lab_run(const char *commands);
 /* lab_try: the same, errors welcome. */
 void lab_try(const char *commands);

@@ -1,10 +1,10 @@
-/* tests/support/scenarios.h - one write of each kind, and the data that it finds.  test_barriers.c runs each between a cut
- * and its sweep; test_steps.c runs each at every point of the sweep. */
+/* tests/support/scenarios.h - one write of each kind, and the data that it finds.  test_barriers.c runs each
+ * between a cut and its sweep; test_steps.c runs each at every point of the sweep. */
 #ifndef TESTS_SUPPORT_SCENARIOS_H
 #define TESTS_SUPPORT_SCENARIOS_H
 
-#define FIELDS_20                                                                                                        \
-    "hset h f1 v1 f2 v2 f3 v3 f4 v4 f5 v5 f6 v6 f7 v7 f8 v8 f9 v9 f10 v10;"                                              \
+#define FIELDS_20                                                                                            \
+    "hset h f1 v1 f2 v2 f3 v3 f4 v4 f5 v5 f6 v6 f7 v7 f8 v8 f9 v9 f10 v10;"                                  \
     "hset h f11 v1 f12 v2 f13 v3 f14 v4 f15 v5 f16 v6 f17 v7 f18 v8 f19 v9 f20 v10;"
 #define AS_TABLE "hset h long @70*x;" /* a value above hash-max-listpack-value makes it a hashtable */
 
@@ -31,73 +31,81 @@ struct scenario {
 };
 
 static const struct scenario scenarios[] = {
-    { "overwrite_a_string", "set a old;set b other", "set a new-value" },
-    { "overwrite_a_large_string", "set a @5000*x;set b other", "set a @5000*y" },
-    { "overwrite_with_an_expiry", "set a old", "set a new px 100000" },
-    { "change_an_integer_in_place", "set a 41", "incr a" },
-    { "change_an_integer_that_has_an_expiry", "set a 41;pexpireat a 99999999999999", "incr a" },
-    { "append_to_a_small_string", "set a old", "append a -and-new" },
-    { "append_to_a_large_string", "set a @5000*x", "append a -and-new" },
-    { "append_to_a_huge_string", "set a @1200000*x", "append a @1000*y" },
-    { "setrange_in_a_small_string", "set a 0123456789abc", "setrange a 3 XYZ" },
-    { "setrange_in_a_large_string", "set a @5000*x", "setrange a 100 XYZ" },
-    { "setrange_in_a_huge_string", "set a @1200000*x", "setrange a 700000 XYZ" },
-    { "setrange_beyond_the_end", "set a @5000*x", "setrange a 5100 XYZ" },
-    { "replace_by_an_expiry", "set a old", "pexpireat a 99999999999999" },
-    { "change_an_expiry", "set a old;pexpireat a 88888888888888", "pexpireat a 99999999999999" },
-    { "change_an_expiry_of_a_key_too_large_to_replace", "set @3000*k old;pexpireat @3000*k 88888888888888",
-      "pexpireat @3000*k 99999999999999" },
-    { "change_an_integer_of_a_key_too_large_to_replace", "set @3000*k 41", "incr @3000*k" },
-    { "set_a_key_too_large_to_replace", "set @3000*k @4000*x", "append @3000*k tail;setrange @3000*k 5 ABC" },
-    { "append_below_a_key_too_large_to_replace", "set @3000*k short", "append @3000*k tail" },
-    { "grow_a_string_below_a_key_too_large_to_replace", "set @3000*k @4000*x", "append @3000*k @9000*y" },
-    { "hash_below_a_key_too_large_to_replace", "hset @3000*k f @2000*x g @2000*y",
-      "hset @3000*k f @2000*z n 1;hdel @3000*k g" },
-    { "listpack_below_a_key_too_large_to_replace", "hset @3000*k f 1 g 2", "hset @3000*k f 3 n 1;hdel @3000*k g" },
-    { "convert_below_a_key_too_large_to_replace", "hset @3000*k f 1 g 2", "hset @3000*k f @100*x" },
-    { "remove_an_expiry", "set a old px 100000", "persist a" },
-    { "delete_a_string", "set a old;set b other", "del a" },
-    { "delete_a_large_string", "set a @5000*x;set b other", "del a;set c @5000*y" },
-    { "delete_a_huge_string", "set a @1200000*x", "del a;set c @1200000*y" },
-    { "delete_and_set_again", "set a old", "del a;set a new;del a;set a newer" },
-    { "rename", "set a old;set b other", "rename a b" },
-    { "rename_takes_a_large_value_over", "set a @5000*x;set b @5000*y", "rename a b;setrange b 10 ZZ;append b tail" },
-    { "rename_takes_a_table_over", FIELDS_20 AS_TABLE, "rename h g;hset g f1 new;hdel g f2;del g" },
-    { "move", "set a @5000*x", "move a 3" },
-    { "copy_to_another_database", "set a @5000*x;hset h f v", "copy a a db 2;copy h h db 2" },
-    { "swapdb", "set a old;select 1;set b one;select 0", "swapdb 0 1;set c new;set a newer" },
-    { "flushdb", "set a old;hset h f v;select 1;set b one;select 0", "flushdb;set a new" },
-    { "flushall", "set a old;hset h f v;select 1;set b one;select 0", "flushall;set a new;set c @5000*z" },
-    { "change_a_small_hash", "hset h f1 v1 f2 v2", "hset h f1 new" },
-    { "grow_a_small_hash", "hset h f1 v1 f2 v2", "hset h f3 v3 f4 v4" },
-    { "shrink_a_small_hash", "hset h f1 v1 f2 v2", "hdel h f1" },
-    { "change_a_listpack_outside_the_record",
-      FIELDS_20 "hset h a1 @60*a a2 @60*a a3 @60*a a4 @60*a a5 @60*a a6 @60*a a7 @60*a a8 @60*a a9 @60*a a10 @60*a;"
-                "hset h b1 @60*a b2 @60*a b3 @60*a b4 @60*a b5 @60*a b6 @60*a b7 @60*a b8 @60*a b9 @60*a b10 @60*a",
-      "hset h a1 @60*b;hdel h b10;hset h b10 1" },
-    { "count_in_a_small_hash", "hset h n 41", "hincrby h n 1" },
-    { "empty_a_small_hash", "hset h f v;set b other", "hdel h f" },
-    { "convert_a_hash", FIELDS_20, AS_TABLE },
-    { "change_a_field_of_a_table", FIELDS_20 AS_TABLE, "hset h f1 w1" },
-    { "change_a_large_field_of_a_table", FIELDS_20 AS_TABLE, "hset h long @70*y;hset h long @75*z" },
-    { "count_in_a_table", AS_TABLE "hset h n 41", "hincrby h n 1" },
-    { "add_a_field_to_a_table", FIELDS_20 AS_TABLE, "hset h new-field new-value" },
-    { "grow_a_table", FIELDS_20 AS_TABLE,
-      "hset h g1 1 g2 2 g3 3 g4 4 g5 5 g6 6 g7 7 g8 8 g9 9 g10 1 g11 1 g12 1 g13 1 g14 1 g15 1 g16 1 g17 1 g18 1 g19 1;"
-      "hset h k1 1 k2 2 k3 3 k4 4 k5 5 k6 6 k7 7 k8 8 k9 9 k10 1 k11 1 k12 1 k13 1 k14 1 k15 1 k16 1 k17 1 k18 1 k19 1;"
-      "hset h l1 1 l2 2 l3 3 l4 4 l5 5 l6 6 l7 7 l8 8 l9 9 l10 1 l11 1 l12 1 l13 1 l14 1 l15 1 l16 1 l17 1 l18 1 l19 1;"
-      "hset h m1 1 m2 2 m3 3 m4 4 m5 5 m6 6 m7 7 m8 8 m9 9 m10 1 m11 1 m12 1 m13 1 m14 1 m15 1 m16 1 m17 1 m18 1 m19 1;"
-      "hset h n1 1 n2 2 n3 3 n4 4 n5 5 n6 6 n7 7 n8 8 n9 9 n10 1 n11 1 n12 1 n13 1 n14 1 n15 1 n16 1 n17 1 n18 1 n19 1" },
-    { "shrink_a_table_and_grow_it_again", /* the other tables put its root across a page's edge */
-      "hset x long @70*x;hset y long @70*x;hset z long @70*x;" AS_TABLE SET_150, DELETE_150 SET_150 CHANGE_25 },
-    { "remove_a_field_from_a_table", FIELDS_20 AS_TABLE, "hdel h f1 f2 f3" },
-    { "empty_a_table", FIELDS_20 AS_TABLE,
-      "hdel h f1 f2 f3 f4 f5 f6 f7 f8 f9 f10 f11 f12 f13 f14 f15 f16 f17 f18 f19 f20;hdel h long;set x @70*x" },
-    { "delete_a_table", FIELDS_20 AS_TABLE, "del h;hset g a @70*a b @70*b c @70*c d @70*d" },
-    { "new_keys", "set a old", "mset n1 1 n2 2 n3 3 n4 4 n5 5" },
-    { "a_transaction", "set a 1;set b 2", "multi;incr a;incr b;del a;set c 3;exec" },
-    { "string_becomes_hash", "set a old", "del a;hset a f v" },
-    { "hash_becomes_string", FIELDS_20 AS_TABLE, "set h text" },
+    {"overwrite_a_string", "set a old;set b other", "set a new-value"},
+    {"overwrite_a_large_string", "set a @5000*x;set b other", "set a @5000*y"},
+    {"overwrite_with_an_expiry", "set a old", "set a new px 100000"},
+    {"change_an_integer_in_place", "set a 41", "incr a"},
+    {"change_an_integer_that_has_an_expiry", "set a 41;pexpireat a 99999999999999", "incr a"},
+    {"append_to_a_small_string", "set a old", "append a -and-new"},
+    {"append_to_a_large_string", "set a @5000*x", "append a -and-new"},
+    {"append_to_a_huge_string", "set a @1200000*x", "append a @1000*y"},
+    {"setrange_in_a_small_string", "set a 0123456789abc", "setrange a 3 XYZ"},
+    {"setrange_in_a_large_string", "set a @5000*x", "setrange a 100 XYZ"},
+    {"setrange_in_a_huge_string", "set a @1200000*x", "setrange a 700000 XYZ"},
+    {"setrange_beyond_the_end", "set a @5000*x", "setrange a 5100 XYZ"},
+    {"replace_by_an_expiry", "set a old", "pexpireat a 99999999999999"},
+    {"change_an_expiry", "set a old;pexpireat a 88888888888888", "pexpireat a 99999999999999"},
+    {"change_an_expiry_of_a_key_too_large_to_replace", "set @3000*k old;pexpireat @3000*k 88888888888888",
+     "pexpireat @3000*k 99999999999999"},
+    {"change_an_integer_of_a_key_too_large_to_replace", "set @3000*k 41", "incr @3000*k"},
+    {"set_a_key_too_large_to_replace", "set @3000*k @4000*x", "append @3000*k tail;setrange @3000*k 5 ABC"},
+    {"append_below_a_key_too_large_to_replace", "set @3000*k short", "append @3000*k tail"},
+    {"grow_a_string_below_a_key_too_large_to_replace", "set @3000*k @4000*x", "append @3000*k @9000*y"},
+    {"hash_below_a_key_too_large_to_replace", "hset @3000*k f @2000*x g @2000*y",
+     "hset @3000*k f @2000*z n 1;hdel @3000*k g"},
+    {"listpack_below_a_key_too_large_to_replace", "hset @3000*k f 1 g 2",
+     "hset @3000*k f 3 n 1;hdel @3000*k g"},
+    {"convert_below_a_key_too_large_to_replace", "hset @3000*k f 1 g 2", "hset @3000*k f @100*x"},
+    {"remove_an_expiry", "set a old px 100000", "persist a"},
+    {"delete_a_string", "set a old;set b other", "del a"},
+    {"delete_a_large_string", "set a @5000*x;set b other", "del a;set c @5000*y"},
+    {"delete_a_huge_string", "set a @1200000*x", "del a;set c @1200000*y"},
+    {"delete_and_set_again", "set a old", "del a;set a new;del a;set a newer"},
+    {"rename", "set a old;set b other", "rename a b"},
+    {"rename_takes_a_large_value_over", "set a @5000*x;set b @5000*y",
+     "rename a b;setrange b 10 ZZ;append b tail"},
+    {"rename_takes_a_table_over", FIELDS_20 AS_TABLE, "rename h g;hset g f1 new;hdel g f2;del g"},
+    {"move", "set a @5000*x", "move a 3"},
+    {"copy_to_another_database", "set a @5000*x;hset h f v", "copy a a db 2;copy h h db 2"},
+    {"swapdb", "set a old;select 1;set b one;select 0", "swapdb 0 1;set c new;set a newer"},
+    {"flushdb", "set a old;hset h f v;select 1;set b one;select 0", "flushdb;set a new"},
+    {"flushall", "set a old;hset h f v;select 1;set b one;select 0", "flushall;set a new;set c @5000*z"},
+    {"change_a_small_hash", "hset h f1 v1 f2 v2", "hset h f1 new"},
+    {"grow_a_small_hash", "hset h f1 v1 f2 v2", "hset h f3 v3 f4 v4"},
+    {"shrink_a_small_hash", "hset h f1 v1 f2 v2", "hdel h f1"},
+    {"change_a_listpack_outside_the_record",
+     FIELDS_20
+     "hset h a1 @60*a a2 @60*a a3 @60*a a4 @60*a a5 @60*a a6 @60*a a7 @60*a a8 @60*a a9 @60*a a10 @60*a;"
+     "hset h b1 @60*a b2 @60*a b3 @60*a b4 @60*a b5 @60*a b6 @60*a b7 @60*a b8 @60*a b9 @60*a b10 @60*a",
+     "hset h a1 @60*b;hdel h b10;hset h b10 1"},
+    {"count_in_a_small_hash", "hset h n 41", "hincrby h n 1"},
+    {"empty_a_small_hash", "hset h f v;set b other", "hdel h f"},
+    {"convert_a_hash", FIELDS_20, AS_TABLE},
+    {"change_a_field_of_a_table", FIELDS_20 AS_TABLE, "hset h f1 w1"},
+    {"change_a_large_field_of_a_table", FIELDS_20 AS_TABLE, "hset h long @70*y;hset h long @75*z"},
+    {"count_in_a_table", AS_TABLE "hset h n 41", "hincrby h n 1"},
+    {"add_a_field_to_a_table", FIELDS_20 AS_TABLE, "hset h new-field new-value"},
+    {"grow_a_table", FIELDS_20 AS_TABLE,
+     "hset h g1 1 g2 2 g3 3 g4 4 g5 5 g6 6 g7 7 g8 8 g9 9 g10 1 g11 1 g12 1 g13 1 g14 1 g15 1 g16 1 g17 1 "
+     "g18 1 g19 1;"
+     "hset h k1 1 k2 2 k3 3 k4 4 k5 5 k6 6 k7 7 k8 8 k9 9 k10 1 k11 1 k12 1 k13 1 k14 1 k15 1 k16 1 k17 1 "
+     "k18 1 k19 1;"
+     "hset h l1 1 l2 2 l3 3 l4 4 l5 5 l6 6 l7 7 l8 8 l9 9 l10 1 l11 1 l12 1 l13 1 l14 1 l15 1 l16 1 l17 1 "
+     "l18 1 l19 1;"
+     "hset h m1 1 m2 2 m3 3 m4 4 m5 5 m6 6 m7 7 m8 8 m9 9 m10 1 m11 1 m12 1 m13 1 m14 1 m15 1 m16 1 m17 1 "
+     "m18 1 m19 1;"
+     "hset h n1 1 n2 2 n3 3 n4 4 n5 5 n6 6 n7 7 n8 8 n9 9 n10 1 n11 1 n12 1 n13 1 n14 1 n15 1 n16 1 n17 1 "
+     "n18 1 n19 1"},
+    {"shrink_a_table_and_grow_it_again", /* the other tables put its root across a page's edge */
+     "hset x long @70*x;hset y long @70*x;hset z long @70*x;" AS_TABLE SET_150, DELETE_150 SET_150 CHANGE_25},
+    {"remove_a_field_from_a_table", FIELDS_20 AS_TABLE, "hdel h f1 f2 f3"},
+    {"empty_a_table", FIELDS_20 AS_TABLE,
+     "hdel h f1 f2 f3 f4 f5 f6 f7 f8 f9 f10 f11 f12 f13 f14 f15 f16 f17 f18 f19 f20;hdel h long;set x @70*x"},
+    {"delete_a_table", FIELDS_20 AS_TABLE, "del h;hset g a @70*a b @70*b c @70*c d @70*d"},
+    {"new_keys", "set a old", "mset n1 1 n2 2 n3 3 n4 4 n5 5"},
+    {"a_transaction", "set a 1;set b 2", "multi;incr a;incr b;del a;set c 3;exec"},
+    {"string_becomes_hash", "set a old", "del a;hset a f v"},
+    {"hash_becomes_string", FIELDS_20 AS_TABLE, "set h text"},
 };
 enum { SCENARIO_COUNT = sizeof scenarios / sizeof *scenarios };
 

@@ -18,7 +18,7 @@ static char *reply;
 void
 talk_open(void)
 {
-    must(mm_init(&(struct mm_options){ .arena_bytes = (size_t)8 << 30 }) == 0);
+    must(mm_init(&(struct mm_options){.arena_bytes = (size_t)8 << 30}) == 0);
     must(config_init() == 0);
     config.enable_debug_command = PERMIT_YES;
     cmd_table_init();
@@ -117,7 +117,7 @@ talk_db(void)
 const struct record *
 talk_record(const char *key)
 {
-    return db_peek(talk_db(), (struct slice){ .ptr = key, .len = strlen(key) });
+    return db_peek(talk_db(), (struct slice){.ptr = key, .len = strlen(key)});
 }
 
 const char *

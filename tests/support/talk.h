@@ -2,7 +2,8 @@
  *
  *   talk_open(); ck_assert_str_eq(talk("set a 1"), "+OK\r\n"); talk_close();
  *
- * A command's words are separated by blanks; "@N*c" is a word of N times the character c, "''" the empty word. */
+ * A command's words are separated by blanks; "@N*c" is a word of N times the character c, "''" the empty
+ * word. */
 #ifndef TESTS_SUPPORT_TALK_H
 #define TESTS_SUPPORT_TALK_H
 
