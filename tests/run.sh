@@ -14,7 +14,7 @@
 #
 # Prints one line a test program and, last, how many passed and failed.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 shopt -s nullglob
 export LC_ALL=C
 jobs=$(nproc)
@@ -123,10 +123,41 @@ section_lint() {
 tsan_targets=()
 for src in tests/mm/test_*.c tests/snapshot/test_*.c; do tsan_targets+=("build/tsan/${src%.c}"); done
 
+# all: two lanes side by side, for two processors; each prints its lines as they come.  The helpers of the integration
+# tests are built before, as both lanes use them.
+all() {
+    local lanes=("debug fault release" "model lint steps hard barrier tsan asan") pids=() outs=() lane out line
+    build release all tests test-helpers
+    for lane in "${lanes[@]}"; do
+        out=$(mktemp)
+        outs+=("$out")
+        # shellcheck disable=SC2086 # a list of sections
+        tests/run.sh $lane > >(tee "$out") 2>&1 &
+        pids+=($!)
+    done
+    for p in "${pids[@]}"; do wait "$p"; done
+    sleep 1 # for what tee has still to write
+    for out in "${outs[@]}"; do
+        line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out" | tail -n 1)
+        if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+            passed=$((passed + BASH_REMATCH[1]))
+            failed=$((failed + BASH_REMATCH[2]))
+        else
+            failed=$((failed + 1))
+            failures+=("a lane ended without its count")
+        fi
+        while read -r line; do failures+=("$line"); done < <(sed -n 's/^failed: //p' "$out")
+        rm -f "$out"
+    done
+}
+
 sections=("$@")
 [ "${#sections[@]}" -gt 0 ] || { sed -n '2,/^set/p' "$0" | sed '$d'; exit 2; }
-[ "${sections[0]}" = all ] && sections=(release debug fault model steps barrier hard tsan asan lint)
 for s in "${sections[@]}"; do
+    if [ "$s" = all ]; then
+        all
+        continue
+    fi
     declare -F "section_$s" >/dev/null || { echo "no section '$s'" >&2; exit 2; }
     "section_$s"
 done
