@@ -100,6 +100,7 @@ begin_in_background(void)
     int r;
 
     persist.last_try_s = server.now_ms / 1000;
+    persist.background = true;
     if ((r = begin()) < 0) {
         note_failure("Can't save in background", strerror(-r));
         return r;
@@ -138,11 +139,12 @@ take_end(const struct snapshot_end *end)
     persist.cut = NULL;
     if (end->error == 0) {
         take_success(end);
-        log_line(LOG_NOTICE, "Background saving terminated with success");
+        if (persist.background)
+            log_line(LOG_NOTICE, "Background saving terminated with success");
     } else if (end->error == -ECANCELED) {
         log_line(LOG_NOTICE, "Background saving cancelled"); /* not a failure: the status stays as it was */
     } else {
-        note_failure("Background saving error", end->text);
+        note_failure(persist.background ? "Background saving error" : "Error saving the DB", end->text);
     }
 }
 
@@ -272,6 +274,7 @@ persist_save_now(void)
     int r;
 
     wait_for_end();
+    persist.background = false;
     if ((r = begin()) < 0) {
         note_failure("Can't save", strerror(-r));
         return r;

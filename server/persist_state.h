@@ -11,6 +11,7 @@ struct text;
 
 struct persist {
     bool running, scheduled;
+    bool background;         /* the running save is BGSAVE's or a save point's, not SAVE's or SHUTDOWN's */
     bool last_ok;            /* rdb_last_bgsave_status */
     bool delayed;            /* snapshot-memory-limit holds writers back at this moment */
     struct save_cut *cut;    /* of the running save */

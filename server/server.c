@@ -11,6 +11,7 @@
 #include "server/client.h"
 #include "server/cmd.h"
 #include "server/config.h"
+#include "server/db.h"
 #include "server/errorstats.h"
 #include "server/log.h"
 #include "server/net.h"
@@ -88,7 +89,7 @@ server_used_memory(void)
     uint64_t bytes;
 
     mm_figures(&f);
-    bytes = f.live_bytes + f.retired_bytes + f.images_bytes + f.side_bytes;
+    bytes = f.live_bytes + f.retired_bytes + f.images_bytes + f.side_bytes + db_table_bytes();
     if (mallinfo2 != NULL) {
         struct mallinfo2 m = mallinfo2();
         bytes += m.uordblks + m.hblkhd;
