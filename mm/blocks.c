@@ -157,7 +157,7 @@ count_dirty(uint32_t first, uint32_t n)
 }
 
 uint32_t
-run_take(uint32_t n)
+run_take(uint32_t n, uint32_t charged)
 {
     unsigned bin = first_used_bin(bin_fit(n));
     uint32_t first, have;
@@ -173,18 +173,18 @@ run_take(uint32_t n)
             bin_add(first + n, have - n);
         heap.dirty_free_blocks -= count_dirty(first, n);
     }
-    for (uint32_t i = first; i < first + n; i++)
+    for (uint32_t i = first; i < first + charged; i++)
         heap.blocks[i].dirty = true;
-    heap.used_blocks += n;
+    heap.used_blocks += charged;
     return first;
 }
 
 void
-run_give(uint32_t first, uint32_t n)
+run_give(uint32_t first, uint32_t n, uint32_t charged)
 {
     for (uint32_t i = first; i < first + n; i++)
         block_set_state(i, BLOCK_FREE, 0, 0);
-    heap.used_blocks -= n;
+    heap.used_blocks -= charged;
     heap.dirty_free_blocks += count_dirty(first, n);
     if (first > 1 && state_kind(block_state(first - 1)) == BLOCK_FREE) {
         uint32_t before = heap.blocks[first - 1].run_blocks;

@@ -55,7 +55,7 @@ check_run(uint32_t b, uint64_t state, struct tally *t)
         t->live += blk->run_bytes;
     if (blk->retired_slots == 0 && cont == BLOCK_CONT_RECORD)
         t->records += blk->run_bytes;
-    t->used_blocks += blk->run_blocks;
+    t->used_blocks += run_charged(b);
     if (mm_barrier_on && state_birth(state) == heap.epoch)
         t->newborn += blk->run_bytes;
 }

@@ -41,7 +41,7 @@ struct block {
     uint8_t pad[6];
     union {
         uint64_t *bits;   /* slab: used[words], then retired[words] */
-        size_t run_bytes; /* run: bytes asked for, rounded up to 4 KiB */
+        size_t run_bytes; /* run: bytes in use, rounded up to 4 KiB */
     };
 };
 
@@ -141,15 +141,23 @@ kind_is_run(enum block_kind k)
     return k == BLOCK_RUN_RECORD || k == BLOCK_RUN_VALUE;
 }
 
+/* run_charged: blocks of the run at b that are in use. */
+static inline uint32_t
+run_charged(uint32_t b)
+{
+    return (uint32_t)((heap.blocks[b].run_bytes + MM_BLOCK_BYTES - 1) >> MM_BLOCK_SHIFT);
+}
+
 static inline bool
 block_is_swept(uint32_t b)
 {
     return atomic_load_explicit(&heap.blocks[b].swept, memory_order_acquire) == heap.epoch; /* O-3 mutator */
 }
 
-/* blocks.c: runs of blocks.  run_take: 0 if there is no memory. */
-uint32_t run_take(uint32_t blocks);
-void run_give(uint32_t first, uint32_t blocks);
+/* blocks.c: runs of blocks, the first `charged` of which are in use: the rest is address space to grow into.
+ * run_take: 0 if there is no memory. */
+uint32_t run_take(uint32_t blocks, uint32_t charged);
+void run_give(uint32_t first, uint32_t blocks, uint32_t charged);
 void list_push(struct block_list *l, uint32_t b);
 void list_remove(struct block_list *l, uint32_t b);
 void list_splice(struct block_list *to, struct block_list *from); /* from becomes empty */

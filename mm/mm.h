@@ -53,6 +53,10 @@ void *mm_alloc(enum mm_kind kind, size_t bytes);
  * ask mm_usable().  For strings that grow. */
 void *mm_alloc_roomy(size_t bytes, size_t room_bytes);
 
+/* mm_grow: from now on the first bytes of the block at p are in use, for the accounts; bytes <= mm_usable(p).
+ * Only blocks from mm_alloc_roomy() have an account that grows; for others it does nothing. */
+void mm_grow(const void *p, size_t bytes);
+
 /* mm_free: give a block back; while a cut is open that can still see it, it is retired instead and its bytes
  * stay as they are until the sweep has passed (S2, V1).  Never fails.  Cost O(1). */
 void mm_free(const void *p);

@@ -48,7 +48,7 @@ slab_new(enum mm_kind kind, unsigned class)
         return 0;
     if ((bits = calloc(2 * class_words(class), sizeof *bits)) == NULL)
         return 0;
-    if ((b = run_take(1)) == 0) {
+    if ((b = run_take(1, 1)) == 0) {
         free(bits);
         return 0;
     }
@@ -78,7 +78,7 @@ slab_release(uint32_t b)
     heap.bitmap_bytes -= 2 * class_words(state_class(state)) * sizeof *heap.blocks[b].bits;
     free(heap.blocks[b].bits);
     heap.blocks[b].bits = NULL;
-    run_give(b, 1);
+    run_give(b, 1, 1);
 }
 
 /* next_word: make free_mask show the next word of cur with room.  false: cur has none behind this point. */
@@ -264,7 +264,8 @@ slab_settled(uint32_t b)
 static void *
 run_alloc(enum mm_kind kind, size_t bytes, size_t room_bytes)
 {
-    uint32_t n = (uint32_t)((room_bytes + MM_BLOCK_BYTES - 1) >> MM_BLOCK_SHIFT), b = run_take(n);
+    uint32_t n = (uint32_t)((room_bytes + MM_BLOCK_BYTES - 1) >> MM_BLOCK_SHIFT);
+    uint32_t b = run_take(n, (uint32_t)((bytes + MM_BLOCK_BYTES - 1) >> MM_BLOCK_SHIFT));
     size_t charge = (bytes + 4095) & ~(size_t)4095;
 
     if (b == 0)
@@ -294,8 +295,9 @@ run_release(uint32_t b)
     if (heap.blocks[b].retired_slots != 0)
         heap.retired_bytes -= heap.blocks[b].run_bytes;
     heap.blocks[b].retired_slots = 0;
-    heap.blocks[b].bits = NULL;
-    run_give(b, heap.blocks[b].run_blocks);
+    for (uint32_t i = b; i < b + run_charged(b); i++)
+        heap.blocks[i].dirty = true;
+    run_give(b, heap.blocks[b].run_blocks, run_charged(b));
 }
 
 void *
@@ -324,6 +326,29 @@ mm_alloc_roomy(size_t bytes, size_t room_bytes)
             return p;
     }
     return mm_alloc(MM_VALUE, bytes);
+}
+
+void
+mm_grow(const void *p, size_t bytes)
+{
+    uint32_t b = block_of(p);
+    uint64_t state = block_state(b);
+    size_t charge = (bytes + 4095) & ~(size_t)4095, more;
+
+    if (!kind_is_run(state_kind(state)) || charge <= heap.blocks[b].run_bytes)
+        return;
+    must(charge <= (size_t)heap.blocks[b].run_blocks << MM_BLOCK_SHIFT);
+    more = charge - heap.blocks[b].run_bytes;
+    heap.used_blocks -= run_charged(b);
+    heap.blocks[b].run_bytes = charge;
+    heap.used_blocks += run_charged(b);
+    heap.live_bytes += more;
+    if (state_kind(state) == BLOCK_RUN_RECORD)
+        heap.record_bytes += more;
+    if (mm_barrier_on && state_birth(state) == heap.epoch) {
+        heap.newborn_bytes += more;
+        heap_note_peak();
+    }
 }
 
 void

@@ -76,6 +76,7 @@ write_in_place(struct db_ref *ref, struct slice old, size_t offset, struct slice
 
     if (len != old.len && store(ref, &v) < 0)
         return -ENOMEM;
+    mm_grow(old.ptr, len);
     if (offset + bytes.len > from)
         splice(open_bytes(old.ptr, from, offset + bytes.len - from) - from, old.len, offset, bytes);
     return 0;

@@ -74,12 +74,12 @@ def batch(commands, serial):
     return b"".join(commands) + encode("ECHO", word), b"$%d\r\n%s\r\n" % (len(word), word)
 
 
-def random_write(rnd, soon):
+def random_write(rnd, soon, fields):
     k = "k%d" % rnd.randrange(300)
     h = "h%d" % rnd.randrange(12)
     big = "big%d" % rnd.randrange(4)
     far = 4102444800000 + rnd.randrange(10 ** 9)
-    field = "f%d" % rnd.randrange(700)
+    field = "f%d" % rnd.randrange(fields)
     kind = rnd.randrange(30)
     if kind < 4:
         return encode("SET", k, "%d" % rnd.randrange(10 ** 9) if rnd.random() < 0.4 else "v" * rnd.randrange(1, 400))
@@ -108,7 +108,7 @@ def random_write(rnd, soon):
     if kind == 15:
         return encode("RENAME", h, "h%d" % rnd.randrange(12))
     if kind == 16:
-        return encode("HDEL", h, field, "f%d" % rnd.randrange(700))
+        return encode("HDEL", h, field, "f%d" % rnd.randrange(fields))
     if kind == 17:
         return encode("HINCRBY", h, "n", rnd.randrange(-5, 6))
     if kind == 18:
@@ -126,7 +126,7 @@ def random_write(rnd, soon):
         return encode("SET", "ttl%d" % rnd.randrange(TTL_KEYS), "t" * rnd.randrange(200), "PXAT", far)
     args = []
     for _ in range(rnd.randrange(1, 6)):
-        args += ["f%d" % rnd.randrange(700), "%d" % rnd.randrange(10 ** 6) if rnd.random() < 0.5 else "v" * rnd.randrange(40)]
+        args += ["f%d" % rnd.randrange(fields), "%d" % rnd.randrange(10 ** 6) if rnd.random() < 0.5 else "v" * rnd.randrange(40)]
     return encode("HSET", h, *args)
 
 
@@ -135,7 +135,7 @@ def transfer(rnd):
     return (encode("MULTI") + encode("DECRBY", "account%d" % a, n) + encode("INCRBY", "account%d" % b, n) + encode("EXEC"))
 
 
-def make_buffers(seed, count, per_buffer, soon):
+def make_buffers(seed, count, per_buffer, soon, fields):
     rnd = random.Random(seed)
     buffers = []
     for i in range(count):
@@ -151,9 +151,9 @@ def make_buffers(seed, count, per_buffer, soon):
             elif p < 0.303:
                 commands.append(encode("SELECT", 3) + encode("FLUSHDB") + encode("SELECT", 0))
             elif p < 0.32:
-                commands.append(encode("SELECT", 3) + random_write(rnd, soon) + encode("SELECT", 0))
+                commands.append(encode("SELECT", 3) + random_write(rnd, soon, fields) + encode("SELECT", 0))
             else:
-                commands.append(random_write(rnd, soon))
+                commands.append(random_write(rnd, soon, fields))
         buffers.append(batch(commands, seed * 1000 + i))
     return buffers
 
@@ -235,7 +235,7 @@ class Oracle(unittest.TestCase):
             client.call("SET", "account%d" % i, START_BALANCE)
         threads = []
         for w in range(writers):
-            buffers = make_buffers(random.randrange(1000) * 10 + w, 150, 60, soon)
+            buffers = make_buffers(random.randrange(1000) * 10 + w, 150, 60, soon, 700 if big else 80)
             if not big:
                 buffers = [(b.replace(b"$4\r\nbig", b"$4\r\nkey").replace(b"$7\r\n1", b"$7\r\n0"), e) for b, e in buffers]
             threads.append(Writer(server.port, buffers))

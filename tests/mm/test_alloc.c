@@ -134,6 +134,12 @@ START_TEST(a_roomy_run_grows_in_place_without_memory_for_its_room)
     mm_figures(&f);
     ck_assert_uint_eq(f.live_bytes, 1 << 20);
     memset(p, 7, 3 << 20);
+    mm_grow(p, 3 << 20);
+    mm_grow(p, 2 << 20); /* no way back */
+    mm_figures(&f);
+    ck_assert_uint_eq(f.live_bytes, 3 << 20);
+    ck_assert_uint_eq(f.resident_bytes, 3 << 20);
+    mm_check();
     mm_free(p);
     /* no address space for the room: an exact run */
     p = mm_alloc_roomy(1 << 20, (size_t)900 << 20);
