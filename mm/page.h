@@ -18,7 +18,8 @@
 
 #include "mm/mm.h"
 
-/* The page size was chosen by tests/bench/bench_page_size; docs/decisions/001-page-size.md has the table. */
+/* The page size was chosen by tests/bench/bench_sweep (make bench BENCH=page-size);
+ * docs/decisions/001-page-size.md has the table. */
 #ifndef MM_PAGE_SHIFT
 #define MM_PAGE_SHIFT 9
 #endif

@@ -79,6 +79,18 @@ configure(int argc, char *const argv[])
     }
 }
 
+/* mm_init() halves what it is not given. */
+static void
+warn_of_smaller_arena(void)
+{
+    struct mm_figures f;
+
+    mm_figures(&f);
+    if (f.arena_bytes < config.arena_size)
+        log_line(LOG_WARNING, "The system refused %llu bytes of address space for the arena; it has %zu",
+                 (unsigned long long)config.arena_size, f.arena_bytes);
+}
+
 static void
 start_modules(void)
 {
@@ -87,6 +99,7 @@ start_modules(void)
 
     if ((r = mm_init(&options)) < 0)
         refuse_start("The arena cannot be reserved", r);
+    warn_of_smaller_arena();
     if ((r = db_init((int)config.databases)) < 0)
         refuse_start("The databases cannot be set up", r);
     if ((r = snapshot_start()) < 0)

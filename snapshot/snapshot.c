@@ -208,6 +208,7 @@ snapshot_poll(unsigned max_blocks, struct snapshot_end *ret)
     if (phase >= JOB_SWEPT)
         ask_grace(job);
     if (!job->ended && job->grace_asked && atomic_load_explicit(&job->grace_over, memory_order_acquire)) {
+        (void)sweeper_quiescent(); /* O-8: the sweep's reads are over */
         mm_cut_end();
         job->ended = true;
     }

@@ -50,6 +50,9 @@ int sweeper_start(int event_fd);
 void sweeper_stop(void);
 /* sweeper_post: hand a job to the thread (O-4). */
 void sweeper_post(struct job *j);
+/* sweeper_quiescent: how often the sweep thread was quiescent; the load orders its reads before it (O-8).
+ * [any] */
+uint64_t sweeper_quiescent(void);
 /* sweeper_wake_mutator: [any] */
 void sweeper_wake_mutator(void);
 
