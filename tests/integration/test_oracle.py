@@ -6,6 +6,7 @@ digest that one MULTI/EXEC took together with BGSAVE equals the digest of the du
 times are equal to the millisecond, through our decoder; and what the writers keep true is true in every dump: the sum
 of all accounts, and counters that are written in order.
 
+  ORACLE_SEED=n        the writes of an earlier run: each run prints its seed
   ORACLE_SNAPSHOTS=n   snapshots of the small data (default 1000; QUICK=1: 60)
 """
 import os
@@ -23,6 +24,7 @@ import resp  # noqa: E402
 
 QUICK = os.environ.get("QUICK") == "1"
 SNAPSHOTS = int(os.environ.get("ORACLE_SNAPSHOTS", "60" if QUICK else "1000"))
+SEED = int(os.environ.get("ORACLE_SEED") or random.SystemRandom().randrange(1 << 30))
 ACCOUNTS = 50
 START_BALANCE = 1000
 TTL_KEYS = 25
@@ -161,6 +163,8 @@ def make_buffers(seed, count, per_buffer, soon, fields):
 class Oracle(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        random.seed(SEED)
+        print("oracle: seed %d" % SEED, file=sys.stderr)
         cls.dir = tempfile.mkdtemp(prefix="oracle-")
         cls.redis_dir = os.path.join(cls.dir, "redis")
         os.mkdir(cls.redis_dir)
