@@ -91,6 +91,7 @@ section_fault() {
     integration debug tests/fault/test_*.py
 }
 section_asan() {
+    build release test-helpers
     build asan all tests
     CK_FORK=no unit asan mm snapshot server
     QUICK=1 integration asan tests/integration/test_{rdb_tool,protocol,server,commands,differential,oracle}.py
@@ -101,6 +102,7 @@ section_tsan() {
     CK_FORK=no unit tsan mm snapshot
 }
 section_barrier() {
+    build release test-helpers
     build barrier all tests
     unit barrier mm snapshot server
     QUICK=1 integration barrier tests/integration/test_{commands,oracle}.py
