@@ -23,6 +23,7 @@
 #include "server/save.h"
 #include "server/server.h"
 #include "snapshot/snapshot.h"
+#include "tests/bench/measure.h"
 
 enum { TURN = 64, VALUE_BYTES = 100, COUNTERS = 1000000, FIELDS = 1000000 };
 enum workload { SET, INCR, HSET, SETRANGE, WORKLOADS };
@@ -30,17 +31,7 @@ static const char *const names[] = {"SET", "INCR", "HSET", "SETRANGE"};
 
 static struct client *client;
 static unsigned long keys = 2000000;
-static uint64_t seed = 88172645463325252ULL;
 static char value[VALUE_BYTES];
-
-static uint64_t
-next_random(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
 
 static void
 execute(int argc, const struct slice *argv)
@@ -93,15 +84,6 @@ fill(enum workload w)
         command(w, i);
     if (w == SETRANGE)
         execute(4, (struct slice[]){SLICE("SETRANGE"), SLICE("string"), SLICE("536870911"), SLICE("x")});
-}
-
-static int64_t
-thread_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 static _Atomic bool stop_reader;
@@ -193,21 +175,6 @@ with_plain_reader(enum workload w, double seconds)
     stop_reader = true;
     pthread_join(t, NULL);
     return r;
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double
-median(double *v, int n)
-{
-    qsort(v, (size_t)n, sizeof *v, by_value);
-    return v[n / 2];
 }
 
 static void

@@ -17,6 +17,7 @@
 #include "mm/os.h"
 #include "mm/page.h"
 #include "snapshot/view.h"
+#include "tests/bench/measure.h"
 
 enum write_kind { REPLACE, IN_PLACE, IN_VALUE };
 static const char *const kind_names[] = {"replace", "in place", "value"};
@@ -24,16 +25,6 @@ enum { TURN_WRITES = 64, VALUE_BYTES = 1 << 20 };
 
 static const unsigned char **records;
 static size_t record_count = 5000000, record_bytes = 128;
-static uint64_t seed = 88172645463325252ULL;
-
-static inline uint64_t
-next_random(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
 
 static void
 write_once(enum write_kind kind)
@@ -116,15 +107,6 @@ reader_main(void *arg)
     return NULL;
 }
 
-static int64_t
-thread_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 struct window {
     double writes_per_s, reader_gb_s, longest_turn_us, preserved_mb, retired_newborn_mb;
 };
@@ -176,21 +158,6 @@ run_window(enum write_kind kind, bool plain)
     w.reader_gb_s = (double)r.bytes / 1e9 / r.seconds;
     w.longest_turn_us = (double)longest / 1e3;
     return w;
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double
-median(double *v, int n)
-{
-    qsort(v, (size_t)n, sizeof *v, by_value);
-    return v[n / 2];
 }
 
 static void

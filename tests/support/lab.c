@@ -15,6 +15,7 @@
 #include "snapshot/crc64.h"
 #include "snapshot/listpack.h"
 #include "snapshot/rdb_dec.h"
+#include "tests/support/words.h"
 
 static struct client *client;
 static struct save_cut *cut;
@@ -50,55 +51,21 @@ lab_close(void)
     mm_clear(); /* the mappings stay for the next lab_open() */
 }
 
-enum { WORDS_MAX = 64 };
-
-/* make_word: "@N*c" becomes N times c. */
-static char *
-make_word(const char *text, size_t len)
-{
-    char *w, fill;
-    unsigned long n;
-
-    if (len > 1 && text[0] == '@' && sscanf(text, "@%lu*%c", &n, &fill) == 2) {
-        w = malloc(n + 1);
-        memset(w, fill, n);
-        w[n] = '\0';
-        return w;
-    }
-    return strndup(text, len);
-}
-
 static bool
 run_one(const char *line, size_t len)
 {
-    struct slice argv[WORDS_MAX];
-    int argc = 0;
+    struct words w;
     bool ok;
 
-    for (size_t i = 0; i < len;) {
-        size_t start;
-
-        while (i < len && line[i] == ' ')
-            i++;
-        start = i;
-        while (i < len && line[i] != ' ')
-            i++;
-        if (i > start) {
-            char *w = make_word(line + start, i - start);
-
-            must(argc < WORDS_MAX);
-            argv[argc++] = (struct slice){.ptr = w, .len = strlen(w)};
-        }
-    }
-    if (argc == 0)
+    words_split(&w, line, len);
+    if (w.argc == 0)
         return true;
     client->out_len = client->out_sent = 0;
-    client_execute(client, argc, argv);
+    client_execute(client, w.argc, w.argv);
     ok = client->out_len > 0 && client->out[0] != '-';
     if (!ok)
         fprintf(stderr, "lab: %.*s -> %.*s\n", (int)len, line, (int)client->out_len, client->out);
-    while (argc > 0)
-        free((void *)(uintptr_t)argv[--argc].ptr);
+    words_free(&w);
     return ok;
 }
 

@@ -11,6 +11,7 @@
 #include "server/config.h"
 #include "server/digest.h"
 #include "server/server.h"
+#include "tests/support/words.h"
 
 static struct client *client;
 static char *reply;
@@ -61,50 +62,20 @@ talk_reply_len(void)
     return client->out_len;
 }
 
-static char *
-make_word(const char *text, size_t len, size_t *ret_len)
-{
-    unsigned long n;
-    char fill, *w;
-
-    if (len > 1 && text[0] == '@' && sscanf(text, "@%lu*%c", &n, &fill) == 2) {
-        must((w = malloc(n + 1)) != NULL);
-        memset(w, fill, n);
-        *ret_len = n;
-        return w;
-    }
-    must((w = strndup(text, len)) != NULL);
-    *ret_len = len == 2 && memcmp(text, "''", 2) == 0 ? 0 : len;
-    return w;
-}
-
 const char *
 talk(const char *format, ...)
 {
-    enum { WORDS_MAX = 256, LINE_BYTES = 8192 };
+    enum { LINE_BYTES = 8192 };
     static char line[LINE_BYTES];
-    struct slice argv[WORDS_MAX];
-    char *words[WORDS_MAX];
+    struct words w;
     va_list args;
-    int argc = 0;
 
     va_start(args, format);
     must(vsnprintf(line, sizeof line, format, args) < LINE_BYTES);
     va_end(args);
-    for (const char *p = line; *p != '\0';) {
-        size_t blanks = strspn(p, " "), len = strcspn(p + blanks, " ");
-
-        must(argc < WORDS_MAX);
-        if (len > 0) {
-            words[argc] = make_word(p + blanks, len, &argv[argc].len);
-            argv[argc].ptr = words[argc];
-            argc++;
-        }
-        p += blanks + len;
-    }
-    (void)talk_words(argc, argv);
-    while (argc > 0)
-        free(words[--argc]);
+    words_split(&w, line, strlen(line));
+    (void)talk_words(w.argc, w.argv);
+    words_free(&w);
     return reply;
 }
 
