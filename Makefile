@@ -48,7 +48,7 @@ TEST_LIBS   := -llzf -lcheck -lsubunit -lm -lrt
 MM_SRC       := $(wildcard mm/*.c)
 SNAPSHOT_SRC := $(filter-out snapshot/tool%.c,$(wildcard snapshot/*.c))
 TOOL_SRC     := $(wildcard snapshot/tool*.c)
-SERVER_SRC   := $(filter-out server/main.c,$(wildcard server/*.c))
+SERVER_SRC   := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c))
 SUPPORT_SRC  := $(wildcard tests/support/*.c)
 TEST_SRC     := $(wildcard tests/mm/test_*.c tests/snapshot/test_*.c tests/server/test_*.c tests/fault/test_*.c)
 ifneq ($(FLAVOUR),steps) # the step scheduler needs its points compiled in

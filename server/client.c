@@ -6,7 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "server/cmd.h"
+#include "server/commands/cmd.h"
 #include "server/config.h"
 #include "server/multi.h"
 #include "server/net.h"

@@ -8,9 +8,9 @@
 
 #include "mm/must.h"
 #include "server/client.h"
-#include "server/cmd.h"
+#include "server/commands/cmd.h"
 #include "server/config.h"
-#include "server/db.h"
+#include "server/data/db.h"
 #include "server/log.h"
 #include "server/multi.h"
 #include "server/num.h"

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "mm/mm.h"
-#include "server/cmd.h"
+#include "server/commands/cmd.h"
 #include "server/config.h"
-#include "server/db.h"
+#include "server/data/db.h"
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/net.h"

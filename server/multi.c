@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "server/client.h"
-#include "server/cmd.h"
+#include "server/commands/cmd.h"
 #include "server/exec.h"
 #include "server/reply.h"
 #include "server/server.h"

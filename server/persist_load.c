@@ -4,10 +4,10 @@
 
 #include "mm/os.h"
 #include "server/client.h"
+#include "server/commands/debug.h"
 #include "server/config.h"
-#include "server/db.h"
-#include "server/debug.h"
-#include "server/load.h"
+#include "server/data/db.h"
+#include "server/data/load.h"
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/persist.h"

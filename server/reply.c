@@ -9,7 +9,7 @@
 
 #include "mm/must.h"
 #include "server/client.h"
-#include "server/cmd.h"
+#include "server/commands/cmd.h"
 #include "server/errorstats.h"
 #include "server/num.h"
 #include "server/output.h"

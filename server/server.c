@@ -9,9 +9,9 @@
 
 #include "mm/mm.h"
 #include "server/client.h"
-#include "server/cmd.h"
+#include "server/commands/cmd.h"
 #include "server/config.h"
-#include "server/db.h"
+#include "server/data/db.h"
 #include "server/errorstats.h"
 #include "server/log.h"
 #include "server/net.h"

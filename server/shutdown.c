@@ -6,7 +6,7 @@
 
 #include "mm/mm.h"
 #include "server/config.h"
-#include "server/db.h"
+#include "server/data/db.h"
 #include "server/log.h"
 #include "server/net.h"
 #include "server/persist.h"

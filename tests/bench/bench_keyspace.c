@@ -12,11 +12,11 @@
 
 #include "mm/os.h"
 #include "server/client.h"
-#include "server/cmd.h"
+#include "server/commands/cmd.h"
 #include "server/config.h"
-#include "server/db_inner.h"
+#include "server/data/db_inner.h"
+#include "server/data/value.h"
 #include "server/server.h"
-#include "server/value.h"
 
 enum { BATCH = 16, VALUE_BYTES = 100 };
 

@@ -15,8 +15,8 @@ step() { # step NAME COMMAND...
     fi
 }
 shopt -s nullglob
-sources=(mm/*.c snapshot/*.c server/*.c)
-all=(mm/*.[ch] snapshot/*.[ch] server/*.[ch] tests/*/*.[ch])
+sources=(mm/*.c snapshot/*.c server/*.c server/*/*.c)
+all=(mm/*.[ch] snapshot/*.[ch] server/*.[ch] server/*/*.[ch] tests/*/*.[ch])
 flags=(-std=gnu11 -D_GNU_SOURCE -I.)
 
 step includes tests/lint/includes.sh

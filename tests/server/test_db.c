@@ -7,10 +7,10 @@
 
 #include "mm/cut.h"
 #include "mm/fault.h"
-#include "server/blob.h"
-#include "server/db_inner.h"
+#include "server/data/blob.h"
+#include "server/data/db_inner.h"
+#include "server/data/value.h"
 #include "server/server.h"
-#include "server/value.h"
 #include "tests/support/talk.h"
 
 static uint64_t

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "server/config.h"
-#include "server/digest.h"
+#include "server/data/digest.h"
 #include "tests/support/talk.h"
 
 /* The data of all cases below; each figure was asked of redis-server with the same commands. */

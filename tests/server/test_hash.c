@@ -6,7 +6,7 @@
 #include "mm/cut.h"
 #include "mm/fault.h"
 #include "server/config.h"
-#include "server/hash.h"
+#include "server/data/hash.h"
 #include "tests/support/talk.h"
 
 static bool

@@ -7,7 +7,7 @@
 
 #include "mm/fault.h"
 #include "server/config.h"
-#include "server/load.h"
+#include "server/data/load.h"
 #include "server/server.h"
 #include "snapshot/listpack.h"
 #include "snapshot/rdb.h"

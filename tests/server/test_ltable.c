@@ -7,9 +7,9 @@
 
 #include "mm/cut.h"
 #include "mm/fault.h"
-#include "server/htable.h"
-#include "server/keyhash.h"
-#include "server/ktable.h"
+#include "server/data/htable.h"
+#include "server/data/keyhash.h"
+#include "server/data/ktable.h"
 
 /* expect: ck_assert() for loops: that one writes to a pipe each time. */
 #define expect(x)                                                                                            \

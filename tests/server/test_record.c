@@ -4,7 +4,7 @@
 
 #include "mm/cut.h"
 #include "mm/page.h"
-#include "server/record.h"
+#include "server/data/record.h"
 
 static char *long_text;
 enum { LONG_BYTES = 200000 };

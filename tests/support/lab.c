@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "server/client.h"
-#include "server/cmd.h"
+#include "server/commands/cmd.h"
 #include "server/config.h"
-#include "server/db.h"
-#include "server/save.h"
+#include "server/data/db.h"
+#include "server/data/save.h"
 #include "server/server.h"
 #include "snapshot/crc64.h"
 #include "snapshot/listpack.h"

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "server/client.h"
-#include "server/cmd.h"
+#include "server/commands/cmd.h"
 #include "server/config.h"
-#include "server/digest.h"
+#include "server/data/digest.h"
 #include "server/server.h"
 #include "tests/support/words.h"
 

@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "server/db.h"
+#include "server/data/db.h"
 #include "server/slice.h"
 
 void talk_open(void);

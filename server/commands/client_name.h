@@ -1,0 +1,16 @@
+/* server/commands/client_name.h - names that a client gives itself (CLIENT SETNAME, SETINFO, HELLO SETNAME).
+ * Threads: mutator. */
+#ifndef SERVER_CLIENT_NAME_H
+#define SERVER_CLIENT_NAME_H
+
+#include <stdbool.h>
+
+#include "server/slice.h"
+
+struct client;
+
+/* client_set_name: *field becomes a copy of name (NULL when that is empty).  False: it holds a blank or an
+ * odd character, or there is no memory; the error is replied and says `what`. */
+bool client_set_name(struct client *c, char **field, struct slice name, const char *what);
+
+#endif

@@ -1,0 +1,135 @@
+/* server/commands/cmd.h - commands as data: one table (server/commands/commands.def), one handler each.
+ *
+ * A handler reads c->argc/c->argv (argv[0] is the command's name) and writes exactly one reply through
+ * reply.h. Handlers never mention snapshots: the barrier is inside the data types.  Arity is checked before
+ * the call; of a command with subcommands, the subcommand's handler is called. Threads: mutator. */
+#ifndef SERVER_CMD_H
+#define SERVER_CMD_H
+
+#include <stdint.h>
+
+#include "server/slice.h"
+
+struct client;
+typedef void (*cmd_handler)(struct client *c);
+
+enum cmd_flag {
+    CMD_WRITE = 1 << 0,
+    CMD_READONLY = 1 << 1,
+    CMD_DENYOOM = 1 << 2,
+    CMD_ADMIN = 1 << 3,
+    CMD_FAST = 1 << 4,
+    CMD_NOSCRIPT = 1 << 5,
+    CMD_LOADING = 1 << 6, /* allowed while the dataset is loaded */
+    CMD_STALE = 1 << 7,
+    CMD_NO_MULTI = 1 << 8, /* not inside MULTI */
+    CMD_BLOCKING = 1 << 9,
+    CMD_MOVABLEKEYS = 1 << 10,
+    CMD_SKIP_MONITOR = 1 << 11,
+    CMD_SKIP_SLOWLOG = 1 << 12,
+    CMD_NO_AUTH = 1 << 13,
+    CMD_MAY_REPLICATE = 1 << 14,
+    CMD_PUBSUB = 1 << 15,
+    CMD_RUN_IN_MULTI =
+        1 << 16, /* executed at once although a transaction is being queued (EXEC, DISCARD, ...) */
+    CMD_NO_ASYNC_LOADING = 1 << 17,
+    CMD_ALLOW_BUSY = 1 << 18
+};
+
+/* Access control categories; those that follow from flags (read, write, admin, fast, slow, ...) are added by
+ * cmd_table_init().  The order is the one in which COMMAND INFO lists them. */
+enum acl_category {
+    ACL_KEYSPACE = 1 << 0,
+    ACL_READ = 1 << 1,
+    ACL_WRITE = 1 << 2,
+    ACL_SET = 1 << 3,
+    ACL_SORTEDSET = 1 << 4,
+    ACL_LIST = 1 << 5,
+    ACL_HASH = 1 << 6,
+    ACL_STRING = 1 << 7,
+    ACL_BITMAP = 1 << 8,
+    ACL_HYPERLOGLOG = 1 << 9,
+    ACL_GEO = 1 << 10,
+    ACL_STREAM = 1 << 11,
+    ACL_PUBSUB = 1 << 12,
+    ACL_ADMIN = 1 << 13,
+    ACL_FAST = 1 << 14,
+    ACL_SLOW = 1 << 15,
+    ACL_BLOCKING = 1 << 16,
+    ACL_DANGEROUS = 1 << 17,
+    ACL_CONNECTION = 1 << 18,
+    ACL_TRANSACTION = 1 << 19,
+    ACL_SCRIPTING = 1 << 20
+};
+
+/* What a command does to the keys that one key range names. */
+enum key_flag {
+    KEY_RO = 1 << 0,
+    KEY_RW = 1 << 1,
+    KEY_OW = 1 << 2,
+    KEY_RM = 1 << 3,
+    KEY_ACCESS = 1 << 4,
+    KEY_UPDATE = 1 << 5,
+    KEY_INSERT = 1 << 6,
+    KEY_DELETE = 1 << 7,
+    KEY_VARIABLE = 1 << 8
+};
+
+struct cmd {
+    const char *name;   /* lower case; of a subcommand: the second word */
+    const char *parent; /* of a subcommand: the first word */
+    cmd_handler handler;
+    int arity; /* including the name (and the subcommand's); negative: at least that many */
+    uint32_t flags, acl_categories;
+    int first_key, last_key, key_step; /* last_key -1: the last argument; first_key 0: no keys */
+    uint16_t key_flags[2];             /* of the keys; [1]: of the second key of a pair, where that differs */
+    const char *group, *since, *complexity;
+    const char *tips; /* words, separated by blanks */
+    const char *args; /* the arguments, as a person reads them */
+    const char *summary;
+    /* set by cmd_table_init() */
+    char full_name[64]; /* "config|get" */
+    struct cmd *subs;   /* subcommands, sub_count of them; NULL if there are none */
+    int sub_count;
+    /* statistics, [mutator] */
+    uint64_t calls, nsec, rejected, failed;
+};
+
+/* cmd_table_init: build the index; once, before the first cmd_find(). */
+void cmd_table_init(void);
+/* cmd_find: by name, any case; NULL if there is none.  Cost O(1). */
+struct cmd *cmd_find(struct slice name);
+/* cmd_find_sub: a subcommand, any case; NULL if there is none.  O(subcommands) */
+struct cmd *cmd_find_sub(const struct cmd *parent, struct slice name);
+/* cmd_find_full: "get" or "config|get". */
+struct cmd *cmd_find_full(struct slice name);
+/* cmd_table: all commands (not subcommands) and their number. */
+struct cmd *cmd_table(unsigned *ret_count);
+/* cmd_table_reset_stats: CONFIG RESETSTAT. */
+void cmd_table_reset_stats(void);
+
+/* cmd_arity_is_good: does a call with argc arguments fit?  */
+static inline int
+cmd_arity_is_good(const struct cmd *cmd, int argc)
+{
+    return cmd->arity >= 0 ? argc == cmd->arity : argc >= -cmd->arity;
+}
+
+/* cmd_key_range: where the keys of a call with argc arguments stand: argv[*first], then every *step up to
+ * *last. Returns their number; 0: no keys. */
+int cmd_key_range(const struct cmd *cmd, int argc, int *first, int *last, int *step);
+
+/* Names of a flag or category set, in the order in which COMMAND INFO gives them: the i-th name, NULL after
+ * the last; *ret_bit is its bit. */
+const char *cmd_flag_name(unsigned i, uint32_t *ret_bit);
+const char *acl_category_name(unsigned i, uint32_t *ret_bit);
+const char *key_flag_name(unsigned i, uint32_t *ret_bit);
+
+/* Handlers. */
+#define CMD(name, handler, ...)         void handler(struct client *c);
+#define SUB(parent, name, handler, ...) void handler(struct client *c);
+#include "server/commands/commands.def"
+#undef CMD
+#undef SUB
+
+#endif

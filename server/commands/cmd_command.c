@@ -1,0 +1,356 @@
+/* server/commands/cmd_command.c - COMMAND and its subcommands, and the HELP of every command that has
+ * subcommands: what the command table says, as replies. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/client.h"
+#include "server/commands/cmd.h"
+#include "server/glob.h"
+#include "server/reply.h"
+#include "server/text.h"
+
+/* ---- sets of names ---- */
+
+typedef const char *(*bit_namer)(unsigned i, uint32_t *ret_bit);
+
+static void
+reply_bits(struct client *c, uint32_t bits, bit_namer name_of, const char *prefix)
+{
+    const char *name;
+    size_t count = 0;
+    uint32_t bit;
+
+    for (unsigned i = 0; name_of(i, &bit) != NULL; i++)
+        count += (bits & bit) != 0;
+    reply_set(c, count);
+    for (unsigned i = 0; (name = name_of(i, &bit)) != NULL; i++) {
+        char text[32];
+        if ((bits & bit) == 0)
+            continue;
+        snprintf(text, sizeof text, "%s%s", prefix, name);
+        reply_status(c, text);
+    }
+}
+
+static void
+reply_tips(struct client *c, const char *tips)
+{
+    size_t count = tips != NULL;
+
+    for (const char *p = tips; p != NULL && *p != '\0'; p++)
+        count += *p == ' ';
+    reply_set(c, count);
+    for (const char *p = tips; p != NULL && *p != '\0';) {
+        size_t len = strcspn(p, " ");
+        reply_bulk(c, p, len);
+        p += len + (p[len] == ' ');
+    }
+}
+
+/* ---- key specifications ---- */
+
+static void
+reply_key_spec(struct client *c, uint32_t flags, int first, int last, int step)
+{
+    reply_map(c, 3);
+    reply_bulk_text(c, "flags");
+    reply_bits(c, flags, key_flag_name, "");
+    reply_bulk_text(c, "begin_search");
+    reply_map(c, 2);
+    reply_bulk_text(c, "type");
+    reply_bulk_text(c, "index");
+    reply_bulk_text(c, "spec");
+    reply_map(c, 1);
+    reply_bulk_text(c, "index");
+    reply_int(c, first);
+    reply_bulk_text(c, "find_keys");
+    reply_map(c, 2);
+    reply_bulk_text(c, "type");
+    reply_bulk_text(c, "range");
+    reply_bulk_text(c, "spec");
+    reply_map(c, 3);
+    reply_bulk_text(c, "lastkey");
+    reply_int(c, last < 0 ? last : last - first);
+    reply_bulk_text(c, "keystep");
+    reply_int(c, step);
+    reply_bulk_text(c, "limit");
+    reply_int(c, 0);
+}
+
+static void
+reply_key_specs(struct client *c, const struct cmd *cmd)
+{
+    if (cmd->first_key == 0) {
+        reply_set(c, 0);
+    } else if (cmd->key_flags[1] == 0) {
+        reply_set(c, 1);
+        reply_key_spec(c, cmd->key_flags[0], cmd->first_key, cmd->last_key, cmd->key_step);
+    } else {
+        reply_set(c, 2);
+        reply_key_spec(c, cmd->key_flags[0], cmd->first_key, cmd->first_key, 1);
+        reply_key_spec(c, cmd->key_flags[1], cmd->last_key, cmd->last_key, 1);
+    }
+}
+
+/* ---- COMMAND, COMMAND INFO, COMMAND COUNT ---- */
+
+static void
+reply_info(struct client *c, const struct cmd *cmd)
+{
+    reply_array(c, 10);
+    reply_bulk_text(c, cmd->full_name);
+    reply_int(c, cmd->arity);
+    reply_bits(c, cmd->flags, cmd_flag_name, "");
+    reply_int(c, cmd->first_key);
+    reply_int(c, cmd->last_key);
+    reply_int(c, cmd->key_step);
+    reply_bits(c, cmd->acl_categories, acl_category_name, "@");
+    reply_tips(c, cmd->tips);
+    reply_key_specs(c, cmd);
+    reply_set(c, (size_t)cmd->sub_count);
+    for (int i = 0; i < cmd->sub_count; i++)
+        reply_info(c, &cmd->subs[i]);
+}
+
+/* COMMAND -> what COMMAND INFO says of every command. */
+void
+cmd_command(struct client *c)
+{
+    unsigned count;
+    const struct cmd *table = cmd_table(&count);
+
+    reply_array(c, count);
+    for (unsigned i = 0; i < count; i++)
+        reply_info(c, &table[i]);
+}
+
+/* COMMAND COUNT -> number of commands. */
+void
+cmd_command_count(struct client *c)
+{
+    unsigned count;
+
+    cmd_table(&count);
+    reply_int(c, count);
+}
+
+/* COMMAND INFO [name ...] -> a description of each, null for one that does not exist. */
+void
+cmd_command_info(struct client *c)
+{
+    if (c->argc == 2) {
+        cmd_command(c);
+        return;
+    }
+    reply_array(c, (size_t)c->argc - 2);
+    for (int i = 2; i < c->argc; i++) {
+        const struct cmd *cmd = cmd_find_full(c->argv[i]);
+        if (cmd != NULL)
+            reply_info(c, cmd);
+        else
+            reply_null(c);
+    }
+}
+
+/* ---- COMMAND DOCS ---- */
+
+static void
+reply_pair(struct client *c, const char *name, const char *value)
+{
+    reply_bulk_text(c, name);
+    reply_bulk_text(c, value);
+}
+
+static void
+reply_docs(struct client *c, const struct cmd *cmd)
+{
+    reply_bulk_text(c, cmd->full_name);
+    reply_map(c, cmd->sub_count > 0 ? 5 : 4);
+    reply_pair(c, "summary", cmd->summary);
+    reply_pair(c, "since", cmd->since);
+    reply_pair(c, "group", cmd->group);
+    reply_pair(c, "complexity", cmd->complexity);
+    if (cmd->sub_count == 0)
+        return;
+    reply_bulk_text(c, "subcommands");
+    reply_map(c, (size_t)cmd->sub_count);
+    for (int i = 0; i < cmd->sub_count; i++)
+        reply_docs(c, &cmd->subs[i]);
+}
+
+/* COMMAND DOCS [name ...] -> name and documentation of each that exists. */
+void
+cmd_command_docs(struct client *c)
+{
+    unsigned count;
+    const struct cmd *table = cmd_table(&count), *cmd;
+    size_t found = 0;
+
+    if (c->argc == 2) {
+        reply_map(c, count);
+        for (unsigned i = 0; i < count; i++)
+            reply_docs(c, &table[i]);
+        return;
+    }
+    for (int i = 2; i < c->argc; i++)
+        found += cmd_find_full(c->argv[i]) != NULL;
+    reply_map(c, found);
+    for (int i = 2; i < c->argc; i++)
+        if ((cmd = cmd_find_full(c->argv[i])) != NULL)
+            reply_docs(c, cmd);
+}
+
+/* ---- COMMAND LIST ---- */
+
+struct filter {
+    bool by_category, by_pattern, by_module;
+    uint32_t categories;
+    struct slice pattern;
+};
+
+static bool
+passes(const struct filter *f, const struct cmd *cmd)
+{
+    struct slice name = {cmd->full_name, strlen(cmd->full_name)};
+
+    if (f->by_module)
+        return false; /* there are no modules */
+    if (f->by_category)
+        return (cmd->acl_categories & f->categories) != 0;
+    return !f->by_pattern || glob_match(f->pattern, name, true);
+}
+
+static bool
+parse_filter(struct client *c, struct filter *f)
+{
+    const char *name;
+    uint32_t bit;
+
+    if (c->argc == 2)
+        return true;
+    if (c->argc != 5 || !arg_is(c, 2, "FILTERBY"))
+        return false;
+    f->by_module = arg_is(c, 3, "MODULE");
+    f->by_category = arg_is(c, 3, "ACLCAT");
+    f->by_pattern = arg_is(c, 3, "PATTERN");
+    f->pattern = c->argv[4];
+    for (unsigned i = 0; (name = acl_category_name(i, &bit)) != NULL; i++)
+        if (arg_is(c, 4, name))
+            f->categories = bit;
+    return f->by_module || f->by_category || f->by_pattern;
+}
+
+/* COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern] -> names, subcommands too. */
+void
+cmd_command_list(struct client *c)
+{
+    struct filter f = {0};
+    unsigned count;
+    const struct cmd *table = cmd_table(&count);
+    size_t token, n = 0;
+
+    if (!parse_filter(c, &f)) {
+        reply_syntax(c);
+        return;
+    }
+    token = reply_array_deferred(c);
+    for (unsigned i = 0; i < count; i++)
+        for (int k = -1; k < table[i].sub_count; k++) {
+            const struct cmd *cmd = k < 0 ? &table[i] : &table[i].subs[k];
+            if (!passes(&f, cmd))
+                continue;
+            reply_bulk_text(c, cmd->full_name);
+            n++;
+        }
+    reply_array_close(c, token, n);
+}
+
+/* ---- COMMAND GETKEYS ---- */
+
+static const struct cmd *
+find_given(struct client *c)
+{
+    const struct cmd *cmd = cmd_find(c->argv[2]);
+
+    if (cmd != NULL && cmd->subs != NULL && c->argc > 3)
+        cmd = cmd_find_sub(cmd, c->argv[3]);
+    return cmd;
+}
+
+static void
+reply_given_keys(struct client *c, bool with_flags)
+{
+    const struct cmd *cmd = find_given(c);
+    int argc = c->argc - 2, first, last, step, n;
+
+    if (cmd == NULL) {
+        reply_error(c, "ERR Invalid command specified");
+        return;
+    }
+    if (!cmd_arity_is_good(cmd, argc)) {
+        reply_error(c, "ERR Invalid number of arguments specified for command");
+        return;
+    }
+    if ((n = cmd_key_range(cmd, argc, &first, &last, &step)) == 0) {
+        reply_error(c, "ERR The command has no key arguments");
+        return;
+    }
+    reply_array(c, (size_t)n);
+    for (int i = first; i <= last; i += step) {
+        if (with_flags)
+            reply_array(c, 2);
+        reply_bulk(c, c->argv[2 + i].ptr, c->argv[2 + i].len);
+        if (with_flags)
+            reply_bits(c, cmd->key_flags[i > first && cmd->key_flags[1] != 0], key_flag_name, "");
+    }
+}
+
+/* COMMAND GETKEYS command arg ... -> the keys among the arguments. */
+void
+cmd_command_getkeys(struct client *c)
+{
+    reply_given_keys(c, false);
+}
+
+/* COMMAND GETKEYSANDFLAGS command arg ... -> each key with what is done to it. */
+void
+cmd_command_getkeysandflags(struct client *c)
+{
+    reply_given_keys(c, true);
+}
+
+/* ---- HELP ---- */
+
+static void
+reply_usage(struct client *c, const struct cmd *sub)
+{
+    struct text t = {0};
+
+    for (const char *p = sub->name; *p != '\0'; p++)
+        text_addf(&t, "%c", toupper((unsigned char)*p));
+    if (sub->args[0] != '\0')
+        text_addf(&t, " %s", sub->args);
+    reply_status(c, text_str(&t));
+    text_free(&t);
+    text_addf(&t, "    %s", sub->summary);
+    reply_status(c, text_str(&t));
+    text_free(&t);
+}
+
+/* CONFIG HELP, CLIENT HELP, ... -> the subcommands, from the table. */
+void
+cmd_help(struct client *c)
+{
+    const struct cmd *parent = cmd_find(c->argv[0]);
+    struct text t = {0};
+
+    reply_array(c, 1 + 2 * (size_t)parent->sub_count);
+    for (const char *p = parent->name; *p != '\0'; p++)
+        text_addf(&t, "%c", toupper((unsigned char)*p));
+    text_add(&t, " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    reply_status(c, text_str(&t));
+    text_free(&t);
+    for (int i = 0; i < parent->sub_count; i++)
+        reply_usage(c, &parent->subs[i]);
+}

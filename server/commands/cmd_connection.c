@@ -1,0 +1,131 @@
+/* server/commands/cmd_connection.c - commands about the connection itself: PING ECHO QUIT SELECT HELLO. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/client.h"
+#include "server/commands/client_name.h"
+#include "server/commands/cmd.h"
+#include "server/data/db.h"
+#include "server/num.h"
+#include "server/reply.h"
+#include "server/server.h"
+
+/* PING [message] -> PONG, or the message. */
+void
+cmd_ping(struct client *c)
+{
+    if (c->argc > 2)
+        reply_arity(c);
+    else if (c->argc == 2)
+        reply_bulk(c, c->argv[1].ptr, c->argv[1].len);
+    else
+        reply_raw(c, "+PONG\r\n", 7);
+}
+
+/* ECHO message -> the message. */
+void
+cmd_echo(struct client *c)
+{
+    reply_bulk(c, c->argv[1].ptr, c->argv[1].len);
+}
+
+/* QUIT -> OK, and the connection is closed. */
+void
+cmd_quit(struct client *c)
+{
+    reply_ok(c);
+    c->close_after_reply = true;
+}
+
+/* SELECT index -> OK. */
+void
+cmd_select(struct client *c)
+{
+    int64_t index;
+
+    if (!arg_int(c, 1, &index))
+        return;
+    if (index < 0 || index >= db_count()) {
+        reply_error(c, "ERR DB index is out of range");
+        return;
+    }
+    c->db_index = (int)index;
+    reply_ok(c);
+}
+
+/* ---- HELLO ---- */
+
+struct hello {
+    int64_t version; /* 0: stays as it is */
+    bool with_name;
+    struct slice name;
+};
+
+/* There are no passwords: the one user there is accepts any. */
+static bool
+authenticate(struct client *c, struct slice user)
+{
+    if (slice_equal(user, SLICE("default")))
+        return true;
+    reply_error(c, "WRONGPASS invalid username-password pair or user is disabled.");
+    return false;
+}
+
+static bool
+parse_hello(struct client *c, struct hello *h)
+{
+    if (c->argc < 2)
+        return true;
+    if (!num_parse(c->argv[1].ptr, c->argv[1].len, &h->version)) {
+        reply_error(c, "ERR Protocol version is not an integer or out of range");
+        return false;
+    }
+    if (h->version < 2 || h->version > 3) {
+        reply_error(c, "NOPROTO unsupported protocol version");
+        return false;
+    }
+    for (int i = 2; i < c->argc; i++) {
+        int left = c->argc - 1 - i;
+        if (arg_is(c, i, "AUTH") && left >= 2) {
+            if (!authenticate(c, c->argv[i + 1]))
+                return false;
+            i += 2;
+        } else if (arg_is(c, i, "SETNAME") && left >= 1) {
+            h->with_name = true;
+            h->name = c->argv[++i];
+        } else {
+            reply_errorf(c, "ERR Syntax error in HELLO option '%.*s'",
+                         (int)(c->argv[i].len < 128 ? c->argv[i].len : 128), c->argv[i].ptr);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* HELLO [version [AUTH user password] [SETNAME name]] -> facts about the server, in the version asked for. */
+void
+cmd_hello(struct client *c)
+{
+    struct hello h = {0};
+
+    if (!parse_hello(c, &h) || (h.with_name && !client_set_name(c, &c->name, h.name, "Client names")))
+        return;
+    if (h.version != 0)
+        c->resp = (int)h.version;
+    reply_map(c, 7);
+    reply_bulk_text(c, "server");
+    reply_bulk_text(c, "redis");
+    reply_bulk_text(c, "version");
+    reply_bulk_text(c, STILLFRAME_REDIS_VERSION);
+    reply_bulk_text(c, "proto");
+    reply_int(c, c->resp);
+    reply_bulk_text(c, "id");
+    reply_int(c, (int64_t)c->id);
+    reply_bulk_text(c, "mode");
+    reply_bulk_text(c, "standalone");
+    reply_bulk_text(c, "role");
+    reply_bulk_text(c, "master");
+    reply_bulk_text(c, "modules");
+    reply_array(c, 0);
+}

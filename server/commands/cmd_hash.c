@@ -1,0 +1,245 @@
+/* server/commands/cmd_hash.c - commands on hashes.  HSCAN: cmd_scan.c. */
+#include "server/client.h"
+#include "server/commands/cmd.h"
+#include "server/data/hash.h"
+#include "server/num.h"
+#include "server/reply.h"
+#include "server/server.h"
+
+/* find_hash: the hash at argument 1.  False, and an error was replied: it is of another type.  ref->rec is
+ * NULL where there is no key. */
+static bool
+find_hash(struct client *c, unsigned flags, struct db_ref *ref)
+{
+    if (db_lookup(c->db, c->argv[1], flags, ref) == NULL || record_type(ref->rec) == TYPE_HASH)
+        return true;
+    reply_wrong_type(c);
+    return false;
+}
+
+static bool
+find_field(const struct db_ref *ref, struct slice field, char scratch[LP_INT_TEXT_BYTES], struct slice *ret)
+{
+    return ref->rec != NULL && hash_get(ref->rec, field, scratch, ret);
+}
+
+/* ---- set ---- */
+
+/* set_pairs: arguments 2 and so on; false: an error was replied. */
+static bool
+set_pairs(struct client *c, int64_t *ret_added)
+{
+    struct db_ref ref;
+
+    if (c->argc % 2 != 0) {
+        reply_arity(c);
+        return false;
+    }
+    if (!find_hash(c, DB_WRITE, &ref))
+        return false;
+    if (hash_set(&ref, c->argv + 2, (c->argc - 2) / 2, ret_added) < 0) {
+        reply_no_memory(c);
+        return false;
+    }
+    server.dirty += (uint64_t)(c->argc - 2) / 2;
+    return true;
+}
+
+void
+cmd_hset(struct client *c)
+{
+    int64_t added;
+
+    if (set_pairs(c, &added))
+        reply_int(c, added);
+}
+
+void
+cmd_hmset(struct client *c)
+{
+    int64_t added;
+
+    if (set_pairs(c, &added))
+        reply_ok(c);
+}
+
+void
+cmd_hsetnx(struct client *c)
+{
+    char scratch[LP_INT_TEXT_BYTES];
+    struct slice value;
+    struct db_ref ref;
+    int64_t added;
+
+    if (!find_hash(c, DB_WRITE, &ref))
+        return;
+    if (find_field(&ref, c->argv[2], scratch, &value)) {
+        reply_int(c, 0);
+    } else if (hash_set(&ref, c->argv + 2, 1, &added) < 0) {
+        reply_no_memory(c);
+    } else {
+        server.dirty++;
+        reply_int(c, 1);
+    }
+}
+
+void
+cmd_hincrby(struct client *c)
+{
+    char scratch[LP_INT_TEXT_BYTES], text[NUM_MAX_BYTES];
+    int64_t by, n = 0, added;
+    struct slice words[2] = {c->argv[2]};
+    struct db_ref ref;
+
+    if (!arg_int(c, 3, &by) || !find_hash(c, DB_WRITE, &ref))
+        return;
+    if (find_field(&ref, words[0], scratch, &words[1]) && !num_parse(words[1].ptr, words[1].len, &n)) {
+        reply_error(c, "ERR hash value is not an integer");
+        return;
+    }
+    if (__builtin_add_overflow(n, by, &n)) {
+        reply_error(c, "ERR increment or decrement would overflow");
+        return;
+    }
+    words[1] = (struct slice){.ptr = text, .len = (size_t)(num_put(text, n) - text)};
+    if (hash_set(&ref, words, 1, &added) < 0) {
+        reply_no_memory(c);
+        return;
+    }
+    server.dirty++;
+    reply_int(c, n);
+}
+
+void
+cmd_hdel(struct client *c)
+{
+    int64_t deleted = 0;
+    struct db_ref ref;
+
+    if (!find_hash(c, DB_WRITE, &ref))
+        return;
+    if (ref.rec != NULL && hash_delete(&ref, c->argv + 2, c->argc - 2, &deleted) < 0) {
+        reply_no_memory(c);
+        return;
+    }
+    server.dirty += (uint64_t)deleted;
+    reply_int(c, deleted);
+}
+
+/* ---- read ---- */
+
+static void
+reply_field(struct client *c, const struct db_ref *ref, struct slice field)
+{
+    char scratch[LP_INT_TEXT_BYTES];
+    struct slice value;
+
+    if (find_field(ref, field, scratch, &value))
+        reply_bulk(c, value.ptr, value.len);
+    else
+        reply_null(c);
+}
+
+void
+cmd_hget(struct client *c)
+{
+    struct db_ref ref;
+
+    if (find_hash(c, DB_READ, &ref))
+        reply_field(c, &ref, c->argv[2]);
+}
+
+void
+cmd_hmget(struct client *c)
+{
+    struct db_ref ref;
+
+    if (!find_hash(c, DB_READ, &ref))
+        return;
+    reply_array(c, (size_t)c->argc - 2);
+    for (int i = 2; i < c->argc; i++)
+        reply_field(c, &ref, c->argv[i]);
+}
+
+void
+cmd_hlen(struct client *c)
+{
+    struct db_ref ref;
+
+    if (find_hash(c, DB_READ, &ref))
+        reply_int(c, ref.rec == NULL ? 0 : (int64_t)hash_len(ref.rec));
+}
+
+void
+cmd_hstrlen(struct client *c)
+{
+    char scratch[LP_INT_TEXT_BYTES];
+    struct slice value = {.len = 0};
+    struct db_ref ref;
+
+    if (find_hash(c, DB_READ, &ref))
+        reply_int(c, find_field(&ref, c->argv[2], scratch, &value) ? (int64_t)value.len : 0);
+}
+
+void
+cmd_hexists(struct client *c)
+{
+    char scratch[LP_INT_TEXT_BYTES];
+    struct slice value;
+    struct db_ref ref;
+
+    if (find_hash(c, DB_READ, &ref))
+        reply_int(c, find_field(&ref, c->argv[2], scratch, &value));
+}
+
+static void
+reply_pair(void *ctx, struct slice field, struct slice value)
+{
+    reply_bulk(ctx, field.ptr, field.len);
+    reply_bulk(ctx, value.ptr, value.len);
+}
+
+static void
+reply_pair_field(void *ctx, struct slice field, struct slice value)
+{
+    (void)value;
+    reply_bulk(ctx, field.ptr, field.len);
+}
+
+static void
+reply_pair_value(void *ctx, struct slice field, struct slice value)
+{
+    (void)field;
+    reply_bulk(ctx, value.ptr, value.len);
+}
+
+/* reply_all: the whole hash, as head says it begins. */
+static void
+reply_all(struct client *c, void (*head)(struct client *c, size_t count), hash_visitor visit)
+{
+    struct db_ref ref;
+
+    if (!find_hash(c, DB_READ, &ref))
+        return;
+    head(c, ref.rec == NULL ? 0 : hash_len(ref.rec));
+    if (ref.rec != NULL)
+        hash_each(ref.rec, visit, c);
+}
+
+void
+cmd_hgetall(struct client *c)
+{
+    reply_all(c, reply_map, reply_pair);
+}
+
+void
+cmd_hkeys(struct client *c)
+{
+    reply_all(c, reply_array, reply_pair_field);
+}
+
+void
+cmd_hvals(struct client *c)
+{
+    reply_all(c, reply_array, reply_pair_value);
+}

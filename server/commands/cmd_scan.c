@@ -1,0 +1,277 @@
+/* server/commands/cmd_scan.c - KEYS, SCAN and HSCAN. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "server/client.h"
+#include "server/commands/cmd.h"
+#include "server/data/db_inner.h"
+#include "server/data/hash.h"
+#include "server/data/value.h"
+#include "server/glob.h"
+#include "server/reply.h"
+
+/* ---- KEYS ---- */
+
+struct keys {
+    struct client *c;
+    struct slice pattern;
+    size_t count;
+};
+
+static void
+reply_if_matching(void *ctx, const void *record)
+{
+    struct slice key = record_key(record);
+    struct keys *k = ctx;
+
+    if (db_record_is_expired(record) || !glob_match(k->pattern, key, false))
+        return;
+    reply_bulk(k->c, key.ptr, key.len);
+    k->count++;
+}
+
+void
+cmd_keys(struct client *c)
+{
+    struct keys k = {.c = c, .pattern = c->argv[1]};
+    size_t token = reply_array_deferred(c);
+
+    db_each(c->db, reply_if_matching, &k);
+    reply_array_close(c, token, k.count);
+}
+
+/* ---- what SCAN and HSCAN have in common ---- */
+
+struct scan_options {
+    uint64_t cursor;
+    int64_t count;
+    struct slice pattern; /* ptr NULL: all */
+    struct slice type;    /* ptr NULL: all */
+};
+
+static bool
+parse_cursor(struct client *c, int i, uint64_t *ret)
+{
+    enum { CURSOR_BYTES = 32 };
+    char text[CURSOR_BYTES], *end;
+    struct slice s = c->argv[i];
+
+    if (s.len < sizeof text) {
+        memcpy(text, s.ptr, s.len);
+        text[s.len] = '\0';
+        errno = 0;
+        *ret = strtoull(text, &end, 10);
+        if (s.len == 0 || (!isspace((unsigned char)text[0]) && end == text + s.len && errno != ERANGE))
+            return true;
+    }
+    reply_error(c, "ERR invalid cursor");
+    return false;
+}
+
+static bool
+parse_scan(struct client *c, int first, bool typed, struct scan_options *o)
+{
+    o->count = 10;
+    o->pattern = o->type = (struct slice){.ptr = NULL};
+    for (int i = first; i < c->argc; i += 2) {
+        bool has_value = i + 1 < c->argc;
+
+        if (arg_is(c, i, "count") && has_value) {
+            if (!arg_int(c, i + 1, &o->count))
+                return false;
+            if (o->count < 1) {
+                reply_syntax(c);
+                return false;
+            }
+        } else if (arg_is(c, i, "match") && has_value) {
+            o->pattern = c->argv[i + 1];
+        } else if (typed && arg_is(c, i, "type") && has_value) {
+            o->type = c->argv[i + 1];
+        } else {
+            reply_syntax(c);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+is_wanted(const struct scan_options *o, struct slice text)
+{
+    return o->pattern.ptr == NULL || glob_match(o->pattern, text, false);
+}
+
+static void
+reply_cursor(struct client *c, uint64_t cursor)
+{
+    char text[NUM_MAX_BYTES];
+
+    reply_array(c, 2);
+    reply_bulk(c, text, (size_t)(num_put_unsigned(text, cursor) - text));
+}
+
+/* What one call meets, in order; replied when its end is known, because SCAN deletes what has expired. */
+struct found {
+    const void **at;
+    size_t count, room;
+    bool failed;
+};
+
+static void
+remember(void *ctx, const void *entry)
+{
+    struct found *f = ctx;
+
+    if (f->count == f->room && !f->failed) {
+        size_t room = f->room == 0 ? 64 : f->room * 2;
+        const void **at = realloc(f->at, room * sizeof *at);
+
+        if (at == NULL) {
+            f->failed = true;
+            return;
+        }
+        f->at = at;
+        f->room = room;
+    }
+    if (!f->failed)
+        f->at[f->count++] = entry;
+}
+
+/* may_go_on: after so many steps, with so many found.  Empty places are walked over, but not without end. */
+static bool
+may_go_on(const struct scan_options *o, uint64_t cursor, int64_t *steps, size_t found)
+{
+    enum { STEPS_PER_COUNT = 10 };
+
+    ++*steps;
+    return cursor != 0 && *steps / STEPS_PER_COUNT < o->count && found < (uint64_t)o->count;
+}
+
+/* ---- SCAN ---- */
+
+static bool
+type_is_wanted(const struct scan_options *o, const struct record *r)
+{
+    const char *name = value_type_name(record_type(r));
+
+    return o->type.ptr == NULL ||
+           (strlen(name) == o->type.len && strncasecmp(name, o->type.ptr, o->type.len) == 0);
+}
+
+static void
+reply_found_keys(struct client *c, const struct scan_options *o, const struct found *f)
+{
+    size_t token = reply_array_deferred(c), count = 0;
+
+    for (size_t i = 0; i < f->count; i++) {
+        const struct record *r = f->at[i];
+
+        if (!is_wanted(o, record_key(r)) || !type_is_wanted(o, r))
+            continue;
+        if (db_record_is_expired(r)) {
+            db_expire_record(c->db, r);
+            continue;
+        }
+        reply_bulk(c, record_key(r).ptr, record_key(r).len);
+        count++;
+    }
+    reply_array_close(c, token, count);
+}
+
+void
+cmd_scan(struct client *c)
+{
+    struct found f = {.at = NULL};
+    struct scan_options o;
+    int64_t steps = 0;
+
+    if (!parse_cursor(c, 1, &o.cursor) || !parse_scan(c, 2, true, &o))
+        return;
+    do
+        o.cursor = db_walk(c->db, o.cursor, remember, &f);
+    while (may_go_on(&o, o.cursor, &steps, f.count));
+    if (f.failed) {
+        reply_no_memory(c);
+    } else {
+        reply_cursor(c, o.cursor);
+        reply_found_keys(c, &o, &f);
+    }
+    free(f.at);
+}
+
+/* ---- HSCAN ---- */
+
+struct hscan {
+    struct client *c;
+    const struct scan_options *o;
+    size_t seen, replied;
+};
+
+static void
+reply_pair_if_wanted(void *ctx, struct slice field, struct slice value)
+{
+    struct hscan *h = ctx;
+
+    h->seen++;
+    if (!is_wanted(h->o, field))
+        return;
+    reply_bulk(h->c, field.ptr, field.len);
+    reply_bulk(h->c, value.ptr, value.len);
+    h->replied += 2;
+}
+
+static void
+count_pair(void *ctx, struct slice field, struct slice value)
+{
+    (void)field;
+    (void)value;
+    ++*(size_t *)ctx;
+}
+
+/* hscan_end: where this call ends: the same walk as the one that replies, without a reply. */
+static uint64_t
+hscan_end(const struct record *r, const struct scan_options *o)
+{
+    uint64_t cursor = o->cursor;
+    int64_t steps = 0;
+    size_t seen = 0;
+
+    do
+        cursor = hash_walk(r, cursor, count_pair, &seen);
+    while (may_go_on(o, cursor, &steps, seen));
+    return cursor;
+}
+
+void
+cmd_hscan(struct client *c)
+{
+    struct scan_options o;
+    struct hscan h = {.c = c, .o = &o};
+    const struct record *r;
+    uint64_t cursor, end;
+    size_t token;
+
+    if (!parse_cursor(c, 2, &o.cursor))
+        return;
+    if ((r = db_find_read(c->db, c->argv[1])) == NULL) {
+        reply_cursor(c, 0);
+        reply_array(c, 0);
+        return;
+    }
+    if (record_type(r) != TYPE_HASH) {
+        reply_wrong_type(c);
+        return;
+    }
+    if (!parse_scan(c, 3, false, &o))
+        return;
+    end = hscan_end(r, &o);
+    reply_cursor(c, end);
+    token = reply_array_deferred(c);
+    cursor = o.cursor;
+    do
+        cursor = hash_walk(r, cursor, reply_pair_if_wanted, &h);
+    while (cursor != end);
+    reply_array_close(c, token, h.replied);
+}

@@ -1,0 +1,357 @@
+/* server/commands/cmd_table.c - the command table and its index.
+ *
+ * A name is found by a multiplicative hash of its length and four of its letters; the multiplier is the one
+ * of a few that gives the fewest collisions for the names at hand, found at start-up.  What still collides is
+ * chained. */
+#include "server/commands/cmd.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "mm/must.h"
+
+#define F(flag)     CMD_##flag
+#define A(category) ACL_##category
+#define K(flag)     KEY_##flag
+#define NO_KEYS     .first_key = 0
+#define KEYS(first, last, step, how)                                                                         \
+    .first_key = first, .last_key = last, .key_step = step, .key_flags = {how}
+#define ONE_KEY(how)          KEYS(1, 1, 1, how)
+#define KEY_PAIR(how, second) .first_key = 1, .last_key = 2, .key_step = 1, .key_flags = {how, second}
+#define CMD(name_, handler_, arity_, flags_, acl_, keys_, group_, since_, cost_, tips_, args_, summary_)     \
+    {.name = name_,                                                                                          \
+     .handler = handler_,                                                                                    \
+     .arity = arity_,                                                                                        \
+     .flags = flags_,                                                                                        \
+     .acl_categories = acl_,                                                                                 \
+     keys_,                                                                                                  \
+     .group = group_,                                                                                        \
+     .since = since_,                                                                                        \
+     .complexity = cost_,                                                                                    \
+     .tips = tips_,                                                                                          \
+     .args = args_,                                                                                          \
+     .summary = summary_},
+#define SUB(...)
+static struct cmd commands[] = {
+#include "server/commands/commands.def"
+};
+#undef CMD
+#undef SUB
+
+#define CMD(...)
+#define SUB(parent_, name_, handler_, arity_, flags_, acl_, keys_, group_, since_, cost_, tips_, args_,      \
+            summary_)                                                                                        \
+    {.name = name_,                                                                                          \
+     .parent = parent_,                                                                                      \
+     .handler = handler_,                                                                                    \
+     .arity = arity_,                                                                                        \
+     .flags = flags_,                                                                                        \
+     .acl_categories = acl_,                                                                                 \
+     keys_,                                                                                                  \
+     .group = group_,                                                                                        \
+     .since = since_,                                                                                        \
+     .complexity = cost_,                                                                                    \
+     .tips = tips_,                                                                                          \
+     .args = args_,                                                                                          \
+     .summary = summary_},
+static struct cmd subcommands[] = {
+#include "server/commands/commands.def"
+};
+#undef CMD
+#undef SUB
+
+enum {
+    COMMAND_COUNT = sizeof commands / sizeof commands[0],
+    SUBCOMMAND_COUNT = sizeof subcommands / sizeof subcommands[0],
+    INDEX_BITS = 10,
+    INDEX_SIZE = 1 << INDEX_BITS,
+    NAME_MAX_BYTES = 31 /* fits full_name; nothing longer is a command */
+};
+
+static uint16_t slots[INDEX_SIZE];    /* 0: none; else number of a command + 1 */
+static uint16_t chain[COMMAND_COUNT]; /* the next of the same slot, as in slots */
+static uint8_t name_bytes[COMMAND_COUNT];
+static uint32_t multiplier = 0x9e3779b1;
+
+static inline unsigned char
+lower(char c)
+{
+    return (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+}
+
+/* The letters' case bit is set, which folds some other characters too: the comparison afterwards is exact. */
+static inline unsigned
+hash(const char *s, size_t len)
+{
+    uint32_t x = ((uint32_t)(unsigned char)s[0] << 24) | ((uint32_t)(unsigned char)s[len / 2] << 16) |
+                 ((uint32_t)(unsigned char)s[len / 4] << 8) | (unsigned char)s[len - 1];
+
+    x |= 0x20202020;
+    return ((x ^ (uint32_t)len << 3) * multiplier) >> (32 - INDEX_BITS);
+}
+
+static bool
+name_is(const char *lower_name, struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (lower(s.ptr[i]) != (unsigned char)lower_name[i])
+            return false;
+    return lower_name[s.len] == '\0';
+}
+
+struct cmd *
+cmd_find(struct slice name)
+{
+    if (unlikely(name.len - 1 >= NAME_MAX_BYTES))
+        return NULL;
+    for (unsigned i = slots[hash(name.ptr, name.len)]; i != 0; i = chain[i - 1])
+        if (name_bytes[i - 1] == name.len && name_is(commands[i - 1].name, name))
+            return &commands[i - 1];
+    return NULL;
+}
+
+struct cmd *
+cmd_find_sub(const struct cmd *parent, struct slice name)
+{
+    for (int i = 0; i < parent->sub_count; i++)
+        if (name.len <= NAME_MAX_BYTES && name_is(parent->subs[i].name, name))
+            return &parent->subs[i];
+    return NULL;
+}
+
+struct cmd *
+cmd_find_full(struct slice name)
+{
+    const char *bar = memchr(name.ptr, '|', name.len);
+    struct slice first = name, second;
+    struct cmd *cmd;
+
+    if (bar == NULL)
+        return cmd_find(name);
+    first.len = (size_t)(bar - name.ptr);
+    second.ptr = bar + 1;
+    second.len = name.len - first.len - 1;
+    if ((cmd = cmd_find(first)) == NULL)
+        return NULL;
+    return cmd_find_sub(cmd, second);
+}
+
+struct cmd *
+cmd_table(unsigned *ret_count)
+{
+    *ret_count = COMMAND_COUNT;
+    return commands;
+}
+
+static unsigned
+count_collisions(void)
+{
+    static bool taken[INDEX_SIZE];
+    unsigned n = 0;
+
+    memset(taken, 0, sizeof taken);
+    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+        unsigned at = hash(commands[i].name, strlen(commands[i].name));
+        n += taken[at];
+        taken[at] = true;
+    }
+    return n;
+}
+
+static void
+choose_multiplier(void)
+{
+    uint32_t best = multiplier;
+    unsigned fewest = count_collisions();
+
+    for (int tries = 0; tries < 256 && fewest > 0; tries++) {
+        unsigned n;
+        multiplier = multiplier * 0x915f77f5 + 0x3c6ef372;
+        multiplier |= 1;
+        if ((n = count_collisions()) < fewest) {
+            fewest = n;
+            best = multiplier;
+        }
+    }
+    multiplier = best;
+}
+
+/* What Redis derives from a command's flags. */
+static uint32_t
+implied_categories(uint32_t flags, uint32_t given)
+{
+    uint32_t acl = given;
+
+    if (flags & CMD_WRITE)
+        acl |= ACL_WRITE;
+    if (flags & CMD_READONLY)
+        acl |= ACL_READ;
+    if (flags & CMD_ADMIN)
+        acl |= ACL_ADMIN | ACL_DANGEROUS;
+    if (flags & CMD_PUBSUB)
+        acl |= ACL_PUBSUB;
+    if (flags & CMD_BLOCKING)
+        acl |= ACL_BLOCKING;
+    return acl | (flags & CMD_FAST ? ACL_FAST : ACL_SLOW);
+}
+
+static void
+finish_row(struct cmd *cmd)
+{
+    int n;
+
+    cmd->acl_categories = implied_categories(cmd->flags, cmd->acl_categories);
+    must(strlen(cmd->name) <= NAME_MAX_BYTES);
+    if (cmd->parent != NULL)
+        n = snprintf(cmd->full_name, sizeof cmd->full_name, "%s|%s", cmd->parent, cmd->name);
+    else
+        n = snprintf(cmd->full_name, sizeof cmd->full_name, "%s", cmd->name);
+    must(n > 0 && (size_t)n < sizeof cmd->full_name);
+}
+
+static void
+adopt_subcommands(struct cmd *cmd)
+{
+    for (unsigned i = 0; i < SUBCOMMAND_COUNT; i++) {
+        if (strcmp(subcommands[i].parent, cmd->name) != 0)
+            continue;
+        if (cmd->subs == NULL)
+            cmd->subs = &subcommands[i];
+        must(cmd->subs + cmd->sub_count == &subcommands[i]); /* one block */
+        cmd->sub_count++;
+    }
+}
+
+void
+cmd_table_init(void)
+{
+    choose_multiplier();
+    memset(slots, 0, sizeof slots);
+    for (unsigned i = 0; i < SUBCOMMAND_COUNT; i++)
+        finish_row(&subcommands[i]);
+    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+        struct cmd *cmd = &commands[i];
+        unsigned at;
+
+        finish_row(cmd);
+        cmd->subs = NULL;
+        cmd->sub_count = 0;
+        adopt_subcommands(cmd);
+        name_bytes[i] = (uint8_t)strlen(cmd->name);
+        at = hash(cmd->name, name_bytes[i]);
+        chain[i] = slots[at];
+        slots[at] = (uint16_t)(i + 1);
+    }
+}
+
+static void
+reset_stats(struct cmd *cmd)
+{
+    cmd->calls = cmd->nsec = cmd->rejected = cmd->failed = 0;
+}
+
+void
+cmd_table_reset_stats(void)
+{
+    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+        reset_stats(&commands[i]);
+    for (unsigned i = 0; i < SUBCOMMAND_COUNT; i++)
+        reset_stats(&subcommands[i]);
+}
+
+int
+cmd_key_range(const struct cmd *cmd, int argc, int *first, int *last, int *step)
+{
+    int end = cmd->last_key < 0 ? argc + cmd->last_key : cmd->last_key;
+
+    if (cmd->first_key == 0 || cmd->first_key >= argc)
+        return 0;
+    if (end >= argc)
+        end = argc - 1;
+    *first = cmd->first_key;
+    *last = end;
+    *step = cmd->key_step;
+    return end < cmd->first_key ? 0 : (end - cmd->first_key) / cmd->key_step + 1;
+}
+
+/* ---- names for COMMAND INFO; the orders are Redis's ---- */
+
+struct bit_name {
+    uint32_t bit;
+    const char *name;
+};
+
+static const struct bit_name flag_names[] = {{CMD_WRITE, "write"},
+                                             {CMD_READONLY, "readonly"},
+                                             {CMD_DENYOOM, "denyoom"},
+                                             {CMD_ADMIN, "admin"},
+                                             {CMD_PUBSUB, "pubsub"},
+                                             {CMD_NOSCRIPT, "noscript"},
+                                             {CMD_BLOCKING, "blocking"},
+                                             {CMD_LOADING, "loading"},
+                                             {CMD_STALE, "stale"},
+                                             {CMD_SKIP_MONITOR, "skip_monitor"},
+                                             {CMD_SKIP_SLOWLOG, "skip_slowlog"},
+                                             {CMD_FAST, "fast"},
+                                             {CMD_NO_AUTH, "no_auth"},
+                                             {CMD_MAY_REPLICATE, "may_replicate"},
+                                             {CMD_NO_ASYNC_LOADING, "no_async_loading"},
+                                             {CMD_NO_MULTI, "no_multi"},
+                                             {CMD_MOVABLEKEYS, "movablekeys"},
+                                             {CMD_ALLOW_BUSY, "allow_busy"},
+                                             {0, NULL}};
+
+static const struct bit_name category_names[] = {{ACL_KEYSPACE, "keyspace"},
+                                                 {ACL_READ, "read"},
+                                                 {ACL_WRITE, "write"},
+                                                 {ACL_SET, "set"},
+                                                 {ACL_SORTEDSET, "sortedset"},
+                                                 {ACL_LIST, "list"},
+                                                 {ACL_HASH, "hash"},
+                                                 {ACL_STRING, "string"},
+                                                 {ACL_BITMAP, "bitmap"},
+                                                 {ACL_HYPERLOGLOG, "hyperloglog"},
+                                                 {ACL_GEO, "geo"},
+                                                 {ACL_STREAM, "stream"},
+                                                 {ACL_PUBSUB, "pubsub"},
+                                                 {ACL_ADMIN, "admin"},
+                                                 {ACL_FAST, "fast"},
+                                                 {ACL_SLOW, "slow"},
+                                                 {ACL_BLOCKING, "blocking"},
+                                                 {ACL_DANGEROUS, "dangerous"},
+                                                 {ACL_CONNECTION, "connection"},
+                                                 {ACL_TRANSACTION, "transaction"},
+                                                 {ACL_SCRIPTING, "scripting"},
+                                                 {0, NULL}};
+
+static const struct bit_name key_names[] = {{KEY_RO, "RO"},
+                                            {KEY_RW, "RW"},
+                                            {KEY_OW, "OW"},
+                                            {KEY_RM, "RM"},
+                                            {KEY_ACCESS, "access"},
+                                            {KEY_UPDATE, "update"},
+                                            {KEY_INSERT, "insert"},
+                                            {KEY_DELETE, "delete"},
+                                            {KEY_VARIABLE, "variable_flags"},
+                                            {0, NULL}};
+
+const char *
+cmd_flag_name(unsigned i, uint32_t *ret_bit)
+{
+    *ret_bit = flag_names[i].bit;
+    return flag_names[i].name;
+}
+
+const char *
+acl_category_name(unsigned i, uint32_t *ret_bit)
+{
+    *ret_bit = category_names[i].bit;
+    return category_names[i].name;
+}
+
+const char *
+key_flag_name(unsigned i, uint32_t *ret_bit)
+{
+    *ret_bit = key_names[i].bit;
+    return key_names[i].name;
+}

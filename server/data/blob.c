@@ -1,0 +1,175 @@
+/* server/data/blob.c - the bytes of one value. */
+#include "server/data/blob.h"
+
+#include <errno.h>
+
+#include "server/data/difference.h"
+
+/* How much room a block gets.  What describes a run costs a thousandth of its address space: nothing for a
+ * string of megabytes, a lot for one that is small and never appended to. */
+enum {
+    ROOMY_BYTES = 1 << 20,       /* from here on blocks get address space to grow */
+    ROOM_BYTES = 512 << 20,      /* the longest string by default: never moves again */
+    FRESH_ROOM_FACTOR = 16,      /* a value that was never appended to gets so many times its size, ... */
+    FRESH_ROOMY_BYTES = 8 << 20, /* ... from this size on all the room */
+    WASTE_FACTOR = 2             /* a block may be so many times larger than what a rewritten value needs */
+};
+
+char *
+blob_alloc(size_t len)
+{
+    size_t room = len >= FRESH_ROOMY_BYTES ? ROOM_BYTES : len * FRESH_ROOM_FACTOR;
+
+    if (len == 0)
+        len = 1;
+    return len >= ROOMY_BYTES ? mm_alloc_roomy(len, room > len ? room : len) : mm_alloc(MM_VALUE, len);
+}
+
+char *
+blob_alloc_growing(size_t len)
+{
+    if (len >= ROOMY_BYTES)
+        return mm_alloc_roomy(len, len < ROOM_BYTES ? ROOM_BYTES : len);
+    return mm_alloc(MM_VALUE, len * 2 < ROOMY_BYTES ? len * 2 : ROOMY_BYTES);
+}
+
+/* open_bytes: [at, at + len) of a block, writable.  The one way into an outer blob (B1). */
+static char *
+open_bytes(const char *block, size_t at, size_t len)
+{
+    return mm_modify(block + at, len);
+}
+
+/* splice: write bytes at offset into a writable string of old_len bytes that has room. */
+static void
+splice(char *string, size_t old_len, size_t offset, struct slice bytes)
+{
+    if (offset > old_len)
+        memset(string + old_len, 0, offset - old_len);
+    memcpy(string + offset, bytes.ptr, bytes.len);
+}
+
+static int
+store(struct db_ref *ref, const struct value *v)
+{
+    return db_store(ref, v, ref->rec != NULL ? record_expire(ref->rec) : RECORD_NO_EXPIRE);
+}
+
+/* write_inline: the result stays in the record. */
+static int
+write_inline(struct db_ref *ref, struct slice old, size_t offset, struct slice bytes, size_t len)
+{
+    static char scratch[RECORD_INLINE_MAX];
+    struct value v = {.type = TYPE_STRING, .enc = ENC_INLINE, .raw = true, .blob = {scratch, len}};
+
+    memcpy(scratch, old.ptr, old.len);
+    splice(scratch, old.len, offset, bytes);
+    return store(ref, &v);
+}
+
+/* write_in_place: the block stays; the record learns the new length first, since that may fail. */
+static int
+write_in_place(struct db_ref *ref, struct slice old, size_t offset, struct slice bytes, size_t len)
+{
+    struct value v = {.type = TYPE_STRING, .enc = ENC_OUTER, .raw = true, .blob = {old.ptr, len}};
+    size_t from = offset < old.len ? offset : old.len;
+
+    if (len != old.len && store(ref, &v) < 0)
+        return -ENOMEM;
+    mm_grow(old.ptr, len);
+    if (offset + bytes.len > from)
+        splice(open_bytes(old.ptr, from, offset + bytes.len - from) - from, old.len, offset, bytes);
+    return 0;
+}
+
+/* write_moved: the string moves to a larger block. */
+static int
+write_moved(struct db_ref *ref, struct slice old, size_t offset, struct slice bytes, size_t len)
+{
+    struct value v = {.type = TYPE_STRING, .enc = ENC_OUTER, .raw = true};
+    char *block = blob_alloc_growing(len);
+
+    if (block == NULL)
+        return -ENOMEM;
+    memcpy(block, old.ptr, old.len);
+    splice(block, old.len, offset, bytes);
+    v.blob = (struct slice){.ptr = block, .len = len};
+    if (store(ref, &v) < 0) {
+        mm_free(block);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+/* may_stay: does the block have room, and is it not cheaper to leave it?  While a cut can see the block,
+ * bytes behind its end would be preserved too: growth beyond twice the length copies less than that by
+ * moving. */
+static bool
+may_stay(struct slice block, size_t len)
+{
+    if (len > mm_usable(block.ptr))
+        return false;
+    return len <= block.len * 2 || !mm_is_frozen(block.ptr);
+}
+
+int
+blob_write(struct db_ref *ref, size_t offset, struct slice bytes)
+{
+    struct slice old = {.ptr = "", .len = 0};
+    char scratch[NUM_MAX_BYTES];
+    bool is_outer = false;
+    size_t len;
+
+    if (ref->rec != NULL) {
+        old = record_text(ref->rec, scratch);
+        is_outer = record_encoding(ref->rec) == ENC_OUTER;
+    }
+    len = offset + bytes.len > old.len ? offset + bytes.len : old.len;
+    if (is_outer && may_stay(old, len))
+        return write_in_place(ref, old, offset, bytes, len);
+    if (!is_outer && record_can_inline(ref->key.len, len))
+        return write_inline(ref, old, offset, bytes, len);
+    return write_moved(ref, old, offset, bytes, len);
+}
+
+/* ---- whole values ---- */
+
+/* write_difference: make the block's first bytes these.  While a cut is open only what differs is written
+ * (B1). */
+static void
+write_difference(const char *block, size_t old_len, struct slice bytes)
+{
+    size_t begin = 0, end = bytes.len;
+
+    if (unlikely(mm_barrier_on))
+        difference_span(block, old_len, bytes.ptr, bytes.len, &begin, &end);
+    if (end > begin)
+        memcpy(open_bytes(block, begin, end - begin), bytes.ptr + begin, end - begin);
+}
+
+int
+blob_store(struct db_ref *ref, enum value_type type, struct slice bytes)
+{
+    struct value v, old;
+    int r;
+
+    if (ref->rec != NULL && record_encoding(ref->rec) == ENC_OUTER &&
+        !record_can_inline(ref->key.len, bytes.len)) {
+        size_t usable;
+
+        old = v = value_of(ref->rec);
+        usable = mm_usable(old.blob.ptr);
+        if (bytes.len <= usable && mm_size_class(bytes.len) * WASTE_FACTOR >= usable) {
+            v.blob.len = bytes.len;
+            if (v.blob.len != old.blob.len && store(ref, &v) < 0)
+                return -ENOMEM;
+            write_difference(old.blob.ptr, old.blob.len, bytes);
+            return 0;
+        }
+    }
+    if (value_blob(&v, type, bytes, ref->key.len) < 0)
+        return -ENOMEM;
+    if ((r = store(ref, &v)) < 0)
+        value_free(&v);
+    return r;
+}

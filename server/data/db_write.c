@@ -1,0 +1,214 @@
+/* server/data/db_write.c - insert, change, delete keys.  Every function first takes what it may not get (D2).
+ */
+#include <errno.h>
+
+#include "server/data/db_inner.h"
+#include "server/data/keyhash.h"
+#include "server/data/value.h"
+#include "server/server.h"
+
+/* forget: take the record out of one of its database's tables. */
+static void
+forget(struct ktable *t, uint64_t hash, const struct record *r)
+{
+    struct ktable_ref at;
+
+    ktable_find_record(t, hash, r, &at);
+    must(at.bucket != NULL); /* D1 */
+    ktable_drop(t, hash, at);
+}
+
+int
+db_insert(struct db_ref *ref, struct record_spec *spec)
+{
+    struct db *db = ref->db;
+    const struct record *r;
+
+    spec->db = db->number;
+    spec->clock_s = server.clock_s;
+    if ((r = record_new(spec)) == NULL)
+        return -ENOMEM;
+    if (!ktable_add(&db->keys, ref->hash, r))
+        goto free_record;
+    if (record_has(r, RECORD_HAS_EXPIRE) && !ktable_add(&db->expires, ref->hash, r))
+        goto forget_record;
+    ref->rec = r;
+    ref->at.bucket = NULL; /* the table may have grown */
+    return 0;
+forget_record:
+    forget(&db->keys, ref->hash, r);
+free_record:
+    record_free(r);
+    return -ENOMEM;
+}
+
+/* locate: where ref->rec stands in the table of keys; after db_insert() that is not known yet. */
+static struct ktable_ref
+locate(struct db_ref *ref)
+{
+    if (ref->at.bucket == NULL)
+        ktable_find_record(&ref->db->keys, ref->hash, ref->rec, &ref->at);
+    must(ref->at.bucket != NULL);
+    return ref->at;
+}
+
+/* move_expiry: the table of expiries knows `fresh` in the place of `old`, as far as they expire.  Where only
+ * fresh does, it was added before. */
+static void
+move_expiry(struct db_ref *ref, const struct record *old, const struct record *fresh)
+{
+    struct ktable_ref at;
+
+    if (!record_has(old, RECORD_HAS_EXPIRE))
+        return;
+    ktable_find_record(&ref->db->expires, ref->hash, old, &at);
+    must(at.bucket != NULL); /* D1 */
+    if (record_has(fresh, RECORD_HAS_EXPIRE))
+        ktable_switch(at, fresh);
+    else
+        ktable_drop(&ref->db->expires, ref->hash, at);
+}
+
+/* replace: a new record of this spec takes the place of ref->rec. */
+static int
+replace(struct db_ref *ref, const struct record_spec *spec)
+{
+    const struct record *old = ref->rec, *fresh = record_new(spec);
+
+    if (fresh == NULL)
+        return -ENOMEM;
+    if (record_has(fresh, RECORD_HAS_EXPIRE) && !record_has(old, RECORD_HAS_EXPIRE) &&
+        !ktable_add(&ref->db->expires, ref->hash, fresh)) {
+        record_free(fresh);
+        return -ENOMEM;
+    }
+    ktable_switch(locate(ref), fresh);
+    move_expiry(ref, old, fresh);
+    ref->rec = fresh;
+    record_free(old);
+    return 0;
+}
+
+int
+db_update(struct db_ref *ref, struct record_spec *spec)
+{
+    struct value gone = {.enc = ENC_INT};
+    bool has_block = record_encoding(ref->rec) >= ENC_OUTER;
+
+    if (unlikely(has_block))
+        gone = value_of(ref->rec);
+    spec->db = ref->db->number;
+    spec->clock_s = server.clock_s;
+    if (!record_rewrite(ref->rec, spec) && replace(ref, spec) < 0)
+        return -ENOMEM;
+    if (unlikely(has_block) && !value_same_block(&gone, &spec->value))
+        value_free(&gone);
+    return 0;
+}
+
+int
+db_store(struct db_ref *ref, const struct value *value, int64_t expire_at_ms)
+{
+    struct record_spec spec = {.key = ref->key, .expire_at_ms = expire_at_ms, .value = *value};
+
+    return ref->rec == NULL ? db_insert(ref, &spec) : db_update(ref, &spec);
+}
+
+int
+db_set_expire(struct db_ref *ref, int64_t expire_at_ms)
+{
+    struct record_spec spec;
+
+    record_spec_of(ref->rec, &spec);
+    spec.expire_at_ms = expire_at_ms;
+    return db_update(ref, &spec);
+}
+
+void
+db_unlink(struct db_ref *ref)
+{
+    if (record_has(ref->rec, RECORD_HAS_EXPIRE))
+        forget(&ref->db->expires, ref->hash, ref->rec);
+    ktable_drop(&ref->db->keys, ref->hash, locate(ref));
+    record_free(ref->rec);
+    ref->rec = NULL;
+}
+
+void
+db_remove(struct db_ref *ref)
+{
+    struct value gone = value_of(ref->rec);
+
+    db_unlink(ref);
+    value_free(&gone);
+}
+
+bool
+db_delete(struct db *db, struct slice key)
+{
+    struct db_ref ref;
+
+    if (db_lookup(db, key, 0, &ref) == NULL)
+        return false;
+    db_remove(&ref);
+    return true;
+}
+
+void
+db_expire_record(struct db *db, const struct record *r)
+{
+    struct db_ref ref = {.db = db, .hash = keyhash(record_key(r)), .rec = r};
+
+    db_remove(&ref);
+    server.stat_expired_keys++;
+}
+
+/* ---- several keys at once ---- */
+
+/* put_back: undo what db_store_all() did for this item. */
+static void
+put_back(struct db *db, const struct db_item *it)
+{
+    uint64_t hash = keyhash(record_key(it->fresh));
+    struct ktable_ref at;
+
+    ktable_find_record(&db->keys, hash, it->fresh, &at);
+    must(at.bucket != NULL);
+    if (it->old != NULL)
+        ktable_switch(at, it->old);
+    else
+        ktable_drop(&db->keys, hash, at);
+}
+
+/* take_leave: the old record of an item goes for good; until then its expiry stood in the table. */
+static void
+take_leave(struct db *db, const struct record *old)
+{
+    struct value gone = value_of(old);
+
+    if (record_has(old, RECORD_HAS_EXPIRE))
+        forget(&db->expires, keyhash(record_key(old)), old);
+    record_free(old);
+    value_free(&gone);
+}
+
+int
+db_store_all(struct db *db, struct db_item *items, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct db_ref ref;
+
+        items[i].old = db_lookup(db, record_key(items[i].fresh), 0, &ref);
+        if (items[i].old != NULL) {
+            ktable_switch(ref.at, items[i].fresh);
+        } else if (!ktable_add(&db->keys, ref.hash, items[i].fresh)) {
+            while (--i >= 0)
+                put_back(db, &items[i]);
+            return -ENOMEM;
+        }
+    }
+    for (int i = 0; i < count; i++)
+        if (items[i].old != NULL)
+            take_leave(db, items[i].old);
+    return 0;
+}

@@ -1,0 +1,91 @@
+/* server/data/expire.c - active expiry: keys that nobody asks for go too.
+ *
+ * In the manner of Redis: every tenth of a second each database's table of expiries is sampled, a batch of
+ * keys at a time, walking on from where the last batch ended; as long as more than a tenth of a batch had
+ * expired, the next one follows at once, within the budget. */
+#include "server/data/db_inner.h"
+
+#include "mm/os.h"
+#include "server/server.h"
+
+enum {
+    PERIOD_MS = 100,
+    BATCH_KEYS = 20,
+    BATCH_BUCKETS = 400, /* of a sparse table */
+    BATCH_MAX = 64,      /* expired keys taken from a batch; the rest of a crowded bucket waits */
+    ACCEPTABLE_PERCENT = 10,
+    TTL_SAMPLES = 50 /* weight of the old average */
+};
+
+struct batch {
+    const struct record *expired[BATCH_MAX];
+    unsigned expired_count, seen;
+    int64_t ttl_sum_ms;
+};
+
+static void
+look_at(void *ctx, const void *record)
+{
+    struct batch *b = ctx;
+
+    b->seen++;
+    if (!db_record_is_expired(record))
+        b->ttl_sum_ms += record_expire(record) - server.now_ms;
+    else if (b->expired_count < BATCH_MAX)
+        b->expired[b->expired_count++] = record;
+}
+
+static void
+note_average(struct db *db, const struct batch *b)
+{
+    unsigned alive = b->seen - b->expired_count;
+    int64_t mean;
+
+    if (alive == 0)
+        return;
+    mean = b->ttl_sum_ms / alive;
+    if (db->avg_ttl_ms == 0)
+        db->avg_ttl_ms = mean;
+    else
+        db->avg_ttl_ms = db->avg_ttl_ms / TTL_SAMPLES * (TTL_SAMPLES - 1) + mean / TTL_SAMPLES;
+}
+
+/* run_batch: true: so many had expired that it pays to go on, or only empty buckets were met. */
+static bool
+run_batch(struct db *db)
+{
+    struct batch b = {.seen = 0};
+    uint64_t limit = db->expires.buckets < BATCH_BUCKETS ? db->expires.buckets : BATCH_BUCKETS;
+
+    for (uint64_t i = 0; i < limit && b.seen < BATCH_KEYS; i++) {
+        if (db->expire_bucket >= db->expires.buckets)
+            db->expire_bucket = 0;
+        ktable_visit_bucket(&db->expires, db->expire_bucket++, look_at, &b);
+    }
+    for (unsigned i = 0; i < b.expired_count; i++)
+        db_expire_record(db, b.expired[i]);
+    note_average(db, &b);
+    return b.seen == 0 || b.expired_count * 100 > b.seen * ACCEPTABLE_PERCENT;
+}
+
+bool
+expire_run(int64_t until_us)
+{
+    static int64_t next_ms;
+    static int turn;
+
+    if (!server.active_expire || server.loading ||
+        (server.now_ms < next_ms && next_ms - server.now_ms <= PERIOD_MS))
+        return false;
+    for (int i = 0; i < db_count(); i++, turn++) {
+        struct db *db = db_select(turn % db_count());
+
+        while (db->expires.count > 0 && run_batch(db))
+            if (os_monotonic_us() >= until_us)
+                return true;
+        if (db->expires.count == 0)
+            db->avg_ttl_ms = 0;
+    }
+    next_ms = server.now_ms + PERIOD_MS;
+    return false;
+}

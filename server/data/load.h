@@ -1,0 +1,55 @@
+/* server/data/load.h - fill the databases from RDB: the server's sink for snapshot/rdb_dec.h.
+ *
+ * Keys that have expired are skipped, and so are empty hashes; a key that is there already is an error, and
+ * so is a database number out of range.  Strings are stored as their bytes arrive: a length that the file
+ * claims costs address space at most.
+ * Threads: mutator. */
+#ifndef SERVER_LOAD_H
+#define SERVER_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/data/record.h"
+#include "snapshot/rdb_dec.h"
+
+/* What has come of the value so far. */
+enum load_form {
+    LOAD_NOTHING,
+    LOAD_BYTES,    /* a short string, in bytes[] */
+    LOAD_BLOCK,    /* a long string, in value's block */
+    LOAD_LISTPACK, /* in bytes[] */
+    LOAD_TABLE     /* in value's table */
+};
+
+struct load_state {
+    uint64_t keys_loaded, keys_expired, empty_skipped;
+    char error[256]; /* what a call of this sink did not like; empty if the error is not its own */
+    bool merge;      /* a key that is there already is replaced, not refused (DEBUG RELOAD ... MERGE) */
+    void (*on_progress)(void *ctx, uint64_t offset); /* about every 2 MiB; may be NULL */
+    void *progress_ctx;
+    /* the key being read */
+    struct db *db;
+    int64_t expire_at_ms, idle_s;
+    bool skip;
+    enum load_form form;
+    struct load_buffer {
+        char *at;
+        size_t len, room;
+    } key, bytes;
+    struct value value; /* block or table: no record owns it yet */
+    char *block;        /* the block, writable: fresh, and no cut begins while loading */
+    uint64_t claimed_len;
+};
+
+/* load_init: all zero; then set merge and on_progress as wanted. */
+void load_init(struct load_state *s);
+/* load_fini: free the buffers and what a decoding that failed left unfinished. */
+void load_fini(struct load_state *s);
+
+/* For rdb_decode(); the context is a struct load_state.  Besides the decoder's own errors: -ENOMEM, -EEXIST,
+ * -ERANGE; then error says what and which key. */
+extern const struct rdb_events load_events;
+
+#endif

@@ -1,0 +1,222 @@
+/* server/data/save.c - what a snapshot writes of each record.  Tables: save_hash.c. */
+#include "server/data/save.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mm/fault.h"
+#include "server/data/db_inner.h"
+#include "server/data/save_inner.h"
+#include "server/server.h"
+#include "snapshot/rdb.h"
+
+enum { DEAD = -1 };
+
+/* note_databases: the map and the sizes as they are now. */
+static void
+note_databases(struct save_cut *cut)
+{
+    for (uint32_t n = 0; n < cut->physical_count; n++)
+        cut->logical_of[n] = databases.physical[n] == NULL ? DEAD : databases.physical[n]->index;
+    for (int i = 0; i < cut->logical_count; i++)
+        cut->sizes[i] =
+            (struct save_size){.keys = db_size(db_select(i)), .expires = db_expires(db_select(i))};
+}
+
+struct save_cut *
+save_cut_new(void)
+{
+    struct save_cut *cut;
+    struct mm_figures f;
+
+    if (fault_point(FAULT_job_alloc) || (cut = calloc(1, sizeof *cut)) == NULL)
+        return NULL;
+    mm_figures(&f);
+    *cut = (struct save_cut){.physical_count = databases.physical_top,
+                             .logical_count = db_count(),
+                             .last_db = DEAD,
+                             .time_s = server.now_ms / 1000,
+                             .used_bytes = f.live_bytes + db_table_bytes()};
+    cut->logical_of = calloc(cut->physical_count, sizeof *cut->logical_of);
+    cut->sizes = calloc((size_t)cut->logical_count, sizeof *cut->sizes);
+    cut->buffer = malloc(SAVE_BUFFER_BYTES);
+    if (cut->logical_of == NULL || cut->sizes == NULL || cut->buffer == NULL) {
+        save_cut_free(cut);
+        return NULL;
+    }
+    note_databases(cut);
+    return cut;
+}
+
+void
+save_cut_free(struct save_cut *cut)
+{
+    if (cut == NULL)
+        return;
+    free(cut->logical_of);
+    free(cut->sizes);
+    free(cut->buffer);
+    free(cut);
+}
+
+/* ---- [sweep] from here on ---- */
+
+static int
+save_begin(void *ctx, struct rdb_enc *e)
+{
+    const struct save_cut *cut = ctx;
+
+    rdb_put_aux(e, "redis-ver", STILLFRAME_REDIS_VERSION);
+    rdb_put_aux_int(e, "redis-bits", 8 * (int)sizeof(void *));
+    rdb_put_aux_int(e, "ctime", cut->time_s);
+    rdb_put_aux_int(e, "used-mem", (int64_t)cut->used_bytes);
+    rdb_put_aux_int(e, "aof-base", 0);
+    return 0;
+}
+
+/* A piece of the arena, the first bytes of which are staged already, as a source
+ * for rdb_put_string_stream(). */
+struct stream {
+    struct view *view;
+    const char *live;
+    const uint8_t *staged;
+    size_t staged_bytes;
+};
+
+static int
+read_stream(void *ctx, uint64_t offset, void *dst, size_t n)
+{
+    const struct stream *s = ctx;
+
+    if (offset + n <= s->staged_bytes) {
+        memcpy(dst, s->staged + offset, n);
+        return 0;
+    }
+    return view_read(s->view, dst, s->live + offset, n);
+}
+
+int
+save_string(struct save_cut *cut, struct view *v, struct rdb_enc *e, const char *live, size_t len,
+            bool is_text)
+{
+    struct stream s = {.view = v, .live = live};
+    int r;
+
+    if (len > SAVE_BUFFER_BYTES)
+        return rdb_put_string_stream(e, len, read_stream, &s);
+    if ((r = view_read(v, cut->buffer, live, len)) != 0)
+        return r;
+    if (is_text)
+        rdb_put_string(e, cut->buffer, len);
+    else
+        rdb_put_blob(e, cut->buffer, len);
+    return 0;
+}
+
+static void
+save_db(struct save_cut *cut, struct rdb_enc *e, int db)
+{
+    struct save_size *size = &cut->sizes[db];
+
+    if (db == cut->last_db)
+        return;
+    cut->last_db = db;
+    rdb_put_selectdb(e, (uint64_t)db);
+    if (!size->told)
+        rdb_put_resizedb(e, size->keys, size->expires);
+    size->told = true;
+}
+
+static uint8_t
+rdb_type_of(const struct record *r)
+{
+    static const uint8_t hash_types[ENC_COUNT] = {[ENC_INLINE] = RDB_TYPE_HASH_LISTPACK,
+                                                  [ENC_OUTER] = RDB_TYPE_HASH_LISTPACK,
+                                                  [ENC_HASHTABLE] = RDB_TYPE_HASH};
+
+    return record_type(r) == TYPE_HASH ? hash_types[record_encoding(r)] : (uint8_t)RDB_TYPE_STRING;
+}
+
+/* One record: its staged first bytes, and where it lives. */
+struct staged {
+    const struct record *rec;
+    const char *live;
+    size_t bytes;
+};
+
+static int
+save_key(const struct staged *s, struct view *v, struct rdb_enc *e)
+{
+    struct slice key = record_key(s->rec);
+    size_t at = record_key_at(s->rec);
+    struct stream stream = {
+        .view = v, .live = s->live + at, .staged = (const uint8_t *)key.ptr, .staged_bytes = s->bytes - at};
+
+    if (key.len > stream.staged_bytes)
+        return rdb_put_string_stream(e, key.len, read_stream, &stream);
+    rdb_put_string(e, key.ptr, key.len);
+    return 0;
+}
+
+/* save_inline: the blob stands behind the key; behind a huge key it may not be staged. */
+static int
+save_inline(struct save_cut *cut, const struct staged *s, struct view *v, struct rdb_enc *e, bool is_text)
+{
+    struct slice blob = record_blob(s->rec);
+    size_t at = record_key_at(s->rec) + record_key_len(s->rec);
+
+    if (at + blob.len > s->bytes)
+        return save_string(cut, v, e, s->live + at, blob.len, is_text);
+    if (is_text)
+        rdb_put_string(e, blob.ptr, blob.len);
+    else
+        rdb_put_blob(e, blob.ptr, blob.len);
+    return 0;
+}
+
+static int
+save_value(struct save_cut *cut, const struct staged *s, struct view *v, struct rdb_enc *e)
+{
+    bool is_text = record_type(s->rec) == TYPE_STRING;
+
+    switch (record_encoding(s->rec)) {
+    case ENC_INT:
+        rdb_put_int_string(e, record_int(s->rec));
+        return 0;
+    case ENC_INLINE:
+        return save_inline(cut, s, v, e, is_text);
+    case ENC_OUTER:
+        return save_string(cut, v, e, record_blob(s->rec).ptr, record_blob(s->rec).len, is_text);
+    case ENC_HASHTABLE:
+        return save_table(cut, v, e, record_table(s->rec));
+    case ENC_COUNT:
+        break;
+    }
+    return -EBADMSG;
+}
+
+static int
+save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, const uint8_t *staged,
+            size_t staged_bytes)
+{
+    struct staged s = {
+        .rec = (const struct record *)(const void *)staged, .live = live, .bytes = staged_bytes};
+    struct save_cut *cut = ctx;
+    uint16_t number = record_db(s.rec);
+    int r;
+
+    if (number >= cut->physical_count)
+        return -EBADMSG; /* no such record was there at the cut: better no file than a wrong one */
+    if (cut->logical_of[number] == DEAD)
+        return 0; /* S1 */
+    save_db(cut, e, cut->logical_of[number]);
+    if (record_has(s.rec, RECORD_HAS_EXPIRE))
+        rdb_put_expire_ms(e, record_expire(s.rec));
+    rdb_put_byte(e, rdb_type_of(s.rec));
+    if ((r = save_key(&s, v, e)) != 0 || (r = save_value(cut, &s, v, e)) != 0)
+        return r;
+    return 1;
+}
+
+const struct snapshot_ops server_snapshot_ops = {.save_begin = save_begin, .save_record = save_record};

@@ -1,0 +1,118 @@
+/* server/data/save_hash.c - a large hash, read through the view: root, then bucket after bucket, each with
+ * its pairs. Nothing here follows a live pointer: every address comes from staged bytes and is only read
+ * through view_read(). Thread: sweep. */
+#include <errno.h>
+
+#include "server/data/htable.h"
+#include "server/data/save_inner.h"
+
+struct table_walk {
+    struct save_cut *cut;
+    struct view *view;
+    struct rdb_enc *enc;
+    uint64_t pairs; /* written */
+};
+
+/* save_pair: a small pair is staged with one read more; of a large one field and value are read on
+ * their own. */
+static int
+save_pair(struct table_walk *w, const struct pair *live)
+{
+    uint8_t *buffer = w->cut->buffer;
+    struct pair head;
+    size_t bytes;
+    int r;
+
+    if ((r = view_read(w->view, &head, live, sizeof head)) != 0)
+        return r;
+    w->pairs++;
+    bytes = (size_t)head.field_len + head.value_len;
+    if (bytes > SAVE_BUFFER_BYTES) {
+        if ((r = save_string(w->cut, w->view, w->enc, live->bytes, head.field_len, true)) != 0)
+            return r;
+        return save_string(w->cut, w->view, w->enc, live->bytes + head.field_len, head.value_len, true);
+    }
+    if ((r = view_read(w->view, buffer, live->bytes, bytes)) != 0)
+        return r;
+    rdb_put_string(w->enc, buffer, head.field_len);
+    rdb_put_string(w->enc, buffer + head.field_len, head.value_len);
+    return 0;
+}
+
+static int
+save_entries(struct table_walk *w, const struct lt_bucket *staged)
+{
+    int r;
+
+    for (unsigned i = 0; i < lt_count(staged); i++)
+        if ((r = save_pair(w, lt_entry(staged->slot[i]))) != 0)
+            return r;
+    return 0;
+}
+
+/* save_chain: a staged bucket, and its children one by one. */
+static int
+save_chain(struct table_walk *w, const struct lt_bucket *staged)
+{
+    struct lt_bucket child;
+    int r = save_entries(w, staged);
+
+    while (r == 0 && lt_has_child(staged)) {
+        r = view_read(w->view, &child, lt_child(staged), sizeof child);
+        if (r == 0)
+            r = save_entries(w, &child);
+        staged = &child;
+    }
+    return r;
+}
+
+/* take_breath: a large table takes long: from time to time the sweep thread looks up (cancel, quiescent
+ * state). */
+static int
+take_breath(struct view *v)
+{
+    return v->poll == NULL ? 0 : v->poll(v->poll_ctx);
+}
+
+/* save_segment: the first `count` buckets of one. */
+static int
+save_segment(struct table_walk *w, const struct lt_bucket *live, uint64_t count)
+{
+    int r;
+
+    for (uint64_t done = 0; done < count;) {
+        uint64_t n = count - done < SAVE_BUCKETS ? count - done : SAVE_BUCKETS;
+
+        if ((r = view_read(w->view, w->cut->buckets, live + done, n * sizeof *live)) != 0)
+            return r;
+        for (uint64_t i = 0; i < n; i++)
+            if ((r = save_chain(w, &w->cut->buckets[i])) != 0)
+                return r;
+        done += n;
+        if ((r = take_breath(w->view)) != 0)
+            return r;
+    }
+    return 0;
+}
+
+int
+save_table(struct save_cut *cut, struct view *v, struct rdb_enc *e, const struct htable *live)
+{
+    struct table_walk w = {.cut = cut, .view = v, .enc = e};
+    struct htable root;
+    int r;
+
+    if ((r = view_read(v, &root, live, sizeof root)) != 0)
+        return r;
+    rdb_put_len(e, root.count);
+    for (uint64_t done = 0; done < root.buckets;) {
+        unsigned s = lt_segment_of(done);
+        uint64_t n =
+            lt_segment_buckets(s) < root.buckets - done ? lt_segment_buckets(s) : root.buckets - done;
+
+        if ((r = save_segment(&w, root.segment[s], n)) != 0)
+            return r;
+        done += n;
+    }
+    return w.pairs == root.count ? 0 : -EBADMSG; /* else a rule is broken: better no file than a wrong one */
+}

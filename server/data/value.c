@@ -1,0 +1,123 @@
+/* server/data/value.c - values apart from records. */
+#include "server/data/value.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "server/data/blob.h"
+#include "server/data/db.h"
+#include "server/data/htable.h"
+
+struct value
+value_of(const struct record *r)
+{
+    struct record_spec spec;
+
+    record_spec_of(r, &spec);
+    return spec.value;
+}
+
+int
+value_blob(struct value *ret, enum value_type type, struct slice bytes, size_t key_len)
+{
+    char *block;
+
+    if (record_can_inline(key_len, bytes.len)) {
+        *ret = (struct value){.type = type, .enc = ENC_INLINE, .blob = bytes};
+        return 0;
+    }
+    if ((block = blob_alloc(bytes.len)) == NULL)
+        return -ENOMEM;
+    memcpy(block, bytes.ptr, bytes.len);
+    *ret = (struct value){.type = type, .enc = ENC_OUTER, .blob = {.ptr = block, .len = bytes.len}};
+    return 0;
+}
+
+int
+value_string(struct value *ret, struct slice bytes, size_t key_len)
+{
+    int64_t n;
+
+    if (bytes.len <= NUM_MAX_BYTES && num_parse(bytes.ptr, bytes.len, &n)) {
+        *ret = (struct value){.type = TYPE_STRING, .enc = ENC_INT, .integer = n};
+        return 0;
+    }
+    return value_blob(ret, TYPE_STRING, bytes, key_len);
+}
+
+int
+value_copy(struct value *ret, const struct value *v, size_t key_len)
+{
+    struct value copy = *v;
+
+    switch (v->enc) {
+    case ENC_INT:
+        break;
+    case ENC_INLINE:
+    case ENC_OUTER:
+        if (value_blob(&copy, v->type, v->blob, key_len) < 0)
+            return -ENOMEM;
+        copy.raw = v->raw;
+        break;
+    case ENC_HASHTABLE:
+        if ((copy.table = htable_copy(v->table)) == NULL)
+            return -ENOMEM;
+        break;
+    case ENC_COUNT:
+        never("an encoding");
+    }
+    *ret = copy;
+    return 0;
+}
+
+void
+value_free(const struct value *v)
+{
+    if (v->enc == ENC_OUTER)
+        mm_free(v->blob.ptr);
+    else if (v->enc == ENC_HASHTABLE)
+        db_bury(v->table);
+}
+
+bool
+value_same_block(const struct value *a, const struct value *b)
+{
+    return a->enc == b->enc && (a->enc == ENC_OUTER ? a->blob.ptr == b->blob.ptr : a->table == b->table);
+}
+
+const char *
+value_encoding_name(const struct value *v)
+{
+    enum { EMBSTR_MAX = 44 }; /* what Redis embeds in an object */
+
+    switch (v->enc) {
+    case ENC_INT:
+        return "int";
+    case ENC_INLINE:
+    case ENC_OUTER:
+        if (v->type == TYPE_HASH)
+            return "listpack";
+        return v->raw || v->blob.len > EMBSTR_MAX ? "raw" : "embstr";
+    case ENC_HASHTABLE:
+        return "hashtable";
+    case ENC_COUNT:
+        break;
+    }
+    never("an encoding");
+}
+
+int
+value_refcount(const struct value *v)
+{
+    enum { SHARED_INTEGERS = 10000 };
+
+    return v->enc == ENC_INT && v->integer >= 0 && v->integer < SHARED_INTEGERS ? INT_MAX : 1;
+}
+
+const char *
+value_type_name(enum value_type type)
+{
+    static const char *const names[TYPE_COUNT] = {"string", "list", "set", "zset", "hash", "stream"};
+
+    return names[type];
+}
