@@ -6,12 +6,16 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "server/block.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
+#include "server/monitor.h"
 #include "server/multi.h"
 #include "server/net.h"
+#include "server/pubsub.h"
 #include "server/server.h"
 #include "server/text.h"
+#include "server/watch.h"
 
 static struct client *first, *last, *closed_first;
 static unsigned count;
@@ -44,6 +48,7 @@ client_new_detached(void)
         return NULL;
     c->fd = -1;
     c->resp = 2;
+    c->authenticated = config.requirepass == NULL || config.requirepass[0] == '\0';
     c->created_ms = c->last_active_ms = server.now_ms;
     return c;
 }
@@ -52,6 +57,8 @@ void
 client_free(struct client *c)
 {
     multi_discard(c);
+    pubsub_forget(c);
+    watch_forget(c);
     resp_reset(&c->parser);
     free(c->in);
     free(c->out);
@@ -90,7 +97,13 @@ client_close(struct client *c)
     loop_remove(c->fd);
     close(c->fd);
     c->fd = -1;
+    if (c->block != NULL)
+        block_end(c, BLOCK_GONE);
     net_forget_delayed(c);
+    net_forget_write(c);
+    monitor_forget(c);
+    pubsub_forget(c);
+    watch_forget(c);
     if (c->prev != NULL)
         c->prev->next = c->next;
     else

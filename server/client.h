@@ -10,14 +10,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/config.h"
 #include "server/loop.h"
 #include "server/resp.h"
 #include "server/slice.h"
 
+struct block;
 struct cmd;
 struct db;
 struct multi_state;
+struct pubsub_client;
 struct text;
+struct watch_client;
 
 struct client {
     struct loop_source source; /* first: the loop hands this back */
@@ -42,20 +46,34 @@ struct client {
     bool closed;            /* waits for the end of the turn to be freed */
     bool running;           /* its commands are being executed: not to be served by a nested turn */
     bool paused;            /* not read: its output is large, or writers are delayed */
-    bool delayed;           /* in the list of those who wait for the snapshot's memory */
+    bool delayed;           /* in the list of those whose next command may not run yet (net_resume_delayed) */
+    bool postponed; /* by exec_command(): the command was not executed; it will be parsed and tried again */
+    bool authenticated;
+    bool is_unix;    /* came through the unix socket */
+    bool is_monitor; /* see monitor.h */
+    bool no_evict;   /* CLIENT NO-EVICT ON */
+    bool no_touch;   /* CLIENT NO-TOUCH ON */
+    bool reply_off;  /* CLIENT REPLY OFF: nothing that its commands reply is sent */
+    bool reply_skip, reply_skip_next;
+    bool in_write_list; /* net_write_later() */
+    bool resumes;       /* its commands go on when that list is worked off */
     bool in_exec;
     bool multi_dirty; /* an error while queueing: EXEC answers EXECABORT */
     bool is_error;    /* the last reply was an error, for statistics */
     bool in_is_loan;
-    struct multi_state *multi; /* NULL outside MULTI */
-    uint32_t interest;         /* epoll events asked for */
-    struct cmd *last_cmd;      /* for CLIENT LIST */
+    struct multi_state *multi;    /* NULL outside MULTI */
+    struct watch_client *watch;   /* NULL: nothing is watched */
+    struct pubsub_client *pubsub; /* NULL: no subscriptions */
+    struct block *block;          /* NULL: not blocked */
+    uint32_t interest;            /* epoll events asked for */
+    struct cmd *last_cmd;         /* for CLIENT LIST */
     uint64_t id;
     int64_t created_ms, last_active_ms;
     int64_t soft_limit_since_ms;     /* 0: the output is below the soft limit */
     char *name, *lib_name, *lib_ver; /* NULL: none */
     char addr[64], laddr[64];
-    struct client *prev, *next;  /* list of all clients with a socket */
+    struct client *prev, *next; /* list of all clients with a socket */
+    struct client *write_next;
     struct client *delayed_next; /* or, once closed, the list of those to be freed */
 };
 
@@ -80,6 +98,20 @@ static inline size_t
 client_pending_out(const struct client *c)
 {
     return c->out_len - c->out_sent;
+}
+
+/* client_is_subscriber: has it any subscription? */
+static inline bool
+client_is_subscriber(const struct client *c)
+{
+    return c->pubsub != NULL;
+}
+
+/* client_class: whose output limits hold for it (enum output_class). */
+static inline enum output_class
+client_class(const struct client *c)
+{
+    return client_is_subscriber(c) ? OUTPUT_PUBSUB : OUTPUT_NORMAL;
 }
 
 /* client_is_permitted: may it do what a parameter of kind no, local, yes (enum debug_permission) guards? */

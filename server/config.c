@@ -9,6 +9,7 @@
 #include "mm/must.h"
 #include "server/config_names.h"
 #include "server/config_option.h"
+#include "server/evict.h"
 #include "server/glob.h"
 #include "server/log.h"
 #include "server/text.h"
@@ -22,6 +23,15 @@ static const struct config_name log_levels[] = {{"debug", LOG_DEBUG},
                                                 {"notice", LOG_NOTICE},
                                                 {"warning", LOG_WARNING},
                                                 {NULL, 0}};
+static const struct config_name evict_policies[] = {{"volatile-lru", EVICT_LRU},
+                                                    {"volatile-lfu", EVICT_LFU},
+                                                    {"volatile-random", EVICT_RANDOM},
+                                                    {"volatile-ttl", EVICT_TTL},
+                                                    {"allkeys-lru", EVICT_LRU | EVICT_ALL_KEYS},
+                                                    {"allkeys-lfu", EVICT_LFU | EVICT_ALL_KEYS},
+                                                    {"allkeys-random", EVICT_RANDOM | EVICT_ALL_KEYS},
+                                                    {"noeviction", EVICT_NO},
+                                                    {NULL, 0}};
 static const struct config_name permissions[] = {
     {"no", PERMIT_NO}, {"yes", PERMIT_YES}, {"local", PERMIT_LOCAL}, {NULL, 0}};
 
@@ -39,6 +49,8 @@ static const struct config_name permissions[] = {
 #define DIRECTORY   &option_directory
 #define SAVE        &option_save
 #define COMPRESSION &option_compression
+#define MODE        &option_mode
+#define EVENTS      &option_events
 
 #define OPTION(name_, alias_, type_, field_, initial_, min_, max_, flags_, extra_)                           \
     {.name = name_,                                                                                          \

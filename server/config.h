@@ -28,7 +28,9 @@ enum debug_permission { PERMIT_NO, PERMIT_LOCAL, PERMIT_YES }; /* for enable-deb
 struct config {
     /* network */
     int64_t port, tcp_backlog, timeout_s, tcp_keepalive_s, maxclients;
-    char *bind; /* addresses, separated by blanks; "-": may be missing */
+    char *unixsocket, *requirepass; /* "": none */
+    int64_t unixsocketperm;         /* mode; 0: as the umask makes it */
+    char *bind;                     /* addresses, separated by blanks; "-": may be missing */
     bool protected_mode;
     uint64_t proto_max_bulk_len, client_query_buffer_limit;
     struct output_limit output_limits[OUTPUT_CLASSES];
@@ -43,7 +45,19 @@ struct config {
     bool stop_writes_on_bgsave_error, rdb_compression, rdb_checksum;
     uint64_t snapshot_memory_limit; /* bytes; 0: none */
     /* memory */
+    uint64_t maxmemory; /* bytes; 0: no limit */
+    int64_t maxmemory_policy, maxmemory_samples, maxmemory_eviction_tenacity, lfu_log_factor, lfu_decay_time;
+    bool lazyfree_lazy_eviction, lazyfree_lazy_expire, lazyfree_lazy_server_del, lazyfree_lazy_user_del,
+        lazyfree_lazy_user_flush;
+    int64_t active_expire_effort;
     uint64_t arena_size; /* bytes of address space; 0: chosen at start */
+    /* what is watched */
+    int64_t slowlog_log_slower_than, slowlog_max_len; /* us; -1: nothing is kept */
+    int64_t latency_monitor_threshold;                /* ms; 0: off */
+    bool latency_tracking;
+    int64_t notify_keyspace_events; /* enum key_event_class */
+    bool crash_log_enabled;
+    int64_t shutdown_timeout;
     /* encodings */
     int64_t hash_max_listpack_entries, hash_max_listpack_value;
 };

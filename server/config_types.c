@@ -452,3 +452,80 @@ show_fixed(const struct option *o, const struct config *from, struct text *out)
 }
 
 const struct option_type option_fixed = {.parse = parse_fixed, .show = show_fixed};
+
+/* ---- octal modes ---- */
+
+static bool
+parse_mode(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
+           const char **why)
+{
+    int64_t mode = 0;
+
+    (void)count;
+    (void)append;
+    for (size_t i = 0; i < words[0].len; i++) {
+        char digit = words[0].ptr[i];
+        if (digit < '0' || digit > '7' || (mode = mode * 8 + (digit - '0')) > o->max) {
+            *why = "argument must be an octal mode of at most 0777";
+            return false;
+        }
+    }
+    *FIELD(int64_t, o, into) = mode;
+    return words[0].len > 0;
+}
+
+static void
+show_mode(const struct option *o, const struct config *from, struct text *out)
+{
+    int64_t mode = *(const int64_t *)(const void *)((const char *)from + o->offset);
+
+    text_addf(out, "%llo", (unsigned long long)mode);
+}
+
+const struct option_type option_mode = {.parse = parse_mode, .show = show_mode};
+
+/* ---- classes of keyspace events, a letter each ---- */
+
+static const char event_letters[] = "KEg$lshzxetmdn"; /* in the order of enum key_event_class */
+static const char event_all[] = "g$lshzxetd";         /* what A stands for */
+
+static bool
+parse_events(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
+             const char **why)
+{
+    int64_t classes = 0;
+
+    (void)count;
+    (void)append;
+    for (size_t i = 0; i < words[0].len; i++) {
+        const char *at = words[0].ptr[i] != '\0' ? strchr(event_letters, words[0].ptr[i]) : NULL;
+        if (at == NULL && words[0].ptr[i] != 'A') {
+            *why = "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
+            return false;
+        }
+        if (at != NULL)
+            classes |= 1LL << (at - event_letters);
+        for (const char *p = event_all; at == NULL && *p != '\0'; p++)
+            classes |= 1LL << (strchr(event_letters, *p) - event_letters);
+    }
+    *FIELD(int64_t, o, into) = classes;
+    return true;
+}
+
+static void
+show_events(const struct option *o, const struct config *from, struct text *out)
+{
+    int64_t classes = *(const int64_t *)(const void *)((const char *)from + o->offset), all = 0;
+
+    for (const char *p = event_all; *p != '\0'; p++)
+        all |= 1LL << (strchr(event_letters, *p) - event_letters);
+    if ((classes & all) == all)
+        text_add(out, "A");
+    for (const char *p = event_letters; *p != '\0'; p++) {
+        int64_t class = 1LL << (p - event_letters);
+        if ((classes & class) != 0 && !((classes & all) == all && (class & all) != 0))
+            text_add_bytes(out, p, 1);
+    }
+}
+
+const struct option_type option_events = {.parse = parse_events, .show = show_events};

@@ -6,19 +6,26 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mm/mm.h"
 #include "mm/must.h"
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
 #include "server/data/db.h"
+#include "server/evict.h"
+#include "server/latency.h"
 #include "server/log.h"
+#include "server/monitor.h"
 #include "server/multi.h"
 #include "server/num.h"
 #include "server/output.h"
+#include "server/pause.h"
 #include "server/persist.h"
 #include "server/reply.h"
 #include "server/server.h"
+#include "server/slowlog.h"
 #include "server/text.h"
+#include "server/ticks.h"
 
 enum { UNKNOWN_ARGS_BYTES = 128 }; /* how much of an unknown command is quoted back */
 
@@ -101,77 +108,204 @@ reject_arity(struct client *c, struct cmd *cmd)
     reject(c, cmd, text);
 }
 
-/* Whether the handler may run now; if not, the error. */
-static const char *
-find_objection(const struct client *c, const struct cmd *cmd)
-{
-    uint32_t flags = cmd->flags;
+/* ---- objections, in Redis's order ---- */
 
+/* What a RESP2 client with subscriptions may still say. */
+static bool
+is_for_subscribers(const struct cmd *cmd)
+{
+    return (cmd->flags & CMD_PUBSUB_CONTEXT) != 0;
+}
+
+static const char *
+object_to_subscriber(const struct cmd *cmd)
+{
+    static char text[192];
+
+    snprintf(text, sizeof text,
+             "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
+             "allowed in this "
+             "context",
+             cmd->full_name);
+    return text;
+}
+
+static const char *
+object_to_permission(const struct client *c, const struct cmd *cmd)
+{
+    if (unlikely(!c->authenticated) && (cmd->flags & CMD_NO_AUTH) == 0)
+        return "NOAUTH Authentication required.";
     if (unlikely(cmd->handler == cmd_debug) && !client_is_permitted(c, config.enable_debug_command))
-        return "ERR DEBUG command not allowed: it needs \"enable-debug-command yes\" (or \"local\", for "
-               "connections "
-               "from this machine) in the configuration file or on the command line";
-    if (unlikely(c->multi != NULL)) {
-        if (flags & CMD_NO_MULTI)
-            return "ERR Command not allowed inside a transaction";
-        if (cmd->handler == cmd_exec)
-            flags |= multi_flags(c) & CMD_WRITE;
-    }
-    if ((flags & CMD_WRITE) != 0 || cmd->handler == cmd_ping) {
-        const char *error = persist_write_error();
-        if (unlikely(error != NULL))
-            return error;
-    }
+        return "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you "
+               "can run it "
+               "from a local connection, otherwise you need to set this option in the configuration file, "
+               "and then "
+               "restart the server.";
+    return NULL;
+}
+
+/* Whether the handler may run now; if not, the error.  flags: the command's, and for EXEC those of what it
+ * runs. */
+static const char *
+find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
+{
+    const char *error = object_to_permission(c, cmd);
+
+    if (unlikely(error != NULL))
+        return error;
+    if (unlikely(c->multi != NULL) && (cmd->flags & CMD_NO_MULTI) != 0)
+        return "ERR Command not allowed inside a transaction";
+    if (evict_is_due() && !evict_make_room() && (flags & CMD_DENYOOM) != 0)
+        return "OOM command not allowed when used memory > 'maxmemory'.";
+    if (((flags & CMD_WRITE) != 0 || cmd->handler == cmd_ping) &&
+        unlikely((error = persist_write_error()) != NULL))
+        return error;
+    if (unlikely(client_is_subscriber(c)) && c->resp == 2 && !is_for_subscribers(cmd))
+        return object_to_subscriber(cmd);
     if (unlikely(server.loading) && (flags & CMD_LOADING) == 0)
         return loading_text;
     return NULL;
 }
 
+/* Must the command wait?  Writers do while the snapshot's memory is used up, and what CLIENT PAUSE holds. */
+static inline bool
+must_wait(const struct client *c, uint32_t flags)
+{
+    if (unlikely(mm_barrier_on) && (flags & CMD_WRITE) != 0 && persist_writers_delayed())
+        return true;
+    return unlikely(pause_until_ms != 0) && pause_holds(c, flags);
+}
+
+/* ---- running ---- */
+
+/* The end of the command before, or the begin of the batch, in ticks: one look at the clock a command. */
+static uint64_t clock_at;
+
+void
+exec_begin(void)
+{
+    clock_at = ticks_now();
+}
+
+/* Longer than what anybody wants to hear of? */
+static void
+note_duration(const struct client *c, const struct cmd *cmd, uint64_t ns)
+{
+    uint64_t ms = ns / 1000000;
+
+    if (config.latency_monitor_threshold > 0 && ms >= (uint64_t)config.latency_monitor_threshold)
+        latency_add((cmd->flags & CMD_FAST) != 0 ? "fast-command" : "command", ms);
+    if (config.slowlog_log_slower_than >= 0 && (cmd->flags & CMD_SKIP_SLOWLOG) == 0 &&
+        ns / 1000 >= (uint64_t)config.slowlog_log_slower_than)
+        slowlog_add(c, ns);
+}
+
+/* Below this nobody wants to hear of it. */
+static inline uint64_t
+noteworthy_ns(void)
+{
+    uint64_t us = (uint64_t)config.slowlog_log_slower_than; /* -1: never */
+
+    return config.latency_monitor_threshold > 0 && us > 1000 ? 1000000
+           : us > UINT64_MAX / 1000                          ? UINT64_MAX
+                                                             : us * 1000;
+}
+
 void
 exec_call(struct client *c, struct cmd *cmd)
 {
+    uint64_t begin = clock_at, ns;
+
     c->cmd = cmd;
     c->is_error = false;
     c->db = db_select(c->db_index);
+    db_keep_clocks(c->no_touch);
+    if (unlikely(monitor_count > 0) && (cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)) == 0)
+        monitor_feed(c);
     cmd->handler(c);
+    clock_at = ticks_now();
+    ns = ticks_to_ns(clock_at - begin);
     cmd->calls++;
+    cmd->nsec += ns;
     server.stat_commands++;
     if (unlikely(c->is_error))
         cmd->failed++;
+    if (likely(config.latency_tracking))
+        latency_of_command(cmd, ns);
+    if (unlikely(ns >= noteworthy_ns()))
+        note_duration(c, cmd, ns);
 }
 
-struct cmd *
-exec_command(struct client *c, struct cmd *cmd)
+/* The command, or the subcommand, that c's words name; NULL: an error was replied. */
+static struct cmd *
+choose(struct client *c, struct cmd *cmd)
 {
-    const char *objection;
+    struct cmd *sub;
 
     if (unlikely(cmd == NULL)) {
         reject_unknown(c);
         return NULL;
     }
-    if (unlikely(cmd->subs != NULL) && c->argc > 1) {
-        struct cmd *sub = cmd_find_sub(cmd, c->argv[1]);
-        if (sub == NULL) {
-            reject_unknown_sub(c, cmd);
-            return NULL;
-        }
-        cmd = sub;
-    }
+    if (likely(cmd->subs == NULL) || c->argc == 1)
+        return cmd;
+    if ((sub = cmd_find_sub(cmd, c->argv[1])) == NULL)
+        reject_unknown_sub(c, cmd);
+    return sub;
+}
+
+static void
+execute(struct client *c, struct cmd *cmd)
+{
+    const char *objection;
+    uint32_t flags;
+
+    if ((cmd = choose(c, cmd)) == NULL)
+        return;
     c->cmd = c->last_cmd = cmd;
     if (unlikely(!cmd_arity_is_good(cmd, c->argc))) {
         reject_arity(c, cmd);
-        return cmd;
+        return;
     }
-    if (unlikely((objection = find_objection(c, cmd)) != NULL)) {
+    flags = cmd->flags;
+    if (unlikely(cmd->handler == cmd_exec))
+        flags |= multi_flags(c) & (CMD_WRITE | CMD_DENYOOM | CMD_MAY_REPLICATE);
+    if (unlikely((objection = find_objection(c, cmd, flags)) != NULL)) {
         reject(c, cmd, objection);
-        return cmd;
+        return;
     }
-    if (unlikely(c->multi != NULL) && (cmd->flags & CMD_RUN_IN_MULTI) == 0) {
+    if (unlikely(must_wait(c, flags)) && c->fd >= 0 && (c->multi == NULL || cmd->handler == cmd_exec)) {
+        c->postponed = true;
+        return;
+    }
+    if (unlikely(c->multi != NULL) && (cmd->flags & CMD_RUN_IN_MULTI) == 0)
         multi_queue(c, cmd);
-        return cmd;
-    }
-    exec_call(c, cmd);
-    return cmd;
+    else
+        exec_call(c, cmd);
+}
+
+/* CLIENT REPLY OFF or SKIP: what was replied is taken back. */
+static void
+execute_muted(struct client *c, struct cmd *cmd)
+{
+    size_t pending = client_pending_out(c);
+
+    execute(c, cmd);
+    if ((c->reply_off || c->reply_skip) && client_pending_out(c) > pending)
+        c->out_len -= client_pending_out(c) - pending;
+    if (c->postponed)
+        return;
+    c->reply_skip = c->reply_skip_next;
+    c->reply_skip_next = false;
+}
+
+void
+exec_command(struct client *c, struct cmd *cmd)
+{
+    c->postponed = false;
+    if (unlikely(c->reply_off || c->reply_skip || c->reply_skip_next))
+        execute_muted(c, cmd);
+    else
+        execute(c, cmd);
 }
 
 void
@@ -179,8 +313,6 @@ client_execute(struct client *c, int argc, const struct slice *argv)
 {
     struct slice *outer_argv = c->argv;
     int outer_argc = c->argc;
-    int64_t begin = server_monotonic_ns();
-    struct cmd *cmd;
     union {
         const struct slice *given;
         struct slice *argv;
@@ -190,9 +322,8 @@ client_execute(struct client *c, int argc, const struct slice *argv)
         output_lend(c);
     c->argc = argc;
     c->argv = u.argv;
-    cmd = exec_command(c, cmd_find(argv[0]));
-    if (cmd != NULL)
-        cmd->nsec += (uint64_t)(server_monotonic_ns() - begin);
+    exec_begin();
+    exec_command(c, cmd_find(argv[0]));
     c->argc = outer_argc;
     c->argv = outer_argv;
 }

@@ -6,9 +6,11 @@
 struct client;
 struct cmd;
 
-/* exec_command: execute c->argv.  cmd: what cmd_find(argv[0]) says, NULL too.  Counts calls, not time.
- * Returns the command that the time belongs to (the subcommand, say); NULL: none was found. */
-struct cmd *exec_command(struct client *c, struct cmd *cmd);
+/* exec_begin: a batch of commands begins: the first one's time counts from here. */
+void exec_begin(void);
+/* exec_command: execute c->argv.  cmd: what cmd_find(argv[0]) says, NULL too.  c->postponed afterwards: it
+ * was not executed, and is to be tried again later. */
+void exec_command(struct client *c, struct cmd *cmd);
 
 /* exec_call: run cmd's handler and count it, with no questions asked: EXEC. */
 void exec_call(struct client *c, struct cmd *cmd);

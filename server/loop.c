@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "mm/mm.h"
+#include "server/block.h"
 #include "server/client.h"
 #include "server/config.h"
 #include "server/data/db.h"
+#include "server/evict.h"
 #include "server/log.h"
 #include "server/net.h"
 #include "server/persist.h"
@@ -27,7 +29,7 @@ enum {
 
 static int epoll_fd = -1;
 static int64_t next_cron_ms, next_persist_ms;
-static bool db_has_work, mm_has_work;
+static bool db_has_work, mm_has_work, evict_has_work;
 
 static int
 control(int how, int fd, uint32_t events, struct loop_source *s)
@@ -82,7 +84,12 @@ wait_ms(void)
 
     if (db_has_work || mm_has_work || persist_wants_poll() || server.stopping || signals_shutdown_asked())
         return 0;
-    until = (next_cron_ms < next_persist_ms ? next_cron_ms : next_persist_ms) - server.now_ms;
+    if (net_has_pending_writes() || evict_has_work)
+        return 0;
+    until = next_cron_ms < next_persist_ms ? next_cron_ms : next_persist_ms;
+    if (block_next_ms() < until)
+        until = block_next_ms();
+    until -= server.now_ms;
     if (until < 0)
         return 0;
     if (until > PERSIST_CRON_MS)
@@ -114,6 +121,8 @@ serve_ready(int timeout_ms)
 static void
 run_timers(void)
 {
+    if (block_next_ms() <= server.now_ms)
+        block_run_deadlines();
     if (server.now_ms >= next_cron_ms || server.now_ms < next_cron_ms - 1000) {
         next_cron_ms = server.now_ms + 1000 / config.hz;
         server_cron();
@@ -133,6 +142,8 @@ run_background(void)
         db_has_work = db_work(SLICE_US);
     if (mm_has_work)
         mm_has_work = mm_tidy(SLICE_US);
+    if (config.maxmemory != 0)
+        evict_has_work = evict_work(SLICE_US);
     if (net_has_delayed())
         net_resume_delayed();
 }
@@ -161,6 +172,7 @@ one_turn(void)
     run_timers();
     run_background();
     answer_signals();
+    net_write_pending();
     client_free_closed();
     us = (uint64_t)(server_monotonic_ns() - begin_ns) / 1000;
     if (us > server.turn_max_us)

@@ -20,6 +20,7 @@
 #include "server/shutdown.h"
 #include "server/signals.h"
 #include "server/text.h"
+#include "server/ticks.h"
 #include "snapshot/snapshot.h"
 
 static const char usage[] =
@@ -119,6 +120,7 @@ __attribute__((visibility("default"))) int
 main(int argc, char *argv[])
 {
     answer_and_leave(argc, argv);
+    ticks_init();
     cmd_table_init();
     configure(argc, argv);
     server_init(argc > 0 ? argv[0] : "");

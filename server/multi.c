@@ -8,7 +8,6 @@
 #include "server/commands/cmd.h"
 #include "server/exec.h"
 #include "server/reply.h"
-#include "server/server.h"
 
 struct queued {
     struct cmd *cmd;
@@ -160,18 +159,13 @@ run_queued(struct client *c, struct multi_state *m)
     struct cmd *exec = c->cmd;
     struct slice *argv = c->argv;
     int argc = c->argc;
-    int64_t before = server_monotonic_ns();
 
     c->in_exec = true;
     reply_array(c, (size_t)m->count);
     for (int i = 0; i < m->count; i++) {
-        int64_t now;
         c->argc = m->at[i].argc;
         c->argv = m->at[i].argv;
         exec_call(c, m->at[i].cmd);
-        now = server_monotonic_ns();
-        m->at[i].cmd->nsec += (uint64_t)(now - before);
-        before = now;
     }
     c->in_exec = false;
     c->argc = argc;

@@ -25,7 +25,22 @@ void net_client_ready(struct loop_source *s, uint32_t events);
  * False: the client was closed. */
 bool net_write(struct client *c);
 
-/* net_resume_delayed: serve the clients that waited for the snapshot's memory, unless they still have to. */
+/* net_write_later: something was put into the output of a client whose commands do not run now (a message,
+ * say): it is written, or the doomed client closed, at the end of this turn. */
+void net_write_later(struct client *c);
+/* net_write_pending: the end of the turn has come. */
+void net_write_pending(void);
+/* net_forget_write: c leaves that list; client_close() calls it. */
+void net_forget_write(struct client *c);
+
+/* net_resume: a client goes on with what it had sent before.  net_resume_later: at the end of this turn, or
+ * of the next: for those whose wait another client's command ends (block.h). */
+void net_resume(struct client *c);
+void net_resume_later(struct client *c);
+bool net_has_pending_writes(void);
+
+/* net_resume_delayed: serve the clients whose next command had to wait (snapshot's memory, CLIENT PAUSE),
+ * unless it still has to. */
 void net_resume_delayed(void);
 bool net_has_delayed(void);
 /* net_forget_delayed: c leaves that list; client_close() calls it. */

@@ -20,6 +20,7 @@
 #include "server/multi.h"
 #include "server/net.h"
 #include "server/output.h"
+#include "server/pause.h"
 #include "server/persist.h"
 #include "server/reply.h"
 #include "server/server.h"
@@ -38,6 +39,9 @@ enum {
 static char *input_loan;
 static struct resp_vector vector_loan;
 
+static unsigned delayed_count;
+static unsigned write_count;
+static struct client *write_first, **write_last = &write_first; /* net_write_later() */
 static struct client *delayed_first, **delayed_last = &delayed_first;
 
 /* ---- whom to listen to ---- */
@@ -45,7 +49,10 @@ static struct client *delayed_first, **delayed_last = &delayed_first;
 static void
 update_interest(struct client *c)
 {
-    uint32_t want = (c->paused || c->close_after_reply ? 0 : (uint32_t)EPOLLIN) |
+    bool reads = !c->paused && !c->close_after_reply && c->block == NULL;
+    uint32_t want = (reads              ? (uint32_t)EPOLLIN
+                     : c->block != NULL ? (uint32_t)EPOLLRDHUP
+                                        : 0) |
                     (client_pending_out(c) > 0 ? (uint32_t)EPOLLOUT : 0);
 
     if (want == c->interest)
@@ -62,6 +69,7 @@ delay(struct client *c)
         return;
     c->delayed = true;
     c->delayed_next = NULL;
+    delayed_count++;
     *delayed_last = c;
     delayed_last = &c->delayed_next;
 }
@@ -79,6 +87,7 @@ net_forget_delayed(struct client *c)
     if (delayed_last == &c->delayed_next)
         delayed_last = p;
     c->delayed = false;
+    delayed_count--;
 }
 
 bool
@@ -276,10 +285,6 @@ prefetch_batch(struct client *c, const struct batch *b, const struct resp_vector
 static bool
 may_go_on(struct client *c)
 {
-    if (unlikely(mm_barrier_on) && persist_writers_delayed()) {
-        delay(c);
-        return false;
-    }
     if (likely(client_pending_out(c) < OUT_PAUSE_BYTES))
         return true;
     if (!net_write(c))
@@ -290,45 +295,31 @@ may_go_on(struct client *c)
     return false;
 }
 
-/* Calls in a row of one command share one look at the clock. */
-struct stopwatch {
-    struct cmd *cmd;
-    int64_t since_ns;
-};
-
-static inline void
-stopwatch_turn_to(struct stopwatch *w, struct cmd *cmd)
-{
-    int64_t now;
-
-    if (cmd == w->cmd)
-        return;
-    now = server_monotonic_ns();
-    if (w->cmd != NULL)
-        w->cmd->nsec += (uint64_t)(now - w->since_ns);
-    w->since_ns = now;
-    w->cmd = cmd;
-}
-
-/* Returns false when the client must not go on: closed, closing, or paused. */
+/* Returns false when the client must not go on: closed, closing, paused, blocked, or its command has to wait.
+ */
 static bool
-execute_batch(struct client *c, const struct batch *b, const struct resp_vector *v, struct stopwatch *watch)
+execute_batch(struct client *c, const struct batch *b, const struct resp_vector *v)
 {
     for (int i = 0; i < b->count; i++) {
-        struct cmd *cmd = b->at[i].cmd, *ran;
         if (!may_go_on(c)) {
             resp_reset(&c->parser);
             return false;
         }
-        stopwatch_turn_to(watch, cmd);
         c->argc = b->at[i].argc;
         c->argv = v->at + b->at[i].first;
-        ran = exec_command(c, cmd);
+        exec_command(c, b->at[i].cmd);
+        if (unlikely(c->postponed)) {
+            resp_reset(&c->parser);
+            delay(c);
+            return false;
+        }
         c->in_pos = b->at[i].end;
-        if (ran != cmd)
-            watch->cmd = ran; /* a subcommand: the time is its own */
         if (unlikely(c->close_after_reply || c->close_now || c->closed))
             return false;
+        if (unlikely(c->block != NULL)) {
+            resp_reset(&c->parser);
+            return false;
+        }
     }
     return true;
 }
@@ -345,14 +336,14 @@ fail_protocol(struct client *c, const char *error)
 static void
 execute_input(struct client *c, struct resp_vector *v)
 {
-    struct stopwatch watch = {.cmd = NULL};
     struct batch b;
 
     do {
         parse_batch(c, &b, v);
         if (b.count > 1 && c->multi == NULL)
             prefetch_batch(c, &b, v);
-        if (!execute_batch(c, &b, v, &watch))
+        exec_begin();
+        if (!execute_batch(c, &b, v))
             break;
         if (b.result == RESP_ERROR)
             fail_protocol(c, b.error);
@@ -361,7 +352,6 @@ execute_input(struct client *c, struct resp_vector *v)
             client_doom(c);
         }
     } while (b.result == RESP_COMMAND || b.result == RESP_NOTHING);
-    stopwatch_turn_to(&watch, NULL);
 }
 
 /* Execute what is in the input buffer, write the replies, and settle what becomes of the buffers. */
@@ -451,18 +441,12 @@ input_is_too_long(struct client *c)
 static void
 serve_input(struct client *c)
 {
-    if (persist_writers_delayed()) {
-        delay(c);
-        update_interest(c);
-        return;
-    }
     if (read_input(c) && !input_is_too_long(c))
         run_client(c);
 }
 
-/* The output went down: does the client go on with what it had sent before? */
-static void
-resume(struct client *c)
+void
+net_resume(struct client *c)
 {
     c->paused = false;
     if (c->in_len > c->in_pos)
@@ -482,7 +466,7 @@ net_client_ready(struct loop_source *s, uint32_t events)
         if (!net_write(c))
             return;
         if (c->paused && !c->delayed && client_pending_out(c) == 0)
-            resume(c);
+            net_resume(c);
         else
             update_interest(c);
         if (c->closed)
@@ -490,16 +474,85 @@ net_client_ready(struct loop_source *s, uint32_t events)
     }
     if ((c->interest & EPOLLIN) != 0 && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
         serve_input(c);
-    else if ((events & (EPOLLHUP | EPOLLERR)) != 0)
+    else if ((events & (EPOLLHUP | EPOLLERR)) != 0 || (c->block != NULL && (events & EPOLLRDHUP) != 0))
         client_close(c); /* nobody is there to read the replies that it waits for */
 }
 
 void
 net_resume_delayed(void)
 {
-    while (delayed_first != NULL && !persist_writers_delayed()) {
+    if (persist_writers_delayed() || (pause_until_ms != 0 && !pause_refresh()))
+        return;
+    /* Who has to wait still goes to the end of the list again. */
+    for (unsigned n = delayed_count; n > 0 && delayed_first != NULL; n--) {
         struct client *c = delayed_first;
         net_forget_delayed(c);
-        resume(c);
+        net_resume(c);
+    }
+}
+
+/* ---- output of clients whose turn it is not ---- */
+
+void
+net_write_later(struct client *c)
+{
+    if (c->in_write_list || c->running || c->fd < 0)
+        return;
+    c->in_write_list = true;
+    c->write_next = NULL;
+    *write_last = c;
+    write_last = &c->write_next;
+    write_count++;
+}
+
+void
+net_resume_later(struct client *c)
+{
+    c->resumes = true;
+    net_write_later(c);
+}
+
+bool
+net_has_pending_writes(void)
+{
+    return write_first != NULL;
+}
+
+void
+net_forget_write(struct client *c)
+{
+    struct client **p = &write_first;
+
+    if (!c->in_write_list)
+        return;
+    while (*p != c)
+        p = &(*p)->write_next;
+    *p = c->write_next;
+    if (write_last == &c->write_next)
+        write_last = p;
+    write_count--;
+    c->in_write_list = false;
+}
+
+void
+net_write_pending(void)
+{
+    /* What comes while this works has its turn in the next one. */
+    for (unsigned n = write_count; n > 0 && write_first != NULL; n--) {
+        struct client *c = write_first;
+        bool resumes = c->resumes;
+
+        net_forget_write(c);
+        c->resumes = false;
+        if (c->close_now) {
+            client_close(c);
+            continue;
+        }
+        if (!net_write(c))
+            continue;
+        if (resumes && !c->delayed && c->block == NULL)
+            net_resume(c);
+        else
+            update_interest(c);
     }
 }

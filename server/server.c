@@ -16,6 +16,7 @@
 #include "server/log.h"
 #include "server/net.h"
 #include "server/output.h"
+#include "server/ticks.h"
 
 enum {
     SAMPLE_MS = 100,
@@ -170,7 +171,8 @@ check_clients(void)
     unsigned left = client_count() / (unsigned)config.hz + CLIENTS_PER_CRON;
     struct client *c = client_first(), *next;
 
-    if (config.timeout_s == 0 && config.output_limits[OUTPUT_NORMAL].soft_bytes == 0)
+    if (config.timeout_s == 0 && config.output_limits[OUTPUT_NORMAL].soft_bytes == 0 &&
+        config.output_limits[OUTPUT_PUBSUB].soft_bytes == 0)
         return;
     while (c != NULL && c->id <= checked_id)
         c = c->next;
@@ -202,4 +204,5 @@ server_cron(void)
     watch_memory();
     check_clients();
     net_retry_accept();
+    ticks_refresh();
 }

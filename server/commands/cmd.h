@@ -11,6 +11,7 @@
 #include "server/slice.h"
 
 struct client;
+struct histogram;
 typedef void (*cmd_handler)(struct client *c);
 
 enum cmd_flag {
@@ -33,7 +34,8 @@ enum cmd_flag {
     CMD_RUN_IN_MULTI =
         1 << 16, /* executed at once although a transaction is being queued (EXEC, DISCARD, ...) */
     CMD_NO_ASYNC_LOADING = 1 << 17,
-    CMD_ALLOW_BUSY = 1 << 18
+    CMD_ALLOW_BUSY = 1 << 18,
+    CMD_PUBSUB_CONTEXT = 1 << 19 /* allowed to RESP2 clients with subscriptions */
 };
 
 /* Access control categories; those that follow from flags (read, write, admin, fast, slow, ...) are added by
@@ -93,6 +95,7 @@ struct cmd {
     int sub_count;
     /* statistics, [mutator] */
     uint64_t calls, nsec, rejected, failed;
+    struct histogram *histogram; /* of durations; NULL: not called yet (latency.h) */
 };
 
 /* cmd_table_init: build the index; once, before the first cmd_find(). */

@@ -180,6 +180,14 @@ db_record_is_expired(const struct record *r)
     return record_has(r, RECORD_HAS_EXPIRE) && record_expire(r) < server.now_ms;
 }
 
+static bool clocks_are_kept;
+
+void
+db_keep_clocks(bool on)
+{
+    clocks_are_kept = on;
+}
+
 const struct record *
 db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret)
 {
@@ -195,7 +203,7 @@ db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret)
     }
     if ((flags & DB_COUNT_HIT) != 0)
         r != NULL ? server.stat_hits++ : server.stat_misses++;
-    if (r != NULL && (flags & DB_TOUCH) != 0)
+    if (r != NULL && (flags & DB_TOUCH) != 0 && !clocks_are_kept)
         record_touch(r, server.clock_s);
     return r;
 }

@@ -55,6 +55,8 @@ enum db_lookup_flag {
     DB_LOOK = DB_COUNT_HIT /* a read that is no use: TTL, TYPE, OBJECT */
 };
 
+/* db_keep_clocks: while on, lookups do not touch access clocks (CLIENT NO-TOUCH). */
+void db_keep_clocks(bool on);
 /* db_lookup: find the key; one that has expired is deleted and not found. */
 const struct record *db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret);
 const struct record *db_find_read(struct db *db, struct slice key);
