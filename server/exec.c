@@ -21,6 +21,7 @@
 #include "server/output.h"
 #include "server/pause.h"
 #include "server/persist.h"
+#include "server/pubsub.h"
 #include "server/reply.h"
 #include "server/server.h"
 #include "server/slowlog.h"
@@ -306,6 +307,8 @@ exec_command(struct client *c, struct cmd *cmd)
         execute_muted(c, cmd);
     else
         execute(c, cmd);
+    if (unlikely(pubsub_owns))
+        pubsub_deliver_own(c);
 }
 
 void

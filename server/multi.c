@@ -8,6 +8,7 @@
 #include "server/commands/cmd.h"
 #include "server/exec.h"
 #include "server/reply.h"
+#include "server/watch.h"
 
 struct queued {
     struct cmd *cmd;
@@ -102,6 +103,7 @@ multi_abort(struct client *c, const char *error)
     if (strncmp(error, "ERR ", 4) == 0)
         error += 4;
     multi_discard(c);
+    watch_forget(c);
     reply_errorf(c, "EXECABORT Transaction discarded because of: %s", error);
 }
 
@@ -150,6 +152,7 @@ cmd_discard(struct client *c)
         return;
     }
     multi_discard(c);
+    watch_forget(c);
     reply_ok(c);
 }
 
@@ -183,11 +186,16 @@ cmd_exec(struct client *c)
         reply_error(c, "ERR EXEC without MULTI");
         return;
     }
-    if (c->multi_dirty) {
+    if (c->multi_dirty || watch_is_broken(c)) {
+        if (c->multi_dirty)
+            reply_error(c, "EXECABORT Transaction discarded because of previous errors.");
+        else
+            reply_null_array(c);
         multi_discard(c);
-        reply_error(c, "EXECABORT Transaction discarded because of previous errors.");
+        watch_forget(c);
         return;
     }
+    watch_forget(c); /* what it changes itself is its own affair */
     c->multi = NULL; /* the queued commands run as outside of a transaction */
     run_queued(c, m);
     c->multi = m;

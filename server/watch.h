@@ -17,10 +17,15 @@ struct db;
 void watch_forget(struct client *c);
 /* watch_is_broken: EXEC's question: has a key changed, or expired, since? */
 bool watch_is_broken(const struct client *c);
+/* watch_is_dirty: as watch_is_broken, but for keys that have expired since. */
+bool watch_is_dirty(const struct client *c);
 unsigned watch_count(const struct client *c);
 size_t watch_memory(const struct client *c);
 /* watch_touch: the key has changed. */
 void watch_touch(struct db *db, struct slice key);
+/* watch_flushed, watch_swapped: before a logical database is emptied, or exchanged with another. */
+void watch_flushed(int index);
+void watch_swapped(int a, int b);
 /* watch_clients, watch_keys: how many clients watch, how many keys are watched: INFO. */
 unsigned watch_clients(void);
 unsigned watch_keys(void);

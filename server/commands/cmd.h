@@ -74,7 +74,8 @@ enum key_flag {
     KEY_UPDATE = 1 << 5,
     KEY_INSERT = 1 << 6,
     KEY_DELETE = 1 << 7,
-    KEY_VARIABLE = 1 << 8
+    KEY_VARIABLE = 1 << 8,
+    KEY_NOT_KEY = 1 << 9 /* looks like a key to a cluster, and is none: a shard channel */
 };
 
 struct cmd {

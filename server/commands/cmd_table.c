@@ -294,7 +294,6 @@ static const struct bit_name flag_names[] = {{CMD_WRITE, "write"},
                                              {CMD_SKIP_SLOWLOG, "skip_slowlog"},
                                              {CMD_FAST, "fast"},
                                              {CMD_NO_AUTH, "no_auth"},
-                                             {CMD_MAY_REPLICATE, "may_replicate"},
                                              {CMD_NO_ASYNC_LOADING, "no_async_loading"},
                                              {CMD_NO_MULTI, "no_multi"},
                                              {CMD_MOVABLEKEYS, "movablekeys"},
@@ -333,6 +332,7 @@ static const struct bit_name key_names[] = {{KEY_RO, "RO"},
                                             {KEY_INSERT, "insert"},
                                             {KEY_DELETE, "delete"},
                                             {KEY_VARIABLE, "variable_flags"},
+                                            {KEY_NOT_KEY, "not_key"},
                                             {0, NULL}};
 
 const char *
