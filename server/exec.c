@@ -291,8 +291,8 @@ execute_muted(struct client *c, struct cmd *cmd)
     size_t pending = client_pending_out(c);
 
     execute(c, cmd);
-    if ((c->reply_off || c->reply_skip) && client_pending_out(c) > pending)
-        c->out_len -= client_pending_out(c) - pending;
+    if (c->reply_off || c->reply_skip)
+        reply_take_back(c, pending);
     if (c->postponed)
         return;
     c->reply_skip = c->reply_skip_next;

@@ -1,18 +1,48 @@
-/* server/pause.c - CLIENT PAUSE. */
+/* server/pause.c - CLIENT PAUSE: the latest end and the strictest kind of those asked for hold. */
 #include "server/pause.h"
 
+#include "server/commands/cmd.h"
+#include "server/server.h"
+
 int64_t pause_until_ms;
+static bool pause_all;
 
 bool
 pause_holds(const struct client *c, uint32_t flags)
 {
     (void)c;
-    (void)flags;
-    return false;
+    if (pause_refresh())
+        return false;
+    return pause_all || (flags & (CMD_WRITE | CMD_MAY_REPLICATE)) != 0;
 }
 
 bool
 pause_refresh(void)
 {
+    if (server.now_ms < pause_until_ms)
+        return false;
+    pause_end();
     return true;
+}
+
+void
+pause_begin(int64_t until_ms, bool all)
+{
+    pause_refresh();
+    pause_all |= all;
+    if (until_ms > pause_until_ms)
+        pause_until_ms = until_ms;
+}
+
+void
+pause_end(void)
+{
+    pause_until_ms = 0;
+    pause_all = false;
+}
+
+const char *
+pause_kind(void)
+{
+    return pause_until_ms == 0 ? "none" : pause_all ? "all" : "write";
 }

@@ -16,4 +16,11 @@ bool pause_holds(const struct client *c, uint32_t flags);
 /* pause_refresh: once a turn, while there is a pause: is it over?  True: held clients may try again. */
 bool pause_refresh(void);
 
+/* pause_begin: until then, or longer if that was said already; all: every command, not only those that write.
+ */
+void pause_begin(int64_t until_ms, bool all);
+void pause_end(void);
+/* pause_kind: "none", "write", "all": INFO. */
+const char *pause_kind(void);
+
 #endif

@@ -1,6 +1,7 @@
 /* server/reply.c - replies, built in place behind what the client's output buffer already holds. */
 #include "server/reply.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -320,4 +321,25 @@ void
 reply_arity(struct client *c)
 {
     reply_errorf(c, "ERR wrong number of arguments for '%s' command", c->cmd->full_name);
+}
+
+void
+reply_take_back(struct client *c, size_t pending)
+{
+    if (client_pending_out(c) > pending)
+        c->out_len -= client_pending_out(c) - pending;
+}
+
+void
+reply_subcommand_syntax(struct client *c)
+{
+    const char *name = c->cmd->parent != NULL ? c->cmd->parent : c->cmd->name;
+    size_t n = strlen(name);
+    char upper[32];
+
+    for (size_t i = 0; i <= n && i < sizeof upper; i++)
+        upper[i] = (char)toupper((unsigned char)name[i]);
+    upper[sizeof upper - 1] = '\0';
+    reply_errorf(c, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %s HELP.",
+                 (int)(c->argv[1].len < 128 ? c->argv[1].len : 128), c->argv[1].ptr, upper);
 }

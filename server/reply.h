@@ -48,6 +48,9 @@ void reply_push(struct client *c, size_t count); /* >3; RESP2: array */
 /* reply_attribute: |1, then pairs, then the reply proper.  RESP3 only: ask c->resp first. */
 void reply_attribute(struct client *c, size_t pairs);
 
+/* reply_take_back: forget what was replied since client_pending_out(c) was pending; only within a handler. */
+void reply_take_back(struct client *c, size_t pending);
+
 /* Errors that many commands share. */
 void
 reply_wrong_type(struct client *c);   /* WRONGTYPE Operation against a key holding the wrong kind of value */
@@ -55,6 +58,8 @@ void reply_syntax(struct client *c);  /* ERR syntax error */
 void reply_not_int(struct client *c); /* ERR value is not an integer or out of range */
 void reply_no_key(struct client *c);  /* ERR no such key */
 void reply_no_memory(struct client *c); /* OOM ...: the arena gave no memory; nothing was changed */
+/* reply_subcommand_syntax: ERR unknown subcommand or wrong number of arguments for '...'. Try ... HELP. */
+void reply_subcommand_syntax(struct client *c);
 void reply_arity(struct client *c);     /* ERR wrong number of arguments for '...' command */
 
 #endif

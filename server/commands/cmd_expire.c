@@ -3,6 +3,7 @@
 #include "server/commands/cmd.h"
 #include "server/commands/ttl.h"
 #include "server/data/db.h"
+#include "server/keyevent.h"
 #include "server/reply.h"
 #include "server/server.h"
 
@@ -69,9 +70,12 @@ expire(struct client *c, bool seconds, bool absolute)
     }
     if (at_ms <= server.now_ms) {
         db_remove(&ref);
+        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
     } else if (db_set_expire(&ref, at_ms) < 0) {
         reply_no_memory(c);
         return;
+    } else {
+        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "expire");
     }
     server.dirty++;
     reply_int(c, 1);
@@ -155,6 +159,7 @@ cmd_persist(struct client *c)
     } else if (db_set_expire(&ref, RECORD_NO_EXPIRE) < 0) {
         reply_no_memory(c);
     } else {
+        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "persist");
         server.dirty++;
         reply_int(c, 1);
     }

@@ -7,6 +7,7 @@
 #include "server/commands/cmd.h"
 #include "server/data/db.h"
 #include "server/data/value.h"
+#include "server/keyevent.h"
 #include "server/persist.h"
 #include "server/reply.h"
 #include "server/server.h"
@@ -17,7 +18,10 @@ delete_all(struct client *c)
     int64_t deleted = 0;
 
     for (int i = 1; i < c->argc; i++)
-        deleted += db_delete(c->db, c->argv[i]);
+        if (db_delete(c->db, c->argv[i])) {
+            key_changed(c->db, c->argv[i], KEY_EVENT_GENERIC, "del");
+            deleted++;
+        }
     server.dirty += (uint64_t)deleted;
     reply_int(c, deleted);
 }
@@ -42,6 +46,17 @@ cmd_exists(struct client *c)
 
     for (int i = 1; i < c->argc; i++)
         found += db_lookup(c->db, c->argv[i], DB_LOOK, &ref) != NULL;
+    reply_int(c, found);
+}
+
+/* TOUCH key ... -> how many there are; their access clocks are set. */
+void
+cmd_touch(struct client *c)
+{
+    int64_t found = 0;
+
+    for (int i = 1; i < c->argc; i++)
+        found += db_find_read(c->db, c->argv[i]) != NULL;
     reply_int(c, found);
 }
 
@@ -113,6 +128,8 @@ rename_key(struct client *c, bool nx)
             reply_no_memory(c);
             return;
         }
+        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "rename_from");
+        key_changed(c->db, c->argv[2], KEY_EVENT_GENERIC, "rename_to");
         server.dirty++;
     } else if (nx) {
         reply_int(c, 0);
@@ -174,6 +191,8 @@ cmd_move(struct client *c)
     } else if (hand_over(c->db, c->argv[1], &to) < 0) {
         reply_no_memory(c);
     } else {
+        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "move_from");
+        key_changed(db, c->argv[1], KEY_EVENT_GENERIC, "move_to");
         server.dirty++;
         reply_int(c, 1);
     }
@@ -237,6 +256,7 @@ cmd_copy(struct client *c)
     } else if (copy_to(from.rec, &to) < 0) {
         reply_no_memory(c);
     } else {
+        key_changed(db, c->argv[2], KEY_EVENT_GENERIC, "copy_to");
         server.dirty++;
         reply_int(c, 1);
     }
@@ -265,6 +285,7 @@ cmd_swapdb(struct client *c)
         reply_error(c, "ERR DB index is out of range");
         return;
     }
+    key_event_swapped((int)a, (int)b);
     db_swap((int)a, (int)b);
     server.dirty++;
     reply_ok(c);
@@ -285,6 +306,7 @@ cmd_flushdb(struct client *c)
 {
     if (!flush_options_are_good(c))
         return;
+    key_event_flushed(c->db_index);
     server.dirty += db_flush(c->db_index);
     reply_ok(c);
 }
@@ -294,8 +316,10 @@ cmd_flushall(struct client *c)
 {
     if (!flush_options_are_good(c))
         return;
-    for (int i = 0; i < db_count(); i++)
+    for (int i = 0; i < db_count(); i++) {
+        key_event_flushed(i);
         server.dirty += db_flush(i);
+    }
     persist_schedule();
     reply_ok(c);
 }

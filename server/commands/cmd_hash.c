@@ -2,6 +2,7 @@
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/data/hash.h"
+#include "server/keyevent.h"
 #include "server/num.h"
 #include "server/reply.h"
 #include "server/server.h"
@@ -41,6 +42,7 @@ set_pairs(struct client *c, int64_t *ret_added)
         reply_no_memory(c);
         return false;
     }
+    key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hset");
     server.dirty += (uint64_t)(c->argc - 2) / 2;
     return true;
 }
@@ -78,6 +80,7 @@ cmd_hsetnx(struct client *c)
     } else if (hash_set(&ref, c->argv + 2, 1, &added) < 0) {
         reply_no_memory(c);
     } else {
+        key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hset");
         server.dirty++;
         reply_int(c, 1);
     }
@@ -106,6 +109,7 @@ cmd_hincrby(struct client *c)
         reply_no_memory(c);
         return;
     }
+    key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hincrby");
     server.dirty++;
     reply_int(c, n);
 }
@@ -122,7 +126,12 @@ cmd_hdel(struct client *c)
         reply_no_memory(c);
         return;
     }
-    server.dirty += (uint64_t)deleted;
+    if (deleted > 0) {
+        key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hdel");
+        if (ref.rec == NULL)
+            key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
+        server.dirty += (uint64_t)deleted;
+    }
     reply_int(c, deleted);
 }
 

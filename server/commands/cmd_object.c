@@ -13,7 +13,7 @@ find(struct client *c)
 {
     struct db_ref ref;
 
-    if (db_lookup(c->db, c->argv[2], DB_LOOK, &ref) == NULL)
+    if (db_lookup(c->db, c->argv[2], DB_LOOK | DB_QUIET, &ref) == NULL)
         reply_null(c);
     return ref.rec;
 }

@@ -155,7 +155,7 @@ list_channels(struct client *c, enum pubsub_kind kind)
     size_t token;
 
     if (c->argc > 3) {
-        reply_arity(c);
+        reply_subcommand_syntax(c);
         return;
     }
     token = reply_array_deferred(c);

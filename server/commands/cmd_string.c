@@ -1,18 +1,19 @@
-/* server/commands/cmd_string.c - commands on strings. */
+/* server/commands/cmd_string.c - SET, GET and their kin.  Numbers: cmd_string_number.c; parts:
+ * cmd_string_range.c. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "server/client.h"
 #include "server/commands/cmd.h"
+#include "server/commands/cmd_string.h"
 #include "server/commands/ttl.h"
 #include "server/config.h"
 #include "server/data/blob.h"
+#include "server/keyevent.h"
 #include "server/reply.h"
 #include "server/server.h"
 
-/* find_string: the string at the client's argument i, in ref.  False, and an error was replied: it is of
- * another type. ref->rec is NULL where there is no key. */
-static bool
+bool
 find_string(struct client *c, int i, unsigned flags, struct db_ref *ref)
 {
     if (db_lookup(c->db, c->argv[i], flags, ref) == NULL || record_type(ref->rec) == TYPE_STRING)
@@ -21,7 +22,7 @@ find_string(struct client *c, int i, unsigned flags, struct db_ref *ref)
     return false;
 }
 
-static void
+void
 reply_string(struct client *c, const struct record *r)
 {
     char scratch[NUM_MAX_BYTES];
@@ -96,19 +97,22 @@ parse_set(struct client *c, struct set_options *o)
     return w == NULL || parse_expiry(c, number_at, w, &o->expire_at_ms);
 }
 
-/* set: store argument 2 at ref.  0 or -ENOMEM */
+/* set: store a value at ref.  0 or -ENOMEM */
 static int
-set(struct client *c, struct db_ref *ref, const struct set_options *o)
+set(struct client *c, struct db_ref *ref, struct slice value, const struct set_options *o)
 {
     int64_t expire = o->keep_ttl && ref->rec != NULL ? record_expire(ref->rec) : o->expire_at_ms;
     struct value v;
 
-    if (value_string(&v, c->argv[2], ref->key.len) < 0)
+    if (value_string(&v, value, ref->key.len) < 0)
         return -ENOMEM;
     if (db_store(ref, &v, expire) < 0) {
         value_free(&v);
         return -ENOMEM;
     }
+    key_changed(c->db, ref->key, KEY_EVENT_STRING, "set");
+    if (o->expire_at_ms != RECORD_NO_EXPIRE)
+        key_event(c->db, ref->key, KEY_EVENT_GENERIC, "expire");
     server.dirty++;
     return 0;
 }
@@ -128,7 +132,7 @@ set_and_get(struct client *c, struct db_ref *ref, const struct set_options *o)
         }
         memcpy(copy, old.ptr, old.len);
     }
-    if (!(o->nx && copy != NULL) && !(o->xx && copy == NULL) && set(c, ref, o) < 0)
+    if (!(o->nx && copy != NULL) && !(o->xx && copy == NULL) && set(c, ref, c->argv[2], o) < 0)
         reply_no_memory(c);
     else if (copy == NULL)
         reply_null(c);
@@ -153,7 +157,7 @@ cmd_set(struct client *c)
     db_lookup(c->db, c->argv[1], DB_WRITE, &ref);
     if ((o.nx && ref.rec != NULL) || (o.xx && ref.rec == NULL))
         reply_null(c);
-    else if (set(c, &ref, &o) < 0)
+    else if (set(c, &ref, c->argv[2], &o) < 0)
         reply_no_memory(c);
     else
         reply_ok(c);
@@ -170,6 +174,145 @@ cmd_get(struct client *c)
         reply_null(c);
     else
         reply_string(c, ref.rec);
+}
+
+/* ---- older forms of SET ---- */
+
+void
+cmd_setnx(struct client *c)
+{
+    struct set_options o = {.expire_at_ms = RECORD_NO_EXPIRE};
+    struct db_ref ref;
+
+    if (db_lookup(c->db, c->argv[1], DB_WRITE, &ref) != NULL)
+        reply_int(c, 0);
+    else if (set(c, &ref, c->argv[2], &o) < 0)
+        reply_no_memory(c);
+    else
+        reply_int(c, 1);
+}
+
+static void
+set_expiring(struct client *c, const struct expiry_word *w)
+{
+    struct set_options o = {.expire_at_ms = RECORD_NO_EXPIRE};
+    struct db_ref ref;
+
+    if (!parse_expiry(c, 2, w, &o.expire_at_ms))
+        return;
+    db_lookup(c->db, c->argv[1], DB_WRITE, &ref);
+    if (set(c, &ref, c->argv[3], &o) < 0)
+        reply_no_memory(c);
+    else
+        reply_ok(c);
+}
+
+void
+cmd_setex(struct client *c)
+{
+    set_expiring(c, &expiry_words[0]);
+}
+
+void
+cmd_psetex(struct client *c)
+{
+    set_expiring(c, &expiry_words[1]);
+}
+
+void
+cmd_getset(struct client *c)
+{
+    struct set_options o = {.expire_at_ms = RECORD_NO_EXPIRE};
+    struct db_ref ref;
+
+    if (find_string(c, 1, DB_READ, &ref))
+        set_and_get(c, &ref, &o);
+}
+
+/* ---- GET that changes the key ---- */
+
+void
+cmd_getdel(struct client *c)
+{
+    struct db_ref ref;
+
+    if (!find_string(c, 1, DB_READ, &ref))
+        return;
+    if (ref.rec == NULL) {
+        reply_null(c);
+        return;
+    }
+    reply_string(c, ref.rec);
+    db_remove(&ref);
+    key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
+    server.dirty++;
+}
+
+struct getex_options {
+    bool persist;
+    const struct expiry_word *expiry; /* NULL: none */
+    int number_at;
+};
+
+static bool
+parse_getex(struct client *c, struct getex_options *o)
+{
+    *o = (struct getex_options){.expiry = NULL};
+    for (int i = 2; i < c->argc; i++) {
+        const struct expiry_word *w = find_expiry_word(c, i);
+        if (arg_is(c, i, "persist") && o->expiry == NULL) {
+            o->persist = true;
+        } else if (w != NULL && !o->persist && o->expiry == NULL && i + 1 < c->argc) {
+            o->expiry = w;
+            o->number_at = ++i;
+        } else {
+            reply_syntax(c);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* change_expiry: what GETEX does to the key, once its value is in the reply.  0 or -ENOMEM */
+static int
+change_expiry(struct client *c, struct db_ref *ref, const struct getex_options *o, int64_t at_ms)
+{
+    if (o->persist && record_expire(ref->rec) == RECORD_NO_EXPIRE)
+        return 0;
+    if (o->expiry != NULL && o->expiry->absolute && at_ms <= server.now_ms) {
+        db_remove(ref);
+        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
+    } else if (db_set_expire(ref, o->persist ? RECORD_NO_EXPIRE : at_ms) < 0) {
+        return -ENOMEM;
+    } else {
+        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, o->persist ? "persist" : "expire");
+    }
+    server.dirty++;
+    return 0;
+}
+
+void
+cmd_getex(struct client *c)
+{
+    int64_t at_ms = RECORD_NO_EXPIRE;
+    struct getex_options o;
+    struct db_ref ref;
+    size_t mark;
+
+    if (!parse_getex(c, &o) || !find_string(c, 1, DB_READ, &ref))
+        return;
+    if (ref.rec == NULL) {
+        reply_null(c);
+        return;
+    }
+    if (o.expiry != NULL && !parse_expiry(c, o.number_at, o.expiry, &at_ms))
+        return;
+    mark = client_pending_out(c);
+    reply_string(c, ref.rec);
+    if ((o.persist || o.expiry != NULL) && change_expiry(c, &ref, &o, at_ms) < 0) {
+        reply_take_back(c, mark);
+        reply_no_memory(c);
+    }
 }
 
 /* ---- several keys ---- */
@@ -205,8 +348,19 @@ free_items(const struct db_item *items, int count)
     }
 }
 
-void
-cmd_mset(struct client *c)
+static bool
+any_exists(struct client *c)
+{
+    struct db_ref ref;
+
+    for (int i = 1; i < c->argc; i += 2)
+        if (db_lookup(c->db, c->argv[i], 0, &ref) != NULL)
+            return true;
+    return false;
+}
+
+static void
+set_all(struct client *c, bool nx)
 {
     int count = (c->argc - 1) / 2, made;
     struct db_item *items;
@@ -215,19 +369,40 @@ cmd_mset(struct client *c)
         reply_arity(c);
         return;
     }
+    if (nx && any_exists(c)) {
+        reply_int(c, 0);
+        return;
+    }
     if ((items = malloc((size_t)count * sizeof *items)) == NULL) {
         reply_no_memory(c);
         return;
     }
     made = make_items(c, items, count);
     if (made == count && db_store_all(c->db, items, count) == 0) {
+        for (int i = 0; i < count; i++)
+            key_changed(c->db, c->argv[1 + 2 * i], KEY_EVENT_STRING, "set");
         server.dirty += (uint64_t)count;
-        reply_ok(c);
+        if (nx)
+            reply_int(c, 1);
+        else
+            reply_ok(c);
     } else {
         free_items(items, made);
         reply_no_memory(c);
     }
     free(items);
+}
+
+void
+cmd_mset(struct client *c)
+{
+    set_all(c, false);
+}
+
+void
+cmd_msetnx(struct client *c)
+{
+    set_all(c, true);
 }
 
 void
@@ -242,192 +417,4 @@ cmd_mget(struct client *c)
         else
             reply_string(c, r);
     }
-}
-
-/* ---- integers ---- */
-
-/* integer_at: the integer at ref, 0 where there is no key; false: it is none, an error was replied. */
-static bool
-integer_at(struct client *c, const struct db_ref *ref, int64_t *ret)
-{
-    struct slice text;
-
-    *ret = 0;
-    if (ref->rec == NULL)
-        return true;
-    if (record_encoding(ref->rec) == ENC_INT) {
-        *ret = record_int(ref->rec);
-        return true;
-    }
-    text = record_blob(ref->rec);
-    if (text.len <= NUM_MAX_BYTES && num_parse(text.ptr, text.len, ret))
-        return true;
-    reply_not_int(c);
-    return false;
-}
-
-static void
-add(struct client *c, int64_t by)
-{
-    struct value v = {.type = TYPE_STRING, .enc = ENC_INT};
-    struct db_ref ref;
-    int64_t old;
-
-    if (!find_string(c, 1, DB_WRITE, &ref) || !integer_at(c, &ref, &old))
-        return;
-    if (__builtin_add_overflow(old, by, &v.integer)) {
-        reply_error(c, "ERR increment or decrement would overflow");
-        return;
-    }
-    if (db_store(&ref, &v, ref.rec != NULL ? record_expire(ref.rec) : RECORD_NO_EXPIRE) < 0) {
-        reply_no_memory(c);
-        return;
-    }
-    server.dirty++;
-    reply_int(c, v.integer);
-}
-
-void
-cmd_incr(struct client *c)
-{
-    add(c, 1);
-}
-
-void
-cmd_decr(struct client *c)
-{
-    add(c, -1);
-}
-
-void
-cmd_incrby(struct client *c)
-{
-    int64_t by;
-
-    if (arg_int(c, 2, &by))
-        add(c, by);
-}
-
-void
-cmd_decrby(struct client *c)
-{
-    int64_t by;
-
-    if (!arg_int(c, 2, &by))
-        return;
-    if (by == INT64_MIN)
-        reply_error(c, "ERR decrement would overflow");
-    else
-        add(c, -by);
-}
-
-/* ---- parts of strings ---- */
-
-static size_t
-string_len(const struct db_ref *ref)
-{
-    char scratch[NUM_MAX_BYTES];
-
-    return ref->rec == NULL ? 0 : record_text(ref->rec, scratch).len;
-}
-
-/* length_is_good: may a string be that long?  If not, an error was replied. */
-static bool
-length_is_good(struct client *c, uint64_t offset, size_t more)
-{
-    uint64_t total;
-
-    if (!__builtin_add_overflow(offset, more, &total) && total <= config.proto_max_bulk_len)
-        return true;
-    reply_error(c, "ERR string exceeds maximum allowed size (proto-max-bulk-len)");
-    return false;
-}
-
-void
-cmd_append(struct client *c)
-{
-    struct set_options plain = {.expire_at_ms = RECORD_NO_EXPIRE};
-    struct db_ref ref;
-    size_t len;
-    int r;
-
-    if (!find_string(c, 1, DB_WRITE, &ref))
-        return;
-    len = string_len(&ref);
-    if (ref.rec == NULL) {
-        r = set(c, &ref, &plain);
-    } else {
-        if (!length_is_good(c, len, c->argv[2].len))
-            return;
-        r = blob_write(&ref, len, c->argv[2]);
-        server.dirty += r == 0;
-    }
-    if (r < 0)
-        reply_no_memory(c);
-    else
-        reply_int(c, (int64_t)(len + c->argv[2].len));
-}
-
-void
-cmd_setrange(struct client *c)
-{
-    struct slice bytes = c->argv[3];
-    struct db_ref ref;
-    int64_t offset;
-    size_t len;
-
-    if (!arg_int(c, 2, &offset))
-        return;
-    if (offset < 0) {
-        reply_error(c, "ERR offset is out of range");
-        return;
-    }
-    if (!find_string(c, 1, DB_WRITE, &ref))
-        return;
-    len = string_len(&ref);
-    if (bytes.len == 0) {
-        reply_int(c, (int64_t)len);
-        return;
-    }
-    if (!length_is_good(c, (uint64_t)offset, bytes.len))
-        return;
-    if (blob_write(&ref, (size_t)offset, bytes) < 0) {
-        reply_no_memory(c);
-        return;
-    }
-    server.dirty++;
-    reply_int(c, (int64_t)((size_t)offset + bytes.len > len ? (size_t)offset + bytes.len : len));
-}
-
-void
-cmd_strlen(struct client *c)
-{
-    struct db_ref ref;
-
-    if (find_string(c, 1, DB_READ, &ref))
-        reply_int(c, (int64_t)string_len(&ref));
-}
-
-void
-cmd_getrange(struct client *c)
-{
-    char scratch[NUM_MAX_BYTES];
-    struct slice text = {.ptr = "", .len = 0};
-    int64_t start, end, len;
-    struct db_ref ref;
-
-    if (!arg_int(c, 2, &start) || !arg_int(c, 3, &end) || !find_string(c, 1, DB_READ, &ref))
-        return;
-    if (ref.rec != NULL)
-        text = record_text(ref.rec, scratch);
-    len = (int64_t)text.len;
-    if (start < 0 && end < 0 && start > end)
-        len = 0;
-    start = start < 0 ? (start + len > 0 ? start + len : 0) : start;
-    end = end < 0 ? (end + len > 0 ? end + len : 0) : end;
-    end = end >= len ? len - 1 : end;
-    if (len == 0 || start > end)
-        reply_bulk(c, "", 0);
-    else
-        reply_bulk(c, text.ptr + start, (size_t)(end - start + 1));
 }

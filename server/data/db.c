@@ -7,6 +7,7 @@
 #include "mm/fault.h"
 #include "server/data/db_inner.h"
 #include "server/data/keyhash.h"
+#include "server/keyevent.h"
 #include "server/server.h"
 
 struct databases databases;
@@ -188,6 +189,19 @@ db_keep_clocks(bool on)
     clocks_are_kept = on;
 }
 
+/* note_read: a key was looked up for reading: found or missed. */
+static inline void
+note_read(const struct db_ref *ref, unsigned flags)
+{
+    if (ref->rec != NULL) {
+        server.stat_hits++;
+        return;
+    }
+    server.stat_misses++;
+    if ((flags & DB_QUIET) == 0)
+        key_event(ref->db, ref->key, KEY_EVENT_MISS, "keymiss");
+}
+
 const struct record *
 db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret)
 {
@@ -202,7 +216,7 @@ db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret)
         r = ret->rec = NULL;
     }
     if ((flags & DB_COUNT_HIT) != 0)
-        r != NULL ? server.stat_hits++ : server.stat_misses++;
+        note_read(ret, flags);
     if (r != NULL && (flags & DB_TOUCH) != 0 && !clocks_are_kept)
         record_touch(r, server.clock_s);
     return r;

@@ -50,6 +50,7 @@ struct db_ref {
 enum db_lookup_flag {
     DB_COUNT_HIT = 1, /* keyspace_hits or keyspace_misses */
     DB_TOUCH = 2,     /* the access clock */
+    DB_QUIET = 4,     /* no keymiss event */
     DB_READ = DB_COUNT_HIT | DB_TOUCH,
     DB_WRITE = DB_TOUCH,
     DB_LOOK = DB_COUNT_HIT /* a read that is no use: TTL, TYPE, OBJECT */
@@ -84,6 +85,8 @@ int db_insert(struct db_ref *ref, struct record_spec *spec);
 /* db_update: make the record at ref what spec says.  0 or -ENOMEM.  A block or table that the old record held
  * and the new one does not is freed. */
 int db_update(struct db_ref *ref, struct record_spec *spec);
+/* db_set_use: when it was last used, or how often (-1: as it is): RESTORE. */
+void db_set_use(const struct record *r, int64_t idle_s, int64_t freq);
 /* db_store: set the key to a value, there or not.  expire_at_ms as in record_spec. */
 int db_store(struct db_ref *ref, const struct value *value, int64_t expire_at_ms);
 /* db_set_expire: RECORD_NO_EXPIRE takes it away. 0 or -ENOMEM */

@@ -1,10 +1,12 @@
 /* server/data/db_write.c - insert, change, delete keys.  Every function first takes what it may not get (D2).
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "server/data/db_inner.h"
 #include "server/data/keyhash.h"
 #include "server/data/value.h"
+#include "server/keyevent.h"
 #include "server/server.h"
 
 /* forget: take the record out of one of its database's tables. */
@@ -34,6 +36,7 @@ db_insert(struct db_ref *ref, struct record_spec *spec)
         goto forget_record;
     ref->rec = r;
     ref->at.bucket = NULL; /* the table may have grown */
+    key_event(db, ref->key, KEY_EVENT_NEW, "new");
     return 0;
 forget_record:
     forget(&db->keys, ref->hash, r);
@@ -125,6 +128,14 @@ db_set_expire(struct db_ref *ref, int64_t expire_at_ms)
 }
 
 void
+db_set_use(const struct record *r, int64_t idle_s, int64_t freq)
+{
+    (void)freq;
+    if (idle_s >= 0)
+        record_touch(r, server.clock_s - (uint32_t)idle_s);
+}
+
+void
 db_unlink(struct db_ref *ref)
 {
     if (record_has(ref->rec, RECORD_HAS_EXPIRE))
@@ -157,10 +168,18 @@ db_delete(struct db *db, struct slice key)
 void
 db_expire_record(struct db *db, const struct record *r)
 {
-    struct db_ref ref = {.db = db, .hash = keyhash(record_key(r)), .rec = r};
+    struct slice key = record_key(r);
+    struct db_ref ref = {.db = db, .hash = keyhash(key), .rec = r};
+    char *copy = NULL;
 
+    /* Who listens hears of it when the key is gone, and with it its bytes. */
+    if (unlikely(key_event_listeners != 0) && (copy = malloc(key.len + 1)) != NULL)
+        memcpy(copy, key.ptr, key.len);
     db_remove(&ref);
     server.stat_expired_keys++;
+    if (copy != NULL)
+        key_changed(db, (struct slice){copy, key.len}, KEY_EVENT_EXPIRED, "expired");
+    free(copy);
 }
 
 /* ---- several keys at once ---- */
@@ -207,6 +226,9 @@ db_store_all(struct db *db, struct db_item *items, int count)
             return -ENOMEM;
         }
     }
+    for (int i = 0; i < count && unlikely((key_event_listeners & KEY_EVENT_NEW) != 0); i++)
+        if (items[i].old == NULL)
+            key_event(db, record_key(items[i].fresh), KEY_EVENT_NEW, "new");
     for (int i = 0; i < count; i++)
         if (items[i].old != NULL)
             take_leave(db, items[i].old);

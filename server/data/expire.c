@@ -6,6 +6,7 @@
 #include "server/data/db_inner.h"
 
 #include "mm/os.h"
+#include "server/pause.h"
 #include "server/server.h"
 
 enum {
@@ -74,7 +75,7 @@ expire_run(int64_t until_us)
     static int64_t next_ms;
     static int turn;
 
-    if (!server.active_expire || server.loading ||
+    if (!server.active_expire || server.loading || pause_until_ms != 0 ||
         (server.now_ms < next_ms && next_ms - server.now_ms <= PERIOD_MS))
         return false;
     for (int i = 0; i < db_count(); i++, turn++) {

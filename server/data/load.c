@@ -131,6 +131,22 @@ finish(struct load_state *s, struct value *ret)
     return -EBADMSG;
 }
 
+/* capture: the value is handed over instead of stored. */
+static int
+capture(struct load_state *s)
+{
+    int r;
+
+    if (rdb_source_offset(s->source) != s->capture_end)
+        return -EBADMSG;
+    if ((r = finish(s, s->capture)) < 0)
+        return r;
+    if (s->capture->enc != ENC_INLINE) /* its bytes are still the buffer's */
+        drop_value(s);
+    s->captured = true;
+    return 0;
+}
+
 static int
 on_value_end(void *ctx)
 {
@@ -143,6 +159,8 @@ on_value_end(void *ctx)
         drop_value(s);
         return 0;
     }
+    if (s->capture != NULL)
+        return capture(s);
     db_lookup(s->db, (struct slice){.ptr = s->key.at, .len = s->key.len}, 0, &ref);
     if (ref.rec != NULL && !s->merge)
         return complain(s, -EEXIST, "The dump has a key twice, or one that is there already");

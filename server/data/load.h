@@ -29,6 +29,11 @@ struct load_state {
     bool merge;      /* a key that is there already is replaced, not refused (DEBUG RELOAD ... MERGE) */
     void (*on_progress)(void *ctx, uint64_t offset); /* about every 2 MiB; may be NULL */
     void *progress_ctx;
+    /* for RESTORE: the one value goes here, and to no key; it must end at this offset of the source */
+    struct value *capture; /* NULL: keys are stored */
+    struct rdb_source *source;
+    uint64_t capture_end;
+    bool captured;
     /* the key being read */
     struct db *db;
     int64_t expire_at_ms, idle_s;

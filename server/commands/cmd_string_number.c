@@ -1,0 +1,172 @@
+/* server/commands/cmd_string_number.c - strings that are numbers: INCR, DECR, INCRBYFLOAT. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "server/client.h"
+#include "server/commands/cmd.h"
+#include "server/commands/cmd_string.h"
+#include "server/data/blob.h"
+#include "server/keyevent.h"
+#include "server/num.h"
+#include "server/reply.h"
+#include "server/server.h"
+
+/* ---- integers ---- */
+
+/* integer_at: the integer at ref, 0 where there is no key; false: it is none, an error was replied. */
+static bool
+integer_at(struct client *c, const struct db_ref *ref, int64_t *ret)
+{
+    struct slice text;
+
+    *ret = 0;
+    if (ref->rec == NULL)
+        return true;
+    if (record_encoding(ref->rec) == ENC_INT) {
+        *ret = record_int(ref->rec);
+        return true;
+    }
+    text = record_blob(ref->rec);
+    if (text.len <= NUM_MAX_BYTES && num_parse(text.ptr, text.len, ret))
+        return true;
+    reply_not_int(c);
+    return false;
+}
+
+static void
+add(struct client *c, int64_t by)
+{
+    struct value v = {.type = TYPE_STRING, .enc = ENC_INT};
+    struct db_ref ref;
+    int64_t old;
+
+    if (!find_string(c, 1, DB_WRITE, &ref) || !integer_at(c, &ref, &old))
+        return;
+    if (__builtin_add_overflow(old, by, &v.integer)) {
+        reply_error(c, "ERR increment or decrement would overflow");
+        return;
+    }
+    if (db_store(&ref, &v, ref.rec != NULL ? record_expire(ref.rec) : RECORD_NO_EXPIRE) < 0) {
+        reply_no_memory(c);
+        return;
+    }
+    key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "incrby");
+    server.dirty++;
+    reply_int(c, v.integer);
+}
+
+void
+cmd_incr(struct client *c)
+{
+    add(c, 1);
+}
+
+void
+cmd_decr(struct client *c)
+{
+    add(c, -1);
+}
+
+void
+cmd_incrby(struct client *c)
+{
+    int64_t by;
+
+    if (arg_int(c, 2, &by))
+        add(c, by);
+}
+
+void
+cmd_decrby(struct client *c)
+{
+    int64_t by;
+
+    if (!arg_int(c, 2, &by))
+        return;
+    if (by == INT64_MIN)
+        reply_error(c, "ERR decrement would overflow");
+    else
+        add(c, -by);
+}
+
+/* ---- floating point ---- */
+
+enum { FLOAT_BYTES = 5 * 1024 /* the longest long double without exponent */ };
+
+/* arg_float: a long double as Redis reads one: all of the bytes, no blank before it, not a NaN. */
+static bool
+parse_float(struct slice s, long double *ret)
+{
+    char text[FLOAT_BYTES], *end;
+
+    if (s.len == 0 || s.len >= sizeof text || s.ptr[0] == ' ' || (s.ptr[0] >= '\t' && s.ptr[0] <= '\r'))
+        return false;
+    memcpy(text, s.ptr, s.len);
+    text[s.len] = '\0';
+    *ret = strtold(text, &end);
+    return end == text + s.len && !isnan(*ret);
+}
+
+/* put_float: seventeen digits behind the point, less the zeros at the end. */
+static size_t
+put_float(char *text, size_t room, long double value)
+{
+    int n = snprintf(text, room, "%.17Lf", value);
+
+    if (n < 0 || (size_t)n >= room)
+        return 0;
+    if (memchr(text, '.', (size_t)n) != NULL) {
+        while (text[n - 1] == '0')
+            n--;
+        if (text[n - 1] == '.')
+            n--;
+    }
+    if (n == 2 && text[0] == '-' && text[1] == '0') {
+        text[0] = '0';
+        n = 1;
+    }
+    return (size_t)n;
+}
+
+static bool
+store_float(struct db_ref *ref, struct slice text)
+{
+    struct value v;
+
+    if (value_blob(&v, TYPE_STRING, text, ref->key.len) < 0)
+        return false;
+    if (db_store(ref, &v, ref->rec != NULL ? record_expire(ref->rec) : RECORD_NO_EXPIRE) == 0)
+        return true;
+    value_free(&v);
+    return false;
+}
+
+void
+cmd_incrbyfloat(struct client *c)
+{
+    char scratch[NUM_MAX_BYTES], text[FLOAT_BYTES];
+    long double value = 0, by;
+    struct db_ref ref;
+    size_t len;
+
+    if (!find_string(c, 1, DB_WRITE, &ref))
+        return;
+    if ((ref.rec != NULL && !parse_float(record_text(ref.rec, scratch), &value)) ||
+        !parse_float(c->argv[2], &by)) {
+        reply_error(c, "ERR value is not a valid float");
+        return;
+    }
+    value += by;
+    if (isnan(value) || isinf(value) || (len = put_float(text, sizeof text, value)) == 0) {
+        reply_error(c, "ERR increment would produce NaN or Infinity");
+        return;
+    }
+    if (!store_float(&ref, (struct slice){text, len})) {
+        reply_no_memory(c);
+        return;
+    }
+    key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "incrbyfloat");
+    server.dirty++;
+    reply_bulk(c, text, len);
+}

@@ -1,0 +1,159 @@
+/* server/data/dump.c - DUMP's payload: written by the encoder of snapshots, read by the decoder of dumps. */
+#include "server/data/dump.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/config.h"
+#include "server/data/hash.h"
+#include "server/data/value.h"
+#include "server/text.h"
+#include "snapshot/crc64.h"
+#include "snapshot/rdb.h"
+#include "snapshot/rdb_enc.h"
+#include "snapshot/sink.h"
+
+enum {
+    DUMP_VERSION = 10,
+    DUMP_VERSION_MAX = 12,
+    TRAILER_BYTES = 10,
+    TYPE_MAX = 63 /* types are below, opcodes above */
+};
+
+/* ---- writing ---- */
+
+static void
+put_pair(void *ctx, struct slice field, struct slice value)
+{
+    rdb_put_string(ctx, field.ptr, field.len);
+    rdb_put_string(ctx, value.ptr, value.len);
+}
+
+static void
+put_hash(struct rdb_enc *e, const struct record *r)
+{
+    struct slice blob;
+
+    if (record_encoding(r) == ENC_HASHTABLE) {
+        rdb_put_byte(e, RDB_TYPE_HASH);
+        rdb_put_len(e, hash_len(r));
+        hash_each(r, put_pair, e);
+        return;
+    }
+    blob = record_blob(r);
+    rdb_put_byte(e, RDB_TYPE_HASH_LISTPACK);
+    rdb_put_blob(e, blob.ptr, blob.len);
+}
+
+static void
+put_string(struct rdb_enc *e, const struct record *r)
+{
+    rdb_put_byte(e, RDB_TYPE_STRING);
+    if (record_encoding(r) == ENC_INT)
+        rdb_put_int_string(e, record_int(r));
+    else
+        rdb_put_string(e, record_blob(r).ptr, record_blob(r).len);
+}
+
+static void
+put_trailer(struct sink *out)
+{
+    uint8_t bytes[TRAILER_BYTES] = {DUMP_VERSION & 0xff, DUMP_VERSION >> 8};
+    uint64_t crc;
+
+    sink_put(out, bytes, 2);
+    crc = sink_crc(out);
+    for (int i = 0; i < 8; i++)
+        bytes[2 + i] = (uint8_t)(crc >> 8 * i);
+    sink_put(out, bytes + 2, 8);
+}
+
+int
+dump_value(const struct record *r, uint8_t **ret, size_t *ret_len)
+{
+    struct rdb_enc e;
+    struct sink *out;
+    int result;
+
+    if ((result = sink_memory_open(&out)) < 0)
+        return result;
+    out->with_crc = true;
+    if ((result = rdb_enc_init(&e, out, DUMP_VERSION, config.rdb_compression)) == 0) {
+        if (record_type(r) == TYPE_HASH)
+            put_hash(&e, r);
+        else
+            put_string(&e, r);
+        rdb_enc_fini(&e);
+        put_trailer(out);
+        result = sink_commit(out);
+    }
+    if (result == 0 && (*ret = sink_memory_take(out, ret_len)) == NULL)
+        result = -ENOMEM;
+    sink_close(out);
+    return result;
+}
+
+/* ---- reading ---- */
+
+bool
+dump_check(struct slice payload)
+{
+    const uint8_t *trailer;
+    uint64_t crc = 0;
+    int version;
+
+    if (payload.len < TRAILER_BYTES)
+        return false;
+    trailer = (const uint8_t *)payload.ptr + payload.len - TRAILER_BYTES;
+    version = trailer[0] | trailer[1] << 8;
+    for (int i = 7; i >= 0; i--)
+        crc = crc << 8 | trailer[2 + i];
+    return version <= DUMP_VERSION_MAX && crc64(0, payload.ptr, payload.len - 8) == crc;
+}
+
+/* The value as the only one of a dump file, without a checksum. */
+static struct text
+make_file(struct slice value, struct slice key, uint64_t *ret_end)
+{
+    static const uint8_t end[9] = {RDB_OP_EOF};
+    struct text t = {0};
+    uint8_t len[5] = {0x80, (uint8_t)(key.len >> 24), (uint8_t)(key.len >> 16), (uint8_t)(key.len >> 8),
+                      (uint8_t)key.len};
+
+    text_addf(&t, "REDIS%04d", DUMP_VERSION_MAX);
+    text_add_bytes(&t, value.ptr, 1);
+    text_add_bytes(&t, len, sizeof len);
+    text_add_bytes(&t, key.ptr, key.len);
+    text_add_bytes(&t, value.ptr + 1, value.len - 1);
+    *ret_end = t.len;
+    text_add_bytes(&t, end, sizeof end);
+    return t;
+}
+
+int
+dump_parse(struct slice payload, struct slice key, struct load_state *state, struct value *ret)
+{
+    struct slice value = {payload.ptr, payload.len - TRAILER_BYTES};
+    struct rdb_error error;
+    struct text file;
+    int r;
+
+    load_init(state);
+    if (value.len < 2 || (uint8_t)value.ptr[0] > TYPE_MAX || key.len > UINT32_MAX)
+        return -EINVAL;
+    file = make_file(value, key, &state->capture_end);
+    state->capture = ret;
+    if (file.failed || rdb_source_memory(file.at, file.len, &state->source) < 0) {
+        text_free(&file);
+        return -ENOMEM;
+    }
+    r = rdb_decode(state->source, &load_events, state, false, &error);
+    rdb_source_close(state->source);
+    text_free(&file);
+    if (r == 0 && !state->captured)
+        return -EINVAL;
+    if (r < 0 && state->captured && ret->enc != ENC_INLINE)
+        value_free(ret);
+    return r == 0 || r == -ENOMEM || r == -ENOTSUP ? r : -EINVAL;
+}
