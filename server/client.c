@@ -27,6 +27,16 @@ client_first(void)
     return first;
 }
 
+struct client *
+client_find(uint64_t id)
+{
+    struct client *c = first;
+
+    while (c != NULL && c->id != id)
+        c = c->next;
+    return c;
+}
+
 unsigned
 client_count(void)
 {
@@ -139,7 +149,8 @@ client_doom(struct client *c)
 bool
 client_is_permitted(const struct client *c, int64_t permission)
 {
-    bool local = c->fd < 0 || strncmp(c->addr, "127.", 4) == 0 || strncmp(c->addr, "[::1]", 5) == 0;
+    bool local =
+        c->fd < 0 || c->is_unix || strncmp(c->addr, "127.", 4) == 0 || strncmp(c->addr, "[::1]", 5) == 0;
 
     return permission == PERMIT_YES || (permission == PERMIT_LOCAL && local);
 }
@@ -147,7 +158,7 @@ client_is_permitted(const struct client *c, int64_t permission)
 size_t
 client_memory(const struct client *c)
 {
-    return sizeof *c + c->in_room + c->out_room + multi_memory(c) +
+    return sizeof *c + c->in_room + c->out_room + multi_memory(c) + pubsub_memory(c) + watch_memory(c) +
            (size_t)c->parser.room * sizeof *c->parser.args;
 }
 
@@ -160,12 +171,20 @@ or_empty(const char *s)
 static void
 add_flags(const struct client *c, struct text *out)
 {
-    text_add(out, c->multi != NULL ? "x" : "");
-    text_add(out, c->multi_dirty ? "d" : "");
-    text_add(out, c->close_after_reply ? "c" : "");
-    text_add(out, c->close_now ? "A" : "");
-    text_add(out, c->delayed ? "b" : "");
-    if (c->multi == NULL && !c->multi_dirty && !c->close_after_reply && !c->close_now && !c->delayed)
+    const struct {
+        bool is_set;
+        char letter;
+    } flags[] = {{c->is_monitor, 'O'},     {client_is_subscriber(c), 'P'},
+                 {c->multi != NULL, 'x'},  {c->block != NULL || c->delayed, 'b'},
+                 {watch_is_dirty(c), 'd'}, {c->close_after_reply, 'c'},
+                 {c->close_now, 'A'},      {c->is_unix, 'U'},
+                 {c->no_evict, 'e'},       {c->no_touch, 'T'}};
+    size_t before = out->len;
+
+    for (unsigned i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (flags[i].is_set)
+            text_add_bytes(out, &flags[i].letter, 1);
+    if (out->len == before)
         text_add(out, "N");
 }
 
@@ -179,7 +198,8 @@ client_describe(const struct client *c, struct text *out)
     text_addf(out, " age=%lld idle=%lld flags=", (long long)(server.now_ms - c->created_ms) / 1000,
               (long long)(server.now_ms - c->last_active_ms) / 1000);
     add_flags(c, out);
-    text_addf(out, " db=%d sub=0 psub=0 ssub=0 multi=%d", c->db_index, multi_count(c));
+    text_addf(out, " db=%d sub=%u psub=%u ssub=%u multi=%d", c->db_index, pubsub_count(c, PUBSUB_CHANNEL),
+              pubsub_count(c, PUBSUB_PATTERN), pubsub_count(c, PUBSUB_SHARD), multi_count(c));
     text_addf(out, " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu", c->in_len - c->in_pos,
               c->in_room - c->in_len, argv_bytes, multi_memory(c));
     text_addf(out, " rbs=%zu rbp=%zu obl=%zu oll=0 omem=%zu tot-mem=%zu", c->out_room, c->out_room, pending,

@@ -49,12 +49,12 @@ struct client {
     bool delayed;           /* in the list of those whose next command may not run yet (net_resume_delayed) */
     bool postponed; /* by exec_command(): the command was not executed; it will be parsed and tried again */
     bool authenticated;
-    bool is_unix;    /* came through the unix socket */
-    bool is_monitor; /* see monitor.h */
-    bool no_evict;   /* CLIENT NO-EVICT ON */
-    bool no_touch;   /* CLIENT NO-TOUCH ON */
-    bool reply_off;  /* CLIENT REPLY OFF: nothing that its commands reply is sent */
-    bool reply_skip, reply_skip_next;
+    bool is_unix;       /* came through the unix socket */
+    bool is_monitor;    /* see monitor.h */
+    bool no_evict;      /* CLIENT NO-EVICT ON */
+    bool no_touch;      /* CLIENT NO-TOUCH ON */
+    bool reply_off;     /* CLIENT REPLY OFF: nothing that its commands reply is sent */
+    bool reply_skip;    /* CLIENT REPLY SKIP: for the next command alone */
     bool in_write_list; /* net_write_later() */
     bool resumes;       /* its commands go on when that list is worked off */
     bool in_exec;
@@ -73,7 +73,7 @@ struct client {
     char *name, *lib_name, *lib_ver; /* NULL: none */
     char addr[64], laddr[64];
     struct client *prev, *next; /* list of all clients with a socket */
-    struct client *write_next;
+    struct client *write_next, *monitor_next;
     struct client *delayed_next; /* or, once closed, the list of those to be freed */
 };
 
@@ -90,6 +90,8 @@ void client_free_closed(void);
 /* client_doom: drop its output and take no more: it is closed as soon as nobody is working on it. */
 void client_doom(struct client *c);
 
+/* client_find: by number; NULL: there is none.  O(clients) */
+struct client *client_find(uint64_t id);
 struct client *client_first(void); /* then ->next; newest last */
 unsigned client_count(void);
 uint64_t client_next_id(void);
@@ -107,11 +109,11 @@ client_is_subscriber(const struct client *c)
     return c->pubsub != NULL;
 }
 
-/* client_class: whose output limits hold for it (enum output_class). */
-static inline enum output_class
-client_class(const struct client *c)
+/* client_type: as CLIENT LIST TYPE means it; also whose output limits hold. */
+static inline int
+client_type(const struct client *c)
 {
-    return client_is_subscriber(c) ? OUTPUT_PUBSUB : OUTPUT_NORMAL;
+    return (int)(client_is_subscriber(c) ? OUTPUT_PUBSUB : OUTPUT_NORMAL);
 }
 
 /* client_is_permitted: may it do what a parameter of kind no, local, yes (enum debug_permission) guards? */

@@ -221,10 +221,10 @@ exec_call(struct client *c, struct cmd *cmd)
     c->is_error = false;
     c->db = db_select(c->db_index);
     db_keep_clocks(c->no_touch);
-    if (unlikely(monitor_count > 0) && (cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)) == 0)
-        monitor_feed(c);
     cmd->handler(c);
     clock_at = ticks_now();
+    if (unlikely(monitor_count > 0) && (cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)) == 0)
+        monitor_feed(c);
     ns = ticks_to_ns(clock_at - begin);
     cmd->calls++;
     cmd->nsec += ns;
@@ -289,21 +289,21 @@ static void
 execute_muted(struct client *c, struct cmd *cmd)
 {
     size_t pending = client_pending_out(c);
+    bool skip = c->reply_skip;
 
+    c->reply_skip = false;
     execute(c, cmd);
-    if (c->reply_off || c->reply_skip)
-        reply_take_back(c, pending);
     if (c->postponed)
-        return;
-    c->reply_skip = c->reply_skip_next;
-    c->reply_skip_next = false;
+        c->reply_skip = skip;
+    else if (c->reply_off || skip)
+        reply_take_back(c, pending);
 }
 
 void
 exec_command(struct client *c, struct cmd *cmd)
 {
     c->postponed = false;
-    if (unlikely(c->reply_off || c->reply_skip || c->reply_skip_next))
+    if (unlikely(c->reply_off || c->reply_skip))
         execute_muted(c, cmd);
     else
         execute(c, cmd);

@@ -11,8 +11,11 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "server/auth.h"
 #include "server/client.h"
 #include "server/config.h"
 #include "server/log.h"
@@ -28,6 +31,7 @@ enum {
 struct listener {
     struct loop_source source;
     int fd;
+    bool is_unix;
     bool muted; /* not in the loop: there were no descriptors left to accept with */
 };
 
@@ -40,6 +44,7 @@ union address {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
+    struct sockaddr_un local;
 };
 
 /* ---- opening ---- */
@@ -60,6 +65,28 @@ make_address(const char *text, int port, union address *ret)
         return sizeof ret->v6;
     }
     return 0;
+}
+
+/* The unix socket; one that a former server left behind gives way. */
+static int
+open_unix_socket(const struct config *conf)
+{
+    union address a = {.local = {.sun_family = AF_UNIX}};
+    int fd, r;
+
+    if (strlen(conf->unixsocket) >= sizeof a.local.sun_path)
+        return -ENAMETOOLONG;
+    strcpy(a.local.sun_path, conf->unixsocket);
+    if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) < 0)
+        return -errno;
+    unlink(conf->unixsocket);
+    if (bind(fd, &a.any, sizeof a.local) == 0 &&
+        (conf->unixsocketperm == 0 || chmod(conf->unixsocket, (mode_t)conf->unixsocketperm) == 0) &&
+        listen(fd, (int)conf->tcp_backlog) == 0)
+        return fd;
+    r = -errno;
+    close(fd);
+    return r;
 }
 
 /* Returns the socket or -errno. */
@@ -143,6 +170,44 @@ open_all(const struct config *conf, struct listener *at, int *ret_count)
     return 0;
 }
 
+/* The unix socket stays as it is for the server's life: CONFIG SET cannot change it. */
+static struct listener unix_listener = {.fd = -1};
+
+static int
+start_unix_listener(void)
+{
+    int fd, r;
+
+    if (config.unixsocket[0] == '\0')
+        return 0;
+    if ((fd = open_unix_socket(&config)) < 0) {
+        log_line(LOG_WARNING, "Failed opening Unix socket: bind: %s: %s", config.unixsocket, strerror(-fd));
+        return fd;
+    }
+    unix_listener = (struct listener){.source.ready = accept_clients, .fd = fd, .is_unix = true};
+    if ((r = loop_add(fd, EPOLLIN, &unix_listener.source)) < 0)
+        close(fd);
+    return r;
+}
+
+/* The system cuts a longer queue of connections without a word. */
+static void
+warn_of_short_backlog(void)
+{
+    FILE *f = fopen("/proc/sys/net/core/somaxconn", "re");
+    int max;
+
+    if (f == NULL)
+        return;
+    if (fscanf(f, "%d", &max) == 1 && max > 0 && max < config.tcp_backlog)
+        log_line(LOG_WARNING,
+                 "The TCP backlog setting of %lld cannot be enforced because /proc/sys/net/core/somaxconn is "
+                 "set to "
+                 "the lower value of %d.",
+                 (long long)config.tcp_backlog, max);
+    fclose(f);
+}
+
 static int
 watch_all(void)
 {
@@ -224,6 +289,9 @@ net_start(void)
         config.maxclients = server.maxclients;
     }
     config_on_change("maxclients", change_maxclients);
+    warn_of_short_backlog();
+    if ((r = start_unix_listener()) < 0)
+        return r;
     if ((r = open_all(&config, listeners, &listener_count)) < 0 || (r = watch_all()) < 0) {
         log_line(LOG_WARNING, "Failed listening on port %lld (TCP), aborting.", (long long)config.port);
         return r;
@@ -238,6 +306,12 @@ net_stop(void)
 {
     close_listeners(listeners, listener_count);
     listener_count = 0;
+    if (unix_listener.fd < 0)
+        return;
+    close_listeners(&unix_listener, 1);
+    unix_listener.fd = -1;
+    log_line(LOG_NOTICE, "Removing the unix socket file.");
+    unlink(config.unixsocket);
 }
 
 /* ---- taking connections in ---- */
@@ -247,6 +321,10 @@ show_address(const union address *a, char *ret, size_t room)
 {
     char ip[INET6_ADDRSTRLEN] = "?";
 
+    if (a->any.sa_family == AF_UNIX || a->any.sa_family == AF_UNSPEC) {
+        snprintf(ret, room, "%.*s:0", (int)room - 3, config.unixsocket);
+        return;
+    }
     if (a->any.sa_family == AF_INET6) {
         inet_ntop(AF_INET6, &a->v6.sin6_addr, ip, sizeof ip);
         snprintf(ret, room, "[%s]:%d", ip, ntohs(a->v6.sin6_port));
@@ -259,6 +337,8 @@ show_address(const union address *a, char *ret, size_t room)
 static bool
 is_loopback(const union address *a)
 {
+    if (a->any.sa_family == AF_UNIX)
+        return true;
     if (a->any.sa_family == AF_INET6)
         return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
     return (ntohl(a->v4.sin_addr.s_addr) >> 24) == 127;
@@ -290,7 +370,7 @@ set_socket_options(int fd)
 }
 
 static void
-welcome(int fd, const union address *peer)
+welcome(int fd, const union address *peer, bool is_unix)
 {
     union address own = {.any.sa_family = AF_UNSPEC};
     socklen_t len = sizeof own;
@@ -301,14 +381,15 @@ welcome(int fd, const union address *peer)
         refuse(fd, "-ERR max number of clients reached\r\n");
         return;
     }
-    if (config.protected_mode && !is_loopback(peer)) {
+    if (config.protected_mode && !auth_is_needed() && !is_loopback(peer)) {
         refuse(fd,
                "-DENIED Stillframe is in protected mode, and no password is set: only connections from this "
                "machine itself are accepted. To accept others, switch it off (protected-mode no) where the "
                "network is trusted.\r\n");
         return;
     }
-    set_socket_options(fd);
+    if (!is_unix)
+        set_socket_options(fd);
     if ((c = client_new(fd)) == NULL) {
         refuse(fd, "-ERR no memory for another client\r\n");
         return;
@@ -316,6 +397,7 @@ welcome(int fd, const union address *peer)
     show_address(peer, c->addr, sizeof c->addr);
     if (getsockname(fd, &own.any, &len) == 0)
         show_address(&own, c->laddr, sizeof c->laddr);
+    c->is_unix = is_unix;
     c->interest = EPOLLIN;
     if (loop_add(fd, c->interest, &c->source) < 0)
         client_close(c);
@@ -342,7 +424,9 @@ accept_clients(struct loop_source *s, uint32_t events)
         socklen_t len = sizeof peer;
         int fd = accept4(l->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            welcome(fd, &peer);
+            if (l->is_unix)
+                peer.any.sa_family = AF_UNIX;
+            welcome(fd, &peer, l->is_unix);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -358,6 +442,8 @@ accept_clients(struct loop_source *s, uint32_t events)
 void
 net_retry_accept(void)
 {
+    if (unix_listener.muted && loop_add(unix_listener.fd, EPOLLIN, &unix_listener.source) == 0)
+        unix_listener.muted = false;
     for (int i = 0; i < listener_count; i++)
         if (listeners[i].muted && loop_add(listeners[i].fd, EPOLLIN, &listeners[i].source) == 0)
             listeners[i].muted = false;

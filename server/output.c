@@ -53,7 +53,7 @@ output_return(struct client *c)
 static bool
 is_limit_passed(struct client *c, size_t more)
 {
-    const struct output_limit *limit = &config.output_limits[client_class(c)];
+    const struct output_limit *limit = &config.output_limits[client_type(c)];
     size_t pending = client_pending_out(c) + more;
 
     if (c->fd < 0)

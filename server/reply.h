@@ -60,6 +60,6 @@ void reply_no_key(struct client *c);  /* ERR no such key */
 void reply_no_memory(struct client *c); /* OOM ...: the arena gave no memory; nothing was changed */
 /* reply_subcommand_syntax: ERR unknown subcommand or wrong number of arguments for '...'. Try ... HELP. */
 void reply_subcommand_syntax(struct client *c);
-void reply_arity(struct client *c);     /* ERR wrong number of arguments for '...' command */
+void reply_arity(struct client *c); /* ERR wrong number of arguments for '...' command */
 
 #endif

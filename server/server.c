@@ -148,7 +148,8 @@ take_samples(void)
 static bool
 is_idle_too_long(const struct client *c)
 {
-    return config.timeout_s > 0 && server.now_ms - c->last_active_ms > config.timeout_s * 1000;
+    return config.timeout_s > 0 && c->block == NULL && !client_is_subscriber(c) && !c->is_monitor &&
+           server.now_ms - c->last_active_ms > config.timeout_s * 1000;
 }
 
 static void

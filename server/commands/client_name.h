@@ -13,4 +13,8 @@ struct client;
  * odd character, or there is no memory; the error is replied and says `what`. */
 bool client_set_name(struct client *c, char **field, struct slice name, const char *what);
 
+/* client_type_number: the type (enum output_class, or OUTPUT_CLASSES: master) that argument i names; -1, and
+ * an error was replied: none. */
+int client_type_number(struct client *c, int i);
+
 #endif

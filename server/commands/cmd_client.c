@@ -93,34 +93,40 @@ cmd_client_info(struct client *c)
     reply_lines(c, &t);
 }
 
-static struct client *
-find_client(uint64_t id)
+int
+client_type_number(struct client *c, int i)
 {
-    struct client *c = client_first();
+    static const struct {
+        const char *name;
+        enum output_class class;
+    } types[] = {{"normal", OUTPUT_NORMAL},
+                 {"slave", OUTPUT_REPLICA},
+                 {"replica", OUTPUT_REPLICA},
+                 {"pubsub", OUTPUT_PUBSUB},
+                 {"master", OUTPUT_CLASSES}};
 
-    while (c != NULL && c->id != id)
-        c = c->next;
-    return c;
+    for (unsigned k = 0; k < sizeof types / sizeof types[0]; k++)
+        if (arg_is(c, i, types[k].name))
+            return (int)types[k].class;
+    reply_errorf(c, "ERR Unknown client type '%.*s'", (int)(c->argv[i].len < 128 ? c->argv[i].len : 128),
+                 c->argv[i].ptr);
+    return -1;
 }
 
-/* Of the types that Redis knows, all connections here are normal ones. */
 static void
-list_type(struct client *c, struct slice type, struct text *out)
+list_type(struct client *c, struct text *out)
 {
-    static const char *const others[] = {"master", "replica", "slave", "pubsub"};
-    bool known = arg_is(c, 3, "normal");
+    int type = client_type_number(c, 3);
 
-    if (known)
-        for (struct client *other = client_first(); other != NULL; other = other->next) {
-            client_describe(other, out);
-            text_add(out, "\n");
-        }
-    for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++)
-        known |= arg_is(c, 3, others[i]);
-    if (known)
-        reply_lines(c, out);
-    else
-        reply_errorf(c, "ERR Unknown client type '%.*s'", (int)(type.len < 128 ? type.len : 128), type.ptr);
+    if (type < 0)
+        return;
+    for (struct client *other = client_first(); other != NULL; other = other->next) {
+        if (client_type(other) != type)
+            continue;
+        client_describe(other, out);
+        text_add(out, "\n");
+    }
+    reply_lines(c, out);
 }
 
 static void
@@ -134,7 +140,7 @@ list_ids(struct client *c, struct text *out)
             reply_error(c, "ERR Invalid client ID");
             return;
         }
-        if ((other = find_client((uint64_t)id)) == NULL)
+        if ((other = client_find((uint64_t)id)) == NULL)
             continue;
         client_describe(other, out);
         text_add(out, "\n");
@@ -149,7 +155,7 @@ cmd_client_list(struct client *c)
     struct text t = {0};
 
     if (c->argc == 4 && arg_is(c, 2, "TYPE")) {
-        list_type(c, c->argv[3], &t);
+        list_type(c, &t);
     } else if (c->argc > 3 && arg_is(c, 2, "ID")) {
         list_ids(c, &t);
     } else if (c->argc == 2) {

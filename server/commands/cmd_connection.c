@@ -3,13 +3,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/auth.h"
 #include "server/client.h"
 #include "server/commands/client_name.h"
 #include "server/commands/cmd.h"
 #include "server/data/db.h"
+#include "server/monitor.h"
+#include "server/multi.h"
 #include "server/num.h"
+#include "server/pubsub.h"
 #include "server/reply.h"
 #include "server/server.h"
+#include "server/watch.h"
+
+/* A RESP2 client with subscriptions takes arrays only. */
+static void
+reply_subscriber_pong(struct client *c)
+{
+    reply_array(c, 2);
+    reply_bulk_text(c, "pong");
+    if (c->argc == 2)
+        reply_bulk(c, c->argv[1].ptr, c->argv[1].len);
+    else
+        reply_bulk(c, "", 0);
+}
 
 /* PING [message] -> PONG, or the message. */
 void
@@ -17,6 +34,8 @@ cmd_ping(struct client *c)
 {
     if (c->argc > 2)
         reply_arity(c);
+    else if (client_is_subscriber(c) && c->resp == 2)
+        reply_subscriber_pong(c);
     else if (c->argc == 2)
         reply_bulk(c, c->argv[1].ptr, c->argv[1].len);
     else
@@ -58,18 +77,33 @@ cmd_select(struct client *c)
 
 struct hello {
     int64_t version; /* 0: stays as it is */
-    bool with_name;
-    struct slice name;
+    bool with_name, with_auth;
+    struct slice name, user, password;
 };
 
-/* There are no passwords: the one user there is accepts any. */
 static bool
-authenticate(struct client *c, struct slice user)
+authenticate(struct client *c, struct slice user, struct slice password)
 {
-    if (slice_equal(user, SLICE("default")))
+    if (auth_log_in(c, user, password))
         return true;
     reply_error(c, "WRONGPASS invalid username-password pair or user is disabled.");
     return false;
+}
+
+/* AUTH [user] password -> OK. */
+void
+cmd_auth(struct client *c)
+{
+    if (c->argc > 3) {
+        reply_syntax(c);
+    } else if (c->argc == 2 && !auth_is_needed()) {
+        reply_error(
+            c,
+            "ERR AUTH <password> called without any password configured for the default user. Are you sure "
+            "your configuration is correct?");
+    } else if (authenticate(c, c->argc == 2 ? SLICE("default") : c->argv[1], c->argv[c->argc - 1])) {
+        reply_ok(c);
+    }
 }
 
 static bool
@@ -88,8 +122,9 @@ parse_hello(struct client *c, struct hello *h)
     for (int i = 2; i < c->argc; i++) {
         int left = c->argc - 1 - i;
         if (arg_is(c, i, "AUTH") && left >= 2) {
-            if (!authenticate(c, c->argv[i + 1]))
-                return false;
+            h->user = c->argv[i + 1];
+            h->password = c->argv[i + 2];
+            h->with_auth = true;
             i += 2;
         } else if (arg_is(c, i, "SETNAME") && left >= 1) {
             h->with_name = true;
@@ -109,7 +144,17 @@ cmd_hello(struct client *c)
 {
     struct hello h = {0};
 
-    if (!parse_hello(c, &h) || (h.with_name && !client_set_name(c, &c->name, h.name, "Client names")))
+    if (!parse_hello(c, &h) || (h.with_auth && !authenticate(c, h.user, h.password)))
+        return;
+    if (!c->authenticated) {
+        reply_error(
+            c,
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> "
+            "AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol "
+            "version at the same time");
+        return;
+    }
+    if (h.with_name && !client_set_name(c, &c->name, h.name, "Client names"))
         return;
     if (h.version != 0)
         c->resp = (int)h.version;
@@ -128,4 +173,24 @@ cmd_hello(struct client *c)
     reply_bulk_text(c, "master");
     reply_bulk_text(c, "modules");
     reply_array(c, 0);
+}
+
+/* ---- RESET ---- */
+
+/* RESET -> RESET, and the connection is as new, but for its number. */
+void
+cmd_reset(struct client *c)
+{
+    if (c->multi != NULL)
+        multi_discard(c);
+    watch_forget(c);
+    pubsub_forget(c);
+    monitor_forget(c);
+    c->db_index = 0;
+    c->resp = 2;
+    free(c->name);
+    c->name = NULL;
+    c->no_evict = c->no_touch = c->reply_off = c->reply_skip = false;
+    c->authenticated = !auth_is_needed();
+    reply_status(c, "RESET");
 }
