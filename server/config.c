@@ -38,6 +38,7 @@ static const struct config_name permissions[] = {
 #define IMMUTABLE   OPTION_IMMUTABLE
 #define PROTECTED   OPTION_PROTECTED
 #define MULTI       OPTION_MULTI
+#define HIDDEN      OPTION_HIDDEN
 #define BOOL        &option_bool
 #define INT         &option_int
 #define MEMORY      &option_memory
@@ -51,6 +52,7 @@ static const struct config_name permissions[] = {
 #define COMPRESSION &option_compression
 #define MODE        &option_mode
 #define EVENTS      &option_events
+#define CHECKED     &option_checked
 
 #define OPTION(name_, alias_, type_, field_, initial_, min_, max_, flags_, extra_)                           \
     {.name = name_,                                                                                          \
@@ -69,11 +71,29 @@ static const struct config_name permissions[] = {
      .initial = value_,                                                                                      \
      .flags = flags_,                                                                                        \
      .extra = why_},
+#define REASON(group, why) static const char no_effect_##group[] = why;
+#define KEPT(...)
+#include "server/kept.def"
+#undef REASON
+#undef KEPT
+#define REASON(...)
+/* .offset: set_kept_offsets() */
+#define KEPT(name_, alias_, check_, initial_, flags_, group_)                                                \
+    {.name = name_,                                                                                          \
+     .alias = alias_,                                                                                        \
+     .type = &option_checked,                                                                                \
+     .initial = initial_,                                                                                    \
+     .flags = flags_,                                                                                        \
+     .extra = check_,                                                                                        \
+     .no_effect = no_effect_##group_},
 static struct option options[] = {
 #include "server/config.def"
+#include "server/kept.def"
 };
 #undef OPTION
 #undef FIXED
+#undef REASON
+#undef KEPT
 
 enum { OPTION_COUNT = sizeof options / sizeof options[0] };
 
@@ -150,21 +170,39 @@ config_drop(struct config *c)
             options[i].type->drop(&options[i], c);
 }
 
-int
-config_init(void)
+/* Each kept parameter gets a place of its own. */
+static void
+set_kept_offsets(void)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < OPTION_COUNT; i++)
+        if (options[i].no_effect != NULL)
+            options[i].offset = offsetof(struct config, kept) + kept++ * sizeof(char *);
+}
+
+bool
+config_make_defaults(struct config *ret)
 {
     const char *why;
 
-    memset(&config, 0, sizeof config);
+    memset(ret, 0, sizeof *ret);
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
         struct slice value = {options[i].initial, strlen(options[i].initial)};
-        if (option_set(&options[i], &config, &value, 1, false, &why))
+        if (option_set(&options[i], ret, &value, 1, false, &why))
             continue;
         must(strcmp(why, strerror(ENOMEM)) == 0); /* the table's own defaults are good */
-        config_drop(&config);
-        return -ENOMEM;
+        config_drop(ret);
+        return false;
     }
-    return 0;
+    return true;
+}
+
+int
+config_init(void)
+{
+    set_kept_offsets();
+    return config_make_defaults(&config) ? 0 : -ENOMEM;
 }
 
 void
@@ -286,7 +324,7 @@ config_each_match(const struct slice *patterns, int count,
         bool name = any_match(o->name, patterns, count);
         bool alias = o->alias != NULL && any_match(o->alias, patterns, count);
         struct text value = {0};
-        if (!name && !alias)
+        if ((!name && !alias) || (o->flags & OPTION_HIDDEN) != 0)
             continue;
         o->type->show(o, &config, &value);
         if (name)

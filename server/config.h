@@ -25,6 +25,16 @@ struct output_limit {
 
 enum debug_permission { PERMIT_NO, PERMIT_LOCAL, PERMIT_YES }; /* for enable-debug-command and its like */
 
+/* How many parameters are kept without effect. */
+enum {
+    CONFIG_KEPT = 0
+#define REASON(group, why)
+#define KEPT(name, alias, check, initial, flags, group) +1
+#include "server/kept.def"
+#undef REASON
+#undef KEPT
+};
+
 struct config {
     /* network */
     int64_t port, tcp_backlog, timeout_s, tcp_keepalive_s, maxclients;
@@ -58,8 +68,10 @@ struct config {
     int64_t notify_keyspace_events; /* enum key_event_class */
     bool crash_log_enabled;
     int64_t shutdown_timeout;
+    char *shutdown_on_sigint, *shutdown_on_sigterm, *latency_percentiles; /* words */
     /* encodings */
     int64_t hash_max_listpack_entries, hash_max_listpack_value;
+    char *kept[CONFIG_KEPT]; /* as they were given: kept.def */
 };
 extern struct config config;
 
@@ -80,6 +92,12 @@ const char *config_file(void);      /* absolute name of the file that was read; 
 /* config_set: count pairs of name and value: all, or none.  0; -EINVAL: *why is an error reply, code
  * included. */
 int config_set(const struct slice *pairs, int count, bool protected_allowed, struct text *why);
+
+/* config_rewrite: make the configuration file say what holds now.  0 or -errno: it is as it was.  Only where
+ * there is one (config_file()). */
+int config_rewrite(void);
+/* config_log_no_effect: one line that names what was set at start and has no effect here. */
+void config_log_no_effect(void);
 
 /* config_on_change: how a changed parameter takes effect: called with the whole new configuration before it
  * is put into place; false with *why refuses it.  It may be called again with the old one, when a later one

@@ -1,6 +1,7 @@
 /* server/config_file.c - the configuration at start: a file in Redis's syntax, then the command line. */
 #include <ctype.h>
 #include <errno.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 enum { LINE_WORDS_MAX = 256, INCLUDE_DEPTH_MAX = 16, FILE_MAX_BYTES = 64 * 1024 * 1024 };
 
 static char absolute_path[PATH_MAX];
+static struct text without_effect; /* names, as the start met them */
 
 /* One start's reading: parameters that a line has set (their lists grow from then on). */
 struct reading {
@@ -41,6 +43,23 @@ is_include(struct slice word)
     return word.len == 7 && strncasecmp(word.ptr, "include", 7) == 0;
 }
 
+/* include: one file, or all that match a pattern, in the order of their names (none may, then). */
+static int
+read_files(struct reading *rd, const char *pattern)
+{
+    glob_t found;
+    int r = 0;
+
+    if (strpbrk(pattern, "*?[") == NULL)
+        return read_file(rd, pattern);
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return 0;
+    for (size_t i = 0; i < found.gl_pathc && r == 0; i++)
+        r = read_file(rd, found.gl_pathv[i]);
+    globfree(&found);
+    return r;
+}
+
 /* One directive; NULL: taken; else what is wrong.  *ret_reported: the report is already written. */
 static const char *
 set_directive(struct reading *rd, const struct slice *words, int count, bool *ret_reported)
@@ -57,7 +76,7 @@ set_directive(struct reading *rd, const struct slice *words, int count, bool *re
         path[words[1].len] = '\0';
         if (rd->depth >= INCLUDE_DEPTH_MAX)
             return "include is nested too deeply";
-        *ret_reported = read_file(rd, path) < 0;
+        *ret_reported = read_files(rd, path) < 0;
         return *ret_reported ? "included file" : NULL;
     }
     if ((o = option_find(words[0])) == NULL)
@@ -66,6 +85,8 @@ set_directive(struct reading *rd, const struct slice *words, int count, bool *re
         return why;
     if (o->type == &option_save)
         rd->save_given = true;
+    if (o->no_effect != NULL)
+        text_addf(&without_effect, "%s%s", without_effect.len > 0 ? ", " : "", o->name);
     return NULL;
 }
 
@@ -237,6 +258,15 @@ config_load_text(const char *name, const char *bytes, size_t len, struct text *w
     struct reading rd = {.why = why};
 
     return read_lines(&rd, name, bytes, len);
+}
+
+void
+config_log_no_effect(void)
+{
+    if (without_effect.len > 0)
+        log_line(LOG_NOTICE, "Parameters without effect here (docs/configuration.md says why): %s",
+                 text_str(&without_effect));
+    text_free(&without_effect);
 }
 
 const char *

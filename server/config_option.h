@@ -20,7 +20,12 @@ struct option_type {
     void (*drop)(const struct option *o, struct config *from);
 };
 
-enum option_flag { OPTION_IMMUTABLE = 1, OPTION_PROTECTED = 2, OPTION_MULTI = 4 };
+enum option_flag {
+    OPTION_IMMUTABLE = 1,
+    OPTION_PROTECTED = 2,
+    OPTION_MULTI = 4,
+    OPTION_HIDDEN = 8 /* not in CONFIG GET */
+};
 
 struct option {
     const char *name, *alias;
@@ -29,14 +34,15 @@ struct option {
     const char *initial; /* the default, as text */
     int64_t min, max;
     unsigned flags;
-    const void *extra; /* see config.def */
+    const void *extra;     /* see config.def */
+    const char *no_effect; /* why not; NULL: it has one */
     /* set by config_on_change() */
     bool (*apply)(const struct config *next, const char **why);
 };
 
 extern const struct option_type option_bool, option_int, option_memory, option_enum, option_text,
     option_filename, option_words, option_limits, option_directory, option_save, option_compression,
-    option_fixed, option_mode, option_events;
+    option_fixed, option_mode, option_events, option_checked;
 
 /* config_options: the table. */
 struct option *config_options(unsigned *ret_count);
@@ -48,5 +54,7 @@ bool option_set(const struct option *o, struct config *into, const struct slice 
 /* config_copy: a deep copy that config_drop() frees.  False: no memory. */
 bool config_copy(const struct config *from, struct config *ret);
 void config_drop(struct config *c);
+/* config_make_defaults: to be dropped.  False: no memory. */
+bool config_make_defaults(struct config *ret);
 
 #endif

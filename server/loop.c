@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -152,9 +153,14 @@ static void
 answer_signals(void)
 {
     struct shutdown_request rq = {.save = false};
+    const char *how;
 
     if (!signals_shutdown_asked() || server.stopping)
         return;
+    how = signals_was_interrupt() ? config.shutdown_on_sigint : config.shutdown_on_sigterm;
+    rq.nosave = strstr(how, "nosave") != NULL;
+    rq.save = !rq.nosave && strstr(how, "save") != NULL;
+    rq.force = strstr(how, "force") != NULL;
     if (shutdown_begin(&rq) == 0)
         return;
     log_line(LOG_WARNING,

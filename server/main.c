@@ -130,6 +130,7 @@ main(int argc, char *argv[])
              (int)sizeof(void *) * 8, (int)getpid());
     if (argc == 1)
         log_line(LOG_NOTICE, "No configuration file given: using the defaults");
+    config_log_no_effect();
     start_modules();
     shutdown_write_pidfile();
     server.start_memory = server_used_memory();

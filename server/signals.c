@@ -14,7 +14,7 @@
 #include "server/loop.h"
 #include "server/server.h"
 
-static atomic_bool asked;
+static atomic_bool asked, interrupted;
 static atomic_int wake_fd = -1; /* [const after signals_init] */
 
 static void
@@ -33,6 +33,7 @@ on_signal(int number)
     }
     log_from_signal(number == SIGINT ? "Received SIGINT scheduling shutdown..."
                                      : "Received SIGTERM scheduling shutdown...");
+    atomic_store_explicit(&interrupted, number == SIGINT, memory_order_relaxed);
     atomic_store_explicit(&asked, true, memory_order_relaxed);
     if (write(atomic_load_explicit(&wake_fd, memory_order_relaxed), &one, sizeof one) < 0)
         errno = saved; /* the loop wakes for its timer at the latest */
@@ -78,6 +79,12 @@ bool
 signals_shutdown_asked(void)
 {
     return atomic_load_explicit(&asked, memory_order_relaxed);
+}
+
+bool
+signals_was_interrupt(void)
+{
+    return atomic_load_explicit(&interrupted, memory_order_relaxed);
 }
 
 void

@@ -11,6 +11,8 @@ int signals_init(void);
 /* signals_shutdown_asked: the flag; it stays set until signals_forget(). */
 bool signals_shutdown_asked(void);
 /* signals_forget: the shutdown was not possible; the next signal asks anew. */
+/* signals_was_interrupt: the last such signal was SIGINT. */
+bool signals_was_interrupt(void);
 void signals_forget(void);
 
 #endif

@@ -74,14 +74,22 @@ cmd_config_resetstat(struct client *c)
     reply_ok(c);
 }
 
-/* CONFIG REWRITE -> an error. */
+/* CONFIG REWRITE -> OK, and the file says what holds. */
 void
 cmd_config_rewrite(struct client *c)
 {
+    int r = 0;
+
     if (config_file()[0] == '\0')
         reply_error(c, "ERR The server is running without a config file");
+    else if ((r = config_rewrite()) == 0)
+        reply_ok(c);
     else
-        reply_error(c, "ERR CONFIG REWRITE is not supported: the configuration file is left as it is");
+        reply_errorf(c, "ERR Rewriting config file: %s", strerror(-r));
+    if (r < 0)
+        log_line(LOG_WARNING, "CONFIG REWRITE failed: %s", strerror(-r));
+    else if (config_file()[0] != '\0')
+        log_line(LOG_NOTICE, "CONFIG REWRITE executed with success.");
 }
 
 /* TIME -> seconds and microseconds, as text. */

@@ -30,6 +30,6 @@ decoder=(snapshot/rdb_dec*.c snapshot/rdb_source.c snapshot/rdb_names.c snapshot
     snapshot/field_set.c snapshot/printable.c snapshot/decimal.c snapshot/crc64.c)
 fuzz rdb "${decoder[@]}"
 fuzz resp server/resp.c server/text.c server/num.c
-fuzz config server/config.c server/config_types.c server/config_file.c server/text.c server/num.c server/glob.c server/log.c
+fuzz config server/config.c server/config_types.c server/config_check.c server/config_file.c server/text.c server/num.c server/glob.c server/log.c
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
