@@ -1,21 +1,356 @@
-/* server/evict.c - maxmemory. */
+/* server/evict.c - maxmemory: which keys go, and when. */
 #include "server/evict.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/mm.h"
+#include "mm/os.h"
+#include "server/data/db_inner.h"
+#include "server/data/lfu.h"
+#include "server/keyevent.h"
+#include "server/latency.h"
+#include "server/log.h"
+#include "server/pause.h"
+#include "server/server.h"
+
+enum {
+    POOL = 16,
+    LONG_KEY_BYTES = 255, /* keys up to this length use a candidate's own buffer */
+    EMPTY_BUCKETS = 64,   /* how many empty ones a draw passes over */
+    GATHER_MORE = 8,      /* records gathered beyond twice of what is wanted */
+    DRAW_MAX = 192,
+    SLICE_US = 100 /* of freeing what is dead already, at a time */
+};
+
+/* A key that may go: found earlier, perhaps gone since. */
+struct candidate {
+    uint64_t score; /* the higher, the sooner it goes */
+    int db_index;
+    size_t len;
+    char *key; /* [owned] or short_key; NULL: no candidate */
+    char short_key[LONG_KEY_BYTES];
+};
+
+static struct candidate pool[POOL]; /* by score, the lowest first; those without a key last */
+
+struct evict_figures evict_figures;
+
+/* ---- how much memory ---- */
 
 uint64_t
 evict_memory_used(void)
 {
-    return 0;
+    struct mm_figures f;
+
+    mm_figures(&f);
+    return f.live_bytes + db_table_bytes() + server.malloc_bytes;
+}
+
+/* ---- candidates ---- */
+
+static uint64_t
+score_of(const struct record *r)
+{
+    if ((config.maxmemory_policy & EVICT_TTL) != 0)
+        return UINT64_MAX - (uint64_t)record_expire(r);
+    if ((config.maxmemory_policy & EVICT_LFU) != 0)
+        return 255U - lfu_counter(record_clock(r));
+    return (server.clock_s - record_clock(r)) & RECORD_CLOCK_MASK;
+}
+
+static void
+clear(struct candidate *c)
+{
+    if (c->key != NULL && c->key != c->short_key)
+        free(c->key);
+    c->key = NULL;
+}
+
+static bool
+put_key(struct candidate *c, struct slice key)
+{
+    c->key = key.len <= LONG_KEY_BYTES ? c->short_key : malloc(key.len);
+    if (c->key == NULL)
+        return false;
+    memcpy(c->key, key.ptr, key.len);
+    c->len = key.len;
+    return true;
+}
+
+/* Copies of candidates keep pointing into themselves. */
+static void
+move(struct candidate *to, const struct candidate *from)
+{
+    bool is_short = from->key == from->short_key;
+
+    *to = *from;
+    if (is_short)
+        to->key = to->short_key;
+}
+
+/* Into the pool, in order; the lowest score gives way when it is full. */
+static void
+consider(int db_index, const struct record *r)
+{
+    uint64_t score = score_of(r);
+    int at = 0, count = 0;
+
+    while (count < POOL && pool[count].key != NULL)
+        count++;
+    while (at < count && pool[at].score < score)
+        at++;
+    if (count == POOL) {
+        if (at == 0)
+            return;
+        clear(&pool[0]);
+        at--;
+        for (int i = 0; i < at; i++)
+            move(&pool[i], &pool[i + 1]);
+    } else {
+        for (int i = count; i > at; i--)
+            move(&pool[i], &pool[i - 1]);
+    }
+    pool[at].score = score;
+    pool[at].db_index = db_index;
+    if (put_key(&pool[at], record_key(r)))
+        return;
+    pool[at].key = NULL;
+    for (int i = at; i + 1 < POOL && pool[i + 1].key != NULL; i++) {
+        move(&pool[i], &pool[i + 1]);
+        pool[i + 1].key = NULL;
+    }
+}
+
+static uint64_t
+random64(void)
+{
+    static uint64_t x;
+
+    if (x == 0)
+        x = (uint64_t)server_monotonic_ns() | 1;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return x;
+}
+
+/* What stands at a random place of a table. */
+struct draw {
+    const struct record *at[DRAW_MAX];
+    unsigned count;
+};
+
+static void
+take(void *ctx, const void *record)
+{
+    struct draw *d = ctx;
+
+    if (d->count < DRAW_MAX)
+        d->at[d->count++] = record;
+}
+
+static const struct ktable *
+table_of(int index)
+{
+    const struct db *db = db_select(index);
+
+    return (config.maxmemory_policy & EVICT_ALL_KEYS) != 0 ? &db->keys : &db->expires;
+}
+
+/* maxmemory-samples of the records in some neighbouring buckets, where the hash has put them together.  More
+ * are gathered than are wanted, since in a bucket the oldest come first. */
+static void
+sample(int index)
+{
+    const struct ktable *t = table_of(index);
+    uint64_t bucket = random64() % t->buckets, wanted = (uint64_t)config.maxmemory_samples;
+    struct draw d = {.count = 0};
+
+    for (uint64_t i = 0; i < t->buckets && i < wanted + EMPTY_BUCKETS && d.count < 2 * wanted + GATHER_MORE;
+         i++)
+        ktable_visit_bucket(t, (bucket + i) % t->buckets, take, &d);
+    for (uint64_t i = 0; i < wanted && d.count > 0; i++) {
+        unsigned pick = (unsigned)(random64() % d.count);
+        consider(index, d.at[pick]);
+        d.at[pick] = d.at[--d.count];
+    }
+}
+
+/* The best candidate that is still there; NULL: the pool is empty. */
+static const struct record *
+take_best(struct db_ref *ref)
+{
+    for (int i = POOL - 1; i >= 0; i--) {
+        struct candidate *c = &pool[i];
+        const struct record *r = NULL;
+        struct db *db;
+        if (c->key == NULL)
+            continue;
+        if ((db = db_select(c->db_index)) != NULL)
+            r = db_peek(db, (struct slice){c->key, c->len});
+        clear(c);
+        if (r != NULL &&
+            ((config.maxmemory_policy & EVICT_ALL_KEYS) != 0 || record_has(r, RECORD_HAS_EXPIRE))) {
+            *ref = (struct db_ref){.db = db, .key = record_key(r), .rec = r};
+            return r;
+        }
+    }
+    return NULL;
+}
+
+static const struct record *
+choose_from_pool(struct db_ref *ref)
+{
+    const struct record *r = NULL;
+    bool any;
+
+    do {
+        any = false;
+        for (int i = 0; i < db_count(); i++)
+            if (table_of(i)->count > 0) {
+                sample(i);
+                any = true;
+            }
+    } while (any && (r = take_best(ref)) == NULL);
+    return r;
+}
+
+static const struct record *
+choose_at_random(struct db_ref *ref)
+{
+    static int next_db;
+
+    for (int n = 0; n < db_count(); n++) {
+        int index = (int)((unsigned)next_db++ % (unsigned)db_count());
+        const struct ktable *t = table_of(index);
+        const struct record *r = NULL;
+        while (t->count > 0 && (r = ktable_pick(t, random64())) == NULL)
+            ;
+        if (r == NULL)
+            continue;
+        *ref = (struct db_ref){.db = db_select(index), .key = record_key(r), .rec = r};
+        return r;
+    }
+    return NULL;
+}
+
+/* ---- eviction ---- */
+
+/* One key goes.  False: there is none that may. */
+static bool
+evict_one(void)
+{
+    struct db_ref ref;
+    const struct record *r =
+        (config.maxmemory_policy & EVICT_RANDOM) != 0 ? choose_at_random(&ref) : choose_from_pool(&ref);
+
+    if (r == NULL)
+        return false;
+    evict_figures.keys++;
+    db_evict(&ref);
+    return true;
+}
+
+/* Microseconds for one command; as Redis: linear up to 500, then growing by 15 % a step; 100: no limit. */
+static int64_t
+time_limit_us(void)
+{
+    int64_t tenacity = config.maxmemory_eviction_tenacity;
+
+    if (tenacity <= 10)
+        return 50 * tenacity;
+    return tenacity < 100 ? (int64_t)(500 * pow(1.15, (double)tenacity - 10)) : INT64_MAX / 2;
+}
+
+/* Until memory is within the limit, or the time is over (*ret_late).  False: nothing may go. */
+static bool
+run(int64_t until_us, bool *ret_late)
+{
+    *ret_late = false;
+    for (int n = 1; evict_memory_used() > config.maxmemory; n++) {
+        /* What is dead already is freed before more has to die. */
+        if (!db_free_dead(SLICE_US) && !evict_one())
+            return false;
+        if (n % 16 == 0 && os_monotonic_us() >= until_us) {
+            *ret_late = true;
+            return true;
+        }
+    }
+    return true;
+}
+
+/* How long memory has been above the limit: INFO. */
+static void
+note_excess(bool exceeded)
+{
+    int64_t now = os_monotonic_us();
+
+    if (exceeded && evict_figures.exceeded_since_us == 0)
+        evict_figures.exceeded_since_us = now;
+    if (exceeded || evict_figures.exceeded_since_us == 0)
+        return;
+    evict_figures.exceeded_us += (uint64_t)(now - evict_figures.exceeded_since_us);
+    evict_figures.exceeded_since_us = 0;
 }
 
 bool
 evict_make_room(void)
 {
-    return true;
+    int64_t begin = os_monotonic_us();
+    bool ok, late = false;
+
+    if (server.loading || pause_until_ms != 0)
+        return true;
+    if ((config.maxmemory_policy & EVICT_NO) != 0)
+        return db_free_dead(SLICE_US) && evict_memory_used() <= config.maxmemory;
+    ok = run(begin + time_limit_us(), &late);
+    note_excess(late || !ok);
+    latency_add("eviction-cycle", (uint64_t)(os_monotonic_us() - begin) / 1000);
+    return ok;
 }
 
 bool
 evict_work(unsigned budget_us)
 {
-    (void)budget_us;
-    return false;
+    bool late;
+
+    if (evict_memory_used() <= config.maxmemory) {
+        note_excess(false);
+        return false;
+    }
+    if (server.loading || pause_until_ms != 0 || (config.maxmemory_policy & EVICT_NO) != 0)
+        return false;
+    return run(os_monotonic_us() + budget_us, &late) && late;
+}
+
+/* ---- configuration ---- */
+
+static bool
+apply(const struct config *next, const char **why)
+{
+    (void)why;
+    server.lfu = (next->maxmemory_policy & EVICT_LFU) != 0;
+    for (int i = 0; i < POOL; i++) /* scores of another kind mean nothing */
+        clear(&pool[i]);
+    if (next->maxmemory != 0 && next->maxmemory < evict_memory_used())
+        log_line(LOG_WARNING,
+                 "WARNING: the new maxmemory value set via CONFIG SET (%llu) is smaller than the current "
+                 "memory usage "
+                 "(%llu). This will result in key eviction and/or the inability to accept new write commands "
+                 "depending "
+                 "on the maxmemory-policy.",
+                 (unsigned long long)next->maxmemory, (unsigned long long)evict_memory_used());
+    return true;
+}
+
+void
+evict_init(void)
+{
+    const char *why;
+
+    config_on_change("maxmemory", apply);
+    config_on_change("maxmemory-policy", apply);
+    apply(&config, &why);
 }

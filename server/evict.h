@@ -34,6 +34,16 @@ evict_is_due(void)
     return unlikely(config.maxmemory != 0) && evict_memory_used() > config.maxmemory;
 }
 
+/* What INFO says of it. */
+struct evict_figures {
+    uint64_t keys;
+    uint64_t exceeded_us;      /* so long was memory above the limit, in the past */
+    int64_t exceeded_since_us; /* monotonic; 0: it is not now */
+};
+extern struct evict_figures evict_figures;
+
+/* evict_init: hook CONFIG SET maxmemory and maxmemory-policy. */
+void evict_init(void);
 /* evict_work: go on with what evict_make_room() left undone in its time; a turn's slice.  True: more to do.
  */
 bool evict_work(unsigned budget_us);

@@ -12,6 +12,7 @@
 #include "server/commands/cmd.h"
 #include "server/config.h"
 #include "server/data/db.h"
+#include "server/evict.h"
 #include "server/keyevent.h"
 #include "server/log.h"
 #include "server/loop.h"
@@ -109,6 +110,7 @@ start_modules(void)
     if ((r = persist_init()) < 0)
         refuse_start("Persistence cannot be set up", r);
     key_event_init();
+    evict_init();
     if ((r = loop_init()) < 0)
         refuse_start("The event loop cannot be set up", r);
     if ((r = signals_init()) < 0)

@@ -83,6 +83,17 @@ server_init(const char *executable)
     make_run_id(server.run_id);
 }
 
+static void
+sample_malloc(void)
+{
+    struct mallinfo2 m;
+
+    if (mallinfo2 == NULL)
+        return;
+    m = mallinfo2();
+    server.malloc_bytes = m.uordblks + m.hblkhd;
+}
+
 uint64_t
 server_used_memory(void)
 {
@@ -91,11 +102,8 @@ server_used_memory(void)
 
     mm_figures(&f);
     bytes = f.live_bytes + f.retired_bytes + f.images_bytes + f.side_bytes + db_table_bytes();
-    if (mallinfo2 != NULL) {
-        struct mallinfo2 m = mallinfo2();
-        bytes += m.uordblks + m.hblkhd;
-    }
-    return bytes;
+    sample_malloc();
+    return bytes + server.malloc_bytes;
 }
 
 void
@@ -191,6 +199,8 @@ watch_memory(void)
 {
     static int64_t last_ms;
 
+    if (config.maxmemory != 0)
+        sample_malloc();
     if (server.now_ms - last_ms < 1000 && server.now_ms >= last_ms)
         return; /* mallinfo2() walks the allocator's lists */
     last_ms = server.now_ms;

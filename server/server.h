@@ -17,6 +17,7 @@ struct server {
     /* keyspace changes since the last successful save, as Redis counts them: handlers add what they changed
      */
     uint64_t dirty;
+    bool lfu;           /* an LFU policy: clock words are counters (data/lfu.h) */
     bool active_expire; /* DEBUG SET-ACTIVE-EXPIRE */
     bool loading;
     bool stopping; /* leave the loop after this turn */
@@ -32,7 +33,8 @@ struct server {
     /* sampled each 100 ms */
     uint64_t ops_per_s, in_bytes_per_s, out_bytes_per_s;
     uint64_t peak_memory, start_memory;
-    int maxclients; /* what the limit of open files leaves of the configured number */
+    uint64_t malloc_bytes; /* in use outside the arena; sampled */
+    int maxclients;        /* what the limit of open files leaves of the configured number */
     char run_id[41];
     const char *executable; /* argv[0] */
 };

@@ -3,6 +3,7 @@
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/data/db.h"
+#include "server/data/lfu.h"
 #include "server/data/value.h"
 #include "server/reply.h"
 #include "server/server.h"
@@ -47,14 +48,23 @@ cmd_object_idletime(struct client *c)
 {
     const struct record *r = find(c);
 
-    if (r != NULL)
+    if (r != NULL && server.lfu)
+        reply_error(
+            c,
+            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching "
+            "between policies at runtime LRU and LFU data will take some time to adjust.");
+    else if (r != NULL)
         reply_int(c, (server.clock_s - record_clock(r)) & RECORD_CLOCK_MASK);
 }
 
 void
 cmd_object_freq(struct client *c)
 {
-    if (find(c) != NULL)
+    const struct record *r = find(c);
+
+    if (r != NULL && server.lfu)
+        reply_int(c, lfu_counter(record_clock(r)));
+    else if (r != NULL)
         reply_error(c,
                     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
                     "that when "

@@ -7,6 +7,7 @@
 #include "mm/fault.h"
 #include "server/data/db_inner.h"
 #include "server/data/keyhash.h"
+#include "server/data/lfu.h"
 #include "server/keyevent.h"
 #include "server/server.h"
 
@@ -218,7 +219,7 @@ db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret)
     if ((flags & DB_COUNT_HIT) != 0)
         note_read(ret, flags);
     if (r != NULL && (flags & DB_TOUCH) != 0 && !clocks_are_kept)
-        record_touch(r, server.clock_s);
+        record_touch(r, unlikely(server.lfu) ? lfu_touched(record_clock(r)) : server.clock_s);
     return r;
 }
 

@@ -87,6 +87,10 @@ int db_insert(struct db_ref *ref, struct record_spec *spec);
 int db_update(struct db_ref *ref, struct record_spec *spec);
 /* db_set_use: when it was last used, or how often (-1: as it is): RESTORE. */
 void db_set_use(const struct record *r, int64_t idle_s, int64_t freq);
+/* db_evict: the key at ref goes for want of memory; who listens hears of it. */
+void db_evict(struct db_ref *ref);
+/* db_birth_clock: the clock word of a new record: the time, or under an LFU policy the counter. */
+uint32_t db_birth_clock(void);
 /* db_store: set the key to a value, there or not.  expire_at_ms as in record_spec. */
 int db_store(struct db_ref *ref, const struct value *value, int64_t expire_at_ms);
 /* db_set_expire: RECORD_NO_EXPIRE takes it away. 0 or -ENOMEM */
@@ -118,6 +122,8 @@ uint64_t db_flush(int index);
 
 /* db_work: dead databases, dead values, active expiry: at most about budget_us.  True: more to do. */
 bool db_work(unsigned budget_us);
+/* db_free_dead: of what is dead already, for about so long; false: nothing is. */
+bool db_free_dead(unsigned budget_us);
 /* db_bury: a hash table without an owner: freed at once when small, in slices otherwise. */
 void db_bury(const struct htable *t);
 

@@ -189,6 +189,17 @@ free_hollow(int64_t until_us)
 }
 
 bool
+db_free_dead(unsigned budget_us)
+{
+    int64_t until_us = os_monotonic_us() + budget_us;
+
+    if (corpses == NULL && databases.dead == NULL)
+        return false;
+    (void)(free_dead(until_us) || free_corpses(until_us));
+    return true;
+}
+
+bool
 db_work(unsigned budget_us)
 {
     int64_t until_us = os_monotonic_us() + budget_us;

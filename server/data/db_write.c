@@ -5,6 +5,7 @@
 
 #include "server/data/db_inner.h"
 #include "server/data/keyhash.h"
+#include "server/data/lfu.h"
 #include "server/data/value.h"
 #include "server/keyevent.h"
 #include "server/server.h"
@@ -27,7 +28,7 @@ db_insert(struct db_ref *ref, struct record_spec *spec)
     const struct record *r;
 
     spec->db = db->number;
-    spec->clock_s = server.clock_s;
+    spec->clock_s = db_birth_clock();
     if ((r = record_new(spec)) == NULL)
         return -ENOMEM;
     if (!ktable_add(&db->keys, ref->hash, r))
@@ -101,7 +102,7 @@ db_update(struct db_ref *ref, struct record_spec *spec)
     if (unlikely(has_block))
         gone = value_of(ref->rec);
     spec->db = ref->db->number;
-    spec->clock_s = server.clock_s;
+    spec->clock_s = unlikely(server.lfu) ? record_clock(ref->rec) : server.clock_s;
     if (!record_rewrite(ref->rec, spec) && replace(ref, spec) < 0)
         return -ENOMEM;
     if (unlikely(has_block) && !value_same_block(&gone, &spec->value))
@@ -130,8 +131,9 @@ db_set_expire(struct db_ref *ref, int64_t expire_at_ms)
 void
 db_set_use(const struct record *r, int64_t idle_s, int64_t freq)
 {
-    (void)freq;
-    if (idle_s >= 0)
+    if (server.lfu && freq >= 0)
+        record_touch(r, lfu_born((uint8_t)freq));
+    else if (!server.lfu && idle_s >= 0)
         record_touch(r, server.clock_s - (uint32_t)idle_s);
 }
 
@@ -165,16 +167,44 @@ db_delete(struct db *db, struct slice key)
     return true;
 }
 
+/* copy_key: for who listens, to be told when the record is gone; NULL: nobody does, or no memory. */
+static char *
+copy_key(struct slice key)
+{
+    char *copy = NULL;
+
+    if (unlikely(key_event_listeners != 0) && (copy = malloc(key.len + 1)) != NULL)
+        memcpy(copy, key.ptr, key.len);
+    return copy;
+}
+
+void
+db_evict(struct db_ref *ref)
+{
+    struct slice key = record_key(ref->rec);
+    char *copy = copy_key(key);
+
+    ref->hash = keyhash(key);
+    ref->at.bucket = NULL;
+    db_remove(ref);
+    if (copy != NULL)
+        key_changed(ref->db, (struct slice){copy, key.len}, KEY_EVENT_EVICTED, "evicted");
+    free(copy);
+}
+
+uint32_t
+db_birth_clock(void)
+{
+    return unlikely(server.lfu) ? lfu_born(LFU_NEW) : server.clock_s;
+}
+
 void
 db_expire_record(struct db *db, const struct record *r)
 {
     struct slice key = record_key(r);
     struct db_ref ref = {.db = db, .hash = keyhash(key), .rec = r};
-    char *copy = NULL;
+    char *copy = copy_key(key);
 
-    /* Who listens hears of it when the key is gone, and with it its bytes. */
-    if (unlikely(key_event_listeners != 0) && (copy = malloc(key.len + 1)) != NULL)
-        memcpy(copy, key.ptr, key.len);
     db_remove(&ref);
     server.stat_expired_keys++;
     if (copy != NULL)

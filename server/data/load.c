@@ -95,6 +95,7 @@ on_key(void *ctx, const struct rdb_key *k)
     s->db = db_select((int)k->db);
     s->expire_at_ms = k->expire_at_ms;
     s->idle_s = k->idle_s;
+    s->freq = k->freq;
     s->skip = k->expire_at_ms != -1 && k->expire_at_ms < server.now_ms;
     s->keys_expired += s->skip;
     return 0;
@@ -170,8 +171,7 @@ on_value_end(void *ctx)
         value_free(&v);
         return -ENOMEM;
     }
-    if (s->idle_s > 0)
-        record_touch(ref.rec, server.clock_s - (uint32_t)s->idle_s);
+    db_set_use(ref.rec, s->idle_s, s->freq);
     s->keys_loaded++;
     drop_value(s);
     return 0;

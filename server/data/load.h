@@ -36,7 +36,7 @@ struct load_state {
     bool captured;
     /* the key being read */
     struct db *db;
-    int64_t expire_at_ms, idle_s;
+    int64_t expire_at_ms, idle_s, freq;
     bool skip;
     enum load_form form;
     struct load_buffer {
