@@ -142,3 +142,9 @@ block_count(void)
 {
     return blocked;
 }
+
+unsigned
+block_timed(void)
+{
+    return heap_count;
+}

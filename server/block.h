@@ -41,5 +41,6 @@ void block_run_deadlines(void);
 /* block_next_ms: when the next is due; INT64_MAX: none. */
 int64_t block_next_ms(void);
 unsigned block_count(void);
+unsigned block_timed(void); /* those of them with a deadline */
 
 #endif

@@ -2,6 +2,7 @@
 #include "server/config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -333,4 +334,17 @@ config_each_match(const struct slice *patterns, int count,
             fn(ctx, o->alias, text_str(&value));
         text_free(&value);
     }
+}
+
+const char *
+config_value(const char *name, char *ret, size_t room)
+{
+    const struct option *o = option_find((struct slice){name, strlen(name)});
+    struct text t = {0};
+
+    must(o != NULL);
+    o->type->show(o, &config, &t);
+    snprintf(ret, room, "%s", text_str(&t));
+    text_free(&t);
+    return ret;
 }

@@ -7,6 +7,7 @@
 #define SERVER_CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "server/slice.h"
@@ -93,6 +94,8 @@ const char *config_file(void);      /* absolute name of the file that was read; 
  * included. */
 int config_set(const struct slice *pairs, int count, bool protected_allowed, struct text *why);
 
+/* config_value: a parameter as CONFIG GET shows it, cut to room; returns ret. */
+const char *config_value(const char *name, char *ret, size_t room);
 /* config_rewrite: make the configuration file say what holds now.  0 or -errno: it is as it was.  Only where
  * there is one (config_file()). */
 int config_rewrite(void);

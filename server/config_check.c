@@ -71,7 +71,7 @@ check_percentiles(const struct slice *words, int count)
 {
     for (int i = 0; i < count; i++)
         if (words[i].len > 0 && !is_number_within(words[i], 0, 100))
-            return "The percentiles should contain numbers between 0 and 100";
+            return "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
     return NULL;
 }
 

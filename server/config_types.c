@@ -521,8 +521,8 @@ show_events(const struct option *o, const struct config *from, struct text *out)
         all |= 1LL << (strchr(event_letters, *p) - event_letters);
     if ((classes & all) == all)
         text_add(out, "A");
-    for (const char *p = event_letters; *p != '\0'; p++) {
-        int64_t class = 1LL << (p - event_letters);
+    for (const char *p = "g$lshzxetdKEmn"; *p != '\0'; p++) {
+        int64_t class = 1LL << (strchr(event_letters, *p) - event_letters);
         if ((classes & class) != 0 && !((classes & all) == all && (class & all) != 0))
             text_add_bytes(out, p, 1);
     }

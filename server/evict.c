@@ -20,6 +20,7 @@ enum {
     LONG_KEY_BYTES = 255, /* keys up to this length use a candidate's own buffer */
     EMPTY_BUCKETS = 64,   /* how many empty ones a draw passes over */
     GATHER_MORE = 8,      /* records gathered beyond twice of what is wanted */
+    SAMPLES_MAX = 64,     /* from here on a draw would only take longer */
     DRAW_MAX = 192,
     SLICE_US = 100 /* of freeing what is dead already, at a time */
 };
@@ -165,7 +166,9 @@ static void
 sample(int index)
 {
     const struct ktable *t = table_of(index);
-    uint64_t bucket = random64() % t->buckets, wanted = (uint64_t)config.maxmemory_samples;
+    uint64_t wanted =
+        (uint64_t)(config.maxmemory_samples < SAMPLES_MAX ? config.maxmemory_samples : SAMPLES_MAX);
+    uint64_t bucket = random64() % t->buckets;
     struct draw d = {.count = 0};
 
     for (uint64_t i = 0; i < t->buckets && i < wanted + EMPTY_BUCKETS && d.count < 2 * wanted + GATHER_MORE;

@@ -8,15 +8,21 @@
 #include <unistd.h>
 
 #include "mm/mm.h"
+#include "server/block.h"
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
 #include "server/data/db.h"
 #include "server/errorstats.h"
+#include "server/evict.h"
+#include "server/latency.h"
+#include "server/pause.h"
 #include "server/persist.h"
+#include "server/pubsub.h"
 #include "server/reply.h"
 #include "server/server.h"
 #include "server/text.h"
+#include "server/watch.h"
 
 typedef unsigned long long ull;
 
@@ -58,7 +64,12 @@ info_clients(struct text *out)
               server.maxclients);
     text_addf(out, "client_recent_max_input_buffer:%zu\r\nclient_recent_max_output_buffer:%zu\r\n", max_in,
               max_out);
-    text_add(out, "blocked_clients:0\r\ntracking_clients:0\r\nclients_in_timeout_table:0\r\n");
+    text_addf(out, "blocked_clients:%u\r\ntracking_clients:0\r\npubsub_clients:%u\r\nwatching_clients:%u\r\n",
+              block_count(), pubsub_clients(), watch_clients());
+    text_addf(out,
+              "clients_in_timeout_table:%u\r\ntotal_watched_keys:%u\r\ntotal_blocking_keys:0\r\n"
+              "total_blocking_keys_on_nokey:0\r\npaused_actions:%s\r\n",
+              block_timed(), watch_keys(), pause_kind());
 }
 
 /* ---- memory ---- */
@@ -119,6 +130,7 @@ info_memory(struct text *out)
     uint64_t used = server_used_memory(), rss = resident_bytes(), overhead;
     uint64_t total = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     struct mm_figures f;
+    char policy[32];
 
     mm_figures(&f);
     if (used > server.peak_memory)
@@ -133,8 +145,19 @@ info_memory(struct text *out)
     text_addf(out, "used_memory_dataset:%zu\r\nused_memory_dataset_perc:%.2f%%\r\n", f.live_bytes,
               100.0 * (double)f.live_bytes / (double)used);
     add_bytes(out, "total_system_memory", total);
-    add_bytes(out, "maxmemory", 0);
-    text_add(out, "maxmemory_policy:noeviction\r\n");
+    add_bytes(out, "maxmemory", config.maxmemory);
+    text_addf(out, "maxmemory_policy:%s\r\n", config_value("maxmemory-policy", policy, sizeof policy));
+    text_add(out, "used_memory_lua:0\r\nused_memory_vm_eval:0\r\nused_memory_scripts:0\r\nnumber_of_cached_"
+                  "scripts:0\r\n");
+    text_addf(
+        out,
+        "mem_not_counted_for_evict:%llu\r\nmem_replication_backlog:0\r\nmem_total_replication_buffers:0\r\n",
+        (ull)(f.retired_bytes + f.images_bytes));
+    text_addf(out,
+              "mem_aof_buffer:0\r\nmem_cluster_links:0\r\nactive_defrag_running:0\r\nlazyfree_pending_"
+              "objects:%u\r\n"
+              "lazyfreed_objects:%llu\r\n",
+              db_dead_values(), (ull)db_freed_values());
     text_addf(out, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%lld\r\n",
               (double)rss / (double)used, (long long)rss - (long long)used);
     text_addf(out, "mem_clients_slaves:0\r\nmem_clients_normal:%llu\r\nmem_allocator:stillframe-mm\r\n",
@@ -156,11 +179,30 @@ info_stats(struct text *out)
               (double)server.in_bytes_per_s / 1024, (double)server.out_bytes_per_s / 1024);
     text_addf(out, "rejected_connections:%llu\r\nsync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n",
               (ull)server.stat_rejected_connections);
-    text_addf(out, "expired_keys:%llu\r\nevicted_keys:0\r\nevicted_clients:0\r\n",
+    text_addf(out, "expired_keys:%llu\r\nexpired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\n",
               (ull)server.stat_expired_keys);
+    text_addf(out,
+              "evicted_keys:%llu\r\nevicted_clients:0\r\ntotal_eviction_exceeded_time:%llu\r\n"
+              "current_eviction_exceeded_time:%lld\r\n",
+              (ull)evict_figures.keys, (ull)evict_figures.exceeded_us / 1000,
+              evict_figures.exceeded_since_us == 0
+                  ? 0LL
+                  : (long long)(server_monotonic_ns() / 1000 - evict_figures.exceeded_since_us) / 1000);
     text_addf(out, "keyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n", (ull)server.stat_hits,
               (ull)server.stat_misses);
-    text_add(out, "pubsub_channels:0\r\npubsub_patterns:0\r\n");
+    text_addf(out, "pubsub_channels:%u\r\npubsub_patterns:%u\r\npubsubshard_channels:%u\r\n",
+              pubsub_channels(PUBSUB_CHANNEL), pubsub_channels(PUBSUB_PATTERN),
+              pubsub_channels(PUBSUB_SHARD));
+    text_add(
+        out,
+        "migrate_cached_sockets:0\r\nslave_expires_tracked_keys:0\r\nactive_defrag_hits:0\r\n"
+        "active_defrag_misses:0\r\nactive_defrag_key_hits:0\r\nactive_defrag_key_misses:0\r\n"
+        "total_active_defrag_time:0\r\ncurrent_active_defrag_time:0\r\ntracking_total_keys:0\r\n"
+        "tracking_total_items:0\r\ntracking_total_prefixes:0\r\nunexpected_error_replies:0\r\n"
+        "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n"
+        "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n"
+        "dump_payload_sanitizations:0\r\nio_threaded_reads_processed:0\r\nio_threaded_writes_processed:0\r\n"
+        "reply_buffer_shrinks:0\r\nreply_buffer_expands:0\r\n");
     text_addf(out, "latest_fork_usec:%lld\r\ntotal_forks:0\r\n", (long long)persist_last_begin_us());
     text_addf(out, "total_error_replies:%llu\r\n", (ull)server.stat_error_replies);
     text_addf(out, "total_reads_processed:%llu\r\ntotal_writes_processed:%llu\r\n", (ull)server.stat_reads,
@@ -173,7 +215,11 @@ static void
 info_replication(struct text *out)
 {
     text_addf(out, "role:master\r\nconnected_slaves:0\r\nmaster_failover_state:no-failover\r\n");
-    text_addf(out, "master_replid:%s\r\nmaster_repl_offset:0\r\nrepl_backlog_active:0\r\n", server.run_id);
+    text_addf(out,
+              "master_replid:%s\r\nmaster_replid2:%040d\r\nmaster_repl_offset:0\r\nsecond_repl_offset:-1\r\n"
+              "repl_backlog_active:0\r\nrepl_backlog_size:0\r\nrepl_backlog_first_byte_offset:0\r\n"
+              "repl_backlog_histlen:0\r\n",
+              server.run_id, 0);
 }
 
 static double
@@ -223,6 +269,12 @@ info_commandstats(struct text *out)
 }
 
 static void
+info_modules(struct text *out)
+{
+    (void)out; /* there are none */
+}
+
+static void
 info_cluster(struct text *out)
 {
     text_add(out, "cluster_enabled:0\r\n");
@@ -253,8 +305,10 @@ static const struct section {
     {"stats", "Stats", true, info_stats},
     {"replication", "Replication", true, info_replication},
     {"cpu", "CPU", true, info_cpu},
+    {"modules", "Modules", true, info_modules},
     {"commandstats", "Commandstats", false, info_commandstats},
     {"errorstats", "Errorstats", true, info_errorstats},
+    {"latencystats", "Latencystats", false, info_latencystats},
     {"cluster", "Cluster", true, info_cluster},
     {"keyspace", "Keyspace", true, info_keyspace},
 };

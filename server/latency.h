@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct cmd;
+struct text;
 
 /* latency_add: an event ("command", "fast-command", "expire-cycle", "eviction-cycle", "snapshot-cut", ...)
  * took ms; kept if the threshold (not 0) says so. */
@@ -15,5 +16,8 @@ void latency_add(const char *event, uint64_t ms);
 void latency_of_command(struct cmd *cmd, uint64_t ns);
 /* latency_reset_commands: CONFIG RESETSTAT. */
 void latency_reset_commands(void);
+
+/* info_latencystats: latency_percentiles_usec_COMMAND lines. */
+void info_latencystats(struct text *out);
 
 #endif

@@ -13,6 +13,8 @@
 #include "server/config.h"
 #include "server/data/db.h"
 #include "server/errorstats.h"
+#include "server/evict.h"
+#include "server/latency.h"
 #include "server/log.h"
 #include "server/net.h"
 #include "server/output.h"
@@ -107,8 +109,16 @@ server_used_memory(void)
 }
 
 void
+server_new_run_id(void)
+{
+    make_run_id(server.run_id);
+}
+
+void
 server_reset_stats(void)
 {
+    latency_reset_commands();
+    evict_figures.keys = evict_figures.exceeded_us = 0;
     server.stat_commands = server.stat_connections = server.stat_rejected_connections = 0;
     server.stat_expired_keys = server.stat_hits = server.stat_misses = 0;
     server.stat_net_in_bytes = server.stat_net_out_bytes = server.stat_reads = server.stat_writes = 0;

@@ -46,6 +46,8 @@ void server_clock_refresh(void);
 int64_t server_monotonic_ns(void);
 /* server_init: clock, run id; after config_load(). */
 void server_init(const char *executable);
+/* server_new_run_id: DEBUG CHANGE-REPL-ID. */
+void server_new_run_id(void);
 /* server_reset_stats: CONFIG RESETSTAT. */
 void server_reset_stats(void);
 /* server_used_memory: bytes of data, tables, buffers: what INFO calls used_memory. */

@@ -12,4 +12,10 @@ void debug_digest_value(struct client *c); /* DIGEST-VALUE [key ...]            
 void debug_populate(struct client *c);     /* POPULATE count [prefix] [size]            debug_data.c */
 void debug_object(struct client *c);       /* OBJECT key                                debug_data.c */
 
+void debug_htstats(struct client *c);     /* HTSTATS db [full]                         debug_tables.c */
+void debug_htstats_key(struct client *c); /* HTSTATS-KEY key [full]                    debug_tables.c */
+void debug_listpack(struct client *c);    /* LISTPACK key                              debug_tables.c */
+void debug_sdslen(struct client *c);      /* SDSLEN key                                debug_tables.c */
+void debug_structsize(struct client *c);  /* STRUCTSIZE                                debug_tables.c */
+
 #endif

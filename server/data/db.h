@@ -124,6 +124,9 @@ uint64_t db_flush(int index);
 bool db_work(unsigned budget_us);
 /* db_free_dead: of what is dead already, for about so long; false: nothing is. */
 bool db_free_dead(unsigned budget_us);
+/* db_dead_values, db_freed_values: large tables that wait to be freed; that were. */
+unsigned db_dead_values(void);
+uint64_t db_freed_values(void);
 /* db_bury: a hash table without an owner: freed at once when small, in slices otherwise. */
 void db_bury(const struct htable *t);
 

@@ -23,6 +23,20 @@ struct corpse {
     struct corpse *link;
 };
 static struct corpse *corpses; /* newest first */
+static unsigned dead_values;
+static uint64_t freed_values;
+
+unsigned
+db_dead_values(void)
+{
+    return dead_values;
+}
+
+uint64_t
+db_freed_values(void)
+{
+    return freed_values;
+}
 
 void
 db_bury(const struct htable *t)
@@ -34,6 +48,7 @@ db_bury(const struct htable *t)
         return;
     }
     *c = (struct corpse){.table = t, .link = corpses};
+    dead_values++;
     corpses = c;
 }
 
@@ -47,6 +62,8 @@ free_corpses(int64_t until_us)
         if (htable_drop(c->table, &c->next, SLICE)) {
             corpses = c->link;
             free(c);
+            dead_values--;
+            freed_values++;
         }
         if (os_monotonic_us() >= until_us)
             return true;

@@ -1,0 +1,201 @@
+/* server/commands/cmd_memory.c - MEMORY: what is used, by what, and what can be done. */
+#include <malloc.h>
+
+#include "mm/mm.h"
+#include "server/client.h"
+#include "server/commands/cmd.h"
+#include "server/config.h"
+#include "server/data/db_inner.h"
+#include "server/data/htable.h"
+#include "server/evict.h"
+#include "server/num.h"
+#include "server/reply.h"
+#include "server/server.h"
+#include "server/text.h"
+
+/* ---- one key ---- */
+
+struct weighing {
+    uint64_t pairs, bytes;
+};
+
+static void
+weigh_pair(void *ctx, const void *pair)
+{
+    struct weighing *w = ctx;
+
+    w->pairs++;
+    w->bytes += mm_usable(pair);
+}
+
+/* A table by the mean of some of its pairs, and its buckets; samples 0: by all. */
+static uint64_t
+weigh_table(const struct htable *t, uint64_t samples)
+{
+    struct weighing w = {.pairs = 0};
+    uint64_t cursor = 0;
+
+    if (samples == 0)
+        samples = UINT64_MAX;
+    do
+        cursor = htable_walk(t, cursor, weigh_pair, &w);
+    while (cursor != 0 && w.pairs < samples);
+    if (w.pairs == 0)
+        return mm_usable(t);
+    return mm_usable(t) + (t->buckets + t->children) * sizeof(struct lt_bucket) +
+           (uint64_t)((double)w.bytes / (double)w.pairs * (double)htable_count(t));
+}
+
+static uint64_t
+weigh(const struct db *db, const struct record *r, uint64_t samples)
+{
+    enum { ROOMY_BYTES = 1 << 20 };
+    uint64_t bytes =
+        mm_usable(r) + (db->keys.buckets + db->keys.children) * sizeof(struct lt_bucket) / db->keys.count;
+
+    if (record_encoding(r) == ENC_HASHTABLE)
+        bytes += weigh_table(record_table(r), samples);
+    else if (record_encoding(r) == ENC_OUTER) /* behind a long string there is address space, not memory */
+        bytes += record_blob(r).len < ROOMY_BYTES ? mm_usable(record_blob(r).ptr) : record_blob(r).len;
+    return bytes;
+}
+
+/* MEMORY USAGE key [SAMPLES count] -> bytes, or null. */
+void
+cmd_memory_usage(struct client *c)
+{
+    int64_t samples = 5;
+    struct db_ref ref;
+
+    for (int i = 3; i < c->argc; i += 2) {
+        if (!arg_is(c, i, "samples") || i + 1 >= c->argc) {
+            reply_syntax(c);
+            return;
+        }
+        if (!arg_int(c, i + 1, &samples))
+            return;
+        if (samples < 0) {
+            reply_syntax(c);
+            return;
+        }
+    }
+    if (db_lookup(c->db, c->argv[2], DB_LOOK | DB_QUIET, &ref) == NULL)
+        reply_null(c);
+    else
+        reply_int(c, (int64_t)weigh(c->db, ref.rec, (uint64_t)samples));
+}
+
+/* ---- all of it ---- */
+
+struct figure {
+    const char *name;
+    uint64_t bytes;
+};
+
+/* MEMORY STATS -> names and numbers. */
+void
+cmd_memory_stats(struct client *c)
+{
+    struct mm_figures f;
+    uint64_t used = server_used_memory(), clients = 0, keys = db_total_keys();
+
+    mm_figures(&f);
+    for (const struct client *other = client_first(); other != NULL; other = other->next)
+        clients += client_memory(other);
+    {
+        const struct figure figures[] = {
+            {"peak.allocated", server.peak_memory > used ? server.peak_memory : used},
+            {"total.allocated", used},
+            {"startup.allocated", server.start_memory},
+            {"replication.backlog", 0},
+            {"clients.slaves", 0},
+            {"clients.normal", clients},
+            {"cluster.links", 0},
+            {"aof.buffer", 0},
+            {"lua.caches", 0},
+            {"functions.caches", 0},
+            {"overhead.total", used > f.live_bytes ? used - f.live_bytes : 0},
+            {"keys.count", keys},
+            {"keys.bytes-per-key", keys > 0 ? (f.live_bytes + db_table_bytes()) / keys : 0},
+            {"dataset.bytes", f.live_bytes},
+            {"arena.bytes", f.arena_bytes},
+            {"arena.resident", f.resident_bytes},
+            {"arena.side", f.side_bytes},
+            {"keyspace.tables", db_table_bytes()},
+            {"snapshot.images", f.images_bytes},
+            {"snapshot.retired", f.retired_bytes},
+            {"allocator.malloc", server.malloc_bytes},
+        };
+        unsigned count = sizeof figures / sizeof figures[0];
+        reply_map(c, count + 2);
+        for (unsigned i = 0; i < count; i++) {
+            reply_bulk_text(c, figures[i].name);
+            reply_int(c, (int64_t)figures[i].bytes);
+        }
+    }
+    reply_bulk_text(c, "dataset.percentage");
+    reply_double(c, used > 0 ? 100.0 * (double)f.live_bytes / (double)used : 0);
+    reply_bulk_text(c, "peak.percentage");
+    reply_double(c, server.peak_memory > 0 ? 100.0 * (double)used / (double)server.peak_memory : 100);
+}
+
+/* MEMORY DOCTOR -> what looks wrong, in words. */
+void
+cmd_memory_doctor(struct client *c)
+{
+    uint64_t used = server_used_memory();
+    struct mm_figures f;
+    struct text t = {0};
+
+    mm_figures(&f);
+    if (used < 5 << 20)
+        text_add(&t, "This instance is nearly empty: there is nothing to say of its memory.\n");
+    if (server.peak_memory > used + used / 2)
+        text_addf(&t,
+                  "* Memory was %.1f times as much at its peak. Free memory goes back to the system in the "
+                  "background; "
+                  "MEMORY PURGE asks for it now.\n",
+                  (double)server.peak_memory / (double)used);
+    if (used >= 5 << 20 && f.resident_bytes > f.live_bytes + f.live_bytes / 2)
+        text_addf(&t,
+                  "* The arena holds %.1f times what is live in it: much was deleted or changed its size. "
+                  "New values of "
+                  "the same sizes will use that room.\n",
+                  (double)f.resident_bytes / (double)(f.live_bytes > 0 ? f.live_bytes : 1));
+    if (config.maxmemory != 0 && evict_memory_used() > config.maxmemory / 10 * 9)
+        text_add(&t, "* Memory is above nine tenths of maxmemory.\n");
+    if (f.retired_bytes > used / 10)
+        text_add(&t, "* A running snapshot holds more than a tenth of memory: see snapshot-memory-limit.\n");
+    if (t.len == 0)
+        text_add(&t, "Nothing looks wrong.\n");
+    reply_verbatim(c, "txt", text_str(&t), t.len);
+    text_free(&t);
+}
+
+/* MEMORY PURGE -> OK: the loop gives free memory back from now on, in slices. */
+void
+cmd_memory_purge(struct client *c)
+{
+    enum { FIRST_SLICE_US = 200 };
+
+    mm_tidy(FIRST_SLICE_US); /* server_cron() makes the loop look for more */
+    reply_ok(c);
+}
+
+/* MEMORY MALLOC-STATS -> the arena's figures, as text. */
+void
+cmd_memory_malloc_stats(struct client *c)
+{
+    struct mm_figures f;
+    struct text t = {0};
+
+    mm_figures(&f);
+    text_addf(&t, "arena %zu bytes of address space, %zu resident, %zu live (%zu in records)\n",
+              f.arena_bytes, f.resident_bytes, f.live_bytes, f.record_bytes);
+    text_addf(&t, "snapshot: %zu retired, %zu in images, %zu newborn, epoch %u, cut %s\n", f.retired_bytes,
+              f.images_bytes, f.newborn_bytes, f.epoch, f.cut_open ? "open" : "closed");
+    text_addf(&t, "side tables %llu, keyspace tables %zu, malloc %llu\n", (unsigned long long)f.side_bytes,
+              db_table_bytes(), (unsigned long long)server.malloc_bytes);
+    reply_verbatim(c, "txt", text_str(&t), t.len);
+    text_free(&t);
+}
