@@ -9,6 +9,7 @@
 #include "server/block.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
+#include "server/exec.h"
 #include "server/monitor.h"
 #include "server/multi.h"
 #include "server/net.h"
@@ -66,6 +67,7 @@ client_new_detached(void)
 void
 client_free(struct client *c)
 {
+    exec_forget(c);
     multi_discard(c);
     pubsub_forget(c);
     watch_forget(c);

@@ -178,8 +178,10 @@ set_kept_offsets(void)
     unsigned kept = 0;
 
     for (unsigned i = 0; i < OPTION_COUNT; i++)
-        if (options[i].no_effect != NULL)
-            options[i].offset = offsetof(struct config, kept) + kept++ * sizeof(char *);
+        if (options[i].no_effect != NULL) {
+            options[i].offset = offsetof(struct config, kept) + kept * sizeof(char *);
+            kept++;
+        }
 }
 
 bool

@@ -182,6 +182,21 @@ must_wait(const struct client *c, uint32_t flags)
 /* The end of the command before, or the begin of the batch, in ticks: one look at the clock a command. */
 static uint64_t clock_at;
 
+static const struct client *running;
+
+const struct client *
+exec_client(void)
+{
+    return running;
+}
+
+void
+exec_forget(const struct client *c)
+{
+    if (running == c)
+        running = NULL;
+}
+
 void
 exec_begin(void)
 {
@@ -217,6 +232,7 @@ exec_call(struct client *c, struct cmd *cmd)
 {
     uint64_t begin = clock_at, ns;
 
+    running = c;
     c->cmd = cmd;
     c->is_error = false;
     c->db = db_select(c->db_index);

@@ -6,6 +6,10 @@
 struct client;
 struct cmd;
 
+/* exec_client: whose command runs, or ran last; NULL: nobody's yet, or it is gone. */
+const struct client *exec_client(void);
+/* exec_forget: the client is going. */
+void exec_forget(const struct client *c);
 /* exec_begin: a batch of commands begins: the first one's time counts from here. */
 void exec_begin(void);
 /* exec_command: execute c->argv.  cmd: what cmd_find(argv[0]) says, NULL too.  c->postponed afterwards: it

@@ -124,3 +124,9 @@ log_from_signal(const char *message)
     put_line(line, (size_t)(p + len + 1 - line));
     errno = saved;
 }
+
+int
+log_open_for_signal(void)
+{
+    return log_path[0] != '\0' ? open_log() : STDOUT_FILENO;
+}

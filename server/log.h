@@ -18,4 +18,8 @@ void log_line(enum log_level level, const char *format, ...) __attribute__((form
 /* log_from_signal: one line, with nothing that a signal handler may not do. */
 void log_from_signal(const char *message);
 
+/* log_open_for_signal: a descriptor that writes to the log, to be closed unless it is standard output; -1:
+ * none. */
+int log_open_for_signal(void);
+
 #endif

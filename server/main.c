@@ -11,6 +11,7 @@
 #include "mm/mm.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
+#include "server/crash.h"
 #include "server/data/db.h"
 #include "server/evict.h"
 #include "server/keyevent.h"
@@ -109,6 +110,7 @@ start_modules(void)
         refuse_start("The snapshot thread cannot be started", r);
     if ((r = persist_init()) < 0)
         refuse_start("Persistence cannot be set up", r);
+    crash_init();
     key_event_init();
     evict_init();
     if ((r = loop_init()) < 0)
