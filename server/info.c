@@ -151,8 +151,8 @@ info_memory(struct text *out)
                   "scripts:0\r\n");
     text_addf(
         out,
-        "mem_not_counted_for_evict:%llu\r\nmem_replication_backlog:0\r\nmem_total_replication_buffers:0\r\n",
-        (ull)(f.retired_bytes + f.images_bytes));
+        "mem_not_counted_for_evict:%zu\r\nmem_replication_backlog:0\r\nmem_total_replication_buffers:0\r\n",
+        f.retired_bytes + f.images_bytes);
     text_addf(out,
               "mem_aof_buffer:0\r\nmem_cluster_links:0\r\nactive_defrag_running:0\r\nlazyfree_pending_"
               "objects:%u\r\n"

@@ -48,13 +48,10 @@ parse(struct client *c, struct lcs *l)
     return false;
 }
 
+/* The first row and column are zeros, as the table comes. */
 static void
 fill(struct lcs *l)
 {
-    for (size_t i = 0; i <= l->a.len; i++)
-        *cell(l, i, 0) = 0;
-    for (size_t j = 0; j <= l->b.len; j++)
-        *cell(l, 0, j) = 0;
     for (size_t i = 1; i <= l->a.len; i++)
         for (size_t j = 1; j <= l->b.len; j++) {
             uint32_t up = *cell(l, i - 1, j), left = *cell(l, i, j - 1);
@@ -188,7 +185,7 @@ cmd_lcs(struct client *c)
         reply_error(c, "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
         return;
     }
-    if ((l.table = malloc(cells * sizeof *l.table)) == NULL) {
+    if ((l.table = calloc(cells, sizeof *l.table)) == NULL) {
         reply_error(c, "ERR Insufficient memory, failed allocating transient memory for LCS");
         return;
     }

@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""Several connections at once: publish and subscribe, MONITOR, WATCH, keyspace events, CLIENT, blocked clients.
+
+Each scenario is a list of what its connections are told; it has to be the same here and on redis-server.
+"""
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import resp  # noqa: E402
+from test_replies import FILES, commands  # noqa: E402
+
+
+def told(client, *command):
+    """The reply, an error as its text."""
+    try:
+        return client.call(*command)
+    except resp.RespError as error:
+        return "error: %s" % error
+
+
+def is_open(client):
+    try:
+        client.call("PING")
+        return True
+    except (EOFError, ConnectionError):
+        return False
+
+
+class Connections(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.servers = []
+        for name, start in (("a", resp.start_stillframe), ("b", resp.start_redis_server)):
+            directory = os.path.join(self.dir, name)
+            os.mkdir(directory)
+            server = start(directory, "--save", "", "--enable-debug-command", "yes", "--unixsocket",
+                           os.path.join(directory, "sock"))
+            self.addCleanup(server.kill)
+            self.servers.append(server)
+
+    def same(self, scenario):
+        ours, theirs = (scenario(server) for server in self.servers)
+        self.assertEqual(ours, theirs)
+        return ours
+
+    def test_subscribers_in_resp2_get_messages_and_may_say_little_else(self):
+        def scenario(server):
+            c, d = server.client(), server.client()
+            out = []
+            c.send("SUBSCRIBE", "a", "b", "a")
+            out += [c.read() for _ in range(3)]
+            c.send("PSUBSCRIBE", "a*", "*")
+            out += [c.read() for _ in range(2)]
+            out.append(d.call("PUBLISH", "a", "x"))
+            out += sorted([c.read() for _ in range(3)], key=repr)
+            out.append(d.call("PUBSUB", "NUMSUB", "a", "b", "c"))
+            out.append(sorted(d.call("PUBSUB", "CHANNELS")))
+            out.append(d.call("PUBSUB", "NUMPAT"))
+            for words in (["GET", "a"], ["PING"], ["PING", "x"], ["SSUBSCRIBE", "s"], ["SUNSUBSCRIBE"],
+                          ["UNSUBSCRIBE", "zz"], ["PUNSUBSCRIBE", "*"], ["PUNSUBSCRIBE"], ["UNSUBSCRIBE", "a"],
+                          ["UNSUBSCRIBE"], ["UNSUBSCRIBE"], ["GET", "a"], ["RESET"], ["PING"]):
+                out.append(told(c, *words))
+            out.append(d.call("PUBSUB", "CHANNELS"))
+            return out
+        self.same(scenario)
+
+    def test_messages_to_oneself_follow_the_reply_in_resp3(self):
+        # Redis 7.2 sends them after the reply; 7.0 before it.
+        c = self.servers[0].client()
+        c.call("HELLO", "3")
+        c.send("SUBSCRIBE", "a")
+        self.assertEqual(c.read(), [b"subscribe", b"a", 1])
+        for words in (["PUBLISH", "a", "1"], ["MULTI"], ["PUBLISH", "a", "2"], ["EXEC"]):
+            c.send(*words)
+        self.assertEqual([c.read() for _ in range(6)],
+                         [1, [b"message", b"a", b"1"], b"OK", b"QUEUED", [1], [b"message", b"a", b"2"]])
+
+    def test_shard_channels_are_a_world_of_their_own(self):
+        def scenario(server):
+            c, d = server.client(), server.client()
+            c.send("SSUBSCRIBE", "x", "y")
+            out = [c.read(), c.read(), d.call("PUBLISH", "x", "no"), d.call("SPUBLISH", "x", "yes"), c.read()]
+            out += [sorted(d.call("PUBSUB", "SHARDCHANNELS")), d.call("PUBSUB", "SHARDNUMSUB", "x", "z")]
+            return out
+        self.same(scenario)
+
+    def test_a_subscriber_that_leaves_is_forgotten(self):
+        server = self.servers[0]
+        d = server.client()
+        for kind in ("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"):
+            clients = [server.client() for _ in range(20)]
+            for i, c in enumerate(clients):
+                c.send(kind, "all", "own:%d" % i)
+                c.read()
+                c.read()
+            for c in clients[::2]:
+                c.close()
+            publish = "SPUBLISH" if kind == "SSUBSCRIBE" else "PUBLISH"
+            resp.wait_until(lambda p=publish: d.call(p, "all", "x") == 10, what="the end of half of them")
+            for c in clients[1::2]:
+                c.close()
+            resp.wait_until(lambda p=publish: d.call(p, "all", "x") == 0, what="the end of all")
+        self.assertEqual(d.call("PUBSUB", "CHANNELS"), [])
+        self.assertEqual(d.call("PUBSUB", "NUMPAT"), 0)
+
+    def test_monitors_are_shown_what_redis_shows_them(self):
+        def scenario(server):
+            c, d = server.client(), server.client()
+            out = [c.call("MONITOR")]
+            for words in (["SET", "a", b'x\r\n"\x01'], ["AUTH", "foo"], ["CONFIG", "GET", "port"],
+                          ["CLIENT", "SETNAME", "q"], ["CLIENT", "LIST"], ["MULTI"], ["SET", "a", "1"], ["EXEC"], ["FOO"],
+                          ["GET"], ["HELLO", "2", "AUTH", "default", "x"], ["HSET", "a", "b", "c"], ["EXISTS", "a"],
+                          ["PING"]):
+                told(d, *words)
+            while b'"PING"' not in out[-1]:
+                out.append(re.sub(rb"^\d+\.\d{6} \[(\d+) [\d.]+:\d+\]", rb"[\1]", c.read()))
+            return out
+        self.same(scenario)
+
+    def test_watched_keys_break_transactions_by_redis_rules(self):
+        def scenario(server):
+            c, d = server.client(), server.client()
+            out = []
+
+            def transaction(*between):
+                c.call("WATCH", "k")
+                for words in between:
+                    d.call(*words)
+                c.call("MULTI")
+                c.call("PING")
+                out.append(c.call("EXEC"))
+
+            def expiring():
+                d.call("SET", "k", "1", "PX", "1")
+                time.sleep(0.01)
+
+            transaction()
+            transaction(["SET", "k", "1"])
+            transaction(["DEL", "k"])
+            transaction(["DEL", "k"])
+            transaction(["FLUSHALL"])
+            for words in (["FLUSHALL"], ["SWAPDB", "0", "1"]):
+                d.call("SET", "k", "1")
+                transaction(words)
+            transaction(["SWAPDB", "0", "1"])
+            transaction(["SWAPDB", "2", "1"])
+            d.call("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+            d.call("SET", "k", "1", "PX", "30")
+            transaction(["DEBUG", "SLEEP", "0.05"])
+            for words in (["GET", "k"], ["SET", "k", "2"], ["FLUSHDB"]):
+                expiring()
+                transaction(words)
+            d.call("DEBUG", "SET-ACTIVE-EXPIRE", "1")
+            d.call("SET", "k", "1")
+            for words in (["EXPIRE", "k", "100"], ["PERSIST", "k"], ["HSET", "h", "a", "b"], ["RENAME", "h", "k"],
+                          ["COPY", "k", "k2"], ["UNLINK", "k"]):
+                transaction(words)
+            c.call("WATCH", "k")
+            d.call("SET", "k", "1")
+            c.call("UNWATCH")
+            c.call("MULTI")
+            out.append(c.call("EXEC"))
+            return out
+        self.same(scenario)
+
+    def test_keyspace_events_come_in_redis_order(self):
+        def scenario(server):
+            c, d = server.client(), server.client()
+            c.call("CONFIG", "SET", "notify-keyspace-events", "KEAm")
+            c.send("PSUBSCRIBE", "__key*")
+            c.read()
+            for path in FILES:
+                if not path.endswith("strings.txt"):
+                    continue
+                for words, _ in commands(path):
+                    told(d, *words)
+            for words in (["HSET", "H", "a", "1"], ["HINCRBY", "H", "a", "1"], ["HDEL", "H", "a"],
+                          ["SET", "E", "1", "PX", "1"], ["DEBUG", "SLEEP", "0.01"], ["GET", "E"], ["APPEND", "A", "x"],
+                          ["SETRANGE", "A", "5", "x"], ["RENAME", "A", "B"], ["MOVE", "B", "5"], ["SELECT", "5"],
+                          ["COPY", "B", "C"], ["DEL", "B", "C", "D"]):
+                told(d, *words)
+            d.call("PUBLISH", "__key_end", "1")
+            out = []
+            while not out or out[-1][0] != b"__key_end":
+                out.append(tuple(c.read()[2:]))
+            return out
+        self.assertGreater(len(self.same(scenario)), 100)
+
+    def test_clients_are_killed_unblocked_muted_and_paused(self):
+        def scenario(server):
+            c, d = server.client(), server.client()
+            out = [c.call("CLIENT", "KILL", "ID", d.call("CLIENT", "ID")), is_open(d)]
+            out += [c.call("CLIENT", "KILL", "ID", c.call("CLIENT", "ID"), "SKIPME", "no"), is_open(c)]
+            c, d = server.client(), server.client()
+            own = c.call("CLIENT", "ID")
+            c.send("WAIT", "1", "0")
+            resp.wait_until(lambda: b"flags=b" in d.call("CLIENT", "LIST", "ID", own), what="the block")
+            out += [d.call("CLIENT", "UNBLOCK", own, "ERROR"), str(c.read()), d.call("CLIENT", "UNBLOCK", own)]
+            c.send("WAIT", "1", "0")
+            c.send("PING")
+            resp.wait_until(lambda: d.call("CLIENT", "UNBLOCK", own) == 1, what="the block")
+            out += [c.read(), c.read(), c.call("WAIT", "1", "20")]
+            for words in (["CLIENT", "REPLY", "OFF"], ["PING"], ["CLIENT", "REPLY", "ON"]):
+                c.send(*words)
+            out.append(c.read())
+            for words in (["CLIENT", "REPLY", "SKIP"], ["PING", "1"], ["PING", "2"]):
+                c.send(*words)
+            out.append(c.read())
+            d.call("CLIENT", "PAUSE", "400", "WRITE")
+            begin = time.monotonic()
+            c.call("GET", "a")
+            out.append(time.monotonic() - begin < 0.3)
+            c.call("SET", "a", "1")
+            out.append(time.monotonic() - begin > 0.35)
+            d.call("CLIENT", "PAUSE", "10000", "WRITE")
+            c.send("SET", "a", "2")
+            d.call("CLIENT", "UNPAUSE")
+            out.append(c.read())
+            return out
+        self.same(scenario)
+
+    def test_a_blocked_client_that_goes_is_forgotten(self):
+        server = self.servers[0]
+        d = server.client()
+        for _ in range(20):
+            c = server.client()
+            c.send("WAIT", "1", "60000")
+            c.close()
+        resp.wait_until(lambda: b"blocked_clients:0" in d.call("INFO", "clients") and
+                        b"connected_clients:1\r" in d.call("INFO", "clients"), what="their end")
+
+    def test_the_unix_socket_is_one_more_door(self):
+        def scenario(server):
+            with resp.Client(path=os.path.join(server.dir, "sock")) as c:
+                line = c.call("CLIENT", "INFO").decode()
+                return [c.call("SET", "a", "1"), "flags=U" in line, re.sub(r".*(addr=\S+?)/[^ ]*sock:0.*", "", line) != line]
+        self.same(scenario)
+
+    def test_a_password_is_asked_for(self):
+        def scenario(server):
+            old = server.client()
+            old.call("CONFIG", "SET", "requirepass", "s3cret")
+            c = server.client()
+            out = [told(old, "PING"), str(told(c, "HELLO", "3"))[:60]]  # the end of that is 7.2's
+            for words in (["PING"], ["GET", "a"], ["NOSUCH"], ["AUTH", "wrong"], ["AUTH", "nobody", "s3cret"],
+                          ["AUTH", "s3cret"], ["PING"], ["RESET"], ["PING"], ["AUTH", "default", "s3cret"], ["GET", "a"],
+                          ["QUIT"]):
+                out.append(told(c, *words))
+            return out
+        self.same(scenario)
+
+    def test_killing_clients_in_any_state_leaves_nothing_behind(self):
+        server = self.servers[0]
+        d = server.client()
+        for turn in range(60):
+            c = server.client()
+            own = c.call("CLIENT", "ID")
+            state = turn % 6
+            if state == 0:
+                c.send("WAIT", "1", "0")
+            elif state == 1:
+                c.send("SUBSCRIBE", "x")
+                c.read()
+                d.send("PUBLISH", "x", "y" * 100000)
+            elif state == 2:
+                c.call("MONITOR")
+            elif state == 3:
+                c.call("WATCH", "a", "b")
+                c.call("MULTI")
+                c.call("SET", "a", "1")
+            elif state == 4:
+                d.call("SET", "big", "z" * 3000000)
+                for _ in range(5):
+                    c.send("GET", "big")
+            else:
+                c.send("CLIENT", "REPLY", "OFF")
+            if state == 1:
+                d.read()
+            told(d, "CLIENT", "KILL", "ID", own)
+            d.call("SET", "a", str(turn))
+            c.close()
+        resp.wait_until(lambda: b"connected_clients:1\r" in d.call("INFO", "clients"), what="the end of all")
+        self.assertEqual(d.call("PUBSUB", "CHANNELS"), [])
+        self.assertIn(b"total_watched_keys:0", d.call("INFO", "clients"))
+
+
+if __name__ == "__main__":
+    unittest.main()
