@@ -227,6 +227,12 @@ persist_schedule(void)
         persist.scheduled = true;
 }
 
+bool
+persist_is_saving(void)
+{
+    return persist.running;
+}
+
 const char *
 persist_write_error(void)
 {

@@ -24,6 +24,8 @@ void persist_cron(void);
 /* persist_schedule: with save points configured, save as soon as possible: FLUSHALL asks for it. */
 void persist_schedule(void);
 
+/* persist_is_saving: a save is under way, in the background or not. */
+bool persist_is_saving(void);
 /* persist_write_error: the reply (without "-") for a write command while writes are refused because the last
  * background save failed and stop-writes-on-bgsave-error is on; NULL: writes are welcome. */
 const char *persist_write_error(void);

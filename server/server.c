@@ -18,6 +18,7 @@
 #include "server/log.h"
 #include "server/net.h"
 #include "server/output.h"
+#include "server/persist.h"
 #include "server/ticks.h"
 
 enum {
@@ -94,6 +95,8 @@ sample_malloc(void)
         return;
     m = mallinfo2();
     server.malloc_bytes = m.uordblks + m.hblkhd;
+    if (!persist_is_saving())
+        server.malloc_counted_bytes = server.malloc_bytes;
 }
 
 uint64_t

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""maxmemory: who goes under each policy, when writes are refused, and that a snapshot does not drive keys out."""
+import os
+import random
+import shutil
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import resp  # noqa: E402
+
+ROOM = 3 << 20
+KEYS = 40000
+
+
+def field(client, section, name):
+    for line in client.call("INFO", section).decode().split("\r\n"):
+        if line.startswith(name + ":"):
+            return line.split(":", 1)[1]
+    raise KeyError(name)
+
+
+def used(client):
+    return int(field(client, "memory", "used_memory"))
+
+
+class MaxMemory(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+    def start(self, *args):
+        server = resp.start_stillframe(self.dir, "--save", "", "--enable-debug-command", "yes", *args)
+        self.addCleanup(server.kill)
+        return server.client()
+
+    def limit(self, c, policy, room=ROOM):
+        self.assertEqual(c.call("CONFIG", "SET", "maxmemory", used(c) + room, "maxmemory-policy", policy), b"OK")
+
+    def fill(self, c, count=KEYS, expires=lambda i: None, read=None):
+        """The error replies of so many SETs, and GETs of read(i) between them."""
+        errors = []
+        for first in range(0, count, 500):
+            batch = []
+            for i in range(first, min(first + 500, count)):
+                seconds = expires(i)
+                batch.append(["SET", "key:%06d" % i, "x" * 100] + (["EX", str(seconds)] if seconds else []))
+                if read is not None and i > 1000:
+                    batch.append(["GET", "key:%06d" % read(i)])
+            errors += [r for r in c.pipeline(batch) if isinstance(r, resp.RespError)]
+        return errors
+
+    def test_without_eviction_commands_that_need_memory_are_refused(self):
+        c = self.start()
+        self.limit(c, "noeviction")
+        errors = self.fill(c)
+        self.assertGreater(len(errors), 1000)
+        self.assertEqual({str(e) for e in errors}, {"OOM command not allowed when used memory > 'maxmemory'."})
+        self.assertEqual(c.call("EXISTS", "key:000000"), 1)
+        self.assertEqual(c.call("GET", "key:000000"), b"x" * 100)
+        c.call("MULTI")
+        with self.assertRaisesRegex(resp.RespError, "^OOM "):
+            c.call("SET", "a", "b")
+        with self.assertRaisesRegex(resp.RespError, "^EXECABORT "):
+            c.call("EXEC")
+        for i in range(5000):
+            c.send("DEL", "key:%06d" % i)
+        self.assertEqual(sum(c.read() for _ in range(5000)), 5000)
+        self.assertEqual(c.call("SET", "a", "b"), b"OK")
+
+    def test_every_policy_keeps_memory_within_the_limit(self):
+        for policy in ("allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random",
+                       "volatile-ttl"):
+            with self.subTest(policy=policy):
+                c = self.start()
+                self.limit(c, policy)
+                limit = int(c.call("CONFIG", "GET", "maxmemory")[1])
+                self.assertEqual(self.fill(c, expires=lambda i: 1000 + i if i % 4 else None), [])
+                self.assertLess(used(c), limit + (1 << 20))
+                kept, evicted = c.call("DBSIZE"), int(field(c, "stats", "evicted_keys"))
+                self.assertEqual(kept + evicted, KEYS)
+                self.assertGreater(evicted, 10000)
+                if policy.startswith("volatile"):
+                    self.assertEqual(sum(c.call("EXISTS", "key:%06d" % i) for i in range(0, KEYS, 40)), KEYS // 40)
+
+    def test_keys_that_are_used_often_stay_under_lfu(self):
+        c = self.start()
+        self.limit(c, "allkeys-lfu")
+        rnd = random.Random(1)
+        self.assertEqual(self.fill(c, read=lambda i: rnd.randrange(200)), [])
+        self.assertGreater(sum(c.call("EXISTS", "key:%06d" % i) for i in range(200)), 190)
+        self.assertGreater(c.call("OBJECT", "FREQ", "key:000000"), 5)
+
+    def test_keys_that_were_not_used_for_long_go_first_under_lru(self):
+        c = self.start()
+        self.assertEqual(self.fill(c, 20000), [])
+        for i in range(0, 20000, 2):  # those with odd numbers were last used an hour ago
+            payload = c.call("DUMP", "key:%06d" % (i + 1))
+            c.send("RESTORE", "key:%06d" % (i + 1), "0", payload, "REPLACE", "IDLETIME", "3600")
+            c.read()
+        self.limit(c, "allkeys-lru", room=0)
+        for i in range(4000):
+            c.send("SET", "new:%d" % i, "x" * 100)
+        for _ in range(4000):
+            self.assertEqual(c.read(), b"OK")
+        fresh = sum(c.call("EXISTS", "key:%06d" % i) for i in range(0, 20000, 20))
+        idle = sum(c.call("EXISTS", "key:%06d" % i) for i in range(1, 20000, 20))
+        self.assertGreater(fresh, 980)
+        self.assertLess(idle, 800)
+
+    def test_those_that_expire_soonest_go_first_under_ttl(self):
+        c = self.start()
+        self.limit(c, "volatile-ttl")
+        self.assertEqual(self.fill(c, expires=lambda i: 10 ** 6 - i * 20), [])
+        early = sum(c.call("EXISTS", "key:%06d" % i) for i in range(0, 5000, 10))
+        self.assertGreater(early, 450)
+
+    def test_an_open_snapshot_does_not_drive_keys_out(self):
+        counts = []
+        for saves in (False, True):
+            c = self.start("--snapshot-memory-limit", "0")
+            self.assertEqual(self.fill(c, 20000), [])
+            self.limit(c, "allkeys-random", room=0)
+            for turn in range(10):
+                if saves:
+                    try:
+                        c.call("BGSAVE")
+                    except resp.RespError as error:
+                        self.assertIn("in progress", str(error))
+                for i in range(2000):
+                    c.send("SET", "key:%06d" % (i + 2000 * turn), "y" * 100)
+                for _ in range(2000):
+                    self.assertEqual(c.read(), b"OK")
+            counts.append(c.call("DBSIZE"))
+        self.assertLess(abs(counts[0] - counts[1]), counts[0] // 10, counts)
+
+    def test_a_huge_value_goes_alone(self):
+        c = self.start()
+        self.assertEqual(self.fill(c, 10000), [])
+        for first in range(0, 200000, 1000):
+            c.call("HSET", "huge", *[w for i in range(first, first + 1000) for w in ("f%d" % i, "v")])
+        c.call("EXPIRE", "huge", "1000")
+        before = used(c)
+        self.limit(c, "volatile-lru", room=-(1 << 20))
+        for _ in range(2000):
+            told = c.call("SET", "key:000000", "z")
+            self.assertEqual(told, b"OK")
+        resp.wait_until(lambda: used(c) < before - (5 << 20), what="the huge value's memory")
+        self.assertEqual(c.call("EXISTS", "huge"), 0)
+        self.assertEqual(c.call("DBSIZE"), 10000)
+
+    def test_eviction_is_heard(self):
+        c, server = self.start(), None
+        del server
+        c.call("CONFIG", "SET", "notify-keyspace-events", "Ee")
+        d = resp.Client(int(c.call("CONFIG", "GET", "port")[1]))
+        d.send("SUBSCRIBE", "__keyevent@0__:evicted")
+        d.read()
+        self.limit(c, "allkeys-lru", room=1 << 18)
+        self.assertEqual(self.fill(c, 5000), [])
+        heard = d.read()
+        self.assertEqual(heard[:2], [b"message", b"__keyevent@0__:evicted"])
+        self.assertTrue(heard[2].startswith(b"key:"))
+
+
+if __name__ == "__main__":
+    unittest.main()
