@@ -25,14 +25,39 @@ counter_is_constant(void)
 #endif
 }
 
+#ifdef __x86_64__
+/* Both clocks at one moment: the best of some tries, since another process may run between the two looks. */
+static void
+read_both(uint64_t *ret_ticks, int64_t *ret_ns)
+{
+    uint64_t best = UINT64_MAX;
+
+    for (int i = 0; i < 8; i++) {
+        uint64_t before = __rdtsc(), after;
+        int64_t ns = server_monotonic_ns();
+        after = __rdtsc();
+        if (after - before >= best)
+            continue;
+        best = after - before;
+        *ret_ticks = before + best / 2;
+        *ret_ns = ns;
+    }
+}
+#endif
+
 void
 ticks_refresh(void)
 {
 #ifdef __x86_64__
-    uint64_t passed = __rdtsc() - first_ticks;
-    int64_t ns = server_monotonic_ns() - first_ns;
+    uint64_t passed = first_ticks;
+    int64_t ns = first_ns;
 
-    if (ticks.is_counter && ns >= CALIBRATION_NS && passed > 0)
+    if (!ticks.is_counter)
+        return;
+    read_both(&passed, &ns);
+    passed -= first_ticks;
+    ns -= first_ns;
+    if (ns >= CALIBRATION_NS && passed > 0)
         ticks.ns_per_tick = (uint64_t)(((unsigned __int128)ns << 32) / passed);
 #endif
 }
@@ -44,8 +69,7 @@ ticks_init(void)
         return;
 #ifdef __x86_64__
     ticks.is_counter = true;
-    first_ticks = __rdtsc();
-    first_ns = server_monotonic_ns();
+    read_both(&first_ticks, &first_ns);
     while (server_monotonic_ns() - first_ns < CALIBRATION_NS)
         ;
     ticks_refresh();

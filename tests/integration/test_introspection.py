@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""What the server says of itself: INFO, CONFIG, SLOWLOG, LATENCY, MEMORY, and its last words."""
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import resp  # noqa: E402
+
+# Fields of redis-server's INFO that have no meaning here.
+NOT_OURS = {
+    "allocator_active", "allocator_allocated", "allocator_frag_bytes", "allocator_frag_ratio", "allocator_resident",
+    "allocator_rss_bytes", "allocator_rss_ratio", "aof_current_rewrite_time_sec", "aof_last_cow_size",
+    "aof_last_rewrite_time_sec", "aof_rewrites", "aof_rewrites_consecutive_failures", "atomicvar_api",
+    "expire_cycle_cpu_milliseconds", "module_fork_in_progress", "module_fork_last_cow_size", "monotonic_clock",
+    "number_of_functions", "number_of_libraries", "redis_build_id", "rss_overhead_bytes", "rss_overhead_ratio",
+    "used_memory_functions", "used_memory_lua_human", "used_memory_scripts_eval", "used_memory_scripts_human",
+    "used_memory_vm_functions", "used_memory_vm_total", "used_memory_vm_total_human",
+}
+# What belongs to one start alone.
+OWN = {"dir", "port"}
+
+
+class Introspection(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+    def start(self, start=resp.start_stillframe, *args):
+        directory = tempfile.mkdtemp(dir=self.dir)
+        server = start(directory, "--save", "", "--enable-debug-command", "yes", *args)
+        self.addCleanup(server.kill)
+        return server
+
+    def test_every_field_of_redis_info_is_here_or_has_no_meaning(self):
+        fields = []
+        for start in (resp.start_stillframe, resp.start_redis_server):
+            with self.start(start).client() as c:
+                text = c.call("INFO").decode()
+                fields.append({line.split(":")[0] for line in text.split("\r\n") if ":" in line})
+        self.assertEqual(fields[1] - fields[0], NOT_OURS)
+
+    def test_every_parameter_of_redis_is_known_with_its_default(self):
+        values = []
+        for start in (resp.start_stillframe, resp.start_redis_server):
+            with self.start(start).client() as c:
+                flat = [w.decode() for w in c.call("CONFIG", "GET", "*")]
+                values.append(dict(zip(flat[::2], flat[1::2])))
+        ours, theirs = values
+        self.assertEqual(set(theirs) - set(ours), set())
+        different = {n: (ours[n], theirs[n]) for n in theirs if ours[n] != theirs[n] and n not in OWN}
+        self.assertEqual(different, {})
+
+    def test_every_parameter_is_documented(self):
+        with open(os.path.join(resp.ROOT, "docs", "configuration.md"), encoding="utf-8") as f:
+            page = f.read()
+        with self.start().client() as c:
+            names = [w.decode() for w in c.call("CONFIG", "GET", "*")[::2]]
+        self.assertGreater(len(names), 180)
+        self.assertEqual([n for n in names if "`%s`" % n not in page], [])
+
+    def test_the_slow_log_keeps_what_was_slow_and_no_secrets(self):
+        with self.start().client() as c:
+            c.call("CONFIG", "SET", "slowlog-log-slower-than", "0", "slowlog-max-len", "6")
+            c.call("SLOWLOG", "RESET")
+            c.call("CLIENT", "SETNAME", "me")
+            c.call("SET", "a", "b" * 200)
+            c.call("DEL", *["k%d" % i for i in range(40)])
+            c.call("CONFIG", "SET", "requirepass", "hidden")
+            with self.assertRaises(resp.RespError):
+                c.call("AUTH", "wrong")
+            entries = c.call("SLOWLOG", "GET", "-1")
+            self.assertEqual(c.call("SLOWLOG", "LEN"), 6)
+            by_name = {e[3][0]: e for e in entries}
+            self.assertEqual(by_name[b"SET"][3], [b"SET", b"a", b"b" * 128 + b"... (72 more bytes)"])
+            self.assertEqual(len(by_name[b"DEL"][3]), 32)
+            self.assertEqual(by_name[b"DEL"][3][-1], b"... (10 more arguments)")
+            self.assertEqual(by_name[b"AUTH"][3], [b"AUTH", b"(redacted)"])
+            self.assertEqual(by_name[b"CONFIG"][3], [b"CONFIG", b"SET", b"requirepass", b"(redacted)"])
+            self.assertEqual(by_name[b"SET"][5], b"me")
+            self.assertTrue(by_name[b"SET"][4].startswith(b"127.0.0.1:"))
+            ids = [e[0] for e in entries]
+            self.assertEqual(ids, sorted(ids, reverse=True))
+
+    def test_latency_is_monitored_and_counted(self):
+        with self.start().client() as c:
+            c.call("DEBUG", "SLEEP", "0.01")
+            self.assertEqual(c.call("LATENCY", "LATEST"), [])
+            c.call("CONFIG", "SET", "latency-monitor-threshold", "5")
+            c.call("DEBUG", "SLEEP", "0.02")
+            latest = c.call("LATENCY", "LATEST")
+            self.assertEqual([row[0] for row in latest], [b"command"])
+            self.assertGreaterEqual(latest[0][2], 20)
+            self.assertEqual(c.call("LATENCY", "HISTORY", "command"), [latest[0][1:3]])
+            self.assertIn(b"command - high", c.call("LATENCY", "GRAPH", "command"))
+            self.assertIn(b"Slow commands", c.call("LATENCY", "DOCTOR"))
+            self.assertEqual(c.call("LATENCY", "RESET"), 1)
+            for _ in range(100):
+                c.call("SET", "a", "b")
+            name, row = c.call("LATENCY", "HISTOGRAM", "set")
+            self.assertEqual((name, row[:3]), (b"set", [b"calls", 100, b"histogram_usec"]))
+            self.assertEqual(row[3][-1], 100)
+            self.assertEqual(row[3][1::2], sorted(row[3][1::2]))
+            info = c.call("INFO", "latencystats").decode()
+            found = re.search(r"latency_percentiles_usec_debug:p50=([\d.]+),p99=([\d.]+),p99.9=([\d.]+)\r\n", info)
+            self.assertGreater(float(found[3]), 19000)
+            self.assertLess(float(found[3]), 60000)
+            c.call("CONFIG", "RESETSTAT")
+            self.assertEqual(c.call("LATENCY", "HISTOGRAM", "set"), [])
+
+    def test_memory_of_a_key_is_known(self):
+        with self.start().client() as c:
+            c.call("MSET", "small", "x", "large", "y" * 100000, "huge", "z" * 3000000)
+            c.call("HSET", "hash", *[w for i in range(2000) for w in ("field:%d" % i, "v" * 50)])
+            self.assertLess(c.call("MEMORY", "USAGE", "small"), 120)
+            self.assertTrue(100000 <= c.call("MEMORY", "USAGE", "large") < 135000)
+            self.assertTrue(3000000 <= c.call("MEMORY", "USAGE", "huge") < 3100000)
+            some, every = c.call("MEMORY", "USAGE", "hash"), c.call("MEMORY", "USAGE", "hash", "SAMPLES", "0")
+            self.assertTrue(2000 * 60 < every < 2000 * 150, every)
+            self.assertLess(abs(some - every), every // 5)
+            stats = c.call("MEMORY", "STATS")
+            stats = dict(zip(stats[::2], stats[1::2]))
+            self.assertEqual(stats[b"keys.count"], 4)
+            self.assertGreater(stats[b"dataset.bytes"], 3000000)
+            for word in ("DOCTOR", "MALLOC-STATS"):
+                self.assertGreater(len(c.call("MEMORY", word)), 20)
+
+    def test_lolwut_draws(self):
+        with self.start().client() as c:
+            self.assertIn(b"\nStillframe ", c.call("LOLWUT"))
+
+    def crash(self, server, how):
+        with server.client() as c:
+            try:
+                how(c)
+            except (EOFError, ConnectionError):
+                pass
+        return server.wait(), server.log()
+
+    @unittest.skipIf(os.environ.get("STILLFRAME_FLAVOUR") in ("asan", "tsan"), "the sanitizer reports crashes itself")
+    def test_a_crash_leaves_a_report_and_the_signals_status(self):
+        for how, number in (("SEGFAULT", signal.SIGSEGV), ("PANIC", signal.SIGABRT), ("ASSERT", signal.SIGABRT)):
+            with self.subTest(how=how):
+                status, log = self.crash(self.start(), lambda c, h=how: c.call("DEBUG", h))
+                self.assertEqual(status, -number)
+                for part in ("=== STILLFRAME BUG REPORT START", "crashed by signal: %d" % number, "STACK TRACE", "REGISTERS",
+                             "cmd=debug argc=2", "=== STILLFRAME BUG REPORT END ==="):
+                    self.assertIn(part, log)
+        server = self.start(resp.start_stillframe, "--crash-log-enabled", "no")
+        status, log = self.crash(server, lambda c: c.call("DEBUG", "SEGFAULT"))
+        self.assertEqual(status, -signal.SIGSEGV)
+        self.assertNotIn("BUG REPORT", log)
+
+
+if __name__ == "__main__":
+    unittest.main()
