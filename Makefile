@@ -12,7 +12,8 @@ endif
 PORT    ?= 6379
 
 PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev nettle-dev
-TEST_PACKAGES := check liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin
+TEST_PACKAGES := check liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis
+NODE_PACKAGES := $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 LINT_PACKAGES := clang-format clang-tidy cppcheck
 
 WARNINGS := -Wall -Wextra -Werror -Wcast-qual -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -142,7 +143,15 @@ $(B)/tests/integration/loader: tests/integration/loader.c
 $(B)/tests/integration/rdb_expires: $(B)/obj/tests/integration/rdb_expires.o $(MM_OBJ) $(SNAPSHOT_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
-test-helpers: $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/loader $(B)/tests/integration/rdb_expires
+$(B)/tests/integration/hiredis_client: tests/integration/clients/hiredis_client.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $< -lhiredis
+# The client libraries from npm; what npm cannot get is a test that is skipped by name.
+build/npm/node_modules/.package-lock.json: tests/integration/clients/package.json tests/integration/clients/package-lock.json
+	@mkdir -p build/npm
+	cp $^ build/npm/
+	npm ci --prefix build/npm --no-audit --no-fund --loglevel=error || echo "npm: not installed; its tests are skipped"
+test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/loader $(B)/tests/integration/rdb_expires
 .SECONDARY:
 
 tests: $(TESTS)
@@ -158,7 +167,8 @@ endef
 packages:
 	$(call install_packages,$(PACKAGES))
 test-packages:
-	$(call install_packages,$(PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES))
+	$(call install_packages,$(PACKAGES) $(TEST_PACKAGES) $(NODE_PACKAGES) $(LINT_PACKAGES))
+	@$(MAKE) --no-print-directory build/npm/node_modules/.package-lock.json
 
 ## make clean      remove build/
 clean:
