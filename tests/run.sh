@@ -94,7 +94,7 @@ section_asan() {
     build release test-helpers
     build asan all tests
     CK_FORK=no unit asan mm snapshot server
-    QUICK=1 integration asan tests/integration/test_{rdb_tool,protocol,server,commands,differential,oracle}.py
+    QUICK=1 integration asan tests/integration/test_{rdb_tool,protocol,server,commands,differential,oracle,replies,connections,introspection,maxmemory}.py
     CK_FORK=no unit asan fault
 }
 section_tsan() {
