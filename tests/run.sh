@@ -29,6 +29,7 @@ run() { # run NAME SECONDS COMMAND...: quiet when it passes, its output when it 
     if timeout "$limit" "$@" >"$log" 2>&1 </dev/null; then
         passed=$((passed + 1))
         echo "ok     $name ($((SECONDS - start)) s)"
+        sed -n "s/^\\(test_[^ ]*\\).* \\.\\.\\. skipped /       skipped: \\1: /p" "$log"
     else
         local status=$?
         failed=$((failed + 1))
@@ -67,7 +68,7 @@ integration() { # integration FLAVOUR TEST...: python tests against that flavour
     shift
     for t in "$@"; do
         STILLFRAME_SERVER=$PWD/$dir/stillframe-server STILLFRAME_RDB=$PWD/$dir/stillframe-rdb STILLFRAME_FLAVOUR=$flavour \
-            run "$flavour: $t" 900 python3 -W ignore::ResourceWarning "$t"
+            run "$flavour: $t" 900 python3 -W ignore::ResourceWarning "$t" -v
     done
 }
 
@@ -105,7 +106,7 @@ section_barrier() {
     build release test-helpers
     build barrier all tests
     unit barrier mm snapshot server
-    QUICK=1 integration barrier tests/integration/test_{commands,oracle}.py
+    QUICK=1 integration barrier tests/integration/test_{commands,oracle,maxmemory}.py
 }
 section_steps() {
     build steps build/steps/tests/server/test_steps

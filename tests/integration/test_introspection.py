@@ -63,6 +63,29 @@ class Introspection(unittest.TestCase):
         self.assertGreater(len(names), 180)
         self.assertEqual([n for n in names if "`%s`" % n not in page], [])
 
+    def test_the_example_configuration_says_the_defaults(self):
+        with open(os.path.join(resp.ROOT, "server", "dist", "stillframe.conf"), encoding="utf-8") as f:
+            lines = [line[2:].strip() for line in f if re.match(r"# [a-z-]+ (?!.*[.:]$)\S", line)]
+        with self.start().client() as c:
+            flat = [w.decode() for w in c.call("CONFIG", "GET", "*")]
+            names = set(flat[::2])
+        lines = [line for line in lines if line.split()[0] in names]
+        self.assertGreater(len(lines), 45)
+        path = os.path.join(self.dir, "all.conf")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("\n".join(line for line in lines if line.split()[0] not in ("port", "dir")) + "\n")
+        directory = tempfile.mkdtemp(dir=self.dir)
+        server = resp.start(resp.STILLFRAME_SERVER, directory, [path])
+        self.addCleanup(server.kill)
+        plain = resp.start(resp.STILLFRAME_SERVER, tempfile.mkdtemp(dir=self.dir), [])
+        self.addCleanup(plain.kill)
+        values = []
+        for each in (server, plain):
+            with each.client() as c:
+                flat = [w.decode() for w in c.call("CONFIG", "GET", "*")]
+                values.append({n: v for n, v in zip(flat[::2], flat[1::2]) if n not in OWN})
+        self.assertEqual(*values)
+
     def test_the_slow_log_keeps_what_was_slow_and_no_secrets(self):
         with self.start().client() as c:
             c.call("CONFIG", "SET", "slowlog-log-slower-than", "0", "slowlog-max-len", "6")
