@@ -189,6 +189,8 @@ class Protocol(unittest.TestCase):
             docs = c.call("COMMAND", "DOCS")
             self.assertEqual(sorted(docs[::2]), sorted(n for n in names if b"|" not in n))
             for name, doc in zip(docs[::2], docs[1::2]):
+                if name in ADDED:
+                    continue
                 doc, theirs = (dict(zip(d[::2], d[1::2])) for d in (doc, t.call("COMMAND", "DOCS", name)[1]))
                 self.assertEqual((doc[b"since"], doc[b"group"]), (theirs[b"since"], theirs[b"group"]), name)
                 self.assertTrue(doc[b"summary"] and doc[b"complexity"], name)
