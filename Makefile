@@ -98,7 +98,7 @@ model:
 ## make lint       include order, format, cppcheck, clang-tidy: zero findings
 lint:
 	tests/lint/run.sh
-## make bench      the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save cpu load"; about half an hour in all)
+## make bench      the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save cpu load loop memory instructions"; about an hour in all)
 bench: all
 	tests/bench/run.sh $(BENCH)
 ## make fuzz       fuzz the parsers and decoders (SECONDS_EACH=600)

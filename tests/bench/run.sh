@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # make bench: the figures of docs/benchmarks.md.   tests/bench/run.sh [page-size] [sweep] [commands] [stall] [save] [cpu] [load]
+#                                                   [loop] [memory] [instructions] [keyspace]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 what=("$@")
-[ "${#what[@]}" -gt 0 ] || what=(page-size sweep commands stall save cpu load)
+[ "${#what[@]}" -gt 0 ] || what=(page-size sweep commands stall save cpu load loop memory instructions)
 make --no-print-directory -s -j"$(nproc)" all benches
 for w in "${what[@]}"; do
     echo "== $w"
@@ -16,6 +17,8 @@ for w in "${what[@]}"; do
     sweep) build/tests/bench/bench_sweep 5000000 128 "${ROUNDS:-9}" ;;
     commands) build/tests/bench/bench_commands ;;
     stall | save | cpu | load) python3 tests/bench/server.py "$w" ;;
+    loop | memory | instructions) python3 tests/bench/loop.py "$w" ;;
+    keyspace) build/tests/bench/bench_keyspace ;;
     *) echo "no benchmark '$w'" >&2; exit 2 ;;
     esac
 done

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""The event loop beside redis-server's: make bench BENCH="loop memory instructions".
+
+  loop          redis-benchmark at pipelines of 1, 16 and 64, alternating, server and client each on a core of its own:
+                ratio of throughput, the server's CPU seconds per million requests; p99 and p99.9 of a probe meanwhile
+  memory        bytes a key (16-byte keys) with values of 3, 32 and 100 bytes; bytes an idle client
+  instructions  executed by the server per request, by callgrind
+
+  ROUNDS=n   rounds of each (3)     REQUESTS=n   per run (1000000 at -P 16 and 64; a fifth of it at -P 1)
+"""
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
+import resp  # noqa: E402
+
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
+REQUESTS = int(os.environ.get("REQUESTS", "1000000"))
+TESTS = ["ping_mbulk", "set", "get", "incr", "mset"]
+TICKS = os.sysconf("SC_CLK_TCK")
+KINDS = (("Stillframe", resp.start_stillframe), ("Redis", resp.start_redis_server))
+
+
+def cpu_seconds(pid):
+    with open("/proc/%d/stat" % pid) as f:
+        fields = f.read().rsplit(") ", 1)[1].split()
+    return int(fields[11]) / TICKS, int(fields[12]) / TICKS
+
+
+def field(client, section, name):
+    for line in client.call("INFO", section).decode().split("\r\n"):
+        if line.startswith(name + ":"):
+            return int(line.split(":", 1)[1])
+    raise KeyError(name)
+
+
+class Probe(threading.Thread):
+    """GETs, one a millisecond, and how long each took."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.client = resp.Client(port)
+        self.took, self.stop = [], threading.Event()
+
+    def run(self):
+        while not self.stop.wait(0.001):
+            begin = time.perf_counter()
+            self.client.call("GET", "probe")
+            self.took.append(time.perf_counter() - begin)
+
+    def percentile(self, p):
+        return 1e3 * sorted(self.took)[int(len(self.took) * p)] if self.took else 0
+
+
+def run(server, test, pipeline, requests):
+    """Requests per second, user and system seconds per million, probe."""
+    probe = Probe(server.port)
+    before = cpu_seconds(server.pid)
+    probe.start()
+    out = subprocess.run(["taskset", "-c", "1", "redis-benchmark", "-p", str(server.port), "-t", test, "-c", "50", "-n",
+                          str(requests), "-P", str(pipeline), "-r", "1000000", "--csv"], capture_output=True, text=True,
+                         check=True).stdout
+    after = cpu_seconds(server.pid)
+    probe.stop.set()
+    probe.join()
+    rate = float(out.strip().splitlines()[-1].split('","')[1])
+    millions = requests / 1e6
+    return rate, (after[0] - before[0]) / millions, (after[1] - before[1]) / millions, probe.percentile(.99), \
+        probe.percentile(.999)
+
+
+def bench_loop(directory):
+    print("| -P | test | throughput, of Redis's | user s per M | Redis | user ratio | all s per M | Redis | ratio | probe "
+          "p99 ms | Redis | p99.9 | Redis |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+    servers = {}
+    for name, start in KINDS:
+        where = os.path.join(directory, name)
+        os.mkdir(where)
+        servers[name] = start(where, "--save", "")
+        subprocess.run(["taskset", "-a", "-p", "-c", "0", str(servers[name].pid)], check=True, stdout=subprocess.DEVNULL)
+    for pipeline in (1, 16, 64):
+        requests = REQUESTS if pipeline > 1 else REQUESTS // 5
+        for test in TESTS:
+            results = {name: [] for name in servers}
+            n = requests // 10 if test == "mset" else requests
+            for _ in range(ROUNDS):
+                for name, server in servers.items():
+                    results[name].append(run(server, test, pipeline, n))
+            a, b = ([statistics.median(column) for column in zip(*results[name])] for name in servers)
+            print("| %d | %s | %.2f | %.2f | %.2f | **%.2f** | %.2f | %.2f | **%.2f** | %.2f | %.2f | %.2f | %.2f |" %
+                  (pipeline, test, a[0] / b[0], a[1], b[1], a[1] / b[1] if b[1] else 0, a[1] + a[2], b[1] + b[2],
+                   (a[1] + a[2]) / (b[1] + b[2]), a[3], b[3], a[4], b[4]), flush=True)
+    for server in servers.values():
+        server.kill()
+
+
+def rss_bytes(pid):
+    with open("/proc/%d/statm" % pid) as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def bench_memory(directory):
+    count = 1000000
+    print("| what | Stillframe used | rss | Redis used | rss | ratio used | ratio rss |\n|---|---|---|---|---|---|---|")
+    for size in (3, 32, 100):
+        row = []
+        for name, start in KINDS:
+            server = start(tempfile.mkdtemp(dir=directory), "--save", "")
+            with server.client() as c:
+                used, rss = field(c, "memory", "used_memory"), rss_bytes(server.pid)
+                for i in range(0, count, 1000):
+                    c.pipeline([["SET", "key:%012d" % k, ("v%0" + str(size - 1) + "d") % (k % 100)] for k in
+                                range(i, i + 1000)])
+                row += [(field(c, "memory", "used_memory") - used) / count, (rss_bytes(server.pid) - rss) / count]
+            server.kill()
+        print("| bytes a key, value of %d bytes | %.0f | %.0f | %.0f | %.0f | **%.2f** | **%.2f** |" %
+              (size, *row, row[0] / row[2], row[1] / row[3]), flush=True)
+    row = []
+    clients = 9000
+    for name, start in KINDS:
+        server = start(tempfile.mkdtemp(dir=directory), "--save", "")
+        with server.client() as c:
+            used, rss = field(c, "memory", "used_memory"), rss_bytes(server.pid)
+            open_ones = []
+            for _ in range(clients):
+                open_ones.append(socket.create_connection(("127.0.0.1", server.port)))
+                open_ones[-1].sendall(b"PING\r\n")
+            for s in open_ones:
+                s.recv(16)
+            time.sleep(1.5)
+            row += [(field(c, "memory", "used_memory") - used) / clients, (rss_bytes(server.pid) - rss) / clients]
+            for s in open_ones:
+                s.close()
+        server.kill()
+    print("| bytes an idle client, of %d | %.0f | %.0f | %.0f | %.0f | **%.2f** | **%.2f** |" %
+          (clients, *row, row[0] / row[2], row[1] / row[3]), flush=True)
+
+
+def instructions(binary, test, pipeline, requests, directory):
+    port, out = resp.free_port(), os.path.join(directory, "callgrind.out")
+    with subprocess.Popen(["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out, binary, "--port", str(port),
+                           "--save", "", "--dir", directory], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as p:
+        def answers():
+            try:
+                with resp.Client(port) as c:
+                    return c.call("PING") == b"PONG"
+            except OSError:
+                return False
+        resp.wait_until(answers, seconds=60)
+        subprocess.run(["redis-benchmark", "-p", str(port), "-t", test, "-P", str(pipeline), "-c", "50", "-n",
+                        str(requests), "-r", "100000", "-q"], stdout=subprocess.DEVNULL, check=True)
+        with resp.Client(port) as c:
+            c.send("SHUTDOWN", "NOSAVE")
+        p.wait()
+    with open(out) as f:
+        return int(re.search(r"^(?:summary|totals): (\d+)", f.read(), re.M).group(1))
+
+
+def bench_instructions(directory):
+    print("| -P | test | Stillframe | Redis | ratio |\n|---|---|---|---|---|")
+    for pipeline in (1, 16, 64):
+        for test in TESTS:
+            each = []
+            for binary in (resp.STILLFRAME_SERVER, resp.redis_server()):
+                few, many = (instructions(binary, test, pipeline, n, directory) for n in (10000, 60000))
+                each.append((many - few) / 50000)
+            print("| %d | %s | %.0f | %.0f | **%.2f** |" % (pipeline, test, *each, each[0] / each[1]), flush=True)
+
+
+def main():
+    directory = tempfile.mkdtemp()
+    try:
+        for name in sys.argv[1:]:
+            {"loop": bench_loop, "memory": bench_memory, "instructions": bench_instructions}[name](directory)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
