@@ -1,8 +1,7 @@
 /* server/commands/cmd_table.c - the command table and its index.
  *
- * A name is found by a multiplicative hash of its length and four of its letters; the multiplier is the one
- * of a few that gives the fewest collisions for the names at hand, found at start-up.  What still collides is
- * chained. */
+ * A name is found by a perfect hash: one look at a table of shifts, one at the slot, one comparison.  The
+ * shifts are found at start-up. */
 #include "server/commands/cmd.h"
 
 #include <stdbool.h>
@@ -65,13 +64,14 @@ enum {
     SUBCOMMAND_COUNT = sizeof subcommands / sizeof subcommands[0],
     INDEX_BITS = 10,
     INDEX_SIZE = 1 << INDEX_BITS,
+    GROUP_BITS = 8,
+    GROUPS = 1 << GROUP_BITS,
     NAME_MAX_BYTES = 31 /* fits full_name; nothing longer is a command */
 };
 
-static uint16_t slots[INDEX_SIZE];    /* 0: none; else number of a command + 1 */
-static uint16_t chain[COMMAND_COUNT]; /* the next of the same slot, as in slots */
+static uint16_t slots[INDEX_SIZE]; /* 0: none; else number of a command + 1 */
+static uint16_t shift_of[GROUPS];  /* what moves a group's names to slots that are free */
 static uint8_t name_bytes[COMMAND_COUNT];
-static uint32_t multiplier = 0x9e3779b1;
 
 static inline unsigned char
 lower(char c)
@@ -79,15 +79,30 @@ lower(char c)
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
 }
 
-/* The letters' case bit is set, which folds some other characters too: the comparison afterwards is exact. */
-static inline unsigned
+/* Six letters and the length, which no two commands have in common.  The letters' case bit is set, which
+ * folds some other characters too: the comparison afterwards is exact. */
+static inline uint64_t
 hash(const char *s, size_t len)
 {
-    uint32_t x = ((uint32_t)(unsigned char)s[0] << 24) | ((uint32_t)(unsigned char)s[len / 2] << 16) |
-                 ((uint32_t)(unsigned char)s[len / 4] << 8) | (unsigned char)s[len - 1];
+    uint64_t x =
+        (uint64_t)(unsigned char)s[0] << 48 | (uint64_t)(unsigned char)s[len / 4] << 40 |
+        (uint64_t)(unsigned char)s[len / 2] << 32 | (uint64_t)(unsigned char)s[len - 1 - len / 4] << 24 |
+        (uint64_t)(unsigned char)s[len - 1] << 16 | (uint64_t)(unsigned char)s[len > 1 ? len - 2 : 0] << 8;
 
-    x |= 0x20202020;
-    return ((x ^ (uint32_t)len << 3) * multiplier) >> (32 - INDEX_BITS);
+    x = (x | 0x0020202020202000) ^ (uint64_t)len << 56;
+    return (x ^ x >> 29) * 0x9e3779b97f4a7c15;
+}
+
+static inline unsigned
+group_of(uint64_t h)
+{
+    return (unsigned)(h >> (64 - GROUP_BITS));
+}
+
+static inline unsigned
+slot_of(uint64_t h, unsigned shift)
+{
+    return (unsigned)((h >> 32) + (h >> 20) * shift) & (INDEX_SIZE - 1);
 }
 
 static bool
@@ -102,11 +117,15 @@ name_is(const char *lower_name, struct slice s)
 struct cmd *
 cmd_find(struct slice name)
 {
+    unsigned i;
+    uint64_t h;
+
     if (unlikely(name.len - 1 >= NAME_MAX_BYTES))
         return NULL;
-    for (unsigned i = slots[hash(name.ptr, name.len)]; i != 0; i = chain[i - 1])
-        if (name_bytes[i - 1] == name.len && name_is(commands[i - 1].name, name))
-            return &commands[i - 1];
+    h = hash(name.ptr, name.len);
+    i = slots[slot_of(h, shift_of[group_of(h)])];
+    if (likely(i != 0) && name_bytes[i - 1] == name.len && name_is(commands[i - 1].name, name))
+        return &commands[i - 1];
     return NULL;
 }
 
@@ -143,37 +162,52 @@ cmd_table(unsigned *ret_count)
     return commands;
 }
 
-static unsigned
-count_collisions(void)
+/* Put a group's names where this shift moves them; false: a place is taken, and nothing was put. */
+static bool
+try_shift(unsigned group, unsigned shift)
 {
-    static bool taken[INDEX_SIZE];
-    unsigned n = 0;
+    unsigned put = 0;
 
-    memset(taken, 0, sizeof taken);
     for (unsigned i = 0; i < COMMAND_COUNT; i++) {
-        unsigned at = hash(commands[i].name, strlen(commands[i].name));
-        n += taken[at];
-        taken[at] = true;
+        uint64_t h = hash(commands[i].name, strlen(commands[i].name));
+        if (group_of(h) != group)
+            continue;
+        if (slots[slot_of(h, shift)] != 0)
+            goto undo;
+        slots[slot_of(h, shift)] = (uint16_t)(i + 1);
+        put++;
     }
-    return n;
+    shift_of[group] = (uint16_t)shift;
+    return true;
+undo:
+    for (unsigned i = 0; i < COMMAND_COUNT && put > 0; i++) {
+        uint64_t h = hash(commands[i].name, strlen(commands[i].name));
+        if (group_of(h) != group)
+            continue;
+        slots[slot_of(h, shift)] = 0;
+        put--;
+    }
+    return false;
 }
 
+/* Hash and displace (Belazzougui, Botelho, Dietzfelbinger 2009): groups of names, the largest first, each
+ * moved by the first shift that leaves all of them alone in their slots. */
 static void
-choose_multiplier(void)
+place_names(void)
 {
-    uint32_t best = multiplier;
-    unsigned fewest = count_collisions();
+    unsigned size[GROUPS] = {0}, left = GROUPS;
 
-    for (int tries = 0; tries < 256 && fewest > 0; tries++) {
-        unsigned n;
-        multiplier = multiplier * 0x915f77f5 + 0x3c6ef372;
-        multiplier |= 1;
-        if ((n = count_collisions()) < fewest) {
-            fewest = n;
-            best = multiplier;
+    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+        size[group_of(hash(commands[i].name, strlen(commands[i].name)))]++;
+    for (unsigned want = COMMAND_COUNT; left > 0; want--)
+        for (unsigned g = 0; g < GROUPS; g++) {
+            unsigned shift = 0;
+            if (size[g] != want)
+                continue;
+            while (want > 0 && !try_shift(g, shift))
+                must(++shift < UINT16_MAX); /* two names are the same to hash() */
+            left--;
         }
-    }
-    multiplier = best;
 }
 
 /* What Redis derives from a command's flags. */
@@ -225,22 +259,18 @@ adopt_subcommands(struct cmd *cmd)
 void
 cmd_table_init(void)
 {
-    choose_multiplier();
     memset(slots, 0, sizeof slots);
+    place_names();
     for (unsigned i = 0; i < SUBCOMMAND_COUNT; i++)
         finish_row(&subcommands[i]);
     for (unsigned i = 0; i < COMMAND_COUNT; i++) {
         struct cmd *cmd = &commands[i];
-        unsigned at;
 
         finish_row(cmd);
         cmd->subs = NULL;
         cmd->sub_count = 0;
         adopt_subcommands(cmd);
         name_bytes[i] = (uint8_t)strlen(cmd->name);
-        at = hash(cmd->name, name_bytes[i]);
-        chain[i] = slots[at];
-        slots[at] = (uint16_t)(i + 1);
     }
 }
 
