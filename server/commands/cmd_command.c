@@ -6,6 +6,7 @@
 
 #include "server/client.h"
 #include "server/commands/cmd.h"
+#include "server/commands/cmd_syntax.h"
 #include "server/glob.h"
 #include "server/reply.h"
 #include "server/text.h"
@@ -162,15 +163,92 @@ reply_pair(struct client *c, const char *name, const char *value)
     reply_bulk_text(c, value);
 }
 
+/* A name in lower case, as a program uses it. */
+static void
+reply_name(struct client *c, struct slice name)
+{
+    char text[64];
+    size_t n = name.len < sizeof text ? name.len : sizeof text;
+
+    for (size_t i = 0; i < n; i++)
+        text[i] = (char)(name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? name.ptr[i] + 32 : name.ptr[i]);
+    reply_bulk(c, text, n);
+}
+
+static size_t
+count_nodes(const struct syntax_node *n)
+{
+    size_t count = 0;
+
+    for (; n != NULL; n = n->next)
+        count++;
+    return count;
+}
+
+static void
+reply_flags_of(struct client *c, const struct syntax_node *n)
+{
+    reply_bulk_text(c, "flags");
+    reply_set(c, (size_t)n->optional + n->multiple + n->multiple_token);
+    if (n->optional)
+        reply_status(c, "optional");
+    if (n->multiple)
+        reply_status(c, "multiple");
+    if (n->multiple_token)
+        reply_status(c, "multiple_token");
+}
+
+static void
+reply_arguments(struct client *c, const struct cmd *cmd, const struct syntax_node *first, unsigned *keys)
+{
+    reply_array(c, count_nodes(first));
+    for (const struct syntax_node *n = first; n != NULL; n = n->next) {
+        const char *type = syntax_type(n);
+        bool is_key = strcmp(type, "key") == 0, has_flags = n->optional || n->multiple;
+        bool is_leaf = n->kind == SYNTAX_ARGUMENT || n->kind == SYNTAX_TOKEN;
+        reply_map(c, 2U + is_leaf + is_key + (n->token.len > 0) + has_flags + (n->child != NULL));
+        reply_bulk_text(c, "name");
+        reply_name(c, n->name);
+        reply_pair(c, "type", type);
+        if (is_leaf) {
+            reply_bulk_text(c, "display_text");
+            reply_name(c, n->name);
+        }
+        if (is_key) {
+            reply_bulk_text(c, "key_spec_index");
+            reply_int(c, cmd->key_flags[1] != 0 &&
+                             (*keys)++ > 0); /* the second of a pair has a spec of its own */
+        }
+        if (n->token.len > 0) {
+            reply_bulk_text(c, "token");
+            reply_bulk(c, n->token.ptr, n->token.len);
+        }
+        if (has_flags)
+            reply_flags_of(c, n);
+        if (n->child != NULL) {
+            reply_bulk_text(c, "arguments");
+            reply_arguments(c, cmd, n->child, keys);
+        }
+    }
+}
+
 static void
 reply_docs(struct client *c, const struct cmd *cmd)
 {
+    struct syntax syntax;
+    const struct syntax_node *first = syntax_parse(&syntax, cmd->args);
+    unsigned keys = 0;
+
     reply_bulk_text(c, cmd->full_name);
-    reply_map(c, cmd->sub_count > 0 ? 5 : 4);
+    reply_map(c, 4U + (first != NULL) + (cmd->sub_count > 0));
     reply_pair(c, "summary", cmd->summary);
     reply_pair(c, "since", cmd->since);
     reply_pair(c, "group", cmd->group);
     reply_pair(c, "complexity", cmd->complexity);
+    if (first != NULL) {
+        reply_bulk_text(c, "arguments");
+        reply_arguments(c, cmd, first, &keys);
+    }
     if (cmd->sub_count == 0)
         return;
     reply_bulk_text(c, "subcommands");
