@@ -15,6 +15,7 @@
 #include "server/data/db.h"
 #include "server/evict.h"
 #include "server/keyevent.h"
+#include "server/leftover.h"
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/net.h"
@@ -139,8 +140,11 @@ main(int argc, char *argv[])
     shutdown_write_pidfile();
     server.start_memory = server_used_memory();
     log_line(LOG_NOTICE, "Running in standalone mode, port %lld", (long long)config.port);
-    if (persist_load() != 0)
+    leftover_remove();
+    if (persist_load() != 0) {
+        shutdown_remove_pidfile();
         exit(1); /* logged */
+    }
     log_line(LOG_NOTICE, "Ready to accept connections");
     loop_run();
     shutdown_finish();

@@ -50,10 +50,17 @@ shutdown_finish(void)
     snapshot_stop();
     if (config.pidfile[0] != '\0') {
         log_line(LOG_NOTICE, "Removing the pid file.");
-        unlink(config.pidfile);
+        shutdown_remove_pidfile();
     }
     log_line(LOG_WARNING, "Stillframe is now ready to exit, bye bye...");
     give_back();
+}
+
+void
+shutdown_remove_pidfile(void)
+{
+    if (config.pidfile[0] != '\0')
+        unlink(config.pidfile);
 }
 
 void

@@ -15,5 +15,7 @@ int shutdown_begin(const struct shutdown_request *rq);
 void shutdown_finish(void);
 /* shutdown_write_pidfile: at start; a failure is a log line. */
 void shutdown_write_pidfile(void);
+/* shutdown_remove_pidfile: if there is one to be.  Also from a signal handler. */
+void shutdown_remove_pidfile(void);
 
 #endif

@@ -13,6 +13,7 @@
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/server.h"
+#include "server/shutdown.h"
 
 static atomic_bool asked, interrupted;
 static atomic_int wake_fd = -1; /* [const after signals_init] */
@@ -29,6 +30,7 @@ on_signal(int number)
     }
     if (__atomic_load_n(&server.loading, __ATOMIC_RELAXED)) { /* the handler may run in another thread */
         log_from_signal("Received shutdown signal during loading, exiting now.");
+        shutdown_remove_pidfile();
         _exit(0);
     }
     log_from_signal(number == SIGINT ? "Received SIGINT scheduling shutdown..."

@@ -112,6 +112,25 @@ class Start(ServerCase):
                      "Received SIGTERM scheduling shutdown...", "User requested shutdown...", "bye bye"):
             self.assertIn(part, log)
 
+    def test_what_a_killed_save_left_is_removed_at_the_next_start(self):
+        sleeper = subprocess.Popen(["sleep", "60"])
+        self.addCleanup(sleeper.wait)
+        self.addCleanup(sleeper.kill)
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        names = {"temp-%d.rdb" % gone.pid: False, "temp-%d.rdb" % sleeper.pid: True, "temp-x.rdb": True,
+                 "temp-1x.rdb": True, "temp-.rdb": True, "dump-1.rdb": True}
+        for name in names:
+            self.write(name, "x")
+        server = self.start()
+        server.stop()
+        self.assertEqual({name: os.path.exists(self.path(name)) for name in names}, names)
+
+    def test_a_start_that_fails_leaves_no_pid_file(self):
+        self.write("dump.rdb", "this is no dump")
+        self.refused("--port", str(resp.free_port()), "--pidfile", self.path("p.pid"), "--dir", self.dir)
+        self.assertFalse(os.path.exists(self.path("p.pid")))
+
     def test_configuration_may_come_from_standard_input(self):
         self.assertIn("Reading the configuration file -, at line 2", self.refused("-", stdin=b"port 0\nfoo bar\n"))
 
