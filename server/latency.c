@@ -355,7 +355,6 @@ advice(const char *name)
         {"eviction-cycle", "Memory is at maxmemory: raise it, or lower maxmemory-eviction-tenacity."},
         {"snapshot-cut",
          "The start of a snapshot took long: it should be microseconds; the machine was busy."},
-        {"loop-turn", "A whole turn of the event loop was long: see the other events of the same time."},
     };
 
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)

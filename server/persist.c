@@ -12,6 +12,7 @@
 #include "server/config.h"
 #include "server/data/db.h"
 #include "server/data/save.h"
+#include "server/latency.h"
 #include "server/log.h"
 #include "server/persist_state.h"
 #include "server/reply.h"
@@ -83,6 +84,7 @@ begin(void)
     persist.next_log_us = os_monotonic_us() + LOG_EACH_US;
     snapshot_status(&status);
     persist.last_begin_us = (int64_t)(status.begin_cost_ns / 1000);
+    latency_add("snapshot-cut", (uint64_t)persist.last_begin_us / 1000);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "server/data/db_inner.h"
 
 #include "mm/os.h"
+#include "server/latency.h"
 #include "server/pause.h"
 #include "server/server.h"
 
@@ -69,24 +70,35 @@ run_batch(struct db *db)
     return b.seen == 0 || b.expired_count * 100 > b.seen * ACCEPTABLE_PERCENT;
 }
 
+static void
+note_duration(int64_t begin_us)
+{
+    latency_add("expire-cycle", (uint64_t)(os_monotonic_us() - begin_us) / 1000);
+}
+
 bool
 expire_run(int64_t until_us)
 {
     static int64_t next_ms;
     static int turn;
+    int64_t begin_us;
 
     if (!server.active_expire || server.loading || pause_until_ms != 0 ||
         (server.now_ms < next_ms && next_ms - server.now_ms <= PERIOD_MS))
         return false;
+    begin_us = os_monotonic_us();
     for (int i = 0; i < db_count(); i++, turn++) {
         struct db *db = db_select(turn % db_count());
 
         while (db->expires.count > 0 && run_batch(db))
-            if (os_monotonic_us() >= until_us)
+            if (os_monotonic_us() >= until_us) {
+                note_duration(begin_us);
                 return true;
+            }
         if (db->expires.count == 0)
             db->avg_ttl_ms = 0;
     }
+    note_duration(begin_us);
     next_ms = server.now_ms + PERIOD_MS;
     return false;
 }
