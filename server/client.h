@@ -54,6 +54,7 @@ struct client {
     bool no_evict;      /* CLIENT NO-EVICT ON */
     bool no_touch;      /* CLIENT NO-TOUCH ON */
     bool reply_off;     /* CLIENT REPLY OFF: nothing that its commands reply is sent */
+    bool is_muted;      /* the running command\'s reply is taken back */
     bool reply_skip;    /* CLIENT REPLY SKIP: for the next command alone */
     bool in_write_list; /* net_write_later() */
     bool resumes;       /* its commands go on when that list is worked off */

@@ -308,7 +308,9 @@ execute_muted(struct client *c, struct cmd *cmd)
     bool skip = c->reply_skip;
 
     c->reply_skip = false;
+    c->is_muted = c->reply_off || skip;
     execute(c, cmd);
+    c->is_muted = false;
     if (c->postponed)
         c->reply_skip = skip;
     else if (c->reply_off || skip)

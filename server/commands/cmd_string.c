@@ -10,6 +10,7 @@
 #include "server/config.h"
 #include "server/data/blob.h"
 #include "server/keyevent.h"
+#include "server/net.h"
 #include "server/reply.h"
 #include "server/server.h"
 
@@ -29,6 +30,22 @@ reply_string(struct client *c, const struct record *r)
     struct slice text = record_text(r, scratch);
 
     reply_bulk(c, text.ptr, text.len);
+}
+
+/* reply_string_direct: a large one goes from the arena to the socket without a copy, as far as the socket
+ * takes it. */
+static void
+reply_string_direct(struct client *c, const struct record *r)
+{
+    struct slice text;
+
+    if (likely(record_encoding(r) != ENC_OUTER) || (text = record_blob(r)).len < NET_DIRECT_BYTES) {
+        reply_string(c, r);
+        return;
+    }
+    reply_bulk_begin(c, text.len);
+    net_send_direct(c, text.ptr, text.len);
+    reply_bulk_end(c);
 }
 
 /* ---- SET ---- */
@@ -173,7 +190,7 @@ cmd_get(struct client *c)
     if (ref.rec == NULL)
         reply_null(c);
     else
-        reply_string(c, ref.rec);
+        reply_string_direct(c, ref.rec);
 }
 
 /* ---- older forms of SET ---- */
@@ -415,6 +432,6 @@ cmd_mget(struct client *c)
         if (r == NULL || record_type(r) != TYPE_STRING)
             reply_null(c);
         else
-            reply_string(c, r);
+            reply_string_direct(c, r);
     }
 }

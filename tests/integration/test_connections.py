@@ -256,6 +256,31 @@ class Connections(unittest.TestCase):
             return out
         self.same(scenario)
 
+    def test_large_values_come_whole_whatever_the_pace_of_the_client(self):
+        server = self.servers[0]
+        values = [bytes([65 + i]) * n for i, n in enumerate((65535, 65536, 100000, 5000000, 20000000, 3))]
+        with server.client() as c:
+            for i, value in enumerate(values):
+                c.call("SET", "v:%d" % i, value)
+        for pause in (0, 0.05):
+            with server.client() as c, server.client() as writer:
+                order = [3, 5, 4, 0, 1, 2, 4, 5, 3]
+                for i in order:
+                    c.send("GET", "v:%d" % i)
+                for words in (["MGET", "v:5", "v:3", "none", "v:1"], ["MULTI"], ["GET", "v:4"], ["INCR", "n:%s" % pause],
+                              ["EXEC"], ["CLIENT", "REPLY", "SKIP"], ["GET", "v:4"], ["PING"]):
+                    c.send(*words)
+                time.sleep(pause)
+                writer.call("SETRANGE", "v:4", "1000", b"?" * 1000)
+                got = [c.read() for _ in order]
+                self.assertEqual([len(g) for g in got], [len(values[i]) for i in order])
+                changed = values[4][:1000] + b"?" * 1000 + values[4][2000:]
+                self.assertTrue(all(g == values[i] or (i == 4 and g == changed) for g, i in zip(got, order)))
+                self.assertEqual(c.read(), [values[5], values[3], None, values[1]])
+                self.assertEqual([c.read() for _ in range(3)], [b"OK", b"QUEUED", b"QUEUED"])
+                self.assertEqual([len(c.read()[0]), c.read()], [len(values[4]), b"PONG"])
+                writer.call("SET", "v:4", values[4])
+
     def test_killing_clients_in_any_state_leaves_nothing_behind(self):
         server = self.servers[0]
         d = server.client()
