@@ -27,9 +27,9 @@ void net_client_ready(struct loop_source *s, uint32_t events);
 bool net_write(struct client *c);
 
 enum { NET_DIRECT_BYTES = 64 * 1024 /* from here on a value is worth a system call of its own */ };
-/* net_send_direct: bytes that somebody else owns, behind what is pending: as much as the socket takes goes out from where
- * they are, now; the rest is copied into the output.  The running client only, from a handler that neither defers an
- * array's length nor takes replies back. */
+/* net_send_direct: bytes that somebody else owns, behind what is pending: as much as the socket takes goes
+ * out from where they are, now; the rest is copied into the output.  The running client only, from a handler
+ * that neither defers an array's length nor takes replies back. */
 void net_send_direct(struct client *c, const char *bytes, size_t len);
 /* net_write_later: something was put into the output of a client whose commands do not run now (a message,
  * say): it is written, or the doomed client closed, at the end of this turn. */
