@@ -130,6 +130,14 @@ class Commands:
             o += self.rnd.choice([["COUNT", 0], ["COUNT", "x"], ["FOO"], ["COUNT"], ["MATCH"]])
         return o
 
+    def next_plain(self):
+        """A command whose reply is comparable as it is."""
+        while True:
+            command = self.next()
+            if command[0] not in UNORDERED | REMAINING | {"TRANSACTION", "REDUMP", "SCANALL", "DRAW", "EXPIRETIME",
+                                                          "PEXPIRETIME", "SELECT"}:
+                return command
+
     def next(self):
         k, rnd = self.key, self.rnd
         table = [
@@ -175,9 +183,33 @@ class Commands:
             (1, lambda: ["SCANALL", "HSCAN", k()] + self.scan_options()),
             (1, lambda: ["SELECT", rnd.randrange(DATABASES)]),
             (0.4, lambda: ["SWAPDB", rnd.choice([0, 1, 2]), rnd.choice([0, 1, 3, 99, "x"])]),
+            (3, lambda: ["GETEX", k()] + rnd.choice([[], ["PERSIST"], ["PERSIST", "EX", 5], ["FOO"], self.expiry()])),
+            (3, lambda: [rnd.choice(["GETDEL", "TOUCH"]), k()]),
+            (3, lambda: [rnd.choice(["GETSET", "SETNX"]), k(), self.value()]),
+            (2, lambda: [rnd.choice(["SETEX", "PSETEX"]), k(), rnd.choice([100000000, 0, -1, "x", 2 ** 62, 2 ** 63 - 1]),
+                         self.value()]),
+            (2, lambda: ["MSETNX"] + [w for _ in range(rnd.choice([1, 2, 3])) for w in (k(), self.value())]),
+            (3, lambda: ["INCRBYFLOAT", k(), rnd.choice(["1.5", "-0.1", "3.0e3", "1e-7", "inf", "x", "", "0", "5", " 1"])]),
+            (1, lambda: ["SUBSTR", k(), self.index(), self.index()]),
+            (1, lambda: ["LCS", k(), k()] + rnd.choice([[], ["LEN"], ["IDX"], ["IDX", "MINMATCHLEN", 3, "WITHMATCHLEN"],
+                                                        ["IDX", "LEN"], ["FOO"]])),
+            (3, lambda: ["REDUMP", k(), k()] + rnd.choice([[], ["REPLACE"], ["REPLACE", "IDLETIME", 5], ["REPLACE", "FREQ", 5],
+                                                           ["FREQ", 500], ["REPLACE", "ABSTTL"], ["FOO"]])),
+            (1, lambda: ["RESTORE", k(), rnd.choice([0, -1, "x", 5]), rnd.choice(["", "x", "\xc1\x00" * 8])]),
+            (2, lambda: ["TRANSACTION", [self.next_plain() for _ in range(rnd.choice([0, 1, 3]))]]),
             (0.1, lambda: [rnd.choice(["FLUSHDB", "FLUSHALL"])] + rnd.choice([[], [], ["ASYNC"], ["SYNC"], ["FOO"]])),
         ]
         return rnd.choices([f for _, f in table], [w for w, _ in table])[0]()
+
+
+def redump(client, args):
+    """A value by DUMP and RESTORE to another key, two hours to live."""
+    source, target, *options = args
+    payload = client.call("DUMP", source)
+    if payload is None:
+        return None
+    when = (int(time.time()) + 7200) * 1000 if "ABSTTL" in options else 7200000
+    return client.pipeline([["RESTORE", target, when, payload] + options])[0]
 
 
 def scan_all(client, args):
@@ -205,7 +237,9 @@ def draw(client):
 
 def run_batch(client, commands):
     """The replies; SCANALL and DRAW are done apart, between the others."""
-    apart = {"SCANALL": lambda c: scan_all(client, c[1:]), "DRAW": lambda c: draw(client)}
+    apart = {"SCANALL": lambda c: scan_all(client, c[1:]), "DRAW": lambda c: draw(client),
+             "REDUMP": lambda c: redump(client, c[1:]),
+             "TRANSACTION": lambda c: client.pipeline([["MULTI"]] + c[1] + [["EXEC"]])}
     replies, rest = [], []
     for c in commands:
         if c[0] in apart:
@@ -236,6 +270,8 @@ def is_same(command, ours, theirs):
 
 
 def shown(command):
+    if command[0] == "TRANSACTION":
+        return "MULTI; %s; EXEC" % "; ".join(shown(c) for c in command[1])
     return " ".join(repr(w)[:60] for w in command)
 
 
