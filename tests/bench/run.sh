@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make bench: the figures of docs/benchmarks.md.   tests/bench/run.sh [page-size] [sweep] [commands] [stall] [save] [cpu] [load]
-#                                                   [loop] [memory] [instructions] [keyspace]
+#                                                   [loop] [memory] [instructions] [keyspace] [growth]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 what=("$@")
@@ -19,6 +19,7 @@ for w in "${what[@]}"; do
     stall | save | cpu | load) python3 tests/bench/server.py "$w" ;;
     loop | memory | instructions) python3 tests/bench/loop.py "$w" ;;
     keyspace) build/tests/bench/bench_keyspace ;;
+    growth) build/tests/bench/bench_growth ;;
     *) echo "no benchmark '$w'" >&2; exit 2 ;;
     esac
 done

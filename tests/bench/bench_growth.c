@@ -1,0 +1,103 @@
+/* tests/bench/bench_growth.c - the longest turn while a keyspace grows from nothing, without sockets.
+ *
+ *   bench_growth [keys]
+ *
+ * Keys are inserted sixteen at a time, as a pipelined turn of the loop does it; of each such turn the
+ * thread's CPU time and its page faults.  A table that doubled would show as one turn of seconds; what the
+ * system takes to find memory is in the turns too. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "mm/mm.h"
+#include "server/commands/cmd.h"
+#include "server/config.h"
+#include "server/data/db.h"
+#include "server/data/value.h"
+#include "server/server.h"
+
+enum { BATCH = 16, LONGEST = 8 };
+
+struct turn {
+    double us;
+    unsigned long keys;
+    long faults;
+};
+
+static struct turn longest[LONGEST]; /* the longest first */
+
+static double
+thread_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
+}
+
+static long
+faults(void)
+{
+    struct rusage u;
+
+    getrusage(RUSAGE_THREAD, &u);
+    return u.ru_minflt;
+}
+
+static void
+note(struct turn t)
+{
+    for (int i = 0; i < LONGEST; i++)
+        if (t.us > longest[i].us) {
+            struct turn was = longest[i];
+            longest[i] = t;
+            t = was;
+        }
+}
+
+static void
+insert(struct db *db, unsigned long n)
+{
+    char text[32];
+    struct slice key = {.ptr = text, .len = (size_t)snprintf(text, sizeof text, "key:%012lu", n)};
+    struct db_ref ref;
+    struct value v;
+
+    must(value_string(&v, SLICE("0123456789abcdef"), key.len) == 0);
+    db_lookup(db, key, 0, &ref);
+    must(db_store(&ref, &v, RECORD_NO_EXPIRE) == 0);
+}
+
+int
+main(int argc, char *argv[])
+{
+    unsigned long keys = argc > 1 ? strtoul(argv[1], NULL, 10) : 20000000, above_100us = 0, above_1ms = 0;
+    double begin, sum = 0;
+    struct db *db;
+
+    must(mm_init(&(struct mm_options){.arena_bytes = 0}) == 0);
+    must(config_init() == 0);
+    server_clock_refresh();
+    must(db_init(1) == 0);
+    db = db_select(0);
+    for (unsigned long n = 0; n < keys; n += BATCH) {
+        long before = faults();
+        struct turn t = {.keys = n};
+        begin = thread_us();
+        for (unsigned long i = n; i < n + BATCH; i++)
+            insert(db, i);
+        t.us = thread_us() - begin;
+        t.faults = faults() - before;
+        sum += t.us;
+        above_100us += t.us > 100;
+        above_1ms += t.us > 1000;
+        note(t);
+    }
+    printf("%lu keys, turns of %d inserts: mean %.2f us, above 100 us %lu, above 1 ms %lu\n", keys, BATCH,
+           sum / ((double)keys / BATCH), above_100us, above_1ms);
+    for (int i = 0; i < LONGEST; i++)
+        printf("  %8.1f us at %lu keys, %ld page faults\n", longest[i].us, longest[i].keys,
+               longest[i].faults);
+    return 0;
+}
