@@ -7,6 +7,7 @@
  * system takes to find memory is in the turns too. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -69,11 +70,31 @@ insert(struct db *db, unsigned long n)
     must(db_store(&ref, &v, RECORD_NO_EXPIRE) == 0);
 }
 
+static void
+report(const char *what, unsigned long turns, double sum, unsigned long above_100us, unsigned long above_1ms)
+{
+    printf("%s: %lu turns, mean %.2f us, above 100 us %lu, above 1 ms %lu\n", what, turns,
+           sum / (double)turns, above_100us, above_1ms);
+    for (int i = 0; i < LONGEST; i++)
+        printf("  %8.1f us at %lu, %ld page faults\n", longest[i].us, longest[i].keys, longest[i].faults);
+    memset(longest, 0, sizeof longest);
+}
+
+/* A turn without memory: as long as one of the others, about. */
+static uint64_t
+calculate(uint64_t x)
+{
+    for (int i = 0; i < 8000; i++)
+        x = (x ^ x >> 29) * 0xbf58476d1ce4e5b9u;
+    return x;
+}
+
 int
 main(int argc, char *argv[])
 {
     unsigned long keys = argc > 1 ? strtoul(argv[1], NULL, 10) : 20000000, above_100us = 0, above_1ms = 0;
     double begin, sum = 0;
+    uint64_t x = 1;
     struct db *db;
 
     must(mm_init(&(struct mm_options){.arena_bytes = 0}) == 0);
@@ -94,10 +115,19 @@ main(int argc, char *argv[])
         above_1ms += t.us > 1000;
         note(t);
     }
-    printf("%lu keys, turns of %d inserts: mean %.2f us, above 100 us %lu, above 1 ms %lu\n", keys, BATCH,
-           sum / ((double)keys / BATCH), above_100us, above_1ms);
-    for (int i = 0; i < LONGEST; i++)
-        printf("  %8.1f us at %lu keys, %ld page faults\n", longest[i].us, longest[i].keys,
-               longest[i].faults);
+    report("growth, 16 inserts a turn", keys / BATCH, sum, above_100us, above_1ms);
+    sum = 0;
+    above_100us = above_1ms = 0;
+    for (unsigned long n = 0; n < keys; n += BATCH) {
+        struct turn t = {.keys = n};
+        begin = thread_us();
+        x = calculate(x);
+        t.us = thread_us() - begin;
+        sum += t.us;
+        above_100us += t.us > 100;
+        above_1ms += t.us > 1000;
+        note(t);
+    }
+    report(x != 0 ? "calculating" : "", keys / BATCH, sum, above_100us, above_1ms);
     return 0;
 }
