@@ -150,7 +150,7 @@ try_send(struct client *c, struct iovec *parts)
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     ssize_t n;
 
-    if (!c->running || c->fd < 0 || c->out == NULL || c->reply_off || c->is_muted)
+    if (!c->running || c->in_exec || c->fd < 0 || c->out == NULL || c->reply_off || c->is_muted)
         return 0;
     do
         n = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
