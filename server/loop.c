@@ -143,8 +143,7 @@ run_background(void)
         db_has_work = db_work(SLICE_US);
     if (mm_has_work)
         mm_has_work = mm_tidy(SLICE_US);
-    if (config.maxmemory != 0)
-        evict_has_work = evict_work(SLICE_US);
+    evict_has_work = config.maxmemory != 0 && evict_work(SLICE_US);
     if (net_has_delayed())
         net_resume_delayed();
 }

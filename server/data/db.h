@@ -122,7 +122,7 @@ uint64_t db_flush(int index);
 
 /* db_work: dead databases, dead values, active expiry: at most about budget_us.  True: more to do. */
 bool db_work(unsigned budget_us);
-/* db_free_dead: of what is dead already, for about so long; false: nothing is. */
+/* db_free_dead: of what is dead already, for about so long; false: nothing is, or a cut still holds it. */
 bool db_free_dead(unsigned budget_us);
 /* db_dead_values, db_freed_values: large tables that wait to be freed; that were. */
 unsigned db_dead_values(void);

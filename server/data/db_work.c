@@ -210,7 +210,7 @@ db_free_dead(unsigned budget_us)
 {
     int64_t until_us = os_monotonic_us() + budget_us;
 
-    if (corpses == NULL && databases.dead == NULL)
+    if (corpses == NULL && (databases.dead == NULL || !dead_may_go(databases.dead)))
         return false;
     (void)(free_dead(until_us) || free_corpses(until_us));
     return true;

@@ -5,6 +5,7 @@ import random
 import shutil
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -149,6 +150,33 @@ class MaxMemory(unittest.TestCase):
         resp.wait_until(lambda: used(c) < before - (5 << 20), what="the huge value's memory")
         self.assertEqual(c.call("EXISTS", "huge"), 0)
         self.assertEqual(c.call("DBSIZE"), 10000)
+
+    def test_a_flush_within_a_snapshot_does_not_hold_commands_up(self):
+        c = self.start("--rdbcompression", "yes")
+        c.call("SELECT", "1")
+        c.call("DEBUG", "POPULATE", "50000", "gone", "100")
+        c.call("SELECT", "0")
+        c.call("DEBUG", "POPULATE", "400000", "key", "100")
+        c.sock.settimeout(20)
+        before = used(c)
+        # In one write, so that the snapshot is still at work when memory is short and the flushed keys may not go yet.
+        told = c.pipeline([["BGSAVE"], ["SELECT", "1"], ["FLUSHDB"], ["SELECT", "0"],
+                           ["CONFIG", "SET", "maxmemory", str(before // 2), "maxmemory-policy", "allkeys-random",
+                            "maxmemory-eviction-tenacity", "100"], ["SET", "a", "b"], ["INFO", "persistence"]])
+        self.assertEqual(told[5], b"OK")
+        self.assertLessEqual(c.call("DBSIZE"), 300000)
+
+    def test_the_loop_sleeps_again_when_the_limit_is_taken_away(self):
+        server = resp.start_stillframe(self.dir, "--save", "", "--enable-debug-command", "yes")
+        self.addCleanup(server.kill)
+        c = server.client()
+        c.call("DEBUG", "POPULATE", "300000", "key", "100")
+        c.pipeline([["CONFIG", "SET", "maxmemory", "1mb", "maxmemory-policy", "allkeys-random",
+                     "maxmemory-eviction-tenacity", "0"], ["SET", "a", "b"]])
+        c.call("CONFIG", "SET", "maxmemory", "0")
+        turns = int(field(c, "stats", "eventloop_cycles"))
+        time.sleep(0.5)
+        self.assertLess(int(field(c, "stats", "eventloop_cycles")) - turns, 200)
 
     def test_eviction_is_heard(self):
         c, server = self.start(), None
