@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "server/auth.h"
 #include "server/block.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
@@ -59,7 +60,7 @@ client_new_detached(void)
         return NULL;
     c->fd = -1;
     c->resp = 2;
-    c->authenticated = config.requirepass == NULL || config.requirepass[0] == '\0';
+    c->authenticated = !auth_is_needed();
     c->created_ms = c->last_active_ms = server.now_ms;
     return c;
 }
@@ -111,8 +112,7 @@ client_close(struct client *c)
     c->fd = -1;
     if (c->block != NULL)
         block_end(c, BLOCK_GONE);
-    net_forget_delayed(c);
-    net_forget_write(c);
+    net_forget(c);
     monitor_forget(c);
     pubsub_forget(c);
     watch_forget(c);
@@ -125,7 +125,7 @@ client_close(struct client *c)
     else
         last = c->prev;
     count--;
-    c->delayed_next = closed_first;
+    c->queue_next[QUEUE_DELAYED] = closed_first;
     closed_first = c;
 }
 
@@ -134,7 +134,7 @@ client_free_closed(void)
 {
     while (closed_first != NULL) {
         struct client *c = closed_first;
-        closed_first = c->delayed_next;
+        closed_first = c->queue_next[QUEUE_DELAYED];
         client_free(c);
     }
 }
@@ -177,7 +177,7 @@ add_flags(const struct client *c, struct text *out)
         bool is_set;
         char letter;
     } flags[] = {{c->is_monitor, 'O'},     {client_is_subscriber(c), 'P'},
-                 {c->multi != NULL, 'x'},  {c->block != NULL || c->delayed, 'b'},
+                 {c->multi != NULL, 'x'},  {c->block != NULL || c->queued[QUEUE_DELAYED], 'b'},
                  {watch_is_dirty(c), 'd'}, {c->close_after_reply, 'c'},
                  {c->close_now, 'A'},      {c->is_unix, 'U'},
                  {c->no_evict, 'e'},       {c->no_touch, 'T'}};

@@ -23,6 +23,10 @@ struct pubsub_client;
 struct text;
 struct watch_client;
 
+/* In which queues of net_queue.c a client may stand: its next command has to wait; something is to be
+ * written. */
+enum client_queue { QUEUE_DELAYED, QUEUE_WRITES, CLIENT_QUEUES };
+
 struct client {
     struct loop_source source; /* first: the loop hands this back */
     int fd;                    /* -1: detached (tests, internal) or closed */
@@ -46,18 +50,16 @@ struct client {
     bool closed;            /* waits for the end of the turn to be freed */
     bool running;           /* its commands are being executed: not to be served by a nested turn */
     bool paused;            /* not read: its output is large, or writers are delayed */
-    bool delayed;           /* in the list of those whose next command may not run yet (net_resume_delayed) */
     bool postponed; /* by exec_command(): the command was not executed; it will be parsed and tried again */
     bool authenticated;
-    bool is_unix;       /* came through the unix socket */
-    bool is_monitor;    /* see monitor.h */
-    bool no_evict;      /* CLIENT NO-EVICT ON */
-    bool no_touch;      /* CLIENT NO-TOUCH ON */
-    bool reply_off;     /* CLIENT REPLY OFF: nothing that its commands reply is sent */
-    bool is_muted;      /* the running command\'s reply is taken back */
-    bool reply_skip;    /* CLIENT REPLY SKIP: for the next command alone */
-    bool in_write_list; /* net_write_later() */
-    bool resumes;       /* its commands go on when that list is worked off */
+    bool is_unix;    /* came through the unix socket */
+    bool is_monitor; /* see monitor.h */
+    bool no_evict;   /* CLIENT NO-EVICT ON */
+    bool no_touch;   /* CLIENT NO-TOUCH ON */
+    bool reply_off;  /* CLIENT REPLY OFF: nothing that its commands reply is sent */
+    bool is_muted;   /* the running command's reply is taken back */
+    bool reply_skip; /* CLIENT REPLY SKIP: for the next command alone */
+    bool resumes;    /* its commands go on when that list is worked off */
     bool in_exec;
     bool multi_dirty; /* an error while queueing: EXEC answers EXECABORT */
     bool is_error;    /* the last reply was an error, for statistics */
@@ -74,8 +76,9 @@ struct client {
     char *name, *lib_name, *lib_ver; /* NULL: none */
     char addr[64], laddr[64];
     struct client *prev, *next; /* list of all clients with a socket */
-    struct client *write_next, *monitor_next;
-    struct client *delayed_next; /* or, once closed, the list of those to be freed */
+    struct client *monitor_next;
+    bool queued[CLIENT_QUEUES];
+    struct client *queue_next[CLIENT_QUEUES]; /* once closed, the first links those to be freed */
 };
 
 /* client_new_detached: a client without a socket, for tests and internal work.  NULL: no memory. */

@@ -89,15 +89,7 @@ reject_unknown(struct client *c)
 static void
 reject_unknown_sub(struct client *c, const struct cmd *cmd)
 {
-    struct slice word = c->argv[1];
-    char text[256];
-    int len = (int)(word.len < UNKNOWN_ARGS_BYTES ? word.len : UNKNOWN_ARGS_BYTES), n;
-
-    n = snprintf(text, sizeof text, "ERR unknown subcommand '%.*s'. Try ", len, word.ptr);
-    for (const char *p = cmd->name; *p != '\0' && n < (int)sizeof text - 8; p++)
-        text[n++] = (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
-    snprintf(text + n, sizeof text - (size_t)n, " HELP.");
-    reject(c, NULL, text);
+    reject(c, NULL, reply_subcommand_text("unknown subcommand", cmd->name, c->argv[1]));
 }
 
 static void
@@ -111,13 +103,7 @@ reject_arity(struct client *c, struct cmd *cmd)
 
 /* ---- objections, in Redis's order ---- */
 
-/* What a RESP2 client with subscriptions may still say. */
-static bool
-is_for_subscribers(const struct cmd *cmd)
-{
-    return (cmd->flags & CMD_PUBSUB_CONTEXT) != 0;
-}
-
+/* A RESP2 client with subscriptions may say little else. */
 static const char *
 object_to_subscriber(const struct cmd *cmd)
 {
@@ -161,7 +147,7 @@ find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
     if (((flags & CMD_WRITE) != 0 || cmd->handler == cmd_ping) &&
         unlikely((error = persist_write_error()) != NULL))
         return error;
-    if (unlikely(client_is_subscriber(c)) && c->resp == 2 && !is_for_subscribers(cmd))
+    if (unlikely(client_is_subscriber(c)) && c->resp == 2 && (cmd->flags & CMD_PUBSUB_CONTEXT) == 0)
         return object_to_subscriber(cmd);
     if (unlikely(server.loading) && (flags & CMD_LOADING) == 0)
         return loading_text;

@@ -334,8 +334,7 @@ cmd_latency_graph(struct client *c)
     struct text t = {0};
 
     if (e == NULL) {
-        reply_errorf(c, "ERR No samples available for event '%.*s'",
-                     (int)(c->argv[2].len < 128 ? c->argv[2].len : 128), c->argv[2].ptr);
+        reply_errorf(c, "ERR No samples available for event '%.*s'", slice_shown(c->argv[2]), c->argv[2].ptr);
         return;
     }
     draw(&t, e);

@@ -1,5 +1,5 @@
 /* server/net.h - sockets: listening (net.c), and a client's input, execution and output (net_io.c).
- * Threads: mutator. */
+ * Clients whose turn it is not wait in two queues (net_queue.c).  Threads: mutator. */
 #ifndef SERVER_NET_H
 #define SERVER_NET_H
 
@@ -22,6 +22,9 @@ void net_retry_accept(void);
 /* net_client_ready: the loop's call for a client's socket. */
 void net_client_ready(struct loop_source *s, uint32_t events);
 
+/* net_update_interest: have the loop wait for what the client can use now. */
+void net_update_interest(struct client *c);
+
 /* net_write: write what is pending; what the socket does not take is written when it is ready again.
  * False: the client was closed. */
 bool net_write(struct client *c);
@@ -36,8 +39,6 @@ void net_send_direct(struct client *c, const char *bytes, size_t len);
 void net_write_later(struct client *c);
 /* net_write_pending: the end of the turn has come. */
 void net_write_pending(void);
-/* net_forget_write: c leaves that list; client_close() calls it. */
-void net_forget_write(struct client *c);
 
 /* net_resume: a client goes on with what it had sent before.  net_resume_later: at the end of this turn, or
  * of the next: for those whose wait another client's command ends (block.h). */
@@ -49,7 +50,9 @@ bool net_has_pending_writes(void);
  * unless it still has to. */
 void net_resume_delayed(void);
 bool net_has_delayed(void);
-/* net_forget_delayed: c leaves that list; client_close() calls it. */
-void net_forget_delayed(struct client *c);
+/* net_delay: c's next command has to wait; it is not read meanwhile. */
+void net_delay(struct client *c);
+/* net_forget: c leaves both queues; client_close() calls it. */
+void net_forget(struct client *c);
 
 #endif

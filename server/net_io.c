@@ -40,15 +40,10 @@ enum {
 static char *input_loan;
 static struct resp_vector vector_loan;
 
-static unsigned delayed_count;
-static unsigned write_count;
-static struct client *write_first, **write_last = &write_first; /* net_write_later() */
-static struct client *delayed_first, **delayed_last = &delayed_first;
-
 /* ---- whom to listen to ---- */
 
-static void
-update_interest(struct client *c)
+void
+net_update_interest(struct client *c)
 {
     bool reads = !c->paused && !c->close_after_reply && c->block == NULL;
     uint32_t want = (reads              ? (uint32_t)EPOLLIN
@@ -60,41 +55,6 @@ update_interest(struct client *c)
         return;
     if (loop_change(c->fd, want, &c->source) == 0)
         c->interest = want;
-}
-
-static void
-delay(struct client *c)
-{
-    c->paused = true;
-    if (c->delayed)
-        return;
-    c->delayed = true;
-    c->delayed_next = NULL;
-    delayed_count++;
-    *delayed_last = c;
-    delayed_last = &c->delayed_next;
-}
-
-void
-net_forget_delayed(struct client *c)
-{
-    struct client **p = &delayed_first;
-
-    if (!c->delayed)
-        return;
-    while (*p != c)
-        p = &(*p)->delayed_next;
-    *p = c->delayed_next;
-    if (delayed_last == &c->delayed_next)
-        delayed_last = p;
-    c->delayed = false;
-    delayed_count--;
-}
-
-bool
-net_has_delayed(void)
-{
-    return delayed_first != NULL;
 }
 
 /* ---- output ---- */
@@ -174,12 +134,8 @@ net_send_direct(struct client *c, const char *bytes, size_t len)
                              {.iov_base = u.base, .iov_len = len}};
 
     sent = try_send(c, parts);
-    if (sent < pending) {
+    if (sent == 0 || sent < pending) {
         c->out_sent += sent;
-        reply_raw(c, bytes, len);
-        return;
-    }
-    if (sent == 0) { /* nothing was pending, and nothing went */
         reply_raw(c, bytes, len);
         return;
     }
@@ -356,7 +312,7 @@ execute_batch(struct client *c, const struct batch *b, const struct resp_vector 
         exec_command(c, b->at[i].cmd);
         if (unlikely(c->postponed)) {
             resp_reset(&c->parser);
-            delay(c);
+            net_delay(c);
             return false;
         }
         c->in_pos = b->at[i].end;
@@ -435,7 +391,7 @@ run_client(struct client *c)
     if (client_pending_out(c) > 0 && !output_within_limit(c, 0))
         client_close(c);
     else
-        update_interest(c);
+        net_update_interest(c);
 }
 
 /* ---- events ---- */
@@ -498,7 +454,7 @@ net_resume(struct client *c)
     if (c->in_len > c->in_pos)
         run_client(c);
     else
-        update_interest(c);
+        net_update_interest(c);
 }
 
 void
@@ -511,10 +467,10 @@ net_client_ready(struct loop_source *s, uint32_t events)
     if ((events & EPOLLOUT) != 0) {
         if (!net_write(c))
             return;
-        if (c->paused && !c->delayed && client_pending_out(c) == 0)
+        if (c->paused && !c->queued[QUEUE_DELAYED] && client_pending_out(c) == 0)
             net_resume(c);
         else
-            update_interest(c);
+            net_update_interest(c);
         if (c->closed)
             return;
     }
@@ -522,83 +478,4 @@ net_client_ready(struct loop_source *s, uint32_t events)
         serve_input(c);
     else if ((events & (EPOLLHUP | EPOLLERR)) != 0 || (c->block != NULL && (events & EPOLLRDHUP) != 0))
         client_close(c); /* nobody is there to read the replies that it waits for */
-}
-
-void
-net_resume_delayed(void)
-{
-    if (persist_writers_delayed() || (pause_until_ms != 0 && !pause_refresh()))
-        return;
-    /* Who has to wait still goes to the end of the list again. */
-    for (unsigned n = delayed_count; n > 0 && delayed_first != NULL; n--) {
-        struct client *c = delayed_first;
-        net_forget_delayed(c);
-        net_resume(c);
-    }
-}
-
-/* ---- output of clients whose turn it is not ---- */
-
-void
-net_write_later(struct client *c)
-{
-    if (c->in_write_list || c->running || c->fd < 0)
-        return;
-    c->in_write_list = true;
-    c->write_next = NULL;
-    *write_last = c;
-    write_last = &c->write_next;
-    write_count++;
-}
-
-void
-net_resume_later(struct client *c)
-{
-    c->resumes = true;
-    net_write_later(c);
-}
-
-bool
-net_has_pending_writes(void)
-{
-    return write_first != NULL;
-}
-
-void
-net_forget_write(struct client *c)
-{
-    struct client **p = &write_first;
-
-    if (!c->in_write_list)
-        return;
-    while (*p != c)
-        p = &(*p)->write_next;
-    *p = c->write_next;
-    if (write_last == &c->write_next)
-        write_last = p;
-    write_count--;
-    c->in_write_list = false;
-}
-
-void
-net_write_pending(void)
-{
-    /* What comes while this works has its turn in the next one. */
-    for (unsigned n = write_count; n > 0 && write_first != NULL; n--) {
-        struct client *c = write_first;
-        bool resumes = c->resumes;
-
-        net_forget_write(c);
-        c->resumes = false;
-        if (c->close_now) {
-            client_close(c);
-            continue;
-        }
-        if (!net_write(c))
-            continue;
-        if (resumes && !c->delayed && c->block == NULL)
-            net_resume(c);
-        else
-            update_interest(c);
-    }
 }

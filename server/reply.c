@@ -330,16 +330,21 @@ reply_take_back(struct client *c, size_t pending)
         c->out_len -= client_pending_out(c) - pending;
 }
 
+const char *
+reply_subcommand_text(const char *complaint, const char *name, struct slice word)
+{
+    static char text[256];
+    int n = snprintf(text, sizeof text, "ERR %s '%.*s'. Try ", complaint, slice_shown(word), word.ptr);
+
+    for (const char *p = name; *p != '\0' && n < (int)sizeof text - 8; p++)
+        text[n++] = (char)toupper((unsigned char)*p);
+    snprintf(text + n, sizeof text - (size_t)n, " HELP.");
+    return text;
+}
+
 void
 reply_subcommand_syntax(struct client *c)
 {
-    const char *name = c->cmd->parent != NULL ? c->cmd->parent : c->cmd->name;
-    size_t n = strlen(name);
-    char upper[32];
-
-    for (size_t i = 0; i <= n && i < sizeof upper; i++)
-        upper[i] = (char)toupper((unsigned char)name[i]);
-    upper[sizeof upper - 1] = '\0';
-    reply_errorf(c, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %s HELP.",
-                 (int)(c->argv[1].len < 128 ? c->argv[1].len : 128), c->argv[1].ptr, upper);
+    reply_error(c, reply_subcommand_text("unknown subcommand or wrong number of arguments for",
+                                         c->cmd->parent != NULL ? c->cmd->parent : c->cmd->name, c->argv[1]));
 }

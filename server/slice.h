@@ -13,6 +13,15 @@ struct slice {
 
 #define SLICE(literal) ((struct slice){.ptr = (literal), .len = sizeof(literal) - 1})
 
+/* slice_shown: how much of words that somebody sent is quoted back to them: the number for "%.*s". */
+static inline int
+slice_shown(struct slice s)
+{
+    enum { SHOWN_MAX = 128 };
+
+    return (int)(s.len < SHOWN_MAX ? s.len : SHOWN_MAX);
+}
+
 static inline bool
 slice_equal(struct slice a, struct slice b)
 {

@@ -57,8 +57,7 @@ cmd_client_setinfo(struct client *c)
     } else if (arg_is(c, 2, "lib-ver")) {
         ok = client_set_name(c, &c->lib_ver, c->argv[3], "lib-ver");
     } else {
-        reply_errorf(c, "ERR Unrecognized option '%.*s'", (int)(c->argv[2].len < 128 ? c->argv[2].len : 128),
-                     c->argv[2].ptr);
+        reply_errorf(c, "ERR Unrecognized option '%.*s'", slice_shown(c->argv[2]), c->argv[2].ptr);
         return;
     }
     if (ok)
@@ -108,8 +107,7 @@ client_type_number(struct client *c, int i)
     for (unsigned k = 0; k < sizeof types / sizeof types[0]; k++)
         if (arg_is(c, i, types[k].name))
             return (int)types[k].class;
-    reply_errorf(c, "ERR Unknown client type '%.*s'", (int)(c->argv[i].len < 128 ? c->argv[i].len : 128),
-                 c->argv[i].ptr);
+    reply_errorf(c, "ERR Unknown client type '%.*s'", slice_shown(c->argv[i]), c->argv[i].ptr);
     return -1;
 }
 

@@ -45,7 +45,7 @@ parse_filter(struct client *c, int i, struct kill_filter *f)
         f->laddr = value;
     } else if (arg_is(c, i, "user")) {
         if (!slice_equal(value, SLICE("default"))) {
-            reply_errorf(c, "ERR No such user '%.*s'", (int)(value.len < 128 ? value.len : 128), value.ptr);
+            reply_errorf(c, "ERR No such user '%.*s'", slice_shown(value), value.ptr);
             return false;
         }
     } else if (arg_is(c, i, "skipme") && (arg_is(c, i + 1, "yes") || arg_is(c, i + 1, "no"))) {

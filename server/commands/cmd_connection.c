@@ -130,8 +130,8 @@ parse_hello(struct client *c, struct hello *h)
             h->with_name = true;
             h->name = c->argv[++i];
         } else {
-            reply_errorf(c, "ERR Syntax error in HELLO option '%.*s'",
-                         (int)(c->argv[i].len < 128 ? c->argv[i].len : 128), c->argv[i].ptr);
+            reply_errorf(c, "ERR Syntax error in HELLO option '%.*s'", slice_shown(c->argv[i]),
+                         c->argv[i].ptr);
             return false;
         }
     }

@@ -274,6 +274,5 @@ cmd_debug(struct client *c)
         row->handler(c);
         return;
     }
-    reply_errorf(c, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
-                 (int)(c->argv[1].len < 128 ? c->argv[1].len : 128), c->argv[1].ptr);
+    reply_subcommand_syntax(c);
 }

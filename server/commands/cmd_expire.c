@@ -25,8 +25,7 @@ parse_options(struct client *c, struct expire_options *o)
         } else if (arg_is(c, i, "lt")) {
             o->lt = true;
         } else {
-            reply_errorf(c, "ERR Unsupported option %.*s", (int)(c->argv[i].len < 128 ? c->argv[i].len : 128),
-                         c->argv[i].ptr);
+            reply_errorf(c, "ERR Unsupported option %.*s", slice_shown(c->argv[i]), c->argv[i].ptr);
             return false;
         }
     }
