@@ -5,6 +5,7 @@
 #ifndef SNAPSHOT_VIEW_H
 #define SNAPSHOT_VIEW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ enum { VIEW_CHUNK_BYTES = 65536 }; /* how much of a huge value is staged at a ti
 
 struct view {
     epoch_t epoch;
+    bool is_live;         /* what the mutator itself sees now: no cut, nothing can fail */
     uint64_t read_bytes;  /* figures, [sweep] */
     uint64_t image_pages; /* pages read from their preserved copy */
     uint64_t retries;     /* pages copied live and then again from a copy published meanwhile */
@@ -27,6 +29,8 @@ struct view {
 };
 
 void view_init(struct view *v, epoch_t epoch);
+/* view_init_live: [mutator] for its own reading of what it has just now: DUMP encodes as the sweep does. */
+void view_init_live(struct view *v);
 
 /* view_read: copy [src, src + len) as it was at the cut to dst.  0; -ENOMEM: the view is broken (C2) and dst
  * is undefined; or what poll said.  src must lie in one block that was allocated at the cut. Order O-1, O-2

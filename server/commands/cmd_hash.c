@@ -1,21 +1,17 @@
 /* server/commands/cmd_hash.c - commands on hashes.  HSCAN: cmd_scan.c. */
 #include "server/client.h"
 #include "server/commands/cmd.h"
+#include "server/commands/typed_key.h"
 #include "server/data/hash.h"
 #include "server/keyevent.h"
 #include "server/num.h"
 #include "server/reply.h"
 #include "server/server.h"
 
-/* find_hash: the hash at argument 1.  False, and an error was replied: it is of another type.  ref->rec is
- * NULL where there is no key. */
 static bool
 find_hash(struct client *c, unsigned flags, struct db_ref *ref)
 {
-    if (db_lookup(c->db, c->argv[1], flags, ref) == NULL || record_type(ref->rec) == TYPE_HASH)
-        return true;
-    reply_wrong_type(c);
-    return false;
+    return key_of_type(c, 1, TYPE_HASH, flags, ref);
 }
 
 static bool

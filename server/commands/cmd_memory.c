@@ -6,7 +6,7 @@
 #include "server/commands/cmd.h"
 #include "server/config.h"
 #include "server/data/db_inner.h"
-#include "server/data/htable.h"
+#include "server/data/type.h"
 #include "server/evict.h"
 #include "server/num.h"
 #include "server/reply.h"
@@ -15,37 +15,6 @@
 
 /* ---- one key ---- */
 
-struct weighing {
-    uint64_t pairs, bytes;
-};
-
-static void
-weigh_pair(void *ctx, const void *pair)
-{
-    struct weighing *w = ctx;
-
-    w->pairs++;
-    w->bytes += mm_usable(pair);
-}
-
-/* A table by the mean of some of its pairs, and its buckets; samples 0: by all. */
-static uint64_t
-weigh_table(const struct htable *t, uint64_t samples)
-{
-    struct weighing w = {.pairs = 0};
-    uint64_t cursor = 0;
-
-    if (samples == 0)
-        samples = UINT64_MAX;
-    do
-        cursor = htable_walk(t, cursor, weigh_pair, &w);
-    while (cursor != 0 && w.pairs < samples);
-    if (w.pairs == 0)
-        return mm_usable(t);
-    return mm_usable(t) + (t->buckets + t->children) * sizeof(struct lt_bucket) +
-           (uint64_t)((double)w.bytes / (double)w.pairs * (double)htable_count(t));
-}
-
 static uint64_t
 weigh(const struct db *db, const struct record *r, uint64_t samples)
 {
@@ -53,8 +22,8 @@ weigh(const struct db *db, const struct record *r, uint64_t samples)
     uint64_t bytes =
         mm_usable(r) + (db->keys.buckets + db->keys.children) * sizeof(struct lt_bucket) / db->keys.count;
 
-    if (record_encoding(r) == ENC_HASHTABLE)
-        bytes += weigh_table(record_table(r), samples);
+    if (record_encoding(r) == ENC_ROOT)
+        bytes += type_of(record_type(r))->weigh(record_root(r), samples);
     else if (record_encoding(r) == ENC_OUTER) /* behind a long string there is address space, not memory */
         bytes += record_blob(r).len < ROOMY_BYTES ? mm_usable(record_blob(r).ptr) : record_blob(r).len;
     return bytes;

@@ -7,14 +7,11 @@
 #include "server/commands/debug.h"
 #include "server/config.h"
 #include "server/data/digest.h"
-#include "server/data/hash.h"
+#include "server/data/dump.h"
 #include "server/data/value.h"
 #include "server/num.h"
 #include "server/reply.h"
 #include "server/server.h"
-#include "snapshot/rdb.h"
-#include "snapshot/rdb_enc.h"
-#include "snapshot/sink.h"
 
 static void
 reply_digest(struct client *c, const uint8_t digest[DIGEST_BYTES])
@@ -125,49 +122,6 @@ debug_populate(struct client *c)
 }
 
 /* ---- OBJECT ---- */
-
-static void
-put_pair(void *ctx, struct slice field, struct slice value)
-{
-    rdb_put_string(ctx, field.ptr, field.len);
-    rdb_put_string(ctx, value.ptr, value.len);
-}
-
-static void
-put_value(struct rdb_enc *e, const struct record *r)
-{
-    struct value v = value_of(r);
-
-    if (v.enc == ENC_HASHTABLE) {
-        rdb_put_len(e, hash_len(r));
-        hash_each(r, put_pair, e);
-    } else if (v.enc == ENC_INT) {
-        rdb_put_int_string(e, v.integer);
-    } else if (v.type == TYPE_STRING) {
-        rdb_put_string(e, v.blob.ptr, v.blob.len);
-    } else {
-        rdb_put_blob(e, v.blob.ptr, v.blob.len);
-    }
-}
-
-/* dump_bytes: how many bytes the value takes in a dump; 0 without memory. */
-static uint64_t
-dump_bytes(const struct record *r)
-{
-    struct rdb_enc e;
-    struct sink *out;
-    uint64_t n = 0;
-
-    if (sink_memory_open(&out) < 0)
-        return 0;
-    if (rdb_enc_init(&e, out, RDB_VERSION_DEFAULT, config.rdb_compression) == 0) {
-        put_value(&e, r);
-        n = sink_error(out) == 0 ? out->put_bytes + out->fill : 0;
-        rdb_enc_fini(&e);
-    }
-    sink_close(out);
-    return n;
-}
 
 void
 debug_object(struct client *c)

@@ -66,11 +66,11 @@ debug_htstats_key(struct client *c)
 
     if (r == NULL)
         return;
-    if (record_encoding(r) != ENC_HASHTABLE) {
+    if (record_encoding(r) != ENC_ROOT) {
         reply_error(c, "ERR The value stored at the specified key is not represented using an hash table");
         return;
     }
-    table = record_table(r);
+    table = record_root(r);
     describe(&t, "Hash table", table->count, table->buckets, table->children);
     reply_text(c, &t);
 }
@@ -82,7 +82,7 @@ debug_listpack(struct client *c)
 
     if (r == NULL)
         return;
-    if (record_type(r) != TYPE_HASH || record_encoding(r) == ENC_HASHTABLE) {
+    if (record_type(r) != TYPE_HASH || record_encoding(r) == ENC_ROOT) {
         reply_error(c, "ERR Not a listpack encoded object.");
         return;
     }

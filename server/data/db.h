@@ -5,7 +5,7 @@
  *
  *   D1  A key stands in its database's table of keys, and, if it expires, in its table of expiries too.
  *   D2  Whatever may fail is done before the first visible change; after -ENOMEM everything is as it was.
- *   D3  A record goes at once when its key does (S1); a large hash that it held may be freed later, by
+ *   D3  A record goes at once when its key does (S1); a large structure that it held may be freed later, by
  *       db_work().
  *   D4  A physical number is given away again only when its database is empty and no cut is open.
  *
@@ -124,11 +124,11 @@ uint64_t db_flush(int index);
 bool db_work(unsigned budget_us);
 /* db_free_dead: of what is dead already, for about so long; false: nothing is, or a cut still holds it. */
 bool db_free_dead(unsigned budget_us);
-/* db_dead_values, db_freed_values: large tables that wait to be freed; that were. */
+/* db_dead_values, db_freed_values: large structures that wait to be freed; that were. */
 unsigned db_dead_values(void);
 uint64_t db_freed_values(void);
-/* db_bury: a hash table without an owner: freed at once when small, in slices otherwise. */
-void db_bury(const struct htable *t);
+/* db_bury: a structure without an owner: freed at once when small, in slices otherwise. */
+void db_bury(enum value_type type, const void *root);
 
 /* db_verify: assert D1 and the tables' own rules, for every database; slow, for tests. */
 void db_verify(void);

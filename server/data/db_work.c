@@ -1,25 +1,26 @@
 /* server/data/db_work.c - what the loop does for the databases between commands: flushed databases and dead
- * hashes are freed in slices, keys expire. */
+ * structures are freed in slices, keys expire. */
 #include <stdlib.h>
 
 #include "mm/fault.h"
 #include "mm/os.h"
 #include "server/data/db_inner.h"
-#include "server/data/htable.h"
 #include "server/data/keyhash.h"
+#include "server/data/type.h"
 #include "server/data/value.h"
 
 enum {
-    SLICE = 64,        /* entries between two looks at the clock */
-    SMALL_TABLE = 128, /* a hash of so many fields is freed at once */
-    DEAD_PATIENCE = 1  /* so many dead databases wait for the end of a cut that does not see them */
+    SLICE = 64,       /* entries between two looks at the clock */
+    SMALL = 128,      /* a structure of so many elements is freed at once */
+    DEAD_PATIENCE = 1 /* so many dead databases wait for the end of a cut that does not see them */
 };
 
-/* ---- dead hashes ---- */
+/* ---- dead structures ---- */
 
 struct corpse {
-    const struct htable *table;
-    uint64_t next; /* what is left begins here */
+    const struct type_ops *type;
+    const void *root;
+    struct drop_cursor at;
     struct corpse *link;
 };
 static struct corpse *corpses; /* newest first */
@@ -38,16 +39,25 @@ db_freed_values(void)
     return freed_values;
 }
 
-void
-db_bury(const struct htable *t)
+/* drop_whole: all that is left, at once. */
+static void
+drop_whole(const struct type_ops *type, const void *root, struct drop_cursor *at)
 {
+    while (!type->drop(root, at, UINT64_MAX))
+        ;
+}
+
+void
+db_bury(enum value_type type, const void *root)
+{
+    const struct type_ops *ops = type_of(type);
     struct corpse *c;
 
-    if (htable_count(t) <= SMALL_TABLE || fault_point(FAULT_side_alloc) || (c = malloc(sizeof *c)) == NULL) {
-        htable_free(t);
+    if (ops->elements(root) <= SMALL || fault_point(FAULT_side_alloc) || (c = malloc(sizeof *c)) == NULL) {
+        drop_whole(ops, root, &(struct drop_cursor){.at = {0}});
         return;
     }
-    *c = (struct corpse){.table = t, .link = corpses};
+    *c = (struct corpse){.type = ops, .root = root, .link = corpses};
     dead_values++;
     corpses = c;
 }
@@ -59,7 +69,7 @@ free_corpses(int64_t until_us)
     while (corpses != NULL) {
         struct corpse *c = corpses;
 
-        if (htable_drop(c->table, &c->next, SLICE)) {
+        if (c->type->drop(c->root, &c->at, SLICE)) {
             corpses = c->link;
             free(c);
             dead_values--;
@@ -77,7 +87,7 @@ db_work_fini(void)
     while (corpses != NULL) {
         struct corpse *c = corpses;
 
-        htable_drop(c->table, &c->next, UINT64_MAX);
+        drop_whole(c->type, c->root, &c->at);
         corpses = c->link;
         free(c);
     }
@@ -240,8 +250,8 @@ verify_record(void *ctx, const void *record)
 
     must(record_db(r) == v->db->number);
     v->expiring += record_has(r, RECORD_HAS_EXPIRE);
-    if (record_encoding(r) == ENC_HASHTABLE)
-        htable_verify(record_table(r));
+    if (record_encoding(r) == ENC_ROOT)
+        type_of(record_type(r))->verify(record_root(r));
 }
 
 static void

@@ -1,7 +1,7 @@
 /* server/data/digest.c - the fingerprint of the data.
  *
- *     stir(d, x):  d = SHA1(d xor SHA1(x))        order matters
- *     add(d, x):   d = d xor SHA1(x)              order does not matter
+ *     digest_stir(d, x):  d = SHA1(d xor SHA1(x))        order matters
+ *     digest_add(d, x):   d = d xor SHA1(x)              order does not matter
  *
  *     all     = 0; per database that has keys: stir(number), then add(each key's)
  *     key     = 0; stir(name); then as value, going on with it
@@ -12,8 +12,8 @@
 
 #include <nettle/sha1.h>
 
-#include "server/data/hash.h"
-#include "server/data/value.h"
+#include "server/data/digest_inner.h"
+#include "server/data/type.h"
 
 _Static_assert(DIGEST_BYTES == SHA1_DIGEST_SIZE, "the fingerprint is a SHA-1");
 
@@ -27,8 +27,8 @@ sha1(const void *bytes, size_t len, uint8_t ret[DIGEST_BYTES])
     sha1_digest(&ctx, DIGEST_BYTES, ret);
 }
 
-static void
-add(uint8_t d[DIGEST_BYTES], const void *bytes, size_t len)
+void
+digest_add(uint8_t d[DIGEST_BYTES], const void *bytes, size_t len)
 {
     uint8_t x[DIGEST_BYTES];
 
@@ -37,45 +37,27 @@ add(uint8_t d[DIGEST_BYTES], const void *bytes, size_t len)
         d[i] ^= x[i];
 }
 
-static void
-stir(uint8_t d[DIGEST_BYTES], const void *bytes, size_t len)
+void
+digest_stir(uint8_t d[DIGEST_BYTES], const void *bytes, size_t len)
 {
-    add(d, bytes, len);
+    digest_add(d, bytes, len);
     sha1(d, DIGEST_BYTES, d);
 }
 
 static void
 stir_number(uint8_t d[DIGEST_BYTES], uint32_t n)
 {
-    stir(d, (uint8_t[]){(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}, 4);
-}
-
-static void
-add_pair(void *ctx, struct slice field, struct slice value)
-{
-    uint8_t pair[DIGEST_BYTES] = {0};
-
-    stir(pair, field.ptr, field.len);
-    stir(pair, value.ptr, value.len);
-    add(ctx, pair, DIGEST_BYTES);
+    digest_stir(d, (uint8_t[]){(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}, 4);
 }
 
 /* go_on: value's digest, going on with what is in d. */
 static void
 go_on(const struct record *r, uint8_t d[DIGEST_BYTES])
 {
-    char scratch[NUM_MAX_BYTES];
-
     stir_number(d, record_type(r));
-    if (record_type(r) == TYPE_HASH) {
-        hash_each(r, add_pair, d);
-    } else {
-        struct slice text = record_text(r, scratch);
-
-        stir(d, text.ptr, text.len);
-    }
+    type_of(record_type(r))->digest(r, d);
     if (record_has(r, RECORD_HAS_EXPIRE))
-        add(d, "!!expire!!", 10);
+        digest_add(d, "!!expire!!", 10);
 }
 
 void
@@ -91,9 +73,9 @@ add_key(void *ctx, const void *record)
     struct slice key = record_key(record);
     uint8_t d[DIGEST_BYTES] = {0};
 
-    stir(d, key.ptr, key.len);
+    digest_stir(d, key.ptr, key.len);
     go_on(record, d);
-    add(ctx, d, DIGEST_BYTES);
+    digest_add(ctx, d, DIGEST_BYTES);
 }
 
 void

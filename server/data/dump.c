@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "server/config.h"
-#include "server/data/hash.h"
+#include "server/data/save_inner.h"
 #include "server/data/value.h"
 #include "server/text.h"
 #include "snapshot/crc64.h"
@@ -23,37 +23,41 @@ enum {
 
 /* ---- writing ---- */
 
-static void
-put_pair(void *ctx, struct slice field, struct slice value)
+/* save_live: the record's value as it is now. 0 or -errno */
+static int
+save_live(struct rdb_enc *e, const struct record *r)
 {
-    rdb_put_string(ctx, field.ptr, field.len);
-    rdb_put_string(ctx, value.ptr, value.len);
+    struct save_item s = {.rec = r, .live = (const char *)r, .bytes = mm_usable(r)};
+    struct save_work *w = malloc(sizeof *w);
+    struct view view;
+    int result;
+
+    if (w == NULL)
+        return -ENOMEM;
+    view_init_live(&view);
+    w->view = &view;
+    w->enc = e;
+    result = save_value(w, &s);
+    free(w);
+    return result;
 }
 
-static void
-put_hash(struct rdb_enc *e, const struct record *r)
+uint64_t
+dump_bytes(const struct record *r)
 {
-    struct slice blob;
+    struct rdb_enc e;
+    struct sink *out;
+    uint64_t n = 0;
 
-    if (record_encoding(r) == ENC_HASHTABLE) {
-        rdb_put_byte(e, RDB_TYPE_HASH);
-        rdb_put_len(e, hash_len(r));
-        hash_each(r, put_pair, e);
-        return;
+    if (sink_memory_open(&out) < 0)
+        return 0;
+    if (rdb_enc_init(&e, out, DUMP_VERSION, config.rdb_compression) == 0) {
+        if (save_live(&e, r) == 0 && sink_error(out) == 0)
+            n = out->put_bytes + out->fill;
+        rdb_enc_fini(&e);
     }
-    blob = record_blob(r);
-    rdb_put_byte(e, RDB_TYPE_HASH_LISTPACK);
-    rdb_put_blob(e, blob.ptr, blob.len);
-}
-
-static void
-put_string(struct rdb_enc *e, const struct record *r)
-{
-    rdb_put_byte(e, RDB_TYPE_STRING);
-    if (record_encoding(r) == ENC_INT)
-        rdb_put_int_string(e, record_int(r));
-    else
-        rdb_put_string(e, record_blob(r).ptr, record_blob(r).len);
+    sink_close(out);
+    return n;
 }
 
 static void
@@ -80,13 +84,12 @@ dump_value(const struct record *r, uint8_t **ret, size_t *ret_len)
         return result;
     out->with_crc = true;
     if ((result = rdb_enc_init(&e, out, DUMP_VERSION, config.rdb_compression)) == 0) {
-        if (record_type(r) == TYPE_HASH)
-            put_hash(&e, r);
-        else
-            put_string(&e, r);
+        rdb_put_byte(&e, save_rdb_type(r, DUMP_VERSION));
+        result = save_live(&e, r);
         rdb_enc_fini(&e);
         put_trailer(out);
-        result = sink_commit(out);
+        if (result == 0)
+            result = sink_commit(out);
     }
     if (result == 0 && (*ret = sink_memory_take(out, ret_len)) == NULL)
         result = -ENOMEM;

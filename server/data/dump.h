@@ -13,6 +13,9 @@
 /* dump_value: the payload, to be freed with free().  0 or -ENOMEM */
 int dump_value(const struct record *r, uint8_t **ret, size_t *ret_len);
 
+/* dump_bytes: how long the value is in a dump; 0: no memory. */
+uint64_t dump_bytes(const struct record *r);
+
 /* dump_check: has the payload a version that can be read, and the right checksum? */
 bool dump_check(struct slice payload);
 /* dump_parse: the value of a payload that dump_check() liked, for a record with a key of key_len bytes.

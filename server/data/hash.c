@@ -28,7 +28,7 @@ hash_is_small(uint64_t pairs, size_t longest)
 uint64_t
 hash_len(const struct record *r)
 {
-    return record_encoding(r) == ENC_HASHTABLE ? htable_count(record_table(r)) : lp_count(listpack(r)) / 2;
+    return record_encoding(r) == ENC_ROOT ? htable_count(record_root(r)) : lp_count(listpack(r)) / 2;
 }
 
 /* entry_text: the listpack entry at `at` as bytes. */
@@ -50,8 +50,8 @@ hash_get(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BY
     const struct pair *p;
     uint32_t at;
 
-    if (record_encoding(r) == ENC_HASHTABLE) {
-        if ((p = htable_get(record_table(r), field)) == NULL)
+    if (record_encoding(r) == ENC_ROOT) {
+        if ((p = htable_get(record_root(r), field)) == NULL)
             return false;
         *ret = pair_value(p);
         return true;
@@ -89,8 +89,8 @@ each_in_listpack(const uint8_t *lp, hash_visitor visit, void *ctx)
 void
 hash_each(const struct record *r, hash_visitor visit, void *ctx)
 {
-    if (record_encoding(r) == ENC_HASHTABLE)
-        htable_each(record_table(r), visit_pair, &(struct table_visit){visit, ctx});
+    if (record_encoding(r) == ENC_ROOT)
+        htable_each(record_root(r), visit_pair, &(struct table_visit){visit, ctx});
     else
         each_in_listpack(listpack(r), visit, ctx);
 }
@@ -98,8 +98,8 @@ hash_each(const struct record *r, hash_visitor visit, void *ctx)
 uint64_t
 hash_walk(const struct record *r, uint64_t cursor, hash_visitor visit, void *ctx)
 {
-    if (record_encoding(r) == ENC_HASHTABLE)
-        return htable_walk(record_table(r), cursor, visit_pair, &(struct table_visit){visit, ctx});
+    if (record_encoding(r) == ENC_ROOT)
+        return htable_walk(record_root(r), cursor, visit_pair, &(struct table_visit){visit, ctx});
     each_in_listpack(listpack(r), visit, ctx);
     return 0;
 }
@@ -176,8 +176,8 @@ hash_set(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_
     int64_t added = 0;
     uint8_t *lp;
 
-    if (ref->rec != NULL && record_encoding(ref->rec) == ENC_HASHTABLE)
-        return hash_table_set(record_table(ref->rec), words, pairs, ret_added);
+    if (ref->rec != NULL && record_encoding(ref->rec) == ENC_ROOT)
+        return hash_table_set(record_root(ref->rec), words, pairs, ret_added);
     more = measure(words, 2 * pairs, &longest);
     if (!hash_is_small(0, longest) || listpack_bytes(ref) + more > LISTPACK_MAX)
         return hash_convert(ref, words, pairs, ret_added);
@@ -220,18 +220,18 @@ delete_from_listpack(struct db_ref *ref, const struct slice *fields, int count, 
 int
 hash_delete(struct db_ref *ref, const struct slice *fields, int count, int64_t *ret_deleted)
 {
-    if (record_encoding(ref->rec) != ENC_HASHTABLE)
+    if (record_encoding(ref->rec) != ENC_ROOT)
         return delete_from_listpack(ref, fields, count, ret_deleted);
     *ret_deleted = 0;
-    for (int i = 0; i < count && htable_count(record_table(ref->rec)) > 0; i++) {
-        const struct pair *p = htable_take(record_table(ref->rec), fields[i]);
+    for (int i = 0; i < count && htable_count(record_root(ref->rec)) > 0; i++) {
+        const struct pair *p = htable_take(record_root(ref->rec), fields[i]);
 
         if (p == NULL)
             continue;
         pair_free(p);
         ++*ret_deleted;
     }
-    if (htable_count(record_table(ref->rec)) == 0)
+    if (htable_count(record_root(ref->rec)) == 0)
         db_remove(ref);
     return 0;
 }

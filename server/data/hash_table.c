@@ -127,19 +127,19 @@ hash_table_of(const uint8_t *lp)
 int
 hash_convert(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_added)
 {
-    struct value v = {.type = TYPE_HASH, .enc = ENC_HASHTABLE};
+    struct value v = {.type = TYPE_HASH, .enc = ENC_ROOT};
     int64_t expire = RECORD_NO_EXPIRE, added;
 
     if (ref->rec == NULL) {
-        v.table = htable_new();
+        v.root = htable_new();
     } else {
         expire = record_expire(ref->rec);
-        v.table = hash_table_of((const uint8_t *)record_blob(ref->rec).ptr);
+        v.root = hash_table_of((const uint8_t *)record_blob(ref->rec).ptr);
     }
-    if (v.table == NULL)
+    if (v.root == NULL)
         return -ENOMEM;
-    if (hash_table_set(v.table, words, pairs, &added) < 0 || db_store(ref, &v, expire) < 0) {
-        htable_free(v.table);
+    if (hash_table_set(v.root, words, pairs, &added) < 0 || db_store(ref, &v, expire) < 0) {
+        htable_free(v.root);
         return -ENOMEM;
     }
     *ret_added = added;

@@ -186,6 +186,36 @@ htable_copy(const struct htable *t)
     return NULL;
 }
 
+struct weighing {
+    uint64_t pairs, bytes;
+};
+
+static void
+weigh_pair(void *ctx, const void *pair)
+{
+    struct weighing *w = ctx;
+
+    w->pairs++;
+    w->bytes += mm_usable(pair);
+}
+
+uint64_t
+htable_weigh(const struct htable *t, uint64_t samples)
+{
+    struct weighing w = {.pairs = 0};
+    uint64_t cursor = 0;
+
+    if (samples == 0)
+        samples = UINT64_MAX;
+    do
+        cursor = htable_walk(t, cursor, weigh_pair, &w);
+    while (cursor != 0 && w.pairs < samples);
+    if (w.pairs == 0)
+        return mm_usable(t);
+    return mm_usable(t) + (t->buckets + t->children) * sizeof(struct lt_bucket) +
+           (uint64_t)((double)w.bytes / (double)w.pairs * (double)htable_count(t));
+}
+
 void
 htable_verify(const struct htable *t)
 {

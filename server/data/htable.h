@@ -51,6 +51,8 @@ void htable_visit_bucket(const struct htable *t, uint64_t bucket, htable_visitor
 void htable_each(const struct htable *t, htable_visitor visit, void *ctx);
 /* htable_copy: another table with copies of all pairs; NULL: no memory. */
 const struct htable *htable_copy(const struct htable *t);
+/* htable_weigh: bytes that it takes, reckoned from a sample of so many pairs; 0: from all. */
+uint64_t htable_weigh(const struct htable *t, uint64_t samples);
 /* htable_verify: see ktable_verify(). */
 void htable_verify(const struct htable *t);
 

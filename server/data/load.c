@@ -1,4 +1,4 @@
-/* server/data/load.c - from RDB to databases. */
+/* server/data/load.c - from RDB to databases: keys and strings.  The other types: load_<type>.c. */
 #include "server/data/load.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include "mm/fault.h"
 #include "server/data/blob.h"
 #include "server/data/db.h"
-#include "server/data/hash.h"
+#include "server/data/load_inner.h"
 #include "server/data/value.h"
 #include "server/server.h"
 #include "snapshot/printable.h"
@@ -28,7 +28,7 @@ load_init(struct load_state *s)
 static void
 drop_value(struct load_state *s)
 {
-    if (s->form == LOAD_BLOCK || s->form == LOAD_TABLE)
+    if (s->form == LOAD_BLOCK || s->form == LOAD_ROOT)
         value_free(&s->value);
     s->form = LOAD_NOTHING;
     s->bytes.len = 0;
@@ -42,8 +42,8 @@ load_fini(struct load_state *s)
     free(s->bytes.at);
 }
 
-static int
-buffer_reserve(struct load_buffer *b, size_t room)
+int
+load_reserve(struct load_buffer *b, size_t room)
 {
     char *p;
 
@@ -57,10 +57,10 @@ buffer_reserve(struct load_buffer *b, size_t room)
     return 0;
 }
 
-static int
-buffer_add(struct load_buffer *b, const void *bytes, size_t len)
+int
+load_add(struct load_buffer *b, const void *bytes, size_t len)
 {
-    if (buffer_reserve(b, b->len + len + 1) < 0)
+    if (load_reserve(b, b->len + len + 1) < 0)
         return -ENOMEM;
     if (len > 0)
         memcpy(b->at + b->len, bytes, len);
@@ -68,9 +68,8 @@ buffer_add(struct load_buffer *b, const void *bytes, size_t len)
     return 0;
 }
 
-/* complain: what is wrong, and with which key. */
-static int
-complain(struct load_state *s, int error, const char *what)
+int
+load_complain(struct load_state *s, int error, const char *what)
 {
     char name[128];
 
@@ -88,10 +87,10 @@ on_key(void *ctx, const struct rdb_key *k)
 
     drop_value(s);
     s->key.len = 0;
-    if (buffer_add(&s->key, k->name.bytes, k->name.len) < 0)
+    if (load_add(&s->key, k->name.bytes, k->name.len) < 0)
         return -ENOMEM;
     if (k->db >= (uint64_t)db_count())
-        return complain(s, -ERANGE, "The dump has more databases than are configured");
+        return load_complain(s, -ERANGE, "The dump has more databases than are configured");
     s->db = db_select((int)k->db);
     s->expire_at_ms = k->expire_at_ms;
     s->idle_s = k->idle_s;
@@ -101,28 +100,30 @@ on_key(void *ctx, const struct rdb_key *k)
     return 0;
 }
 
-/* skip_empty: the key is passed over, as Redis does with empty collections. */
-static int
-skip_empty(struct load_state *s)
+int
+load_skip_empty(struct load_state *s)
 {
     s->skip = true;
     s->empty_skipped++;
     return 0;
 }
 
-/* finish: the value that the record will hold; its block or table is the caller's. */
+/* finish: the value that the record will hold; its block or root is the caller's. */
 static int
 finish(struct load_state *s, struct value *ret)
 {
     struct slice bytes = {.ptr = s->bytes.at, .len = s->bytes.len};
+    int r;
 
     switch (s->form) {
     case LOAD_BYTES:
         return value_string(ret, bytes, s->key.len);
-    case LOAD_LISTPACK:
-        return value_blob(ret, TYPE_HASH, bytes, s->key.len);
+    case LOAD_BLOB:
+        if ((r = value_blob(ret, s->value.type, bytes, s->key.len)) == 0)
+            ret->intset = s->value.intset;
+        return r;
     case LOAD_BLOCK:
-    case LOAD_TABLE:
+    case LOAD_ROOT:
         *ret = s->value;
         s->form = LOAD_NOTHING;
         return 0;
@@ -164,7 +165,7 @@ on_value_end(void *ctx)
         return capture(s);
     db_lookup(s->db, (struct slice){.ptr = s->key.at, .len = s->key.len}, 0, &ref);
     if (ref.rec != NULL && !s->merge)
-        return complain(s, -EEXIST, "The dump has a key twice, or one that is there already");
+        return load_complain(s, -EEXIST, "The dump has a key twice, or one that is there already");
     if ((r = finish(s, &v)) < 0)
         return r;
     if (db_store(&ref, &v, s->expire_at_ms) < 0) {
@@ -174,6 +175,23 @@ on_value_end(void *ctx)
     db_set_use(ref.rec, s->idle_s, s->freq);
     s->keys_loaded++;
     drop_value(s);
+    return 0;
+}
+
+void
+load_begin_blob(struct load_state *s, enum value_type type)
+{
+    s->value = (struct value){.type = type, .enc = ENC_INLINE};
+    s->form = LOAD_BLOB;
+}
+
+int
+load_begin_root(struct load_state *s, enum value_type type, const void *root)
+{
+    if (root == NULL)
+        return -ENOMEM;
+    s->value = (struct value){.type = type, .enc = ENC_ROOT, .root = root};
+    s->form = LOAD_ROOT;
     return 0;
 }
 
@@ -191,7 +209,7 @@ on_string_begin(void *ctx, uint64_t len)
     s->claimed_len = len;
     if (len <= SHORT_BYTES) {
         s->form = LOAD_BYTES;
-        return buffer_reserve(&s->bytes, len + 1);
+        return load_reserve(&s->bytes, len + 1);
     }
     if ((block = blob_alloc(room)) == NULL)
         return -ENOMEM;
@@ -227,109 +245,13 @@ on_string_bytes(void *ctx, struct rdb_slice piece)
     if (s->skip)
         return 0;
     if (s->form == LOAD_BYTES)
-        return buffer_add(&s->bytes, piece.bytes, piece.len);
+        return load_add(&s->bytes, piece.bytes, piece.len);
     while (blob->len + piece.len > mm_usable(blob->ptr))
         if (move_block(s) < 0)
             return -ENOMEM;
     memcpy(s->block + blob->len, piece.bytes, piece.len);
     blob->len += piece.len;
     return 0;
-}
-
-/* ---- hashes ---- */
-
-static int
-begin_table(struct load_state *s, const struct htable *t)
-{
-    if (t == NULL)
-        return -ENOMEM;
-    s->value = (struct value){.type = TYPE_HASH, .enc = ENC_HASHTABLE, .table = t};
-    s->form = LOAD_TABLE;
-    return 0;
-}
-
-static int
-on_hash_listpack(void *ctx, struct rdb_slice listpack, uint32_t fields)
-{
-    struct load_state *s = ctx;
-
-    if (s->skip)
-        return 0;
-    if (fields == 0)
-        return skip_empty(s);
-    if (!hash_is_small(fields, 0))
-        return begin_table(s, hash_table_of(listpack.bytes));
-    s->form = LOAD_LISTPACK;
-    return buffer_add(&s->bytes, listpack.bytes, listpack.len);
-}
-
-static int
-on_hash_begin(void *ctx, uint64_t fields)
-{
-    struct load_state *s = ctx;
-
-    if (s->skip)
-        return 0;
-    if (fields == 0)
-        return skip_empty(s);
-    if (!hash_is_small(fields, 0))
-        return begin_table(s, htable_new());
-    if (buffer_reserve(&s->bytes, LP_EMPTY_BYTES) < 0)
-        return -ENOMEM;
-    s->bytes.len = lp_init((uint8_t *)s->bytes.at);
-    s->form = LOAD_LISTPACK;
-    return 0;
-}
-
-static int
-add_to_table(struct load_state *s, struct slice field, struct slice value)
-{
-    const struct pair *p = pair_new(field, value), *old;
-
-    if (p == NULL)
-        return -ENOMEM;
-    if (!htable_put(s->value.table, p, &old)) {
-        pair_free(p);
-        return -ENOMEM;
-    }
-    if (old == NULL)
-        return 0;
-    pair_free(old);
-    return complain(s, -EEXIST, "The dump has a hash with a field twice");
-}
-
-static int
-add_to_listpack(struct load_state *s, struct slice field, struct slice value)
-{
-    size_t more = (size_t)lp_entry_bytes(field.ptr, field.len) + lp_entry_bytes(value.ptr, value.len);
-    uint8_t *lp;
-
-    if (buffer_reserve(&s->bytes, s->bytes.len + more) < 0)
-        return -ENOMEM;
-    lp = (uint8_t *)s->bytes.at;
-    if (lp_find(lp, field.ptr, field.len, 1) != 0)
-        return complain(s, -EEXIST, "The dump has a hash with a field twice");
-    lp_append(lp, field.ptr, field.len);
-    s->bytes.len = lp_append(lp, value.ptr, value.len);
-    return 0;
-}
-
-static int
-on_hash_field(void *ctx, struct rdb_slice f, struct rdb_slice v)
-{
-    struct slice field = {.ptr = (const char *)f.bytes, .len = f.len},
-                 value = {.ptr = (const char *)v.bytes, .len = v.len};
-    struct load_state *s = ctx;
-
-    if (s->skip)
-        return 0;
-    if (s->form == LOAD_LISTPACK) {
-        if (hash_is_small(lp_count((const uint8_t *)s->bytes.at) / 2 + 1, f.len > v.len ? f.len : v.len))
-            return add_to_listpack(s, field, value);
-        if (begin_table(s, hash_table_of((const uint8_t *)s->bytes.at)) < 0)
-            return -ENOMEM;
-    }
-    return add_to_table(s, field, value);
 }
 
 static int
@@ -345,8 +267,8 @@ on_progress(void *ctx, uint64_t offset)
 const struct rdb_events load_events = {.key = on_key,
                                        .string_begin = on_string_begin,
                                        .string_bytes = on_string_bytes,
-                                       .hash_listpack = on_hash_listpack,
-                                       .hash_begin = on_hash_begin,
-                                       .hash_field = on_hash_field,
+                                       .hash_listpack = load_hash_listpack,
+                                       .hash_begin = load_hash_begin,
+                                       .hash_field = load_hash_field,
                                        .value_end = on_value_end,
                                        .progress = on_progress};

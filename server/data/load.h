@@ -1,7 +1,7 @@
 /* server/data/load.h - fill the databases from RDB: the server's sink for snapshot/rdb_dec.h.
  *
- * Keys that have expired are skipped, and so are empty hashes; a key that is there already is an error, and
- * so is a database number out of range.  Strings are stored as their bytes arrive: a length that the file
+ * Keys that have expired are skipped, and so are empty collections; a key that is there already is an error,
+ * and so is a database number out of range.  Strings are stored as their bytes arrive: a length that the file
  * claims costs address space at most.
  * Threads: mutator. */
 #ifndef SERVER_LOAD_H
@@ -17,10 +17,10 @@
 /* What has come of the value so far. */
 enum load_form {
     LOAD_NOTHING,
-    LOAD_BYTES,    /* a short string, in bytes[] */
-    LOAD_BLOCK,    /* a long string, in value's block */
-    LOAD_LISTPACK, /* in bytes[] */
-    LOAD_TABLE     /* in value's table */
+    LOAD_BYTES, /* a short string, in bytes[] */
+    LOAD_BLOCK, /* a long string, in value's block */
+    LOAD_BLOB,  /* a listpack or intset, in bytes[]; value says of which type */
+    LOAD_ROOT   /* a structure: value's root */
 };
 
 struct load_state {
@@ -43,7 +43,7 @@ struct load_state {
         char *at;
         size_t len, room;
     } key, bytes;
-    struct value value; /* block or table: no record owns it yet */
+    struct value value; /* block or root: no record owns it yet */
     char *block;        /* the block, writable: fresh, and no cut begins while loading */
     uint64_t claimed_len;
 };

@@ -12,14 +12,14 @@ record_head(const struct record_spec *s, uint8_t head[RECORD_HEAD_MAX])
     const struct value *v = &s->value;
     bool is_long = s->key.len > SHORT_KEY_MAX, expires = s->expire_at_ms != RECORD_NO_EXPIRE;
     uint32_t word = (s->clock_s & RECORD_CLOCK_MASK) | (is_long ? 255U : (uint32_t)s->key.len) << 24;
-    uint64_t pointer = (uintptr_t)(v->enc == ENC_OUTER ? (const void *)v->blob.ptr : v->table);
+    uint64_t pointer = (uintptr_t)(v->enc == ENC_OUTER ? (const void *)v->blob.ptr : v->root);
     uint64_t blob_len = v->blob.len, key_len = s->key.len;
     uint16_t short_len = (uint16_t)blob_len;
     size_t at = 8;
 
     head[0] = (uint8_t)(v->type | v->enc << 4);
     head[1] = (uint8_t)((expires ? RECORD_HAS_EXPIRE : 0) | (is_long ? RECORD_LONG_KEY : 0) |
-                        (v->raw ? RECORD_RAW : 0));
+                        (v->raw ? RECORD_RAW : 0) | (v->intset ? RECORD_INTSET : 0));
     memcpy(head + 2, &s->db, 2);
     memcpy(head + 4, &word, 4);
     if (expires) {
@@ -37,7 +37,7 @@ record_head(const struct record_spec *s, uint8_t head[RECORD_HEAD_MAX])
         memcpy(head + at, &pointer, 8);
         memcpy(head + at + 8, &blob_len, 8);
         break;
-    case ENC_HASHTABLE:
+    case ENC_ROOT:
         memcpy(head + at, &pointer, 8);
         break;
     case ENC_COUNT:
@@ -99,16 +99,18 @@ record_spec_of(const struct record *r, struct record_spec *ret)
 {
     enum encoding enc = record_encoding(r);
 
-    *ret =
-        (struct record_spec){.key = record_key(r),
-                             .expire_at_ms = record_expire(r),
-                             .db = record_db(r),
-                             .clock_s = record_clock(r),
-                             .value = {.type = record_type(r), .enc = enc, .raw = record_has(r, RECORD_RAW)}};
+    *ret = (struct record_spec){.key = record_key(r),
+                                .expire_at_ms = record_expire(r),
+                                .db = record_db(r),
+                                .clock_s = record_clock(r),
+                                .value = {.type = record_type(r),
+                                          .enc = enc,
+                                          .raw = record_has(r, RECORD_RAW),
+                                          .intset = record_has(r, RECORD_INTSET)}};
     if (enc == ENC_INT)
         ret->value.integer = record_int(r);
-    else if (enc == ENC_HASHTABLE)
-        ret->value.table = record_table(r);
+    else if (enc == ENC_ROOT)
+        ret->value.root = record_root(r);
     else
         ret->value.blob = record_blob(r);
 }

@@ -2,20 +2,18 @@
  * of the records heap; what it points to lives in the values heap.
  *
  *   byte 0      type (low 4 bits: enum value_type) and encoding (high 4 bits: enum encoding)
- *        1      flags (RECORD_HAS_EXPIRE, RECORD_LONG_KEY, RECORD_RAW)
+ *        1      flags (RECORD_HAS_EXPIRE, RECORD_LONG_KEY, RECORD_RAW, RECORD_INTSET)
  *        2..3   physical database number (16 bits)
  *        4..7   access clock (24 bits) | key length (8 bits, 255 with RECORD_LONG_KEY); written without a
  *               barrier, relaxed atomic; a snapshot does not save the clock exactly
  *        then   expiry, unix ms (8 bytes)                         if RECORD_HAS_EXPIRE
  *        then   the value's fixed part, by encoding:
  *                 int          int64 (8 bytes)
- *                 inline blob  length (2 bytes)                   short strings, small listpacks
- *                 outer blob   pointer (8 bytes), length (8 bytes) longer strings, larger listpacks
- *                 hashtable    pointer to its root (8 bytes)
- *        then   key length (8 bytes)                              if RECORD_LONG_KEY
- *        then   the key's bytes
- *        then   the inline blob's bytes
- * Fields are read with memcpy (no alignment is promised beyond the allocation's 8 bytes).
+ *                 inline blob  length (2 bytes)                   short strings, small listpacks and intsets
+ *                 outer blob   pointer (8 bytes), length (8 bytes) longer strings, larger listpacks and
+ * intsets root         pointer to the root of the type's own structure (8 bytes) then   key length (8 bytes)
+ * if RECORD_LONG_KEY then   the key's bytes then   the inline blob's bytes Fields are read with memcpy (no
+ * alignment is promised beyond the allocation's 8 bytes).
  *
  *   R1  A record is read through its accessors only; the same ones work on the live record and on a staged
  *       copy.
@@ -34,21 +32,21 @@
 #include "server/slice.h"
 
 struct record; /* opaque: bytes as above */
-struct htable;
 
 enum value_type { TYPE_STRING, TYPE_LIST, TYPE_SET, TYPE_ZSET, TYPE_HASH, TYPE_STREAM, TYPE_COUNT };
 enum encoding {
-    ENC_INT,       /* string */
-    ENC_INLINE,    /* a blob in the record: string (embstr / raw) or listpack */
-    ENC_OUTER,     /* a blob in the values heap: string (raw) or listpack */
-    ENC_HASHTABLE, /* hash */
+    ENC_INT,    /* string */
+    ENC_INLINE, /* a blob in the record: string (embstr / raw), listpack or intset */
+    ENC_OUTER,  /* a blob in the values heap: string (raw), listpack or intset */
+    ENC_ROOT,   /* the root of a structure in the values heap; which one, the type says (type.h) */
     ENC_COUNT
 };
 
 enum record_flag {
     RECORD_HAS_EXPIRE = 1,
     RECORD_LONG_KEY = 2,
-    RECORD_RAW = 4 /* a string that APPEND or SETRANGE has made: raw, however short, to OBJECT ENCODING */
+    RECORD_RAW = 4,   /* a string that APPEND or SETRANGE has made: raw, however short, to OBJECT ENCODING */
+    RECORD_INTSET = 8 /* a set whose blob is an intset, not a listpack */
 };
 
 enum {
@@ -66,10 +64,10 @@ enum {
 struct value {
     enum value_type type;
     enum encoding enc;
-    bool raw;                   /* see RECORD_RAW */
-    int64_t integer;            /* ENC_INT */
-    struct slice blob;          /* ENC_INLINE, ENC_OUTER */
-    const struct htable *table; /* ENC_HASHTABLE */
+    bool raw, intset;  /* see RECORD_RAW, RECORD_INTSET */
+    int64_t integer;   /* ENC_INT */
+    struct slice blob; /* ENC_INLINE, ENC_OUTER */
+    const void *root;  /* ENC_ROOT */
 };
 
 /* Everything of which a record is made. */
@@ -208,10 +206,11 @@ record_blob(const struct record *r)
     return (struct slice){.ptr = (const char *)r + key_at + record_key_len(r), .len = len};
 }
 
-static inline const struct htable *
-record_table(const struct record *r)
+/* record_root: of ENC_ROOT.  Of a staged copy, a live address. */
+static inline const void *
+record_root(const struct record *r)
 {
-    return (const struct htable *)(uintptr_t)record_u64(r, record_fixed_at(r));
+    return (const void *)(uintptr_t)record_u64(r, record_fixed_at(r));
 }
 
 /* record_touch: the access clock; no barrier, see mm_clock_word().  [mutator] */

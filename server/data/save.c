@@ -1,4 +1,5 @@
-/* server/data/save.c - what a snapshot writes of each record.  Tables: save_hash.c. */
+/* server/data/save.c - what a snapshot writes of each record; what stands behind the key is the type's
+ * business (type.h).  Tables of pairs: save_table.c. */
 #include "server/data/save.h"
 
 #include <errno.h>
@@ -8,10 +9,27 @@
 #include "mm/fault.h"
 #include "server/data/db_inner.h"
 #include "server/data/save_inner.h"
+#include "server/data/type.h"
 #include "server/server.h"
 #include "snapshot/rdb.h"
 
 enum { DEAD = -1 };
+
+struct save_size {
+    uint64_t keys, expires;
+    bool told; /* RESIZEDB was written */
+};
+
+struct save_cut {
+    int *logical_of; /* physical number -> logical number at the cut, or -1 */
+    uint32_t physical_count;
+    int logical_count;
+    struct save_size *sizes; /* by logical number */
+    int last_db;             /* of the record before */
+    int64_t time_s;
+    size_t used_bytes;
+    struct save_work *work; /* [sweep] */
+};
 
 /* note_databases: the map and the sizes as they are now. */
 static void
@@ -40,8 +58,8 @@ save_cut_new(void)
                              .used_bytes = f.live_bytes + db_table_bytes()};
     cut->logical_of = calloc(cut->physical_count, sizeof *cut->logical_of);
     cut->sizes = calloc((size_t)cut->logical_count, sizeof *cut->sizes);
-    cut->buffer = malloc(SAVE_BUFFER_BYTES);
-    if (cut->logical_of == NULL || cut->sizes == NULL || cut->buffer == NULL) {
+    cut->work = malloc(sizeof *cut->work);
+    if (cut->logical_of == NULL || cut->sizes == NULL || cut->work == NULL) {
         save_cut_free(cut);
         return NULL;
     }
@@ -56,7 +74,7 @@ save_cut_free(struct save_cut *cut)
         return;
     free(cut->logical_of);
     free(cut->sizes);
-    free(cut->buffer);
+    free(cut->work);
     free(cut);
 }
 
@@ -97,20 +115,19 @@ read_stream(void *ctx, uint64_t offset, void *dst, size_t n)
 }
 
 int
-save_string(struct save_cut *cut, struct view *v, struct rdb_enc *e, const char *live, size_t len,
-            bool is_text)
+save_string(struct save_work *w, const char *live, size_t len, bool is_text)
 {
-    struct stream s = {.view = v, .live = live};
+    struct stream s = {.view = w->view, .live = live};
     int r;
 
     if (len > SAVE_BUFFER_BYTES)
-        return rdb_put_string_stream(e, len, read_stream, &s);
-    if ((r = view_read(v, cut->buffer, live, len)) != 0)
+        return rdb_put_string_stream(w->enc, len, read_stream, &s);
+    if ((r = view_read(w->view, w->buffer, live, len)) != 0)
         return r;
     if (is_text)
-        rdb_put_string(e, cut->buffer, len);
+        rdb_put_string(w->enc, w->buffer, len);
     else
-        rdb_put_blob(e, cut->buffer, len);
+        rdb_put_blob(w->enc, w->buffer, len);
     return 0;
 }
 
@@ -128,79 +145,83 @@ save_db(struct save_cut *cut, struct rdb_enc *e, int db)
     size->told = true;
 }
 
-static uint8_t
-rdb_type_of(const struct record *r)
-{
-    static const uint8_t hash_types[ENC_COUNT] = {[ENC_INLINE] = RDB_TYPE_HASH_LISTPACK,
-                                                  [ENC_OUTER] = RDB_TYPE_HASH_LISTPACK,
-                                                  [ENC_HASHTABLE] = RDB_TYPE_HASH};
-
-    return record_type(r) == TYPE_HASH ? hash_types[record_encoding(r)] : (uint8_t)RDB_TYPE_STRING;
-}
-
-/* One record: its staged first bytes, and where it lives. */
-struct staged {
-    const struct record *rec;
-    const char *live;
-    size_t bytes;
-};
-
 static int
-save_key(const struct staged *s, struct view *v, struct rdb_enc *e)
+save_key(struct save_work *w, const struct save_item *s)
 {
     struct slice key = record_key(s->rec);
     size_t at = record_key_at(s->rec);
-    struct stream stream = {
-        .view = v, .live = s->live + at, .staged = (const uint8_t *)key.ptr, .staged_bytes = s->bytes - at};
+    struct stream stream = {.view = w->view,
+                            .live = s->live + at,
+                            .staged = (const uint8_t *)key.ptr,
+                            .staged_bytes = s->bytes - at};
 
     if (key.len > stream.staged_bytes)
-        return rdb_put_string_stream(e, key.len, read_stream, &stream);
-    rdb_put_string(e, key.ptr, key.len);
+        return rdb_put_string_stream(w->enc, key.len, read_stream, &stream);
+    rdb_put_string(w->enc, key.ptr, key.len);
     return 0;
 }
 
-/* save_inline: the blob stands behind the key; behind a huge key it may not be staged. */
-static int
-save_inline(struct save_cut *cut, const struct staged *s, struct view *v, struct rdb_enc *e, bool is_text)
+/* inline_at: where the inline blob stands in its record: behind a huge key it may not be staged. */
+static size_t
+inline_at(const struct save_item *s)
+{
+    return record_key_at(s->rec) + record_key_len(s->rec);
+}
+
+int
+save_blob(struct save_work *w, const struct save_item *s, bool is_text)
 {
     struct slice blob = record_blob(s->rec);
-    size_t at = record_key_at(s->rec) + record_key_len(s->rec);
 
-    if (at + blob.len > s->bytes)
-        return save_string(cut, v, e, s->live + at, blob.len, is_text);
+    if (record_encoding(s->rec) == ENC_OUTER)
+        return save_string(w, blob.ptr, blob.len, is_text);
+    if (inline_at(s) + blob.len > s->bytes)
+        return save_string(w, s->live + inline_at(s), blob.len, is_text);
     if (is_text)
-        rdb_put_string(e, blob.ptr, blob.len);
+        rdb_put_string(w->enc, blob.ptr, blob.len);
     else
-        rdb_put_blob(e, blob.ptr, blob.len);
+        rdb_put_blob(w->enc, blob.ptr, blob.len);
     return 0;
 }
 
-static int
-save_value(struct save_cut *cut, const struct staged *s, struct view *v, struct rdb_enc *e)
+int
+save_read_blob(struct save_work *w, const struct save_item *s, size_t at, void *dst, size_t len)
 {
-    bool is_text = record_type(s->rec) == TYPE_STRING;
+    struct slice blob = record_blob(s->rec);
 
-    switch (record_encoding(s->rec)) {
-    case ENC_INT:
-        rdb_put_int_string(e, record_int(s->rec));
-        return 0;
-    case ENC_INLINE:
-        return save_inline(cut, s, v, e, is_text);
-    case ENC_OUTER:
-        return save_string(cut, v, e, record_blob(s->rec).ptr, record_blob(s->rec).len, is_text);
-    case ENC_HASHTABLE:
-        return save_table(cut, v, e, record_table(s->rec));
-    case ENC_COUNT:
-        break;
-    }
-    return -EBADMSG;
+    if (at + len > blob.len)
+        return -EBADMSG;
+    if (record_encoding(s->rec) == ENC_OUTER)
+        return view_read(w->view, dst, blob.ptr + at, len);
+    if (inline_at(s) + at + len > s->bytes)
+        return view_read(w->view, dst, s->live + inline_at(s) + at, len);
+    memcpy(dst, blob.ptr + at, len);
+    return 0;
+}
+
+int
+save_breath(struct save_work *w)
+{
+    return w->view->poll == NULL ? 0 : w->view->poll(w->view->poll_ctx);
+}
+
+uint8_t
+save_rdb_type(const struct record *r, int rdb_version)
+{
+    return type_of(record_type(r))->rdb_type(r, rdb_version);
+}
+
+int
+save_value(struct save_work *w, const struct save_item *s)
+{
+    return type_of(record_type(s->rec))->save(w, s);
 }
 
 static int
 save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, const uint8_t *staged,
             size_t staged_bytes)
 {
-    struct staged s = {
+    struct save_item s = {
         .rec = (const struct record *)(const void *)staged, .live = live, .bytes = staged_bytes};
     struct save_cut *cut = ctx;
     uint16_t number = record_db(s.rec);
@@ -213,8 +234,10 @@ save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, cons
     save_db(cut, e, cut->logical_of[number]);
     if (record_has(s.rec, RECORD_HAS_EXPIRE))
         rdb_put_expire_ms(e, record_expire(s.rec));
-    rdb_put_byte(e, rdb_type_of(s.rec));
-    if ((r = save_key(&s, v, e)) != 0 || (r = save_value(cut, &s, v, e)) != 0)
+    cut->work->view = v;
+    cut->work->enc = e;
+    rdb_put_byte(e, save_rdb_type(s.rec, e->version));
+    if ((r = save_key(cut->work, &s)) != 0 || (r = save_value(cut->work, &s)) != 0)
         return r;
     return 1;
 }

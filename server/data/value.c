@@ -6,7 +6,7 @@
 
 #include "server/data/blob.h"
 #include "server/data/db.h"
-#include "server/data/htable.h"
+#include "server/data/type.h"
 
 struct value
 value_of(const struct record *r)
@@ -58,9 +58,10 @@ value_copy(struct value *ret, const struct value *v, size_t key_len)
         if (value_blob(&copy, v->type, v->blob, key_len) < 0)
             return -ENOMEM;
         copy.raw = v->raw;
+        copy.intset = v->intset;
         break;
-    case ENC_HASHTABLE:
-        if ((copy.table = htable_copy(v->table)) == NULL)
+    case ENC_ROOT:
+        if ((copy.root = type_of(v->type)->copy(v->root)) == NULL)
             return -ENOMEM;
         break;
     case ENC_COUNT:
@@ -75,35 +76,20 @@ value_free(const struct value *v)
 {
     if (v->enc == ENC_OUTER)
         mm_free(v->blob.ptr);
-    else if (v->enc == ENC_HASHTABLE)
-        db_bury(v->table);
+    else if (v->enc == ENC_ROOT)
+        db_bury(v->type, v->root);
 }
 
 bool
 value_same_block(const struct value *a, const struct value *b)
 {
-    return a->enc == b->enc && (a->enc == ENC_OUTER ? a->blob.ptr == b->blob.ptr : a->table == b->table);
+    return a->enc == b->enc && (a->enc == ENC_OUTER ? a->blob.ptr == b->blob.ptr : a->root == b->root);
 }
 
 const char *
 value_encoding_name(const struct value *v)
 {
-    enum { EMBSTR_MAX = 44 }; /* what Redis embeds in an object */
-
-    switch (v->enc) {
-    case ENC_INT:
-        return "int";
-    case ENC_INLINE:
-    case ENC_OUTER:
-        if (v->type == TYPE_HASH)
-            return "listpack";
-        return v->raw || v->blob.len > EMBSTR_MAX ? "raw" : "embstr";
-    case ENC_HASHTABLE:
-        return "hashtable";
-    case ENC_COUNT:
-        break;
-    }
-    never("an encoding");
+    return type_of(v->type)->encoding_name(v);
 }
 
 int
@@ -117,7 +103,5 @@ value_refcount(const struct value *v)
 const char *
 value_type_name(enum value_type type)
 {
-    static const char *const names[TYPE_COUNT] = {"string", "list", "set", "zset", "hash", "stream"};
-
-    return names[type];
+    return type_of(type)->name;
 }

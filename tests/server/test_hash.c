@@ -12,7 +12,7 @@
 static bool
 is_table(const char *key)
 {
-    return record_encoding(talk_record(key)) == ENC_HASHTABLE;
+    return record_encoding(talk_record(key)) == ENC_ROOT;
 }
 
 START_TEST(a_hash_becomes_a_table_at_the_limit_of_entries)

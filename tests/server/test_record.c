@@ -52,7 +52,7 @@ assert_same_spec(const struct record *r, const struct record_spec *want)
     ck_assert_int_eq(got.value.enc, want->value.enc);
     ck_assert_int_eq(got.value.raw, want->value.raw);
     ck_assert_int_eq(got.value.integer, want->value.integer);
-    ck_assert_ptr_eq(got.value.table, want->value.table);
+    ck_assert_ptr_eq(got.value.root, want->value.root);
     if (want->value.enc == ENC_INLINE)
         ck_assert(slice_equal(got.value.blob, want->value.blob));
     if (want->value.enc == ENC_OUTER)
@@ -66,7 +66,7 @@ sample_value(int i)
     static const struct value values[] = {
         {.type = TYPE_STRING, .enc = ENC_INT, .integer = INT64_MIN},
         {.type = TYPE_STRING, .enc = ENC_INT, .integer = -1},
-        {.type = TYPE_HASH, .enc = ENC_HASHTABLE, .table = (const struct htable *)0x7f1234567890},
+        {.type = TYPE_HASH, .enc = ENC_ROOT, .root = (const void *)0x7f1234567890},
         {.type = TYPE_STRING,
          .enc = ENC_OUTER,
          .raw = true,

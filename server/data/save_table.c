@@ -1,15 +1,14 @@
-/* server/data/save_hash.c - a large hash, read through the view: root, then bucket after bucket, each with
- * its pairs. Nothing here follows a live pointer: every address comes from staged bytes and is only read
- * through view_read(). Thread: sweep. */
+/* server/data/save_table.c - a table of pairs (a large hash or set), read through the view: root, then bucket
+ * after bucket, each with its pairs. Nothing here follows a live pointer: every address comes from staged
+ * bytes and is only read through view_read(). Threads: save_inner.h. */
 #include <errno.h>
 
 #include "server/data/htable.h"
 #include "server/data/save_inner.h"
 
 struct table_walk {
-    struct save_cut *cut;
-    struct view *view;
-    struct rdb_enc *enc;
+    struct save_work *work;
+    bool with_values;
     uint64_t pairs; /* written */
 };
 
@@ -18,24 +17,25 @@ struct table_walk {
 static int
 save_pair(struct table_walk *w, const struct pair *live)
 {
-    uint8_t *buffer = w->cut->buffer;
+    struct save_work *work = w->work;
     struct pair head;
     size_t bytes;
     int r;
 
-    if ((r = view_read(w->view, &head, live, sizeof head)) != 0)
+    if ((r = view_read(work->view, &head, live, sizeof head)) != 0)
         return r;
     w->pairs++;
     bytes = (size_t)head.field_len + head.value_len;
     if (bytes > SAVE_BUFFER_BYTES) {
-        if ((r = save_string(w->cut, w->view, w->enc, live->bytes, head.field_len, true)) != 0)
+        if ((r = save_string(work, live->bytes, head.field_len, true)) != 0 || !w->with_values)
             return r;
-        return save_string(w->cut, w->view, w->enc, live->bytes + head.field_len, head.value_len, true);
+        return save_string(work, live->bytes + head.field_len, head.value_len, true);
     }
-    if ((r = view_read(w->view, buffer, live->bytes, bytes)) != 0)
+    if ((r = view_read(work->view, work->buffer, live->bytes, bytes)) != 0)
         return r;
-    rdb_put_string(w->enc, buffer, head.field_len);
-    rdb_put_string(w->enc, buffer + head.field_len, head.value_len);
+    rdb_put_string(work->enc, work->buffer, head.field_len);
+    if (w->with_values)
+        rdb_put_string(work->enc, work->buffer + head.field_len, head.value_len);
     return 0;
 }
 
@@ -58,20 +58,12 @@ save_chain(struct table_walk *w, const struct lt_bucket *staged)
     int r = save_entries(w, staged);
 
     while (r == 0 && lt_has_child(staged)) {
-        r = view_read(w->view, &child, lt_child(staged), sizeof child);
+        r = view_read(w->work->view, &child, lt_child(staged), sizeof child);
         if (r == 0)
             r = save_entries(w, &child);
         staged = &child;
     }
     return r;
-}
-
-/* take_breath: a large table takes long: from time to time the sweep thread looks up (cancel, quiescent
- * state). */
-static int
-take_breath(struct view *v)
-{
-    return v->poll == NULL ? 0 : v->poll(v->poll_ctx);
 }
 
 /* save_segment: the first `count` buckets of one. */
@@ -83,28 +75,28 @@ save_segment(struct table_walk *w, const struct lt_bucket *live, uint64_t count)
     for (uint64_t done = 0; done < count;) {
         uint64_t n = count - done < SAVE_BUCKETS ? count - done : SAVE_BUCKETS;
 
-        if ((r = view_read(w->view, w->cut->buckets, live + done, n * sizeof *live)) != 0)
+        if ((r = view_read(w->work->view, w->work->buckets, live + done, n * sizeof *live)) != 0)
             return r;
         for (uint64_t i = 0; i < n; i++)
-            if ((r = save_chain(w, &w->cut->buckets[i])) != 0)
+            if ((r = save_chain(w, &w->work->buckets[i])) != 0)
                 return r;
         done += n;
-        if ((r = take_breath(w->view)) != 0)
+        if ((r = save_breath(w->work)) != 0)
             return r;
     }
     return 0;
 }
 
 int
-save_table(struct save_cut *cut, struct view *v, struct rdb_enc *e, const struct htable *live)
+save_table(struct save_work *work, const struct htable *live, bool with_values)
 {
-    struct table_walk w = {.cut = cut, .view = v, .enc = e};
+    struct table_walk w = {.work = work, .with_values = with_values};
     struct htable root;
     int r;
 
-    if ((r = view_read(v, &root, live, sizeof root)) != 0)
+    if ((r = view_read(work->view, &root, live, sizeof root)) != 0)
         return r;
-    rdb_put_len(e, root.count);
+    rdb_put_len(work->enc, root.count);
     for (uint64_t done = 0; done < root.buckets;) {
         unsigned s = lt_segment_of(done);
         uint64_t n =

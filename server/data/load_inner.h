@@ -1,0 +1,26 @@
+/* server/data/load_inner.h - what load.c and the types' load_*.c share.  Threads: mutator. */
+#ifndef SERVER_LOAD_INNER_H
+#define SERVER_LOAD_INNER_H
+
+#include "server/data/load.h"
+
+/* load_reserve: room for so many bytes in all.  load_add: append.  0 or -ENOMEM */
+int load_reserve(struct load_buffer *b, size_t room);
+int load_add(struct load_buffer *b, const void *bytes, size_t len);
+/* load_complain: note what is wrong, and with which key; returns error. */
+int load_complain(struct load_state *s, int error, const char *what);
+/* load_skip_empty: the key is passed over, as Redis does with empty collections. */
+int load_skip_empty(struct load_state *s);
+
+/* load_begin_blob: the value is collected in s->bytes (which is empty).  load_begin_root: it is this
+ * structure, which now belongs to s (NULL: -ENOMEM); a blob that was begun is forgotten by the caller. */
+void load_begin_blob(struct load_state *s, enum value_type type);
+int load_begin_root(struct load_state *s, enum value_type type, const void *root);
+
+/* The decoder's calls, by type: each begins with   if (s->skip) return 0;   The context is a struct
+ * load_state. */
+int load_hash_listpack(void *ctx, struct rdb_slice listpack, uint32_t fields);
+int load_hash_begin(void *ctx, uint64_t fields);
+int load_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value);
+
+#endif

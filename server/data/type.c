@@ -1,0 +1,12 @@
+/* server/data/type.c - the data types. */
+#include "server/data/type.h"
+
+static const struct type_ops *const types[TYPE_COUNT] = {
+    [TYPE_STRING] = &string_type, [TYPE_HASH] = &hash_type};
+
+const struct type_ops *
+type_of(enum value_type type)
+{
+    must(type < TYPE_COUNT && types[type] != NULL);
+    return types[type];
+}
