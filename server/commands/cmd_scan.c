@@ -1,4 +1,4 @@
-/* server/commands/cmd_scan.c - KEYS, SCAN and HSCAN. */
+/* server/commands/cmd_scan.c - KEYS, SCAN, and the walks through one value: HSCAN. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/data/db_inner.h"
-#include "server/data/hash.h"
+#include "server/data/type.h"
 #include "server/data/value.h"
 #include "server/glob.h"
 #include "server/reply.h"
@@ -42,7 +42,7 @@ cmd_keys(struct client *c)
     reply_array_close(c, token, k.count);
 }
 
-/* ---- what SCAN and HSCAN have in common ---- */
+/* ---- what SCAN and its kin have in common ---- */
 
 struct scan_options {
     uint64_t cursor;
@@ -201,77 +201,88 @@ cmd_scan(struct client *c)
     free(f.at);
 }
 
-/* ---- HSCAN ---- */
+/* ---- HSCAN, SSCAN, ZSCAN: the elements of one value, as its type walks through them ---- */
 
-struct hscan {
+struct element_scan {
     struct client *c;
     const struct scan_options *o;
-    size_t seen, replied;
+    size_t replied; /* words */
 };
 
 static void
-reply_pair_if_wanted(void *ctx, struct slice field, struct slice value)
+reply_element_if_wanted(void *ctx, struct slice element, struct slice value)
 {
-    struct hscan *h = ctx;
+    struct element_scan *s = ctx;
 
-    h->seen++;
-    if (!is_wanted(h->o, field))
+    if (!is_wanted(s->o, element))
         return;
-    reply_bulk(h->c, field.ptr, field.len);
-    reply_bulk(h->c, value.ptr, value.len);
-    h->replied += 2;
+    reply_bulk(s->c, element.ptr, element.len);
+    s->replied++;
+    if (value.ptr == NULL)
+        return;
+    reply_bulk(s->c, value.ptr, value.len);
+    s->replied++;
 }
 
 static void
-count_pair(void *ctx, struct slice field, struct slice value)
+count_element(void *ctx, struct slice element, struct slice value)
 {
-    (void)field;
+    (void)element;
     (void)value;
     ++*(size_t *)ctx;
 }
 
-/* hscan_end: where this call ends: the same walk as the one that replies, without a reply. */
+/* scan_end: where this call ends: the same walk as the one that replies, without a reply. */
 static uint64_t
-hscan_end(const struct record *r, const struct scan_options *o)
+scan_end(const struct record *r, const struct scan_options *o)
 {
+    const struct type_ops *type = type_of(record_type(r));
     uint64_t cursor = o->cursor;
     int64_t steps = 0;
     size_t seen = 0;
 
     do
-        cursor = hash_walk(r, cursor, count_pair, &seen);
+        cursor = type->walk(r, cursor, count_element, &seen);
     while (may_go_on(o, cursor, &steps, seen));
     return cursor;
 }
 
-void
-cmd_hscan(struct client *c)
+static void
+reply_elements(struct client *c, const struct record *r, const struct scan_options *o)
+{
+    const struct type_ops *type = type_of(record_type(r));
+    struct element_scan s = {.c = c, .o = o};
+    uint64_t cursor = o->cursor, end = scan_end(r, o);
+    size_t token;
+
+    reply_cursor(c, end);
+    token = reply_array_deferred(c);
+    do
+        cursor = type->walk(r, cursor, reply_element_if_wanted, &s);
+    while (cursor != end);
+    reply_array_close(c, token, s.replied);
+}
+
+static void
+scan_elements(struct client *c, enum value_type type)
 {
     struct scan_options o;
-    struct hscan h = {.c = c, .o = &o};
     const struct record *r;
-    uint64_t cursor, end;
-    size_t token;
 
     if (!parse_cursor(c, 2, &o.cursor))
         return;
     if ((r = db_find_read(c->db, c->argv[1])) == NULL) {
         reply_cursor(c, 0);
         reply_array(c, 0);
-        return;
-    }
-    if (record_type(r) != TYPE_HASH) {
+    } else if (record_type(r) != type) {
         reply_wrong_type(c);
-        return;
+    } else if (parse_scan(c, 3, false, &o)) {
+        reply_elements(c, r, &o);
     }
-    if (!parse_scan(c, 3, false, &o))
-        return;
-    end = hscan_end(r, &o);
-    reply_cursor(c, end);
-    token = reply_array_deferred(c);
-    cursor = o.cursor;
-    do
-        cursor = hash_walk(r, cursor, reply_pair_if_wanted, &h);
-    while (cursor != end);
-    reply_array_close(c, token, h.replied);
+}
+
+void
+cmd_hscan(struct client *c)
+{
+    scan_elements(c, TYPE_HASH);
 }

@@ -79,6 +79,7 @@ const struct type_ops hash_type = {.name = "hash",
                                    .drop = drop,
                                    .weigh = weigh,
                                    .verify = verify,
+                                   .walk = hash_walk,
                                    .digest = digest,
                                    .rdb_type = rdb_type,
                                    .save = save};

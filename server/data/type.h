@@ -26,6 +26,10 @@ struct drop_cursor {
     uint64_t at[16];
 };
 
+/* What a walk shows of an element: a field and its value, a member and its score as text; value.ptr NULL: it
+ * has none. Good during the call. */
+typedef void (*element_visitor)(void *ctx, struct slice element, struct slice value);
+
 struct type_ops {
     const char *name; /* as TYPE says it */
     /* encoding_name: as OBJECT ENCODING says it. */
@@ -43,6 +47,10 @@ struct type_ops {
     void (*verify)(const void *root); /* assert the structure's rules; slow, for tests */
 
     /* ---- of every encoding ---- */
+    /* walk: one step through the elements, for HSCAN and its kin: from cursor (0: the first) on; returns the
+     * next cursor, 0 after the last.  What is there throughout is shown at least once, whatever happens
+     * between two steps; a small value is shown whole in one.  NULL: the type is not walked through. */
+    uint64_t (*walk)(const struct record *r, uint64_t cursor, element_visitor visit, void *ctx);
     /* digest: stir what the value holds into d, after its type: digest.c says how. */
     void (*digest)(const struct record *r, uint8_t d[DIGEST_BYTES]);
     /* rdb_type: under which type number it is saved.  [any] r may be a staged copy. */
