@@ -11,6 +11,7 @@
 #include "server/commands/cmd.h"
 #include "server/config.h"
 #include "server/exec.h"
+#include "server/keywait.h"
 #include "server/monitor.h"
 #include "server/multi.h"
 #include "server/net.h"
@@ -161,7 +162,7 @@ size_t
 client_memory(const struct client *c)
 {
     return sizeof *c + c->in_room + c->out_room + multi_memory(c) + pubsub_memory(c) + watch_memory(c) +
-           (size_t)c->parser.room * sizeof *c->parser.args;
+           keywait_memory(c) + (size_t)c->parser.room * sizeof *c->parser.args;
 }
 
 static const char *

@@ -13,6 +13,7 @@
 #include "server/config.h"
 #include "server/data/db.h"
 #include "server/evict.h"
+#include "server/keywait.h"
 #include "server/latency.h"
 #include "server/log.h"
 #include "server/monitor.h"
@@ -311,6 +312,7 @@ exec_command(struct client *c, struct cmd *cmd)
         execute_muted(c, cmd);
     else
         execute(c, cmd);
+    keywait_serve_all();
     if (unlikely(pubsub_owns))
         pubsub_deliver_own(c);
 }

@@ -15,6 +15,7 @@
 #include "server/data/db.h"
 #include "server/errorstats.h"
 #include "server/evict.h"
+#include "server/keywait.h"
 #include "server/latency.h"
 #include "server/pause.h"
 #include "server/persist.h"
@@ -67,9 +68,9 @@ info_clients(struct text *out)
     text_addf(out, "blocked_clients:%u\r\ntracking_clients:0\r\npubsub_clients:%u\r\nwatching_clients:%u\r\n",
               block_count(), pubsub_clients(), watch_clients());
     text_addf(out,
-              "clients_in_timeout_table:%u\r\ntotal_watched_keys:%u\r\ntotal_blocking_keys:0\r\n"
-              "total_blocking_keys_on_nokey:0\r\npaused_actions:%s\r\n",
-              block_timed(), watch_keys(), pause_kind());
+              "clients_in_timeout_table:%u\r\ntotal_watched_keys:%u\r\ntotal_blocking_keys:%u\r\n"
+              "total_blocking_keys_on_nokey:%u\r\npaused_actions:%s\r\n",
+              block_timed(), watch_keys(), keywait_keys(), keywait_keys_on_delete(), pause_kind());
 }
 
 /* ---- memory ---- */

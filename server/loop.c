@@ -1,5 +1,6 @@
 /* server/loop.c - the event loop. */
 #include "server/loop.h"
+#include "server/keywait.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -141,6 +142,7 @@ run_background(void)
     persist_poll();
     if (db_has_work)
         db_has_work = db_work(SLICE_US);
+    keywait_serve_all(); /* keys that have expired; a pause that is over */
     if (mm_has_work)
         mm_has_work = mm_tidy(SLICE_US);
     evict_has_work = config.maxmemory != 0 && evict_work(SLICE_US);

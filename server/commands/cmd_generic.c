@@ -8,6 +8,7 @@
 #include "server/data/db.h"
 #include "server/data/value.h"
 #include "server/keyevent.h"
+#include "server/keywait.h"
 #include "server/persist.h"
 #include "server/reply.h"
 #include "server/server.h"
@@ -287,6 +288,8 @@ cmd_swapdb(struct client *c)
     }
     key_event_swapped((int)a, (int)b);
     db_swap((int)a, (int)b);
+    keywait_scan((int)a);
+    keywait_scan((int)b);
     server.dirty++;
     reply_ok(c);
 }
@@ -308,6 +311,7 @@ cmd_flushdb(struct client *c)
         return;
     key_event_flushed(c->db_index);
     server.dirty += db_flush(c->db_index);
+    keywait_scan(c->db_index);
     reply_ok(c);
 }
 
@@ -319,6 +323,7 @@ cmd_flushall(struct client *c)
     for (int i = 0; i < db_count(); i++) {
         key_event_flushed(i);
         server.dirty += db_flush(i);
+        keywait_scan(i);
     }
     persist_schedule();
     reply_ok(c);

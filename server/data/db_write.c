@@ -8,6 +8,7 @@
 #include "server/data/lfu.h"
 #include "server/data/value.h"
 #include "server/keyevent.h"
+#include "server/keywait.h"
 #include "server/server.h"
 
 /* forget: take the record out of one of its database's tables. */
@@ -19,6 +20,13 @@ forget(struct ktable *t, uint64_t hash, const struct record *r)
     ktable_find_record(t, hash, r, &at);
     must(at.bucket != NULL); /* D1 */
     ktable_drop(t, hash, at);
+}
+
+/* is_waited_for: has the type commands that block until a key has something? */
+static bool
+is_waited_for(enum value_type type)
+{
+    return type == TYPE_LIST || type == TYPE_ZSET || type == TYPE_STREAM;
 }
 
 int
@@ -38,6 +46,8 @@ db_insert(struct db_ref *ref, struct record_spec *spec)
     ref->rec = r;
     ref->at.bucket = NULL; /* the table may have grown */
     key_event(db, ref->key, KEY_EVENT_NEW, "new");
+    if (is_waited_for(spec->value.type))
+        keywait_ready(db, ref->key);
     return 0;
 forget_record:
     forget(&db->keys, ref->hash, r);
@@ -93,9 +103,22 @@ replace(struct db_ref *ref, const struct record_spec *spec)
     return 0;
 }
 
+/* tell_waiters: the key has another value. */
+static void
+tell_waiters(struct db_ref *ref, enum value_type was, enum value_type is)
+{
+    struct slice key = record_key(ref->rec);
+
+    if (is_waited_for(is))
+        keywait_ready(ref->db, key);
+    if (was != is)
+        keywait_gone(ref->db, key);
+}
+
 int
 db_update(struct db_ref *ref, struct record_spec *spec)
 {
+    enum value_type was = record_type(ref->rec);
     struct value gone = {.enc = ENC_INT};
     bool has_block = record_encoding(ref->rec) >= ENC_OUTER;
 
@@ -107,6 +130,8 @@ db_update(struct db_ref *ref, struct record_spec *spec)
         return -ENOMEM;
     if (unlikely(has_block) && !value_same_block(&gone, &spec->value))
         value_free(&gone);
+    if (unlikely(keywait_clients != 0))
+        tell_waiters(ref, was, spec->value.type);
     return 0;
 }
 
@@ -140,6 +165,7 @@ db_set_use(const struct record *r, int64_t idle_s, int64_t freq)
 void
 db_unlink(struct db_ref *ref)
 {
+    keywait_gone(ref->db, record_key(ref->rec));
     if (record_has(ref->rec, RECORD_HAS_EXPIRE))
         forget(&ref->db->expires, ref->hash, ref->rec);
     ktable_drop(&ref->db->keys, ref->hash, locate(ref));
@@ -235,6 +261,8 @@ take_leave(struct db *db, const struct record *old)
 {
     struct value gone = value_of(old);
 
+    if (record_type(old) != TYPE_STRING)
+        keywait_gone(db, record_key(old));
     if (record_has(old, RECORD_HAS_EXPIRE))
         forget(&db->expires, keyhash(record_key(old)), old);
     record_free(old);

@@ -1,0 +1,30 @@
+/* snapshot/ziplist.h - Redis's ziplists, in which files up to Redis 6.2 have small hashes, lists and sorted
+ * sets: checked whole, then walked entry by entry.
+ *
+ * Bytes (u32), offset of the last entry (u32), entries (u16, 65535: unknown), then entries of <size of the
+ * one before> <encoding> <data>, then 0xff; little endian but for the lengths of strings.  [any] */
+#ifndef SNAPSHOT_ZIPLIST_H
+#define SNAPSHOT_ZIPLIST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "snapshot/byte_walk.h"
+#include "snapshot/decimal.h"
+
+struct ziplist_walk {
+    struct byte_walk bytes;
+    uint64_t previous_bytes; /* of the entry before */
+};
+
+/* ziplist_validate: true if the blob is a well-formed ziplist, every byte of it; *ret_count = its entries.
+ * O(len) */
+bool ziplist_validate(struct rdb_slice blob, uint64_t *ret_count);
+
+/* ziplist_open: begin a walk over a blob that ziplist_validate() has found good.  ziplist_next: the next
+ * entry, as bytes; an integer is printed into scratch.  False: there is none (or, of a blob that was not
+ * validated, it is damaged). */
+void ziplist_open(struct rdb_slice blob, struct ziplist_walk *w);
+bool ziplist_next(struct ziplist_walk *w, char scratch[DECIMAL_BYTES], struct rdb_slice *ret);
+
+#endif
