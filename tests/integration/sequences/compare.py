@@ -1,0 +1,78 @@
+"""Ways to compare the replies of two servers: functions (command, ours, theirs) -> bool."""
+import resp
+
+from .replies import Double, Map, Set, is_null
+
+
+def exact(_command, ours, theirs):
+    return ours == theirs
+
+
+def ignored(_command, _ours, _theirs):
+    return True
+
+
+def is_single(reply):
+    """Errors and nulls: what every way compares exactly."""
+    return isinstance(reply, resp.RespError) or is_null(reply)
+
+
+def by(normalise):
+    """Equal after normalise(reply)."""
+    def compare(_command, ours, theirs):
+        if is_single(ours) or is_single(theirs):
+            return ours == theirs
+        return type(ours) is type(theirs) and normalise(ours) == normalise(theirs)
+    return compare
+
+
+def order(value):
+    """A key by which any replies can be sorted."""
+    if isinstance(value, list):
+        return (2, [order(v) for v in value])
+    if isinstance(value, int):
+        return (0, value)
+    return (1, bytes(value)) if isinstance(value, bytes) else (3, repr(value))
+
+
+def pairs(reply):
+    """The pairs of a flat reply of RESP2, or of a map or of an array of pairs of RESP3."""
+    if isinstance(reply, Map) or not reply or not isinstance(reply[0], list):
+        return list(zip(reply[::2], reply[1::2]))
+    return [tuple(p) for p in reply]
+
+
+def sorted_reply(reply):
+    return sorted(reply, key=order) if isinstance(reply, list) else reply
+
+
+unordered = by(sorted_reply)
+as_map = by(lambda reply: sorted(pairs(reply), key=lambda p: order(list(p))) if isinstance(reply, list) else reply)
+
+
+def near(slack):
+    """Positive integers that may differ by slack; others exactly."""
+    def compare(_command, ours, theirs):
+        if isinstance(ours, int) and isinstance(theirs, int) and ours > 0 and theirs > 0:
+            return abs(ours - theirs) <= slack
+        return ours == theirs
+    return compare
+
+
+def as_number(value):
+    """A double whose digits do not matter: 7.0 prints 17 of them, 7.2 as many as needed."""
+    if isinstance(value, list):
+        return [type(value)] + [as_number(v) for v in value]
+    if isinstance(value, Double) or (isinstance(value, bytes) and (b"." in value or b"e" in value) and len(value) > 2):
+        try:
+            return (type(value), float(value))
+        except ValueError:
+            return value
+    return value
+
+
+numbers = by(as_number)
+unordered_numbers = by(lambda reply: as_number(sorted_reply(reply)))
+
+__all__ = ["Double", "Map", "Set", "as_map", "as_number", "by", "exact", "ignored", "is_single", "near", "numbers", "order",
+           "pairs", "sorted_reply", "unordered", "unordered_numbers"]

@@ -1,0 +1,25 @@
+"""What Redis 7.2 does otherwise than 7.0, the reference server: each with its reason.
+
+REPLIES    rows (command or None for any, pattern of our reply, pattern of theirs): repr() of both must match
+ENCODINGS  pairs (ours, theirs) of OBJECT ENCODING that are allowed
+"""
+import re
+
+REPLIES = [
+]
+
+ENCODINGS = {
+    ("listpack", "quicklist"),  # 7.2 keeps small lists in a listpack
+    ("listpack", "hashtable"),  # 7.2 keeps small sets of strings in a listpack
+}
+
+COMPILED = [(name, re.compile(a, re.S), re.compile(b, re.S)) for name, a, b in REPLIES]
+
+
+def is_known(command, ours, theirs):
+    name = str(command[0]).upper()
+    return any((n is None or n == name) and a.fullmatch(repr(ours)) and b.fullmatch(repr(theirs)) for n, a, b in COMPILED)
+
+
+def is_known_encoding(ours, theirs):
+    return (ours.decode(), theirs.decode()) in ENCODINGS
