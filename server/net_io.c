@@ -276,8 +276,8 @@ prefetch_batch(struct client *c, const struct batch *b, const struct resp_vector
 
     for (int i = 0; i < b->count; i++) {
         const struct cmd *cmd = b->at[i].cmd;
-        if (cmd != NULL && cmd->first_key > 0 && cmd->first_key < b->at[i].argc)
-            keys[n++] = v->at[b->at[i].first + cmd->first_key];
+        if (cmd != NULL && cmd->hint_key > 0 && cmd->hint_key < b->at[i].argc)
+            keys[n++] = v->at[b->at[i].first + cmd->hint_key];
     }
     if (n > 1)
         db_prefetch(db_select(c->db_index), keys, n);

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "server/commands/key_spec.h"
 #include "server/slice.h"
 
 struct client;
@@ -64,33 +65,22 @@ enum acl_category {
     ACL_SCRIPTING = 1 << 20
 };
 
-/* What a command does to the keys that one key range names. */
-enum key_flag {
-    KEY_RO = 1 << 0,
-    KEY_RW = 1 << 1,
-    KEY_OW = 1 << 2,
-    KEY_RM = 1 << 3,
-    KEY_ACCESS = 1 << 4,
-    KEY_UPDATE = 1 << 5,
-    KEY_INSERT = 1 << 6,
-    KEY_DELETE = 1 << 7,
-    KEY_VARIABLE = 1 << 8,
-    KEY_NOT_KEY = 1 << 9 /* looks like a key to a cluster, and is none: a shard channel */
-};
-
 struct cmd {
     const char *name;   /* lower case; of a subcommand: the second word */
     const char *parent; /* of a subcommand: the first word */
     cmd_handler handler;
     int arity; /* including the name (and the subcommand's); negative: at least that many */
     uint32_t flags, acl_categories;
-    int first_key, last_key, key_step; /* last_key -1: the last argument; first_key 0: no keys */
-    uint16_t key_flags[2];             /* of the keys; [1]: of the second key of a pair, where that differs */
+    struct key_spec specs[KEY_SPECS_MAX];
+    key_finder finder; /* where the specs do not say enough (S1), else NULL */
     const char *group, *since, *complexity;
     const char *tips; /* words, separated by blanks */
     const char *args; /* the arguments, as a person reads them */
     const char *summary;
     /* set by cmd_table_init() */
+    int first_key, last_key,
+        key_step;       /* last_key -1: the last argument; first_key 0: none, or not so simple */
+    int hint_key;       /* where the first key is, most likely; 0: no idea */
     char full_name[64]; /* "config|get" */
     struct cmd *subs;   /* subcommands, sub_count of them; NULL if there are none */
     int sub_count;
@@ -118,10 +108,6 @@ cmd_arity_is_good(const struct cmd *cmd, int argc)
 {
     return cmd->arity >= 0 ? argc == cmd->arity : argc >= -cmd->arity;
 }
-
-/* cmd_key_range: where the keys of a call with argc arguments stand: argv[*first], then every *step up to
- * *last. Returns their number; 0: no keys. */
-int cmd_key_range(const struct cmd *cmd, int argc, int *first, int *last, int *step);
 
 /* Names of a flag or category set, in the order in which COMMAND INFO gives them: the i-th name, NULL after
  * the last; *ret_bit is its bit. */

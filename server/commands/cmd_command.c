@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mm/must.h"
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/commands/cmd_syntax.h"
@@ -52,45 +53,70 @@ reply_tips(struct client *c, const char *tips)
 /* ---- key specifications ---- */
 
 static void
-reply_key_spec(struct client *c, uint32_t flags, int first, int last, int step)
+reply_begin_search(struct client *c, const struct key_spec *s)
 {
-    reply_map(c, 3);
-    reply_bulk_text(c, "flags");
-    reply_bits(c, flags, key_flag_name, "");
     reply_bulk_text(c, "begin_search");
     reply_map(c, 2);
     reply_bulk_text(c, "type");
-    reply_bulk_text(c, "index");
+    reply_bulk_text(c, s->begin == KEYS_INDEX ? "index" : s->begin == KEYS_KEYWORD ? "keyword" : "unknown");
     reply_bulk_text(c, "spec");
-    reply_map(c, 1);
-    reply_bulk_text(c, "index");
-    reply_int(c, first);
+    switch ((enum key_begin)s->begin) {
+    case KEYS_INDEX:
+        reply_map(c, 1);
+        reply_bulk_text(c, "index");
+        reply_int(c, s->at);
+        return;
+    case KEYS_KEYWORD:
+        reply_map(c, 2);
+        reply_bulk_text(c, "keyword");
+        reply_bulk_text(c, s->keyword);
+        reply_bulk_text(c, "startfrom");
+        reply_int(c, s->at);
+        return;
+    case KEYS_NONE:
+    case KEYS_UNKNOWN:
+        reply_map(c, 0);
+        return;
+    }
+    never("a spec without a begin");
+}
+
+static void
+reply_find_keys(struct client *c, const struct key_spec *s)
+{
+    const char *names[][4] = {{"range", "lastkey", "keystep", "limit"},
+                              {"keynum", "keynumidx", "firstkey", "keystep"}};
+    int range[] = {s->last, s->step, s->limit}, keynum[] = {0, s->last, s->step};
+    const int *values = s->find == KEYS_RANGE ? range : keynum;
+
     reply_bulk_text(c, "find_keys");
     reply_map(c, 2);
     reply_bulk_text(c, "type");
-    reply_bulk_text(c, "range");
+    reply_bulk_text(c, s->begin == KEYS_UNKNOWN ? "unknown" : names[s->find][0]);
     reply_bulk_text(c, "spec");
+    if (s->begin == KEYS_UNKNOWN) {
+        reply_map(c, 0);
+        return;
+    }
     reply_map(c, 3);
-    reply_bulk_text(c, "lastkey");
-    reply_int(c, last < 0 ? last : last - first);
-    reply_bulk_text(c, "keystep");
-    reply_int(c, step);
-    reply_bulk_text(c, "limit");
-    reply_int(c, 0);
+    for (int i = 0; i < 3; i++) {
+        reply_bulk_text(c, names[s->find][1 + i]);
+        reply_int(c, values[i]);
+    }
 }
 
 static void
 reply_key_specs(struct client *c, const struct cmd *cmd)
 {
-    if (cmd->first_key == 0) {
-        reply_set(c, 0);
-    } else if (cmd->key_flags[1] == 0) {
-        reply_set(c, 1);
-        reply_key_spec(c, cmd->key_flags[0], cmd->first_key, cmd->last_key, cmd->key_step);
-    } else {
-        reply_set(c, 2);
-        reply_key_spec(c, cmd->key_flags[0], cmd->first_key, cmd->first_key, 1);
-        reply_key_spec(c, cmd->key_flags[1], cmd->last_key, cmd->last_key, 1);
+    int n = key_spec_count(cmd);
+
+    reply_set(c, (size_t)n);
+    for (const struct key_spec *s = cmd->specs; s < cmd->specs + n; s++) {
+        reply_map(c, 3);
+        reply_bulk_text(c, "flags");
+        reply_bits(c, s->flags, key_flag_name, "");
+        reply_begin_search(c, s);
+        reply_find_keys(c, s);
     }
 }
 
@@ -198,15 +224,37 @@ reply_flags_of(struct client *c, const struct syntax_node *n)
         reply_status(c, "multiple_token");
 }
 
+/* Which spec finds the next argument that is a key, or a pattern that names keys (SORT BY).  Patterns share
+ * the one that nobody can follow; the other specs come in the order of the arguments, and the last has all
+ * that are left. */
+static int
+spec_of(const struct cmd *cmd, bool is_pattern, int *keys)
+{
+    int n = key_spec_count(cmd), i;
+
+    if (is_pattern) {
+        for (i = 0; i < n; i++)
+            if (cmd->specs[i].begin == KEYS_UNKNOWN && (cmd->specs[i].flags & KEY_RO))
+                return i;
+        return -1;
+    }
+    for (i = *keys; i < n && cmd->specs[i].begin == KEYS_UNKNOWN && (cmd->specs[i].flags & KEY_RO);)
+        i++;
+    *keys = i + 1;
+    return i < n ? i : n - 1;
+}
+
 static void
-reply_arguments(struct client *c, const struct cmd *cmd, const struct syntax_node *first, unsigned *keys)
+reply_arguments(struct client *c, const struct cmd *cmd, const struct syntax_node *first, int *keys)
 {
     reply_array(c, count_nodes(first));
     for (const struct syntax_node *n = first; n != NULL; n = n->next) {
         const char *type = syntax_type(n);
-        bool is_key = strcmp(type, "key") == 0, has_flags = n->optional || n->multiple;
+        bool is_key = strcmp(type, "key") == 0, is_pattern = strcmp(type, "pattern") == 0;
+        int spec = is_key || is_pattern ? spec_of(cmd, is_pattern, keys) : -1;
+        bool has_flags = n->optional || n->multiple;
         bool is_leaf = n->kind == SYNTAX_ARGUMENT || n->kind == SYNTAX_TOKEN;
-        reply_map(c, 2U + is_leaf + is_key + (n->token.len > 0) + has_flags + (n->child != NULL));
+        reply_map(c, 2U + is_leaf + (spec >= 0) + (n->token.len > 0) + has_flags + (n->child != NULL));
         reply_bulk_text(c, "name");
         reply_name(c, n->name);
         reply_pair(c, "type", type);
@@ -214,10 +262,9 @@ reply_arguments(struct client *c, const struct cmd *cmd, const struct syntax_nod
             reply_bulk_text(c, "display_text");
             reply_name(c, n->name);
         }
-        if (is_key) {
+        if (spec >= 0) {
             reply_bulk_text(c, "key_spec_index");
-            reply_int(c, cmd->key_flags[1] != 0 &&
-                             (*keys)++ > 0); /* the second of a pair has a spec of its own */
+            reply_int(c, spec);
         }
         if (n->token.len > 0) {
             reply_bulk_text(c, "token");
@@ -237,7 +284,7 @@ reply_docs(struct client *c, const struct cmd *cmd)
 {
     struct syntax syntax;
     const struct syntax_node *first = syntax_parse(&syntax, cmd->args);
-    unsigned keys = 0;
+    int keys = 0;
 
     reply_bulk_text(c, cmd->full_name);
     reply_map(c, 4U + (first != NULL) + (cmd->sub_count > 0));
@@ -356,31 +403,42 @@ find_given(struct client *c)
     return cmd;
 }
 
+struct given {
+    struct client *c;
+    bool with_flags;
+};
+
+static void
+reply_given_key(void *ctx, int at, uint32_t flags)
+{
+    const struct given *g = ctx;
+    struct slice key = g->c->argv[2 + at];
+
+    if (g->with_flags)
+        reply_array(g->c, 2);
+    reply_bulk(g->c, key.ptr, key.len);
+    if (g->with_flags)
+        reply_bits(g->c, flags, key_flag_name, "");
+}
+
 static void
 reply_given_keys(struct client *c, bool with_flags)
 {
     const struct cmd *cmd = find_given(c);
-    int argc = c->argc - 2, first, last, step, n;
+    struct given given = {c, with_flags};
+    int n;
 
     if (cmd == NULL) {
         reply_error(c, "ERR Invalid command specified");
-        return;
-    }
-    if (!cmd_arity_is_good(cmd, argc)) {
-        reply_error(c, "ERR Invalid number of arguments specified for command");
-        return;
-    }
-    if ((n = cmd_key_range(cmd, argc, &first, &last, &step)) == 0) {
+    } else if (!key_spec_has_keys(cmd)) {
         reply_error(c, "ERR The command has no key arguments");
-        return;
-    }
-    reply_array(c, (size_t)n);
-    for (int i = first; i <= last; i += step) {
-        if (with_flags)
-            reply_array(c, 2);
-        reply_bulk(c, c->argv[2 + i].ptr, c->argv[2 + i].len);
-        if (with_flags)
-            reply_bits(c, cmd->key_flags[i > first && cmd->key_flags[1] != 0], key_flag_name, "");
+    } else if (!cmd_arity_is_good(cmd, c->argc - 2)) {
+        reply_error(c, "ERR Invalid number of arguments specified for command");
+    } else if ((n = key_spec_find(cmd, c->argv + 2, c->argc - 2, NULL, NULL)) == 0) {
+        reply_error(c, "ERR Invalid arguments specified for command");
+    } else {
+        reply_array(c, (size_t)n);
+        key_spec_find(cmd, c->argv + 2, c->argc - 2, reply_given_key, &given);
     }
 }
 

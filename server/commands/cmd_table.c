@@ -11,12 +11,6 @@
 
 #define F(flag)     CMD_##flag
 #define A(category) ACL_##category
-#define K(flag)     KEY_##flag
-#define NO_KEYS     .first_key = 0
-#define KEYS(first, last, step, how)                                                                         \
-    .first_key = first, .last_key = last, .key_step = step, .key_flags = {how}
-#define ONE_KEY(how)          KEYS(1, 1, 1, how)
-#define KEY_PAIR(how, second) .first_key = 1, .last_key = 2, .key_step = 1, .key_flags = {how, second}
 #define CMD(name_, handler_, arity_, flags_, acl_, keys_, group_, since_, cost_, tips_, args_, summary_)     \
     {.name = name_,                                                                                          \
      .handler = handler_,                                                                                    \
@@ -235,6 +229,7 @@ finish_row(struct cmd *cmd)
     int n;
 
     cmd->acl_categories = implied_categories(cmd->flags, cmd->acl_categories);
+    key_spec_init(cmd);
     must(strlen(cmd->name) <= NAME_MAX_BYTES);
     if (cmd->parent != NULL)
         n = snprintf(cmd->full_name, sizeof cmd->full_name, "%s|%s", cmd->parent, cmd->name);
@@ -287,21 +282,6 @@ cmd_table_reset_stats(void)
         reset_stats(&commands[i]);
     for (unsigned i = 0; i < SUBCOMMAND_COUNT; i++)
         reset_stats(&subcommands[i]);
-}
-
-int
-cmd_key_range(const struct cmd *cmd, int argc, int *first, int *last, int *step)
-{
-    int end = cmd->last_key < 0 ? argc + cmd->last_key : cmd->last_key;
-
-    if (cmd->first_key == 0 || cmd->first_key >= argc)
-        return 0;
-    if (end >= argc)
-        end = argc - 1;
-    *first = cmd->first_key;
-    *last = end;
-    *step = cmd->key_step;
-    return end < cmd->first_key ? 0 : (end - cmd->first_key) / cmd->key_step + 1;
 }
 
 /* ---- names for COMMAND INFO; the orders are Redis's ---- */
@@ -363,6 +343,7 @@ static const struct bit_name key_names[] = {{KEY_RO, "RO"},
                                             {KEY_DELETE, "delete"},
                                             {KEY_VARIABLE, "variable_flags"},
                                             {KEY_NOT_KEY, "not_key"},
+                                            {KEY_INCOMPLETE, "incomplete"},
                                             {0, NULL}};
 
 const char *
