@@ -89,6 +89,9 @@ asan tsan barrier steps:
 ## make check-hard take out each write barrier in turn; a named test must notice
 check-hard:
 	HARD_STEPS=1 tests/hard/run.sh
+## make check-long a million random commands on both servers, keys of ten million elements (about half an hour)
+check-long:
+	tests/run.sh long
 ## make check-fault  fail every step of a save in turn
 check-fault:
 	tests/run.sh fault
@@ -174,6 +177,6 @@ test-packages:
 clean:
 	rm -rf build
 
-.PHONY: all help run check quick asan tsan barrier steps check-hard check-fault model lint bench fuzz shared install \
+.PHONY: all help run check quick asan tsan barrier steps check-hard check-long check-fault model lint bench fuzz shared install \
         tests test-helpers benches packages test-packages clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

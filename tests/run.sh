@@ -11,6 +11,7 @@
 #   fault     each step of a save failed in turn
 #   model     the model and its wrong variants
 #   lint      include order, format, cppcheck, clang-tidy
+#   long      a million random commands, keys of ten million elements; not part of "all"
 #
 # Prints one line a test program and, last, how many passed and failed.
 set -uo pipefail
@@ -121,6 +122,15 @@ section_model() {
 }
 section_lint() {
     run "lint" 600 tests/lint/run.sh
+}
+
+section_long() {
+    build release all tests test-helpers
+    DIFFERENTIAL_COMMANDS=${DIFFERENTIAL_COMMANDS:-1000000} LONG=1 long tests/integration/test_differential.py
+    LONG=1 long tests/integration/test_huge.py
+}
+long() { # long PROGRAM: an integration test that may take an hour
+    STILLFRAME_FLAVOUR=release run "long: $1" 3600 python3 -W ignore::ResourceWarning "$1" -v
 }
 
 tsan_targets=()

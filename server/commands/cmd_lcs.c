@@ -151,10 +151,8 @@ reply_lcs(const struct lcs *l)
 }
 
 static bool
-take_string(struct client *c, int i, char scratch[NUM_MAX_BYTES], struct slice *ret)
+take_string(struct client *c, const struct record *r, char scratch[NUM_MAX_BYTES], struct slice *ret)
 {
-    const struct record *r = db_find_read(c->db, c->argv[i]);
-
     *ret = (struct slice){"", 0};
     if (r == NULL)
         return true;
@@ -170,11 +168,13 @@ take_string(struct client *c, int i, char scratch[NUM_MAX_BYTES], struct slice *
 void
 cmd_lcs(struct client *c)
 {
+    /* Both are looked up, and found expired, before either one's type is an error. */
+    const struct record *a = db_find_read(c->db, c->argv[1]), *b = db_find_read(c->db, c->argv[2]);
     struct lcs l = {.client = c};
     char scratch[2][NUM_MAX_BYTES];
     size_t cells;
 
-    if (!take_string(c, 1, scratch[0], &l.a) || !take_string(c, 2, scratch[1], &l.b) || !parse(c, &l))
+    if (!take_string(c, a, scratch[0], &l.a) || !take_string(c, b, scratch[1], &l.b) || !parse(c, &l))
         return;
     if (l.a.len >= UINT32_MAX - 1 || l.b.len >= UINT32_MAX - 1) {
         reply_error(c, "ERR String too long for LCS");
