@@ -96,7 +96,7 @@ section_asan() {
     build release test-helpers
     build asan all tests
     CK_FORK=no unit asan mm snapshot server
-    QUICK=1 integration asan tests/integration/test_{rdb_tool,protocol,server,commands,differential,oracle,replies,connections,introspection,maxmemory}.py
+    QUICK=1 integration asan tests/integration/test_{rdb_tool,protocol,server,commands,differential,oracle,oracle_types,replies,connections,introspection,maxmemory}.py
     CK_FORK=no unit asan fault
 }
 section_tsan() {
@@ -107,7 +107,7 @@ section_barrier() {
     build release test-helpers
     build barrier all tests
     unit barrier mm snapshot server
-    QUICK=1 integration barrier tests/integration/test_{commands,oracle,maxmemory}.py
+    QUICK=1 integration barrier tests/integration/test_{commands,oracle,oracle_types,maxmemory}.py
 }
 section_steps() {
     build steps build/steps/tests/server/test_steps
