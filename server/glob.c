@@ -62,6 +62,8 @@ glob_match(struct slice pattern, struct slice text, bool nocase)
     const char *p = pattern.ptr, *p_end = p + pattern.len, *t = text.ptr, *t_end = t + text.len;
     const char *star = NULL, *star_t = NULL; /* what follows the last star, and where it was tried last */
 
+    if (text.len == 0)
+        return pattern.len == 0;
     while (t < t_end) {
         const char *next;
         if (p < p_end && *p == '*') {

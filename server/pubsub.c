@@ -16,7 +16,8 @@
 static struct nametab channels[PUBSUB_KINDS];
 static unsigned clients;
 
-/* What the running client publishes to itself waits here until its reply is complete. */
+/* What the running client publishes to itself waits here until its reply is complete; so do the words that
+ * tell it of its subscriptions while CLIENT REPLY takes replies back. */
 static struct text own;
 bool pubsub_owns;
 
@@ -258,8 +259,6 @@ deliver(struct client *c, const struct text *t)
 {
     char *to;
 
-    if (unlikely(c->reply_off) && c->resp == 2)
-        return;
     if (unlikely(c->running)) { /* to oneself: RESP2 clients with subscriptions cannot publish */
         pubsub_owns = true;
         if (c->resp >= 3)
@@ -275,6 +274,17 @@ deliver(struct client *c, const struct text *t)
         output_filled(c, to + t->len);
     }
     net_write_later(c);
+}
+
+void
+pubsub_keep_push(struct client *c, size_t before)
+{
+    size_t len = client_pending_out(c) - before;
+
+    if (likely(!c->is_muted) || len > client_pending_out(c))
+        return;
+    pubsub_owns = true;
+    text_add_bytes(&own, c->out + c->out_len - len, len);
 }
 
 void

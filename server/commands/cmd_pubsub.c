@@ -23,6 +23,25 @@ subscriptions(const struct client *c, enum pubsub_kind kind)
     return (int64_t)pubsub_count(c, PUBSUB_CHANNEL) + pubsub_count(c, PUBSUB_PATTERN);
 }
 
+/* Tell it what it listens to now.  name NULL: to nothing, and it did not before.  leaves: the subscription goes
+ * only when its name, which may be given, has been told. */
+static void
+reply_subscription(struct client *c, enum pubsub_kind kind, const struct slice *name, bool leaves)
+{
+    size_t before = client_pending_out(c);
+
+    reply_push(c, 3);
+    reply_bulk_text(c, leaves ? words[kind].unsubscribe : words[kind].subscribe);
+    if (name != NULL)
+        reply_bulk(c, name->ptr, name->len);
+    else
+        reply_null(c);
+    if (name != NULL && leaves)
+        pubsub_unsubscribe(c, kind, *name);
+    reply_int(c, subscriptions(c, kind));
+    pubsub_keep_push(c, before);
+}
+
 static void
 subscribe(struct client *c, enum pubsub_kind kind)
 {
@@ -31,25 +50,8 @@ subscribe(struct client *c, enum pubsub_kind kind)
             reply_error(c, "OOM no memory for a subscription");
             return;
         }
-        reply_push(c, 3);
-        reply_bulk_text(c, words[kind].subscribe);
-        reply_bulk(c, c->argv[i].ptr, c->argv[i].len);
-        reply_int(c, subscriptions(c, kind));
+        reply_subscription(c, kind, &c->argv[i], false);
     }
-}
-
-static void
-unsubscribe_one(struct client *c, enum pubsub_kind kind, const struct slice *name)
-{
-    reply_push(c, 3);
-    reply_bulk_text(c, words[kind].unsubscribe);
-    if (name == NULL) {
-        reply_null(c);
-    } else {
-        reply_bulk(c, name->ptr, name->len);
-        pubsub_unsubscribe(c, kind, *name);
-    }
-    reply_int(c, subscriptions(c, kind));
 }
 
 struct leaving {
@@ -62,7 +64,7 @@ leave(void *ctx, struct nametab_node *n)
 {
     const struct leaving *l = ctx;
 
-    unsubscribe_one(l->client, l->kind, &n->name);
+    reply_subscription(l->client, l->kind, &n->name, true);
 }
 
 static void
@@ -71,11 +73,11 @@ unsubscribe(struct client *c, enum pubsub_kind kind)
     struct leaving l = {.client = c, .kind = kind};
 
     for (int i = 1; i < c->argc; i++)
-        unsubscribe_one(c, kind, &c->argv[i]);
+        reply_subscription(c, kind, &c->argv[i], true);
     if (c->argc > 1)
         return;
     if (pubsub_count(c, kind) == 0) {
-        unsubscribe_one(c, kind, NULL);
+        reply_subscription(c, kind, NULL, true);
         return;
     }
     pubsub_each(c, kind, leave, &l);
@@ -93,10 +95,14 @@ cmd_psubscribe(struct client *c)
     subscribe(c, PUBSUB_PATTERN);
 }
 
+/* Unlike its kin it is refused where each command has to have exactly one reply. */
 void
 cmd_ssubscribe(struct client *c)
 {
-    subscribe(c, PUBSUB_SHARD);
+    if (c->in_exec)
+        reply_error(c, "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+    else
+        subscribe(c, PUBSUB_SHARD);
 }
 
 void

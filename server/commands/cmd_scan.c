@@ -26,7 +26,7 @@ reply_if_matching(void *ctx, const void *record)
     struct slice key = record_key(record);
     struct keys *k = ctx;
 
-    if (db_record_is_expired(record) || !glob_match(k->pattern, key, false))
+    if (db_record_is_expired(record) || !(glob_is_all(k->pattern) || glob_match(k->pattern, key, false)))
         return;
     reply_bulk(k->c, key.ptr, key.len);
     k->count++;
@@ -100,7 +100,7 @@ parse_scan(struct client *c, int first, bool typed, struct scan_options *o)
 static bool
 is_wanted(const struct scan_options *o, struct slice text)
 {
-    return o->pattern.ptr == NULL || glob_match(o->pattern, text, false);
+    return o->pattern.ptr == NULL || glob_is_all(o->pattern) || glob_match(o->pattern, text, false);
 }
 
 static void
