@@ -42,6 +42,7 @@ static const struct config_name permissions[] = {
 #define HIDDEN      OPTION_HIDDEN
 #define BOOL        &option_bool
 #define INT         &option_int
+#define CLIPPED     &option_clipped
 #define MEMORY      &option_memory
 #define ENUM        &option_enum
 #define TEXT        &option_text
@@ -309,14 +310,25 @@ drop_next:
 
 /* ---- CONFIG GET ---- */
 
-static bool
-any_match(const char *name, const struct slice *patterns, int count)
+/* What the parameter is called in the answer: as it was asked for, by name (in any case) or by a pattern.
+ * NULL: it was not. */
+static const char *
+asked_name(const char *name, const struct slice *patterns, int count, char *buf, size_t room)
 {
-    for (int i = 0; i < count; i++)
-        if (glob_match(patterns[i], (struct slice){name, strlen(name)}, true))
-            return true;
-    return false;
+    for (int i = 0; i < count; i++) {
+        struct slice p = patterns[i];
+        if (!glob_match(p, (struct slice){name, strlen(name)}, true))
+            continue;
+        if (p.len != strlen(name) || p.len >= room || strncasecmp(p.ptr, name, p.len) != 0)
+            return name;
+        memcpy(buf, p.ptr, p.len);
+        buf[p.len] = '\0';
+        return buf;
+    }
+    return NULL;
 }
+
+enum { ASKED_NAME_BYTES = 64 };
 
 void
 config_each_match(const struct slice *patterns, int count,
@@ -324,16 +336,18 @@ config_each_match(const struct slice *patterns, int count,
 {
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
         const struct option *o = &options[i];
-        bool name = any_match(o->name, patterns, count);
-        bool alias = o->alias != NULL && any_match(o->alias, patterns, count);
+        char names[2][ASKED_NAME_BYTES];
+        const char *name = asked_name(o->name, patterns, count, names[0], sizeof names[0]);
+        const char *alias =
+            o->alias != NULL ? asked_name(o->alias, patterns, count, names[1], sizeof names[1]) : NULL;
         struct text value = {0};
-        if ((!name && !alias) || (o->flags & OPTION_HIDDEN) != 0)
+        if ((name == NULL && alias == NULL) || (o->flags & OPTION_HIDDEN) != 0)
             continue;
         o->type->show(o, &config, &value);
-        if (name)
-            fn(ctx, o->name, text_str(&value));
-        if (alias)
-            fn(ctx, o->alias, text_str(&value));
+        if (name != NULL)
+            fn(ctx, name, text_str(&value));
+        if (alias != NULL)
+            fn(ctx, alias, text_str(&value));
         text_free(&value);
     }
 }

@@ -53,24 +53,35 @@ check_int(struct slice word, const char *range)
 }
 
 static bool
-is_number_within(struct slice word, double min, double max)
+parse_double(struct slice word, double *ret)
 {
     char text[64], *end;
-    double n;
 
     if (word.len == 0 || word.len >= sizeof text)
         return false;
     memcpy(text, word.ptr, word.len);
     text[word.len] = '\0';
-    n = strtod(text, &end);
-    return *end == '\0' && n >= min && n <= max;
+    *ret = strtod(text, &end);
+    return *end == '\0';
+}
+
+static bool
+is_number_within(struct slice word, double min, double max)
+{
+    double n;
+
+    return parse_double(word, &n) && n >= min && n <= max;
 }
 
 static const char *
 check_percentiles(const struct slice *words, int count)
 {
+    double n;
+
     for (int i = 0; i < count; i++)
-        if (words[i].len > 0 && !is_number_within(words[i], 0, 100))
+        if (words[i].len > 0 && !parse_double(words[i], &n))
+            return "Invalid latency-tracking-info-percentiles parameters";
+        else if (words[i].len > 0 && !is_number_within(words[i], 0, 100))
             return "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
     return NULL;
 }
@@ -84,12 +95,23 @@ check_oom(const struct slice *words, int count)
     return count == 3 ? NULL : "wrong number of arguments";
 }
 
+static bool
+is_given(const char *name, const struct slice *words, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (is_one_of(words[i], name))
+            return true;
+    return false;
+}
+
 static const char *
 check_flags(const struct slice *words, int count, const char *names)
 {
     for (int i = 0; i < count; i++)
         if (!is_one_of(words[i], names))
             return refuse_list(names);
+    if (is_given("save", words, count) && is_given("nosave", words, count))
+        return "shutdown options SAVE and NOSAVE can't be used simultaneously";
     return NULL;
 }
 

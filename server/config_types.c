@@ -96,6 +96,22 @@ parse_int(const struct option *o, struct config *into, const struct slice *words
     return true;
 }
 
+/* Out of range is taken for the nearest value that is allowed. */
+static bool
+parse_clipped(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
+              const char **why)
+{
+    struct option any = *o;
+    int64_t *field = FIELD(int64_t, o, into);
+
+    any.min = 0;
+    any.max = INT32_MAX;
+    if (!parse_int(&any, into, words, count, append, why))
+        return false;
+    *field = *field < o->min ? o->min : *field > o->max ? o->max : *field;
+    return true;
+}
+
 static bool
 parse_memory(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
              const char **why)
@@ -121,6 +137,7 @@ show_int(const struct option *o, const struct config *from, struct text *out)
 }
 
 const struct option_type option_int = {.parse = parse_int, .show = show_int};
+const struct option_type option_clipped = {.parse = parse_clipped, .show = show_int};
 const struct option_type option_memory = {.parse = parse_memory, .show = show_int};
 
 /* ---- one of several names ---- */
@@ -521,7 +538,7 @@ show_events(const struct option *o, const struct config *from, struct text *out)
         all |= 1LL << (strchr(event_letters, *p) - event_letters);
     if ((classes & all) == all)
         text_add(out, "A");
-    for (const char *p = "g$lshzxetdKEmn"; *p != '\0'; p++) {
+    for (const char *p = "g$lshzxetdnKEm"; *p != '\0'; p++) {
         int64_t class = 1LL << (strchr(event_letters, *p) - event_letters);
         if ((classes & class) != 0 && !((classes & all) == all && (class & all) != 0))
             text_add_bytes(out, p, 1);

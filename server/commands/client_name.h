@@ -9,6 +9,8 @@
 
 struct client;
 
+/* client_name_is_good: false: it holds a blank or an odd character; the error is replied and says `what`. */
+bool client_name_is_good(struct client *c, struct slice name, const char *what);
 /* client_set_name: *field becomes a copy of name (NULL when that is empty).  False: it holds a blank or an
  * odd character, or there is no memory; the error is replied and says `what`. */
 bool client_set_name(struct client *c, char **field, struct slice name, const char *what);

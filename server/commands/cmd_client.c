@@ -10,15 +10,23 @@
 #include "server/text.h"
 
 bool
-client_set_name(struct client *c, char **field, struct slice name, const char *what)
+client_name_is_good(struct client *c, struct slice name, const char *what)
 {
-    char *copy = NULL;
-
     for (size_t i = 0; i < name.len; i++)
         if (name.ptr[i] < '!' || name.ptr[i] > '~') {
             reply_errorf(c, "ERR %s cannot contain spaces, newlines or special characters.", what);
             return false;
         }
+    return true;
+}
+
+bool
+client_set_name(struct client *c, char **field, struct slice name, const char *what)
+{
+    char *copy = NULL;
+
+    if (!client_name_is_good(c, name, what))
+        return false;
     if (name.len > 0 && (copy = strndup(name.ptr, name.len)) == NULL) {
         reply_error(c, "OOM no memory for the name");
         return false;
@@ -133,7 +141,7 @@ list_ids(struct client *c, struct text *out)
     for (int i = 3; i < c->argc; i++) {
         struct client *other;
         int64_t id;
-        if (!num_parse(c->argv[i].ptr, c->argv[i].len, &id) || id < 1) {
+        if (!num_parse(c->argv[i].ptr, c->argv[i].len, &id)) {
             text_free(out);
             reply_error(c, "ERR Invalid client ID");
             return;

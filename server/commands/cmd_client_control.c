@@ -115,7 +115,7 @@ cmd_client_kill(struct client *c)
 void
 cmd_client_pause(struct client *c)
 {
-    int64_t ms, until;
+    int64_t ms, until = 0;
 
     if (c->argc > 4) {
         reply_subcommand_syntax(c);
@@ -125,13 +125,12 @@ cmd_client_pause(struct client *c)
         reply_error(c, "ERR CLIENT PAUSE mode must be WRITE or ALL");
         return;
     }
-    if (!num_parse(c->argv[2].ptr, c->argv[2].len, &ms) ||
-        __builtin_add_overflow(ms, server.now_ms, &until)) {
+    if (!num_parse(c->argv[2].ptr, c->argv[2].len, &ms)) {
         reply_error(c, "ERR timeout is not an integer or out of range");
         return;
     }
-    if (ms < 0) {
-        reply_error(c, "ERR timeout is negative");
+    if (ms < 0 || __builtin_add_overflow(ms, server.now_ms, &until)) {
+        reply_error(c, ms < 0 ? "ERR timeout is negative" : "ERR timeout is out of range");
         return;
     }
     pause_begin(until, c->argc < 4 || arg_is(c, 3, "all"));
@@ -225,10 +224,47 @@ cmd_client_no_touch(struct client *c)
 
 /* ---- tracking: there is none ---- */
 
+/* The options of CLIENT TRACKING, which mean nothing to OFF.  False: an error was replied. */
+static bool
+check_tracking_options(struct client *c)
+{
+    int64_t id;
+    bool redirects = false;
+
+    for (int i = 3; i < c->argc; i++) {
+        bool more = i + 1 < c->argc;
+        if (arg_is(c, i, "bcast") || arg_is(c, i, "optin") || arg_is(c, i, "optout") ||
+            arg_is(c, i, "noloop"))
+            continue;
+        if (arg_is(c, i, "prefix") && more) {
+            i++;
+            continue;
+        }
+        if (!arg_is(c, i, "redirect") || !more) {
+            reply_syntax(c);
+            return false;
+        }
+        if (redirects) {
+            reply_error(c, "ERR A client can only redirect to a single other client");
+            return false;
+        }
+        if (!arg_int(c, ++i, &id))
+            return false;
+        if (client_find((uint64_t)id) == NULL) {
+            reply_error(c, "ERR The client ID you want redirect to does not exist");
+            return false;
+        }
+        redirects = true;
+    }
+    return true;
+}
+
 /* CLIENT TRACKING OFF -> OK; ON -> an error. */
 void
 cmd_client_tracking(struct client *c)
 {
+    if (!check_tracking_options(c))
+        return;
     if (arg_is(c, 2, "off"))
         reply_ok(c);
     else if (arg_is(c, 2, "on"))

@@ -129,6 +129,8 @@ parse_hello(struct client *c, struct hello *h)
         } else if (arg_is(c, i, "SETNAME") && left >= 1) {
             h->with_name = true;
             h->name = c->argv[++i];
+            if (!client_name_is_good(c, h->name, "Client names"))
+                return false;
         } else {
             reply_errorf(c, "ERR Syntax error in HELLO option '%.*s'", slice_shown(c->argv[i]),
                          c->argv[i].ptr);

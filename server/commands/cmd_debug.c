@@ -93,6 +93,19 @@ protocol_attribute(struct client *c)
     reply_bulk_text(c, "Some real reply following the attribute");
 }
 
+static void
+protocol_push(struct client *c)
+{
+    if (c->resp < 3) {
+        reply_error(c, "ERR RESP2 is not supported by this command");
+        return;
+    }
+    reply_push(c, 2);
+    reply_bulk_text(c, "server-cpu-usage");
+    reply_int(c, 42);
+    reply_bulk_text(c, "Some real reply following the push reply");
+}
+
 /* DEBUG PROTOCOL kind -> a reply of that kind: for tests of client libraries. */
 static void
 debug_protocol(struct client *c)
@@ -115,13 +128,15 @@ debug_protocol(struct client *c)
         protocol_pairs(c);
     else if (arg_is(c, 2, "attrib"))
         protocol_attribute(c);
+    else if (arg_is(c, 2, "push"))
+        protocol_push(c);
     else if (arg_is(c, 2, "true") || arg_is(c, 2, "false"))
         reply_bool(c, arg_is(c, 2, "true"));
     else if (arg_is(c, 2, "verbatim"))
         reply_verbatim(c, "txt", "This is a verbatim\nstring", 25);
     else
         reply_error(c, "ERR Wrong protocol type name. Please use one of the following: "
-                       "string|integer|double|null|array|set|map|attrib|verbatim|true|false");
+                       "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false");
 }
 
 /* ---- what has a meaning in Redis alone ---- */

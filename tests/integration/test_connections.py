@@ -226,6 +226,17 @@ class Connections(unittest.TestCase):
             return out
         self.same(scenario)
 
+    def test_objections_that_redis_7_2_has_and_7_0_has_not(self):
+        with self.servers[0].client() as c:
+            self.assertEqual(told(c, "CLIENT", "PAUSE", str(2**63 - 1)), "error: ERR timeout is out of range")
+            self.assertEqual(c.call("PING"), b"PONG")
+            # The name is looked at before the password; nothing is done before everything is known to be good.
+            self.assertEqual(told(c, "HELLO", "3", "AUTH", "default", "x", "SETNAME", "a b"),
+                             "error: ERR Client names cannot contain spaces, newlines or special characters.")
+            told(c, "HELLO", "3", "SETNAME", "name", "foo")
+            self.assertIsNone(c.call("CLIENT", "GETNAME"))
+            self.assertIn(b"resp=2", c.call("CLIENT", "INFO"))
+
     def test_a_blocked_client_that_goes_is_forgotten(self):
         server = self.servers[0]
         d = server.client()
