@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make bench: the figures of docs/benchmarks.md.   tests/bench/run.sh [page-size] [sweep] [commands] [stall] [save] [cpu] [load]
-#                                                   [loop] [memory] [instructions] [keyspace] [growth]
+#                                                   [loop] [memory] [instructions] [keyspace] [growth] [huge] [types]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 what=("$@")
@@ -20,6 +20,8 @@ for w in "${what[@]}"; do
     loop | memory | instructions) python3 tests/bench/loop.py "$w" ;;
     keyspace) build/tests/bench/bench_keyspace ;;
     growth) build/tests/bench/bench_growth ;;
+    huge) build/tests/bench/bench_huge 10000000 "${ROUNDS:-3}" ;;
+    types) python3 tests/bench/default_list.py ;;
     *) echo "no benchmark '$w'" >&2; exit 2 ;;
     esac
 done
