@@ -2,7 +2,6 @@
 #include "server/reply.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "server/num.h"
 #include "server/output.h"
 #include "server/server.h"
+#include "snapshot/real.h"
 
 enum {
     HEAD_MAX_BYTES = 1 + NUM_MAX_BYTES + 2, /* "$" length CRLF */
@@ -242,19 +242,15 @@ reply_bool(struct client *c, bool value)
 void
 reply_double(struct client *c, double value)
 {
-    char text[64];
-    int n;
+    char text[REAL_BYTES];
+    unsigned n = real_print(value, text);
 
-    if (isinf(value))
-        n = snprintf(text, sizeof text, "%s", value > 0 ? "inf" : "-inf");
-    else
-        n = snprintf(text, sizeof text, "%.17g", value);
     if (c->resp == 2) {
-        reply_bulk(c, text, (size_t)n);
+        reply_bulk(c, text, n);
         return;
     }
     reply_raw(c, ",", 1);
-    reply_raw(c, text, (size_t)n);
+    reply_raw(c, text, n);
     reply_raw(c, "\r\n", 2);
 }
 

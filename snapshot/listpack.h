@@ -44,6 +44,7 @@ uint32_t lp_entry_bytes(const void *bytes, size_t len);
  * except that lp_put_* with dst == src edits in place (room for the growth is the caller's business). */
 uint32_t lp_init(uint8_t *dst);                                               /* an empty one */
 uint32_t lp_append(uint8_t *lp, const void *bytes, size_t len);               /* in place, at the end */
+uint32_t lp_insert(uint8_t *lp, uint32_t at, const void *bytes, size_t len);  /* in place, before at */
 uint32_t lp_replace(uint8_t *lp, uint32_t at, const void *bytes, size_t len); /* in place */
 uint32_t lp_delete(uint8_t *lp, uint32_t at, uint32_t entries);               /* in place */
 

@@ -133,6 +133,16 @@ lp_append(uint8_t *lp, const void *bytes, size_t len)
 }
 
 uint32_t
+lp_insert(uint8_t *lp, uint32_t at, const void *bytes, size_t len)
+{
+    uint32_t count = lp_header_count(lp);
+
+    if (count != LP_COUNT_UNKNOWN)
+        set_count(lp, count + 1);
+    return put_entry(lp, at, 0, bytes, len);
+}
+
+uint32_t
 lp_replace(uint8_t *lp, uint32_t at, const void *bytes, size_t len)
 {
     return put_entry(lp, at, lp_entry_size(lp + at), bytes, len);

@@ -240,6 +240,10 @@ static const struct value_type {
     {RDB_TYPE_HASH_LISTPACK, RDB_VALUE_HASH, dec_hash_listpack},
     {RDB_TYPE_HASH_ZIPLIST, RDB_VALUE_HASH, dec_hash_ziplist},
     {RDB_TYPE_HASH_ZIPMAP, RDB_VALUE_HASH, dec_hash_zipmap},
+    {RDB_TYPE_ZSET, RDB_VALUE_ZSET, dec_zset_ascii},
+    {RDB_TYPE_ZSET_2, RDB_VALUE_ZSET, dec_zset_binary},
+    {RDB_TYPE_ZSET_LISTPACK, RDB_VALUE_ZSET, dec_zset_listpack},
+    {RDB_TYPE_ZSET_ZIPLIST, RDB_VALUE_ZSET, dec_zset_ziplist},
 };
 
 static const struct value_type *

@@ -24,7 +24,7 @@ void rdb_source_close(struct rdb_source *src);
 uint64_t rdb_source_offset(const struct rdb_source *src); /* bytes consumed */
 uint64_t rdb_source_size(const struct rdb_source *src);   /* of the whole file */
 
-enum rdb_value_kind { RDB_VALUE_STRING, RDB_VALUE_HASH };
+enum rdb_value_kind { RDB_VALUE_STRING, RDB_VALUE_HASH, RDB_VALUE_ZSET };
 
 struct rdb_key {
     struct rdb_slice name;
@@ -62,6 +62,12 @@ struct rdb_events {
     int (*hash_listpack)(void *ctx, struct rdb_slice listpack, uint32_t fields); /* validated */
     int (*hash_begin)(void *ctx, uint64_t fields);                               /* a claim, not yet seen */
     int (*hash_field)(void *ctx, struct rdb_slice field, struct rdb_slice value);
+    /* Sorted sets, by the same rules: zset_listpack, validated, members and scores in order; or zset_begin (a
+     * claim) and its members in any order, which are told apart by the sink where the type is one of the
+     * plain forms (RDB_TYPE_ZSET, RDB_TYPE_ZSET_2).  A score is never NaN. */
+    int (*zset_listpack)(void *ctx, struct rdb_slice listpack, uint32_t members);
+    int (*zset_begin)(void *ctx, uint64_t members);
+    int (*zset_member)(void *ctx, struct rdb_slice member, double score);
     int (*value_end)(void *ctx);
     int (*progress)(void *ctx, uint64_t offset); /* about every 2 MiB */
     int (*form)(void *ctx,

@@ -51,18 +51,31 @@ dec_hash_blob(struct dec *d, uint64_t *ret_offset)
     return dec_string_rest(d, &s, &d->value);
 }
 
-int
-dec_new_field(struct dec *d, uint64_t offset, struct rdb_slice field)
+/* once: fail if these bytes were among the fields, or members, of the value in hand. */
+static int
+once(struct dec *d, uint64_t offset, struct rdb_slice bytes, const char *whose)
 {
     char name[64];
-    int r = field_set_add(&d->fields, field.bytes, field.len);
+    int r = field_set_add(&d->fields, bytes.bytes, bytes.len);
 
     if (likely(r > 0))
         return 0;
     if (r < 0)
-        return dec_fail(d, offset, r, "no memory to compare the fields of a hash");
-    printable(name, sizeof name, field.bytes, field.len);
-    return dec_fail(d, offset, -EINVAL, "the hash has the field \"%s\" twice", name);
+        return dec_fail(d, offset, r, "no memory to look whether %s twice", whose);
+    printable(name, sizeof name, bytes.bytes, bytes.len);
+    return dec_fail(d, offset, -EINVAL, "%s \"%s\" twice", whose, name);
+}
+
+int
+dec_new_field(struct dec *d, uint64_t offset, struct rdb_slice field)
+{
+    return once(d, offset, field, "the hash has the field");
+}
+
+int
+dec_new_member(struct dec *d, uint64_t offset, struct rdb_slice member)
+{
+    return once(d, offset, member, "the sorted set has the member");
 }
 
 /* check_listpack_fields: no two are the same. */

@@ -12,7 +12,7 @@ struct check {
     struct tool_run run; /* first: the decoder's events get it */
     int version;
     uint64_t keys;
-    bool is_plain_hash;
+    bool is_plain_hash, is_plain_zset;
     struct field_set all_keys, fields;
     enum rdb_crc crc;
 };
@@ -46,6 +46,7 @@ on_key(void *ctx, const struct rdb_key *k)
 
     c->keys++;
     c->is_plain_hash = k->type == RDB_TYPE_HASH;
+    c->is_plain_zset = k->type == RDB_TYPE_ZSET || k->type == RDB_TYPE_ZSET_2;
     if (c->keys > COMPARED_KEYS)
         return 0;
     return judge(c, field_set_add_in(&c->all_keys, k->db, k->name.bytes, k->name.len),
@@ -75,6 +76,18 @@ on_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
 }
 
 static int
+on_zset_member(void *ctx, struct rdb_slice member, double score)
+{
+    struct check *c = ctx;
+
+    (void)score;
+    if (!c->is_plain_zset)
+        return 0;
+    return judge(c, field_set_add(&c->fields, member.bytes, member.len), "the sorted set has the member ",
+                 tool_key(member.bytes, member.len));
+}
+
+static int
 on_end(void *ctx, enum rdb_crc crc)
 {
     struct check *c = ctx;
@@ -87,6 +100,8 @@ static const struct rdb_events events = {.start = on_start,
                                          .key = on_key,
                                          .hash_begin = on_hash_begin,
                                          .hash_field = on_hash_field,
+                                         .zset_begin = on_hash_begin,
+                                         .zset_member = on_zset_member,
                                          .end = on_end};
 
 int

@@ -173,6 +173,16 @@ on_hash_listpack(void *ctx, struct rdb_slice lp, uint32_t fields)
     return 0;
 }
 
+static int
+on_zset_member(void *ctx, struct rdb_slice member, double score)
+{
+    struct info *f = ctx;
+
+    f->now.fields++;
+    f->now.value_bytes += member.len + sizeof score;
+    return 0;
+}
+
 /* keep_if_big: into the list of the biggest, if it is one of them. */
 static void
 keep_if_big(struct info *f)
@@ -220,6 +230,8 @@ static const struct rdb_events events = {.start = on_start,
                                          .string_begin = on_string_begin,
                                          .hash_field = on_hash_field,
                                          .hash_listpack = on_hash_listpack,
+                                         .zset_member = on_zset_member,
+                                         .zset_listpack = on_hash_listpack,
                                          .value_end = on_value_end,
                                          .end = on_end};
 

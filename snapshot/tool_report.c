@@ -169,6 +169,9 @@ print_biggest(const struct info *f)
 
         if (b->kind == RDB_VALUE_STRING)
             snprintf(what, sizeof what, "string");
+        else if (b->kind == RDB_VALUE_ZSET)
+            snprintf(what, sizeof what, "sorted set, %s member%s", tool_count(b->fields),
+                     b->fields == 1 ? "" : "s");
         else
             snprintf(what, sizeof what, "hash, %s field%s", tool_count(b->fields), b->fields == 1 ? "" : "s");
         printf("    %10s  db %-3llu %-26s \"%s\"\n", tool_size(b->value_bytes), (unsigned long long)b->db,

@@ -286,3 +286,9 @@ cmd_hscan(struct client *c)
 {
     scan_elements(c, TYPE_HASH);
 }
+
+void
+cmd_zscan(struct client *c)
+{
+    scan_elements(c, TYPE_ZSET);
+}

@@ -73,17 +73,18 @@ lower(char c)
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
 }
 
-/* Six letters and the length, which no two commands have in common.  The letters' case bit is set, which
+/* Seven letters and the length, which no two commands have in common.  The letters' case bit is set, which
  * folds some other characters too: the comparison afterwards is exact. */
 static inline uint64_t
 hash(const char *s, size_t len)
 {
-    uint64_t x =
-        (uint64_t)(unsigned char)s[0] << 48 | (uint64_t)(unsigned char)s[len / 4] << 40 |
-        (uint64_t)(unsigned char)s[len / 2] << 32 | (uint64_t)(unsigned char)s[len - 1 - len / 4] << 24 |
-        (uint64_t)(unsigned char)s[len - 1] << 16 | (uint64_t)(unsigned char)s[len > 1 ? len - 2 : 0] << 8;
+    uint64_t x = (uint64_t)(unsigned char)s[0] << 48 | (uint64_t)(unsigned char)s[len / 4] << 40 |
+                 (uint64_t)(unsigned char)s[len / 2] << 32 |
+                 (uint64_t)(unsigned char)s[len - 1 - len / 4] << 24 |
+                 (uint64_t)(unsigned char)s[len - 1] << 16 |
+                 (uint64_t)(unsigned char)s[len > 1 ? len - 2 : 0] << 8 | (unsigned char)s[len / 5];
 
-    x = (x | 0x0020202020202000) ^ (uint64_t)len << 56;
+    x = (x | 0x0020202020202020) ^ (uint64_t)len << 56;
     return (x ^ x >> 29) * 0x9e3779b97f4a7c15;
 }
 

@@ -270,5 +270,8 @@ const struct rdb_events load_events = {.key = on_key,
                                        .hash_listpack = load_hash_listpack,
                                        .hash_begin = load_hash_begin,
                                        .hash_field = load_hash_field,
+                                       .zset_listpack = load_zset_listpack,
+                                       .zset_begin = load_zset_begin,
+                                       .zset_member = load_zset_member,
                                        .value_end = on_value_end,
                                        .progress = on_progress};

@@ -103,3 +103,28 @@ zentry_sort(const struct zentry **entries, uint64_t count)
     free(cards);
     return true;
 }
+
+/* gather: the table's entries into an array. */
+static void
+gather(void *ctx, const void *entry)
+{
+    const struct zentry ***at = ctx;
+
+    *(*at)++ = entry;
+}
+
+const struct zentry **
+zroot_sorted(const struct zroot *z)
+{
+    uint64_t count = zroot_count(z);
+    const struct zentry **sorted, **at;
+
+    if (fault_point(FAULT_side_alloc) || (sorted = malloc((count + 1) * sizeof *sorted)) == NULL)
+        return NULL;
+    at = sorted;
+    zroot_each(z, gather, &at);
+    if (zentry_sort(sorted, count))
+        return sorted;
+    free(sorted);
+    return NULL;
+}

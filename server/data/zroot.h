@@ -77,6 +77,8 @@ void zroot_each(const struct zroot *z, ztable_visitor visit, void *ctx);
 /* zentry_sort: bring entries into order: by score, then member.  false: no memory.  Cost O(n) but for entries
  * of equal score. */
 bool zentry_sort(const struct zentry **entries, uint64_t count);
+/* zroot_sorted: all entries of the table in order, for the caller to free(); NULL: no memory. */
+const struct zentry **zroot_sorted(const struct zroot *z);
 /* zroot_plant: the tree over these sorted entries, in the place of an empty one.  false: no memory. */
 bool zroot_plant(const struct zroot *z, const struct zentry *const *sorted);
 

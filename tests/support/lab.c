@@ -15,6 +15,7 @@
 #include "snapshot/crc64.h"
 #include "snapshot/listpack.h"
 #include "snapshot/rdb_dec.h"
+#include "tests/support/lab_inner.h"
 #include "tests/support/words.h"
 
 static struct client *client;
@@ -128,13 +129,8 @@ lab_end(void)
 
 /* ---- the digest of a dump ---- */
 
-struct digest_state {
-    struct lab_digest d;
-    uint64_t key, value; /* of the key being read */
-};
-
-static uint64_t
-mix(uint64_t h, const void *bytes, size_t len)
+uint64_t
+lab_mix(uint64_t h, const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
 
@@ -143,10 +139,10 @@ mix(uint64_t h, const void *bytes, size_t len)
     return h ^ h >> 31;
 }
 
-static uint64_t
-mix_int(uint64_t h, uint64_t v)
+uint64_t
+lab_mix_int(uint64_t h, uint64_t v)
 {
-    return mix(h, &v, sizeof v);
+    return lab_mix(h, &v, sizeof v);
 }
 
 static int
@@ -154,9 +150,9 @@ on_key(void *ctx, const struct rdb_key *k)
 {
     struct digest_state *s = ctx;
 
-    s->key = mix(mix_int(mix_int(14695981039346656037ULL, k->db), (uint64_t)k->expire_at_ms), k->name.bytes,
-                 k->name.len);
-    s->key = mix_int(s->key, k->kind);
+    s->key = lab_mix(lab_mix_int(lab_mix_int(14695981039346656037ULL, k->db), (uint64_t)k->expire_at_ms),
+                     k->name.bytes, k->name.len);
+    s->key = lab_mix_int(s->key, k->kind);
     s->value = 0;
     return 0;
 }
@@ -175,7 +171,7 @@ on_hash_field(void *ctx, struct rdb_slice f, struct rdb_slice v)
 {
     struct digest_state *s = ctx;
 
-    s->value += mix(mix_int(mix(7, f.bytes, f.len), f.len), v.bytes, v.len);
+    s->value += lab_mix(lab_mix_int(lab_mix(7, f.bytes, f.len), f.len), v.bytes, v.len);
     return 0;
 }
 
@@ -207,7 +203,7 @@ on_value_end(void *ctx)
 {
     struct digest_state *s = ctx;
 
-    s->d.sum += mix_int(s->key, s->value);
+    s->d.sum += lab_mix_int(s->key, s->value);
     s->d.keys++;
     return 0;
 }
@@ -216,6 +212,8 @@ static const struct rdb_events digest_events = {.key = on_key,
                                                 .string_bytes = on_string_bytes,
                                                 .hash_field = on_hash_field,
                                                 .hash_listpack = on_hash_listpack,
+                                                .zset_listpack = lab_zset_listpack,
+                                                .zset_member = lab_zset_member,
                                                 .value_end = on_value_end};
 
 static struct lab_digest

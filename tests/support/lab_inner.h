@@ -1,0 +1,23 @@
+/* tests/support/lab_inner.h - the digest of a dump: what lab.c and the types' lab_*.c share. */
+#ifndef TESTS_SUPPORT_LAB_INNER_H
+#define TESTS_SUPPORT_LAB_INNER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "snapshot/rdb_dec.h"
+#include "tests/support/lab.h"
+
+struct digest_state {
+    struct lab_digest d;
+    uint64_t key, value; /* of the key being read */
+};
+
+uint64_t lab_mix(uint64_t h, const void *bytes, size_t len);
+uint64_t lab_mix_int(uint64_t h, uint64_t v);
+
+/* The decoder's calls, by type; the context is a struct digest_state. */
+int lab_zset_listpack(void *ctx, struct rdb_slice listpack, uint32_t members);
+int lab_zset_member(void *ctx, struct rdb_slice member, double score);
+
+#endif
