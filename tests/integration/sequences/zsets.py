@@ -1,9 +1,9 @@
 """Random commands on sorted sets."""
 import resp
 
-from .compare import numbers, order
+from .compare import numbers
 from .replies import Double, is_null
-from .specials import on_both
+from .specials import on_both, scan_all
 
 NAME = "zset"
 NEEDS = "ZADD"
@@ -30,11 +30,9 @@ def zrandmember(client, args):
 
 
 def scan(client, args):
-    """ZSCAN of a small one at once; options right and wrong."""
-    reply = client.call("ZSCAN", *args)
-    if isinstance(reply, resp.RespError) or reply[0] != b"0":
-        return reply if isinstance(reply, resp.RespError) else "more"
-    return sorted(map(list, zip(reply[1][::2], map(float, reply[1][1::2]))), key=lambda p: order(p[:1]))
+    """A whole iteration, the scores as numbers."""
+    found = scan_all(client, ["ZSCAN"] + args)
+    return found if isinstance(found, resp.RespError) else [[m, float(s)] for m, s in found]
 
 
 SPECIALS = {"@zrandmember": on_both(zrandmember), "@zscan": on_both(scan)}
@@ -157,7 +155,7 @@ def commands(w):
         (4, lambda: combine(True)),
         (2, lambda: ["ZINTERCARD"] + keys(1, 2, 3) + pick([[], [], ["LIMIT", pick([0, 1, 5, -1, "x"])], ["FOO"]])),
         (2, lambda: ["@zrandmember", k()] + pick([[], [w.count()], [w.count(), "WITHSCORES"], [3, "FOO"]])),
-        (1, lambda: ["@zscan", k(), 0] + w.scan_options()),
+        (1, lambda: ["@zscan", k()] + w.scan_options()),
         (1, lambda: ["SADD", "set:%d" % rnd.randrange(w.keys)] + w.some(m, 1, 5)),
         (0.4, lambda: [pick(["ZADD", "ZINCRBY", "ZREM", "ZRANGE", "ZUNION", "ZINTERSTORE", "ZRANK", "ZCOUNT", "ZPOPMIN", "ZMPOP", "BZPOPMIN", "ZSCAN",
                              "ZRANGESTORE", "ZMSCORE"])] + w.some(k, 0, 1, 2, 3)),
