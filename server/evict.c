@@ -8,6 +8,7 @@
 #include "mm/mm.h"
 #include "mm/os.h"
 #include "server/data/db_inner.h"
+#include "server/data/draw.h"
 #include "server/data/lfu.h"
 #include "server/keyevent.h"
 #include "server/latency.h"
@@ -124,19 +125,6 @@ consider(int db_index, const struct record *r)
     }
 }
 
-static uint64_t
-random64(void)
-{
-    static uint64_t x;
-
-    if (x == 0)
-        x = (uint64_t)server_monotonic_ns() | 1;
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return x;
-}
-
 /* What stands at a random place of a table. */
 struct draw {
     const struct record *at[DRAW_MAX];
@@ -168,14 +156,14 @@ sample(int index)
     const struct ktable *t = table_of(index);
     uint64_t wanted =
         (uint64_t)(config.maxmemory_samples < SAMPLES_MAX ? config.maxmemory_samples : SAMPLES_MAX);
-    uint64_t bucket = random64() % t->buckets;
+    uint64_t bucket = draw() % t->buckets;
     struct draw d = {.count = 0};
 
     for (uint64_t i = 0; i < t->buckets && i < wanted + EMPTY_BUCKETS && d.count < 2 * wanted + GATHER_MORE;
          i++)
         ktable_visit_bucket(t, (bucket + i) % t->buckets, take, &d);
     for (uint64_t i = 0; i < wanted && d.count > 0; i++) {
-        unsigned pick = (unsigned)(random64() % d.count);
+        unsigned pick = (unsigned)(draw() % d.count);
         consider(index, d.at[pick]);
         d.at[pick] = d.at[--d.count];
     }
@@ -229,7 +217,7 @@ choose_at_random(struct db_ref *ref)
         int index = (int)((unsigned)next_db++ % (unsigned)db_count());
         const struct ktable *t = table_of(index);
         const struct record *r = NULL;
-        while (t->count > 0 && (r = ktable_pick(t, random64())) == NULL)
+        while (t->count > 0 && (r = ktable_pick(t, draw())) == NULL)
             ;
         if (r == NULL)
             continue;

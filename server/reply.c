@@ -214,8 +214,8 @@ reply_array_deferred(struct client *c)
     return token;
 }
 
-void
-reply_array_close(struct client *c, size_t token, size_t count)
+static void
+close_deferred(struct client *c, size_t token, char type, size_t count)
 {
     char *start, *end;
     size_t rest;
@@ -224,10 +224,22 @@ reply_array_close(struct client *c, size_t token, size_t count)
         return;
     must(token + HEAD_MAX_BYTES <= client_pending_out(c));
     start = c->out + c->out_sent + token;
-    end = put_head(start, '*', count);
+    end = put_head(start, type, count);
     rest = c->out_len - c->out_sent - token - HEAD_MAX_BYTES;
     memmove(end, start + HEAD_MAX_BYTES, rest);
     output_filled(c, end + rest);
+}
+
+void
+reply_array_close(struct client *c, size_t token, size_t count)
+{
+    close_deferred(c, token, '*', count);
+}
+
+void
+reply_set_close(struct client *c, size_t token, size_t count)
+{
+    close_deferred(c, token, c->resp == 3 ? '~' : '*', count);
 }
 
 void

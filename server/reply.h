@@ -37,6 +37,7 @@ void reply_bulk_end(struct client *c);
 /* reply_array_deferred: for a count not yet known; returns a token for reply_array_close(). */
 size_t reply_array_deferred(struct client *c);
 void reply_array_close(struct client *c, size_t token, size_t count);
+void reply_set_close(struct client *c, size_t token, size_t count); /* the same, of a set */
 
 /* Forms that RESP2 does not have: there a number, a bulk string, or an array stands in, as Redis does it. */
 void reply_bool(struct client *c, bool value);               /* #t #f; RESP2: 1 0 */

@@ -60,6 +60,7 @@ enum {
     RDB_MAGIC_BYTES = 9,
     RDB_CRC_BYTES = 8,
     RDB_CRC_FROM_VERSION = 5,
+    RDB_SET_LISTPACK_FROM_VERSION = 11,
     RDB_SLOT_INFO_FROM_VERSION = 12,
     RDB_INT_TEXT_BYTES = 11 /* "-2147483648": the longest string with an integer form */
 };

@@ -236,6 +236,9 @@ static const struct value_type {
     int (*read)(struct dec *d);
 } value_types[] = {
     {RDB_TYPE_STRING, RDB_VALUE_STRING, read_string},
+    {RDB_TYPE_SET, RDB_VALUE_SET, dec_set_plain},
+    {RDB_TYPE_SET_INTSET, RDB_VALUE_SET, dec_set_intset},
+    {RDB_TYPE_SET_LISTPACK, RDB_VALUE_SET, dec_set_listpack},
     {RDB_TYPE_HASH, RDB_VALUE_HASH, dec_hash_plain},
     {RDB_TYPE_HASH_LISTPACK, RDB_VALUE_HASH, dec_hash_listpack},
     {RDB_TYPE_HASH_ZIPLIST, RDB_VALUE_HASH, dec_hash_ziplist},

@@ -24,7 +24,7 @@ void rdb_source_close(struct rdb_source *src);
 uint64_t rdb_source_offset(const struct rdb_source *src); /* bytes consumed */
 uint64_t rdb_source_size(const struct rdb_source *src);   /* of the whole file */
 
-enum rdb_value_kind { RDB_VALUE_STRING, RDB_VALUE_HASH, RDB_VALUE_ZSET };
+enum rdb_value_kind { RDB_VALUE_STRING, RDB_VALUE_SET, RDB_VALUE_HASH, RDB_VALUE_ZSET };
 
 struct rdb_key {
     struct rdb_slice name;
@@ -45,10 +45,12 @@ enum rdb_crc { RDB_CRC_NONE, RDB_CRC_ZERO, RDB_CRC_UNCHECKED, RDB_CRC_GOOD }; /*
 
 /* What a user of the decoder brings.  Any call may be NULL (the item is skipped); a call that returns
  * non-zero ends decoding with that value.  Slices are valid during the call only.  Values come after their
- * key: key, [form] (string_begin string_bytes* | hash_listpack | hash_begin hash_field*), value_end A hash
- * may be empty (Redis skips such keys).  No two fields of a hash_listpack, or of the older small forms, are
- * the same; of the plain form (RDB_TYPE_HASH) the sink looks for duplicates itself, since it holds the
- * fields. */
+ * key: key, [form], then by kind
+ *     string_begin string_bytes* | hash_listpack | hash_begin hash_field*
+ *     set_intset | set_listpack | set_begin set_member*
+ * then value_end.  A hash or set may be empty (Redis skips such keys).  No two fields of a hash_listpack, or
+ * of the older small forms, and no two members of a set_intset or set_listpack are the same; of the plain
+ * forms the sink looks for duplicates itself, since it holds them. */
 struct rdb_events {
     int (*start)(void *ctx, int version);
     int (*aux)(void *ctx, struct rdb_slice key, struct rdb_slice value);
@@ -62,6 +64,10 @@ struct rdb_events {
     int (*hash_listpack)(void *ctx, struct rdb_slice listpack, uint32_t fields); /* validated */
     int (*hash_begin)(void *ctx, uint64_t fields);                               /* a claim, not yet seen */
     int (*hash_field)(void *ctx, struct rdb_slice field, struct rdb_slice value);
+    int (*set_intset)(void *ctx, struct rdb_slice intset, uint32_t members);     /* validated: rising */
+    int (*set_listpack)(void *ctx, struct rdb_slice listpack, uint32_t members); /* validated */
+    int (*set_begin)(void *ctx, uint64_t members);                               /* a claim, not yet seen */
+    int (*set_member)(void *ctx, struct rdb_slice member);
     /* Sorted sets, by the same rules: zset_listpack, validated, members and scores in order; or zset_begin (a
      * claim) and its members in any order, which are told apart by the sink where the type is one of the
      * plain forms (RDB_TYPE_ZSET, RDB_TYPE_ZSET_2).  A score is never NaN. */

@@ -75,12 +75,16 @@ int dec_hash_plain(struct dec *d);
 int dec_hash_listpack(struct dec *d);
 int dec_hash_zipmap(struct dec *d);
 int dec_hash_ziplist(struct dec *d);
+/* rdb_dec_set.c */
+int dec_set_plain(struct dec *d);
+int dec_set_intset(struct dec *d);
+int dec_set_listpack(struct dec *d);
 /* rdb_dec_zset.c: the value of a sorted set. */
 int dec_zset_ascii(struct dec *d);
 int dec_zset_binary(struct dec *d);
 int dec_zset_listpack(struct dec *d);
 int dec_zset_ziplist(struct dec *d);
-/* dec_hash_blob: the string that holds a hash into d->value. */
+/* dec_hash_blob: the string that holds a hash or another small value into d->value. */
 int dec_hash_blob(struct dec *d, uint64_t *ret_offset);
 /* dec_new_field: fail if the hash in hand had that field. */
 int dec_new_field(struct dec *d, uint64_t offset, struct rdb_slice field);

@@ -76,6 +76,21 @@ on_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
 }
 
 static int
+on_set_begin(void *ctx, uint64_t members)
+{
+    return on_hash_begin(ctx, members);
+}
+
+static int
+on_set_member(void *ctx, struct rdb_slice member)
+{
+    struct check *c = ctx;
+
+    return judge(c, field_set_add(&c->fields, member.bytes, member.len), "the set has the member ",
+                 tool_key(member.bytes, member.len));
+}
+
+static int
 on_zset_member(void *ctx, struct rdb_slice member, double score)
 {
     struct check *c = ctx;
@@ -100,6 +115,8 @@ static const struct rdb_events events = {.start = on_start,
                                          .key = on_key,
                                          .hash_begin = on_hash_begin,
                                          .hash_field = on_hash_field,
+                                         .set_begin = on_set_begin,
+                                         .set_member = on_set_member,
                                          .zset_begin = on_hash_begin,
                                          .zset_member = on_zset_member,
                                          .end = on_end};

@@ -7,6 +7,7 @@
 
 #include "mm/must.h"
 #include "snapshot/decimal.h"
+#include "snapshot/intset.h"
 #include "snapshot/listpack.h"
 #include "snapshot/printable.h"
 #include "snapshot/tool_info.h"
@@ -174,6 +175,29 @@ on_hash_listpack(void *ctx, struct rdb_slice lp, uint32_t fields)
 }
 
 static int
+on_set_member(void *ctx, struct rdb_slice member)
+{
+    struct info *f = ctx;
+
+    f->now.fields++;
+    f->now.value_bytes += member.len;
+    return 0;
+}
+
+/* on_set_intset: counted as the text that the integers stand for. */
+static int
+on_set_intset(void *ctx, struct rdb_slice intset, uint32_t members)
+{
+    char text[DECIMAL_BYTES];
+    struct info *f = ctx;
+
+    f->now.fields = members;
+    for (uint32_t i = 0; i < members; i++)
+        f->now.value_bytes += decimal_print(intset_get(intset.bytes, i), text);
+    return 0;
+}
+
+static int
 on_zset_member(void *ctx, struct rdb_slice member, double score)
 {
     struct info *f = ctx;
@@ -230,6 +254,9 @@ static const struct rdb_events events = {.start = on_start,
                                          .string_begin = on_string_begin,
                                          .hash_field = on_hash_field,
                                          .hash_listpack = on_hash_listpack,
+                                         .set_member = on_set_member,
+                                         .set_intset = on_set_intset,
+                                         .set_listpack = on_hash_listpack,
                                          .zset_member = on_zset_member,
                                          .zset_listpack = on_hash_listpack,
                                          .value_end = on_value_end,

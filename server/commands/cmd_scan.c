@@ -1,4 +1,4 @@
-/* server/commands/cmd_scan.c - KEYS, SCAN, and the walks through one value: HSCAN. */
+/* server/commands/cmd_scan.c - KEYS, SCAN, and the walks through one value: HSCAN, SSCAN. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -285,6 +285,12 @@ void
 cmd_hscan(struct client *c)
 {
     scan_elements(c, TYPE_HASH);
+}
+
+void
+cmd_sscan(struct client *c)
+{
+    scan_elements(c, TYPE_SET);
 }
 
 void

@@ -5,6 +5,7 @@
 #include "server/commands/debug.h"
 #include "server/data/db_inner.h"
 #include "server/data/htable.h"
+#include "server/data/mtable.h"
 #include "server/data/value.h"
 #include "server/log.h"
 #include "server/num.h"
@@ -61,18 +62,30 @@ void
 debug_htstats_key(struct client *c)
 {
     const struct record *r = find(c);
-    const struct htable *table;
     struct text t = {0};
 
     if (r == NULL)
         return;
-    if (record_encoding(r) != ENC_ROOT) {
+    if (record_encoding(r) == ENC_ROOT && record_type(r) == TYPE_HASH) {
+        const struct htable *table = record_root(r);
+
+        describe(&t, "Hash table", table->count, table->buckets, table->children);
+    } else if (record_encoding(r) == ENC_ROOT && record_type(r) == TYPE_SET) {
+        const struct mtable *table = record_root(r);
+
+        describe(&t, "Hash table", table->count, table->buckets, table->children);
+    } else {
         reply_error(c, "ERR The value stored at the specified key is not represented using an hash table");
         return;
     }
-    table = record_root(r);
-    describe(&t, "Hash table", table->count, table->buckets, table->children);
     reply_text(c, &t);
+}
+
+static bool
+is_listpack(const struct record *r)
+{
+    return record_encoding(r) != ENC_ROOT &&
+           (record_type(r) == TYPE_HASH || (record_type(r) == TYPE_SET && !record_has(r, RECORD_INTSET)));
 }
 
 void
@@ -82,7 +95,7 @@ debug_listpack(struct client *c)
 
     if (r == NULL)
         return;
-    if (record_type(r) != TYPE_HASH || record_encoding(r) == ENC_ROOT) {
+    if (!is_listpack(r)) {
         reply_error(c, "ERR Not a listpack encoded object.");
         return;
     }

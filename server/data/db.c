@@ -6,6 +6,7 @@
 
 #include "mm/fault.h"
 #include "server/data/db_inner.h"
+#include "server/data/draw.h"
 #include "server/data/keyhash.h"
 #include "server/data/lfu.h"
 #include "server/keyevent.h"
@@ -274,25 +275,11 @@ db_each(const struct db *db, ktable_visitor visit, void *ctx)
         ktable_visit_bucket(&db->keys, i, visit, ctx);
 }
 
-/* random64: xorshift64* (Marsaglia, Vigna): for drawing keys, where nothing depends on its quality. */
-static uint64_t
-random64(void)
-{
-    static uint64_t state;
-
-    if (state == 0)
-        state = keyhash_seed | 1;
-    state ^= state >> 12;
-    state ^= state << 25;
-    state ^= state >> 27;
-    return state * 0x2545f4914f6cdd1dULL;
-}
-
 const struct record *
 db_random(struct db *db)
 {
     while (db->keys.count > 0) {
-        const struct record *r = ktable_pick(&db->keys, random64());
+        const struct record *r = ktable_pick(&db->keys, draw());
 
         if (r == NULL)
             continue; /* an empty place: one draw in sixteen, or more, is none */

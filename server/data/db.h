@@ -85,6 +85,12 @@ int db_insert(struct db_ref *ref, struct record_spec *spec);
 /* db_update: make the record at ref what spec says.  0 or -ENOMEM.  A block or table that the old record held
  * and the new one does not is freed. */
 int db_update(struct db_ref *ref, struct record_spec *spec);
+/* db_make, db_exchange: the halves of an update for which it would be too late to fail: a record with key and
+ * expiry of ref->rec and another value (NULL: no memory; record_free() if it is not wanted after all); and
+ * its taking the place of ref->rec, whose block or table is freed: that cannot fail, whatever has become of
+ * other keys. */
+const struct record *db_make(const struct db_ref *ref, const struct value *value);
+void db_exchange(struct db_ref *ref, const struct record *fresh);
 /* db_set_use: when it was last used, or how often (-1: as it is): RESTORE. */
 void db_set_use(const struct record *r, int64_t idle_s, int64_t freq);
 /* db_evict: the key at ref goes for want of memory; who listens hears of it. */

@@ -115,6 +115,32 @@ tell_waiters(struct db_ref *ref, enum value_type was, enum value_type is)
         keywait_gone(ref->db, key);
 }
 
+const struct record *
+db_make(const struct db_ref *ref, const struct value *value)
+{
+    struct record_spec spec = {.key = ref->key,
+                               .expire_at_ms = record_expire(ref->rec),
+                               .db = ref->db->number,
+                               .clock_s = record_clock(ref->rec),
+                               .value = *value};
+
+    return record_new(&spec);
+}
+
+void
+db_exchange(struct db_ref *ref, const struct record *fresh)
+{
+    const struct record *old = ref->rec;
+    struct value gone = value_of(old);
+
+    ref->at.bucket = NULL;
+    ktable_switch(locate(ref), fresh);
+    move_expiry(ref, old, fresh);
+    ref->rec = fresh;
+    record_free(old);
+    value_free(&gone);
+}
+
 int
 db_update(struct db_ref *ref, struct record_spec *spec)
 {

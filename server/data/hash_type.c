@@ -68,7 +68,7 @@ static int
 save(struct save_work *w, const struct save_item *s)
 {
     if (record_encoding(s->rec) == ENC_ROOT)
-        return save_table(w, record_root(s->rec), true);
+        return save_table(w, record_root(s->rec));
     return save_blob(w, s, false);
 }
 

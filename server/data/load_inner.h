@@ -22,6 +22,10 @@ int load_begin_root(struct load_state *s, enum value_type type, const void *root
 int load_hash_listpack(void *ctx, struct rdb_slice listpack, uint32_t fields);
 int load_hash_begin(void *ctx, uint64_t fields);
 int load_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value);
+int load_set_intset(void *ctx, struct rdb_slice intset, uint32_t members);
+int load_set_listpack(void *ctx, struct rdb_slice listpack, uint32_t members);
+int load_set_begin(void *ctx, uint64_t members);
+int load_set_member(void *ctx, struct rdb_slice member);
 int load_zset_listpack(void *ctx, struct rdb_slice listpack, uint32_t members);
 int load_zset_begin(void *ctx, uint64_t members);
 int load_zset_member(void *ctx, struct rdb_slice member, double score);

@@ -37,6 +37,7 @@ struct save_item {
 };
 
 struct htable;
+struct mtable;
 
 /* save_string: len bytes of the arena as an RDB string; is_text: an integer is written as one.  0
  * or -errno */
@@ -45,8 +46,12 @@ int save_string(struct save_work *w, const char *live, size_t len, bool is_text)
 int save_blob(struct save_work *w, const struct save_item *s, bool is_text);
 /* save_read_blob: [at, at + len) of the record's blob to dst.  0 or -errno */
 int save_read_blob(struct save_work *w, const struct save_item *s, size_t at, void *dst, size_t len);
-/* save_table: a table of pairs: its count, then each field, and with_values its value.  0 or -errno */
-int save_table(struct save_work *w, const struct htable *live, bool with_values);
+/* save_table: a table of pairs: its count, then each field and value; save_members: of members: its count,
+ * then each.  0 or -errno */
+int save_table(struct save_work *w, const struct htable *live);
+int save_members(struct save_work *w, const struct mtable *live);
+/* save_entries_of_listpack: the record's listpack as its count and a string for each entry.  0 or -errno */
+int save_entries_of_listpack(struct save_work *w, const struct save_item *s);
 /* save_breath: to be called from time to time in long work: the sweep thread looks up (cancel, quiescent
  * state). 0 or -errno: give up */
 int save_breath(struct save_work *w);

@@ -1,41 +1,61 @@
-/* server/data/save_table.c - a table of pairs (a large hash or set), read through the view: root, then bucket
- * after bucket, each with its pairs. Nothing here follows a live pointer: every address comes from staged
- * bytes and is only read through view_read(). Threads: save_inner.h. */
+/* server/data/save_table.c - a table of pairs or of members (a large hash or set), read through the view:
+ * root, then bucket after bucket, each with its entries. Nothing here follows a live pointer: every address
+ * comes from staged bytes and is only read through view_read(). Threads: save_inner.h. */
 #include <errno.h>
 
 #include "server/data/htable.h"
+#include "server/data/mtable.h"
 #include "server/data/save_inner.h"
 
+/* Both tables have the same root and buckets (ltable.h); save_entry: what one of their entries is. */
+_Static_assert(sizeof(struct htable) == sizeof(struct mtable), "LT_DEFINE");
 struct table_walk {
     struct save_work *work;
-    bool with_values;
-    uint64_t pairs; /* written */
+    int (*save_entry)(struct save_work *work, const void *live);
+    uint64_t entries; /* written */
 };
 
 /* save_pair: a small pair is staged with one read more; of a large one field and value are read on
  * their own. */
 static int
-save_pair(struct table_walk *w, const struct pair *live)
+save_pair(struct save_work *work, const void *entry)
 {
-    struct save_work *work = w->work;
+    const struct pair *live = entry;
     struct pair head;
     size_t bytes;
     int r;
 
     if ((r = view_read(work->view, &head, live, sizeof head)) != 0)
         return r;
-    w->pairs++;
     bytes = (size_t)head.field_len + head.value_len;
     if (bytes > SAVE_BUFFER_BYTES) {
-        if ((r = save_string(work, live->bytes, head.field_len, true)) != 0 || !w->with_values)
+        if ((r = save_string(work, live->bytes, head.field_len, true)) != 0)
             return r;
         return save_string(work, live->bytes + head.field_len, head.value_len, true);
     }
     if ((r = view_read(work->view, work->buffer, live->bytes, bytes)) != 0)
         return r;
     rdb_put_string(work->enc, work->buffer, head.field_len);
-    if (w->with_values)
-        rdb_put_string(work->enc, work->buffer + head.field_len, head.value_len);
+    rdb_put_string(work->enc, work->buffer + head.field_len, head.value_len);
+    return 0;
+}
+
+/* save_member: a short one is staged with one read: its first bytes say how many more. */
+static int
+save_member(struct save_work *work, const void *live)
+{
+    enum { FIRST_BYTES = 16 }; /* no block is smaller */
+    struct slice text;
+    size_t head;
+    int r;
+
+    if ((r = view_read(work->view, work->buffer, live, FIRST_BYTES)) != 0)
+        return r;
+    text = member_text(work->buffer);
+    head = (size_t)((const uint8_t *)text.ptr - work->buffer);
+    if (head + text.len > FIRST_BYTES)
+        return save_string(work, (const char *)live + head, text.len, true);
+    rdb_put_string(work->enc, text.ptr, text.len);
     return 0;
 }
 
@@ -45,8 +65,9 @@ save_entries(struct table_walk *w, const struct lt_bucket *staged)
     int r;
 
     for (unsigned i = 0; i < lt_count(staged); i++)
-        if ((r = save_pair(w, lt_entry(staged->slot[i]))) != 0)
+        if ((r = w->save_entry(w->work, lt_entry(staged->slot[i]))) != 0)
             return r;
+    w->entries += lt_count(staged);
     return 0;
 }
 
@@ -87,10 +108,10 @@ save_segment(struct table_walk *w, const struct lt_bucket *live, uint64_t count)
     return 0;
 }
 
-int
-save_table(struct save_work *work, const struct htable *live, bool with_values)
+static int
+save_whole(struct table_walk *w, const void *live)
 {
-    struct table_walk w = {.work = work, .with_values = with_values};
+    struct save_work *work = w->work;
     struct htable root;
     int r;
 
@@ -102,9 +123,22 @@ save_table(struct save_work *work, const struct htable *live, bool with_values)
         uint64_t n =
             lt_segment_buckets(s) < root.buckets - done ? lt_segment_buckets(s) : root.buckets - done;
 
-        if ((r = save_segment(&w, root.segment[s], n)) != 0)
+        if ((r = save_segment(w, root.segment[s], n)) != 0)
             return r;
         done += n;
     }
-    return w.pairs == root.count ? 0 : -EBADMSG; /* else a rule is broken: better no file than a wrong one */
+    return w->entries == root.count ? 0
+                                    : -EBADMSG; /* else a rule is broken: better no file than a wrong one */
+}
+
+int
+save_table(struct save_work *work, const struct htable *live)
+{
+    return save_whole(&(struct table_walk){.work = work, .save_entry = save_pair}, live);
+}
+
+int
+save_members(struct save_work *work, const struct mtable *live)
+{
+    return save_whole(&(struct table_walk){.work = work, .save_entry = save_member}, live);
 }

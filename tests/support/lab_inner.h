@@ -19,5 +19,8 @@ uint64_t lab_mix_int(uint64_t h, uint64_t v);
 /* The decoder's calls, by type; the context is a struct digest_state. */
 int lab_zset_listpack(void *ctx, struct rdb_slice listpack, uint32_t members);
 int lab_zset_member(void *ctx, struct rdb_slice member, double score);
+int lab_set_intset(void *ctx, struct rdb_slice intset, uint32_t members);
+int lab_set_listpack(void *ctx, struct rdb_slice listpack, uint32_t members);
+int lab_set_member(void *ctx, struct rdb_slice member);
 
 #endif

@@ -26,6 +26,10 @@
 #define CHANGE_25 "hset h p1 x p2 x p3 x p4 x p5 x p6 x p7 x p8 x p9 x p10 x p11 x p12 x p13 x p14 x p15 x p16 x p17 x p18 x p19 x p20 x p21 x p22 x p23 x p24 x p25 x;"
 /* clang-format on */
 
+#define SCENARIO_MACROS
+#include "tests/support/scenarios_set.def"
+#undef SCENARIO_MACROS
+
 struct scenario {
     const char *name, *setup, *write;
 };
@@ -106,6 +110,7 @@ static const struct scenario scenarios[] = {
     {"a_transaction", "set a 1;set b 2", "multi;incr a;incr b;del a;set c 3;exec"},
     {"string_becomes_hash", "set a old", "del a;hset a f v"},
     {"hash_becomes_string", FIELDS_20 AS_TABLE, "set h text"},
+#include "tests/support/scenarios_set.def"
 };
 enum { SCENARIO_COUNT = sizeof scenarios / sizeof *scenarios };
 
