@@ -276,6 +276,8 @@ syntax_type(const struct syntax_node *n)
                  {"seconds", "integer"},
                  {"milliseconds", "integer"},
                  {"count", "integer"},
+                 {"numkeys", "integer"},
+                 {"limit", "integer"},
                  {"cursor", "integer"},
                  {"index", "integer"},
                  {"index1", "integer"},
