@@ -1,6 +1,9 @@
-/* server/commands/cmd_hash.c - commands on hashes.  HSCAN: cmd_scan.c. */
+/* server/commands/cmd_hash.c - commands on hashes.  HRANDFIELD: cmd_hash_random.c; HSCAN: cmd_scan.c. */
+#include <math.h>
+
 #include "server/client.h"
 #include "server/commands/cmd.h"
+#include "server/commands/long_double.h"
 #include "server/commands/typed_key.h"
 #include "server/data/hash.h"
 #include "server/keyevent.h"
@@ -108,6 +111,50 @@ cmd_hincrby(struct client *c)
     key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hincrby");
     server.dirty++;
     reply_int(c, n);
+}
+
+/* parse_increment: argument 3. */
+static bool
+parse_increment(struct client *c, long double *ret)
+{
+    if (!long_double_parse(c->argv[3], ret)) {
+        reply_error(c, "ERR value is not a valid float");
+        return false;
+    }
+    if (isinf(*ret)) {
+        reply_error(c, "ERR value is NaN or Infinity");
+        return false;
+    }
+    return true;
+}
+
+void
+cmd_hincrbyfloat(struct client *c)
+{
+    char scratch[LP_INT_TEXT_BYTES], text[LONG_DOUBLE_BYTES];
+    struct slice words[2] = {c->argv[2], {.ptr = text}};
+    long double by, n = 0;
+    struct db_ref ref;
+    struct slice old;
+    int64_t added;
+
+    if (!parse_increment(c, &by) || !find_hash(c, DB_WRITE, &ref))
+        return;
+    if (find_field(&ref, words[0], scratch, &old) && !long_double_parse(old, &n)) {
+        reply_error(c, "ERR hash value is not a float");
+        return;
+    }
+    if ((words[1].len = long_double_put(text, n + by)) == 0) {
+        reply_error(c, "ERR increment would produce NaN or Infinity");
+        return;
+    }
+    if (hash_set(&ref, words, 1, &added) < 0) {
+        reply_no_memory(c);
+        return;
+    }
+    key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hincrbyfloat");
+    server.dirty++;
+    reply_bulk(c, text, words[1].len);
 }
 
 void

@@ -1,11 +1,8 @@
 /* server/commands/cmd_string_number.c - strings that are numbers: INCR, DECR, INCRBYFLOAT. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/commands/cmd_string.h"
+#include "server/commands/long_double.h"
 #include "server/data/blob.h"
 #include "server/keyevent.h"
 #include "server/num.h"
@@ -92,43 +89,6 @@ cmd_decrby(struct client *c)
 
 /* ---- floating point ---- */
 
-enum { FLOAT_BYTES = 5 * 1024 /* the longest long double without exponent */ };
-
-/* arg_float: a long double as Redis reads one: all of the bytes, no blank before it, not a NaN. */
-static bool
-parse_float(struct slice s, long double *ret)
-{
-    char text[FLOAT_BYTES], *end;
-
-    if (s.len == 0 || s.len >= sizeof text || s.ptr[0] == ' ' || (s.ptr[0] >= '\t' && s.ptr[0] <= '\r'))
-        return false;
-    memcpy(text, s.ptr, s.len);
-    text[s.len] = '\0';
-    *ret = strtold(text, &end);
-    return end == text + s.len && !isnan(*ret);
-}
-
-/* put_float: seventeen digits behind the point, less the zeros at the end. */
-static size_t
-put_float(char *text, size_t room, long double value)
-{
-    int n = snprintf(text, room, "%.17Lf", value);
-
-    if (n < 0 || (size_t)n >= room)
-        return 0;
-    if (memchr(text, '.', (size_t)n) != NULL) {
-        while (text[n - 1] == '0')
-            n--;
-        if (text[n - 1] == '.')
-            n--;
-    }
-    if (n == 2 && text[0] == '-' && text[1] == '0') {
-        text[0] = '0';
-        n = 1;
-    }
-    return (size_t)n;
-}
-
 static bool
 store_float(struct db_ref *ref, struct slice text)
 {
@@ -145,20 +105,20 @@ store_float(struct db_ref *ref, struct slice text)
 void
 cmd_incrbyfloat(struct client *c)
 {
-    char scratch[NUM_MAX_BYTES], text[FLOAT_BYTES];
+    char scratch[NUM_MAX_BYTES], text[LONG_DOUBLE_BYTES];
     long double value = 0, by;
     struct db_ref ref;
     size_t len;
 
     if (!find_string(c, 1, DB_WRITE, &ref))
         return;
-    if ((ref.rec != NULL && !parse_float(record_text(ref.rec, scratch), &value)) ||
-        !parse_float(c->argv[2], &by)) {
+    if ((ref.rec != NULL && !long_double_parse(record_text(ref.rec, scratch), &value)) ||
+        !long_double_parse(c->argv[2], &by)) {
         reply_error(c, "ERR value is not a valid float");
         return;
     }
     value += by;
-    if (isnan(value) || isinf(value) || (len = put_float(text, sizeof text, value)) == 0) {
+    if ((len = long_double_put(text, value)) == 0) {
         reply_error(c, "ERR increment would produce NaN or Infinity");
         return;
     }

@@ -3,6 +3,7 @@
 #ifndef SERVER_DRAW_H
 #define SERVER_DRAW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* draw: 64 random bits.  draw_below: 0 .. n - 1, n > 0. */
@@ -13,5 +14,27 @@ draw_below(uint64_t n)
 {
     return (uint64_t)((unsigned __int128)draw() * n >> 64);
 }
+
+/* draw_choose: selection sampling (Knuth 3.4.2, algorithm S): of what comes next, one of *left of which *need
+ * are wanted: is it one of these?  Counts both down. */
+static inline bool
+draw_choose(uint64_t *left, uint64_t *need)
+{
+    bool chosen = *need > 0 && (*need == *left || draw_below(*left) < *need);
+
+    --*left;
+    *need -= chosen;
+    return chosen;
+}
+
+/* What was drawn: addresses, by open addressing, at most half full. */
+struct draw_set {
+    uint64_t *slot, mask; /* slot: 0: free */
+};
+
+/* draw_set_init: for so many; false: no memory.  draw_set_add: true: it is new. */
+bool draw_set_init(struct draw_set *d, uint64_t count);
+bool draw_set_add(struct draw_set *d, const void *address);
+void draw_set_fini(struct draw_set *d);
 
 #endif

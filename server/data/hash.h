@@ -21,6 +21,11 @@ void hash_each(const struct record *r, hash_visitor visit, void *ctx);
 /* hash_walk: one step as in htable_walk(); a listpack is shown whole, and 0 returned. */
 uint64_t hash_walk(const struct record *r, uint64_t cursor, hash_visitor visit, void *ctx);
 
+/* hash_draw: one pair at random, visited.  hash_sample: so many different ones, at most as many as there are;
+ * each choice is as likely as any other.  0 or -ENOMEM */
+void hash_draw(const struct record *r, hash_visitor visit, void *ctx);
+int hash_sample(const struct record *r, uint64_t count, hash_visitor visit, void *ctx);
+
 /* hash_set: pairs of field and value, for the hash at ref or a new one.  All of them are set, or -ENOMEM.
  * Returns 0 and how many fields are new in *ret_added. */
 int hash_set(struct db_ref *ref, const struct slice *fields_and_values, int pairs, int64_t *ret_added);

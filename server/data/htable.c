@@ -2,6 +2,7 @@
 #include "server/data/htable.h"
 
 #include "mm/mm.h"
+#include "server/data/draw.h"
 #include "server/data/keyhash.h"
 
 static struct lt_bucket *
@@ -129,6 +130,16 @@ htable_take(const struct htable *t, struct slice field)
 
     if (p != NULL)
         htable_remove(t, hash, ref);
+    return p;
+}
+
+const struct pair *
+htable_draw(const struct htable *t)
+{
+    const struct pair *p;
+
+    while ((p = htable_sample(t, draw())) == NULL)
+        ;
     return p;
 }
 

@@ -44,7 +44,9 @@ bool htable_put(const struct htable *t, const struct pair *p, const struct pair 
  * was none. */
 const struct pair *htable_take(const struct htable *t, struct slice field);
 
-/* htable_walk, htable_pick: as ktable's. */
+/* htable_draw: a pair at random; the table has some. */
+const struct pair *htable_draw(const struct htable *t);
+/* htable_walk: as ktable's. */
 uint64_t htable_walk(const struct htable *t, uint64_t cursor, htable_visitor visit, void *ctx);
 void htable_visit_bucket(const struct htable *t, uint64_t bucket, htable_visitor visit, void *ctx);
 /* htable_each: every pair. */

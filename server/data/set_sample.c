@@ -1,24 +1,19 @@
 /* server/data/set_sample.c - members of a set at random: to be read, or to leave it. */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "server/data/blob.h"
 #include "server/data/draw.h"
 #include "server/data/set_combine.h"
 #include "server/data/set_inner.h"
 
-/* choose: of the next `members`, which are a part of `*left` of which `*need` are wanted?  (Selection
- * sampling; Knuth 3.4.2, algorithm S.) */
+/* choose: of the next `members`, which are a part of `*left` of which `*need` are wanted? */
 static uint32_t
 choose(unsigned members, uint64_t *left, uint64_t *need)
 {
     uint32_t chosen = 0;
 
-    for (unsigned i = 0; i < members; i++, --*left)
-        if (*need > 0 && (*need == *left || draw_below(*left) < *need)) {
-            chosen |= 1U << i;
-            --*need;
-        }
+    for (unsigned i = 0; i < members; i++)
+        chosen |= (uint32_t)draw_choose(left, need) << i;
     return chosen;
 }
 
@@ -38,41 +33,19 @@ sample_by_walking(const struct set *s, uint64_t count, set_sink sink, void *ctx)
     }
 }
 
-/* ---- few of many: draw, and draw again what was drawn before ---- */
-
-/* Addresses that were drawn: open addressing, at most half full; 0: free. */
-struct drawn {
-    uint64_t *slot, mask;
-};
-
-/* note: true: it is new. */
-static bool
-note(struct drawn *d, uint64_t id)
-{
-    uint64_t i = id * 0x9e3779b97f4a7c15ULL >> 20 & d->mask;
-
-    for (; d->slot[i] != 0; i = (i + 1) & d->mask)
-        if (d->slot[i] == id)
-            return false;
-    d->slot[i] = id;
-    return true;
-}
-
+/* sample_by_drawing: few of many: what was drawn before is drawn again. */
 static int
 sample_by_drawing(const struct set *s, uint64_t count, set_sink sink, void *ctx)
 {
     struct set_batch b = {.count = 0};
-    struct drawn d = {.mask = 1};
+    struct draw_set d;
 
-    while (d.mask < 2 * count)
-        d.mask *= 2;
-    d.mask--;
-    if ((d.slot = calloc(d.mask + 1, sizeof *d.slot)) == NULL)
+    if (!draw_set_init(&d, count))
         return -ENOMEM;
     for (uint64_t n = 0; n < count;) {
         const struct member *m = mtable_draw(s->table);
 
-        if (!note(&d, (uint64_t)(uintptr_t)m))
+        if (!draw_set_add(&d, m))
             continue;
         n++;
         b.text[b.count++] = member_text(m);
@@ -83,7 +56,7 @@ sample_by_drawing(const struct set *s, uint64_t count, set_sink sink, void *ctx)
         b.count = 0;
         b.hashed = false;
     }
-    free(d.slot);
+    draw_set_fini(&d);
     return 0;
 }
 

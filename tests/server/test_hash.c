@@ -189,6 +189,50 @@ START_TEST(a_walk_shows_every_pair)
 }
 END_TEST
 
+/* Each of ten fields is as likely as any other. */
+START_TEST(draws_are_even)
+{
+    static const char *const commands[] = {"hrandfield h", "hrandfield h -3", "hrandfield h 3",
+                                           "hrandfield h 6"};
+
+    config.hash_max_listpack_entries = _i == 0 ? 128 : 0;
+    talk("hset h f0 v f1 v f2 v f3 v f4 v f5 v f6 v f7 v f8 v f9 v");
+    for (unsigned k = 0; k < sizeof commands / sizeof *commands; k++) {
+        unsigned seen[10] = {0}, total = 0;
+
+        while (total < 20000)
+            for (const char *p = strchr(talk("%s", commands[k]), 'f'); p != NULL; p = strchr(p + 1, 'f')) {
+                ck_assert(p[1] >= '0' && p[1] <= '9');
+                seen[p[1] - '0']++;
+                total++;
+            }
+        for (unsigned f = 0; f < 10; f++) { /* a deviation is about 42 */
+            ck_assert_uint_gt(seen[f], 1750);
+            ck_assert_uint_lt(seen[f], 2250);
+        }
+    }
+    ck_assert_str_eq(talk("hrandfield h 0"), "*0\r\n");
+    ck_assert(strncmp(talk("hrandfield h 100 withvalues"), "*20\r\n", 5) == 0);
+}
+END_TEST
+
+START_TEST(counting_in_floating_point_keeps_seventeen_digits)
+{
+    for (int limit = 0; limit < 2; limit++) {
+        config.hash_max_listpack_entries = limit == 0 ? 512 : 0;
+        ck_assert_str_eq(talk("hincrbyfloat h%d n 10.5", limit), "$4\r\n10.5\r\n");
+        ck_assert_str_eq(talk("hincrbyfloat h%d n 0.1", limit), "$4\r\n10.6\r\n");
+        ck_assert_str_eq(talk("hincrbyfloat h%d n -10.6", limit), "$1\r\n0\r\n");
+        ck_assert_str_eq(talk("hincrbyfloat h%d n 5e20", limit), "$21\r\n500000000000000000000\r\n");
+        ck_assert_str_eq(talk("hincrbyfloat h%d n inf", limit), "-ERR value is NaN or Infinity\r\n");
+        ck_assert_str_eq(talk("hincrbyfloat h%d n x", limit), "-ERR value is not a valid float\r\n");
+        talk("hset h%d s text", limit);
+        ck_assert_str_eq(talk("hincrbyfloat h%d s 1", limit), "-ERR hash value is not a float\r\n");
+        ck_assert_str_eq(talk("hget h%d n", limit), "$21\r\n500000000000000000000\r\n");
+    }
+}
+END_TEST
+
 START_TEST(counting_stops_at_the_ends_of_the_range)
 {
     talk("hset h n 9223372036854775806 s text");
@@ -261,6 +305,8 @@ main(void)
     tcase_add_test(t, a_listpack_moves_out_of_its_record_and_back);
     tcase_add_test(t, a_large_listpack_is_changed_where_it_stands);
     tcase_add_loop_test(t, a_walk_shows_every_pair, 499, 501);
+    tcase_add_loop_test(t, draws_are_even, 0, 2);
+    tcase_add_test(t, counting_in_floating_point_keeps_seventeen_digits);
     tcase_add_test(t, counting_stops_at_the_ends_of_the_range);
 #ifdef STILLFRAME_FAULTS
     tcase_add_loop_test(t, many_pairs_are_set_all_or_not_at_all, 0, 1);
