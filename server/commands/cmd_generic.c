@@ -286,10 +286,12 @@ cmd_swapdb(struct client *c)
         reply_error(c, "ERR DB index is out of range");
         return;
     }
-    key_event_swapped((int)a, (int)b);
-    db_swap((int)a, (int)b);
-    keywait_scan((int)a);
-    keywait_scan((int)b);
+    if (a != b) { /* nothing changes for those who watch, otherwise */
+        key_event_swapped((int)a, (int)b);
+        db_swap((int)a, (int)b);
+        keywait_scan((int)a);
+        keywait_scan((int)b);
+    }
     server.dirty++;
     reply_ok(c);
 }

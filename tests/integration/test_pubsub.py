@@ -49,7 +49,7 @@ class Reader(resp.Client):
                 break
             self.buf = self.buf[self.at:] + data
             self.at = 0
-        self.sock.setblocking(True)
+        self.sock.settimeout(20)  # a reply that stops in the middle is a fault, not a hang
         out = []
         while self.at < len(self.buf):
             out.append(self.read())
