@@ -104,6 +104,9 @@ lint:
 ## make bench      the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save cpu load loop memory instructions"; about an hour in all)
 bench: all
 	tests/bench/run.sh $(BENCH)
+## make docs-commands  write docs/commands.md from the command table
+docs-commands: all
+	python3 tests/integration/command_docs.py
 ## make fuzz       fuzz the parsers and decoders (SECONDS_EACH=600)
 fuzz:
 	tests/fuzz/run.sh $(SECONDS_EACH)
@@ -177,6 +180,6 @@ test-packages:
 clean:
 	rm -rf build
 
-.PHONY: all help run check quick asan tsan barrier steps check-hard check-long check-fault model lint bench fuzz shared install \
+.PHONY: all help run check quick asan tsan barrier steps check-hard check-long check-fault model lint bench docs-commands fuzz shared install \
         tests test-helpers benches packages test-packages clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -133,7 +133,7 @@ key_spec_has_keys(const struct cmd *cmd)
     return cmd->finder != NULL;
 }
 
-/* ---- what clients from before key specs are told (S2) ---- */
+/* ---- what clients from before key specs are told (KS2) ---- */
 
 static bool
 is_plain_range(const struct key_spec *s)

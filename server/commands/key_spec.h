@@ -4,10 +4,10 @@
  * as an argument says).  COMMAND INFO gives the specs to clients as they are; key_spec_find() finds the keys
  * of a call by them.  [Redis documentation: "Key specifications"]
  *
- *   S1  The specs of a command name all its keys, or its finder does: a spec that cannot (KEYS_UNKNOWN), or
+ *   KS1 The specs of a command name all its keys, or its finder does: a spec that cannot (KEYS_UNKNOWN), or
  *       whose flags depend on the arguments (KEY_VARIABLE), or that names only some (KEY_INCOMPLETE), needs a
  *       finder.
- *   S2  The old first/last/step of COMMAND INFO and the flag movablekeys follow from the specs.
+ *   KS2 The old first/last/step of COMMAND INFO and the flag movablekeys follow from the specs.
  *
  * Threads: mutator. */
 #ifndef SERVER_KEY_SPEC_H
@@ -92,7 +92,7 @@ typedef int (*key_finder)(const struct slice *argv, int argc, key_visit visit, v
 int key_spec_find(const struct cmd *cmd, const struct slice *argv, int argc, key_visit visit, void *ctx);
 /* key_spec_has_keys: can a call of it have keys? */
 bool key_spec_has_keys(const struct cmd *cmd);
-/* key_spec_init: derive first_key, last_key, key_step, hint_key and movablekeys (S2). */
+/* key_spec_init: derive first_key, last_key, key_step, hint_key and movablekeys (KS2). */
 void key_spec_init(struct cmd *cmd);
 /* key_spec_count: specs that a command has. */
 int key_spec_count(const struct cmd *cmd);

@@ -46,7 +46,7 @@ void ktable_warm_record(const struct ktable *t, uint64_t hash);
 
 /* ktable_bytes: memory of all tables' buckets, as reserved, pool included. */
 size_t ktable_bytes(void);
-/* ktable_verify: assert L1, L2 and every entry's place; slow, for tests. */
+/* ktable_verify: assert LT1, LT2 and every entry's place; slow, for tests. */
 void ktable_verify(const struct ktable *t);
 
 #endif

@@ -9,11 +9,11 @@
  *     meta     number of entries (low 3 bits) | LT_LINK: slot[6] is no entry but a child's address
  *     slot[7]  low 48 bits: the entry's address; high 16 bits: bits 16..31 of its hash
  *
- *   L1  Only the last bucket of a chain has room; a bucket with a child holds six entries, a child at least
+ *   LT1 Only the last bucket of a chain has room; a bucket with a child holds six entries, a child at least
  *       two.
- *   L2  A chain of n entries has lt_children(n) children: splitting a chain never needs one more.
- *   L3  A bucket is initialised when the split that makes it runs; segments are not cleared.
- *   L4  The high bits in a slot answer which half of a split an entry belongs to while 16 <= L < 32;
+ *   LT2 A chain of n entries has lt_children(n) children: splitting a chain never needs one more.
+ *   LT3 A bucket is initialised when the split that makes it runs; segments are not cleared.
+ *   LT4 The high bits in a slot answer which half of a split an entry belongs to while 16 <= L < 32;
  *       otherwise the entry is hashed again.
  *
  * Buckets stand in segments of doubling size (1, 1, 2, 4, ... buckets), never moved: segment k > 0 begins at
@@ -125,7 +125,7 @@ lt_child(const struct lt_bucket *b)
     return (const struct lt_bucket *)(uintptr_t)b->slot[LT_SLOTS - 1];
 }
 
-/* lt_children: how many children a chain of n entries has (L2). */
+/* lt_children: how many children a chain of n entries has (LT2). */
 static inline uint64_t
 lt_children(uint64_t n)
 {

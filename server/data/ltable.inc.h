@@ -127,7 +127,7 @@ LT(take_spare)(struct LT(flow) * f)
 {
     LT_BUCKET *b = f->spare;
 
-    must(b != NULL); /* L2 */
+    must(b != NULL); /* LT2 */
     f->spare = lt_has_child(b) ? LT(child)(b) : NULL;
     return b;
 }
@@ -161,7 +161,7 @@ static inline unsigned
 LT(split_bit)(unsigned level, uint64_t slot)
 {
     if (level >= 16 && level < 32)
-        return (unsigned)(slot >> (48 + level - 16) & 1); /* L4 */
+        return (unsigned)(slot >> (48 + level - 16) & 1); /* LT4 */
     return (unsigned)(LT_REHASH(lt_entry(slot)) >> level & 1);
 }
 
@@ -214,7 +214,7 @@ LT(grow)(LT_TABLE *root)
         LT_SET_SEGMENT(root, segment, fresh);
     }
     f.out[1].tail = LT_WRITE_BUCKET(LT(at)(root, n));
-    f.out[1].tail->meta = 0; /* L3 */
+    f.out[1].tail->meta = 0; /* LT3 */
     root->children -= LT(pour)(&f, LT(at)(root, n - (1ULL << level)), true, level);
     root->buckets = n + 1;
 }
@@ -331,7 +331,7 @@ LT(remove)(const LT_TABLE *t, uint64_t hash, LT_REF ref)
     for (; lt_has_child(last); last = LT(child)(last))
         parent = last;
     n = lt_count(last);
-    if (parent != NULL && n == 2) { /* L1: the child's other entry goes up, the child goes */
+    if (parent != NULL && n == 2) { /* LT1: the child's other entry goes up, the child goes */
         unsigned keep = ref.bucket == last && ref.slot == 0 ? 1 : 0;
         struct lt_bucket *up = LT_WRITE_BUCKET(parent);
 
@@ -442,7 +442,7 @@ LT(drain)(const LT_TABLE *t, uint64_t *next, uint64_t entries, LT(visit) visit, 
     return true;
 }
 
-/* check: assert L1, L2 and that every entry stands where its hash says; for tests. */
+/* check: assert LT1, LT2 and that every entry stands where its hash says; for tests. */
 LT_STATIC void
 LT(check)(const LT_TABLE *t)
 {

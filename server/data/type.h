@@ -4,8 +4,8 @@
  * A value is a blob (ENC_INLINE, ENC_OUTER) or, once it is large, a structure in the values heap with a root
  * (ENC_ROOT).  Blobs are copied and freed by value.c; of structures the type does it.
  *
- *   T1  A structure is reached through its root only, and has one owner, the record (V2).
- *   T2  Nothing outside the type's own files changes it; they do it through mm_modify(), page by page.
+ *   TY1 A structure is reached through its root only, and has one owner, the record (V2).
+ *   TY2 Nothing outside the type's own files changes it; they do it through mm_modify(), page by page.
  *
  * To add a type: server/data/<type>.h for its own users, a <type>_type.c with one struct type_ops, and a row
  * in type.c.  Threads: mutator, unless a line says otherwise. */

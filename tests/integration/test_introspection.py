@@ -9,6 +9,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import command_docs  # noqa: E402
 import resp  # noqa: E402
 
 # Fields of redis-server's INFO that have no meaning here.
@@ -62,6 +63,14 @@ class Introspection(unittest.TestCase):
             names = [w.decode() for w in c.call("CONFIG", "GET", "*")[::2]]
         self.assertGreater(len(names), 180)
         self.assertEqual([n for n in names if "`%s`" % n not in page], [])
+
+    def test_every_command_is_documented(self):
+        with open(command_docs.PATH, encoding="utf-8") as f:
+            page = f.read()
+        with self.start().client() as c:
+            text = command_docs.render(c)
+        self.assertGreater(text.count("\n| `"), 150)
+        self.assertEqual(page, text, "docs/commands.md is not current: make docs-commands")
 
     def test_the_example_configuration_says_the_defaults(self):
         with open(os.path.join(resp.ROOT, "server", "dist", "stillframe.conf"), encoding="utf-8") as f:

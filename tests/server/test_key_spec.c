@@ -141,7 +141,7 @@ START_TEST(keys_are_found_by_specs_and_finders)
 }
 END_TEST
 
-START_TEST(old_clients_are_told_a_range_where_there_is_one_S2)
+START_TEST(old_clients_are_told_a_range_where_there_is_one_KS2)
 {
     static const struct {
         const char *name;
@@ -177,8 +177,8 @@ START_TEST(a_command_of_shard_channels_has_no_keys)
 }
 END_TEST
 
-/* S1, of the table that is built in. */
-START_TEST(specs_that_do_not_say_enough_have_a_finder_S1)
+/* KS1, of the table that is built in. */
+START_TEST(specs_that_do_not_say_enough_have_a_finder_KS1)
 {
     unsigned count;
     const struct cmd *table;
@@ -202,9 +202,9 @@ main(void)
     int failed;
 
     tcase_add_test(t, keys_are_found_by_specs_and_finders);
-    tcase_add_test(t, old_clients_are_told_a_range_where_there_is_one_S2);
+    tcase_add_test(t, old_clients_are_told_a_range_where_there_is_one_KS2);
     tcase_add_test(t, a_command_of_shard_channels_has_no_keys);
-    tcase_add_test(t, specs_that_do_not_say_enough_have_a_finder_S1);
+    tcase_add_test(t, specs_that_do_not_say_enough_have_a_finder_KS1);
     suite_add_tcase(s, t);
     srunner_run_all(r, CK_ENV);
     failed = srunner_ntests_failed(r);

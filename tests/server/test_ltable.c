@@ -172,7 +172,7 @@ START_TEST(a_table_holds_what_its_model_holds)
 }
 END_TEST
 
-/* L4: beyond 2^16 buckets the bits in the slots say where entries go. */
+/* LT4: beyond 2^16 buckets the bits in the slots say where entries go. */
 START_TEST(a_large_table_grows_and_shrinks)
 {
     struct model m = model_new(LARGE);
@@ -339,7 +339,7 @@ START_TEST(without_memory_a_table_stays_fuller_or_refuses)
 }
 END_TEST
 
-/* Only segments fail: chains become long, and every split of one still works out (L2). */
+/* Only segments fail: chains become long, and every split of one still works out (LT2). */
 START_TEST(a_table_without_segments_has_long_chains_and_recovers)
 {
     struct model m = model_new(4000);
