@@ -15,6 +15,7 @@
 #include "server/persist.h"
 #include "snapshot/snapshot.h"
 #include "tests/support/lab.h"
+#include "tests/support/runner.h"
 
 #ifdef STILLFRAME_FAULTS
 
@@ -253,8 +254,6 @@ main(void)
 {
     Suite *s = suite_create("fault/save");
     TCase *t = tcase_create("save");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 600);
@@ -265,11 +264,7 @@ main(void)
     tcase_add_test(t, threads_that_cannot_be_made_are_a_refusal_at_start);
     tcase_add_test(t, after_a_crash_at_any_step_the_dump_is_the_old_or_the_new_one);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }
 
 #else

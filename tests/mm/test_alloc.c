@@ -6,6 +6,7 @@
 #include "mm/cut.h"
 #include "mm/fault.h"
 #include "mm/heap.h"
+#include "tests/support/runner.h"
 
 static void
 setup(void)
@@ -191,8 +192,6 @@ main(void)
 {
     Suite *s = suite_create("mm/alloc");
     TCase *t = tcase_create("alloc");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 120);
@@ -206,9 +205,5 @@ main(void)
     tcase_add_test(t, each_failing_step_of_an_allocation_is_a_null_and_no_loss);
 #endif
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

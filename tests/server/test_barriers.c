@@ -9,6 +9,7 @@
 
 #include "mm/mm.h"
 #include "tests/support/lab.h"
+#include "tests/support/runner.h"
 #include "tests/support/scenarios.h"
 
 static void
@@ -89,8 +90,6 @@ int
 main(int argc, char **argv)
 {
     Suite *suite = suite_create("server/barriers");
-    SRunner *r;
-    int failed;
 
     if (argc > 1 && strcmp(argv[1], "--sites") == 0)
         return print_sites();
@@ -101,9 +100,5 @@ main(int argc, char **argv)
         tcase_add_loop_test(t, after_a_cancel_the_next_snapshot_is_whole, i, i + 1);
         suite_add_tcase(suite, t);
     }
-    r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include "server/config.h"
 #include "server/log.h"
 #include "server/text.h"
+#include "tests/support/runner.h"
 
 static struct text why;
 
@@ -444,8 +445,6 @@ main(void)
 {
     Suite *s = suite_create("config");
     TCase *start = tcase_create("start"), *running = tcase_create("running");
-    SRunner *sr = srunner_create(s);
-    int failed;
 
     tcase_add_checked_fixture(start, setup, teardown);
     tcase_add_checked_fixture(running, setup, teardown);
@@ -469,8 +468,5 @@ main(void)
     tcase_add_test(running, get_takes_patterns_of_any_case_and_aliases);
     suite_add_tcase(s, start);
     suite_add_tcase(s, running);
-    srunner_run_all(sr, CK_ENV);
-    failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

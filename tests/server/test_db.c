@@ -11,6 +11,7 @@
 #include "server/data/db_inner.h"
 #include "server/data/value.h"
 #include "server/server.h"
+#include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
 static uint64_t
@@ -476,8 +477,6 @@ main(void)
 {
     Suite *s = suite_create("server/db");
     TCase *t = tcase_create("db");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, talk_open, talk_close);
     tcase_set_timeout(t, 300);
@@ -502,9 +501,5 @@ main(void)
     tcase_add_loop_test(t, without_memory_nothing_has_changed, 0, sizeof writes / sizeof *writes);
 #endif
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -4,6 +4,7 @@
 
 #include "server/config.h"
 #include "server/data/digest.h"
+#include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
 /* The data of all cases below; each figure was asked of redis-server with the same commands. */
@@ -117,8 +118,6 @@ main(void)
 {
     Suite *s = suite_create("server/digest");
     TCase *t = tcase_create("digest");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, talk_open, talk_close);
     tcase_add_test(t, no_data_gives_zeros);
@@ -128,9 +127,5 @@ main(void)
     tcase_add_loop_test(t, every_part_of_the_data_shows, 0, 12);
     tcase_add_test(t, when_a_key_expires_does_not_show);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

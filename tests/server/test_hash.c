@@ -7,6 +7,7 @@
 #include "mm/fault.h"
 #include "server/config.h"
 #include "server/data/hash.h"
+#include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
 static bool
@@ -292,8 +293,6 @@ main(void)
 {
     Suite *s = suite_create("server/hash");
     TCase *t = tcase_create("hash");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, talk_open, talk_close);
     tcase_set_timeout(t, 300);
@@ -314,9 +313,5 @@ main(void)
     tcase_add_loop_test(t, many_pairs_are_set_all_or_not_at_all, 1000, 1001);
 #endif
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

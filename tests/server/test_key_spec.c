@@ -9,6 +9,7 @@
 #include "server/commands/cmd.h"
 #include "server/commands/key_spec.h"
 #include "server/slice.h"
+#include "tests/support/runner.h"
 
 #define A_READ  (K(RO) | K(ACCESS))
 #define A_STORE (K(OW) | K(UPDATE))
@@ -198,16 +199,11 @@ main(void)
 {
     Suite *s = suite_create("key specs");
     TCase *t = tcase_create("keys");
-    SRunner *r = srunner_create(s);
-    int failed;
 
     tcase_add_test(t, keys_are_found_by_specs_and_finders);
     tcase_add_test(t, old_clients_are_told_a_range_where_there_is_one_KS2);
     tcase_add_test(t, a_command_of_shard_channels_has_no_keys);
     tcase_add_test(t, specs_that_do_not_say_enough_have_a_finder_KS1);
     suite_add_tcase(s, t);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? 0 : 1;
+    return run_suite(s);
 }

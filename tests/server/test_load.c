@@ -12,6 +12,7 @@
 #include "snapshot/listpack.h"
 #include "snapshot/rdb.h"
 #include "snapshot/rdb_enc.h"
+#include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
 /* ---- a dump made by hand ---- */
@@ -327,8 +328,6 @@ main(void)
 {
     Suite *s = suite_create("server/load");
     TCase *t = tcase_create("load");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, talk_open, teardown);
     tcase_set_timeout(t, 120);
@@ -345,9 +344,5 @@ main(void)
     tcase_add_test(t, without_memory_loading_ends_clean);
 #endif
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

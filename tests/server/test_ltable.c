@@ -10,6 +10,7 @@
 #include "server/data/htable.h"
 #include "server/data/keyhash.h"
 #include "server/data/ktable.h"
+#include "tests/support/runner.h"
 
 /* expect: ck_assert() for loops: that one writes to a pipe each time. */
 #define expect(x)                                                                                            \
@@ -537,8 +538,6 @@ main(void)
 {
     Suite *s = suite_create("server/ltable");
     TCase *t = tcase_create("ltable");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 300);
@@ -558,9 +557,5 @@ main(void)
     tcase_add_test(t, without_memory_a_table_of_pairs_is_as_before);
 #endif
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

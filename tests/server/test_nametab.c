@@ -7,6 +7,7 @@
 #include "server/data/keyhash.h"
 #include "server/histogram.h"
 #include "server/nametab.h"
+#include "tests/support/runner.h"
 
 enum { COUNT = 5000 };
 
@@ -138,8 +139,6 @@ main(void)
 {
     Suite *s = suite_create("nametab");
     TCase *tc = tcase_create("nametab");
-    SRunner *sr = srunner_create(s);
-    int failures;
 
     keyhash_init();
     tcase_add_test(tc, what_was_added_is_found_until_it_is_removed_at_every_size_of_the_table);
@@ -147,8 +146,5 @@ main(void)
     tcase_add_test(tc, a_bucket_knows_its_values_to_a_thirty_second);
     tcase_add_test(tc, percentiles_are_those_of_the_values);
     suite_add_tcase(s, tc);
-    srunner_run_all(sr, CK_ENV);
-    failures = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failures != 0;
+    return run_suite(s);
 }

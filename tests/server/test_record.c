@@ -5,6 +5,7 @@
 #include "mm/cut.h"
 #include "mm/page.h"
 #include "server/data/record.h"
+#include "tests/support/runner.h"
 
 static char *long_text;
 enum { LONG_BYTES = 200000 };
@@ -228,8 +229,6 @@ main(void)
 {
     Suite *s = suite_create("server/record");
     TCase *t = tcase_create("record");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
@@ -242,9 +241,5 @@ main(void)
     tcase_add_test(t, a_blob_is_inline_while_the_record_is_small);
     tcase_add_test(t, without_memory_there_is_no_record);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

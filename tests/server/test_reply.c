@@ -10,6 +10,7 @@
 #include "server/output.h"
 #include "server/reply.h"
 #include "server/text.h"
+#include "tests/support/runner.h"
 
 static struct client *c;
 
@@ -200,8 +201,6 @@ main(void)
 {
     Suite *s = suite_create("reply");
     TCase *forms = tcase_create("forms"), *buffers = tcase_create("buffers");
-    SRunner *sr = srunner_create(s);
-    int failed;
 
     tcase_add_checked_fixture(forms, setup, teardown);
     tcase_add_checked_fixture(buffers, setup, teardown);
@@ -214,8 +213,5 @@ main(void)
     tcase_add_test(buffers, the_loop_lends_one_buffer_and_takes_it_back);
     suite_add_tcase(s, forms);
     suite_add_tcase(s, buffers);
-    srunner_run_all(sr, CK_ENV);
-    failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

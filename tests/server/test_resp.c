@@ -8,6 +8,7 @@
 
 #include "server/resp.h"
 #include "server/text.h"
+#include "tests/support/runner.h"
 
 enum { MAX_BULK = 1 << 20 };
 
@@ -439,8 +440,6 @@ main(void)
 {
     Suite *s = suite_create("resp");
     TCase *pieces = tcase_create("pieces"), *forms = tcase_create("forms"), *limits = tcase_create("limits");
-    SRunner *sr = srunner_create(s);
-    int failed;
 
     tcase_add_test(pieces, a_pipeline_gives_the_same_commands_at_every_split);
     tcase_add_test(pieces, a_pipeline_gives_the_same_commands_at_every_pair_of_splits);
@@ -461,8 +460,5 @@ main(void)
     suite_add_tcase(s, pieces);
     suite_add_tcase(s, forms);
     suite_add_tcase(s, limits);
-    srunner_run_all(sr, CK_ENV);
-    failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -19,6 +19,7 @@
 #include "mm/page.h"
 #include "mm/step.h"
 #include "tests/support/lab.h"
+#include "tests/support/runner.h"
 #include "tests/support/scenarios.h"
 
 enum { STACK_BYTES = 1 << 20, DECISIONS_MAX = 100000 };
@@ -269,8 +270,6 @@ int
 main(void)
 {
     Suite *suite = suite_create("server/steps");
-    SRunner *r;
-    int failed;
 
     mallopt(M_TRIM_THRESHOLD, 256 << 20); /* thousands of small heaps one after the other */
     mallopt(M_TOP_PAD, 16 << 20);
@@ -284,9 +283,5 @@ main(void)
         tcase_add_loop_test(t, a_cancel_waits_for_its_grace_period, i, i + 1);
         suite_add_tcase(suite, t);
     }
-    r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(suite);
 }

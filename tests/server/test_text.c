@@ -10,6 +10,7 @@
 #include "server/num.h"
 #include "server/slice.h"
 #include "server/text.h"
+#include "tests/support/runner.h"
 
 static uint64_t
 random_bits(unsigned *seed)
@@ -304,8 +305,6 @@ main(void)
     Suite *s = suite_create("text");
     TCase *numbers = tcase_create("numbers"), *texts = tcase_create("texts"),
           *patterns = tcase_create("patterns");
-    SRunner *sr = srunner_create(s);
-    int failed;
 
     tcase_add_test(numbers, numbers_are_written_as_printf_writes_them);
     tcase_add_loop_test(numbers, only_the_one_form_of_a_number_is_read, 0,
@@ -321,8 +320,5 @@ main(void)
     suite_add_tcase(s, numbers);
     suite_add_tcase(s, texts);
     suite_add_tcase(s, patterns);
-    srunner_run_all(sr, CK_ENV);
-    failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

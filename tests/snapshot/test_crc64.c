@@ -1,5 +1,6 @@
 /* tests/snapshot/test_crc64.c - the checksum: known values, and every way of computing it gives the same. */
 #include "snapshot/crc64.h"
+#include "tests/support/runner.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -92,16 +93,11 @@ main(void)
 {
     Suite *s = suite_create("snapshot/crc64");
     TCase *t = tcase_create("crc64");
-    SRunner *sr = srunner_create(s);
-    int failures;
 
     suite_add_tcase(s, t);
     tcase_add_test(t, the_check_value_of_the_format_comes_out);
     tcase_add_test(t, every_length_and_alignment_agrees_with_the_definition);
     tcase_add_test(t, pieces_give_the_checksum_of_the_whole);
     tcase_add_test(t, one_flipped_bit_changes_the_checksum);
-    srunner_run_all(sr, CK_ENV);
-    failures = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failures != 0;
+    return run_suite(s);
 }

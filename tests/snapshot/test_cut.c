@@ -8,6 +8,7 @@
 #include "mm/os.h"
 #include "mm/page.h"
 #include "tests/snapshot/toy.h"
+#include "tests/support/runner.h"
 
 static struct toy toy;
 
@@ -242,8 +243,6 @@ main(void)
 {
     Suite *s = suite_create("snapshot/cut");
     TCase *t = tcase_create("cut");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 300);
@@ -258,9 +257,5 @@ main(void)
 #endif
     tcase_add_loop_test(t, a_sweep_in_a_thread_beside_writes_at_full_speed_reads_its_instant, 0, 2);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "snapshot/decimal.h"
+#include "tests/support/runner.h"
 
 struct lp {
     uint8_t *bytes;
@@ -474,8 +475,6 @@ main(void)
 {
     Suite *s = suite_create("snapshot/listpack");
     TCase *form = tcase_create("format"), *edit = tcase_create("edit"), *damage = tcase_create("damage");
-    SRunner *sr = srunner_create(s);
-    int failures;
 
     tcase_add_test(form, an_empty_listpack_is_seven_bytes);
     tcase_add_loop_test(form, each_form_has_the_bytes_that_the_format_gives_it, 0, ENTRIES);
@@ -490,8 +489,5 @@ main(void)
     suite_add_tcase(s, form);
     suite_add_tcase(s, edit);
     suite_add_tcase(s, damage);
-    srunner_run_all(sr, CK_ENV);
-    failures = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failures != 0;
+    return run_suite(s);
 }

@@ -16,6 +16,7 @@
 #include "snapshot/rdb_enc.h"
 #include "tests/snapshot/spell.h"
 #include "tests/snapshot/trace.h"
+#include "tests/support/runner.h"
 
 static const struct {
     const char *file, *events;
@@ -761,8 +762,6 @@ main(void)
 {
     Suite *s = suite_create("snapshot/rdb_dec");
     TCase *files = tcase_create("files"), *source = tcase_create("source"), *damage = tcase_create("damage");
-    SRunner *sr = srunner_create(s);
-    int failures;
 
     tcase_add_loop_test(files, a_good_file_gives_its_events, 0, GOOD);
     tcase_add_loop_test(files, a_bad_file_is_refused_with_reason_and_place, 0, BAD);
@@ -787,8 +786,5 @@ main(void)
     suite_add_tcase(s, files);
     suite_add_tcase(s, source);
     suite_add_tcase(s, damage);
-    srunner_run_all(sr, CK_ENV);
-    failures = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failures != 0;
+    return run_suite(s);
 }

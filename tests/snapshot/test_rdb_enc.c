@@ -14,6 +14,7 @@
 #include "snapshot/rdb.h"
 #include "snapshot/rdb_lzf.h"
 #include "tests/snapshot/trace.h"
+#include "tests/support/runner.h"
 
 struct out {
     struct sink *sink;
@@ -508,8 +509,6 @@ run_tests(void)
 {
     Suite *s = suite_create("snapshot/rdb_enc");
     TCase *form = tcase_create("form"), *lzf = tcase_create("lzf"), *stream = tcase_create("stream");
-    SRunner *sr;
-    int failures;
 
     tcase_add_test(form, lengths_take_one_two_five_or_nine_bytes);
     tcase_add_loop_test(form, strings_take_the_form_that_the_format_has_for_them, 0,
@@ -527,11 +526,7 @@ run_tests(void)
     suite_add_tcase(s, form);
     suite_add_tcase(s, lzf);
     suite_add_tcase(s, stream);
-    sr = srunner_create(s);
-    srunner_run_all(sr, CK_ENV);
-    failures = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failures != 0;
+    return run_suite(s);
 }
 
 int

@@ -15,6 +15,7 @@
 
 #include "mm/fault.h"
 #include "snapshot/crc64.h"
+#include "tests/support/runner.h"
 
 static char dir[64], path[96], temp[96];
 
@@ -374,8 +375,6 @@ main(void)
 {
     Suite *suite = suite_create("snapshot/sink");
     TCase *memory = tcase_create("memory"), *file = tcase_create("file");
-    SRunner *sr = srunner_create(suite);
-    int failures;
 
     umask(027);
     tcase_add_test(memory, memory_gets_every_byte_in_order);
@@ -394,8 +393,5 @@ main(void)
 #endif
     suite_add_tcase(suite, memory);
     suite_add_tcase(suite, file);
-    srunner_run_all(sr, CK_ENV);
-    failures = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failures != 0;
+    return run_suite(suite);
 }

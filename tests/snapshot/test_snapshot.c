@@ -10,6 +10,7 @@
 #include "snapshot/rdb_dec.h"
 #include "snapshot/snapshot.h"
 #include "tests/snapshot/toy.h"
+#include "tests/support/runner.h"
 
 static struct toy toy;
 static char dir[64];
@@ -209,8 +210,6 @@ main(void)
 {
     Suite *s = suite_create("snapshot/snapshot");
     TCase *t = tcase_create("snapshot");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 300);
@@ -220,9 +219,5 @@ main(void)
     tcase_add_test(t, a_sweep_that_misses_a_key_is_an_error_and_no_file);
     tcase_add_test(t, stopping_while_one_runs_leaves_no_temporary_file);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }
