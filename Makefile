@@ -101,9 +101,12 @@ model:
 ## make lint       include order, format, cppcheck, clang-tidy: zero findings
 lint:
 	tests/lint/run.sh
-## make bench      the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save cpu load loop memory instructions"; about an hour in all)
+## make bench      the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save cpu load loop fan-out memory instructions"; about an hour in all)
 bench: all
 	tests/bench/run.sh $(BENCH)
+## make soak       mixed load on one server for MINUTES=10, and whether what has to stay bounded does
+soak: all
+	python3 tests/soak/soak.py
 ## make docs-commands  write docs/commands.md from the command table
 docs-commands: all
 	python3 tests/integration/command_docs.py
@@ -180,6 +183,6 @@ test-packages:
 clean:
 	rm -rf build
 
-.PHONY: all help run check quick asan tsan barrier steps check-hard check-long check-fault model lint bench docs-commands fuzz shared install \
+.PHONY: all help run check quick asan tsan barrier steps check-hard check-long check-fault model lint bench soak docs-commands fuzz shared install \
         tests test-helpers benches packages test-packages clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The event loop beside redis-server's: make bench BENCH="loop memory instructions".
+"""The event loop beside redis-server's: make bench BENCH="loop fan-out memory instructions".
 
   loop          redis-benchmark at pipelines of 1, 16 and 64, alternating, server and client each on a core of its own:
                 ratio of throughput, the server's CPU seconds per million requests; p99 and p99.9 of a probe meanwhile
+  fan-out       PUBLISH of 100 bytes to 100 subscribers: deliveries per second, the server's CPU seconds per million of them
   memory        bytes a key (16-byte keys) with values of 3, 32 and 100 bytes; bytes an idle client
   instructions  executed by the server per request, by callgrind
 
@@ -10,6 +11,7 @@
 """
 import os
 import re
+import select
 import shutil
 import socket
 import statistics
@@ -102,6 +104,71 @@ def bench_loop(directory):
         server.kill()
 
 
+class Listeners(threading.Thread):
+    """Subscribers of one channel: they read what comes, and count its bytes."""
+
+    def __init__(self, port, count):
+        super().__init__(daemon=True)
+        self.poll = select.epoll()
+        self.socks = {}
+        self.bytes, self.want = 0, None
+        self.done = threading.Event()
+        for _ in range(count):
+            c = resp.Client(port)
+            c.call("SUBSCRIBE", "channel")
+            self.socks[c.sock.fileno()] = c
+            self.poll.register(c.sock.fileno(), select.EPOLLIN)
+
+    def run(self):
+        os.sched_setaffinity(threading.get_native_id(), {1})
+        while self.bytes < self.want:
+            for fd, _ in self.poll.poll(10):
+                self.bytes += len(os.read(fd, 1 << 18))
+        self.done.set()
+
+
+def fan_out(server, subscribers, messages, pipeline):
+    """Deliveries per second, the server's user and system seconds per million of them."""
+    message = b"m" * 100
+    framed = len(b"*3\r\n$7\r\nmessage\r\n$7\r\nchannel\r\n$100\r\n" + message + b"\r\n")
+    listeners = Listeners(server.port, subscribers)
+    listeners.want = framed * subscribers * messages
+    with server.client() as c:
+        before, begin = cpu_seconds(server.pid), time.perf_counter()
+        listeners.start()
+        batch = [("PUBLISH", "channel", message)] * pipeline
+        for _ in range(messages // pipeline):
+            if c.pipeline(batch) != [subscribers] * pipeline:
+                raise AssertionError("a message did not reach everybody")
+        if not listeners.done.wait(120):
+            raise AssertionError("messages are missing")
+        took, after = time.perf_counter() - begin, cpu_seconds(server.pid)
+    millions = subscribers * messages / 1e6
+    return millions / took, (after[0] - before[0]) / millions, (after[1] - before[1]) / millions
+
+
+def bench_fan_out(directory):
+    print("| subscribers | -P | M deliveries/s | Redis | ratio | user s per M | Redis | all s per M | Redis | ratio |\n"
+          "|---|---|---|---|---|---|---|---|---|---|")
+    servers = {}
+    for name, start in KINDS:
+        where = os.path.join(directory, "fan-out-" + name)
+        os.mkdir(where)
+        servers[name] = start(where, "--save", "")
+        subprocess.run(["taskset", "-a", "-p", "-c", "0", str(servers[name].pid)], check=True, stdout=subprocess.DEVNULL)
+    for pipeline in (1, 16):
+        results = {name: [] for name in servers}
+        for _ in range(ROUNDS):
+            for name, server in servers.items():
+                results[name].append(fan_out(server, 100, 16000 if pipeline > 1 else 4000, pipeline))
+        a, b = ([statistics.median(column) for column in zip(*results[name])] for name in servers)
+        print("| 100 | %d | %.2f | %.2f | **%.2f** | %.2f | %.2f | %.2f | %.2f | **%.2f** |" % (
+            pipeline, a[0], b[0], a[0] / b[0], a[1], b[1], a[1] + a[2], b[1] + b[2], (a[1] + a[2]) / (b[1] + b[2])),
+            flush=True)
+    for server in servers.values():
+        server.kill()
+
+
 def rss_bytes(pid):
     with open("/proc/%d/statm" % pid) as f:
         return int(f.read().split()[1]) * os.sysconf("SC_PAGESIZE")
@@ -179,7 +246,7 @@ def main():
     directory = tempfile.mkdtemp()
     try:
         for name in sys.argv[1:]:
-            {"loop": bench_loop, "memory": bench_memory, "instructions": bench_instructions}[name](directory)
+            {"loop": bench_loop, "fan-out": bench_fan_out, "memory": bench_memory, "instructions": bench_instructions}[name](directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

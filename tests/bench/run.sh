@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # make bench: the figures of docs/benchmarks.md.   tests/bench/run.sh [page-size] [sweep] [commands] [stall] [save] [cpu] [load]
-#                                                   [loop] [memory] [instructions] [keyspace] [growth] [huge] [types]
+#                                                   [loop] [fan-out] [memory] [instructions] [keyspace] [growth] [huge] [types]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 what=("$@")
-[ "${#what[@]}" -gt 0 ] || what=(page-size sweep commands stall save cpu load loop memory instructions)
+[ "${#what[@]}" -gt 0 ] || what=(page-size sweep commands stall save cpu load loop fan-out memory instructions)
 make --no-print-directory -s -j"$(nproc)" all benches
 for w in "${what[@]}"; do
     echo "== $w"
@@ -17,7 +17,7 @@ for w in "${what[@]}"; do
     sweep) build/tests/bench/bench_sweep 5000000 128 "${ROUNDS:-9}" ;;
     commands) build/tests/bench/bench_commands ;;
     stall | save | cpu | load) python3 tests/bench/server.py "$w" ;;
-    loop | memory | instructions) python3 tests/bench/loop.py "$w" ;;
+    loop | fan-out | memory | instructions) python3 tests/bench/loop.py "$w" ;;
     keyspace) build/tests/bench/bench_keyspace ;;
     growth) build/tests/bench/bench_growth ;;
     huge) build/tests/bench/bench_huge 10000000 "${ROUNDS:-3}" ;;
