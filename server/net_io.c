@@ -241,6 +241,18 @@ struct batch {
     enum resp_result result;
 };
 
+/* The command of the batch's next request: in a pipeline it is mostly the one before again, in the same
+ * letters. */
+static inline struct cmd *
+find_command(const struct batch *b, const struct resp_vector *v, int first)
+{
+    struct slice name = v->at[first];
+
+    if (b->count > 0 && slice_equal(name, v->at[b->at[b->count - 1].first]))
+        return b->at[b->count - 1].cmd;
+    return cmd_find(name);
+}
+
 static void
 parse_batch(struct client *c, struct batch *b, struct resp_vector *v)
 {
@@ -260,7 +272,7 @@ parse_batch(struct client *c, struct batch *b, struct resp_vector *v)
         if (b->result != RESP_COMMAND)
             break;
         pos += used;
-        b->at[b->count].cmd = cmd_find(v->at[first]);
+        b->at[b->count].cmd = find_command(b, v, first);
         b->at[b->count].argc = v->count - first;
         b->at[b->count].first = first;
         b->at[b->count].end = pos;
