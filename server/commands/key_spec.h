@@ -42,10 +42,10 @@ enum { KEY_SPECS_MAX = 3 };
 struct key_spec {
     uint16_t flags;
     uint8_t begin, find;
-    int8_t at;           /* INDEX: the argument.  KEYWORD: where the search starts; negative: from the end */
-    int8_t last;         /* RANGE: from the first key on, 0 the same; negative: from the end of the arguments.
+    int16_t at;          /* INDEX: the argument.  KEYWORD: where the search starts; negative: from the end */
+    int16_t last;        /* RANGE: from the first key on, 0 the same; negative: from the end of the arguments.
                             KEYNUM: from the number to the first key */
-    int8_t step, limit;  /* limit 2: the first half of what is left (XREAD) */
+    int16_t step, limit; /* limit 2: the first half of what is left (XREAD) */
     const char *keyword; /* KEYWORD, upper case */
 };
 
