@@ -49,6 +49,8 @@ class Generator:
 
     def is_there(self, step):
         """False if it needs a command that we do not have yet: the name of a special is its command's."""
+        if step[0] == "@blocked":
+            return all(self.is_there(c) for c in step[1] + step[2])
         name = str(step[1] if step[0] == "@scan" else step[0]).lstrip("@").lower().encode()
         if name in self.missing:
             self.left_out.add(name.decode())

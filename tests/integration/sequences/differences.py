@@ -6,6 +6,9 @@ ENCODINGS  pairs (ours, theirs) of OBJECT ENCODING that are allowed
 import re
 
 REPLIES = [
+    # 7.2 knows WITHSCORE
+    ("ZRANK", r"RespError\('ERR syntax error'\)", r"RespError.*wrong number of arguments.*"),
+    ("ZREVRANK", r"RespError\('ERR syntax error'\)", r"RespError.*wrong number of arguments.*"),
 ]
 
 ENCODINGS = {

@@ -48,6 +48,6 @@ def commands(w):
         (1, lambda: ["@scan", "HSCAN", k()] + w.scan_options()),
         (1, lambda: ["@hrandfield", k()]),
         (2, lambda: ["@hrandfield", k(), w.count()] + rnd.choice([[], ["WITHVALUES"], ["withvalues"], ["FOO"], ["WITHVALUES", 1]])),
-        (0.3, lambda: [rnd.choice(["HGET", "HSET", "HDEL", "HMGET", "HINCRBY", "HLEN", "HSTRLEN", "HSCAN"])] +
+        (0.3, lambda: [rnd.choice(["HGET", "HSET", "HDEL", "HMGET", "HINCRBY", "HLEN", "HSTRLEN"])] +
          w.some(k, 0, 1, 2, 5)),
     ]

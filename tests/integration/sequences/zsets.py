@@ -157,6 +157,6 @@ def commands(w):
         (2, lambda: ["@zrandmember", k()] + pick([[], [w.count()], [w.count(), "WITHSCORES"], [3, "FOO"]])),
         (1, lambda: ["@zscan", k()] + w.scan_options()),
         (1, lambda: ["SADD", "set:%d" % rnd.randrange(w.keys)] + w.some(m, 1, 5)),
-        (0.4, lambda: [pick(["ZADD", "ZINCRBY", "ZREM", "ZRANGE", "ZUNION", "ZINTERSTORE", "ZRANK", "ZCOUNT", "ZPOPMIN", "ZMPOP", "BZPOPMIN", "ZSCAN",
+        (0.4, lambda: [pick(["ZADD", "ZINCRBY", "ZREM", "ZRANGE", "ZUNION", "ZINTERSTORE", "ZCOUNT", "ZPOPMIN", "ZMPOP", "BZPOPMIN",
                              "ZRANGESTORE", "ZMSCORE"])] + w.some(k, 0, 1, 2, 3)),
     ]
