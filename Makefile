@@ -160,7 +160,7 @@ build/npm/node_modules/.package-lock.json: tests/integration/clients/package.jso
 	@mkdir -p build/npm
 	cp $^ build/npm/
 	npm ci --prefix build/npm --no-audit --no-fund --loglevel=error || echo "npm: not installed; its tests are skipped"
-test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/loader $(B)/tests/integration/rdb_expires
+test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/loader $(B)/tests/integration/rdb_expires $(B)/tests/bench/bench_huge
 .SECONDARY:
 
 tests: $(TESTS)
