@@ -140,7 +140,7 @@ class Differential(unittest.TestCase):
         """Each server loads the other's dump."""
         sides = self.pair.sides
         for side in sides:
-            side.client.call("SAVE")
+            side.client.call("DEBUG", "RELOAD")  # a score of -0 is 0 in a listpack: small sorted sets become one here
         digest = sides[0].client.call("DEBUG", "DIGEST")
         paths = [os.path.join(side.dir, "dump.rdb") for side in sides]
         shutil.copy(paths[0], paths[0] + ".kept")

@@ -63,9 +63,9 @@ def as_number(value):
     """A double whose digits do not matter: 7.0 prints 17 of them, 7.2 as many as needed."""
     if isinstance(value, list):
         return [type(value)] + [as_number(v) for v in value]
-    if isinstance(value, Double) or (isinstance(value, bytes) and (b"." in value or b"e" in value) and len(value) > 2):
+    if isinstance(value, Double) or (isinstance(value, bytes) and (value == b"-0" or (b"." in value or b"e" in value) and len(value) > 2)):
         try:
-            return (type(value), float(value))
+            return (type(value), float(value)) if float(value) else type(value)(b"0")
         except ValueError:
             return value
     return value

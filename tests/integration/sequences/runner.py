@@ -281,21 +281,35 @@ def in_order(events):
 
 def deleted_or_expired(events):
     """An expired key that a command overwrites without a look (RESTORE REPLACE, an empty result of ...STORE) is deleted there,
-    and a change, and has expired here, or the other way round.  Returns the events without these, and how many changes more
-    each side counts."""
+    and a change, and has expired here, or the other way round.  Returns what is unequal then, and how many
+    changes more each side counts."""
     expired = [Counter(e for e in side if e[0].endswith(":expired")) for side in events]
-    rest, more = [[e for e in side if not e[0].endswith(":expired")] for side in events], [0, 0]
-    for here, there in ((0, 1), (1, 0)):
-        for (name, key), times in (expired[here] - expired[there]).items():
-            for _ in range(times):
-                deleted = (name.replace(":expired", ":del"), key)
-                if deleted not in rest[there]:
-                    return events, [0, 0]
-                rest[there].reverse()  # the last of several
-                rest[there].remove(deleted)
-                rest[there].reverse()
-                more[there] += 1
-    return rest, more
+    only = [expired[0] - expired[1], expired[1] - expired[0]]
+    rest = [[e for e in side if not e[0].endswith(":expired")] for side in events]
+    more, at = [0, 0], [0, 0]
+
+    def is_deleted_expired(here):
+        """The next event here is the end of a key that has expired there."""
+        if at[here] == len(rest[here]) or not rest[here][at[here]][0].endswith(":del"):
+            return False
+        name, key = rest[here][at[here]]
+        expiry = (name.replace(":del", ":expired"), key)
+        if only[1 - here][expiry] == 0:
+            return False
+        only[1 - here][expiry] -= 1
+        return True
+    while at[0] < len(rest[0]) or at[1] < len(rest[1]):
+        if rest[0][at[0]:at[0] + 1] == rest[1][at[1]:at[1] + 1]:
+            at = [at[0] + 1, at[1] + 1]
+            continue
+        for here in (0, 1):
+            if is_deleted_expired(here):
+                at[here] += 1
+                more[here] += 1
+                break
+        else:
+            return events, [0, 0]
+    return (events, [0, 0]) if any(only[0].values()) or any(only[1].values()) else ([[], []], more)
 
 
 def first_unequal(ours, theirs):
