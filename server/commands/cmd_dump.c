@@ -100,7 +100,9 @@ restore_expired(struct client *c, struct db_ref *ref)
 static void
 restore_value(struct client *c, struct db_ref *ref, const struct restore *rs, struct value *v)
 {
-    if (db_store(ref, v, rs->expire_at_ms) < 0) {
+    struct record_spec spec = {.key = ref->key, .expire_at_ms = rs->expire_at_ms, .value = *v};
+
+    if (db_supplant(ref, &spec) < 0) {
         value_free(v);
         reply_no_memory(c);
         return;
@@ -134,7 +136,8 @@ cmd_restore(struct client *c)
 
     if (!parse_restore(c, &rs))
         return;
-    if (db_lookup(c->db, c->argv[1], 0, &ref) != NULL && !rs.replace) {
+    /* What is replaced is not told as expired. */
+    if (db_lookup(c->db, c->argv[1], rs.replace ? DB_EXPIRED : 0, &ref) != NULL && !rs.replace) {
         reply_error(c, "BUSYKEY Target key name already exists.");
         return;
     }

@@ -50,12 +50,13 @@ cmd_exists(struct client *c)
     reply_int(c, found);
 }
 
-/* TOUCH key ... -> how many there are; their access clocks are set. */
+/* TOUCH key ... -> how many there are; their access clocks are set, also for a client that said NO-TOUCH. */
 void
 cmd_touch(struct client *c)
 {
     int64_t found = 0;
 
+    db_keep_clocks(false); /* until the next command */
     for (int i = 1; i < c->argc; i++)
         found += db_find_read(c->db, c->argv[i]) != NULL;
     reply_int(c, found);
@@ -96,15 +97,17 @@ hand_over(struct db *from_db, struct slice from_key, struct db_ref *to)
 {
     struct record_spec spec;
     struct db_ref from;
+    uint32_t clock;
     int r;
 
     if (db_lookup(from_db, from_key, 0, &from) == NULL)
         return 0;
     record_spec_of(from.rec, &spec);
     spec.key = to->key;
-    r = to->rec == NULL ? db_insert(to, &spec) : db_update(to, &spec);
-    if (r < 0)
+    clock = record_clock(from.rec);
+    if ((r = db_supplant(to, &spec)) < 0)
         return r;
+    record_touch(to->rec, clock); /* the value's use goes with it */
     /* The tables have changed: look again.  The clock stands still, so the key is there. */
     must(db_lookup(from_db, from_key, 0, &from) != NULL);
     db_unlink(&from);
@@ -230,7 +233,7 @@ copy_to(const struct record *from, struct db_ref *to)
     spec.key = to->key;
     if (value_copy(&spec.value, &spec.value, to->key.len) < 0)
         return -ENOMEM;
-    if ((r = to->rec == NULL ? db_insert(to, &spec) : db_update(to, &spec)) < 0)
+    if ((r = db_supplant(to, &spec)) < 0)
         value_free(&spec.value);
     return r;
 }

@@ -94,9 +94,15 @@ cmd_waitaof(struct client *c)
 {
     int64_t local, replicas, timeout_ms;
 
-    if (!arg_int(c, 1, &local) || !arg_int(c, 2, &replicas))
+    if (!arg_int(c, 1, &local))
         return;
-    if (local < 0 || local > 1 || replicas < 0) {
+    if (local < 0 || local > 1) {
+        reply_error(c, "ERR value is out of range, value must between 0 and 1");
+        return;
+    }
+    if (!arg_int(c, 2, &replicas))
+        return;
+    if (replicas < 0) {
         reply_error(c, "ERR value is out of range, must be positive");
         return;
     }

@@ -213,7 +213,7 @@ db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret)
     ret->key = key;
     ret->hash = keyhash(key);
     r = ret->rec = ktable_find_key(&db->keys, ret->hash, key, &ret->at);
-    if (r != NULL && unlikely(db_record_is_expired(r)) && !server.loading) {
+    if (r != NULL && unlikely(db_record_is_expired(r)) && (flags & DB_EXPIRED) == 0 && !server.loading) {
         db_expire_record(db, r);
         r = ret->rec = NULL;
     }

@@ -51,6 +51,7 @@ enum db_lookup_flag {
     DB_COUNT_HIT = 1, /* keyspace_hits or keyspace_misses */
     DB_TOUCH = 2,     /* the access clock */
     DB_QUIET = 4,     /* no keymiss event */
+    DB_EXPIRED = 8,   /* one that has expired is found: it is going to be replaced */
     DB_READ = DB_COUNT_HIT | DB_TOUCH,
     DB_WRITE = DB_TOUCH,
     DB_LOOK = DB_COUNT_HIT /* a read that is no use: TTL, TYPE, OBJECT */
@@ -99,6 +100,11 @@ void db_evict(struct db_ref *ref);
 uint32_t db_birth_clock(void);
 /* db_store: set the key to a value, there or not.  expire_at_ms as in record_spec. */
 int db_store(struct db_ref *ref, const struct value *value, int64_t expire_at_ms);
+/* db_supplant: as db_insert() or db_update(), told as a key that is new even where there was one: RENAME,
+ * COPY, RESTORE. */
+int db_supplant(struct db_ref *ref, struct record_spec *spec);
+/* db_load: as db_store(), for loading: nobody is told. */
+int db_load(struct db_ref *ref, const struct value *value, int64_t expire_at_ms);
 /* db_set_expire: RECORD_NO_EXPIRE takes it away. 0 or -ENOMEM */
 int db_set_expire(struct db_ref *ref, int64_t expire_at_ms);
 /* db_remove: the key at ref goes, with what it holds. */
@@ -112,6 +118,7 @@ bool db_delete(struct db *db, struct slice key);
 struct db_item {
     const struct record *fresh; /* made by record_new(), without expiry; db_number() in it */
     const struct record *old;   /* used within */
+    bool is_new;                /* afterwards: the key was not there; the caller tells */
 };
 /* db_store_all: every fresh record takes its key's place.  0, or -ENOMEM and nothing has changed: the fresh
  * records are still the caller's. */

@@ -1,7 +1,6 @@
 /* server/data/db_write.c - insert, change, delete keys.  Every function first takes what it may not get (D2).
  */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "server/data/db_inner.h"
 #include "server/data/keyhash.h"
@@ -29,8 +28,9 @@ is_waited_for(enum value_type type)
     return type == TYPE_LIST || type == TYPE_ZSET || type == TYPE_STREAM;
 }
 
-int
-db_insert(struct db_ref *ref, struct record_spec *spec)
+/* add: a record for a key that is not there; nobody is told. */
+static int
+add(struct db_ref *ref, struct record_spec *spec)
 {
     struct db *db = ref->db;
     const struct record *r;
@@ -45,15 +45,31 @@ db_insert(struct db_ref *ref, struct record_spec *spec)
         goto forget_record;
     ref->rec = r;
     ref->at.bucket = NULL; /* the table may have grown */
-    key_event(db, ref->key, KEY_EVENT_NEW, "new");
-    if (is_waited_for(spec->value.type))
-        keywait_ready(db, ref->key);
     return 0;
 forget_record:
     forget(&db->keys, ref->hash, r);
 free_record:
     record_free(r);
     return -ENOMEM;
+}
+
+/* tell_new: who listens for new keys, and who waits for one of this type. */
+static void
+tell_new(struct db *db, struct slice key, enum value_type type)
+{
+    key_event(db, key, KEY_EVENT_NEW, "new");
+    if (is_waited_for(type))
+        keywait_ready(db, key);
+}
+
+int
+db_insert(struct db_ref *ref, struct record_spec *spec)
+{
+    int r = add(ref, spec);
+
+    if (r == 0)
+        tell_new(ref->db, ref->key, spec->value.type);
+    return r;
 }
 
 /* locate: where ref->rec stands in the table of keys; after db_insert() that is not known yet. */
@@ -162,6 +178,29 @@ db_update(struct db_ref *ref, struct record_spec *spec)
 }
 
 int
+db_supplant(struct db_ref *ref, struct record_spec *spec)
+{
+    int r;
+
+    if (ref->rec == NULL)
+        return db_insert(ref, spec);
+    if ((r = db_update(ref, spec)) < 0)
+        return r;
+    if (!server.lfu)
+        record_touch(ref->rec, server.clock_s);
+    tell_new(ref->db, ref->key, spec->value.type);
+    return 0;
+}
+
+int
+db_load(struct db_ref *ref, const struct value *value, int64_t expire_at_ms)
+{
+    struct record_spec spec = {.key = ref->key, .expire_at_ms = expire_at_ms, .value = *value};
+
+    return ref->rec == NULL ? add(ref, &spec) : db_update(ref, &spec);
+}
+
+int
 db_store(struct db_ref *ref, const struct value *value, int64_t expire_at_ms)
 {
     struct record_spec spec = {.key = ref->key, .expire_at_ms = expire_at_ms, .value = *value};
@@ -188,15 +227,36 @@ db_set_use(const struct record *r, int64_t idle_s, int64_t freq)
         record_touch(r, server.clock_s - (uint32_t)idle_s);
 }
 
+/* take_out: the record leaves the tables, and is still there to be read. */
+static const struct record *
+take_out(struct db_ref *ref)
+{
+    const struct record *r = ref->rec;
+
+    if (record_has(r, RECORD_HAS_EXPIRE))
+        forget(&ref->db->expires, ref->hash, r);
+    ktable_drop(&ref->db->keys, ref->hash, locate(ref));
+    ref->rec = NULL;
+    return r;
+}
+
 void
 db_unlink(struct db_ref *ref)
 {
-    keywait_gone(ref->db, record_key(ref->rec));
-    if (record_has(ref->rec, RECORD_HAS_EXPIRE))
-        forget(&ref->db->expires, ref->hash, ref->rec);
-    ktable_drop(&ref->db->keys, ref->hash, locate(ref));
-    record_free(ref->rec);
-    ref->rec = NULL;
+    record_free(take_out(ref));
+}
+
+/* remove_and_tell: the key goes without a command having asked for it.  It is told when it is gone, but while
+ * its name can still be read: that takes no memory. */
+static void
+remove_and_tell(struct db_ref *ref, unsigned class, const char *event)
+{
+    const struct record *r = take_out(ref);
+    struct value gone = value_of(r);
+
+    key_changed(ref->db, record_key(r), class, event);
+    record_free(r);
+    value_free(&gone);
 }
 
 void
@@ -219,29 +279,12 @@ db_delete(struct db *db, struct slice key)
     return true;
 }
 
-/* copy_key: for who listens, to be told when the record is gone; NULL: nobody does, or no memory. */
-static char *
-copy_key(struct slice key)
-{
-    char *copy = NULL;
-
-    if (unlikely(key_event_listeners != 0) && (copy = malloc(key.len + 1)) != NULL)
-        memcpy(copy, key.ptr, key.len);
-    return copy;
-}
-
 void
 db_evict(struct db_ref *ref)
 {
-    struct slice key = record_key(ref->rec);
-    char *copy = copy_key(key);
-
-    ref->hash = keyhash(key);
+    ref->hash = keyhash(record_key(ref->rec));
     ref->at.bucket = NULL;
-    db_remove(ref);
-    if (copy != NULL)
-        key_changed(ref->db, (struct slice){copy, key.len}, KEY_EVENT_EVICTED, "evicted");
-    free(copy);
+    remove_and_tell(ref, KEY_EVENT_EVICTED, "evicted");
 }
 
 uint32_t
@@ -253,15 +296,10 @@ db_birth_clock(void)
 void
 db_expire_record(struct db *db, const struct record *r)
 {
-    struct slice key = record_key(r);
-    struct db_ref ref = {.db = db, .hash = keyhash(key), .rec = r};
-    char *copy = copy_key(key);
+    struct db_ref ref = {.db = db, .hash = keyhash(record_key(r)), .rec = r};
 
-    db_remove(&ref);
     server.stat_expired_keys++;
-    if (copy != NULL)
-        key_changed(db, (struct slice){copy, key.len}, KEY_EVENT_EXPIRED, "expired");
-    free(copy);
+    remove_and_tell(&ref, KEY_EVENT_EXPIRED, "expired");
 }
 
 /* ---- several keys at once ---- */
@@ -310,11 +348,10 @@ db_store_all(struct db *db, struct db_item *items, int count)
             return -ENOMEM;
         }
     }
-    for (int i = 0; i < count && unlikely((key_event_listeners & KEY_EVENT_NEW) != 0); i++)
-        if (items[i].old == NULL)
-            key_event(db, record_key(items[i].fresh), KEY_EVENT_NEW, "new");
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        items[i].is_new = items[i].old == NULL;
         if (items[i].old != NULL)
             take_leave(db, items[i].old);
+    }
     return 0;
 }

@@ -168,7 +168,7 @@ on_value_end(void *ctx)
         return load_complain(s, -EEXIST, "The dump has a key twice, or one that is there already");
     if ((r = finish(s, &v)) < 0)
         return r;
-    if (db_store(&ref, &v, s->expire_at_ms) < 0) {
+    if (db_load(&ref, &v, s->expire_at_ms) < 0) {
         value_free(&v);
         return -ENOMEM;
     }
