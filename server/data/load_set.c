@@ -155,7 +155,7 @@ load_set_member(void *ctx, struct rdb_slice m)
 {
     struct slice member = {.ptr = (const char *)m.bytes, .len = m.len};
     struct load_state *s = ctx;
-    int64_t v;
+    int64_t v = 0;
     bool is_int;
     int r;
 

@@ -112,9 +112,7 @@ read_ahead(struct set_reader *r)
 void
 set_reader_init(struct set_reader *r, const struct set *s)
 {
-    r->set = s;
-    r->at = s->form == SET_LISTPACK ? lp_first(s->blob) : 0;
-    r->table_at = (struct mtable_at){.bucket = 0};
+    *r = (struct set_reader){.set = s, .at = s->form == SET_LISTPACK ? lp_first(s->blob) : 0};
     if (s->form == SET_TABLE)
         read_ahead(r);
 }

@@ -42,6 +42,12 @@ grow(void **p, size_t *room, size_t bytes)
     return true;
 }
 
+static struct slice
+int_text(int64_t v, char *scratch)
+{
+    return (struct slice){.ptr = scratch, .len = (size_t)(num_put(scratch, v) - scratch)};
+}
+
 /* ---- a table ---- */
 
 static bool
@@ -86,7 +92,7 @@ become_table(struct set_build *b)
     } else {
         b->table = mtable_new();
         for (uint64_t i = 0; b->form == SET_INTS && i < b->count && b->table != NULL; i++) {
-            struct slice text = {scratch, (size_t)(num_put(scratch, b->integers[i]) - scratch)};
+            struct slice text = int_text(b->integers[i], scratch);
 
             if (!put_in_table(b, mtable_hash(text), text))
                 return false;
@@ -157,7 +163,7 @@ leave_ints(struct set_build *b, struct slice next)
         return become_table(b);
     b->form = SET_LISTPACK;
     for (uint64_t i = 0; i < b->count; i++) {
-        struct slice text = {scratch, (size_t)(num_put(scratch, b->integers[i]) - scratch)};
+        struct slice text = int_text(b->integers[i], scratch);
 
         if (!put_in_listpack(b, text, &b->error)) { /* a number too long for a limit */
             b->form = SET_INTS;
@@ -329,6 +335,7 @@ make_value(struct set_build *b, size_t key_len, struct value *ret)
         b->table = NULL;
         return 0;
     }
+    must(s.blob != NULL); /* it is not empty */
     if (value_blob(ret, TYPE_SET,
                    (struct slice){(const char *)s.blob, s.form == SET_INTS
                                                             ? intset_bytes(intset_width(s.blob), s.count)

@@ -226,6 +226,7 @@ set_ints_remove(struct db_ref *ref, const uint32_t *at, uint32_t count)
     enum encoding enc;
     uint8_t *bytes;
 
+    must(e.old != NULL && count > 0 && count < e.old_count);
     e.new_count = e.old_count - count;
     e.new_bytes = intset_bytes(e.width, e.new_count);
     if (is_outer(ref, &e) && may_stay(&e)) {
