@@ -71,6 +71,7 @@ struct config {
     int64_t shutdown_timeout;
     char *shutdown_on_sigint, *shutdown_on_sigterm, *latency_percentiles; /* words */
     /* encodings */
+    int64_t list_max_listpack_size; /* >= 0: elements a node; -1 .. -5: 4 KiB .. 64 KiB */
     int64_t hash_max_listpack_entries, hash_max_listpack_value;
     int64_t set_max_intset_entries, set_max_listpack_entries, set_max_listpack_value;
     int64_t zset_max_listpack_entries, zset_max_listpack_value;

@@ -164,9 +164,8 @@ lp_next(const uint8_t *lp, uint32_t at)
 }
 
 void
-lp_get(const uint8_t *lp, uint32_t at, struct lp_elem *ret)
+lp_entry_get(const uint8_t *p, struct lp_elem *ret)
 {
-    const uint8_t *p = lp + at;
     uint8_t enc = *p;
 
     debug_check(head_bytes(enc) != 0);
@@ -180,6 +179,24 @@ lp_get(const uint8_t *lp, uint32_t at, struct lp_elem *ret)
         *ret = (struct lp_elem){.bytes = p + head_bytes(enc), .len = (uint32_t)body_bytes(p)};
 }
 
+void
+lp_get(const uint8_t *lp, uint32_t at, struct lp_elem *ret)
+{
+    lp_entry_get(lp + at, ret);
+}
+
+const uint8_t *
+lp_entry_before(const uint8_t *p)
+{
+    uint64_t core = 0;
+    unsigned n = 0;
+
+    do
+        core |= (uint64_t)(*--p & 127) << 7 * n++;
+    while ((*p & 128) != 0);
+    return p - core;
+}
+
 const uint8_t *
 lp_text(const struct lp_elem *e, char *scratch, uint32_t *ret_len)
 {
@@ -191,20 +208,19 @@ lp_text(const struct lp_elem *e, char *scratch, uint32_t *ret_len)
     return (const uint8_t *)scratch;
 }
 
-/* A text to look for, and the integer that it stands for, if it does. */
-struct needle {
-    const void *bytes;
-    size_t len;
-    bool is_int;
-    int64_t value;
-};
+void
+lp_needle_init(struct lp_needle *n, const void *bytes, size_t len)
+{
+    *n = (struct lp_needle){.bytes = bytes, .len = len};
+    n->is_int = decimal_parse(bytes, len, &n->value);
+}
 
-static bool
-matches(const uint8_t *lp, uint32_t at, const struct needle *n)
+bool
+lp_entry_matches(const uint8_t *p, const struct lp_needle *n)
 {
     struct lp_elem e;
 
-    lp_get(lp, at, &e);
+    lp_entry_get(p, &e);
     if (e.bytes == NULL)
         return n->is_int && e.value == n->value;
     return e.len == n->len && memcmp(e.bytes, n->bytes, n->len) == 0;
@@ -213,20 +229,20 @@ matches(const uint8_t *lp, uint32_t at, const struct needle *n)
 bool
 lp_equal(const uint8_t *lp, uint32_t at, const void *bytes, size_t len)
 {
-    struct needle n = {.bytes = bytes, .len = len};
+    struct lp_needle n;
 
-    n.is_int = decimal_parse(bytes, len, &n.value);
-    return matches(lp, at, &n);
+    lp_needle_init(&n, bytes, len);
+    return lp_entry_matches(lp + at, &n);
 }
 
 uint32_t
 lp_find(const uint8_t *lp, const void *bytes, size_t len, uint32_t skip)
 {
-    struct needle n = {.bytes = bytes, .len = len};
+    struct lp_needle n;
 
-    n.is_int = decimal_parse(bytes, len, &n.value);
+    lp_needle_init(&n, bytes, len);
     for (uint32_t at = lp_first(lp); at != 0;) {
-        if (matches(lp, at, &n))
+        if (lp_entry_matches(lp + at, &n))
             return at;
         at = lp_next(lp, at);
         for (uint32_t i = 0; i < skip && at != 0; i++)

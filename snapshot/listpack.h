@@ -36,6 +36,33 @@ bool lp_equal(const uint8_t *lp, uint32_t at, const void *bytes, size_t len);
 /* lp_find: the offset of the first entry equal to bytes among entries first, first+1+skip, ...; 0: none. */
 uint32_t lp_find(const uint8_t *lp, const void *bytes, size_t len, uint32_t skip);
 
+/* A text to compare entries with, and the integer that it stands for, if it does. */
+struct lp_needle {
+    const void *bytes;
+    size_t len;
+    bool is_int;
+    int64_t value;
+};
+void lp_needle_init(struct lp_needle *n, const void *bytes, size_t len);
+
+/* Single entries, wherever they stand: for those who keep entries in a frame of their own.  lp_entry_get: the
+ * entry at p.  lp_entry_size: its bytes.  lp_entry_before: where the entry starts that ends before p.
+ * lp_entry_matches: does it hold the needle? */
+void lp_entry_get(const uint8_t *p, struct lp_elem *ret);
+uint32_t lp_entry_size(const uint8_t *p);
+const uint8_t *lp_entry_before(const uint8_t *p);
+bool lp_entry_matches(const uint8_t *p, const struct lp_needle *n);
+
+/* An entry before it is written: lp_entry_make() looks at the bytes, which stay the caller's (below 2^32 - 16
+ * of them), lp_entry_put() writes size bytes. */
+struct lp_entry {
+    const void *data;
+    uint32_t data_len, size;
+    uint8_t head_len, head[9];
+};
+void lp_entry_make(struct lp_entry *e, const void *bytes, size_t len);
+void lp_entry_put(uint8_t *dst, const struct lp_entry *e);
+
 /* lp_entry_bytes: how long the entry for these bytes is (integers in canonical decimal form are stored as
  * such). */
 uint32_t lp_entry_bytes(const void *bytes, size_t len);

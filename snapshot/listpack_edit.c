@@ -81,6 +81,28 @@ size_with_backlen(uint64_t core)
     return (uint32_t)(core + lp_backlen_bytes(core));
 }
 
+void
+lp_entry_make(struct lp_entry *e, const void *bytes, size_t len)
+{
+    size_t data;
+    struct head h = make_head(bytes, len, &data);
+
+    e->data = bytes;
+    e->data_len = (uint32_t)data;
+    e->head_len = h.len;
+    memcpy(e->head, h.bytes, sizeof e->head);
+    e->size = size_with_backlen(h.len + (uint64_t)data);
+}
+
+void
+lp_entry_put(uint8_t *dst, const struct lp_entry *e)
+{
+    memcpy(dst, e->head, e->head_len);
+    if (e->data_len > 0)
+        memcpy(dst + e->head_len, e->data, e->data_len);
+    lp_backlen_put(dst + e->head_len + e->data_len, e->head_len + (uint64_t)e->data_len);
+}
+
 uint32_t
 lp_entry_bytes(const void *bytes, size_t len)
 {

@@ -34,7 +34,7 @@ enum rdb_type {
     RDB_TYPE_STREAM = 15,
     RDB_TYPE_HASH_LISTPACK = 16,
     RDB_TYPE_ZSET_LISTPACK = 17,
-    RDB_TYPE_LIST_QUICKLIST_2 = 18,
+    RDB_TYPE_LIST_QUICKLIST_2 = 18, /* its nodes: RDB_QUICKLIST_* */
     RDB_TYPE_STREAM_2 = 19,
     RDB_TYPE_SET_LISTPACK = 20,
     RDB_TYPE_STREAM_3 = 21
@@ -52,6 +52,9 @@ enum rdb_len_form {
     RDB_ENC_INT32 = 0xc2,
     RDB_ENC_LZF = 0xc3
 };
+
+/* What a node of a quicklist is: one element as it is, or a listpack. */
+enum { RDB_QUICKLIST_PLAIN = 1, RDB_QUICKLIST_PACKED = 2 };
 
 enum {
     RDB_VERSION_DEFAULT = 10,

@@ -236,6 +236,10 @@ static const struct value_type {
     int (*read)(struct dec *d);
 } value_types[] = {
     {RDB_TYPE_STRING, RDB_VALUE_STRING, read_string},
+    {RDB_TYPE_LIST_QUICKLIST_2, RDB_VALUE_LIST, dec_list_quicklist},
+    {RDB_TYPE_LIST_QUICKLIST, RDB_VALUE_LIST, dec_list_ziplists},
+    {RDB_TYPE_LIST_ZIPLIST, RDB_VALUE_LIST, dec_list_ziplist},
+    {RDB_TYPE_LIST, RDB_VALUE_LIST, dec_list_plain},
     {RDB_TYPE_SET, RDB_VALUE_SET, dec_set_plain},
     {RDB_TYPE_SET_INTSET, RDB_VALUE_SET, dec_set_intset},
     {RDB_TYPE_SET_LISTPACK, RDB_VALUE_SET, dec_set_listpack},

@@ -24,7 +24,7 @@ void rdb_source_close(struct rdb_source *src);
 uint64_t rdb_source_offset(const struct rdb_source *src); /* bytes consumed */
 uint64_t rdb_source_size(const struct rdb_source *src);   /* of the whole file */
 
-enum rdb_value_kind { RDB_VALUE_STRING, RDB_VALUE_SET, RDB_VALUE_HASH, RDB_VALUE_ZSET };
+enum rdb_value_kind { RDB_VALUE_STRING, RDB_VALUE_LIST, RDB_VALUE_SET, RDB_VALUE_HASH, RDB_VALUE_ZSET };
 
 struct rdb_key {
     struct rdb_slice name;
@@ -61,6 +61,12 @@ struct rdb_events {
     int (*string_begin)(void *ctx,
                         uint64_t len); /* len: of the string, decompressed; a claim, not yet seen */
     int (*string_bytes)(void *ctx, struct rdb_slice piece); /* pieces add up to len; one piece up to 64 KiB */
+    /* list_begin (list_element | list_listpack)* list_end: elements in their order; a listpack is validated
+     * and not empty. */
+    int (*list_begin)(void *ctx);
+    int (*list_element)(void *ctx, struct rdb_slice element);
+    int (*list_listpack)(void *ctx, struct rdb_slice listpack, uint32_t elements);
+    int (*list_end)(void *ctx);
     int (*hash_listpack)(void *ctx, struct rdb_slice listpack, uint32_t fields); /* validated */
     int (*hash_begin)(void *ctx, uint64_t fields);                               /* a claim, not yet seen */
     int (*hash_field)(void *ctx, struct rdb_slice field, struct rdb_slice value);

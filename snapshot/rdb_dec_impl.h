@@ -91,6 +91,12 @@ int dec_new_field(struct dec *d, uint64_t offset, struct rdb_slice field);
 /* dec_new_member: the same of a sorted set's member. */
 int dec_new_member(struct dec *d, uint64_t offset, struct rdb_slice member);
 
+/* rdb_dec_list.c: the value of a list key, by its type. */
+int dec_list_plain(struct dec *d);
+int dec_list_ziplist(struct dec *d);
+int dec_list_ziplists(struct dec *d);
+int dec_list_quicklist(struct dec *d);
+
 static inline struct rdb_slice
 bytes_slice(const struct bytes *b)
 {

@@ -147,6 +147,16 @@ on_string_begin(void *ctx, uint64_t len)
 }
 
 static int
+on_list_element(void *ctx, struct rdb_slice element)
+{
+    struct info *f = ctx;
+
+    f->now.fields++;
+    f->now.value_bytes += element.len;
+    return 0;
+}
+
+static int
 on_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
 {
     struct info *f = ctx;
@@ -162,7 +172,7 @@ on_hash_listpack(void *ctx, struct rdb_slice lp, uint32_t fields)
     char scratch[LP_INT_TEXT_BYTES];
     struct info *f = ctx;
 
-    f->now.fields = fields;
+    f->now.fields += fields;
     for (uint32_t at = lp_first(lp.bytes); at != 0; at = lp_next(lp.bytes, at)) {
         struct lp_elem e;
         uint32_t len;
@@ -252,6 +262,8 @@ static const struct rdb_events events = {.start = on_start,
                                          .key = on_key,
                                          .form = on_form,
                                          .string_begin = on_string_begin,
+                                         .list_element = on_list_element,
+                                         .list_listpack = on_hash_listpack,
                                          .hash_field = on_hash_field,
                                          .hash_listpack = on_hash_listpack,
                                          .set_member = on_set_member,

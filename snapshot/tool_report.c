@@ -169,6 +169,9 @@ print_biggest(const struct info *f)
 
         if (b->kind == RDB_VALUE_STRING)
             snprintf(what, sizeof what, "string");
+        else if (b->kind == RDB_VALUE_LIST)
+            snprintf(what, sizeof what, "list, %s element%s", tool_count(b->fields),
+                     b->fields == 1 ? "" : "s");
         else if (b->kind == RDB_VALUE_SET)
             snprintf(what, sizeof what, "set, %s member%s", tool_count(b->fields), b->fields == 1 ? "" : "s");
         else if (b->kind == RDB_VALUE_ZSET)

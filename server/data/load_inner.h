@@ -21,6 +21,10 @@ int load_begin_root(struct load_state *s, enum value_type type, const void *root
  * load_state. */
 int load_hash_listpack(void *ctx, struct rdb_slice listpack, uint32_t fields);
 int load_hash_begin(void *ctx, uint64_t fields);
+int load_list_begin(void *ctx);
+int load_list_element(void *ctx, struct rdb_slice element);
+int load_list_listpack(void *ctx, struct rdb_slice listpack, uint32_t elements);
+int load_list_end(void *ctx);
 int load_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value);
 int load_set_intset(void *ctx, struct rdb_slice intset, uint32_t members);
 int load_set_listpack(void *ctx, struct rdb_slice listpack, uint32_t members);

@@ -82,8 +82,6 @@ static const struct {
     {"'VALKEY080' f3 01", -ENOTSUP, 9, "", "SLOT_IMPORT (opcode 243)"},
     {"'REDIS0009' ca 01", -ENOTSUP, 9, "", "Dragonfly"},
     {"'REDIS0009' 1e ['k']", -ENOTSUP, 9, "k", "Dragonfly"},
-    {"'REDIS0010' 01 ['k'] 00", -ENOTSUP, 9, "k", "list (type 1) is not read"},
-    {"'REDIS0010' 12 ['k'] 00", -ENOTSUP, 9, "k", "list quicklist 2 (type 18) is not read"},
     {"'REDIS0010' 0f ['k'] 00", -ENOTSUP, 9, "k", "stream (type 15) is not read"},
     {"'REDIS0010' 07 ['k'] 00", -ENOTSUP, 9, "k", "module value (type 7) is not read"},
     {"'REDIS0012' 18 ['k'] 00", -ENOTSUP, 9, "k", "hash with field expiry (type 24) is not read"},

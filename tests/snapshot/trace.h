@@ -179,6 +179,29 @@ trace_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
 }
 
 static inline int
+trace_list_begin(void *ctx)
+{
+    struct trace *t = ctx;
+
+    t->string_len = UINT64_MAX;
+    return trace_add(t, "list\n");
+}
+
+static inline int
+trace_list_element(void *ctx, struct rdb_slice element)
+{
+    char e[512];
+
+    return trace_add(ctx, "element %s\n", trace_shown(e, element));
+}
+
+static inline int
+trace_list_end(void *ctx)
+{
+    return trace_add(ctx, "list end\n");
+}
+
+static inline int
 trace_value_end(void *ctx)
 {
     struct trace *t = ctx;
@@ -212,6 +235,10 @@ static const struct rdb_events trace_events = {
     .form = trace_form,
     .string_begin = trace_string_begin,
     .string_bytes = trace_string_bytes,
+    .list_begin = trace_list_begin,
+    .list_element = trace_list_element,
+    .list_listpack = trace_hash_listpack,
+    .list_end = trace_list_end,
     .hash_listpack = trace_hash_listpack,
     .hash_begin = trace_hash_begin,
     .hash_field = trace_hash_field,

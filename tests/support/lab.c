@@ -209,6 +209,9 @@ on_value_end(void *ctx)
 }
 
 static const struct rdb_events digest_events = {.key = on_key,
+                                                .list_begin = lab_list_begin,
+                                                .list_element = lab_list_element,
+                                                .list_listpack = lab_list_listpack,
                                                 .string_bytes = on_string_bytes,
                                                 .hash_field = on_hash_field,
                                                 .hash_listpack = on_hash_listpack,

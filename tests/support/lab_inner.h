@@ -23,4 +23,9 @@ int lab_set_intset(void *ctx, struct rdb_slice intset, uint32_t members);
 int lab_set_listpack(void *ctx, struct rdb_slice listpack, uint32_t members);
 int lab_set_member(void *ctx, struct rdb_slice member);
 
+/* lab_list.c: order counts, how elements are cut into nodes does not. */
+int lab_list_begin(void *ctx);
+int lab_list_element(void *ctx, struct rdb_slice element);
+int lab_list_listpack(void *ctx, struct rdb_slice listpack, uint32_t elements);
+
 #endif

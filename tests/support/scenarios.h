@@ -110,6 +110,7 @@ static const struct scenario scenarios[] = {
     {"a_transaction", "set a 1;set b 2", "multi;incr a;incr b;del a;set c 3;exec"},
     {"string_becomes_hash", "set a old", "del a;hset a f v"},
     {"hash_becomes_string", FIELDS_20 AS_TABLE, "set h text"},
+#include "tests/support/scenarios_list.def"
 #include "tests/support/scenarios_set.def"
 };
 enum { SCENARIO_COUNT = sizeof scenarios / sizeof *scenarios };
