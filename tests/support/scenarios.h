@@ -111,6 +111,7 @@ static const struct scenario scenarios[] = {
     {"string_becomes_hash", "set a old", "del a;hset a f v"},
     {"hash_becomes_string", FIELDS_20 AS_TABLE, "set h text"},
 #include "tests/support/scenarios_set.def"
+#include "tests/support/scenarios_zset.def"
 };
 enum { SCENARIO_COUNT = sizeof scenarios / sizeof *scenarios };
 
