@@ -36,6 +36,8 @@ save_entry(struct tree_walk *w, const struct zentry *live, double score)
 
     if ((r = view_read(w->work->view, &head, live, sizeof head)) != 0)
         return r;
+    if (head.entry.score != score)
+        return -EBADMSG; /* ZR1 */
     member = zentry_member(&head.entry);
     if ((r = save_string(w->work, (const char *)live + zentry_head(member.len), member.len, true)) != 0)
         return r;
