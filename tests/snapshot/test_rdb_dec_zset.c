@@ -22,7 +22,7 @@ on_listpack(void *ctx, struct rdb_slice lp, uint32_t members)
 {
     (void)ctx;
     (void)lp;
-    note("listpack", (struct rdb_slice){NULL, 0}, members);
+    note("listpack", (struct rdb_slice){(const uint8_t *)"", 0}, members);
     return 0;
 }
 
@@ -30,7 +30,7 @@ static int
 on_begin(void *ctx, uint64_t members)
 {
     (void)ctx;
-    note("begin", (struct rdb_slice){NULL, 0}, (double)members);
+    note("begin", (struct rdb_slice){(const uint8_t *)"", 0}, (double)members);
     return 0;
 }
 
