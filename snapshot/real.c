@@ -125,10 +125,11 @@ put_digits(char *p, const struct digits *d, bool negative)
 static unsigned
 put_word(char *dst, const char *word)
 {
-    size_t n = strlen(word);
+    unsigned n = 0;
 
-    memcpy(dst, word, n);
-    return (unsigned)n;
+    for (; word[n] != '\0'; n++)
+        dst[n] = word[n];
+    return n;
 }
 
 unsigned

@@ -9,13 +9,15 @@
 #include "mm/fault.h"
 #include "server/commands/cmd.h"
 #include "server/commands/cmd_zset.h"
+#include "server/data/set.h"
 
 enum operation { UNION, INTER, DIFF };
 enum aggregate { SUM, MIN, MAX };
 
-/* One input: a key that is not there has rec NULL. */
+/* One input: a key that is not there has rec NULL; the members of a plain set have the score 1. */
 struct source {
     const struct record *rec;
+    struct set set; /* where the key holds one */
     double weight;
     uint64_t len;
 };
@@ -37,22 +39,57 @@ struct combination {
 
 /* ---- sources ---- */
 
-static uint64_t
-source_len(const struct record *r)
+static struct source
+source_of(const struct record *r)
 {
-    return r == NULL ? 0 : zset_len(r);
+    struct source s = {.rec = r, .weight = 1};
+
+    if (r != NULL && record_type(r) == TYPE_SET) {
+        s.set = set_of(r);
+        s.len = s.set.count;
+    } else if (r != NULL) {
+        s.len = zset_len(r);
+    }
+    return s;
+}
+
+static bool
+is_set(const struct source *s)
+{
+    return record_type(s->rec) == TYPE_SET;
 }
 
 static bool
 source_score(const struct source *s, struct slice member, double *ret)
 {
-    return s->rec != NULL && zset_score(s->rec, member, ret);
+    if (s->rec == NULL)
+        return false;
+    if (!is_set(s))
+        return zset_score(s->rec, member, ret);
+    *ret = 1;
+    return set_has(&s->set, member);
+}
+
+static void
+each_of_set(const struct source *s, zset_visitor visit, void *ctx)
+{
+    struct set_reader reader;
+    struct set_batch b;
+
+    set_reader_init(&reader, &s->set);
+    while (set_read(&reader, &b) > 0)
+        for (unsigned i = 0; i < b.count; i++)
+            visit(ctx, b.text[i], 1);
 }
 
 static void
 source_each(const struct source *s, zset_visitor visit, void *ctx)
 {
-    if (s->len > 0)
+    if (s->len == 0)
+        return;
+    if (is_set(s))
+        each_of_set(s, visit, ctx);
+    else
         zset_range(s->rec, 0, s->len, false, visit, ctx);
 }
 
@@ -193,9 +230,13 @@ read_sources(struct combination *k, int at)
     }
     k->sources = (int)n;
     for (int i = 0; i < k->sources; i++) {
-        if (!find_zset(c, at + 1 + i, DB_READ, &ref))
+        const struct record *r = db_lookup(c->db, c->argv[at + 1 + i], DB_READ, &ref);
+
+        if (r != NULL && record_type(r) != TYPE_ZSET && record_type(r) != TYPE_SET) {
+            reply_wrong_type(c);
             return false;
-        k->source[i] = (struct source){.rec = ref.rec, .weight = 1, .len = source_len(ref.rec)};
+        }
+        k->source[i] = source_of(r);
     }
     return true;
 }

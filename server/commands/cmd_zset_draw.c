@@ -4,24 +4,7 @@
 #include "mm/fault.h"
 #include "server/commands/cmd.h"
 #include "server/commands/cmd_zset.h"
-#include "server/data/keyhash.h"
-
-/* below: a random number under n. */
-static uint64_t
-below(uint64_t n)
-{
-    static uint64_t state;
-    uint64_t z;
-
-    if (state == 0)
-        state = keyhash_seed;
-    state += 0x9e3779b97f4a7c15ULL; /* splitmix64 (Steele, Lea, Flood 2014) */
-    z = state;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
-    z ^= z >> 31;
-    return (uint64_t)((unsigned __int128)z * n >> 64);
-}
+#include "server/data/draw.h"
 
 /* draw_with_repetitions: count times any member. */
 static void
@@ -29,7 +12,7 @@ draw_with_repetitions(struct zset_reply *z, const struct record *r, uint64_t cou
 {
     zset_reply_begin(z, count);
     for (; count > 0 && !z->c->close_now; count--)
-        zset_range(r, below(zset_len(r)), 1, false, zset_reply_element, z);
+        zset_range(r, draw_below(zset_len(r)), 1, false, zset_reply_element, z);
 }
 
 static int
@@ -53,7 +36,7 @@ select_or_pass(void *ctx, struct slice member, double score)
 {
     struct selection *s = ctx;
 
-    if (below(s->left--) >= s->wanted)
+    if (draw_below(s->left--) >= s->wanted)
         return;
     s->wanted--;
     zset_reply_element(s->reply, member, score);
@@ -71,7 +54,7 @@ draw_few(struct zset_reply *z, const struct record *r, uint64_t count)
         uint64_t kept = 0;
 
         while (n < count)
-            ranks[n++] = below(len);
+            ranks[n++] = draw_below(len);
         qsort(ranks, n, sizeof *ranks, by_rank);
         for (uint64_t i = 0; i < n; i++)
             if (i == 0 || ranks[i] != ranks[i - 1])
@@ -149,5 +132,5 @@ cmd_zrandmember(struct client *c)
     if (ref.rec == NULL)
         reply_null(c);
     else
-        zset_range(ref.rec, below(zset_len(ref.rec)), 1, false, zset_reply_element, &z);
+        zset_range(ref.rec, draw_below(zset_len(ref.rec)), 1, false, zset_reply_element, &z);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "server/commands/cmd_zset.h"
+#include "server/data/keyhash.h"
 #include "server/keyevent.h"
 #include "server/server.h"
 
@@ -19,6 +20,19 @@ put(struct client *c, struct slice key, const struct value *v, const char *event
     return true;
 }
 
+/* delete_key: also one whose time is over: it counts as deleted, not as expired. */
+static void
+delete_key(struct client *c, struct slice key)
+{
+    struct db_ref ref = {.db = c->db, .key = key, .hash = keyhash(key), .rec = db_peek(c->db, key)};
+
+    if (ref.rec == NULL)
+        return;
+    db_remove(&ref);
+    key_changed(c->db, key, KEY_EVENT_GENERIC, "del");
+    server.dirty++;
+}
+
 void
 zset_store(struct client *c, struct slice key, const struct zroot *z, const char *event)
 {
@@ -28,10 +42,7 @@ zset_store(struct client *c, struct slice key, const struct zroot *z, const char
 
     if (count == 0) {
         zroot_free(z);
-        if (db_delete(c->db, key)) {
-            key_changed(c->db, key, KEY_EVENT_GENERIC, "del");
-            server.dirty++;
-        }
+        delete_key(c, key);
         reply_int(c, 0);
         return;
     }

@@ -7,6 +7,8 @@
 struct tree_walk {
     struct save_work *work;
     uint64_t entries; /* written */
+    double score;     /* of the last one, and where it lives */
+    const struct zentry *last;
 };
 
 static void
@@ -34,11 +36,15 @@ save_entry(struct tree_walk *w, const struct zentry *live, double score)
 
     if ((r = view_read(w->work->view, &head, live, sizeof head)) != 0)
         return r;
+    if (head.entry.score != score)
+        return -EBADMSG; /* ZR1 */
     member = zentry_member(&head.entry);
     if ((r = save_string(w->work, (const char *)live + zentry_head(member.len), member.len, true)) != 0)
         return r;
     put_score(w->work->enc, score);
     w->entries++;
+    w->score = score;
+    w->last = live;
     return 0;
 }
 
@@ -67,16 +73,65 @@ save_node(struct tree_walk *w, const void *live, uint64_t height)
 
     if (height == 0)
         return save_leaf(w, live);
-    /* Count and children: the first page. */
-    if ((r = view_read(w->work->view, &node, live, offsetof(struct zinner, score))) != 0)
+    if ((r = view_read(w->work->view, &node, live, sizeof node)) != 0)
         return r;
     if (node.count > ZTREE_MAX)
         return -EBADMSG;
-    for (uint64_t i = node.count; i-- > 0;)
+    for (uint64_t i = node.count; i-- > 0;) {
+        uint64_t before = w->entries;
+
         if ((r = save_node(w, node.child[i], height - 1)) != 0)
             return r;
+        if (w->entries - before != node.below[i] || w->score != node.score[i] || w->last != node.first[i])
+            return -EBADMSG; /* ZT2 */
+    }
     return 0;
 }
+
+#ifdef STILLFRAME_DEBUG
+/* count_chain: the entries of a staged bucket and its children. */
+static int
+count_chain(struct save_work *work, struct lt_bucket *staged, uint64_t *count)
+{
+    int r = 0;
+
+    *count += lt_count(staged);
+    while (r == 0 && lt_has_child(staged))
+        if ((r = view_read(work->view, staged, lt_child(staged), sizeof *staged)) == 0)
+            *count += lt_count(staged);
+    return r;
+}
+
+/* check_table: ZR1 as far as numbers go.  Files are made of the tree alone: in test builds the table must be
+ * what it was at the cut all the same. */
+static int
+check_table(struct save_work *work, const struct ztable *table)
+{
+    uint64_t count = 0;
+    int r = 0;
+
+    for (uint64_t i = 0; r == 0 && i < table->buckets; i++) {
+        unsigned s = lt_segment_of(i);
+        struct lt_bucket bucket;
+
+        r = view_read(work->view, &bucket, table->segment[s] + (s == 0 ? 0 : i - lt_segment_buckets(s)),
+                      sizeof bucket);
+        if (r == 0)
+            r = count_chain(work, &bucket, &count);
+    }
+    if (r != 0)
+        return r;
+    return count == table->count ? 0 : -EBADMSG;
+}
+#else
+static int
+check_table(struct save_work *work, const struct ztable *table)
+{
+    (void)work;
+    (void)table;
+    return 0;
+}
+#endif
 
 int
 save_zroot(struct save_work *work, const struct zroot *live)
@@ -92,7 +147,7 @@ save_zroot(struct save_work *work, const struct zroot *live)
     rdb_put_len(work->enc, root.table.count);
     if ((r = save_node(&w, root.tree.top, root.tree.height)) != 0)
         return r;
-    return w.entries == root.table.count
-               ? 0
-               : -EBADMSG; /* else a rule is broken: better no file than a wrong one */
+    if (w.entries != root.table.count)
+        return -EBADMSG; /* a rule is broken: better no file than a wrong one */
+    return check_table(work, &root.table);
 }

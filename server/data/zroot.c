@@ -212,12 +212,11 @@ bool
 zroot_plant(const struct zroot *z, const struct zentry *const *sorted)
 {
     const void *empty = z->tree.top;
-    struct ztree tree, *w;
+    struct ztree tree;
 
     if (!ztree_build(&tree, sorted, zroot_count(z)))
         return false;
-    w = mm_modify(&z->tree, sizeof *w);
-    *w = tree;
+    ztree_set_top(&z->tree, tree.top, tree.height);
     mm_free(empty);
     return true;
 }

@@ -163,7 +163,7 @@ void
 zset_range(const struct record *r, uint64_t rank, uint64_t count, bool reverse, zset_visitor visit, void *ctx)
 {
     bool (*step)(struct zpath *) = reverse ? ztree_previous : ztree_next;
-    const struct zleaf *seen = NULL;
+    const struct zleaf *seen;
     struct zpath p;
 
     if (count == 0)
@@ -173,12 +173,14 @@ zset_range(const struct record *r, uint64_t rank, uint64_t count, bool reverse, 
         return;
     }
     ztree_seek(&((const struct zroot *)record_root(r))->tree, rank, &p);
-    for (; count > 0; count--) {
+    prefetch(&p, count, reverse);
+    for (;;) {
+        visit(ctx, zentry_member(zpath_entry(&p)), zpath_score(&p));
+        if (--count == 0)
+            return;
+        seen = p.leaf;
+        must(step(&p));
         if (p.leaf != seen)
             prefetch(&p, count, reverse);
-        seen = p.leaf;
-        visit(ctx, zentry_member(zpath_entry(&p)), zpath_score(&p));
-        if (count > 1)
-            must(step(&p));
     }
 }

@@ -36,12 +36,22 @@ struct zleaf {
     const struct zentry *entry[ZTREE_MAX];
 };
 
+struct zinner_keys {
+    double score[ZTREE_MAX];
+    const struct zentry *first[ZTREE_MAX];
+};
+
 struct zinner { /* the first page has what each insertion changes */
     uint64_t count, unused;
     uint64_t below[ZTREE_MAX];
     const void *child[ZTREE_MAX]; /* struct zleaf on the lowest inner level */
-    double score[ZTREE_MAX];
-    const struct zentry *first[ZTREE_MAX];
+    union {
+        struct zinner_keys keys;
+        struct {
+            double score[ZTREE_MAX];
+            const struct zentry *first[ZTREE_MAX];
+        };
+    };
     uint64_t unused_too[2];
 };
 _Static_assert(sizeof(struct zleaf) == 512 && sizeof(struct zinner) == 1024, "one page, and two");
@@ -118,6 +128,9 @@ void ztree_insert(const struct ztree *t, struct zpath *p, struct zroom *room, do
 void ztree_remove(const struct ztree *t, struct zpath *p, unsigned count);
 /* ztree_restamp: another score for the key at the path, if it stays where it is; false: it would not. */
 bool ztree_restamp(struct zpath *p, double score);
+
+/* ztree_set_top: what the tree consists of; for those who build one. */
+void ztree_set_top(const struct ztree *t, const void *top, uint64_t height);
 
 /* ---- as a whole ---- */
 

@@ -64,11 +64,10 @@ add_below(const struct zinner *in, unsigned i, uint64_t by)
 static void
 set_first(const struct zinner *in, unsigned i, double score, const struct zentry *first)
 {
-    double *w_score = mm_modify(&in->score[i], sizeof *w_score);
-    const struct zentry **w_first = mm_modify(&in->first[i], sizeof *w_first);
+    struct zinner_keys *w = mm_modify(&in->keys, sizeof *w);
 
-    *w_score = score;
-    *w_first = first;
+    w->score[i] = score;
+    w->first[i] = first;
 }
 
 /* new_first: the first key under the node at level l of the path (l == height: the leaf) is now this one. */
@@ -82,8 +81,8 @@ new_first(const struct zpath *p, unsigned l, double score, const struct zentry *
     }
 }
 
-static void
-set_top(const struct ztree *t, const void *top, uint64_t height)
+void
+ztree_set_top(const struct ztree *t, const void *top, uint64_t height)
 {
     struct ztree *w = mm_modify(t, sizeof *t);
 
@@ -260,7 +259,7 @@ grow(const struct ztree *t, const struct zpath *p, struct limb more, struct zinn
     fresh->count = 2;
     put_limb(fresh, 0, old);
     put_limb(fresh, 1, more);
-    set_top(t, fresh, t->height + 1);
+    ztree_set_top(t, fresh, t->height + 1);
 }
 
 void
@@ -389,7 +388,7 @@ lower(const struct ztree *t)
     while (t->height > 0 && ((const struct zinner *)t->top)->count == 1) {
         const struct zinner *in = t->top;
 
-        set_top(t, in->child[0], t->height - 1);
+        ztree_set_top(t, in->child[0], t->height - 1);
         mm_free(in);
     }
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make bench: the figures of docs/benchmarks.md.   tests/bench/run.sh [page-size] [sweep] [commands] [stall] [save] [cpu] [load]
-#                                                   [loop] [fan-out] [memory] [instructions] [keyspace] [growth] [huge] [types]
+#                                                   [loop] [fan-out] [memory] [instructions] [keyspace] [growth] [huge] [types] [zset]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 what=("$@")
@@ -22,6 +22,7 @@ for w in "${what[@]}"; do
     growth) build/tests/bench/bench_growth ;;
     huge) build/tests/bench/bench_huge 10000000 "${ROUNDS:-3}" ;;
     types) python3 tests/bench/default_list.py ;;
+    zset) python3 tests/bench/zset.py ;;
     *) echo "no benchmark '$w'" >&2; exit 2 ;;
     esac
 done
