@@ -23,6 +23,9 @@ bool arg_stream_start(struct client *c, int i, struct stream_id *ret);
 /* arg_int_or: argument i as a number; false: `complaint` was replied. */
 bool arg_int_or(struct client *c, int i, const char *complaint, int64_t *ret);
 
+/* reply_no_group: NOGROUP: what, 'first', between, 'second', end. */
+void reply_no_group(struct client *c, const char *const texts[3], struct slice first, struct slice second);
+
 void reply_stream_id(struct client *c, struct stream_id id);
 /* reply_stream_entry: [id, [field, value, ...]] */
 void reply_stream_entry(struct client *c, const struct stream_item *item);

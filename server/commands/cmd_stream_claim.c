@@ -250,7 +250,7 @@ parse_claim_option(struct client *c, struct claim_args *a, int *i)
         return arg_int_or(c, ++*i, "ERR Invalid RETRYCOUNT option argument for XCLAIM", &a->deliveries);
     if (more && arg_is(c, *i, "lastid"))
         return arg_stream_id(c, ++*i, &a->last);
-    reply_errorf(c, "ERR Unrecognized XCLAIM option '%.*s'", slice_shown(c->argv[*i]), c->argv[*i].ptr);
+    reply_errorf(c, "ERR Unrecognized XCLAIM option '%.*s'", (int)c->argv[*i].len, c->argv[*i].ptr);
     return false;
 }
 

@@ -61,8 +61,7 @@ find_group(struct client *c, struct db_ref *ref, const struct stream_group **ret
         return false;
     if ((*ret = stream_group_find(stream_of(ref), name)) != NULL)
         return true;
-    reply_errorf(c, "NOGROUP No such consumer group '%.*s' for key name '%.*s'", slice_shown(name), name.ptr,
-                 slice_shown(key), key.ptr);
+    reply_no_group(c, (const char *const[]){"No such consumer group", "for key name", ""}, name, key);
     return false;
 }
 

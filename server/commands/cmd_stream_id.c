@@ -6,6 +6,7 @@
 #include "server/commands/typed_key.h"
 #include "server/num.h"
 #include "server/reply.h"
+#include "server/text.h"
 
 /* parse_half: a number without sign; blanks before it and leading zeros are welcome. */
 static bool
@@ -118,6 +119,17 @@ arg_int_or(struct client *c, int i, const char *complaint, int64_t *ret)
 /* ---- replies ---- */
 
 void
+reply_no_group(struct client *c, const char *const texts[3], struct slice first, struct slice second)
+{
+    struct text t = {0};
+
+    text_addf(&t, "NOGROUP %s '%.*s'", texts[0], (int)first.len, first.ptr);
+    text_addf(&t, " %s '%.*s'%s", texts[1], (int)second.len, second.ptr, texts[2]);
+    reply_error(c, text_str(&t));
+    text_free(&t);
+}
+
+void
 reply_stream_id(struct client *c, struct stream_id id)
 {
     char text[2 * NUM_MAX_BYTES + 1], *end = num_put_unsigned(text, id.ms);
@@ -196,8 +208,7 @@ key_with_group(struct client *c, const struct stream **ret_stream, const struct 
     if (!key_of_type(c, 1, TYPE_STREAM, DB_READ, &ref))
         return false;
     if ((s = stream_of(&ref)) == NULL || (g = stream_group_find(s, group)) == NULL) {
-        reply_errorf(c, "NOGROUP No such key '%.*s' or consumer group '%.*s'", slice_shown(key), key.ptr,
-                     slice_shown(group), group.ptr);
+        reply_no_group(c, (const char *const[]){"No such key", "or consumer group", ""}, key, group);
         return false;
     }
     *ret_stream = s;

@@ -257,8 +257,8 @@ cmd_xinfo_consumers(struct client *c)
     if (s == NULL)
         return;
     if ((g = stream_group_find(s, c->argv[3])) == NULL) {
-        reply_errorf(c, "NOGROUP No such consumer group '%.*s' for key name '%.*s'", slice_shown(c->argv[3]),
-                     c->argv[3].ptr, slice_shown(c->argv[2]), c->argv[2].ptr);
+        reply_no_group(c, (const char *const[]){"No such consumer group", "for key name", ""}, c->argv[3],
+                       c->argv[2]);
         return;
     }
     reply_array(c, g->consumers.count);

@@ -41,9 +41,8 @@ parse_streams(struct client *c, struct read_args *a, int i)
     a->streams = (c->argc - a->first) / 2;
     if ((c->argc - a->first) % 2 == 0)
         return true;
-    reply_errorf(c,
-                 "ERR Unbalanced '%s' list of streams: for each stream key an ID or '%s' must be specified.",
-                 c->cmd->full_name, a->is_group ? ">" : "$");
+    reply_error(c,
+                "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.");
     return false;
 }
 
@@ -111,8 +110,9 @@ find_group(struct client *c, const struct read_args *a, struct slice key, struct
 {
     if (o->stream != NULL && (o->group = stream_group_find(o->stream, a->group)) != NULL)
         return true;
-    reply_errorf(c, "NOGROUP No such key '%.*s' or consumer group '%.*s' in XREADGROUP with GROUP option",
-                 slice_shown(key), key.ptr, slice_shown(a->group), a->group.ptr);
+    reply_no_group(
+        c, (const char *const[]){"No such key", "or consumer group", " in XREADGROUP with GROUP option"}, key,
+        a->group);
     return false;
 }
 
