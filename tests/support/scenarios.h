@@ -28,6 +28,7 @@
 
 #define SCENARIO_MACROS
 #include "tests/support/scenarios_set.def"
+#include "tests/support/scenarios_stream.def"
 #undef SCENARIO_MACROS
 
 struct scenario {
@@ -111,6 +112,7 @@ static const struct scenario scenarios[] = {
     {"string_becomes_hash", "set a old", "del a;hset a f v"},
     {"hash_becomes_string", FIELDS_20 AS_TABLE, "set h text"},
 #include "tests/support/scenarios_set.def"
+#include "tests/support/scenarios_stream.def"
 };
 enum { SCENARIO_COUNT = sizeof scenarios / sizeof *scenarios };
 
