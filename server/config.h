@@ -75,6 +75,7 @@ struct config {
     int64_t hash_max_listpack_entries, hash_max_listpack_value;
     int64_t set_max_intset_entries, set_max_listpack_entries, set_max_listpack_value;
     int64_t zset_max_listpack_entries, zset_max_listpack_value;
+    int64_t stream_node_max_bytes, stream_node_max_entries;
     char *kept[CONFIG_KEPT]; /* as they were given: kept.def */
 };
 extern struct config config;

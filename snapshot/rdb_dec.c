@@ -251,6 +251,9 @@ static const struct value_type {
     {RDB_TYPE_ZSET_2, RDB_VALUE_ZSET, dec_zset_binary},
     {RDB_TYPE_ZSET_LISTPACK, RDB_VALUE_ZSET, dec_zset_listpack},
     {RDB_TYPE_ZSET_ZIPLIST, RDB_VALUE_ZSET, dec_zset_ziplist},
+    {RDB_TYPE_STREAM, RDB_VALUE_STREAM, dec_stream_1},
+    {RDB_TYPE_STREAM_2, RDB_VALUE_STREAM, dec_stream_2},
+    {RDB_TYPE_STREAM_3, RDB_VALUE_STREAM, dec_stream_3},
 };
 
 static const struct value_type *

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "snapshot/stream_node.h"
+
 struct rdb_slice {
     const uint8_t *bytes;
     size_t len;
@@ -24,7 +26,14 @@ void rdb_source_close(struct rdb_source *src);
 uint64_t rdb_source_offset(const struct rdb_source *src); /* bytes consumed */
 uint64_t rdb_source_size(const struct rdb_source *src);   /* of the whole file */
 
-enum rdb_value_kind { RDB_VALUE_STRING, RDB_VALUE_LIST, RDB_VALUE_SET, RDB_VALUE_HASH, RDB_VALUE_ZSET };
+enum rdb_value_kind {
+    RDB_VALUE_STRING,
+    RDB_VALUE_LIST,
+    RDB_VALUE_SET,
+    RDB_VALUE_HASH,
+    RDB_VALUE_ZSET,
+    RDB_VALUE_STREAM
+};
 
 struct rdb_key {
     struct rdb_slice name;
@@ -43,11 +52,31 @@ enum rdb_form { RDB_FORM_INT, RDB_FORM_PLAIN, RDB_FORM_LZF };
 /* What became of the checksum. */
 enum rdb_crc { RDB_CRC_NONE, RDB_CRC_ZERO, RDB_CRC_UNCHECKED, RDB_CRC_GOOD }; /* NONE: before version 5 */
 
+/* A stream but for its entries, a group but for its consumers, and what is pending for one. */
+struct rdb_stream {
+    uint64_t length;
+    struct stream_id last, max_deleted;
+    uint64_t entries_added;
+    bool has_counters; /* false: of an older form, which had neither max_deleted nor entries_added: 0-0,
+                          length */
+};
+struct rdb_stream_group {
+    struct rdb_slice name;
+    struct stream_id last;
+    int64_t entries_read; /* -1: not known */
+};
+struct rdb_stream_pending {
+    struct stream_id id;
+    int64_t delivered_ms;
+    uint64_t deliveries;
+};
+
 /* What a user of the decoder brings.  Any call may be NULL (the item is skipped); a call that returns
  * non-zero ends decoding with that value.  Slices are valid during the call only.  Values come after their
  * key: key, [form], then by kind
  *     string_begin string_bytes* | hash_listpack | hash_begin hash_field*
  *     set_intset | set_listpack | set_begin set_member*
+ *     stream_begin stream_node* stream_facts (stream_group (stream_consumer stream_pending*)*)*
  * then value_end.  A hash or set may be empty (Redis skips such keys).  No two fields of a hash_listpack, or
  * of the older small forms, and no two members of a set_intset or set_listpack are the same; of the plain
  * forms the sink looks for duplicates itself, since it holds them. */
@@ -80,6 +109,13 @@ struct rdb_events {
     int (*zset_listpack)(void *ctx, struct rdb_slice listpack, uint32_t members);
     int (*zset_begin)(void *ctx, uint64_t members);
     int (*zset_member)(void *ctx, struct rdb_slice member, double score);
+    int (*stream_begin)(void *ctx, uint64_t nodes); /* a claim, not yet seen */
+    int (*stream_node)(void *ctx, struct stream_id id, struct rdb_slice listpack,
+                       const struct stream_node_sum *sum); /* validated, in order */
+    int (*stream_facts)(void *ctx, const struct rdb_stream *facts);
+    int (*stream_group)(void *ctx, const struct rdb_stream_group *group);
+    int (*stream_consumer)(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms);
+    int (*stream_pending)(void *ctx, const struct rdb_stream_pending *pending);
     int (*value_end)(void *ctx);
     int (*progress)(void *ctx, uint64_t offset); /* about every 2 MiB */
     int (*form)(void *ctx,

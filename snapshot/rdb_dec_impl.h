@@ -84,6 +84,10 @@ int dec_zset_ascii(struct dec *d);
 int dec_zset_binary(struct dec *d);
 int dec_zset_listpack(struct dec *d);
 int dec_zset_ziplist(struct dec *d);
+/* rdb_dec_stream.c */
+int dec_stream_1(struct dec *d);
+int dec_stream_2(struct dec *d);
+int dec_stream_3(struct dec *d);
 /* dec_hash_blob: the string that holds a hash or another small value into d->value. */
 int dec_hash_blob(struct dec *d, uint64_t *ret_offset);
 /* dec_new_field: fail if the hash in hand had that field. */

@@ -217,6 +217,17 @@ on_zset_member(void *ctx, struct rdb_slice member, double score)
     return 0;
 }
 
+static int
+on_stream_node(void *ctx, struct stream_id id, struct rdb_slice lp, const struct stream_node_sum *sum)
+{
+    struct info *f = ctx;
+
+    (void)id;
+    f->now.fields += sum->live;
+    f->now.value_bytes += lp.len;
+    return 0;
+}
+
 /* keep_if_big: into the list of the biggest, if it is one of them. */
 static void
 keep_if_big(struct info *f)
@@ -271,6 +282,7 @@ static const struct rdb_events events = {.start = on_start,
                                          .set_listpack = on_hash_listpack,
                                          .zset_member = on_zset_member,
                                          .zset_listpack = on_hash_listpack,
+                                         .stream_node = on_stream_node,
                                          .value_end = on_value_end,
                                          .end = on_end};
 

@@ -177,6 +177,9 @@ print_biggest(const struct info *f)
         else if (b->kind == RDB_VALUE_ZSET)
             snprintf(what, sizeof what, "sorted set, %s member%s", tool_count(b->fields),
                      b->fields == 1 ? "" : "s");
+        else if (b->kind == RDB_VALUE_STREAM)
+            snprintf(what, sizeof what, "stream, %s entr%s", tool_count(b->fields),
+                     b->fields == 1 ? "y" : "ies");
         else
             snprintf(what, sizeof what, "hash, %s field%s", tool_count(b->fields), b->fields == 1 ? "" : "s");
         printf("    %10s  db %-3llu %-26s \"%s\"\n", tool_size(b->value_bytes), (unsigned long long)b->db,

@@ -41,10 +41,12 @@ read_word(struct reader *r)
     return (struct slice){begin, (size_t)(r->p - begin)};
 }
 
-/* Words in capitals are said as they are. */
+/* Words in capitals are said as they are, and so are some signs. */
 static bool
 is_token(struct slice word)
 {
+    if (word.len == 1 && strchr("$*=~", word.ptr[0]) != NULL)
+        return true;
     for (size_t i = 0; i < word.len; i++)
         if (word.ptr[i] >= 'a' && word.ptr[i] <= 'z')
             return false;
@@ -65,16 +67,25 @@ argument_follows(struct reader *r)
            !is_token((struct slice){r->p, strcspn(r->p, " []<>|")});
 }
 
+/* cut_type: does the name end with that type?  It is no part of the name. */
+static bool
+cut_type(struct syntax_node *n, struct slice type)
+{
+    if (n->name.len <= type.len || memcmp(n->name.ptr + n->name.len - type.len, type.ptr, type.len) != 0)
+        return false;
+    n->name.len -= type.len;
+    return true;
+}
+
 static struct syntax_node *
 read_argument(struct reader *r)
 {
     struct syntax_node *n = new_node(r, SYNTAX_ARGUMENT);
 
     n->name = read_word(r);
-    if (n->name.len > 7 && memcmp(n->name.ptr + n->name.len - 7, ":double", 7) == 0) {
-        n->name.len -= 7;
-        n->is_double = true;
-    }
+    n->is_double = cut_type(n, SLICE(":double"));
+    n->is_string = cut_type(n, SLICE(":string"));
+    n->is_integer = cut_type(n, SLICE(":integer"));
     return n;
 }
 
@@ -86,7 +97,12 @@ read_token(struct reader *r, struct slice token)
 
     skip_blanks(r);
     if (*r->p == '<') {
-        if ((n = read_bracket(r, '>')) != NULL)
+        if ((n = read_bracket(r, '>')) != NULL && n->optional) { /* FULL <[COUNT count]> */
+            first = n;
+            n = new_node(r, SYNTAX_BLOCK);
+            n->child = first;
+        }
+        if (n != NULL)
             n->name = n->token = token;
         return n;
     }
@@ -316,8 +332,8 @@ syntax_type(const struct syntax_node *n)
         return "oneof";
     if (n->kind == SYNTAX_BLOCK)
         return "block";
-    if (n->is_double)
-        return "double";
+    if (n->is_double || n->is_string || n->is_integer)
+        return n->is_double ? "double" : n->is_string ? "string" : "integer";
     for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++)
         if (strlen(types[i].name) == n->name.len && memcmp(types[i].name, n->name.ptr, n->name.len) == 0)
             return types[i].type;

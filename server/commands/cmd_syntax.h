@@ -1,10 +1,12 @@
 /* server/commands/cmd_syntax.h - a command's arguments, from the text that a person reads to the tree that
  * COMMAND DOCS answers.
  *
- *   key          an argument; its type follows from its name (key, seconds, pattern, ...); x:double is said
- * so NX           a word as it is (pure-token);  EX seconds: an argument behind such a word;  AUTH user pass:
- * several [x]          may be left out;  x [x ...]: once or more often;  [x [x ...]]: any number a | b one of
- * them;  <a | b>: the same within a sequence
+ *   - key: an argument.  Its type follows from its name (key, seconds, pattern, ...); or it is said:
+ * x:double, x:string, x:integer.
+ *   - NX: a word as it is (pure-token), and so are the signs $ * = ~.  EX seconds: an argument behind such a
+ *     word.  AUTH user pass: several.
+ *   - [x]: may be left out.  x [x ...]: once or more often.  [x [x ...]]: any number.
+ *   - a | b: one of them.  <a | b>: the same within a sequence.
  *
  * Threads: [any]. */
 #ifndef SERVER_CMD_SYNTAX_H
@@ -21,7 +23,7 @@ enum syntax_kind { SYNTAX_ARGUMENT, SYNTAX_TOKEN, SYNTAX_ONEOF, SYNTAX_BLOCK };
 struct syntax_node {
     enum syntax_kind kind;
     struct slice name, token; /* token.len 0: none */
-    bool optional, multiple, multiple_token, is_double;
+    bool optional, multiple, multiple_token, is_double, is_string, is_integer;
     struct syntax_node *child, *next; /* child: of ONEOF and BLOCK, the first */
 };
 

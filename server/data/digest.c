@@ -5,7 +5,8 @@
  *
  *     all     = 0; per database that has keys: stir(number), then add(each key's)
  *     key     = 0; stir(name); then as value, going on with it
- *     value   = stir(type); string: stir(bytes); hash: add(each pair's); with an expiry: add("!!expire!!")
+ *     value   = stir(type); string: stir(bytes); hash: add(each pair's); stream: of each entry
+ *               stir("ms.seq"), then stir(field), stir(value) ...; with an expiry: add("!!expire!!")
  *     pair    = 0; stir(field); stir(value)
  * Numbers are 32 bits, big endian. */
 #include "server/data/digest.h"
@@ -50,11 +51,18 @@ stir_number(uint8_t d[DIGEST_BYTES], uint32_t n)
     digest_stir(d, (uint8_t[]){(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}, 4);
 }
 
+/* type_number: Redis counts a type of modules between hashes and streams. */
+static uint32_t
+type_number(enum value_type type)
+{
+    return type == TYPE_STREAM ? TYPE_STREAM + 1 : type;
+}
+
 /* go_on: value's digest, going on with what is in d. */
 static void
 go_on(const struct record *r, uint8_t d[DIGEST_BYTES])
 {
-    stir_number(d, record_type(r));
+    stir_number(d, type_number(record_type(r)));
     type_of(record_type(r))->digest(r, d);
     if (record_has(r, RECORD_HAS_EXPIRE))
         digest_add(d, "!!expire!!", 10);

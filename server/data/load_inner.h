@@ -33,5 +33,12 @@ int load_set_member(void *ctx, struct rdb_slice member);
 int load_zset_listpack(void *ctx, struct rdb_slice listpack, uint32_t members);
 int load_zset_begin(void *ctx, uint64_t members);
 int load_zset_member(void *ctx, struct rdb_slice member, double score);
+int load_stream_begin(void *ctx, uint64_t nodes);
+int load_stream_node(void *ctx, struct stream_id id, struct rdb_slice listpack,
+                     const struct stream_node_sum *sum);
+int load_stream_facts(void *ctx, const struct rdb_stream *facts);
+int load_stream_group(void *ctx, const struct rdb_stream_group *group);
+int load_stream_consumer(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms);
+int load_stream_pending(void *ctx, const struct rdb_stream_pending *pending);
 
 #endif

@@ -5,7 +5,8 @@ static const struct type_ops *const types[TYPE_COUNT] = {[TYPE_STRING] = &string
                                                          [TYPE_LIST] = &list_type,
                                                          [TYPE_SET] = &set_type,
                                                          [TYPE_HASH] = &hash_type,
-                                                         [TYPE_ZSET] = &zset_type};
+                                                         [TYPE_ZSET] = &zset_type,
+                                                         [TYPE_STREAM] = &stream_type};
 
 const struct type_ops *
 type_of(enum value_type type)

@@ -63,6 +63,6 @@ struct type_ops {
 /* type_of: never NULL. [any] */
 const struct type_ops *type_of(enum value_type type);
 
-extern const struct type_ops string_type, list_type, set_type, hash_type, zset_type;
+extern const struct type_ops string_type, list_type, set_type, hash_type, zset_type, stream_type;
 
 #endif

@@ -220,6 +220,11 @@ static const struct rdb_events digest_events = {.key = on_key,
                                                 .set_member = lab_set_member,
                                                 .zset_listpack = lab_zset_listpack,
                                                 .zset_member = lab_zset_member,
+                                                .stream_node = lab_stream_node,
+                                                .stream_facts = lab_stream_facts,
+                                                .stream_group = lab_stream_group,
+                                                .stream_consumer = lab_stream_consumer,
+                                                .stream_pending = lab_stream_pending,
                                                 .value_end = on_value_end};
 
 static struct lab_digest

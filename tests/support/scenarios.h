@@ -28,6 +28,7 @@
 
 #define SCENARIO_MACROS
 #include "tests/support/scenarios_set.def"
+#include "tests/support/scenarios_stream.def"
 #undef SCENARIO_MACROS
 
 struct scenario {
@@ -113,6 +114,7 @@ static const struct scenario scenarios[] = {
 #include "tests/support/scenarios_list.def"
 #include "tests/support/scenarios_set.def"
 #include "tests/support/scenarios_zset.def"
+#include "tests/support/scenarios_stream.def"
 };
 enum { SCENARIO_COUNT = sizeof scenarios / sizeof *scenarios };
 

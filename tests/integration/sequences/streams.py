@@ -48,7 +48,21 @@ def pending(client, args):
     return reply
 
 
-SPECIALS = {"@xadd": add_now, "@xinfo": on_both(info), "@xpending": on_both(pending)}
+def makers(args):
+    """7.2 makes the consumer whether or not there is something for it, 7.0 only then: so it is made before."""
+    if args[0] != "XREADGROUP":
+        return [["XGROUP", "CREATECONSUMER"] + args[1:4]]
+    keys = args[args.index("STREAMS") + 1:]
+    return [["XGROUP", "CREATECONSUMER", key] + args[2:4] for key in keys[:len(keys) // 2]]
+
+
+def claim(client, args):
+    for command in makers(args):
+        client.call(*command)
+    return client.call(*args)
+
+
+SPECIALS = {"@xadd": add_now, "@claim": on_both(claim), "@xinfo": on_both(info), "@xpending": on_both(pending)}
 
 
 def commands(w):
@@ -107,7 +121,7 @@ def commands(w):
         return pick(CONSUMERS)
 
     def xreadgroup():
-        return (["XREADGROUP", "GROUP", g(), c()] + count() + pick([[], [], ["NOACK"]]) +
+        return (["@claim", "XREADGROUP", "GROUP", g(), c()] + count() + pick([[], [], ["NOACK"]]) +
                 streams(lambda: pick([">"] * 4 + [0, exact_id(), "$"])))
 
     def xclaim():
@@ -115,10 +129,10 @@ def commands(w):
         for _ in range(pick([0, 0, 1, 2])):
             options += pick([["IDLE", pick([0, 1000, -1, "x"])], ["TIME", pick([1, 1000, "x"])], ["RETRYCOUNT", pick([0, 3, -1, "x"])],
                              ["FORCE"], ["JUSTID"], ["LASTID", exact_id()], ["FOO"], ["IDLE"]])
-        return ["XCLAIM", k(), g(), c(), pick([0, 0, 0, -5, 10 ** 9, "x"])] + w.some(exact_id, 1, 2, 5) + options
+        return ["@claim", "XCLAIM", k(), g(), c(), pick([0, 0, 0, -5, 10 ** 9, "x"])] + w.some(exact_id, 1, 2, 5) + options
 
     def xautoclaim():
-        return (["XAUTOCLAIM", k(), g(), c(), pick([0, 0, 0, -5, 10 ** 9, "x"]), pick(["0", "0-0", exact_id(), "(" + exact_id()])] +
+        return (["@claim", "XAUTOCLAIM", k(), g(), c(), pick([0, 0, 0, -5, 10 ** 9, "x"]), pick(["0", "0-0", exact_id(), "(" + exact_id()])] +
                 pick([[], [], ["COUNT", 1], ["COUNT", 3], ["COUNT", 0], ["COUNT", "x"], ["JUSTID"], ["COUNT", 2, "JUSTID"], ["FOO"]]))
 
     def xpending():
@@ -141,6 +155,7 @@ def commands(w):
         blocking = [pick([["XREAD", "BLOCK", 0, "STREAMS", key, "$"], ["XREAD", "COUNT", 1, "BLOCK", 5000, "STREAMS", key, "3000"],
                           ["XREADGROUP", "GROUP", g(), c(), "BLOCK", 0, "STREAMS", key, ">"],
                           ["XREADGROUP", "GROUP", g(), c(), "BLOCK", 0, "NOACK", "STREAMS", key, k(), ">", ">"]]) for _ in range(pick([1, 2, 3]))]
+        blocking = [c for b in blocking for c in (makers(b) if b[0] == "XREADGROUP" else []) + [b]]
         then = [pick([["XADD", key, "%d-*" % rnd.randrange(3000, 3005), "f", "v"], ["DEL", key], ["XGROUP", "DESTROY", key, g()],
                       ["SET", key, "x"], ["XDEL", key, exact_id()], ["RENAME", k(), key], ["FLUSHALL"] if w.chance(0.05) else ["XLEN", key]])
                 for _ in range(pick([1, 2, 3]))]
