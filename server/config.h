@@ -72,6 +72,7 @@ struct config {
     char *shutdown_on_sigint, *shutdown_on_sigterm, *latency_percentiles; /* words */
     /* encodings */
     int64_t hash_max_listpack_entries, hash_max_listpack_value;
+    int64_t hll_sparse_max_bytes;
     int64_t set_max_intset_entries, set_max_listpack_entries, set_max_listpack_value;
     int64_t zset_max_listpack_entries, zset_max_listpack_value;
     char *kept[CONFIG_KEPT]; /* as they were given: kept.def */
