@@ -169,6 +169,7 @@ blob_store(struct db_ref *ref, enum value_type type, struct slice bytes)
     }
     if (value_blob(&v, type, bytes, ref->key.len) < 0)
         return -ENOMEM;
+    v.raw = type == TYPE_STRING;
     if ((r = store(ref, &v)) < 0)
         value_free(&v);
     return r;

@@ -306,6 +306,8 @@ main(void)
     TCase *numbers = tcase_create("numbers"), *texts = tcase_create("texts"),
           *patterns = tcase_create("patterns");
 
+    tcase_set_timeout(numbers, 60); /* of the clock on the wall: the machine may be busy */
+    tcase_set_timeout(patterns, 60);
     tcase_add_test(numbers, numbers_are_written_as_printf_writes_them);
     tcase_add_loop_test(numbers, only_the_one_form_of_a_number_is_read, 0,
                         sizeof not_numbers / sizeof not_numbers[0]);

@@ -36,6 +36,8 @@ struct scenario {
 };
 
 static const struct scenario scenarios[] = {
+#include "tests/support/scenarios_bits.def"
+#include "tests/support/scenarios_hll.def"
     {"overwrite_a_string", "set a old;set b other", "set a new-value"},
     {"overwrite_a_large_string", "set a @5000*x;set b other", "set a @5000*y"},
     {"overwrite_with_an_expiry", "set a old", "set a new px 100000"},

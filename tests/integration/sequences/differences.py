@@ -5,10 +5,15 @@ ENCODINGS  pairs (ours, theirs) of OBJECT ENCODING that are allowed
 """
 import re
 
+WRONG_ARGUMENT = r"RespError\('ERR (value is not an integer or out of range|syntax error)'\)"
+
 REPLIES = [
     # 7.2 knows WITHSCORE
     ("ZRANK", r"RespError\('ERR syntax error'\)", r"RespError.*wrong number of arguments.*"),
     ("ZREVRANK", r"RespError\('ERR syntax error'\)", r"RespError.*wrong number of arguments.*"),
+    # 7.2 reads all arguments before it looks at the key; 7.0 does not read a range where there is no key or one of another type.
+    ("BITCOUNT", WRONG_ARGUMENT, r"0|RespError\('WRONGTYPE .*'\)"),
+    ("BITPOS", WRONG_ARGUMENT, r"0|-1|RespError\('WRONGTYPE .*'\)"),
 ]
 
 ENCODINGS = {

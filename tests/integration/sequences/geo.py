@@ -17,7 +17,8 @@ def commands(w):
     def place():
         r = rnd.random()
         if r < 0.5:
-            return list(pick(list(CITIES.values())))
+            lon, lat = pick(list(CITIES.values()))  # no two at one place: which of them COUNT takes is nobody's promise
+            return [round(lon + rnd.uniform(-0.01, 0.01), 6), round(lat + rnd.uniform(-0.01, 0.01), 6)]
         if r < 0.93:
             return [round(rnd.uniform(-180, 180), 6), round(rnd.uniform(-85, 85), 6)]
         return pick([[181, 0], [0, 86], [-180, -85.05112878], [180, 85.05112878], ["x", 1], [1, "nan"], ["", ""], ["inf", 0], [1e3, 1e3]])
