@@ -59,13 +59,14 @@ put_text(char *out, const void *bytes, size_t len)
 static char *
 put_entry(char *out, const uint8_t *p)
 {
-    char digits[NUM_MAX_BYTES];
+    char digits[NUM_MAX_BYTES], *end;
     struct lp_elem e;
 
     lp_entry_get(p, &e);
     if (e.bytes != NULL)
         return put_text(out, e.bytes, e.len);
-    return put_text(out, digits, (size_t)(num_put(digits, e.value) - digits));
+    end = num_put(digits, e.value);
+    return put_text(out, digits, (size_t)(end - digits));
 }
 
 /* put_entries: up to `count`; *at moves on. */

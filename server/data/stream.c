@@ -59,8 +59,8 @@ stream_node_copy(const uint8_t *lp, size_t bytes)
 static void
 set_node(const struct idcursor *at, const uint8_t *lp)
 {
-    const uint8_t *const *slot = idcursor_value(at), **w;
-    const uint8_t *old = *slot;
+    const uint8_t *const *slot = idcursor_value(at);
+    const uint8_t *old = *slot, **w;
 
     w = mm_modify(slot, sizeof *slot);
     *w = lp;

@@ -82,7 +82,7 @@ static const struct {
     {"'VALKEY080' f3 01", -ENOTSUP, 9, "", "SLOT_IMPORT (opcode 243)"},
     {"'REDIS0009' ca 01", -ENOTSUP, 9, "", "Dragonfly"},
     {"'REDIS0009' 1e ['k']", -ENOTSUP, 9, "k", "Dragonfly"},
-    {"'REDIS0010' 0f ['k'] 00", -ENOTSUP, 9, "k", "stream (type 15) is not read"},
+    {"'REDIS0010' 07 ['k'] 00", -ENOTSUP, 9, "k", "(type 7) is not read"},
     {"'REDIS0010' 07 ['k'] 00", -ENOTSUP, 9, "k", "module value (type 7) is not read"},
     {"'REDIS0012' 18 ['k'] 00", -ENOTSUP, 9, "k", "hash with field expiry (type 24) is not read"},
     {"'REDIS0011' 18 ['k'] 00", -EINVAL, 9, "", "24 (0x18) is neither"},

@@ -115,8 +115,8 @@ static const struct scenario scenarios[] = {
     {"hash_becomes_string", FIELDS_20 AS_TABLE, "set h text"},
 #include "tests/support/scenarios_list.def"
 #include "tests/support/scenarios_set.def"
-#include "tests/support/scenarios_zset.def"
 #include "tests/support/scenarios_stream.def"
+#include "tests/support/scenarios_zset.def"
 };
 enum { SCENARIO_COUNT = sizeof scenarios / sizeof *scenarios };
 
