@@ -82,10 +82,17 @@ stream_group_destroy(const struct stream *s, const struct stream_group *g)
     db_bury(TYPE_STREAM, grave);
 }
 
+/* open_thing: the fixed part of a group or a consumer, to be written. */
+static void *
+open_thing(const struct named *n, size_t bytes)
+{
+    return mm_modify(n, bytes);
+}
+
 void
 stream_group_set(const struct stream_group *g, struct stream_id last, int64_t entries_read)
 {
-    struct stream_group *w = mm_modify(g, sizeof *g);
+    struct stream_group *w = open_thing(&g->named, sizeof *g);
 
     w->last = last;
     w->entries_read = entries_read;
@@ -151,7 +158,7 @@ stream_consumer_set(const struct stream_consumer *c, int64_t seen_ms, int64_t ac
 
     if (c->seen_ms == seen_ms && c->active_ms == active_ms)
         return;
-    w = mm_modify(c, sizeof *c);
+    w = open_thing(&c->named, sizeof *c);
     w->seen_ms = seen_ms;
     w->active_ms = active_ms;
 }
