@@ -397,6 +397,8 @@ set_all(struct client *c, bool nx)
     made = make_items(c, items, count);
     if (made == count && db_store_all(c->db, items, count) == 0) {
         for (int i = 0; i < count; i++) {
+            if (items[i].had_expired)
+                key_changed(c->db, c->argv[1 + 2 * i], KEY_EVENT_EXPIRED, "expired");
             if (items[i].is_new)
                 key_event(c->db, c->argv[1 + 2 * i], KEY_EVENT_NEW, "new");
             key_changed(c->db, c->argv[1 + 2 * i], KEY_EVENT_STRING, "set");

@@ -118,7 +118,8 @@ bool db_delete(struct db *db, struct slice key);
 struct db_item {
     const struct record *fresh; /* made by record_new(), without expiry; db_number() in it */
     const struct record *old;   /* used within */
-    bool is_new;                /* afterwards: the key was not there; the caller tells */
+    bool had_expired;           /* afterwards: what was there had expired; the caller tells */
+    bool is_new;                /* afterwards: the key was not there, or had expired; the caller tells */
 };
 /* db_store_all: every fresh record takes its key's place.  0, or -ENOMEM and nothing has changed: the fresh
  * records are still the caller's. */

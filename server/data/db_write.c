@@ -186,8 +186,7 @@ db_supplant(struct db_ref *ref, struct record_spec *spec)
         return db_insert(ref, spec);
     if ((r = db_update(ref, spec)) < 0)
         return r;
-    if (!server.lfu)
-        record_touch(ref->rec, server.clock_s);
+    record_touch(ref->rec, db_birth_clock());
     tell_new(ref->db, ref->key, spec->value.type);
     return 0;
 }
@@ -339,7 +338,7 @@ db_store_all(struct db *db, struct db_item *items, int count)
     for (int i = 0; i < count; i++) {
         struct db_ref ref;
 
-        items[i].old = db_lookup(db, record_key(items[i].fresh), 0, &ref);
+        items[i].old = db_lookup(db, record_key(items[i].fresh), DB_EXPIRED, &ref);
         if (items[i].old != NULL) {
             ktable_switch(ref.at, items[i].fresh);
         } else if (!ktable_add(&db->keys, ref.hash, items[i].fresh)) {
@@ -349,7 +348,9 @@ db_store_all(struct db *db, struct db_item *items, int count)
         }
     }
     for (int i = 0; i < count; i++) {
-        items[i].is_new = items[i].old == NULL;
+        items[i].had_expired = items[i].old != NULL && db_record_is_expired(items[i].old);
+        items[i].is_new = items[i].old == NULL || items[i].had_expired;
+        server.stat_expired_keys += items[i].had_expired;
         if (items[i].old != NULL)
             take_leave(db, items[i].old);
     }
