@@ -10,6 +10,7 @@
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/commands/debug.h"
+#include "server/data/list.h"
 #include "server/glob.h"
 #include "server/log.h"
 #include "server/num.h"
@@ -38,6 +39,19 @@ debug_sleep(struct client *c)
     while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
         ;
     snapshot_online();
+    reply_ok(c);
+}
+
+static void
+debug_packed_threshold(struct client *c)
+{
+    uint64_t bytes;
+
+    if (!num_parse_memory(c->argv[2].ptr, c->argv[2].len, &bytes) || bytes > UINT32_MAX) {
+        reply_error(c, "ERR argument must be a memory value bigger than 1 and smaller than 4gb");
+        return;
+    }
+    list_packed_threshold = bytes;
     reply_ok(c);
 }
 
@@ -238,7 +252,8 @@ static const struct debug_row {
     {"pause-cron", 1, 1, debug_nothing, "<0|1>", "Accepted."},
     {"populate", 1, 3, debug_populate, "<count> [<prefix>] [<size>]", "Makes keys prefix:0, prefix:1, ..."},
     {"protocol", 1, 1, debug_protocol, "<kind>", "Answers a reply of that kind."},
-    {"quicklist-packed-threshold", 1, 1, debug_nothing, "<size>", "Accepted."},
+    {"quicklist-packed-threshold", 1, 1, debug_packed_threshold, "<size>",
+     "Elements of a list from this size on get nodes of their own."},
     {"reload", 0, -1, debug_reload, "[NOSAVE] [NOFLUSH] [MERGE]",
      "Saves, empties the databases and loads again."},
     {"replicate", 1, -1, debug_refuse, "...", "Not supported: there are no replicas."},

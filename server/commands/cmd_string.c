@@ -86,7 +86,8 @@ parse_expiry(struct client *c, int i, const struct expiry_word *w, int64_t *ret)
     return true;
 }
 
-/* parse_set: false: an error was replied.  The words are all read before a number in them is looked at. */
+/* parse_set: false: an error was replied.  The words are all read before a number in them is looked at; the
+ * same word twice is no error, as in Redis: the last number counts. */
 static bool
 parse_set(struct client *c, struct set_options *o)
 {
@@ -103,7 +104,8 @@ parse_set(struct client *c, struct set_options *o)
             o->get = true;
         } else if (arg_is(c, i, "keepttl") && w == NULL) {
             o->keep_ttl = true;
-        } else if ((this = find_expiry_word(c, i)) != NULL && w == NULL && !o->keep_ttl && i + 1 < c->argc) {
+        } else if ((this = find_expiry_word(c, i)) != NULL && (w == NULL || w == this) && !o->keep_ttl &&
+                   i + 1 < c->argc) {
             w = this;
             number_at = ++i;
         } else {
@@ -279,7 +281,7 @@ parse_getex(struct client *c, struct getex_options *o)
         const struct expiry_word *w = find_expiry_word(c, i);
         if (arg_is(c, i, "persist") && o->expiry == NULL) {
             o->persist = true;
-        } else if (w != NULL && !o->persist && o->expiry == NULL && i + 1 < c->argc) {
+        } else if (w != NULL && !o->persist && (o->expiry == NULL || o->expiry == w) && i + 1 < c->argc) {
             o->expiry = w;
             o->number_at = ++i;
         } else {
