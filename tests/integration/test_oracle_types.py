@@ -48,8 +48,9 @@ LEFT_OUT = {"HELLO", "DEBUG", "CONFIG", "SELECT", "KEYS", "SUBSCRIBE"}
 class Commands:
     """Random writes over all types."""
 
-    def __init__(self, rnd, modules, soon):
+    def __init__(self, rnd, modules, soon, reads=()):
         names = [m.NAME for m in modules]
+        self.reads = reads
         self.rnd, self.soon, self.names = rnd, soon, names
         self.tables = []
         for module in modules:
@@ -67,8 +68,8 @@ class Commands:
             words = [str(w).upper() for w in command]
             if words[0].startswith("@") or words[0] in LEFT_OUT:
                 continue
-            if words[0] in BLOCKING or "BLOCK" in words:
-                continue  # a writer that waits writes nothing
+            if words[0] in BLOCKING or "BLOCK" in words or words[0] in self.reads:
+                continue  # a writer that waits or reads writes nothing
             if not self.soon and ("PXAT" in words or "EXAT" in words) and "1" in words:
                 continue  # what has expired is not loaded
             if "-0" in words or "WEIGHTS" in words:
@@ -128,6 +129,7 @@ class AllTypes(unittest.TestCase):
         self.rnd = random.Random("%d %s" % (SEED, self.id()))
         there = set(self.reader.talk.call("COMMAND", "LIST"))
         self.modules = [m for m in sequences.modules().values() if getattr(m, "NEEDS", "PING").lower().encode() in there]
+        self.reads = {c[0].decode().upper() for c in self.reader.talk.call("COMMAND") if b"readonly" in c[2]}
         self.configs = [c for m in self.modules for c in getattr(m, "CONFIGS", {}).items()]
 
     def start_server(self, *options):
@@ -180,7 +182,7 @@ class AllTypes(unittest.TestCase):
         path = os.path.join(server.dir, "dump.rdb")
         threads = []
         for w in range(writers):
-            commands = Commands(random.Random(self.rnd.random()), self.modules, soon)
+            commands = Commands(random.Random(self.rnd.random()), self.modules, soon, self.reads)
             threads.append(Writer(server.port, commands.buffers(60 if QUICK else 200, 60, w + 1)))
         for t in threads:
             t.start()
@@ -245,7 +247,7 @@ class AllTypes(unittest.TestCase):
                 client.call("SELECT", 0)
                 for name, values in self.configs + [("rdbcompression", ["yes", "no"])]:
                     client.pipeline([["CONFIG", "SET", name, self.rnd.choice(values)]])
-                commands = Commands(random.Random(self.rnd.random()), self.modules, False)
+                commands = Commands(random.Random(self.rnd.random()), self.modules, False, self.reads)
                 with self.redis.client() as other:
                     for data, end in commands.buffers(20, 100, i):
                         other.send_raw(data)

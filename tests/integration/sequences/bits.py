@@ -9,12 +9,12 @@ def commands(w):
 
     def offset():
         return rnd.choice([rnd.randrange(100), rnd.randrange(100), rnd.randrange(1000), rnd.randrange(9000)]) if w.chance(0.95) else \
-            rnd.choice([-1, "x", "", 4294967296, 4294967295 if w.chance(0.01) else 7, INT64_MAX, 100000, "#1", "01"])
+            rnd.choice([-1, "x", "", 4294967296, 8388607 if w.chance(0.05) else 7, INT64_MAX, 100000, "#1", "01"])
 
     def place():
         """Where a field is."""
         return rnd.choice([offset(), offset(), "#%d" % rnd.randrange(20), "#%d" % rnd.randrange(200)]) if w.chance(0.97) else \
-            rnd.choice(["#", "#-1", "#x", "##1", "#%d" % INT64_MAX, "#536870912", ""])
+            rnd.choice(["#", "#-1", "#x", "##1", "#%d" % INT64_MAX, "#1000000", ""])
 
     def kind():
         sign = rnd.choice("ui")
