@@ -135,8 +135,14 @@ class AllTypes(unittest.TestCase):
     def start_server(self, *options):
         where = tempfile.mkdtemp(dir=self.dir)
         server = resp.start_stillframe(where, "--save", "", "--enable-debug-command", "yes", *options)
-        self.addCleanup(server.kill)
+        self.addCleanup(self.end, server)
         return server
+
+    @staticmethod
+    def end(server):
+        if not server.is_running():
+            print("the server ended by itself:\n" + server.log()[-6000:], file=sys.stderr)
+        server.kill()
 
     # -- what a snapshot must be
 
