@@ -41,6 +41,7 @@ BUILD = {"string": ("SETRANGE", 20, lambda i: [i * 20, "r" * 18]), "hash": ("HSE
          "list": ("RPUSH", 1, lambda i: ["element-%d" % i]), "set": ("SADD", 1, lambda i: ["member:%d" % i]),
          "zset": ("ZADD", 1, lambda i: [i % 1000 / 4, "member:%d" % i]),
          "stream": ("XADD", 1, lambda i: ["%d-1" % (i + 1), "field", "value-%d" % i])}
+BLOCKING = {"BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP"}
 LEFT_OUT = {"HELLO", "DEBUG", "CONFIG", "SELECT", "KEYS", "SUBSCRIBE"}
 
 
@@ -66,6 +67,8 @@ class Commands:
             words = [str(w).upper() for w in command]
             if words[0].startswith("@") or words[0] in LEFT_OUT:
                 continue
+            if words[0] in BLOCKING or "BLOCK" in words:
+                continue  # a writer that waits writes nothing
             if not self.soon and ("PXAT" in words or "EXAT" in words) and "1" in words:
                 continue  # what has expired is not loaded
             if "-0" in words or "WEIGHTS" in words:
