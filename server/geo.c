@@ -168,8 +168,10 @@ step_for(double radius_m, double lat)
 
     if (radius_m == 0)
         return GEO_STEPS;
-    for (; radius_m < mercator_max_m; radius_m *= 2)
+    while (radius_m < mercator_max_m) {
+        radius_m *= 2;
         step++;
+    }
     step -= 2;
     if (fabs(lat) > 66)
         step -= fabs(lat) > 80 ? 2 : 1;

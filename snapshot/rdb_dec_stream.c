@@ -151,7 +151,7 @@ read_group_pending(struct dec *d, struct stream_in *s)
         if ((r = read_raw_id(d, &p.id)) != 0 || (r = read_ms(d, &p.delivered_ms)) != 0 ||
             (r = dec_len(d, &p.deliveries)) != 0)
             return r;
-        if (i > 0 && stream_id_compare(p.id, s->pending[i - 1].entry.id) <= 0)
+        if (i > 0 && s->pending != NULL && stream_id_compare(p.id, s->pending[i - 1].entry.id) <= 0)
             return dec_fail(d, offset, -EINVAL, "a group's pending entries are out of order");
         if ((r = keep_pending(d, s, &p)) != 0)
             return r;

@@ -43,7 +43,7 @@ run() { # run NAME SECONDS COMMAND...: quiet when it passes, its output when it 
 build() { # build FLAVOUR TARGET...
     local flavour=$1
     shift
-    run "build $flavour" 900 make -s --no-print-directory -j"$jobs" FLAVOUR="$flavour" "$@"
+    run "build $flavour" 1500 make -s --no-print-directory -j"$jobs" FLAVOUR="$flavour" "$@"
 }
 
 dir_of() {
@@ -58,7 +58,7 @@ unit() { # unit FLAVOUR FOLDER...: the Check programs of these folders
         for src in tests/"$folder"/test_*.c; do
             t=${src%.c}
             [ "$t" != tests/server/test_steps ] || continue # a section of its own
-            run "$flavour: $t" 600 "$dir/$t"
+            run "$flavour: $t" 1200 "$dir/$t"
         done
     done
 }
@@ -69,7 +69,7 @@ integration() { # integration FLAVOUR TEST...: python tests against that flavour
     shift
     for t in "$@"; do
         STILLFRAME_SERVER=$PWD/$dir/stillframe-server STILLFRAME_RDB=$PWD/$dir/stillframe-rdb STILLFRAME_FLAVOUR=$flavour \
-            run "$flavour: $t" 900 python3 -W ignore::ResourceWarning "$t" -v
+            run "$flavour: $t" 1500 python3 -W ignore::ResourceWarning "$t" -v
     done
 }
 
@@ -111,17 +111,17 @@ section_barrier() {
 }
 section_steps() {
     build steps build/steps/tests/server/test_steps
-    run "steps: tests/server/test_steps" 900 build/steps/tests/server/test_steps
+    run "steps: tests/server/test_steps" 2400 build/steps/tests/server/test_steps
 }
 section_hard() {
     build hard build/hard/tests/server/test_barriers
-    run "hard: each barrier is needed" 900 tests/hard/run.sh
+    run "hard: each barrier is needed" 2400 tests/hard/run.sh
 }
 section_model() {
     run "model" 600 tests/model/run.sh
 }
 section_lint() {
-    run "lint" 600 tests/lint/run.sh
+    run "lint" 1500 tests/lint/run.sh
 }
 
 section_long() {

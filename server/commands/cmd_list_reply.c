@@ -16,6 +16,14 @@ enum {
 
 static char heads[SHORT_STRINGS][8]; /* "$12\r\n" */
 
+static inline char *
+put_end(char *p)
+{
+    p[0] = '\r';
+    p[1] = '\n';
+    return p + 2;
+}
+
 static void
 make_heads(void)
 {
@@ -23,16 +31,8 @@ make_heads(void)
         char *p = heads[i];
 
         *p = '$';
-        p = num_put_unsigned(p + 1, (uint64_t)i);
-        memcpy(p, "\r\n", 2);
+        put_end(num_put_unsigned(p + 1, (uint64_t)i));
     }
-}
-
-static inline char *
-put_end(char *p)
-{
-    memcpy(p, "\r\n", 2);
-    return p + 2;
 }
 
 /* put_short: an entry that is a string of up to 63 bytes; whether so many bytes may be read is known. */

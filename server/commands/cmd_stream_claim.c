@@ -144,7 +144,7 @@ cmd_xpending(struct client *c)
     const struct stream_consumer *consumer;
     const struct stream_group *g;
     const struct stream *s;
-    struct pending_args a;
+    struct pending_args a = {.consumer = 0};
 
     if (c->argc != 3 && !parse_pending(c, &a))
         return;

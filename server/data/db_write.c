@@ -232,6 +232,7 @@ take_out(struct db_ref *ref)
 {
     const struct record *r = ref->rec;
 
+    keywait_gone(ref->db, record_key(r));
     if (record_has(r, RECORD_HAS_EXPIRE))
         forget(&ref->db->expires, ref->hash, r);
     ktable_drop(&ref->db->keys, ref->hash, locate(ref));

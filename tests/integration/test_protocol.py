@@ -105,6 +105,9 @@ OTHER_ARGUMENTS = {
     b"zrank": "WITHSCORE", b"zrevrank": "WITHSCORE", b"zrange": "ranks are integers",
     b"zunion": "a block for the weights", b"zinter": "a block for the weights", b"zunionstore": "a block for the weights",
     b"zinterstore": "a block for the weights",
+    b"bitop": "the operation is one of four words, as in 7.2", b"pfmerge": "a source may be missing, as in 7.2",
+    b"geohash": "a member may be missing, as in 7.2", b"geopos": "a member may be missing, as in 7.2",
+    b"bitfield": "the repeated choice is spelled out", b"geosearch": "a block behind BYBOX", b"geosearchstore": "a block behind BYBOX",
 }
 
 

@@ -292,7 +292,7 @@ class BadFiles(ToolTest):
         self.assert_refused(b"REDIS0010\x00\x03a\n\xff\x09abc", r'byte 14: the value claims 9 bytes .* \(key "a\\x0a\\xff"\)')
 
     def test_types_that_are_not_read_are_named(self):
-        self.assert_refused(b"REDIS0010\x12\x01l\x01", r'byte 9: list quicklist 2 \(type 18\) is not read \(key "l"\)')
+        self.assert_refused(b"REDIS0010\x07\x01m\x01", r'byte 9: module value \(type 7\) is not read \(key "m"\)')
 
     def test_compressed_streams_are_named(self):
         self.assert_refused(b"VCS\x01\x01\x00\x01" + struct.pack("<I", 0x184D2204) + bytes(20),

@@ -16,7 +16,7 @@ from .specials import SPECIALS
 from .words import DATABASES
 
 TIMEOUT_SECONDS = 60
-EVENTS = "AEmn"  # what notify-keyspace-events is set to
+EVENTS = "AE"  # what notify-keyspace-events is set to
 
 
 class PairClient(TypedClient):
