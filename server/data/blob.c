@@ -153,7 +153,8 @@ blob_store(struct db_ref *ref, enum value_type type, struct slice bytes)
     struct value v, old;
     int r;
 
-    if (ref->rec != NULL && record_encoding(ref->rec) == ENC_OUTER &&
+    /* A block that held an intset gets a record that does not say so any more. */
+    if (ref->rec != NULL && record_encoding(ref->rec) == ENC_OUTER && !record_has(ref->rec, RECORD_INTSET) &&
         !record_can_inline(ref->key.len, bytes.len)) {
         size_t usable;
 

@@ -79,6 +79,24 @@ START_TEST(a_word_makes_an_intset_a_listpack_or_a_table)
 }
 END_TEST
 
+/* The block was written anew where it stood, and its record went on saying that it is an intset. */
+START_TEST(an_intset_outside_the_record_that_becomes_a_listpack_is_one)
+{
+    set_limits(512, 128, 64);
+    for (int large = 20; large < 120; large++) { /* the listpack is smaller or larger than the intset */
+        talk("del s");
+        for (int i = 0; i < 127; i++)
+            ck_assert_str_eq(talk("sadd s %lld", (i < large ? 1LL << 40 : 10000000) + i), ":1\r\n");
+        ck_assert_str_eq(encoding("s"), "intset");
+        ck_assert_str_eq(talk("sadd s x"), ":1\r\n");
+        ck_assert_str_eq(encoding("s"), "listpack");
+        ck_assert_str_eq(talk("sismember s %lld", (1LL << 40) + large - 1), ":1\r\n");
+        ck_assert_str_eq(talk("sismember s x"), ":1\r\n");
+        db_verify();
+    }
+}
+END_TEST
+
 START_TEST(how_many_are_given_decides_how_a_set_begins)
 {
     set_limits(4, 6, 64);
@@ -516,6 +534,7 @@ main(void)
     tcase_set_timeout(t, 300);
     tcase_add_test(t, integers_are_an_intset_up_to_the_limit);
     tcase_add_test(t, a_word_makes_an_intset_a_listpack_or_a_table);
+    tcase_add_test(t, an_intset_outside_the_record_that_becomes_a_listpack_is_one);
     tcase_add_test(t, how_many_are_given_decides_how_a_set_begins);
     tcase_add_test(t, an_intset_widens_with_its_members);
     tcase_add_loop_test(t, random_changes_agree_with_a_model, 0, LIMITS);
