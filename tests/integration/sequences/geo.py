@@ -57,9 +57,17 @@ def commands(w):
     def sorted_search():  # without an order the reply has none that is promised
         return ["GEOSEARCH", k()] + search() + pick([["ASC"], ["DESC"]]) + [o for o in options() if str(o).upper() not in ("ASC", "DESC")]
 
+    def distances():
+        """A key for distances: read as places they would all be one place, whose order is nobody's promise."""
+        return "distances:%d" % rnd.randrange(3)
+
+    def search_store(kind):
+        return (["GEOSEARCHSTORE", distances() if kind else k(), k()] + search() + kind +
+                [o for o in options() if not str(o).startswith("WITH") or w.chance(0.1)])
+
     def radius(name, by_member):
         where = [member()] if by_member else place()
-        store = [] if name.endswith("_RO") else [[], [], [], ["STORE", k()], ["STOREDIST", k()]]
+        store = [] if name.endswith("_RO") else [[], [], [], ["STORE", k()], ["STOREDIST", distances()]]
         return [name, k()] + where + [length(), unit()] + ["ASC"] + [o for o in options(store) if str(o).upper() not in ("ASC", "DESC")]
     return [
         (8, lambda: ["GEOADD", k()] + pick([[], [], [], ["NX"], ["XX"], ["CH"], ["XX", "CH"], ["NX", "XX"]]) +
@@ -68,7 +76,9 @@ def commands(w):
         (3, lambda: ["GEODIST", k(), member(), member()] + pick([[], [unit()], [unit()], ["m", "x"]])),
         (2, lambda: ["GEOHASH", k()] + w.some(member, 0, 1, 3)),
         (6, sorted_search),
-        (3, lambda: ["GEOSEARCHSTORE", k(), k()] + search() + [o for o in options([[], ["STOREDIST"]]) if not str(o).startswith("WITH") or w.chance(0.1)]),
+        (3, lambda: search_store([])),
+        (1, lambda: search_store(["STOREDIST"])),
+        (1, lambda: ["ZRANGE", distances(), 0, -1, "WITHSCORES"]),
         (2, lambda: radius(pick(["GEORADIUS", "GEORADIUS", "GEORADIUS_RO"]), False)),
         (2, lambda: radius(pick(["GEORADIUSBYMEMBER", "GEORADIUSBYMEMBER", "GEORADIUSBYMEMBER_RO"]), True)),
         (1, lambda: ["ZRANGE", k(), 0, -1, "WITHSCORES"]),
