@@ -299,6 +299,7 @@ hll_describe(struct slice s, struct text *out)
             text_addf(out, "v:%u,%u", run.value, run.len);
         else
             text_addf(out, "%c:%u", run.bytes == 2 ? 'Z' : 'z', run.len);
+        run.first = run.len = 0; /* also runs beyond the last register are shown */
     }
     return true;
 }

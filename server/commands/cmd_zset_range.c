@@ -169,6 +169,8 @@ parse_query(struct client *c, int key, enum range_kind given, bool reverse, stru
                     "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
         return false;
     }
+    if (q->range.kind == BY_RANK)
+        q->offset = 0; /* "LIMIT offset -1" passes, and means nothing */
     if (q->with_scores && q->range.kind == BY_MEMBER) {
         reply_error(c, "ERR syntax error, WITHSCORES not supported in combination with BYLEX");
         return false;

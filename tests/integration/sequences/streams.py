@@ -62,6 +62,16 @@ def claim(client, args):
     return client.call(*args)
 
 
+def woken(_command, ours, theirs):
+    """Replies of @blocked: whose stream or group goes is told so by 7.2 in the words of the command (NOGROUP, WRONGTYPE), by 7.0 in
+    words of its own."""
+    def normalise(replies):
+        return [["XREADGROUP", r[1], "it went"] if len(r) == 3 and r[0] == "XREADGROUP" and
+                str(r[2]).startswith(("UNBLOCKED the stream key", "NOGROUP ", "WRONGTYPE ")) else r for r in replies]
+    return normalise(ours) == normalise(theirs)
+
+
+COMPARE = {"@BLOCKED": woken}
 SPECIALS = {"@xadd": add_now, "@claim": on_both(claim), "@xinfo": on_both(info), "@xpending": on_both(pending)}
 
 
