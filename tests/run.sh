@@ -111,7 +111,7 @@ section_barrier() {
 }
 section_steps() {
     build steps build/steps/tests/server/test_steps
-    run "steps: tests/server/test_steps" 2400 build/steps/tests/server/test_steps
+    STEP_BUDGET=600 run "steps: tests/server/test_steps" 2400 build/steps/tests/server/test_steps
 }
 section_hard() {
     build hard build/hard/tests/server/test_barriers

@@ -5,11 +5,17 @@
 
 #include "server/data/keyhash.h"
 
+static uint64_t state;
+
+void
+draw_seed(uint64_t seed)
+{
+    state = seed;
+}
+
 uint64_t
 draw(void)
 {
-    static uint64_t state;
-
     if (state == 0)
         state = keyhash_seed | 1;
     state ^= state >> 12;

@@ -1,4 +1,6 @@
 /* server/data/idtree_walk.c - walking through trees, freeing and verifying them. */
+#include <string.h>
+
 #include "server/data/idtree.h"
 
 #include "mm/mm.h"
@@ -110,7 +112,11 @@ step(const struct idnode *n, unsigned at)
 static const struct idnode *
 step_node(uint64_t s)
 {
-    return (const struct idnode *)(uintptr_t)(s & (((uint64_t)1 << 48) - 1));
+    uintptr_t address = (uintptr_t)(s & (((uint64_t)1 << 48) - 1));
+    const struct idnode *n;
+
+    memcpy(&n, &address, sizeof n);
+    return n;
 }
 
 /* path[0]: how many steps follow, plus one; 0: not begun. */

@@ -99,6 +99,7 @@ put_pieces(const struct edit *e, const struct pieces *p, struct list_spares *spa
     const struct list_inner *tree = l->tree;
     unsigned i = 0, end = p->count;
 
+    must(end > 0);
     if (old == tail) {
         tail = p->at[--end];
         if (head == NULL && end > 0)

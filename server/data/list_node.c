@@ -53,6 +53,7 @@ list_item_init(struct list_item *it, struct slice text, const struct list_limit 
 static void
 put_item(uint8_t *dst, const struct list_item *it)
 {
+    must(it != NULL);
     if (it->plain)
         memcpy(dst, it->text.ptr, it->text.len);
     else

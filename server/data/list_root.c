@@ -468,7 +468,7 @@ list_root_settle(const struct list_root *l)
 static void
 root_unlink(const struct list_root *l, enum list_side side)
 {
-    const struct list_node *next = l->head;
+    const struct list_node *next;
     uint64_t all = tree_count(l->tree), first;
 
     if (l->tree == NULL) {

@@ -42,8 +42,10 @@ class Generator:
         self.rnd, self.missing, self.left_out = rnd, missing, set()
         self.sources = []
         self.configs = []
+        private = {module.NAME for module in modules if getattr(module, "PRIVATE", False)}
         for module in modules:
-            table = module.commands(Words(rnd, module.NAME, names))
+            given = [n for n in names if n not in private or n == module.NAME]
+            table = module.commands(Words(rnd, module.NAME, given))
             self.sources.append((module.NAME, [f for _, f in table], [weight for weight, _ in table]))
             self.configs += list(getattr(module, "CONFIGS", {}).items())
 

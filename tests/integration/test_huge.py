@@ -54,7 +54,8 @@ KINDS = {
     "list": Kind("RPUSH", lambda i: ["member:%08d" % i],
                  [(["LSET", ORACLE_ELEMENTS // 2, "y" * 15], FEW), (["LSET", ORACLE_ELEMENTS // 3, "long" * 10], FEW),
                   (["LPUSH", "a"], FEW), (["RPUSH", "b"], FEW), (["LPOP"], FEW), (["RPOP", 3], FEW), (["LTRIM", 1, -2], FEW),
-                  (["LINSERT", "AFTER", "member:%08d" % 400, "new"], FEW), (["LREM", -1, "member:%08d" % 5000], FEW)],
+                  # A full node becomes two: one path of the tree is taken out, two are put in.
+                  (["LINSERT", "AFTER", "member:%08d" % 400, "new"], 24), (["LREM", -1, "member:%08d" % 5000], FEW)],
                  lambda rnd: rnd.choice([["LSET", rnd.randrange(-50000, 50000), "w" * rnd.randrange(30)], ["LPUSH", "a", "b"],
                                          ["RPUSH", "c"], ["LPOP"], ["RPOP", 2], ["LINSERT", "BEFORE", "c", "d"]])),
     "set": Kind("SADD", lambda i: ["member:%08d" % i],

@@ -74,5 +74,15 @@ def as_number(value):
 numbers = by(as_number)
 unordered_numbers = by(lambda reply: as_number(sorted_reply(reply)))
 
+
+def waiters(_command, ours, theirs):
+    """Replies of @blocked.  Whose stream or group goes is told so by 7.2 in the words of the command (NOGROUP, WRONGTYPE), by 7.0 in
+    words of its own."""
+    def normalise(replies):
+        return [["XREADGROUP", r[1], "it went"] if len(r) == 3 and r[0] == "XREADGROUP" and
+                str(r[2]).startswith(("UNBLOCKED the stream key", "NOGROUP ", "WRONGTYPE ")) else as_number(r) for r in replies]
+    return normalise(ours) == normalise(theirs)
+
+
 __all__ = ["Double", "Map", "Set", "as_map", "as_number", "by", "exact", "ignored", "is_single", "near", "numbers", "order",
-           "pairs", "sorted_reply", "unordered", "unordered_numbers"]
+           "pairs", "sorted_reply", "unordered", "unordered_numbers", "waiters"]

@@ -14,11 +14,16 @@ REPLIES = [
     # 7.2 reads all arguments before it looks at the key; 7.0 does not read a range where there is no key or one of another type.
     ("BITCOUNT", WRONG_ARGUMENT, r"0|RespError\('WRONGTYPE .*'\)"),
     ("BITPOS", WRONG_ARGUMENT, r"0|-1|RespError\('WRONGTYPE .*'\)"),
+    # 7.2 looks at the highest deleted ID before it looks at the top item.
+    ("XSETID", r"RespError\('ERR .* smaller than current max_deleted_entry_id'\)", r"RespError\('ERR .* target stream top item'\)"),
 ]
 
 ENCODINGS = {
     ("listpack", "quicklist"),  # 7.2 keeps small lists in a listpack
     ("listpack", "hashtable"),  # 7.2 keeps small sets of strings in a listpack
+    # Redis builds the whole first set before it takes others away, and keeps the form that it had then.
+    ("intset", "hashtable"),
+    ("listpack", "intset"), ("hashtable", "intset"),  # 7.2 chooses a new set's form by the number of words, those given twice too
 }
 
 COMPILED = [(name, re.compile(a, re.S), re.compile(b, re.S)) for name, a, b in REPLIES]

@@ -14,11 +14,15 @@ def newer(command, ours, theirs):
 
 
 def waiting(pair, args):
-    """@blocked; 7.2 counts what a waiting client takes among the changes, 7.0 only what BLMPOP does."""
+    """@blocked; 7.2 counts what a waiting client takes among the changes, 7.0 only what BLMPOP does: so the count begins anew on both
+    sides, by a SAVE, unless something before this was counted differently already."""
     before = [side.changes() for side in pair.sides]
     replies = pair.specials["@blocked"](pair, args)
     ours, theirs = [side.changes() - n for side, n in zip(pair.sides, before)]
-    pair.sides[1].changes_before += theirs - ours
+    if ours != theirs and pair.are_counted_alike(before):
+        for side in pair.sides:
+            side.client.call("SAVE")
+            side.changes_before = side.uncounted = 0
     return replies
 
 

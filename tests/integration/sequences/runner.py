@@ -9,7 +9,7 @@ from collections import Counter
 
 import resp
 
-from .compare import exact
+from .compare import exact, waiters
 from .differences import is_known, is_known_encoding
 from .replies import Simple, TypedClient
 from .specials import SPECIALS
@@ -89,7 +89,7 @@ class Pair:
         options = ("--save", "", "--enable-debug-command", "yes") + options
         self.sides = [Side(resp.start_stillframe, os.path.join(directory, "ours"), options),
                       Side(resp.start_redis_server, os.path.join(directory, "theirs"), options)]
-        self.compare, self.specials, self.defaults = {}, dict(SPECIALS), {}
+        self.compare, self.specials, self.defaults = {"@BLOCKED": waiters, "@WAITING": waiters}, dict(SPECIALS), {}
         for side in self.sides:
             side.open()
 
@@ -182,12 +182,15 @@ class Pair:
             self.sides[1].uncounted += more_changes[1]
         if events[0] != events[1]:
             return Difference("events", first_unequal(*events), at)
-        # Counted from the sequence's beginning, or from a DEBUG RELOAD.
         changes = [side.changes() for side in self.sides]
-        if len({n - side.changes_before - side.uncounted for n, side in zip(changes, self.sides)}) > 1 and (
-                changes[0] != changes[1] and changes[0] - self.sides[0].uncounted != changes[1] - self.sides[1].uncounted):
+        if not self.are_counted_alike(changes):
             return Difference("changes", "rdb_changes_since_last_save: ours %d, theirs %d" % tuple(changes), at)
         return None
+
+    def are_counted_alike(self, changes):
+        """Counted from the sequence's beginning, or from a DEBUG RELOAD."""
+        return (len({n - side.changes_before - side.uncounted for n, side in zip(changes, self.sides)}) == 1 or
+                changes[0] == changes[1] or changes[0] - self.sides[0].uncounted == changes[1] - self.sides[1].uncounted)
 
     def check_state(self, at):
         """A Difference of keys, encodings, digests, or None."""

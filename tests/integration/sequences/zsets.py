@@ -10,7 +10,7 @@ NEEDS = "ZADD"
 CONFIGS = {"zset-max-listpack-entries": ["128", "6", "0", "300"], "zset-max-listpack-value": ["64", "12", "0", "200"]}
 COMPARE = {name: numbers for name in (
     "ZADD", "ZINCRBY", "ZSCORE", "ZMSCORE", "ZRANGE", "ZRANGEBYSCORE", "ZREVRANGEBYSCORE", "ZREVRANGE", "ZPOPMIN", "ZPOPMAX", "ZMPOP",
-    "BZPOPMIN", "BZPOPMAX", "BZMPOP", "ZUNION", "ZINTER", "ZDIFF", "ZRANK", "ZREVRANK", "@BLOCKED")}
+    "BZPOPMIN", "BZPOPMAX", "BZMPOP", "ZUNION", "ZINTER", "ZDIFF", "ZRANK", "ZREVRANK")}
 
 
 def zrandmember(client, args):
@@ -128,7 +128,7 @@ def commands(w):
         blocking = [pick([["BZPOPMIN", key, 0], ["BZPOPMAX", other, key, 0], ["BZMPOP", 0, 2, other, key, "MIN", "COUNT", 2], ["BZPOPMIN", key, key, 5]])
                     for _ in range(pick([1, 2, 3, 4]))]
         then = [pick([["ZADD", key, 1, "a", 2, "b"], ["ZADD", key, 5, "c"], ["DEL", key], ["ZINCRBY", key, 1, "a"], ["RENAME", other, key], ["ZCARD", key],
-                      ["ZRANGESTORE", key, other, 0, -1], ["COPY", other, key, "REPLACE"], ["SADD", key, "x"], ["GEOADD", key, 1, 1, "p"]])
+                      ["ZRANGESTORE", key, other, 0, -1], ["COPY", other, key, "REPLACE"], ["GEOADD", key, 1, 1, "p"]])
                 for _ in range(pick([1, 2, 3]))]
         return ["@blocked", blocking, [["DEL", key, other]] + then] if w.chance(0.8) else ["@blocked", blocking, then]
     return [
