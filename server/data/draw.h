@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* draw: 64 random bits.  draw_below: 0 .. n - 1, n > 0.  draw_seed: what is drawn from now on follows from this
- * number (not 0): tests that need the same draws again. */
+/* draw: 64 random bits.  draw_below: 0 .. n - 1, n > 0.  draw_seed: what is drawn from now on follows from
+ * this number (not 0): tests that need the same draws again. */
 uint64_t draw(void);
 void draw_seed(uint64_t seed);
 

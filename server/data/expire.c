@@ -22,7 +22,7 @@ enum {
 struct batch {
     const struct record *expired[BATCH_MAX];
     unsigned expired_count, seen;
-    int64_t ttl_sum_ms;
+    __int128 ttl_sum_ms; /* an expiry may be 2^63 ms away */
 };
 
 static void
@@ -45,7 +45,7 @@ note_average(struct db *db, const struct batch *b)
 
     if (alive == 0)
         return;
-    mean = b->ttl_sum_ms / alive;
+    mean = (int64_t)(b->ttl_sum_ms / alive);
     if (db->avg_ttl_ms == 0)
         db->avg_ttl_ms = mean;
     else

@@ -11,6 +11,7 @@
 #include "server/config.h"
 #include "server/data/db.h"
 #include "server/data/draw.h"
+#include "server/data/keyhash.h"
 #include "server/data/save.h"
 #include "server/server.h"
 #include "snapshot/crc64.h"
@@ -38,8 +39,9 @@ lab_open(void)
     config.enable_debug_command = PERMIT_YES;
     server.now_ms = 1800000000000; /* one moment for the whole test */
     server.now_us = server.now_ms * 1000;
-    draw_seed(1); /* SPOP takes the same members each time */
     must(db_init(16) == 0);
+    draw_seed(1); /* SPOP takes the same members each time */
+    keyhash_seed = 1;
     client = client_new_detached();
     must(client != NULL);
     client->db = db_select(0);
