@@ -90,6 +90,7 @@ db_work_fini(void)
         drop_whole(c->type, c->root, &c->at);
         corpses = c->link;
         free(c);
+        dead_values--;
     }
 }
 
