@@ -133,6 +133,16 @@ finish(struct load_state *s, struct value *ret)
     return -EBADMSG;
 }
 
+int
+load_take(struct load_state *s, struct value *ret)
+{
+    int r = finish(s, ret);
+
+    if (r == 0 && ret->enc != ENC_INLINE) /* else its bytes are still the buffer's */
+        drop_value(s);
+    return r;
+}
+
 /* capture: the value is handed over instead of stored. */
 static int
 capture(struct load_state *s)
@@ -141,10 +151,8 @@ capture(struct load_state *s)
 
     if (rdb_source_offset(s->source) != s->capture_end)
         return -EBADMSG;
-    if ((r = finish(s, s->capture)) < 0)
+    if ((r = load_take(s, s->capture)) < 0)
         return r;
-    if (s->capture->enc != ENC_INLINE) /* its bytes are still the buffer's */
-        drop_value(s);
     s->captured = true;
     return 0;
 }

@@ -17,6 +17,10 @@ int load_skip_empty(struct load_state *s);
 void load_begin_blob(struct load_state *s, enum value_type type);
 int load_begin_root(struct load_state *s, enum value_type type, const void *root);
 
+/* load_take: the value that was read is the caller's; inline bytes stand in s until load_fini().  0 or -errno
+ */
+int load_take(struct load_state *s, struct value *ret);
+
 /* The decoder's calls, by type: each begins with   if (s->skip) return 0;   The context is a struct
  * load_state. */
 int load_hash_listpack(void *ctx, struct rdb_slice listpack, uint32_t fields);

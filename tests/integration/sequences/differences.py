@@ -21,6 +21,7 @@ REPLIES = [
 ENCODINGS = {
     ("listpack", "quicklist"),  # 7.2 keeps small lists in a listpack
     ("listpack", "hashtable"),  # 7.2 keeps small sets of strings in a listpack
+    ("listpack", "skiplist"),  # Redis's SORT makes a small sorted set a large one to walk through it
     # Redis builds the whole first set before it takes others away, and keeps the form that it had then.
     ("intset", "hashtable"),
     ("listpack", "intset"), ("hashtable", "intset"),  # 7.2 chooses a new set's form by the number of words, those given twice too

@@ -1,5 +1,6 @@
 """Random commands of SORT: lists and sets of few numbers and words, and keys that BY and GET name."""
 from .compare import exact, unordered
+from .specials import on_both
 
 NAME = "sort"
 NEEDS = "SORT"
@@ -14,7 +15,14 @@ def same(command, ours, theirs):
     return (unordered if has_no_order(command) else exact)(command, ours, theirs)
 
 
-COMPARE = {"SORT": same, "SORT_RO": same}
+def sorted_there(client, args):
+    """7.0 takes an errno of an earlier command for one of its own: SCAN sets it to 0."""
+    client.call("SCAN", 0, "COUNT", 1)
+    return client.call(*args)
+
+
+COMPARE = {"@SORT": same, "SORT": same, "SORT_RO": same}
+SPECIALS = {"@sort": on_both(sorted_there)}
 
 
 def commands(w):
@@ -49,7 +57,7 @@ def commands(w):
                 while option in words:
                     at = words.index(option)
                     words = words[:at] + words[at + 1 + values:]
-        return [pick(["SORT", "SORT", "SORT_RO"]), k()] + words
+        return ["@sort", pick(["SORT", "SORT", "SORT_RO"]), k()] + words
     return [
         (4, lambda: ["RPUSH", pick([k(), "sort:list"])] + w.some(element, 1, 3, 30)),
         (3, lambda: ["SADD", k()] + w.some(element, 1, 3, 30)),
