@@ -1,5 +1,7 @@
 /* server/commands/cmd_sort_items.c - what is sorted, and by what: elements copied out of a list, set or
  * sorted set, and the keys that patterns name for them. */
+#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "server/commands/cmd_sort.h"
@@ -8,7 +10,6 @@
 #include "server/data/set.h"
 #include "server/data/value.h"
 #include "server/data/zset.h"
-#include "snapshot/real.h"
 
 _Static_assert((int)NUM_MAX_BYTES <= SORT_SCRATCH_BYTES && (int)LP_INT_TEXT_BYTES <= SORT_SCRATCH_BYTES,
                "room for a number");
@@ -147,6 +148,27 @@ sort_lookup(const struct sort *s, struct db *db, struct slice pattern, const str
 
 /* ---- weights ---- */
 
+/* parse_score: as strtod() has it: a NUL ends the number, blanks before it are none, nothing is zero. */
+static bool
+parse_score(struct sort *s, struct slice word, double *ret)
+{
+    char few[128], *text = few, *end;
+    bool good;
+
+    if (word.len >= sizeof few && (text = malloc(word.len + 1)) == NULL) {
+        s->failed = true;
+        return true;
+    }
+    memcpy(text, word.ptr, word.len);
+    text[word.len] = '\0';
+    errno = 0;
+    *ret = strtod(text, &end);
+    good = *end == '\0' && errno != ERANGE && !isnan(*ret);
+    if (text != few)
+        free(text);
+    return good;
+}
+
 static bool
 weigh(struct sort *s, struct db *db, struct sort_item *item)
 {
@@ -163,10 +185,7 @@ weigh(struct sort *s, struct db *db, struct sort_item *item)
         return true;
     }
     item->score = 0;
-    if (!found)
-        return true;
-    /* As strtod() has it: nothing is zero, and blanks before a number are none. */
-    return word.len == 0 || real_parse(word.ptr, word.len, &item->score);
+    return !found || parse_score(s, word, &item->score);
 }
 
 bool

@@ -78,9 +78,17 @@ unordered_numbers = by(lambda reply: as_number(sorted_reply(reply)))
 def waiters(_command, ours, theirs):
     """Replies of @blocked.  Whose stream or group goes is told so by 7.2 in the words of the command (NOGROUP, WRONGTYPE), by 7.0 in
     words of its own."""
+    def one(r):
+        if len(r) == 3 and r[0] == "XREADGROUP" and str(r[2]).startswith(("UNBLOCKED the stream key", "NOGROUP ", "WRONGTYPE ")):
+            return ["XREADGROUP", r[1], "it went"]
+        # An empty stream with a higher ID takes the key's place: 7.0 wakes who reads, with nothing.
+        if len(r) == 3 and r[0] == "XREAD" and (
+                is_null(r[2]) or (isinstance(r[2], list) and all(not entries for _, entries in pairs(r[2])))):
+            return ["XREAD", "nothing"]
+        return as_number(r)
+
     def normalise(replies):
-        return [["XREADGROUP", r[1], "it went"] if len(r) == 3 and r[0] == "XREADGROUP" and
-                str(r[2]).startswith(("UNBLOCKED the stream key", "NOGROUP ", "WRONGTYPE ")) else as_number(r) for r in replies]
+        return [one(r) for r in replies]
     return normalise(ours) == normalise(theirs)
 
 
