@@ -126,6 +126,8 @@ section_lint() {
 }
 
 section_long() {
+    export DIFFERENTIAL_SEED
+    DIFFERENTIAL_SEED=$(date +%s)
     build release all tests test-helpers
     DIFFERENTIAL_COMMANDS=${DIFFERENTIAL_COMMANDS:-1000000} LONG=1 long tests/integration/test_differential.py
     LONG=1 long tests/integration/test_huge.py
