@@ -1,13 +1,13 @@
 # Stillframe: the only build file.  `make help` names the targets.
 #
 # Flavours, each with a directory of its own below build/:
-#   release (build/)  debug  asan  tsan  barrier  steps  hard  shared
+#   release (build/)  debug  asan  tsan  barrier  steps  hard  shared  fuzz
 
 FLAVOUR ?= release
 PREFIX  ?= /usr/local
 DESTDIR ?=
 ifeq ($(origin CC),default)
-CC := gcc
+CC := $(if $(filter fuzz,$(FLAVOUR)),clang,gcc)
 endif
 PORT    ?= 6379
 
@@ -26,6 +26,7 @@ CFLAGS_barrier := -O1 -fPIE -DSTILLFRAME_BARRIER -DSTILLFRAME_DEBUG -DSTILLFRAME
 CFLAGS_steps   := -O1 -fPIE -DSTILLFRAME_STEPS -DMM_PAGE_SHIFT=14 -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_hard    := -O1 -fPIE -DSTILLFRAME_SITES -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_shared  := -O3 -fPIC -DSTILLFRAME_SHARED
+CFLAGS_fuzz    := -O1 -fPIE -Wno-cast-qual -Wno-unknown-attributes -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 # The page sizes that the benchmark compares.
 $(foreach n,9 10 11 12,$(eval CFLAGS_page$(n) := -O3 -fno-plt -fPIE -DMM_PAGE_SHIFT=$(n))$(eval LDFLAGS_page$(n) := -pie))
 LDFLAGS_release := -pie
@@ -35,6 +36,7 @@ LDFLAGS_tsan    := -pie -fsanitize=thread
 LDFLAGS_barrier := -pie -rdynamic
 LDFLAGS_steps   := -pie
 LDFLAGS_hard    := -pie
+LDFLAGS_fuzz    := -pie -fsanitize=fuzzer,address,undefined
 ifeq ($(origin CFLAGS_$(FLAVOUR)),undefined)
 $(error no flavour "$(FLAVOUR)": see make help)
 endif
@@ -110,7 +112,7 @@ soak: all
 ## make docs-commands  write docs/commands.md from the command table
 docs-commands: all
 	python3 tests/integration/command_docs.py
-## make fuzz       fuzz the parsers and decoders (SECONDS_EACH=600)
+## make fuzz       fuzz the parsers, the decoders and RESTORE (SECONDS_EACH=600; FUZZ="rdb resp config restore")
 fuzz:
 	tests/fuzz/run.sh $(SECONDS_EACH)
 ## make shared     build/shared/stillframe.so, a server whose main a loader calls (docs/osv.md)

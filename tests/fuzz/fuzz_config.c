@@ -1,9 +1,5 @@
 /* tests/fuzz/fuzz_config.c - configuration files and CONFIG SET against bytes that mean harm.
  *
- *   clang -std=gnu11 -g -O1 -D_GNU_SOURCE -I. -fsanitize=fuzzer,address,undefined tests/fuzz/fuzz_config.c \
- *       server/config.c server/config_file.c server/config_types.c server/text.c server/num.c server/glob.c \
- *       server/log.c mm/must.c
- *
  * Properties: what was taken can be shown and set again, and shows the same then; a refused CONFIG SET
  * changes nothing; a refusal always has a text. */
 #include <stdint.h>

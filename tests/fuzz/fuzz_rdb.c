@@ -1,13 +1,5 @@
 /* tests/fuzz/fuzz_rdb.c - any bytes to the RDB decoder: events or an error, never anything else.
- *
- *   clang -std=gnu11 -D_GNU_SOURCE -I. -g -O1 -fsanitize=fuzzer,address,undefined -DSTILLFRAME_DEBUG -o
- * build/fuzz_rdb \
- *         tests/fuzz/fuzz_rdb.c
- * snapshot/{rdb_dec*,rdb_source,rdb_names,rdb_lzf,listpack*,field_set,printable,decimal,crc64}.c \
- *         mm/{must,fault}.c -pthread
- *   build/fuzz_rdb -max_total_time=180 CORPUS
- *
- * With -DFUZZ_MAIN and without -fsanitize=fuzzer, by any compiler: runs the files that it is given. */
+ * `make fuzz` builds and runs it; build/fuzz/tests/fuzz/fuzz_rdb FILE runs one input. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -153,28 +145,3 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     rdb_source_close(src);
     return 0;
 }
-
-#ifdef FUZZ_MAIN
-int
-main(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        FILE *f = fopen(argv[i], "rb");
-        uint8_t *bytes;
-        long len;
-
-        if (f == NULL || fseek(f, 0, SEEK_END) != 0 || (len = ftell(f)) < 0) {
-            perror(argv[i]);
-            return 1;
-        }
-        rewind(f);
-        bytes = malloc((size_t)len + 1);
-        must(bytes != NULL && fread(bytes, 1, (size_t)len, f) == (size_t)len);
-        LLVMFuzzerTestOneInput(bytes, (size_t)len);
-        free(bytes);
-        fclose(f);
-    }
-    printf("%d files\n", argc - 1);
-    return 0;
-}
-#endif

@@ -1,8 +1,5 @@
 /* tests/fuzz/fuzz_resp.c - the request parser against bytes that mean harm.
  *
- *   clang -std=gnu11 -g -O1 -D_GNU_SOURCE -I. -fsanitize=fuzzer,address,undefined tests/fuzz/fuzz_resp.c \
- *       server/resp.c server/text.c server/num.c mm/must.c
- *
  * Property: the same commands, and the same error, whether the bytes come at once or in pieces; no look
  * outside of the buffer (each state of it is a block of exactly its size). */
 #include <stdint.h>

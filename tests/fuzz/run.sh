@@ -1,35 +1,29 @@
 #!/usr/bin/env bash
-# make fuzz: libFuzzer under ASan and UBSan over the parsers and decoders.   tests/fuzz/run.sh [seconds each]
+# make fuzz: libFuzzer under ASan and UBSan over the parsers, the decoders and RESTORE.   tests/fuzz/run.sh [seconds each]
+# FUZZ="rdb resp": only these.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-600}
 command -v clang >/dev/null || { echo "make fuzz needs clang (Debian: clang libclang-rt-14-dev)" >&2; exit 2; }
-mkdir -p build/fuzz
-flags=(-std=gnu11 -g -O1 -D_GNU_SOURCE -I. -pthread -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
-    -DSTILLFRAME_DEBUG)
 passed=0 failed=0
 
-fuzz() { # fuzz NAME SOURCE...
-    local name=$1
-    shift
-    clang "${flags[@]}" -o "build/fuzz/$name" "tests/fuzz/fuzz_$name.c" "$@" mm/must.c mm/fault.c
-    mkdir -p "build/fuzz/corpus-$name"
+fuzz() { # fuzz NAME
+    local name=$1 program=build/fuzz/tests/fuzz/fuzz_$1 log=build/fuzz/$1.log corpus=build/fuzz/corpus-$1
+    make --no-print-directory -s -j"$(nproc)" FLAVOUR=fuzz "$program"
+    mkdir -p "$corpus"
+    [ "$name" != restore ] || "$program" -seeds "$corpus"
     echo "fuzz: $name for $seconds seconds"
-    if "build/fuzz/$name" -max_total_time="$seconds" -max_len=65536 -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
-        "build/fuzz/corpus-$name" >"build/fuzz/$name.log" 2>&1; then
+    if "$program" -max_total_time="$seconds" -max_len=16384 -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
+        "$corpus" >"$log" 2>&1; then
         passed=$((passed + 1))
-        grep 'number_of_executed_units' "build/fuzz/$name.log"
+        grep 'number_of_executed_units' "$log"
     else
         failed=$((failed + 1))
-        echo "FAILED fuzz: $name: the end of build/fuzz/$name.log:"
-        tail -n 40 "build/fuzz/$name.log"
+        echo "FAILED fuzz: $name: the end of $log:"
+        tail -n 40 "$log"
     fi
 }
 
-decoder=(snapshot/rdb_dec*.c snapshot/rdb_source.c snapshot/rdb_names.c snapshot/rdb_lzf.c snapshot/listpack*.c
-    snapshot/field_set.c snapshot/printable.c snapshot/decimal.c snapshot/crc64.c)
-fuzz rdb "${decoder[@]}"
-fuzz resp server/resp.c server/text.c server/num.c
-fuzz config server/config.c server/config_types.c server/config_check.c server/config_file.c server/text.c server/num.c server/glob.c server/log.c
+for name in ${FUZZ:-rdb resp config restore}; do fuzz "$name"; done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
