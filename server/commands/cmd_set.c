@@ -76,10 +76,24 @@ has(const struct db_ref *ref, struct slice member)
     return set_has(&s, member);
 }
 
+/* move_quietly: set_move() that tells no "new": that follows on the first set's events. */
+static int
+move_quietly(struct db_ref *from, struct db_ref *to, struct slice member, int64_t *ret_added)
+{
+    unsigned new_is_heard = key_event_listeners & KEY_EVENT_NEW;
+    int r;
+
+    key_event_listeners &= ~(unsigned)KEY_EVENT_NEW;
+    r = set_move(from, to, member, ret_added);
+    key_event_listeners |= new_is_heard;
+    return r;
+}
+
 void
 cmd_smove(struct client *c)
 {
     struct db_ref from, to;
+    bool is_new;
     int64_t added;
 
     if (db_lookup(c->db, c->argv[1], DB_WRITE, &from) == NULL) {
@@ -89,16 +103,19 @@ cmd_smove(struct client *c)
     }
     if (!key_of_type(c, 2, TYPE_SET, DB_WRITE, &to))
         return;
+    is_new = to.rec == NULL;
     if (record_type(from.rec) != TYPE_SET) {
         reply_wrong_type(c);
     } else if (from.rec == to.rec || !has(&from, c->argv[3])) {
         reply_int(c, has(&from, c->argv[3]));
-    } else if (set_move(&from, &to, c->argv[3], &added) < 0) {
+    } else if (move_quietly(&from, &to, c->argv[3], &added) < 0) {
         reply_no_memory(c);
     } else {
         key_changed(c->db, c->argv[1], KEY_EVENT_SET, "srem");
         if (from.rec == NULL)
             key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
+        if (is_new)
+            key_event(c->db, c->argv[2], KEY_EVENT_NEW, "new");
         server.dirty++;
         if (added > 0) {
             server.dirty++;

@@ -470,8 +470,13 @@ cmd_xautoclaim(struct client *c)
     struct claimer w = {.stream = NULL};
     struct auto_found f = {.claimed = 0};
     struct auto_args a;
+    struct db_ref ref;
 
-    if (!parse_auto(c, &a, &w.min_idle_ms) || !key_with_group(c, &w.stream, &w.group))
+    if (!parse_auto(c, &a, &w.min_idle_ms)) {
+        (void)db_lookup(c->db, c->argv[1], DB_READ, &ref); /* Redis has looked before: keymiss */
+        return;
+    }
+    if (!key_with_group(c, &w.stream, &w.group))
         return;
     f.room = (uint64_t)a.count < w.group->pending.count ? (size_t)a.count : w.group->pending.count;
     if ((f.ids = calloc(f.room + 1, sizeof *f.ids)) == NULL) {

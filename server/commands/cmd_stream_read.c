@@ -157,36 +157,16 @@ find_one(struct client *c, const struct read_args *a, int i, struct read_one *o)
 
 /* ---- taking ---- */
 
-/* is_repeated: was what is new of this group asked for before in the same command? */
-static bool
-is_repeated(const struct read_one *all, const struct read_one *o)
+/* taken_before: the last one before o that takes what is new of the same group, or NULL. */
+static const struct read_one *
+taken_before(const struct read_one *all, const struct read_one *o)
 {
+    const struct read_one *found = NULL;
+
     for (; all < o; all++)
         if (all->group == o->group && all->wants_new)
-            return true;
-    return false;
-}
-
-/* look: is there something to read? */
-static void
-look(const struct read_one *all, struct read_one *o)
-{
-    if (o->wants_new && is_repeated(all, o))
-        return;
-    if (o->group != NULL && !o->wants_new) {
-        o->is_served = true;
-        return;
-    }
-    if (o->group != NULL)
-        o->after = o->group->last;
-    o->is_served = o->stream != NULL && o->stream->length > 0 &&
-                   stream_id_compare(stream_last_valid(o->stream), o->after) > 0;
-}
-
-static bool
-adds_pending(const struct read_args *a, const struct read_one *o)
-{
-    return o->is_served && o->wants_new && !a->no_ack;
+            found = all;
+    return found;
 }
 
 static void
@@ -196,6 +176,48 @@ iter_behind(struct stream_iter *it, const struct read_one *o)
 
     stream_id_up(&from);
     stream_iter_init(it, o->stream, from, STREAM_ID_MAX, false);
+}
+
+/* end_of: the last id that o takes. */
+static struct stream_id
+end_of(const struct read_args *a, const struct read_one *o)
+{
+    struct stream_id last = o->after;
+    struct stream_iter it;
+    struct stream_item item;
+
+    if (!o->is_served)
+        return last;
+    if (a->count == 0)
+        return STREAM_ID_MAX;
+    iter_behind(&it, o);
+    for (int64_t n = 0; n < a->count && stream_iter_next(&it, &item); n++)
+        last = item.id;
+    return last;
+}
+
+/* look: is there something to read?  A stream that is named twice goes on where its first reading ends. */
+static void
+look(const struct read_args *a, const struct read_one *all, struct read_one *o)
+{
+    const struct read_one *before;
+
+    if (o->group != NULL && !o->wants_new) {
+        o->is_served = true;
+        return;
+    }
+    if (o->group != NULL) {
+        before = taken_before(all, o);
+        o->after = before == NULL ? o->group->last : end_of(a, before);
+    }
+    o->is_served = o->stream != NULL && o->stream->length > 0 &&
+                   stream_id_compare(stream_last_valid(o->stream), o->after) > 0;
+}
+
+static bool
+adds_pending(const struct read_args *a, const struct read_one *o)
+{
+    return o->is_served && o->wants_new && !a->no_ack;
 }
 
 /* prepare_one: the consumer, and room for what it is about to be given.  False: no memory. */
@@ -371,7 +393,11 @@ read_streams(struct client *c, const struct read_args *a, struct read_one *all)
         if (!find_one(c, a, i, &all[i]))
             return READ_DONE;
     for (int i = 0; i < a->streams; i++) {
-        look(all, &all[i]);
+        struct db_ref ref;
+
+        if (all[i].stream == NULL) /* Redis looks for it a second time here: its second keymiss */
+            (void)db_lookup(c->db, c->argv[a->first + i], DB_READ, &ref);
+        look(a, all, &all[i]);
         served += all[i].is_served;
     }
     if (a->is_group && !prepare(a, all)) {
