@@ -5,10 +5,13 @@
  * Of each type that there is a key is built and then deleted, left to expire, overwritten or flushed.
  * Measured are the command and each turn's db_work() and mm_tidy() with the loop's budgets, as the thread's
  * CPU time: what the machine does meanwhile is not in it, but for page faults and interrupts.  The best of
- * some rounds, beside turns that only calculate. */
+ * some rounds, beside turns that only calculate, and beside what the system takes to get touched memory back.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "mm/mm.h"
@@ -32,6 +35,14 @@ static const struct kind kinds[] = {
 struct turns {
     double longest_us, sum_us;
     unsigned long count, above_1ms;
+    unsigned long longest_at; /* the longest turn's number; 0: the command itself */
+    long longest_faults;      /* page faults in it */
+};
+
+/* When a turn began, and how many page faults there had been. */
+struct turn {
+    double us;
+    long faults;
 };
 
 static double limit_us = 1e12;
@@ -46,13 +57,37 @@ thread_us(void)
     return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
 }
 
-static void
-note(struct turns *t, double us)
+static struct turn
+begin_turn(void)
 {
-    t->longest_us = us > t->longest_us ? us : t->longest_us;
+    struct rusage u;
+
+    must(getrusage(RUSAGE_THREAD, &u) == 0);
+    return (struct turn){.faults = u.ru_minflt + u.ru_majflt, .us = thread_us()};
+}
+
+static void
+note(struct turns *t, const struct turn *begin)
+{
+    double us = thread_us() - begin->us;
+
+    if (us > t->longest_us) {
+        t->longest_us = us;
+        t->longest_at = t->count;
+        t->longest_faults = begin_turn().faults - begin->faults;
+    }
     t->above_1ms += us > 1000;
     t->sum_us += us;
     t->count++;
+}
+
+static void
+print_row(const char *what, const char *way, const struct turns *t)
+{
+    printf("| %s | %s | %lu | %.0f | %.0f | %lu | %ld | %lu | %.0f |\n", what, way, t->count,
+           t->sum_us / (double)t->count, t->longest_us, t->longest_at, t->longest_faults, t->above_1ms,
+           t->sum_us / 1000);
+    fflush(stdout);
 }
 
 /* put_element: its words, from argv[at] on. */
@@ -94,7 +129,7 @@ static struct turns
 go(const char *way)
 {
     struct turns t = {.longest_us = 0};
-    double begin;
+    struct turn begin;
     bool dead = true, untidy = true;
 
     if (strcmp(way, "expire") == 0) {
@@ -102,14 +137,14 @@ go(const char *way)
         talk_pass_ms(20);
         way = "EXISTS victim";
     }
-    begin = thread_us();
+    begin = begin_turn();
     must(talk("%s", way)[0] != '-');
-    note(&t, thread_us() - begin);
+    note(&t, &begin);
     while (dead || untidy) { /* as run_background() of server/loop.c */
-        begin = thread_us();
+        begin = begin_turn();
         dead = dead && db_work(dead && untidy ? SLICE_US / 2 : SLICE_US);
         untidy = mm_tidy(SLICE_US / 2);
-        note(&t, thread_us() - begin);
+        note(&t, &begin);
     }
     must(talk("DEL victim") != NULL);
     return t;
@@ -131,9 +166,7 @@ bench(const struct kind *k, unsigned long elements, int rounds)
             if (t.longest_us < best.longest_us)
                 best = t;
         }
-        printf("| %s | %s | %lu | %.0f | %.0f | %lu | %.0f |\n", k->name, ways[w], best.count,
-               best.sum_us / (double)best.count, best.longest_us, best.above_1ms, best.sum_us / 1000);
-        fflush(stdout);
+        print_row(k->name, ways[w], &best);
         above_limit += best.longest_us > limit_us;
     }
 }
@@ -146,14 +179,38 @@ calculating(unsigned long count)
     volatile uint64_t sink = 1;
 
     for (unsigned long i = 0; i < count; i++) {
-        double begin = thread_us();
+        struct turn begin = begin_turn();
 
-        while (thread_us() < begin + SLICE_US)
+        while (thread_us() < begin.us + SLICE_US)
             sink = (sink ^ sink >> 29) * 0xbf58476d1ce4e5b9u;
-        note(&t, thread_us() - begin);
+        note(&t, &begin);
     }
-    printf("| - | calculating | %lu | %.0f | %.0f | %lu | %.0f |\n", t.count, t.sum_us / (double)t.count,
-           t.longest_us, t.above_1ms, t.sum_us / 1000);
+    print_row("-", "calculating", &t);
+}
+
+/* giving_back: what the system alone takes to get memory back, which is what mm_tidy() asks of it: so many
+ * MiB are touched, and go 2 MiB at a time. */
+static void
+giving_back(size_t mib)
+{
+    enum { PIECE = 2 << 20 };
+    char *p =
+        mmap(NULL, mib << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct turns t = {.longest_us = 0};
+    char name[64];
+
+    must(p != MAP_FAILED);
+    for (size_t at = 0; at < mib << 20; at += 4096)
+        p[at] = 1;
+    for (size_t at = 0; at < mib << 20; at += PIECE) {
+        struct turn begin = begin_turn();
+
+        must(madvise(p + at, PIECE, MADV_DONTNEED) == 0);
+        note(&t, &begin);
+    }
+    must(munmap(p, mib << 20) == 0);
+    snprintf(name, sizeof name, "madvise() of %zu MiB", mib);
+    print_row("-", name, &t);
 }
 
 int
@@ -166,13 +223,16 @@ main(int argc, char *argv[])
         limit_us = atof(argv[3]);
     talk_open();
     talk("CONFIG SET latency-tracking no");
-    printf("| %lu elements | goes by | turns | mean us | longest us | above 1 ms | all ms "
-           "|\n|---|---|---|---|---|---|---|\n",
+    printf("| %lu elements | goes by | turns | mean us | longest us | it was turn | its faults | above 1 ms "
+           "| all "
+           "ms |\n|---|---|---|---|---|---|---|---|---|\n",
            elements);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (cmd_find((struct slice){.ptr = kinds[i].command, .len = strlen(kinds[i].command)}) != NULL)
             bench(&kinds[i], elements, rounds);
     calculating(2000);
+    giving_back(128);
+    giving_back(512);
     talk_close();
     return above_limit > 0;
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The event loop beside redis-server's: make bench BENCH="loop fan-out memory instructions".
+"""The event loop beside redis-server's: make bench BENCH="loop floor fan-out memory instructions".
 
   loop          redis-benchmark at pipelines of 1, 16 and 64, alternating, server and client each on a core of its own:
                 ratio of throughput, the server's CPU seconds per million requests; p99 and p99.9 of a probe meanwhile
+  floor         the server's CPU seconds per million PINGs beside those of a server that does nothing (bench_floor.c)
   fan-out       PUBLISH of 100 bytes to 100 subscribers: deliveries per second, the server's CPU seconds per million of them
   memory        bytes a key (16-byte keys) with values of 3, 32 and 100 bytes; bytes an idle client
   instructions  executed by the server per request, by callgrind
@@ -100,6 +101,43 @@ def bench_loop(directory):
             print("| %d | %s | %.2f | %.2f | %.2f | **%.2f** | %.2f | %.2f | **%.2f** | %.2f | %.2f | %.2f | %.2f |" %
                   (pipeline, test, a[0] / b[0], a[1], b[1], a[1] / b[1] if b[1] else 0, a[1] + a[2], b[1] + b[2],
                    (a[1] + a[2]) / (b[1] + b[2]), a[3], b[3], a[4], b[4]), flush=True)
+    for server in servers.values():
+        server.kill()
+
+
+class Floor:
+    """The least server there is, with the face of the others."""
+
+    def __init__(self):
+        self.port = resp.free_port()
+        self.process = subprocess.Popen([os.path.join("build", "tests", "bench", "bench_floor"), str(self.port)])
+        self.pid, self.kill = self.process.pid, self.process.kill
+        time.sleep(0.5)
+
+
+def bench_floor(directory):
+    print("| -P | server | user s per M PINGs | system | user above the floor, of Redis's |\n|---|---|---|---|---|")
+    servers = {"the least": Floor()}
+    for name, start in KINDS:
+        where = os.path.join(directory, "floor-" + name)
+        os.mkdir(where)
+        servers[name] = start(where, "--save", "")
+    for server in servers.values():
+        subprocess.run(["taskset", "-a", "-p", "-c", "0", str(server.pid)], check=True, stdout=subprocess.DEVNULL)
+    for pipeline in (1, 16, 64):
+        requests = 4 * REQUESTS if pipeline > 1 else REQUESTS // 2
+        costs = {name: [] for name in servers}
+        for _ in range(ROUNDS):
+            for name, server in servers.items():
+                before = cpu_seconds(server.pid)
+                subprocess.run(["taskset", "-c", "1", "redis-benchmark", "-p", str(server.port), "-t", "ping_mbulk", "-c", "50", "-n",
+                                str(requests), "-P", str(pipeline), "-q"], capture_output=True, check=True)
+                after = cpu_seconds(server.pid)
+                costs[name].append([(b - a) * 1e6 / requests for a, b in zip(before, after)])
+        medians = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in costs.items()}
+        floor, of = medians["the least"][0], medians["Redis"][0] - medians["the least"][0]
+        for name, (user, system) in medians.items():
+            print("| %d | %s | %.3f | %.3f | %.2f |" % (pipeline, name, user, system, (user - floor) / of if of else 0), flush=True)
     for server in servers.values():
         server.kill()
 
@@ -246,7 +284,8 @@ def main():
     directory = tempfile.mkdtemp()
     try:
         for name in sys.argv[1:]:
-            {"loop": bench_loop, "fan-out": bench_fan_out, "memory": bench_memory, "instructions": bench_instructions}[name](directory)
+            {"loop": bench_loop, "floor": bench_floor, "fan-out": bench_fan_out, "memory": bench_memory,
+             "instructions": bench_instructions}[name](directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make bench: the figures of docs/benchmarks.md.   tests/bench/run.sh [page-size] [sweep] [commands] [stall] [save] [cpu] [load]
-#                                                   [loop] [fan-out] [memory] [instructions] [keyspace] [growth] [huge] [types] [zset]
+#                                                   [loop] [floor] [fan-out] [memory] [instructions] [keyspace] [growth] [huge] [types] [zset]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 what=("$@")
@@ -17,7 +17,7 @@ for w in "${what[@]}"; do
     sweep) build/tests/bench/bench_sweep 5000000 128 "${ROUNDS:-9}" ;;
     commands) build/tests/bench/bench_commands ;;
     stall | save | cpu | load) python3 tests/bench/server.py "$w" ;;
-    loop | fan-out | memory | instructions) python3 tests/bench/loop.py "$w" ;;
+    loop | floor | fan-out | memory | instructions) python3 tests/bench/loop.py "$w" ;;
     keyspace) build/tests/bench/bench_keyspace ;;
     growth) build/tests/bench/bench_growth ;;
     huge) build/tests/bench/bench_huge 10000000 "${ROUNDS:-3}" ;;
