@@ -210,39 +210,59 @@ tidy_is_due(void)
     return heap.dirty_free_blocks > 256 && heap.dirty_free_blocks > heap.used_blocks / 16;
 }
 
+/* take_dirty: how many free blocks with memory behind them begin at b, at most so many; they count as clean
+ * now. */
+static uint32_t
+take_dirty(uint32_t b, uint32_t most)
+{
+    uint32_t n = 0;
+
+    while (n < most && b + n < heap.block_top && heap.blocks[b + n].dirty &&
+           state_kind(block_state(b + n)) == BLOCK_FREE) {
+        heap.blocks[b + n].dirty = false;
+        n++;
+    }
+    heap.dirty_free_blocks -= n;
+    return n;
+}
+
 bool
 mm_tidy(unsigned budget_us)
 {
     enum { DISCARD_BLOCKS = 32 }; /* 2 MiB a call: some hundred microseconds at most */
+    static unsigned ranges_a_call = OS_RANGES_MAX;
+    struct os_range ranges[OS_RANGES_MAX];
+    unsigned count = 0;
+    uint32_t looked, b, blocks = 0;
     int64_t until;
-    uint32_t looked = 0, b;
 
     if (images_trim())
         return true;
     if (!tidy_is_due())
         return false;
     until = os_monotonic_us() + budget_us;
-    for (b = heap.tidy_next; looked < heap.block_top; looked++, b++) {
-        uint32_t n = 0;
+    for (looked = 1, b = heap.tidy_next; looked <= heap.block_top && tidy_is_due(); looked++, b++) {
+        uint32_t n;
 
         if (b >= heap.block_top)
             b = 1;
-        while (n < DISCARD_BLOCKS && b + n < heap.block_top && heap.blocks[b + n].dirty &&
-               state_kind(block_state(b + n)) == BLOCK_FREE) {
-            heap.blocks[b + n].dirty = false;
-            n++;
-        }
-        if (n > 0) {
-            os_discard(block_base(b), (size_t)n << MM_BLOCK_SHIFT);
-            heap.dirty_free_blocks -= n;
+        if ((n = take_dirty(b, DISCARD_BLOCKS - blocks)) > 0) {
+            ranges[count++] = (struct os_range){block_base(b), (size_t)n << MM_BLOCK_SHIFT};
+            blocks += n;
             b += n - 1;
             looked += n - 1;
-            if (!tidy_is_due())
-                break;
         }
-        if ((n > 0 || (looked & 1023) == 1023) && os_monotonic_us() >= until)
+        if (count >= ranges_a_call || blocks == DISCARD_BLOCKS) {
+            ranges_a_call = os_discard_ranges(ranges, count);
+            count = blocks = 0;
+        } else if (looked % 1024 != 0) {
+            continue;
+        }
+        if (os_monotonic_us() >= until)
             break;
     }
+    if (count > 0)
+        ranges_a_call = os_discard_ranges(ranges, count);
     heap.tidy_next = b + 1;
     return tidy_is_due();
 }

@@ -16,6 +16,15 @@ int os_commit(void *p, size_t bytes);
 void os_release(void *p, size_t bytes);
 /* os_discard: give the memory behind pages back; their content becomes zero or undefined.  Best effort. */
 void os_discard(void *p, size_t bytes);
+/* os_discard_ranges: the same for several ranges in one call to the system, where it has such a call, and one
+ * by one where it has not.  Returns for how many ranges the next such call makes sense: OS_RANGES_MAX or 1.
+ */
+enum { OS_RANGES_MAX = 16 };
+struct os_range {
+    void *at;
+    size_t bytes;
+};
+unsigned os_discard_ranges(const struct os_range *r, unsigned count);
 /* os_populate: put memory behind committed pages without changing their bytes.  Best effort. */
 void os_populate(void *p, size_t bytes);
 /* os_protect: for the barrier sanitizer.  0 or -errno. */

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,6 +50,29 @@ void
 os_discard(void *p, size_t bytes)
 {
     (void)madvise(p, bytes, MADV_DONTNEED);
+}
+
+/* Linux 6.16 flushes the processor's address cache once for all ranges of a process_madvise(); where flushing
+ * is dear (a guest whose page tables are kept by software), that is the price: 16 ranges of 64 KiB took 250
+ * us instead of 6,400.  Older ones, and other systems, refuse the file descriptor that means this process
+ * (6.15). */
+unsigned
+os_discard_ranges(const struct os_range *r, unsigned count)
+{
+#ifdef SYS_process_madvise
+    enum { PIDFD_OF_THIS_PROCESS = -10001 };
+    static bool refused;
+    struct iovec v[OS_RANGES_MAX];
+
+    for (unsigned i = 0; i < count; i++)
+        v[i] = (struct iovec){.iov_base = r[i].at, .iov_len = r[i].bytes};
+    if (!refused && syscall(SYS_process_madvise, PIDFD_OF_THIS_PROCESS, v, count, MADV_DONTNEED, 0) >= 0)
+        return OS_RANGES_MAX;
+    refused = true;
+#endif
+    for (unsigned i = 0; i < count; i++)
+        os_discard(r[i].at, r[i].bytes);
+    return 1;
 }
 
 void

@@ -2,10 +2,12 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "mm/cut.h"
 #include "mm/fault.h"
 #include "mm/heap.h"
+#include "mm/os.h"
 #include "tests/support/runner.h"
 
 static void
@@ -125,6 +127,64 @@ START_TEST(free_memory_goes_back_to_the_system)
 }
 END_TEST
 
+/* is_resident: does the system keep memory for the page at p? */
+static bool
+is_resident(const char *p)
+{
+    unsigned char there = 0;
+
+    ck_assert_int_eq(mincore((void *)((uintptr_t)p & ~(uintptr_t)4095), 4096, &there), 0);
+    return (there & 1) != 0;
+}
+
+START_TEST(scattered_blocks_go_back_and_what_lies_between_stays)
+{
+    enum { RUNS = 1024, BYTES = 40000, KEPT_WARM = 256 };
+    char *p[RUNS];
+    unsigned gone = 0;
+
+    for (int i = 0; i < RUNS; i++) {
+        ck_assert_ptr_nonnull(p[i] = mm_alloc(MM_VALUE, BYTES));
+        memset(p[i], i % 251 + 1, BYTES);
+    }
+    for (int i = 0; i < RUNS; i += 2)
+        mm_free(p[i]);
+    while (mm_tidy(100))
+        ;
+    for (int i = 0; i < RUNS; i++) {
+        if (i % 2 == 0) {
+            gone += !is_resident(p[i]) && !is_resident(p[i] + BYTES - 1);
+            continue;
+        }
+        for (int k = 0; k < BYTES; k += 1000)
+            ck_assert_int_eq((unsigned char)p[i][k], i % 251 + 1);
+    }
+#ifndef STILLFRAME_BARRIER /* there the arena is a file in memory, which keeps its pages */
+    ck_assert_uint_ge(gone, RUNS / 2 - KEPT_WARM);
+#endif
+    mm_check();
+}
+END_TEST
+
+/* Whether the system takes several ranges in a call or not: these pages are empty then, and no other. */
+START_TEST(ranges_are_discarded_and_nothing_else)
+{
+    enum { RANGES = 5, PIECE = 8192 };
+    struct os_range r[RANGES];
+    char *p = os_reserve((size_t)2 * RANGES * PIECE);
+
+    ck_assert_ptr_nonnull(p);
+    ck_assert_int_eq(os_commit(p, (size_t)2 * RANGES * PIECE), 0);
+    memset(p, 7, (size_t)2 * RANGES * PIECE);
+    for (size_t i = 0; i < RANGES; i++)
+        r[i] = (struct os_range){p + 2 * i * PIECE, PIECE};
+    (void)os_discard_ranges(r, RANGES);
+    for (size_t i = 0; i < (size_t)2 * RANGES * PIECE; i++)
+        ck_assert_int_eq(p[i], i / PIECE % 2 == 0 ? 0 : 7);
+    os_release(p, (size_t)2 * RANGES * PIECE);
+}
+END_TEST
+
 START_TEST(a_roomy_run_grows_in_place_without_memory_for_its_room)
 {
     char *p = mm_alloc_roomy(1 << 20, 256 << 20);
@@ -199,6 +259,8 @@ main(void)
     tcase_add_test(t, a_size_class_holds_what_it_is_asked_for_and_wastes_an_eighth_at_most);
     tcase_add_test(t, blocks_never_overlap);
     tcase_add_test(t, free_memory_goes_back_to_the_system);
+    tcase_add_test(t, scattered_blocks_go_back_and_what_lies_between_stays);
+    tcase_add_test(t, ranges_are_discarded_and_nothing_else);
     tcase_add_test(t, a_roomy_run_grows_in_place_without_memory_for_its_room);
     tcase_add_test(t, an_arena_that_is_full_says_so_and_stays_whole);
 #ifdef STILLFRAME_FAULTS
