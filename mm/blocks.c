@@ -234,14 +234,16 @@ mm_tidy(unsigned budget_us)
     struct os_range ranges[OS_RANGES_MAX];
     unsigned count = 0;
     uint32_t looked, b, blocks = 0;
-    int64_t until;
+    int64_t now, until;
 
     if (images_trim())
         return true;
     if (!tidy_is_due())
         return false;
-    until = os_monotonic_us() + budget_us;
+    now = os_monotonic_us();
+    until = now + budget_us;
     for (looked = 1, b = heap.tidy_next; looked <= heap.block_top && tidy_is_due(); looked++, b++) {
+        int64_t before = now;
         uint32_t n;
 
         if (b >= heap.block_top)
@@ -258,7 +260,8 @@ mm_tidy(unsigned budget_us)
         } else if (looked % 1024 != 0) {
             continue;
         }
-        if (os_monotonic_us() >= until)
+        now = os_monotonic_us();
+        if (now + (now - before) > until) /* the next call may take as long as this one */
             break;
     }
     if (count > 0)

@@ -136,7 +136,10 @@ parse_id(struct client *c, const struct read_args *a, int i, struct read_one *o)
                         "<consumer> option.");
         return a->is_group;
     }
-    return arg_stream_id(c, i, &o->after);
+    if (!arg_stream_id(c, i, &o->after))
+        return false;
+    o->wants_new = a->is_group && stream_id_compare(o->after, STREAM_ID_MAX) == 0; /* to Redis, that is > */
+    return true;
 }
 
 /* find_one: the i-th stream; false: an error was replied. */

@@ -19,7 +19,7 @@
 #include "server/server.h"
 #include "tests/support/talk.h"
 
-enum { SLICE_US = 500, EACH = 64, WORD_BYTES = 32 };
+enum { SLICE_US = 500, TICK_US = 100000, EACH = 64, WORD_BYTES = 32 };
 
 struct kind {
     const char *name, *command;
@@ -130,7 +130,8 @@ go(const char *way)
 {
     struct turns t = {.longest_us = 0};
     struct turn begin;
-    bool dead = true, untidy = true;
+    double next_tick_us = 0;
+    bool dead = false, untidy = false, looks;
 
     if (strcmp(way, "expire") == 0) {
         must(talk("PEXPIRE victim 10")[1] == '1');
@@ -140,12 +141,20 @@ go(const char *way)
     begin = begin_turn();
     must(talk("%s", way)[0] != '-');
     note(&t, &begin);
-    while (dead || untidy) { /* as run_background() of server/loop.c */
+    do { /* as run_background() of server/loop.c, which looks for work ten times a second */
+        unsigned slice_us;
+
+        looks = thread_us() >= next_tick_us || (!dead && !untidy);
+        if (looks) {
+            dead = untidy = true;
+            next_tick_us = thread_us() + TICK_US;
+        }
+        slice_us = dead && untidy ? SLICE_US / 2 : SLICE_US;
         begin = begin_turn();
-        dead = dead && db_work(dead && untidy ? SLICE_US / 2 : SLICE_US);
-        untidy = mm_tidy(SLICE_US / 2);
+        dead = dead && db_work(slice_us);
+        untidy = untidy && mm_tidy(slice_us);
         note(&t, &begin);
-    }
+    } while (!looks || dead || untidy);
     must(talk("DEL victim") != NULL);
     return t;
 }

@@ -13,20 +13,6 @@ def newer(command, ours, theirs):
     return exact(command, ours, theirs) or str(ours) in NEWER
 
 
-def waiting(pair, args):
-    """@blocked; 7.2 counts what a waiting client takes among the changes, 7.0 only what BLMPOP does: so the count begins anew on both
-    sides, by a SAVE, unless something before this was counted differently already."""
-    before = [side.changes() for side in pair.sides]
-    replies = pair.specials["@blocked"](pair, args)
-    ours, theirs = [side.changes() - n for side, n in zip(pair.sides, before)]
-    if ours != theirs and pair.are_counted_alike(before):
-        for side in pair.sides:
-            side.client.call("SAVE")
-            side.changes_before = side.uncounted = 0
-    return replies
-
-
-SPECIALS = {"@waiting": waiting}
 CONFIGS = {"list-max-listpack-size": ["-2", "-1", "4", "1", "-3", "0", "100", "-5"]}
 COMPARE = {name: newer for name in ("LPOS", "BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP")}
 SIDES = ["LEFT", "RIGHT", "left", "RIGHT", "LEFT"]

@@ -111,6 +111,19 @@ def blocked(client, args):
     return replies
 
 
+def waiting(pair, args):
+    """@blocked; 7.2 counts what a waiting client takes among the changes, 7.0 only what BLMPOP does: so the count begins anew on both
+    sides, by a SAVE, unless something before this was counted differently already."""
+    before = [side.changes() for side in pair.sides]
+    replies = pair.specials["@blocked"](pair, args)
+    ours, theirs = [side.changes() - n for side, n in zip(pair.sides, before)]
+    if ours != theirs and pair.are_counted_alike(before):
+        for side in pair.sides:
+            side.client.call("SAVE")
+            side.changes_before = side.uncounted = 0
+    return replies
+
+
 SPECIALS = {
     "@multi": on_both(multi),
     "@scan": on_both(scan_all),
@@ -120,6 +133,7 @@ SPECIALS = {
     "@draw": on_both(draw),
     "@config": configure,
     "@blocked": on_both(blocked),
+    "@waiting": waiting,
 }
 
 __all__ = ["SPECIALS", "on_both", "scan_all", "sorted_reply"]
