@@ -333,10 +333,13 @@ reply_history(struct client *c, const struct read_args *a, const struct read_one
 
     stream_id_up(&from);
     for (more = idcursor_from(&at, &o->consumer->pending, from);
-         more && (a->count == 0 || entries < (uint64_t)a->count); more = idcursor_next(&at), entries++) {
+         more && (a->count == 0 || entries < (uint64_t)a->count); more = idcursor_next(&at)) {
         struct stream_id id = idcursor_id(&at);
         const struct stream_pending *p = idtree_find(&o->group->pending, id);
 
+        if (p->consumer != o->consumer) /* prepared for a stream that comes later in this command */
+            continue;
+        entries++;
         if (reply_stream_entry_at(c, o->stream, id)) {
             stream_pending_set(p, server.now_ms, p->deliveries + 1);
             continue;

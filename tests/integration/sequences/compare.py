@@ -78,18 +78,20 @@ unordered_numbers = by(lambda reply: as_number(sorted_reply(reply)))
 def waiters(_command, ours, theirs):
     """Replies of @blocked.  Whose stream or group goes is told so by 7.2 in the words of the command (NOGROUP, WRONGTYPE), by 7.0 in
     words of its own."""
+    def is_nothing(r):
+        return isinstance(r, list) and all(not entries for _, entries in pairs(r))
+
     def one(r):
         if len(r) == 3 and r[0] == "XREADGROUP" and str(r[2]).startswith(("UNBLOCKED the stream key", "NOGROUP ", "WRONGTYPE ")):
             return ["XREADGROUP", r[1], "it went"]
-        # An empty stream with a higher ID takes the key's place: 7.0 wakes who reads, with nothing.
-        if len(r) == 3 and r[0] == "XREAD" and (
-                is_null(r[2]) or (isinstance(r[2], list) and all(not entries for _, entries in pairs(r[2])))):
+        if len(r) == 3 and r[0] == "XREAD" and (is_null(r[2]) or is_nothing(r[2])):
             return ["XREAD", "nothing"]
         return as_number(r)
 
     def is_same(a, b):
-        # ... and here the one who reads goes on waiting, and may have been given what came later.
-        return one(a) == one(b) or (one(b) == ["XREAD", "nothing"] and not is_null(b[2]) and a[0] == "XREAD")
+        # An empty stream with a higher ID takes the key's place: 7.0 wakes who reads, with nothing.  Here he waits on, and is given
+        # what comes, or told that it went.
+        return one(a) == one(b) or (a[0] == b[0] and a[0] in ("XREAD", "XREADGROUP") and len(b) == 3 and is_nothing(b[2]))
     return len(ours) == len(theirs) and all(is_same(a, b) for a, b in zip(ours, theirs))
 
 

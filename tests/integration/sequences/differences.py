@@ -14,8 +14,6 @@ REPLIES = [
     # 7.2 reads all arguments before it looks at the key; 7.0 does not read a range where there is no key or one of another type.
     ("BITCOUNT", WRONG_ARGUMENT, r"0|RespError\('WRONGTYPE .*'\)"),
     ("BITPOS", WRONG_ARGUMENT, r"0|-1|RespError\('WRONGTYPE .*'\)"),
-    # 7.2 looks at the highest deleted ID before it looks at the top item.
-    ("XSETID", r"RespError\('ERR .* smaller than current max_deleted_entry_id'\)", r"RespError\('ERR .* target stream top item'\)"),
 ]
 
 ENCODINGS = {
