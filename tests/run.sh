@@ -11,7 +11,8 @@
 #   fault     each step of a save failed in turn
 #   model     the model and its wrong variants
 #   lint      include order, format, cppcheck, clang-tidy
-#   long      a million random commands, keys of ten million elements; not part of "all"
+#   long      a million random commands, keys of ten million elements, the oracles and the steps with larger budgets; not
+#             part of "all"
 #
 # Prints one line a test program and, last, how many passed and failed.
 set -uo pipefail
@@ -19,7 +20,7 @@ cd "$(dirname "$0")/.." || exit
 shopt -s nullglob
 export LC_ALL=C
 jobs=$(nproc)
-passed=0 failed=0 failures=()
+passed=0 failed=0 failures=() took=()
 logs=build/test-logs
 mkdir -p "$logs"
 
@@ -29,6 +30,7 @@ run() { # run NAME SECONDS COMMAND...: quiet when it passes, its output when it 
     log=$logs/$(printf '%s' "$name" | tr ' /' '__').log
     if timeout "$limit" "$@" >"$log" 2>&1 </dev/null; then
         passed=$((passed + 1))
+        took+=("$((SECONDS - start)) $name")
         echo "ok     $name ($((SECONDS - start)) s)"
         sed -n "s/^\\(test_[^ ]*\\).* \\.\\.\\. skipped /       skipped: \\1: /p" "$log"
     else
@@ -82,7 +84,8 @@ section_release() {
     build release all tests test-helpers
     build shared build/shared/stillframe.so
     unit release mm snapshot server
-    integration release tests/integration/test_*.py
+    ORACLE_SNAPSHOTS=${ORACLE_SNAPSHOTS:-300} integration release tests/integration/test_oracle.py
+    for t in tests/integration/test_*.py; do [ "$t" = tests/integration/test_oracle.py ] || integration release "$t"; done
 }
 section_debug() {
     build debug all tests
@@ -112,7 +115,7 @@ section_barrier() {
 }
 section_steps() {
     build steps build/steps/tests/server/test_steps
-    STEP_BUDGET=600 run "steps: tests/server/test_steps" 2400 build/steps/tests/server/test_steps
+    STEP_BUDGET=${STEP_BUDGET:-250} run "steps: tests/server/test_steps" 2400 build/steps/tests/server/test_steps
 }
 section_hard() {
     build hard build/hard/tests/server/test_barriers
@@ -131,6 +134,9 @@ section_long() {
     build release all tests test-helpers
     DIFFERENTIAL_COMMANDS=${DIFFERENTIAL_COMMANDS:-1000000} LONG=1 long tests/integration/test_differential.py
     LONG=1 long tests/integration/test_huge.py
+    ORACLE_SNAPSHOTS=1000 long tests/integration/test_oracle.py
+    ORACLE_SNAPSHOTS=500 long tests/integration/test_oracle_types.py
+    STEP_BUDGET=2000 section_steps
 }
 long() { # long PROGRAM: an integration test that may take an hour
     STILLFRAME_FLAVOUR=release run "long: $1" 3600 python3 -W ignore::ResourceWarning "$1" -v
@@ -177,6 +183,7 @@ for s in "${sections[@]}"; do
     declare -F "section_$s" >/dev/null || { echo "no section '$s'" >&2; exit 2; }
     "section_$s"
 done
+[ "${#took[@]}" -lt 10 ] || printf '%s\n' "${took[@]}" | sort -rn | sed -n '1,5s/^\([0-9]*\) \(.*\)/slow: \2, \1 s/p'
 [ "$failed" -eq 0 ] || printf 'failed: %s\n' "${failures[@]}"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mm/fault.h"
 #include "server/bits.h"
+#include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
 enum { BYTES = 200, ROUNDS = 20000 };
@@ -137,31 +137,17 @@ static const char *const writes[] = {"setbit small 400 1",
                                      "bitfield number incrby u8 0 9",
                                      "bitfield new set u8 0 1 get u9 7"};
 
+static void
+set_some(void)
+{
+    talk("set small 0123456789abc");
+    talk("set number 12345");
+    talk("set large @5000*x");
+}
+
 START_TEST(without_memory_nothing_changes)
 {
-    unsigned refused = 0;
-
-    for (unsigned n = 1;; n++) {
-        char before[64];
-        bool is_refused;
-
-        talk("flushall");
-        talk_finish_work();
-        talk("set small 0123456789abc");
-        talk("set number 12345");
-        talk("set large @5000*x");
-        snprintf(before, sizeof before, "%s", talk_digest());
-        fault_arm(FAULT_ANY, n, false);
-        is_refused = talk("%s", writes[_i])[0] == '-';
-        if (fault_disarm() == 0)
-            break;
-        if (!is_refused)
-            continue;
-        refused++;
-        ck_assert_str_eq(before, talk_digest());
-        db_verify();
-    }
-    ck_assert_uint_gt(refused, 0);
+    ck_assert_uint_gt(talk_starve(set_some, writes[_i], false), 0);
 }
 END_TEST
 #endif
@@ -171,8 +157,6 @@ main(void)
 {
     Suite *s = suite_create("server/bits");
     TCase *t = tcase_create("bits");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, talk_open, talk_close);
     tcase_set_timeout(t, 300);
@@ -184,9 +168,5 @@ main(void)
     tcase_add_loop_test(t, without_memory_nothing_changes, 0, (int)(sizeof writes / sizeof *writes));
 #endif
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "mm/fault.h"
 #include "server/config.h"
 #include "server/hll.h"
+#include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
 static struct hll sparse, dense;
@@ -98,31 +98,17 @@ static const char *const writes[] = {"pfadd new 1",
                                      "pfadd few 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21",
                                      "pfmerge few dense", "pfmerge new few", "pfdebug todense few"};
 
+static void
+fill(void)
+{
+    talk("pfadd few 1 2 3");
+    talk("pfadd dense 1 2 3");
+    talk("pfdebug todense dense");
+}
+
 START_TEST(without_memory_nothing_changes)
 {
-    unsigned refused = 0;
-
-    for (unsigned n = 1;; n++) {
-        char before[64];
-        bool is_refused;
-
-        talk("flushall");
-        talk_finish_work();
-        talk("pfadd few 1 2 3");
-        talk("pfadd dense 1 2 3");
-        talk("pfdebug todense dense");
-        snprintf(before, sizeof before, "%s", talk_digest());
-        fault_arm(FAULT_ANY, n, false);
-        is_refused = talk("%s", writes[_i])[0] == '-';
-        if (fault_disarm() == 0)
-            break;
-        if (!is_refused)
-            continue;
-        refused++;
-        ck_assert_str_eq(before, talk_digest());
-        db_verify();
-    }
-    ck_assert_uint_gt(refused, 0);
+    ck_assert_uint_gt(talk_starve(fill, writes[_i], false), 0);
 }
 END_TEST
 #endif
@@ -132,8 +118,6 @@ main(void)
 {
     Suite *s = suite_create("server/hll");
     TCase *t = tcase_create("hll");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, talk_open, talk_close);
     tcase_set_timeout(t, 300);
@@ -144,9 +128,5 @@ main(void)
     tcase_add_loop_test(t, without_memory_nothing_changes, 0, (int)(sizeof writes / sizeof *writes));
 #endif
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

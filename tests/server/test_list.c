@@ -8,6 +8,7 @@
 #include "mm/fault.h"
 #include "server/config.h"
 #include "server/data/list_inner.h"
+#include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
 static bool
@@ -459,8 +460,6 @@ main(void)
 {
     Suite *s = suite_create("server/list");
     TCase *t = tcase_create("list");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, talk_open, talk_close);
     tcase_set_timeout(t, 300);
@@ -475,9 +474,5 @@ main(void)
     tcase_add_loop_test(t, writes_are_done_or_not_at_all, 0, WRITES);
 #endif
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 #include "mm/cut.h"
-#include "mm/fault.h"
 #include "server/config.h"
 #include "server/data/draw.h"
 #include "server/data/set.h"
+#include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
 static const char *
@@ -482,8 +482,6 @@ static const char *const writes[] = {
 static void
 fill(void)
 {
-    talk("flushall");
-    talk_finish_work();
     talk("sadd s 1 2 3 4");
     talk("sadd other z y 1");
     talk("expire s 100");
@@ -497,22 +495,7 @@ START_TEST(a_write_without_memory_changes_nothing)
 
     set_limits(limits[_i][0], limits[_i][1], limits[_i][2]);
     for (unsigned w = 0; w < sizeof writes / sizeof *writes; w++)
-        for (unsigned n = 1;; n++) {
-            char before[64];
-            bool is_refused;
-
-            fill();
-            snprintf(before, sizeof before, "%s", talk_digest());
-            fault_arm(FAULT_ANY, n, _i % 2 == 1);
-            is_refused = talk("%s", writes[w])[0] == '-';
-            if (fault_disarm() == 0)
-                break;
-            if (!is_refused)
-                continue;
-            refused++;
-            ck_assert_msg(strcmp(before, talk_digest()) == 0, "%s, allocation %u", writes[w], n);
-            db_verify();
-        }
+        refused += talk_starve(fill, writes[w], _i % 2 == 1);
     ck_assert_uint_gt(refused, 0);
     talk("flushall");
     talk_finish_work();
@@ -527,8 +510,6 @@ main(void)
     enum { LIMITS = sizeof limits / sizeof *limits };
     Suite *s = suite_create("server/set");
     TCase *t = tcase_create("set");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, talk_open, talk_close);
     tcase_set_timeout(t, 300);
@@ -547,9 +528,5 @@ main(void)
     tcase_add_loop_test(t, a_write_without_memory_changes_nothing, 0, LIMITS);
 #endif
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -9,6 +9,7 @@
 #include "server/config.h"
 #include "server/data/stream.h"
 #include "server/data/type.h"
+#include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
 static const struct stream *
@@ -440,8 +441,6 @@ main(void)
 {
     Suite *s = suite_create("server/stream");
     TCase *t = tcase_create("stream");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, talk_open, talk_close);
     tcase_set_timeout(t, 300);
@@ -458,9 +457,5 @@ main(void)
     tcase_add_loop_test(t, without_memory_a_command_changes_nothing, 100, 101);
 #endif
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

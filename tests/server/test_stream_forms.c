@@ -11,6 +11,7 @@
 #include "server/data/stream.h"
 #include "server/data/type.h"
 #include "snapshot/rdb_dec.h"
+#include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
 struct file {
@@ -193,8 +194,6 @@ main(void)
 {
     Suite *s = suite_create("server/stream_forms");
     TCase *t = tcase_create("stream_forms");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, talk_open, talk_close);
     tcase_set_timeout(t, 300);
@@ -203,9 +202,5 @@ main(void)
     tcase_add_test(t, a_stream_that_is_cut_off_is_refused);
     tcase_add_test(t, what_is_not_consistent_is_refused);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

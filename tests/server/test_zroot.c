@@ -8,6 +8,7 @@
 #include "mm/fault.h"
 #include "server/data/keyhash.h"
 #include "server/data/zroot.h"
+#include "tests/support/runner.h"
 
 enum { MODEL_MAX = 20000, NAME_BYTES = 24 };
 
@@ -408,8 +409,6 @@ main(void)
 {
     Suite *s = suite_create("server/zroot");
     TCase *t = tcase_create("zroot");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, open_heap, close_heap);
     tcase_set_timeout(t, 300);
@@ -426,9 +425,5 @@ main(void)
     tcase_add_test(t, without_memory_there_is_no_copy);
 #endif
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

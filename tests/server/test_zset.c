@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "mm/cut.h"
-#include "mm/fault.h"
 #include "server/config.h"
 #include "server/data/zset.h"
+#include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
 static bool
@@ -209,11 +209,8 @@ static const char *const refusable[] = {
 };
 
 static void
-set_up(int entries)
+set_up(void)
 {
-    config.zset_max_listpack_entries = entries;
-    talk("flushall");
-    talk_finish_work();
     for (int i = 0; i < 90; i++)
         talk("zadd z %d m%d", i * 10, i);
     for (int i = 0; i < 60; i++)
@@ -222,26 +219,12 @@ set_up(int entries)
 
 START_TEST(without_memory_nothing_changes)
 {
-    const char *command = refusable[_i];
     unsigned refused = 0;
 
-    for (int entries = 0; entries <= 128; entries += 64)
-        for (unsigned long n = 1;; n++) {
-            char before[64];
-            bool is_refused;
-
-            set_up(entries);
-            snprintf(before, sizeof before, "%s", talk_digest());
-            fault_arm(FAULT_ANY, n, false);
-            is_refused = strncmp(talk("%s", command), "-OOM", 4) == 0;
-            if (fault_disarm() == 0)
-                break;
-            if (!is_refused)
-                continue;
-            refused++;
-            ck_assert_str_eq(before, talk_digest());
-            db_verify();
-        }
+    for (int entries = 0; entries <= 128; entries += 64) {
+        config.zset_max_listpack_entries = entries;
+        refused += talk_starve(set_up, refusable[_i], false);
+    }
     ck_assert_uint_gt(refused, 0);
 }
 END_TEST
@@ -252,8 +235,6 @@ main(void)
 {
     Suite *s = suite_create("server/zset");
     TCase *t = tcase_create("zset");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, talk_open, talk_close);
     tcase_set_timeout(t, 300);
@@ -271,9 +252,5 @@ main(void)
     tcase_add_loop_test(t, without_memory_nothing_changes, 0, (int)(sizeof refusable / sizeof *refusable));
 #endif
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

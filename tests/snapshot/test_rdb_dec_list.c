@@ -5,6 +5,7 @@
 #include "snapshot/rdb_dec.h"
 #include "tests/snapshot/spell.h"
 #include "tests/snapshot/trace.h"
+#include "tests/support/runner.h"
 
 static const struct {
     const char *file, *events;
@@ -129,17 +130,11 @@ main(void)
 {
     Suite *s = suite_create("snapshot/rdb_dec_list");
     TCase *t = tcase_create("lists");
-    SRunner *r;
-    int failed;
 
     tcase_add_loop_test(t, a_good_list_gives_its_elements, 0, GOOD);
     tcase_add_loop_test(t, a_bad_list_is_refused_with_reason_and_place, 0, BAD);
     tcase_add_loop_test(t, a_sink_may_refuse_at_any_event, 0, GOOD);
     tcase_add_loop_test(t, a_damaged_list_is_never_more_than_an_error, 0, GOOD);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -5,6 +5,7 @@
 
 #include "snapshot/rdb_dec.h"
 #include "tests/snapshot/spell.h"
+#include "tests/support/runner.h"
 
 static char heard[512];
 
@@ -116,15 +117,9 @@ main(void)
 {
     Suite *s = suite_create("snapshot/rdb_dec_zset");
     TCase *t = tcase_create("zset");
-    SRunner *r;
-    int failed;
 
     tcase_add_loop_test(t, every_form_is_read, 0, (int)(sizeof good / sizeof *good));
     tcase_add_loop_test(t, what_is_wrong_is_refused, 0, (int)(sizeof wrong / sizeof *wrong));
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

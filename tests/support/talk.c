@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/fault.h"
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
@@ -127,3 +128,32 @@ talk_finish_work(void)
     while (db_work(1000))
         ;
 }
+
+#ifdef STILLFRAME_FAULTS
+unsigned
+talk_starve(void (*fill)(void), const char *command, bool from_there)
+{
+    unsigned refused = 0;
+
+    for (unsigned n = 1;; n++) {
+        char before[DIGEST_TEXT_BYTES];
+        bool is_refused;
+
+        talk("flushall");
+        talk_finish_work();
+        fill();
+        snprintf(before, sizeof before, "%s", talk_digest());
+        fault_arm(FAULT_ANY, n, from_there);
+        is_refused = talk("%s", command)[0] == '-';
+        if (fault_disarm() == 0)
+            return refused;
+        if (!is_refused)
+            continue;
+        refused++;
+        if (strcmp(before, talk_digest()) != 0)
+            fprintf(stderr, "%s: refused at allocation %u, and the data has changed\n", command, n);
+        must(strcmp(before, talk_digest()) == 0);
+        db_verify();
+    }
+}
+#endif

@@ -32,4 +32,11 @@ void talk_pass_ms(int64_t ms);
 /* talk_finish_work: db_work() until there is nothing left to do. */
 void talk_finish_work(void);
 
+#ifdef STILLFRAME_FAULTS
+/* talk_starve: after fill(), run the command with its n-th allocation failing (from_there: and all that
+ * follow), for every n that there is.  Fails the test where an error comes with changed data or broken
+ * structures.  fill() begins with no keys.  Returns how many times the command was refused. */
+unsigned talk_starve(void (*fill)(void), const char *command, bool from_there);
+#endif
+
 #endif
