@@ -74,10 +74,10 @@ def commands(w):
 
     def lex_key():
         """Ranges by name are defined among equal scores only: keys that no other command touches."""
-        return "lex:%d" % rnd.randrange(4) if w.chance(0.97) else pick(["string:1", "hash:2", "none"])
+        return "lex:%d" % rnd.randrange(4) if w.chance(0.97) else pick(["lex:text", "lex:none"])
 
     def equal_scores():
-        return ["ZADD", lex_key()] + [x for _ in range(pick([1, 5, 30])) for x in (0, m())]
+        return ["ZADD", "lex:%d" % rnd.randrange(4)] + [x for _ in range(pick([1, 5, 30])) for x in (0, m())]
 
     def zrange(name="ZRANGE"):
         target, key = [k()] if name == "ZRANGESTORE" else [], k()
@@ -142,6 +142,7 @@ def commands(w):
         (2, lambda: ["ZMSCORE", k()] + w.some(m, 0, 1, 3, 8)),
         (2, lambda: ["ZCARD", k()]),
         (3, lambda: ["ZCOUNT", k(), bound(), bound()]),
+        (0.1, lambda: ["SET", "lex:text", "x"]),
         (3, lambda: ["ZLEXCOUNT", lex_key(), lex(), lex()]),
         (4, lambda: [pick(["ZRANK", "ZREVRANK"]), k(), m()]),
         (8, zrange),
