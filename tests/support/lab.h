@@ -25,7 +25,7 @@ void lab_open(void);
 void lab_close(void);
 
 /* lab_run: execute commands, separated by ';'; words are separated by blanks; "@N*c" is a word of N times the
- * character c.  Fails the test when a reply is an error. */
+ * character c; "pass 5" lets five milliseconds go by.  Fails the test when a reply is an error. */
 void lab_run(const char *commands);
 /* lab_try: the same, errors welcome. */
 void lab_try(const char *commands);
