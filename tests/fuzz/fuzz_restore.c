@@ -164,7 +164,7 @@ fill_in(const char *line, uint32_t *draws, char ret[LINE_BYTES])
         }
         draw = next(draws);
         if (*++line == 'd')
-            n += (size_t)sprintf(ret + n, "%u", draw % 7 == 0 ? draw : draw % 8);
+            n += (size_t)sprintf(ret + n, "%u", draw % 7 == 0 ? draw % 5000 : draw % 8);
         else
             n += (size_t)sprintf(ret + n, "%c%.*s", 'a' + (int)(draw % 5), (int)(draw / 5 % 4), "bcd");
     }
