@@ -156,7 +156,8 @@ sample(int index)
     const struct ktable *t = table_of(index);
     uint64_t wanted =
         (uint64_t)(config.maxmemory_samples < SAMPLES_MAX ? config.maxmemory_samples : SAMPLES_MAX);
-    uint64_t bucket = draw() % t->buckets;
+    /* By hash, not by number: a bucket that is not split yet holds twice as many, and is met twice as often. */
+    uint64_t bucket = lt_home(draw(), t->buckets);
     struct draw d = {.count = 0};
 
     for (uint64_t i = 0; i < t->buckets && i < wanted + EMPTY_BUCKETS && d.count < 2 * wanted + GATHER_MORE;
