@@ -91,7 +91,7 @@ asan tsan barrier steps:
 ## make check-hard take out each write barrier in turn; a named test must notice
 check-hard:
 	HARD_STEPS=1 tests/hard/run.sh
-## make check-long a million random commands on both servers, keys of ten million elements (about half an hour)
+## make check-long a million random commands on both servers, keys of ten million elements, oracles and steps in full (about an hour)
 check-long:
 	tests/run.sh long
 ## make check-fault  fail every step of a save in turn

@@ -156,7 +156,8 @@ sample(int index)
     const struct ktable *t = table_of(index);
     uint64_t wanted =
         (uint64_t)(config.maxmemory_samples < SAMPLES_MAX ? config.maxmemory_samples : SAMPLES_MAX);
-    /* By hash, not by number: a bucket that is not split yet holds twice as many, and is met twice as often. */
+    /* By hash, not by number: a bucket that is not split yet holds twice as many, and is met twice as often.
+     */
     uint64_t bucket = lt_home(draw(), t->buckets);
     struct draw d = {.count = 0};
 

@@ -145,31 +145,45 @@ long() { # long PROGRAM: an integration test that may take an hour
 tsan_targets=()
 for src in tests/mm/test_*.c tests/snapshot/test_*.c; do tsan_targets+=("build/tsan/${src%.c}"); done
 
-# all: two lanes side by side, for two processors; each prints its lines as they come.  The helpers of the integration
-# tests are built before, as both lanes use them.
+# all: two workers, for two processors, take the sections, the longest first; each prints its lines as they come.  The helpers
+# of the integration tests are built before, as several sections use them.
 all() {
-    local lanes=("debug fault release" "model lint steps hard barrier tsan asan") pids=() outs=() lane out line
+    local queue out line pids=() n=0
     build release all tests test-helpers
-    for lane in "${lanes[@]}"; do
-        out=$(mktemp)
-        outs+=("$out")
-        # shellcheck disable=SC2086 # a list of sections
-        tests/run.sh $lane > >(tee "$out") 2>&1 &
+    queue=$(mktemp)
+    out=$(mktemp)
+    printf '%s\n' asan lint release hard "debug fault" steps barrier model tsan >"$queue"
+    for ((w = 0; w < 2; w++)); do
+        worker "$queue" > >(tee -a "$out") 2>&1 &
         pids+=($!)
     done
     for p in "${pids[@]}"; do wait "$p"; done
     sleep 1 # for what tee has still to write
-    for out in "${outs[@]}"; do
-        line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out" | tail -n 1)
+    while IFS= read -r line; do
         if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
             passed=$((passed + BASH_REMATCH[1]))
             failed=$((failed + BASH_REMATCH[2]))
-        else
-            failed=$((failed + 1))
-            failures+=("a lane ended without its count")
+            n=$((n + 1))
+        elif [[ $line =~ ^failed:\ (.*)$ ]]; then
+            failures+=("${BASH_REMATCH[1]}")
+        elif [[ $line =~ ^ok\ +(.*)\ \(([0-9]+)\ s\)$ ]]; then
+            took+=("${BASH_REMATCH[2]} ${BASH_REMATCH[1]}")
         fi
-        while read -r line; do failures+=("$line"); done < <(sed -n 's/^failed: //p' "$out")
-        rm -f "$out"
+    done <"$out"
+    if [ "$n" -ne 9 ]; then
+        failed=$((failed + 1))
+        failures+=("a section ended without its count")
+    fi
+    rm -f "$queue" "$queue.lock" "$out"
+}
+worker() { # worker QUEUE: take a line from it, run these sections, until there is none
+    local sections
+    while
+        sections=$(flock "$1.lock" sh -c 'head -n 1 "$1"; sed -i 1d "$1"' - "$1")
+        [ -n "$sections" ]
+    do
+        # shellcheck disable=SC2086 # a list of sections
+        tests/run.sh $sections
     done
 }
 
@@ -183,7 +197,7 @@ for s in "${sections[@]}"; do
     declare -F "section_$s" >/dev/null || { echo "no section '$s'" >&2; exit 2; }
     "section_$s"
 done
-[ "${#took[@]}" -lt 10 ] || printf '%s\n' "${took[@]}" | sort -rn | sed -n '1,5s/^\([0-9]*\) \(.*\)/slow: \2, \1 s/p'
+[ "${sections[*]}" != all ] || printf '%s\n' "${took[@]}" | sort -rn | sed -n '1,8s/^\([0-9]*\) \(.*\)/slow: \2, \1 s/p'
 [ "$failed" -eq 0 ] || printf 'failed: %s\n' "${failures[@]}"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
