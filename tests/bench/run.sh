@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make bench: the figures of docs/benchmarks.md.   tests/bench/run.sh [page-size] [sweep] [commands] [stall] [save] [cpu] [load]
-#                                                   [loop] [floor] [fan-out] [memory] [instructions] [keyspace] [growth] [huge] [types] [zset]
+#                                                   [loop] [floor] [fan-out] [memory] [instructions] [keyspace] [growth] [huge] [types] [zset] [sets]
 #                                                   [hit-ratio]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -24,6 +24,7 @@ for w in "${what[@]}"; do
     huge) build/tests/bench/bench_huge 10000000 "${ROUNDS:-3}" ;;
     types) python3 tests/bench/default_list.py ;;
     zset) python3 tests/bench/zset.py ;;
+    sets) python3 tests/bench/zset.py sets ;;
     hit-ratio) python3 tests/bench/hit_ratio.py ;;
     *) echo "no benchmark '$w'" >&2; exit 2 ;;
     esac

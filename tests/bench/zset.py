@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Sorted sets beside redis-server: make bench BENCH=zset.
+"""Sorted sets and sets beside redis-server: make bench BENCH="zset sets".
 
   - used_memory of a million sorted sets of five members, and of one of five million
   - ZADD (new members, changed scores), ZRANK, ZSCORE, ZRANGE, ZCOUNT on the large one, in batches of 500 commands; ZUNIONSTORE
     of two sets of a million that share half of their members: the server's CPU time per command, and by the clock
+  - sets: SINTER and its kin on two sets of a million that share half of their members
 
 Both servers hold the same data and take turns; medians of ROUNDS (5) rounds; server and client each on a core of its own.
 
@@ -122,37 +123,52 @@ def start_pinned(name, start, directory):
     return server
 
 
-def bench(directory):
+def pinned_pair(directory):
     servers = {"Stillframe": start_pinned("a", resp.start_stillframe, directory),
                "redis-server": start_pinned("b", resp.start_redis_server, directory)}
     os.sched_setaffinity(0, {1})
     print("%-28s %8s %8s %13s" % ("", "ours", "theirs", "ratio"))
-    try:
-        memory(servers, "a million of five members", SMALL, fill_small)
-        for s in servers.values():
-            with s.client() as c:
-                c.call("FLUSHALL", "SYNC")
-        ids = list(range(MEMBERS))
-        rnd.shuffle(ids)
-        memory(servers, "one of %d" % MEMBERS, MEMBERS, lambda c: fill_large(c, "z", ids))
-        clients = {n: s.client() for n, s in servers.items()}
-        for what, make in LOADS:
-            compare(servers, clients, what, BATCH * BATCHES, [batches(make) for _ in range(ROUNDS)])
-        for n in servers:
-            fill_large(clients[n], "u1", range(1000000))
-            fill_large(clients[n], "u2", range(500000, 1500000))
-        compare(servers, clients, "ZUNIONSTORE, a member", 2000000, [[encode("ZUNIONSTORE", "u3", 2, "u1", "u2")]] * ROUNDS)
-        compare(servers, clients, "ZINTERSTORE, a member", 2000000, [[encode("ZINTERSTORE", "u3", 2, "u1", "u2")]] * ROUNDS)
-    finally:
-        for s in servers.values():
-            s.kill()
+    return servers
+
+
+def bench_zsets(servers):
+    memory(servers, "a million of five members", SMALL, fill_small)
+    for s in servers.values():
+        with s.client() as c:
+            c.call("FLUSHALL", "SYNC")
+    ids = list(range(MEMBERS))
+    rnd.shuffle(ids)
+    memory(servers, "one of %d" % MEMBERS, MEMBERS, lambda c: fill_large(c, "z", ids))
+    clients = {n: s.client() for n, s in servers.items()}
+    for what, make in LOADS:
+        compare(servers, clients, what, BATCH * BATCHES, [batches(make) for _ in range(ROUNDS)])
+    for n in servers:
+        fill_large(clients[n], "u1", range(1000000))
+        fill_large(clients[n], "u2", range(500000, 1500000))
+    for name in ("ZUNIONSTORE", "ZINTERSTORE"):
+        compare(servers, clients, name + ", a member", 2000000, [[encode(name, "u3", 2, "u1", "u2")]] * ROUNDS)
+
+
+def bench_sets(servers):
+    clients = {n: s.client() for n, s in servers.items()}
+    for client in clients.values():
+        for key, first in (("s1", 0), ("s2", 500000)):
+            for at in range(first, first + 1000000, 1000):
+                send(client, encode("SADD", key, *[member(i) for i in range(at, at + 1000)]))
+    for command in (["SINTERCARD", 2, "s1", "s2"], ["SINTER", "s1", "s2"], ["SINTERSTORE", "s3", "s1", "s2"], ["SUNIONSTORE", "s3", "s1", "s2"],
+                    ["SDIFFSTORE", "s3", "s1", "s2"]):
+        compare(servers, clients, command[0] + ", a member", 2000000, [[encode(*command)]] * ROUNDS)
 
 
 def main():
-    directory = tempfile.mkdtemp()
+    directory, servers = tempfile.mkdtemp(), {}
     try:
-        bench(directory)
+        servers.update(pinned_pair(directory))
+        what = bench_sets if sys.argv[1:] == ["sets"] else bench_zsets
+        what(servers)
     finally:
+        for s in servers.values():
+            s.kill()
         shutil.rmtree(directory, ignore_errors=True)
 
 
