@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "snapshot/crc64.h"
+#include "snapshot/rdb_dec.h"
 
 struct spelled {
     uint8_t bytes[4096];
@@ -110,6 +111,20 @@ spell(const char *text)
 
     spell_until(&s, text, '\0');
     return s;
+}
+
+/* spell_decode: what the decoder makes of these bytes: its result, and the error. */
+static inline int
+spell_decode(const char *text, const struct rdb_events *events, struct rdb_error *error)
+{
+    struct spelled s = spell(text);
+    struct rdb_source *src;
+    int r;
+
+    ck_assert_int_eq(rdb_source_memory(s.bytes, s.len, &src), 0);
+    r = rdb_decode(src, events, NULL, true, error);
+    rdb_source_close(src);
+    return r;
 }
 
 #endif

@@ -48,15 +48,9 @@ decode(const char *text, struct rdb_error *error)
 {
     static const struct rdb_events events = {
         .zset_listpack = on_listpack, .zset_begin = on_begin, .zset_member = on_member};
-    struct spelled s = spell(text);
-    struct rdb_source *src;
-    int r;
 
     heard[0] = '\0';
-    ck_assert_int_eq(rdb_source_memory(s.bytes, s.len, &src), 0);
-    r = rdb_decode(src, &events, NULL, true, error);
-    rdb_source_close(src);
-    return r;
+    return spell_decode(text, &events, error);
 }
 
 static const char *const good[][2] = {
