@@ -279,19 +279,54 @@ reply_arguments(struct client *c, const struct cmd *cmd, const struct syntax_nod
     }
 }
 
+struct advice {
+    const char *name, *flag, *since, *instead; /* since NULL: no more than the flag */
+};
+static const struct advice advices[] = {
+#define DEPRECATED(name, since, instead) {name, "deprecated", since, instead},
+#define SYSTEM(name)                     {name, "syscmd", NULL, NULL},
+#include "server/commands/deprecated.def"
+#undef DEPRECATED
+#undef SYSTEM
+};
+
+static const struct advice *
+advice_on(const struct cmd *cmd)
+{
+    for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
+        if (strcmp(advices[i].name, cmd->full_name) == 0)
+            return &advices[i];
+    return NULL;
+}
+
+static void
+reply_advice(struct client *c, const struct advice *a)
+{
+    reply_bulk_text(c, "doc_flags");
+    reply_set(c, 1);
+    reply_status(c, a->flag);
+    if (a->since == NULL)
+        return;
+    reply_pair(c, "deprecated_since", a->since);
+    reply_pair(c, "replaced_by", a->instead);
+}
+
 static void
 reply_docs(struct client *c, const struct cmd *cmd)
 {
+    const struct advice *a = advice_on(cmd);
     struct syntax syntax;
     const struct syntax_node *first = syntax_parse(&syntax, cmd->args);
     int keys = 0;
 
     reply_bulk_text(c, cmd->full_name);
-    reply_map(c, 4U + (first != NULL) + (cmd->sub_count > 0));
+    reply_map(c, 4U + (a == NULL ? 0U : a->since == NULL ? 1U : 3U) + (first != NULL) + (cmd->sub_count > 0));
     reply_pair(c, "summary", cmd->summary);
     reply_pair(c, "since", cmd->since);
     reply_pair(c, "group", cmd->group);
     reply_pair(c, "complexity", cmd->complexity);
+    if (a != NULL)
+        reply_advice(c, a);
     if (first != NULL) {
         reply_bulk_text(c, "arguments");
         reply_arguments(c, cmd, first, &keys);

@@ -72,6 +72,19 @@ class Introspection(unittest.TestCase):
         self.assertGreater(text.count("\n| `"), 150)
         self.assertEqual(page, text, "docs/commands.md is not current: make docs-commands")
 
+    def test_docs_advise_against_what_redis_advises_against(self):
+        def advice(server):
+            with server.client() as c:
+                docs = {name: command_docs.pairs(doc) for name, doc in command_docs.pairs(c.call("COMMAND", "DOCS")).items()}
+            return {name: (doc.get(b"doc_flags"), doc.get(b"deprecated_since"), b"replaced_by" in doc) for name, doc in docs.items()}
+        ours = advice(self.start())
+        redis = resp.start_redis_server(tempfile.mkdtemp(dir=self.dir))
+        self.addCleanup(redis.kill)
+        theirs = advice(redis)
+        differ = {name: (a, theirs[name]) for name, a in ours.items() if name in theirs and a != theirs[name]}
+        self.assertEqual(set(differ), {b"quit"})  # 7.2 does
+        self.assertGreater(sum(a[1] is not None for a in ours.values()), 12)
+
     def test_the_example_configuration_says_the_defaults(self):
         with open(os.path.join(resp.ROOT, "server", "dist", "stillframe.conf"), encoding="utf-8") as f:
             lines = [line[2:].strip() for line in f if re.match(r"# [a-z-]+ (?!.*[.:]$)\S", line)]
