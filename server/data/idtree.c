@@ -304,10 +304,24 @@ mend(const struct idnode *n, unsigned at)
     }
 }
 
+/* lower: no root without entries, and no inner one with a single one. */
+static const struct idnode *
+lower(const struct idnode *root, uint32_t *height)
+{
+    while (root != NULL && (root->count == 0 || (*height > 0 && root->count == 1))) {
+        const struct idnode *only = root->count == 0 ? NULL : idnode_child(root, 0);
+
+        *height = only == NULL ? 0 : *height - 1;
+        mm_free(root);
+        root = only;
+    }
+    return root;
+}
+
 bool
 idtree_remove(const struct idtree *t, struct stream_id id)
 {
-    const struct idnode *root = t->root, *only;
+    const struct idnode *root = t->root;
     uint32_t height = t->height;
     struct way w;
 
@@ -319,12 +333,65 @@ idtree_remove(const struct idtree *t, struct stream_id id)
     remove_at(w.node[height], w.at[height]);
     for (unsigned level = height; level-- > 0;)
         mend(w.node[level], w.at[level]);
-    while (root != NULL && (root->count == 0 || (height > 0 && root->count == 1))) {
-        only = root->count == 0 ? NULL : idnode_child(root, 0);
-        height -= only != NULL;
-        mm_free(root);
-        root = only;
-    }
-    set_tree(t, root, t->count - 1, root == NULL ? 0 : height);
+    root = lower(root, &height);
+    set_tree(t, root, t->count - 1, height);
     return true;
+}
+
+/* ---- cut ---- */
+
+/* remove_front: the first `count` entries of n, which has more. */
+static void
+remove_front(const struct idnode *n, unsigned count)
+{
+    char *p;
+
+    if (count == 0)
+        return;
+    p = open_entries(n, 0, n->count);
+    memmove(p, p + count * idnode_entry_bytes(n), (n->count - count) * idnode_entry_bytes(n));
+    set_count(n, n->count - count);
+}
+
+int
+idtree_cut(const struct idtree *t, struct stream_id id, uint64_t gone, struct idtree *into)
+{
+    const struct idnode *root = t->root, *part = NULL;
+    struct idnode *fresh[IDTREE_LEVELS] = {NULL};
+    uint32_t height = t->height;
+    bool needed = false;
+    struct way w;
+
+    find_way(t, id, &w);
+    debug_check(is_there(t, &w, id));
+    for (unsigned level = height + 1; level-- > 0;) {
+        uint32_t value_bytes = level == height ? t->value_bytes : CHILD_BYTES;
+
+        needed = needed || w.at[level] > 0;
+        if (!needed || (fresh[level] = node_new(value_bytes, idnode_room(value_bytes))) != NULL)
+            continue;
+        for (level++; level <= height; level++)
+            mm_free(fresh[level]);
+        return -ENOMEM;
+    }
+    for (unsigned level = height + 1; level-- > 0;) {
+        const struct idnode *n = w.node[level];
+
+        if (fresh[level] != NULL) {
+            fresh[level]->count = (uint16_t)w.at[level];
+            memcpy(fresh[level]->entry, n->entry, w.at[level] * idnode_entry_bytes(n));
+            if (part != NULL)
+                insert_at(fresh[level], w.at[level], idnode_id(n, w.at[level]), &part);
+            part = fresh[level];
+        }
+        remove_front(n, w.at[level]);
+        if (level < height)
+            mend(n, 0);
+    }
+    into->height = part != NULL ? height : 0;
+    into->root = lower(part, &into->height);
+    into->count = gone;
+    root = lower(root, &height);
+    set_tree(t, root, t->count - gone, height);
+    return 0;
 }

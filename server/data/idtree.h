@@ -44,6 +44,10 @@ int idtree_put(const struct idtree *t, struct stream_id id, const void *value);
 /* idtree_remove: false: not there. */
 bool idtree_remove(const struct idtree *t, struct stream_id id);
 
+/* idtree_cut: all below id, which is there, leave at once: `gone` of them (the caller has counted), into the
+ * empty tree *into, which is nobody's yet.  O(levels).  0, or -ENOMEM and nothing has changed. */
+int idtree_cut(const struct idtree *t, struct stream_id id, uint64_t gone, struct idtree *into);
+
 /* Where a walk stands: good until the tree changes. */
 struct idcursor {
     const struct idtree *tree;

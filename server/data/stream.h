@@ -71,7 +71,8 @@ struct stream_trim {
     struct stream_id min; /* ... or, by_id, those not below it */
     uint64_t limit;       /* 0: none; else no more entries than this go */
 };
-/* stream_trim: how many entries went.  O(nodes that go) */
+/* stream_trim: how many entries went.  O(nodes that go, or that stay, whichever are fewer): many are freed in
+ * slices. */
 uint64_t stream_trim(const struct stream *s, const struct stream_trim *how);
 /* stream_set_ids: what XSETID and loading set. */
 void stream_set_ids(const struct stream *s, struct stream_id last, struct stream_id max_deleted,

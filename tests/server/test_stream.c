@@ -159,6 +159,45 @@ START_TEST(a_tree_grows_at_its_front)
 }
 END_TEST
 
+/* check_cut: of so many ids, those below number i leave. */
+static void
+check_cut(uint32_t value_bytes, unsigned ids, unsigned i)
+{
+    const struct idtree *t = tree_new(value_bytes), *front = tree_new(value_bytes);
+    uint64_t value[3] = {0};
+    struct idtree cut = {.value_bytes = value_bytes};
+    static bool is_in[IDS];
+
+    for (unsigned n = 0; n < ids; n++)
+        ck_assert_int_eq(idtree_put(t, nth(n), value), 0);
+    ck_assert_int_eq(idtree_cut(t, nth(i), i, &cut), 0);
+    memcpy(mm_modify(front, sizeof *front), &cut, sizeof cut);
+    for (unsigned n = 0; n < IDS; n++)
+        is_in[n] = n < i;
+    idtree_verify(front);
+    check_walk(front, is_in);
+    for (unsigned n = 0; n < IDS; n++)
+        is_in[n] = n >= i && n < ids;
+    idtree_verify(t);
+    check_walk(t, is_in);
+    for (unsigned n = 0; n < ids; n++)
+        ck_assert(idtree_remove(n < i ? front : t, nth(n)));
+    mm_free(t);
+    mm_free(front);
+}
+
+START_TEST(the_front_of_a_tree_leaves_whole)
+{
+    static const unsigned sizes[] = {1, 2, 24, 25, 26, 60, 700, IDS};
+
+    for (unsigned s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+        for (unsigned i = 0; i < sizes[s]; i += sizes[s] < 100 ? 1 : 1 + (unsigned)rand() % (sizes[s] / 10)) {
+            check_cut(0, sizes[s], i);
+            check_cut(24, sizes[s], i);
+        }
+}
+END_TEST
+
 /* ---- entries ---- */
 
 enum { ENTRIES = 400 };
@@ -296,6 +335,55 @@ START_TEST(many_entries_of_a_node_may_be_deleted)
     ck_assert_str_eq(talk("xrange t - +"), "*1\r\n*2\r\n$6\r\n5000-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
 }
 END_TEST
+
+static void
+fill_for_trimming(void)
+{
+    for (int i = 1; i <= 5000; i++)
+        talk("xadd s %d-1 field value:%d", i, i);
+}
+
+/* 5000 entries in 50 nodes. */
+START_TEST(many_entries_are_trimmed_without_touching_them)
+{
+    static const char *const ways[][2] = {{"xtrim s maxlen 40", ":4960\r\n"},
+                                          {"xtrim s maxlen 3100", ":1900\r\n"},
+                                          {"xtrim s maxlen 3000", ":2000\r\n"},
+                                          {"xtrim s minid 4321", ":4320\r\n"},
+                                          {"xtrim s maxlen ~ 40 limit 0", ":4900\r\n"},
+                                          {"xtrim s maxlen 0", ":5000\r\n"},
+                                          {"xtrim s minid ~ 3333 limit 3050", ":3000\r\n"},
+                                          {"xtrim s minid 9999", ":5000\r\n"}};
+    const char *const *way = ways[_i];
+    struct mm_figures f;
+    epoch_t epoch;
+
+    fill_for_trimming();
+    ck_assert_int_eq(mm_cut_begin(&epoch), 0);
+    ck_assert_str_eq(talk("%s", way[0]), way[1]);
+    mm_figures(&f);
+    ck_assert_uint_le(f.preserved_pages, 12);
+    ck_assert_uint_eq(db_dead_values(), 1);
+    verify("s");
+    mm_cut_end();
+    while (mm_settle(1000) || db_work(1000))
+        ;
+    verify("s");
+    ck_assert_uint_eq(db_dead_values(), 0);
+    talk("xadd s 10000-1 f v");
+    ck_assert_uint_eq(strtoul(talk("xlen s") + 1, NULL, 10), 5001 - strtoul(way[1] + 1, NULL, 10));
+    verify("s");
+}
+END_TEST
+
+#ifdef STILLFRAME_FAULTS
+START_TEST(trimming_needs_no_memory)
+{
+    ck_assert_uint_eq(talk_starve(fill_for_trimming, "xtrim s maxlen 40", false), 0);
+    ck_assert_uint_eq(talk_starve(fill_for_trimming, "xtrim s minid 4321", true), 0);
+}
+END_TEST
+#endif
 
 /* ---- groups ---- */
 
@@ -447,6 +535,11 @@ main(void)
     tcase_add_loop_test(t, a_tree_holds_what_a_simple_array_holds, 0, 1);
     tcase_add_loop_test(t, a_tree_holds_what_a_simple_array_holds, 24, 25);
     tcase_add_test(t, a_tree_grows_at_its_front);
+    tcase_add_test(t, the_front_of_a_tree_leaves_whole);
+    tcase_add_loop_test(t, many_entries_are_trimmed_without_touching_them, 0, 8);
+#ifdef STILLFRAME_FAULTS
+    tcase_add_test(t, trimming_needs_no_memory);
+#endif
     tcase_add_loop_test(t, a_stream_holds_what_a_simple_array_holds, 0, 6);
     tcase_add_test(t, an_entry_is_added_where_it_stands);
     tcase_add_test(t, many_entries_of_a_node_may_be_deleted);
