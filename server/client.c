@@ -8,6 +8,7 @@
 
 #include "server/auth.h"
 #include "server/block.h"
+#include "server/client_evict.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
 #include "server/exec.h"
@@ -15,6 +16,7 @@
 #include "server/monitor.h"
 #include "server/multi.h"
 #include "server/net.h"
+#include "server/output.h"
 #include "server/pubsub.h"
 #include "server/server.h"
 #include "server/text.h"
@@ -113,6 +115,7 @@ client_close(struct client *c)
     c->fd = -1;
     if (c->block != NULL)
         block_end(c, BLOCK_GONE);
+    client_evict_forget(c);
     net_forget(c);
     monitor_forget(c);
     pubsub_forget(c);
@@ -143,6 +146,7 @@ client_free_closed(void)
 void
 client_doom(struct client *c)
 {
+    client_evict_forget(c);
     c->close_now = true;
     free(c->out);
     c->out = NULL;
@@ -161,8 +165,12 @@ client_is_permitted(const struct client *c, int64_t permission)
 size_t
 client_memory(const struct client *c)
 {
-    return sizeof *c + c->in_room + c->out_room + multi_memory(c) + pubsub_memory(c) + watch_memory(c) +
-           keywait_memory(c) + (size_t)c->parser.room * sizeof *c->parser.args;
+    size_t in = c->in_is_loan ? 0 : c->in_room, out = c->out_room;
+
+    if (c->running)
+        out -= out < OUTPUT_LOAN_BYTES ? out : OUTPUT_LOAN_BYTES;
+    return sizeof *c + in + out + multi_memory(c) + pubsub_memory(c) + watch_memory(c) + keywait_memory(c) +
+           (size_t)c->parser.room * sizeof *c->parser.args;
 }
 
 static const char *

@@ -77,6 +77,11 @@ struct client {
     char addr[64], laddr[64];
     struct client *prev, *next; /* list of all clients with a socket */
     struct client *monitor_next;
+    struct { /* see client_evict.h */
+        size_t bytes;
+        struct client *prev, *next;
+        uint8_t bucket;
+    } evict;
     bool queued[CLIENT_QUEUES];
     struct client *queue_next[CLIENT_QUEUES]; /* once closed, the first links those to be freed */
 };
@@ -122,7 +127,7 @@ client_type(const struct client *c)
 
 /* client_is_permitted: may it do what a parameter of kind no, local, yes (enum debug_permission) guards? */
 bool client_is_permitted(const struct client *c, int64_t permission);
-/* client_memory: bytes that its struct and buffers hold. */
+/* client_memory: bytes that its struct and buffers hold, without what the loop lends to a running one. */
 size_t client_memory(const struct client *c);
 /* client_describe: the line of CLIENT LIST and CLIENT INFO, without newline. */
 void client_describe(const struct client *c, struct text *out);

@@ -36,25 +36,26 @@ static const struct config_name evict_policies[] = {{"volatile-lru", EVICT_LRU},
 static const struct config_name permissions[] = {
     {"no", PERMIT_NO}, {"yes", PERMIT_YES}, {"local", PERMIT_LOCAL}, {NULL, 0}};
 
-#define IMMUTABLE   OPTION_IMMUTABLE
-#define PROTECTED   OPTION_PROTECTED
-#define MULTI       OPTION_MULTI
-#define HIDDEN      OPTION_HIDDEN
-#define BOOL        &option_bool
-#define INT         &option_int
-#define CLIPPED     &option_clipped
-#define MEMORY      &option_memory
-#define ENUM        &option_enum
-#define TEXT        &option_text
-#define FILENAME    &option_filename
-#define WORDS       &option_words
-#define LIMITS      &option_limits
-#define DIRECTORY   &option_directory
-#define SAVE        &option_save
-#define COMPRESSION &option_compression
-#define MODE        &option_mode
-#define EVENTS      &option_events
-#define CHECKED     &option_checked
+#define IMMUTABLE         OPTION_IMMUTABLE
+#define PROTECTED         OPTION_PROTECTED
+#define MULTI             OPTION_MULTI
+#define HIDDEN            OPTION_HIDDEN
+#define BOOL              &option_bool
+#define INT               &option_int
+#define CLIPPED           &option_clipped
+#define MEMORY            &option_memory
+#define MEMORY_OR_PERCENT &option_memory_or_percent
+#define ENUM              &option_enum
+#define TEXT              &option_text
+#define FILENAME          &option_filename
+#define WORDS             &option_words
+#define LIMITS            &option_limits
+#define DIRECTORY         &option_directory
+#define SAVE              &option_save
+#define COMPRESSION       &option_compression
+#define MODE              &option_mode
+#define EVENTS            &option_events
+#define CHECKED           &option_checked
 
 #define OPTION(name_, alias_, type_, field_, initial_, min_, max_, flags_, extra_)                           \
     {.name = name_,                                                                                          \

@@ -56,7 +56,8 @@ struct config {
     bool stop_writes_on_bgsave_error, rdb_compression, rdb_checksum;
     uint64_t snapshot_memory_limit; /* bytes; 0: none */
     /* memory */
-    uint64_t maxmemory; /* bytes; 0: no limit */
+    uint64_t maxmemory;        /* bytes; 0: no limit */
+    int64_t maxmemory_clients; /* bytes; below zero: percent of maxmemory; 0: no limit */
     int64_t maxmemory_policy, maxmemory_samples, maxmemory_eviction_tenacity, lfu_log_factor, lfu_decay_time;
     bool lazyfree_lazy_eviction, lazyfree_lazy_expire, lazyfree_lazy_server_del, lazyfree_lazy_user_del,
         lazyfree_lazy_user_flush;

@@ -136,9 +136,50 @@ show_int(const struct option *o, const struct config *from, struct text *out)
     text_add_int(out, *(const int64_t *)(const void *)((const char *)from + o->offset));
 }
 
+/* A share, "5%", is kept as a number below zero. */
+static bool
+parse_memory_or_percent(const struct option *o, struct config *into, const struct slice *words, int count,
+                        bool append, const char **why)
+{
+    int64_t percent;
+
+    if (words[0].len == 0 || words[0].ptr[words[0].len - 1] != '%') {
+        struct option bytes = *o;
+
+        bytes.min = 0;
+        if (parse_memory(&bytes, into, words, count, append, why))
+            return true;
+        if (strcmp(*why, "argument must be a memory value") == 0)
+            *why = "argument must be a memory or percent value";
+        return false;
+    }
+    if (!num_parse(words[0].ptr, words[0].len - 1, &percent) || percent < 0) {
+        *why = "argument must be a memory or percent value";
+        return false;
+    }
+    if (-percent < o->min) {
+        *why = refusal("percentage argument must be less or equal to %lld", -o->min, 0);
+        return false;
+    }
+    *FIELD(int64_t, o, into) = -percent;
+    return true;
+}
+
+static void
+show_memory_or_percent(const struct option *o, const struct config *from, struct text *out)
+{
+    int64_t v = *(const int64_t *)(const void *)((const char *)from + o->offset);
+
+    text_add_int(out, v < 0 ? -v : v);
+    if (v < 0)
+        text_add(out, "%");
+}
+
 const struct option_type option_int = {.parse = parse_int, .show = show_int};
 const struct option_type option_clipped = {.parse = parse_clipped, .show = show_int};
 const struct option_type option_memory = {.parse = parse_memory, .show = show_int};
+const struct option_type option_memory_or_percent = {.parse = parse_memory_or_percent,
+                                                     .show = show_memory_or_percent};
 
 /* ---- one of several names ---- */
 

@@ -183,9 +183,9 @@ info_stats(struct text *out)
     text_addf(out, "expired_keys:%llu\r\nexpired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\n",
               (ull)server.stat_expired_keys);
     text_addf(out,
-              "evicted_keys:%llu\r\nevicted_clients:0\r\ntotal_eviction_exceeded_time:%llu\r\n"
+              "evicted_keys:%llu\r\nevicted_clients:%llu\r\ntotal_eviction_exceeded_time:%llu\r\n"
               "current_eviction_exceeded_time:%lld\r\n",
-              (ull)evict_figures.keys, (ull)evict_figures.exceeded_us / 1000,
+              (ull)evict_figures.keys, (ull)server.stat_evicted_clients, (ull)evict_figures.exceeded_us / 1000,
               evict_figures.exceeded_since_us == 0
                   ? 0LL
                   : (long long)(server_monotonic_ns() / 1000 - evict_figures.exceeded_since_us) / 1000);

@@ -11,6 +11,7 @@
 #include "mm/mm.h"
 #include "server/block.h"
 #include "server/client.h"
+#include "server/client_evict.h"
 #include "server/config.h"
 #include "server/data/db.h"
 #include "server/evict.h"
@@ -183,6 +184,7 @@ one_turn(void)
     run_timers();
     run_background();
     answer_signals();
+    client_evict_run();
     net_write_pending();
     client_free_closed();
     us = (uint64_t)(server_monotonic_ns() - begin_ns) / 1000;

@@ -10,6 +10,7 @@
 
 #include "mm/mm.h"
 #include "server/commands/cmd.h"
+#include "server/client_evict.h"
 #include "server/config.h"
 #include "server/crash.h"
 #include "server/data/db.h"
@@ -114,6 +115,7 @@ start_modules(void)
     crash_init();
     key_event_init();
     evict_init();
+    client_evict_init();
     if ((r = loop_init()) < 0)
         refuse_start("The event loop cannot be set up", r);
     if ((r = signals_init()) < 0)

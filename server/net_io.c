@@ -13,6 +13,7 @@
 
 #include "mm/mm.h"
 #include "server/client.h"
+#include "server/client_evict.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
 #include "server/data/db.h"
@@ -400,10 +401,12 @@ run_client(struct client *c)
     }
     if (!net_write(c))
         return;
-    if (client_pending_out(c) > 0 && !output_within_limit(c, 0))
+    if (client_pending_out(c) > 0 && !output_within_limit(c, 0)) {
         client_close(c);
-    else
-        net_update_interest(c);
+        return;
+    }
+    net_update_interest(c);
+    client_evict_weigh(c);
 }
 
 /* ---- events ---- */
@@ -474,7 +477,7 @@ net_client_ready(struct loop_source *s, uint32_t events)
 {
     struct client *c = (struct client *)(void *)s;
 
-    if (c->closed || c->running || server.stopping)
+    if (c->closed || c->close_now || c->running || server.stopping)
         return;
     if ((events & EPOLLOUT) != 0) {
         if (!net_write(c))
@@ -483,7 +486,8 @@ net_client_ready(struct loop_source *s, uint32_t events)
             net_resume(c);
         else
             net_update_interest(c);
-        if (c->closed)
+        client_evict_weigh(c);
+        if (c->closed || c->close_now)
             return;
     }
     if ((c->interest & EPOLLIN) != 0 && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)

@@ -1,6 +1,7 @@
 /* server/net_queue.c - clients whose turn it is not: those whose next command has to wait, and those who were
  * sent something meanwhile. */
 #include "server/client.h"
+#include "server/client_evict.h"
 #include "server/net.h"
 #include "server/pause.h"
 #include "server/persist.h"
@@ -120,6 +121,7 @@ write_and_go_on(struct client *c)
         net_resume(c);
     else
         net_update_interest(c);
+    client_evict_weigh(c);
 }
 
 void

@@ -4,15 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/client_evict.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/server.h"
 #include "server/text.h"
 
-enum {
-    LOAN_BYTES = 64 * 1024,
-    LOAN_MAX_BYTES = 1024 * 1024 /* a loan that grew beyond this is not kept */
-};
+enum { LOAN_MAX_BYTES = 1024 * 1024 /* a loan that grew beyond this is not kept */ };
 
 static struct {
     char *at;
@@ -25,9 +23,9 @@ output_lend(struct client *c)
     if (c->out != NULL || c->close_now)
         return;
     if (loan.at == NULL) {
-        if ((loan.at = malloc(LOAN_BYTES)) == NULL)
+        if ((loan.at = malloc(OUTPUT_LOAN_BYTES)) == NULL)
             return; /* output_grow() tries again, and knows what to do */
-        loan.room = LOAN_BYTES;
+        loan.room = OUTPUT_LOAN_BYTES;
     }
     c->out = loan.at;
     c->out_room = loan.room;
@@ -40,7 +38,7 @@ output_return(struct client *c)
 {
     if (c->out == NULL)
         return;
-    if (loan.at == NULL && c->out_room >= LOAN_BYTES && c->out_room <= LOAN_MAX_BYTES) {
+    if (loan.at == NULL && c->out_room >= OUTPUT_LOAN_BYTES && c->out_room <= LOAN_MAX_BYTES) {
         loan.at = c->out;
         loan.room = c->out_room;
     } else {
@@ -116,6 +114,10 @@ output_grow(struct client *c, size_t bytes)
             goto doom;
         c->out = p;
         c->out_room = room;
+        if (room > OUTPUT_LOAN_BYTES)
+            client_evict_weigh(c);
+        if (c->close_now)
+            return NULL;
     }
     return c->out + c->out_len;
 doom:

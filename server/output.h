@@ -28,6 +28,8 @@ bool output_within_limit(struct client *c, size_t more);
 
 char *output_grow(struct client *c, size_t bytes);
 
+enum { OUTPUT_LOAN_BYTES = 64 * 1024 /* the loop's own buffer, at first */ };
+
 static inline char *
 output_room(struct client *c, size_t bytes)
 {

@@ -23,7 +23,7 @@ struct server {
     bool stopping; /* leave the loop after this turn */
     int exit_code;
     /* statistics for INFO */
-    uint64_t stat_commands, stat_connections, stat_rejected_connections, stat_expired_keys, stat_hits,
+    uint64_t stat_commands, stat_connections, stat_rejected_connections, stat_evicted_clients, stat_expired_keys, stat_hits,
         stat_misses;
     uint64_t stat_net_in_bytes, stat_net_out_bytes, stat_error_replies;
     uint64_t stat_reads, stat_writes;
