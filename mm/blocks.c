@@ -163,8 +163,9 @@ run_take(uint32_t n, uint32_t charged)
     uint32_t first, have;
 
     if (bin == RUN_BINS) {
+        /* What is on loan may be what is missing. */
         if ((first = take_from_top(n)) == 0)
-            return 0;
+            return tidy_recall() ? run_take(n, charged) : 0;
     } else {
         first = heap.bins[bin];
         have = heap.blocks[first].run_blocks;
@@ -200,72 +201,16 @@ run_give(uint32_t first, uint32_t n, uint32_t charged)
         n += after;
     }
     bin_add(first, n);
+    if (heap.tidy_next > first && heap.tidy_next < first + n)
+        heap.tidy_next = first; /* a run begins where tidying goes on */
 }
 
-/* Free memory goes back once it is more than a sixteenth of what is in use, but a little is always kept warm.
- */
-static bool
-tidy_is_due(void)
+void
+run_split(uint32_t first, uint32_t blocks, uint32_t b, uint32_t n)
 {
-    return heap.dirty_free_blocks > 256 && heap.dirty_free_blocks > heap.used_blocks / 16;
-}
-
-/* take_dirty: how many free blocks with memory behind them begin at b, at most so many; they count as clean
- * now. */
-static uint32_t
-take_dirty(uint32_t b, uint32_t most)
-{
-    uint32_t n = 0;
-
-    while (n < most && b + n < heap.block_top && heap.blocks[b + n].dirty &&
-           state_kind(block_state(b + n)) == BLOCK_FREE) {
-        heap.blocks[b + n].dirty = false;
-        n++;
-    }
-    heap.dirty_free_blocks -= n;
-    return n;
-}
-
-bool
-mm_tidy(unsigned budget_us)
-{
-    enum { DISCARD_BLOCKS = 32 }; /* 2 MiB a call: some hundred microseconds at most */
-    static unsigned ranges_a_call = OS_RANGES_MAX;
-    struct os_range ranges[OS_RANGES_MAX];
-    unsigned count = 0;
-    uint32_t looked, b, blocks = 0;
-    int64_t now, until;
-
-    if (images_trim())
-        return true;
-    if (!tidy_is_due())
-        return false;
-    now = os_monotonic_us();
-    until = now + budget_us;
-    for (looked = 1, b = heap.tidy_next; looked <= heap.block_top && tidy_is_due(); looked++, b++) {
-        int64_t before = now;
-        uint32_t n;
-
-        if (b >= heap.block_top)
-            b = 1;
-        if ((n = take_dirty(b, DISCARD_BLOCKS - blocks)) > 0) {
-            ranges[count++] = (struct os_range){block_base(b), (size_t)n << MM_BLOCK_SHIFT};
-            blocks += n;
-            b += n - 1;
-            looked += n - 1;
-        }
-        if (count >= ranges_a_call || blocks == DISCARD_BLOCKS) {
-            ranges_a_call = os_discard_ranges(ranges, count);
-            count = blocks = 0;
-        } else if (looked % 1024 != 0) {
-            continue;
-        }
-        now = os_monotonic_us();
-        if (now + (now - before) > until) /* the next call may take as long as this one */
-            break;
-    }
-    if (count > 0)
-        ranges_a_call = os_discard_ranges(ranges, count);
-    heap.tidy_next = b + 1;
-    return tidy_is_due();
+    bin_remove(first);
+    if (b > first)
+        bin_add(first, b - first);
+    if (b + n < first + blocks)
+        bin_add(b + n, first + blocks - (b + n));
 }

@@ -14,7 +14,7 @@ bits_set(const uint64_t *bits, unsigned words)
 
 struct tally {
     size_t live, records, retired, newborn;
-    uint32_t used_blocks, dirty_free;
+    uint32_t used_blocks, dirty_free, lent;
 };
 
 static void
@@ -103,6 +103,11 @@ mm_check(void)
 
         if (state_kind(state) == BLOCK_FREE) {
             b += check_free(b, &t);
+        } else if (state_kind(state) == BLOCK_LENT) { /* T1 */
+            for (uint32_t i = b; i < b + heap.blocks[b].run_blocks; i++)
+                must(state_kind(block_state(i)) == BLOCK_LENT && !heap.blocks[i].dirty);
+            t.lent += heap.blocks[b].run_blocks;
+            b += heap.blocks[b].run_blocks;
         } else if (kind_is_slab(state_kind(state))) {
             check_slab(b++, state, &t);
         } else {
@@ -114,6 +119,7 @@ mm_check(void)
     must(t.live == heap.live_bytes && t.records == heap.record_bytes && t.retired == heap.retired_bytes);
     must(!mm_barrier_on || t.newborn == heap.newborn_bytes);
     must(t.used_blocks == heap.used_blocks && t.dirty_free == heap.dirty_free_blocks);
+    must(t.lent == heap.lent_blocks);
     for (unsigned c = 0; c < class_count; c++)
         for (unsigned k = 0; k < 2; k++) {
             check_room(k, c, &heap.classes[k][c].room, false);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/discarder.h"
 #include "mm/os.h"
 #include "mm/page.h"
 
@@ -96,6 +97,8 @@ mm_fini(void)
     must(!mm_barrier_on);
     if (heap.base == NULL)
         return;
+    (void)tidy_recall();
+    discarder_stop();
     for (uint32_t b = 1; b < heap.block_top; b++)
         if (kind_is_slab(state_kind(block_state(b))))
             free(heap.blocks[b].bits);
@@ -111,9 +114,11 @@ mm_fini(void)
 void
 mm_clear(void)
 {
-    struct heap kept = heap;
+    struct heap kept;
 
     must(!mm_barrier_on);
+    (void)tidy_recall();
+    kept = heap;
     for (uint32_t b = 1; b < heap.block_top; b++)
         if (kind_is_slab(state_kind(block_state(b))))
             free(heap.blocks[b].bits);
@@ -155,7 +160,8 @@ mm_figures(struct mm_figures *ret)
         .arena_bytes = heap.arena_bytes,
         .live_bytes = heap.live_bytes,
         .record_bytes = heap.record_bytes,
-        .resident_bytes = (size_t)(heap.used_blocks + heap.dirty_free_blocks) << MM_BLOCK_SHIFT,
+        .resident_bytes = (size_t)(heap.used_blocks + heap.dirty_free_blocks + heap.lent_blocks)
+                          << MM_BLOCK_SHIFT,
         .images_bytes = (size_t)(pages.warm > pages.bump ? pages.warm : pages.bump) << MM_PAGE_SHIFT,
         .preserved_bytes = preserved_bytes(),
         .retired_bytes = heap.retired_bytes,

@@ -24,7 +24,8 @@ enum block_kind {
     BLOCK_RUN_RECORD, /* the first block of a run */
     BLOCK_RUN_VALUE,
     BLOCK_CONT_RECORD, /* the other blocks of a run: same birth as the first */
-    BLOCK_CONT_VALUE
+    BLOCK_CONT_VALUE,
+    BLOCK_LENT /* free, but on loan to the discarder (tidy.c) */
 };
 
 struct block {
@@ -76,7 +77,9 @@ struct heap {
     uint32_t settle_next, settle_end; /* record blocks still to be settled */
     struct block_list retired;        /* value slabs with retired bits, value runs retired */
     /* free memory */
-    uint32_t tidy_next;
+    uint32_t tidy_next, tidy_at; /* where the walk over free runs goes on: a block at which one begins, or
+                                  * something else does; and the place in it */
+    uint32_t lent_blocks;
     uint32_t dirty_free_blocks;
     uint32_t used_blocks;
     /* figures */
@@ -158,9 +161,14 @@ block_is_swept(uint32_t b)
  * run_take: 0 if there is no memory. */
 uint32_t run_take(uint32_t blocks, uint32_t charged);
 void run_give(uint32_t first, uint32_t blocks, uint32_t charged);
+/* run_split: blocks [b, b + n) of the free run at first leave it and the bins; the rest of it stays. */
+void run_split(uint32_t first, uint32_t blocks, uint32_t b, uint32_t n);
 void list_push(struct block_list *l, uint32_t b);
 void list_remove(struct block_list *l, uint32_t b);
 void list_splice(struct block_list *to, struct block_list *from); /* from becomes empty */
+
+/* tidy.c: tidy_recall: wait for what is on loan to the discarder, and take it back.  False: nothing was. */
+bool tidy_recall(void);
 
 /* slab.c */
 void slab_apply_retired(uint32_t b); /* used &= ~retired */

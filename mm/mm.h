@@ -114,9 +114,11 @@ void mm_figures(struct mm_figures *ret);
 /* mm_snapshot_bytes: preserved + retired + newborn, what snapshot-memory-limit caps.  O(1) */
 size_t mm_snapshot_bytes(void);
 
-/* mm_tidy: give free memory back to the system, at most about budget_us microseconds of it.  True: more to
- * do. */
-bool mm_tidy(unsigned budget_us);
+/* mm_tidy: give free memory back to the system: choose what goes, for at most about budget_us microseconds,
+ * and leave the rest to a thread.  DONE: nothing is left to do; WAITS: call again when the thread is done, in
+ * a millisecond, say; MORE: call again. */
+enum mm_tidy { MM_TIDY_DONE, MM_TIDY_WAITS, MM_TIDY_MORE };
+enum mm_tidy mm_tidy(unsigned budget_us);
 /* mm_check: assert every numbered rule that can be seen from here; slow, for tests. */
 void mm_check(void);
 

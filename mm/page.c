@@ -47,7 +47,7 @@ pages_init(size_t arena_bytes, size_t images_bytes)
 {
     size_t count = arena_bytes >> MM_PAGE_SHIFT;
 
-    pages = (struct pages){.base = heap.base};
+    pages = (struct pages){.base = heap.base, .lent_from = UINT32_MAX};
     pages.capacity =
         images_bytes >> MM_PAGE_SHIFT > UINT32_MAX ? UINT32_MAX : (uint32_t)(images_bytes >> MM_PAGE_SHIFT);
     words_bytes = count * sizeof *pages.words;
@@ -125,6 +125,8 @@ image_get(void)
         return i;
     }
     i = load_relaxed(&pages.bump);
+    if (unlikely(i >= pages.lent_from))
+        (void)tidy_recall(); /* T1 */
     if (i >= load_relaxed(&pages.committed) && !images_grow())
         return 0;
     store_relaxed(&pages.bump, i + 1);
@@ -160,20 +162,32 @@ pages_reset(void)
 }
 
 bool
-images_trim(void)
+images_are_due(void)
+{
+    return !mm_barrier_on && pages.touched > IMAGES_KEEP_BYTES >> MM_PAGE_SHIFT;
+}
+
+bool
+images_lend(struct os_range *ret)
 {
     const uint32_t keep = IMAGES_KEEP_BYTES >> MM_PAGE_SHIFT, step = IMAGES_TRIM_BYTES >> MM_PAGE_SHIFT;
     uint32_t from;
 
-    if (mm_barrier_on || pages.touched <= keep)
+    if (!images_are_due())
         return false;
     from = pages.touched > keep + step ? (pages.touched - 1) / step * step : keep;
-    os_discard(pages.images + ((size_t)from << MM_PAGE_SHIFT), (size_t)(pages.touched - from)
-                                                                   << MM_PAGE_SHIFT);
-    pages.touched = from;
+    *ret = (struct os_range){pages.images + ((size_t)from << MM_PAGE_SHIFT), (size_t)(pages.touched - from)
+                                                                                 << MM_PAGE_SHIFT};
+    pages.touched = pages.lent_from = from;
     if (pages.warm > from)
         pages.warm = from;
-    return from > keep;
+    return true;
+}
+
+void
+images_take_back(void)
+{
+    pages.lent_from = UINT32_MAX;
 }
 
 void

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "mm/mm.h"
+#include "mm/os.h"
 
 /* The page size was chosen by tests/bench/bench_sweep (make bench BENCH=page-size);
  * docs/decisions/001-page-size.md has the table. */
@@ -33,7 +34,8 @@ struct pages {
     uint32_t capacity;          /* images that fit the reservation */
     _Atomic uint32_t committed; /* [mutator writes, sweep reads, relaxed] images that may be touched */
     _Atomic uint32_t bump; /* [as committed] images below it have been handed out since the pool was reset */
-    uint32_t touched;      /* images below it may have memory; images_trim() works it down */
+    uint32_t touched;      /* images below it may have memory; images_lend() works it down */
+    uint32_t lent_from;    /* images from here on are on loan to the discarder; UINT32_MAX: none */
     uint32_t warm;         /* [sweep while a cut is open, else mutator] images below it have memory already */
     uint32_t free_head;    /* chain of images that came back during the cut */
     uint32_t value_head;   /* chain of the images that live until the cut ends (V1) */
@@ -74,8 +76,11 @@ void pages_clear(size_t arena_bytes);
 void pages_limit(size_t bytes);
 /* images_free_chain: a swept slab's images; its pages will not be read again in this cut. */
 void images_free_chain(uint32_t head);
-/* images_trim: with no cut open, give back a step (2 MiB) of the memory that images hold beyond what is kept
- * warm. True: there is more. */
-bool images_trim(void);
+/* images_lend: with no cut open, the next 2 MiB of memory that images hold beyond what is kept warm: the
+ * caller gives them back to the system, and then calls images_take_back(); an image that is needed sooner
+ * waits (tidy_recall()).  False: there is none. */
+bool images_lend(struct os_range *ret);
+bool images_are_due(void); /* would it find any? */
+void images_take_back(void);
 
 #endif

@@ -40,9 +40,10 @@ struct option {
     bool (*apply)(const struct config *next, const char **why);
 };
 
-extern const struct option_type option_bool, option_int, option_clipped, option_memory, option_memory_or_percent, option_enum,
-    option_text, option_filename, option_words, option_limits, option_directory, option_save,
-    option_compression, option_fixed, option_mode, option_events, option_checked;
+extern const struct option_type option_bool, option_int, option_clipped, option_memory,
+    option_memory_or_percent, option_enum, option_text, option_filename, option_words, option_limits,
+    option_directory, option_save, option_compression, option_fixed, option_mode, option_events,
+    option_checked;
 
 /* config_options: the table. */
 struct option *config_options(unsigned *ret_count);

@@ -141,6 +141,7 @@ static bool
 parse_memory_or_percent(const struct option *o, struct config *into, const struct slice *words, int count,
                         bool append, const char **why)
 {
+    static char most[96];
     int64_t percent;
 
     if (words[0].len == 0 || words[0].ptr[words[0].len - 1] != '%') {
@@ -158,7 +159,8 @@ parse_memory_or_percent(const struct option *o, struct config *into, const struc
         return false;
     }
     if (-percent < o->min) {
-        *why = refusal("percentage argument must be less or equal to %lld", -o->min, 0);
+        snprintf(most, sizeof most, "percentage argument must be less or equal to %lld", (long long)-o->min);
+        *why = most;
         return false;
     }
     *FIELD(int64_t, o, into) = -percent;

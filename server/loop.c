@@ -27,12 +27,13 @@ enum {
     EVENTS_MAX = 256, /* per wait */
     SLICE_US = 500,   /* background work in one turn */
     PERSIST_CRON_MS = 100,
-    DELAYED_WAIT_MS = 1 /* while clients wait for the snapshot's memory */
+    SHORT_WAIT_MS = 1 /* while clients wait for the snapshot's memory, or free memory goes back */
 };
 
 static int epoll_fd = -1;
 static int64_t next_cron_ms, next_persist_ms;
-static bool db_has_work, mm_has_work, evict_has_work;
+static bool db_has_work, evict_has_work;
+static enum mm_tidy tidy;
 
 static int
 control(int how, int fd, uint32_t events, struct loop_source *s)
@@ -85,7 +86,8 @@ wait_ms(void)
 {
     int64_t until;
 
-    if (db_has_work || mm_has_work || persist_wants_poll() || server.stopping || signals_shutdown_asked())
+    if (db_has_work || tidy == MM_TIDY_MORE || persist_wants_poll() || server.stopping ||
+        signals_shutdown_asked())
         return 0;
     if (net_has_pending_writes() || evict_has_work)
         return 0;
@@ -97,7 +99,7 @@ wait_ms(void)
         return 0;
     if (until > PERSIST_CRON_MS)
         until = PERSIST_CRON_MS; /* the clock was set back */
-    return net_has_delayed() && until > DELAYED_WAIT_MS ? DELAYED_WAIT_MS : (int)until;
+    return (net_has_delayed() || tidy == MM_TIDY_WAITS) && until > SHORT_WAIT_MS ? SHORT_WAIT_MS : (int)until;
 }
 
 /* Wait and serve.  The sweep's grace periods must not wait for a sleeping mutator, so it is offline
@@ -129,7 +131,8 @@ run_timers(void)
     if (server.now_ms >= next_cron_ms || server.now_ms < next_cron_ms - 1000) {
         next_cron_ms = server.now_ms + 1000 / config.hz;
         server_cron();
-        db_has_work = mm_has_work = true; /* look whether there is any */
+        db_has_work = true; /* look whether there is any */
+        tidy = MM_TIDY_MORE;
     }
     if (server.now_ms >= next_persist_ms || server.now_ms < next_persist_ms - 1000) {
         next_persist_ms = server.now_ms + PERSIST_CRON_MS;
@@ -142,14 +145,14 @@ run_background(void)
 {
     /* A huge key that goes is freed while the pages it leaves are tidied up: together they may take one
      * slice. */
-    unsigned slice_us = db_has_work && mm_has_work ? SLICE_US / 2 : SLICE_US;
+    unsigned slice_us = db_has_work && tidy == MM_TIDY_MORE ? SLICE_US / 2 : SLICE_US;
 
     persist_poll();
     if (db_has_work)
         db_has_work = db_work(slice_us);
     keywait_serve_all(); /* keys that have expired; a pause that is over */
-    if (mm_has_work)
-        mm_has_work = mm_tidy(slice_us);
+    if (tidy != MM_TIDY_DONE)
+        tidy = mm_tidy(slice_us);
     evict_has_work = config.maxmemory != 0 && evict_work(slice_us);
     if (net_has_delayed())
         net_resume_delayed();

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "mm/mm.h"
-#include "server/commands/cmd.h"
 #include "server/client_evict.h"
+#include "server/commands/cmd.h"
 #include "server/config.h"
 #include "server/crash.h"
 #include "server/data/db.h"

@@ -122,7 +122,8 @@ server_reset_stats(void)
 {
     latency_reset_commands();
     evict_figures.keys = evict_figures.exceeded_us = 0;
-    server.stat_commands = server.stat_connections = server.stat_rejected_connections = server.stat_evicted_clients = 0;
+    server.stat_commands = server.stat_connections = server.stat_rejected_connections =
+        server.stat_evicted_clients = 0;
     server.stat_expired_keys = server.stat_hits = server.stat_misses = 0;
     server.stat_net_in_bytes = server.stat_net_out_bytes = server.stat_reads = server.stat_writes = 0;
     server.turns = server.turn_max_us = 0;

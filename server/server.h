@@ -23,8 +23,8 @@ struct server {
     bool stopping; /* leave the loop after this turn */
     int exit_code;
     /* statistics for INFO */
-    uint64_t stat_commands, stat_connections, stat_rejected_connections, stat_evicted_clients, stat_expired_keys, stat_hits,
-        stat_misses;
+    uint64_t stat_commands, stat_connections, stat_rejected_connections, stat_evicted_clients,
+        stat_expired_keys, stat_hits, stat_misses;
     uint64_t stat_net_in_bytes, stat_net_out_bytes, stat_error_replies;
     uint64_t stat_reads, stat_writes;
     int64_t start_ms;

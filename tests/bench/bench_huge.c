@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "mm/mm.h"
 #include "server/commands/cmd.h"
@@ -139,7 +140,8 @@ go(const char *way)
     struct turns t = {.longest_us = 0};
     struct turn begin;
     double next_tick_us = 0;
-    bool dead = false, untidy = false, looks;
+    bool dead = false, looks;
+    enum mm_tidy tidy = MM_TIDY_DONE;
 
     if (strcmp(way, "expire") == 0) {
         must(talk("PEXPIRE victim 10")[1] == '1');
@@ -152,17 +154,21 @@ go(const char *way)
     do { /* as run_background() of server/loop.c, which looks for work ten times a second */
         unsigned slice_us;
 
-        looks = thread_us() >= next_tick_us || (!dead && !untidy);
+        looks = thread_us() >= next_tick_us || (!dead && tidy == MM_TIDY_DONE);
         if (looks) {
-            dead = untidy = true;
+            dead = true;
+            tidy = MM_TIDY_MORE;
             next_tick_us = thread_us() + TICK_US;
         }
-        slice_us = dead && untidy ? SLICE_US / 2 : SLICE_US;
+        if (!dead && tidy == MM_TIDY_WAITS)
+            (void)usleep(1000);
+        slice_us = dead && tidy == MM_TIDY_MORE ? SLICE_US / 2 : SLICE_US;
         begin = begin_turn();
         dead = dead && db_work(slice_us);
-        untidy = untidy && mm_tidy(slice_us);
+        if (tidy != MM_TIDY_DONE)
+            tidy = mm_tidy(slice_us);
         note(&t, &begin);
-    } while (!looks || dead || untidy);
+    } while (!looks || dead || tidy != MM_TIDY_DONE);
     must(talk("DEL victim") != NULL);
     return t;
 }

@@ -8,6 +8,7 @@
 #include "mm/fault.h"
 #include "mm/heap.h"
 #include "mm/os.h"
+#include "mm/page.h"
 #include "tests/support/runner.h"
 
 static void
@@ -166,6 +167,166 @@ START_TEST(scattered_blocks_go_back_and_what_lies_between_stays)
 }
 END_TEST
 
+enum {
+    SPARSE = 16384
+}; /* bytes from one that is written to the next, where memory is the matter and not its content */
+
+static void
+fill_sparsely(unsigned char *p, size_t len, unsigned char fill)
+{
+    for (size_t k = 0; k < len; k += SPARSE)
+        p[k] = fill;
+}
+
+/* differing: how many of these are not the fill.  (An assertion for each would take
+ * longer than the rest.) */
+static size_t
+differing(const unsigned char *p, size_t len, unsigned char fill)
+{
+    size_t n = 0;
+
+    for (size_t k = 0; k < len; k += SPARSE)
+        n += p[k] != fill;
+    return n;
+}
+
+/* Memory comes and goes while some of it is on loan to the discarder: what is in use stays as it is. */
+START_TEST(blocks_in_use_stay_while_free_ones_go_back)
+{
+    enum { PIECES = 600, STEPS = 12000 };
+    struct piece *pieces = calloc(PIECES, sizeof *pieces);
+    unsigned waits = 0, most_lent = 0;
+
+    srand(3);
+    for (int i = 0; i < STEPS; i++) {
+        struct piece *x = &pieces[rand() % (i / 1000 % 2 == 0 ? PIECES : PIECES / 8)];
+
+        if (x->p != NULL) {
+            ck_assert_uint_eq(differing(x->p, x->len, x->fill), 0);
+            mm_free(x->p);
+            x->p = NULL;
+        } else {
+            x->len = 40000 + (size_t)rand() % 400000;
+            x->fill = (unsigned char)(1 + rand() % 255);
+            ck_assert_ptr_nonnull(x->p = mm_alloc(MM_VALUE, x->len));
+            fill_sparsely(x->p, x->len, x->fill);
+        }
+        if (i % 1000 == 999) /* most go at once, so that it is worth it */
+            for (int k = PIECES / 8; k < PIECES; k++)
+                if (pieces[k].p != NULL) {
+                    mm_free(pieces[k].p);
+                    pieces[k].p = NULL;
+                }
+        if (i % 3 == 0)
+            waits += mm_tidy(50) == MM_TIDY_WAITS;
+        if (heap.lent_blocks > most_lent)
+            most_lent = heap.lent_blocks;
+        if (i % 500 == 0)
+            mm_check();
+    }
+    ck_assert_uint_gt(waits, 20);
+    ck_assert_uint_gt(most_lent, 200);
+    for (int i = 0; i < PIECES; i++)
+        if (pieces[i].p != NULL)
+            ck_assert_uint_eq(differing(pieces[i].p, pieces[i].len, pieces[i].fill), 0);
+    free(pieces);
+}
+END_TEST
+
+/* What is on loan is not missed: an allocation that needs it waits for it. */
+START_TEST(memory_on_loan_is_taken_back_when_there_is_no_other)
+{
+    enum { RUNS = 900, RUN_BYTES = 1 << 20 };
+    const size_t most = (size_t)896 << 20; /* a bin's length: more than is left beside the loan, or above */
+    unsigned char *p[RUNS + 1], *last;
+
+    for (int i = 0; i <= RUNS; i++) {
+        ck_assert_ptr_nonnull(p[i] = mm_alloc(MM_VALUE, RUN_BYTES));
+        fill_sparsely(p[i], RUN_BYTES, 5);
+    }
+    for (int i = 0; i < RUNS; i++)
+        mm_free(p[i]);
+    ck_assert_int_eq(mm_tidy(1000), MM_TIDY_WAITS);
+    ck_assert_uint_gt(heap.lent_blocks, 0);
+    mm_check();
+    ck_assert_ptr_nonnull(last = mm_alloc(MM_VALUE, most));
+    ck_assert_uint_eq(heap.lent_blocks, 0);
+    fill_sparsely(last, most, 6);
+    ck_assert_int_eq(mm_tidy(1000), MM_TIDY_DONE);
+    ck_assert_uint_eq(differing(last, most, 6), 0);
+    mm_check();
+}
+END_TEST
+
+/* change_all: the first byte of each page becomes `to`, and each page's copy says `from`. */
+static void
+change_all(char *p, size_t bytes, char from, char to)
+{
+    size_t wrong = 0;
+
+    for (size_t i = 0; i < bytes; i += MM_PAGE_BYTES)
+        memset(mm_modify(p + i, 1), to, 1);
+    for (size_t i = 0; i < bytes; i += MM_PAGE_BYTES) {
+        uint64_t word = atomic_load(&pages.words[page_index(p + i)]);
+
+        wrong += word_epoch(word) != heap.epoch || *page_image(word) != from;
+    }
+    ck_assert_uint_eq(wrong, 0);
+}
+
+/* A cut that begins while the copies' memory of the one before is on its way back needs it again. */
+START_TEST(memory_of_page_copies_goes_back_and_a_cut_may_want_it_sooner)
+{
+    enum { BYTES = 24 << 20 };
+    char *p = mm_alloc(MM_VALUE, BYTES);
+    epoch_t epoch;
+
+    memset(p, 1, BYTES);
+    for (char round = 1; round <= 5; round++) {
+        ck_assert_int_eq(mm_cut_begin(&epoch), 0);
+        change_all(p, BYTES, round, (char)(round + 1));
+        ck_assert_uint_eq(pages.lent_from, UINT32_MAX);
+        ck_assert(!mm_cut_is_broken());
+        mm_cut_end();
+        while (mm_settle(1000))
+            ;
+        ck_assert_int_eq(mm_tidy(1000), MM_TIDY_WAITS);
+        ck_assert_uint_lt(pages.lent_from, UINT32_MAX);
+    }
+    while (mm_tidy(1000) != MM_TIDY_DONE)
+        ;
+    ck_assert_uint_eq(pages.lent_from, UINT32_MAX);
+    ck_assert_uint_le(pages.touched, (8 << 20) / MM_PAGE_BYTES);
+    mm_check();
+}
+END_TEST
+
+#ifdef STILLFRAME_FAULTS
+START_TEST(without_a_thread_memory_goes_back_all_the_same)
+{
+    char *p[100];
+    struct mm_figures f;
+    enum mm_tidy r;
+    int calls = 0;
+
+    for (int i = 0; i < 100; i++)
+        memset(p[i] = mm_alloc(MM_VALUE, 1 << 20), 5, 1 << 20);
+    for (int i = 0; i < 100; i++)
+        mm_free(p[i]);
+    fault_arm(FAULT_thread_create, 1, true);
+    while ((r = mm_tidy(1)) != MM_TIDY_DONE) {
+        ck_assert_int_eq(r, MM_TIDY_MORE);
+        calls++;
+    }
+    ck_assert_uint_gt(fault_disarm(), 10);
+    ck_assert_int_gt(calls, 10); /* 2 MiB each */
+    mm_check();
+    mm_figures(&f);
+    ck_assert_uint_le(f.resident_bytes, (size_t)17 << 20);
+}
+END_TEST
+#endif
+
 /* Whether the system takes several ranges in a call or not: these pages are empty then, and no other. */
 START_TEST(ranges_are_discarded_and_nothing_else)
 {
@@ -260,6 +421,12 @@ main(void)
     tcase_add_test(t, blocks_never_overlap);
     tcase_add_test(t, free_memory_goes_back_to_the_system);
     tcase_add_test(t, scattered_blocks_go_back_and_what_lies_between_stays);
+    tcase_add_test(t, blocks_in_use_stay_while_free_ones_go_back);
+    tcase_add_test(t, memory_on_loan_is_taken_back_when_there_is_no_other);
+    tcase_add_test(t, memory_of_page_copies_goes_back_and_a_cut_may_want_it_sooner);
+#ifdef STILLFRAME_FAULTS
+    tcase_add_test(t, without_a_thread_memory_goes_back_all_the_same);
+#endif
     tcase_add_test(t, ranges_are_discarded_and_nothing_else);
     tcase_add_test(t, a_roomy_run_grows_in_place_without_memory_for_its_room);
     tcase_add_test(t, an_arena_that_is_full_says_so_and_stays_whole);
