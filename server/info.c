@@ -185,7 +185,8 @@ info_stats(struct text *out)
     text_addf(out,
               "evicted_keys:%llu\r\nevicted_clients:%llu\r\ntotal_eviction_exceeded_time:%llu\r\n"
               "current_eviction_exceeded_time:%lld\r\n",
-              (ull)evict_figures.keys, (ull)server.stat_evicted_clients, (ull)evict_figures.exceeded_us / 1000,
+              (ull)evict_figures.keys, (ull)server.stat_evicted_clients,
+              (ull)evict_figures.exceeded_us / 1000,
               evict_figures.exceeded_since_us == 0
                   ? 0LL
                   : (long long)(server_monotonic_ns() / 1000 - evict_figures.exceeded_since_us) / 1000);

@@ -17,6 +17,7 @@
 
 #include "server/auth.h"
 #include "server/client.h"
+#include "server/client_evict.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/server.h"
@@ -401,6 +402,8 @@ welcome(int fd, const union address *peer, bool is_unix)
     c->interest = EPOLLIN;
     if (loop_add(fd, c->interest, &c->source) < 0)
         client_close(c);
+    else
+        client_evict_weigh(c);
 }
 
 /* Out of descriptors: the listener would wake the loop at once again, so it rests until net_retry_accept().

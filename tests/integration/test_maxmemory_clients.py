@@ -164,6 +164,11 @@ class Limit(unittest.TestCase):
         count = self.evicted(admin)
         admin.call("CONFIG", "SET", "maxmemory-clients", before // 4)
         resp.wait_until(lambda: self.evicted(admin) > count, what="evictions")
+        # Those count, too, that connect and say nothing.
+        count = self.evicted(admin)
+        silent = [self.server.client() for _ in range(200)]
+        resp.wait_until(lambda: self.evicted(admin) > count + 50, what="evictions")
+        self.assertLess(sum(is_open(c) for c in silent), 150)
 
 
 if __name__ == "__main__":
