@@ -86,7 +86,7 @@ section_release() {
     build release all tests test-helpers
     build shared build/shared/stillframe.so
     unit release mm snapshot server
-    ORACLE_SNAPSHOTS=${ORACLE_SNAPSHOTS:-300} integration release tests/integration/test_oracle.py
+    ORACLE_SNAPSHOTS=${ORACLE_SNAPSHOTS:-150} integration release tests/integration/test_oracle.py
     for t in tests/integration/test_*.py; do [ "$t" = tests/integration/test_oracle.py ] || integration release "$t"; done
 }
 section_debug() {
@@ -117,7 +117,7 @@ section_barrier() {
 }
 section_steps() {
     build steps build/steps/tests/server/test_steps
-    STEP_BUDGET=${STEP_BUDGET:-250} run "steps: tests/server/test_steps" 2400 build/steps/tests/server/test_steps
+    STEP_BUDGET=${STEP_BUDGET:-125} run "steps: tests/server/test_steps" 2400 build/steps/tests/server/test_steps
 }
 section_hard() {
     build hard build/hard/tests/server/test_barriers
