@@ -357,27 +357,27 @@ int
 idtree_cut(const struct idtree *t, struct stream_id id, uint64_t gone, struct idtree *into)
 {
     const struct idnode *root = t->root, *part = NULL;
-    struct idnode *fresh[IDTREE_LEVELS] = {NULL};
-    uint32_t height = t->height;
-    bool needed = false;
+    struct idnode *fresh[IDTREE_LEVELS];
+    uint32_t height = t->height, bottom = height; /* bottom: the lowest level at which nodes are cut */
     struct way w;
 
     find_way(t, id, &w);
     debug_check(is_there(t, &w, id));
-    for (unsigned level = height + 1; level-- > 0;) {
+    while (bottom > 0 && w.at[bottom] == 0)
+        bottom--;
+    for (unsigned level = bottom + 1; level-- > 0;) {
         uint32_t value_bytes = level == height ? t->value_bytes : CHILD_BYTES;
 
-        needed = needed || w.at[level] > 0;
-        if (!needed || (fresh[level] = node_new(value_bytes, idnode_room(value_bytes))) != NULL)
+        if ((fresh[level] = node_new(value_bytes, idnode_room(value_bytes))) != NULL)
             continue;
-        for (level++; level <= height; level++)
+        while (level++ < bottom)
             mm_free(fresh[level]);
         return -ENOMEM;
     }
     for (unsigned level = height + 1; level-- > 0;) {
         const struct idnode *n = w.node[level];
 
-        if (fresh[level] != NULL) {
+        if (level <= bottom) {
             fresh[level]->count = (uint16_t)w.at[level];
             memcpy(fresh[level]->entry, n->entry, w.at[level] * idnode_entry_bytes(n));
             if (part != NULL)
@@ -388,7 +388,7 @@ idtree_cut(const struct idtree *t, struct stream_id id, uint64_t gone, struct id
         if (level < height)
             mend(n, 0);
     }
-    into->height = part != NULL ? height : 0;
+    into->height = height;
     into->root = lower(part, &into->height);
     into->count = gone;
     root = lower(root, &height);

@@ -198,6 +198,47 @@ START_TEST(the_front_of_a_tree_leaves_whole)
 }
 END_TEST
 
+#ifdef STILLFRAME_FAULTS
+START_TEST(a_tree_stays_whole_when_a_cut_finds_no_memory)
+{
+    static bool is_in[IDS];
+    uint64_t value[3] = {0}, path[IDTREE_LEVELS + 1] = {0}, budget = UINT64_MAX;
+    const struct idtree *t = tree_new(24);
+    unsigned refused = 0;
+
+    for (unsigned n = 0; n < IDS; n++) {
+        is_in[n] = true;
+        ck_assert_int_eq(idtree_put(t, nth(n), value), 0);
+    }
+    for (unsigned i = 5; i < IDS; i += 5) /* the first ids of leaves and of inner nodes are among them */
+        for (unsigned n = 1; n <= 1 + t->height; n++) {
+            struct idtree cut = {.value_bytes = 24};
+
+            fault_arm(FAULT_mm_alloc, n, false);
+            if (idtree_cut(t, nth(i), i, &cut) == 0) {
+                (void)fault_disarm();
+                for (unsigned k = 0; k < i; k++) /* fewer nodes than that are needed */
+                    ck_assert_int_eq(idtree_put(t, nth(k), value), 0);
+                memset(path, 0, sizeof path);
+                budget = UINT64_MAX;
+                ck_assert(idtree_drop(&cut, path, &budget, NULL));
+                continue;
+            }
+            ck_assert_uint_eq(fault_disarm(), 1);
+            refused++;
+            ck_assert_ptr_null(cut.root);
+            idtree_verify(t);
+        }
+    check_walk(t, is_in);
+    ck_assert_uint_gt(refused, IDS / 6);
+    memset(path, 0, sizeof path);
+    budget = UINT64_MAX;
+    ck_assert(idtree_drop(t, path, &budget, NULL));
+    mm_free(t);
+}
+END_TEST
+#endif
+
 /* ---- entries ---- */
 
 enum { ENTRIES = 400 };
@@ -536,6 +577,9 @@ main(void)
     tcase_add_loop_test(t, a_tree_holds_what_a_simple_array_holds, 24, 25);
     tcase_add_test(t, a_tree_grows_at_its_front);
     tcase_add_test(t, the_front_of_a_tree_leaves_whole);
+#ifdef STILLFRAME_FAULTS
+    tcase_add_test(t, a_tree_stays_whole_when_a_cut_finds_no_memory);
+#endif
     tcase_add_loop_test(t, many_entries_are_trimmed_without_touching_them, 0, 8);
 #ifdef STILLFRAME_FAULTS
     tcase_add_test(t, trimming_needs_no_memory);
