@@ -47,7 +47,7 @@ barrier_open_all(void)
 
 static const char *skipped_site;
 static bool skipped_site_known;
-unsigned long mm_sites_skipped;
+void (*mm_site_reached)(const char *site);
 
 /* mm_modify_site: the build in which one call site, named by STILLFRAME_SKIP_SITE=file:line, has no barrier,
  * to prove that a test notices (make check-hard). */
@@ -60,10 +60,10 @@ mm_modify_site(const void *p, size_t len, const char *site)
     }
     if (!mm_barrier_on)
         return mm_unconst(p);
-    if (skipped_site != NULL && strcmp(site, skipped_site) == 0) {
-        mm_sites_skipped++;
+    if (mm_site_reached != NULL)
+        mm_site_reached(site);
+    if (skipped_site != NULL && strcmp(site, skipped_site) == 0)
         return mm_unconst(p);
-    }
     mm_barrier(p, len);
     return mm_unconst(p);
 }

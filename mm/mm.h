@@ -85,7 +85,7 @@ size_t mm_size_class(size_t bytes);
             __FILE__ ":" MM_STR(__LINE__);                                                                   \
         mm_modify_site(p, len, mm_site);                                                                     \
     })
-extern unsigned long mm_sites_skipped; /* how often the barrier that was taken out would have run */
+extern void (*mm_site_reached)(const char *site); /* called at each while a cut is open, if not NULL */
 #else
 #define mm_modify(p, len) mm_modify_plain(p, len)
 #endif

@@ -127,7 +127,7 @@ section_model() {
     run "model" 600 tests/model/run.sh
 }
 section_lint() {
-    run "lint" 1500 tests/lint/run.sh
+    LINT_NODES=${LINT_NODES-50000} run "lint" 1500 tests/lint/run.sh
 }
 
 section_long() {
@@ -143,6 +143,7 @@ section_long() {
     ORACLE_SNAPSHOTS=1000 long tests/integration/test_oracle.py
     ORACLE_SNAPSHOTS=500 long tests/integration/test_oracle_types.py
     STEP_BUDGET=2000 section_steps
+    LINT_NODES='' section_lint
 }
 long() { # long PROGRAM: an integration test that may take an hour
     STILLFRAME_FLAVOUR=release run "long: $1" 3600 python3 -W ignore::ResourceWarning "$1" -v
