@@ -1,10 +1,12 @@
 /* tests/bench/bench_growth.c - the longest turn while a keyspace grows from nothing, without sockets.
  *
- *   bench_growth [keys]
+ *   bench_growth [keys]        by the clock
+ *   bench_growth [keys] work   what the table does in a turn: chains that are split, entries that move
  *
  * Keys are inserted sixteen at a time, as a pipelined turn of the loop does it; of each such turn the
  * thread's CPU time and its page faults.  A table that doubled would show as one turn of seconds; what the
- * system takes to find memory is in the turns too. */
+ * system takes to find memory is in the turns too.  The clock of a shared machine has turns of its own;
+ * "work" counts, so that what it says repeats but for the seed of the hash. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 #include "server/commands/cmd.h"
 #include "server/config.h"
 #include "server/data/db.h"
+#include "server/data/db_inner.h"
 #include "server/data/value.h"
 #include "server/server.h"
 
@@ -89,6 +92,47 @@ calculate(uint64_t x)
     return x;
 }
 
+static void
+count_entry(void *ctx, const void *record)
+{
+    (void)record;
+    ++*(unsigned *)ctx;
+}
+
+/* The same turns, and the work of the table in each: the chains that it splits, and their entries as they
+ * were before the turn (what the turn itself inserts may be among them: sixteen more at most). */
+static void
+grow_by_work(struct db *db, unsigned long keys)
+{
+    unsigned long turns_with[BATCH + 1] = {0};
+    unsigned most_entries = 0, longest_chain = 0;
+
+    for (unsigned long n = 0; n < keys; n += BATCH) {
+        const struct ktable *t = &db->keys;
+        uint64_t before = t->buckets;
+        unsigned chain[BATCH] = {0}, entries = 0, splits;
+
+        for (unsigned i = 0; i < BATCH && before > BATCH; i++) {
+            uint64_t next = before + i;
+            ktable_visit_bucket(t, next - (1ULL << lt_level(next)), count_entry, &chain[i]);
+        }
+        for (unsigned long i = n; i < n + BATCH; i++)
+            insert(db, i);
+        splits = (unsigned)(t->buckets - before);
+        must(splits <= BATCH);
+        turns_with[splits]++;
+        for (unsigned i = 0; i < splits; i++) {
+            entries += chain[i];
+            longest_chain = chain[i] > longest_chain ? chain[i] : longest_chain;
+        }
+        most_entries = entries > most_entries ? entries : most_entries;
+    }
+    for (unsigned i = 0; i <= BATCH; i++)
+        if (turns_with[i] > 0)
+            printf("%u chains split: %lu turns\n", i, turns_with[i]);
+    printf("most entries in the chains of a turn %u, in one chain %u\n", most_entries, longest_chain);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -102,6 +146,10 @@ main(int argc, char *argv[])
     server_clock_refresh();
     must(db_init(1) == 0);
     db = db_select(0);
+    if (argc > 2 && strcmp(argv[2], "work") == 0) {
+        grow_by_work(db, keys);
+        return 0;
+    }
     for (unsigned long n = 0; n < keys; n += BATCH) {
         long before = faults();
         struct turn t = {.keys = n};

@@ -20,7 +20,9 @@ for w in "${what[@]}"; do
     stall | save | cpu | load) python3 tests/bench/server.py "$w" ;;
     loop | floor | fan-out | memory | instructions) python3 tests/bench/loop.py "$w" ;;
     keyspace) build/tests/bench/bench_keyspace ;;
-    growth) build/tests/bench/bench_growth ;;
+    growth)
+        build/tests/bench/bench_growth 20000000 work
+        build/tests/bench/bench_growth 20000000 ;;
     huge) build/tests/bench/bench_huge 10000000 "${ROUNDS:-3}" ;;
     types) python3 tests/bench/default_list.py ;;
     zset) python3 tests/bench/zset.py ;;
