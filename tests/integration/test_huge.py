@@ -57,7 +57,8 @@ KINDS = {
                   # A full node becomes two: one path of the tree is taken out, two are put in.
                   (["LINSERT", "AFTER", "member:%08d" % 400, "new"], 24), (["LREM", -1, "member:%08d" % 5000], FEW)],
                  lambda rnd: rnd.choice([["LSET", rnd.randrange(-50000, 50000), "w" * rnd.randrange(30)], ["LPUSH", "a", "b"],
-                                         ["RPUSH", "c"], ["LPOP"], ["RPOP", 2], ["LINSERT", "BEFORE", "c", "d"]])),
+                                         ["RPUSH", "c"], ["LPOP"], ["RPOP", 2],
+                                         ["LINSERT", "BEFORE", "a", "d"]])),  # "a" is near the head: it is looked for from there
     "set": Kind("SADD", lambda i: ["member:%08d" % i],
                 [(["SADD", MIDDLE + "x"], FEW), (["SREM", MIDDLE], FEW), (["SPOP"], FEW)],
                 lambda rnd: rnd.choice([["SADD", rnd_member(rnd)], ["SADD", "extra:%d" % rnd.randrange(10 ** 6)],
