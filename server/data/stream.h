@@ -107,7 +107,7 @@ bool stream_has(const struct stream *s, struct stream_id id);
 bool stream_id_up(struct stream_id *id);
 bool stream_id_down(struct stream_id *id);
 
-/* stream_has_gap: was an entry deleted at or behind `from`? */
+/* stream_has_gap: was an entry deleted at or behind both `from` and the first one? */
 bool stream_has_gap(const struct stream *s, struct stream_id from);
 /* stream_distance: how many entries were ever added up to id, or STREAM_READ_UNKNOWN. */
 int64_t stream_distance(const struct stream *s, struct stream_id id);

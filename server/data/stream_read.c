@@ -125,7 +125,8 @@ is_zero(struct stream_id id)
 bool
 stream_has_gap(const struct stream *s, struct stream_id from)
 {
-    return s->length > 0 && !is_zero(s->max_deleted) && stream_id_compare(from, s->max_deleted) <= 0;
+    return s->length > 0 && !is_zero(s->max_deleted) && stream_id_compare(s->first, s->max_deleted) <= 0 &&
+           stream_id_compare(from, s->max_deleted) <= 0;
 }
 
 int64_t
