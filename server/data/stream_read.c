@@ -141,7 +141,7 @@ stream_distance(const struct stream *s, struct stream_id id)
         return (int64_t)s->entries_added;
     if (to_last > 0 || to_first > 0)
         return STREAM_READ_UNKNOWN;
-    if (!is_zero(s->max_deleted) && stream_id_compare(s->max_deleted, s->first) >= 0)
+    if (stream_has_gap(s, id))
         return STREAM_READ_UNKNOWN; /* something between is gone */
     return (int64_t)(to_first < 0 ? gone : gone + 1);
 }
