@@ -18,14 +18,13 @@ LINT_PACKAGES := clang-format clang-tidy cppcheck
 
 WARNINGS := -Wall -Wextra -Werror -Wcast-qual -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wwrite-strings -Wvla -Wundef
-# -g1, lines without variables, where a build is for its reports: it compiles faster and links to less than half the size.
 CFLAGS_release := -O3 -fno-plt -fPIE
 CFLAGS_debug   := -Og -fPIE -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
-CFLAGS_asan    := -g1 -O1 -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
-CFLAGS_tsan    := -g1 -O1 -fPIE -fsanitize=thread -Wno-tsan -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
-CFLAGS_barrier := -g1 -O1 -fPIE -DSTILLFRAME_BARRIER -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS -DMM_PAGE_SHIFT=12
-CFLAGS_steps   := -g1 -O1 -fPIE -DSTILLFRAME_STEPS -DMM_PAGE_SHIFT=14 -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
-CFLAGS_hard    := -g1 -O1 -fPIE -DSTILLFRAME_SITES -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+CFLAGS_asan    := -O1 -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+CFLAGS_tsan    := -O1 -fPIE -fsanitize=thread -Wno-tsan -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+CFLAGS_barrier := -O1 -fPIE -DSTILLFRAME_BARRIER -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS -DMM_PAGE_SHIFT=12
+CFLAGS_steps   := -O1 -fPIE -DSTILLFRAME_STEPS -DMM_PAGE_SHIFT=14 -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+CFLAGS_hard    := -O1 -fPIE -DSTILLFRAME_SITES -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_shared  := -O3 -fPIC -DSTILLFRAME_SHARED
 CFLAGS_fuzz    := -O1 -fPIE -Wno-cast-qual -Wno-unknown-attributes -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 # The page sizes that the benchmark compares.
@@ -43,7 +42,9 @@ $(error no flavour "$(FLAVOUR)": see make help)
 endif
 
 B   := build$(if $(filter-out release,$(FLAVOUR)),/$(FLAVOUR))
-ALL_CFLAGS  = -std=gnu11 -g -D_GNU_SOURCE -I. -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
+# Lines without variables where a build is for its reports: it compiles faster and links to less than half the size.
+DEBUG_INFO := $(if $(filter asan tsan barrier steps hard,$(FLAVOUR)),-g1,-g)
+ALL_CFLAGS  = -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pthread $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
 CORE_LIBS   := -lurcu-qsbr -lurcu-common
 SERVER_LIBS := -lnettle -lm
@@ -104,7 +105,7 @@ model:
 ## make lint       include order, format, cppcheck, clang-tidy: zero findings
 lint:
 	tests/lint/run.sh
-## make bench      the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save cpu load loop fan-out memory instructions types zset sets huge hit-ratio floor"; about an hour in all)
+## make bench      the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save cpu load loop fan-out memory instructions types zset sets huge hit-ratio floor growth keyspace"; about an hour in all)
 bench: all
 	tests/bench/run.sh $(BENCH)
 ## make soak       mixed load on one server for MINUTES=10, and whether what has to stay bounded does

@@ -20,16 +20,15 @@
 #ifdef STILLFRAME_SITES
 extern const char *const __start_mm_sites[], *const __stop_mm_sites[];
 
-static const char *running; /* the scenario; each test is a process of its own */
+static const char *running; /* the scenario */
+static const char *seen[64];
+static size_t seen_count;
 
 /* Prints a site the first time that the test comes to it; past the buffer of stdout, which a fork would
  * double. */
 static void
 print_reached(const char *site)
 {
-    static const char *seen[64];
-    static size_t seen_count;
-
     for (size_t i = 0; i < seen_count; i++)
         if (seen[i] == site)
             return;
@@ -42,6 +41,7 @@ static void
 watch_sites(const struct scenario *s)
 {
     running = s->name;
+    seen_count = 0;
     mm_site_reached = print_reached;
 }
 
