@@ -36,20 +36,6 @@ list_remove(struct block_list *l, uint32_t b)
         l->tail = prev;
 }
 
-void
-list_splice(struct block_list *to, struct block_list *from)
-{
-    if (from->head == 0)
-        return;
-    heap.blocks[from->tail].next = to->head;
-    if (to->head != 0)
-        heap.blocks[to->head].prev = from->tail;
-    else
-        to->tail = from->tail;
-    to->head = from->head;
-    *from = (struct block_list){0, 0};
-}
-
 /* bin_of: free runs of n blocks are kept in this bin: exact below 8, then four bins a power of two. */
 static unsigned
 bin_of(uint32_t n)

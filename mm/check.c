@@ -2,41 +2,71 @@
 #include "mm/heap.h"
 #include "mm/page.h"
 
-static uint32_t
-bits_set(const uint64_t *bits, unsigned words)
-{
-    uint32_t n = 0;
-
-    for (unsigned w = 0; w < words; w++)
-        n += (uint32_t)__builtin_popcountll(bits[w]);
-    return n;
-}
-
 struct tally {
     size_t live, records, retired, newborn;
     uint32_t used_blocks, dirty_free, lent;
 };
+
+/* waits_for_cursor: a record slab of before the cut that settling has not come to. */
+static bool
+waits_for_cursor(uint32_t b, uint64_t state)
+{
+    return (mm_barrier_on || heap.settling) && state_kind(state) == BLOCK_SLAB_RECORD &&
+           state_birth(state) != heap.epoch && b >= heap.settle_next;
+}
+
+static const struct slab_class *
+class_of_slab(uint64_t state)
+{
+    return &heap.classes[state_kind(state) == BLOCK_SLAB_RECORD ? MM_RECORD : MM_VALUE][state_class(state)];
+}
+
+/* check_band: a slab with room stands on the list that its use says, a full one on none; no slab is empty but
+ * one that allocation takes from, or that has to wait. */
+static void
+check_band(uint32_t b, uint64_t state)
+{
+    const struct block *blk = &heap.blocks[b];
+    const struct slab_class *sc = class_of_slab(state);
+    uint32_t slots = class_slots[state_class(state)];
+
+    if (sc->cur == b) {
+        must(blk->band == BAND_NONE);
+        must(sc->mark == blk->bits + (slab_takes_births(b, state) ? class_words(state_class(state)) : 0));
+    } else if (blk->used_slots == slots) {
+        must(blk->band == BAND_NONE && blk->band_floor == slots);
+    } else {
+        must(blk->band == blk->used_slots * BANDS / slots);
+        must(blk->used_slots != 0 || blk->pending || waits_for_cursor(b, state));
+    }
+}
 
 static void
 check_slab(uint32_t b, uint64_t state, struct tally *t)
 {
     const struct block *blk = &heap.blocks[b];
     unsigned class = state_class(state), words = class_words(class);
-    const uint64_t *used = blk->bits, *retired = blk->bits + words;
+    const uint64_t *used = blk->bits, *changed = blk->bits + words;
     size_t bytes = class_bytes[class];
+    uint32_t retired = 0, in_use = 0;
 
-    must(bits_set(used, words) == blk->used_slots && blk->used_slots <= class_slots[class]);
-    must(bits_set(retired, words) == blk->retired_slots);
-    for (unsigned w = 0; w < words; w++)
-        must((retired[w] & ~used[w]) == 0); /* S2: what is retired is still in the sweep's bitmap */
-    must(blk->retired_slots == 0 || mm_barrier_on || heap.settling); /* S1 */
+    for (unsigned w = 0; w < words; w++) {
+        retired += (uint32_t)__builtin_popcountll(used[w] & changed[w]);
+        in_use += (uint32_t)__builtin_popcountll(used[w] | changed[w]);
+        must(changed[w] == 0 || blk->pending);
+        must(w >= blk->hint || class_of_slab(state)->cur == b ||
+             (~(used[w] | changed[w]) & valid_mask(class, w)) == 0);
+    }
+    must(in_use == blk->used_slots && in_use <= class_slots[class] && retired == blk->retired_slots);
+    must(!blk->pending || mm_barrier_on || heap.settling); /* S1 */
+    check_band(b, state);
     t->live += (blk->used_slots - blk->retired_slots) * bytes;
     t->retired += blk->retired_slots * bytes;
     if (state_kind(state) == BLOCK_SLAB_RECORD)
         t->records += (blk->used_slots - blk->retired_slots) * bytes;
     t->used_blocks++;
     if (mm_barrier_on && state_birth(state) == heap.epoch) {
-        must(blk->retired_slots == 0 && blk->images == 0);
+        must(!blk->pending && blk->images == 0); /* S3 */
         t->newborn += MM_BLOCK_BYTES;
     }
 }
@@ -77,17 +107,18 @@ check_free(uint32_t b, struct tally *t)
 }
 
 static void
-check_room(enum mm_kind kind, unsigned class, const struct block_list *l, bool held)
+check_room(enum mm_kind kind, unsigned class, unsigned band)
 {
+    const struct slab_class *sc = &heap.classes[kind][class];
+    const struct block_list *l = &sc->room[band];
     uint32_t prev = 0;
 
+    must((l->head != 0) == (sc->bands >> band & 1));
     for (uint32_t b = l->head; b != 0; prev = b, b = heap.blocks[b].next) {
-        must(heap.blocks[b].listed && heap.blocks[b].prev == prev);
+        must(heap.blocks[b].band == band && heap.blocks[b].prev == prev);
         must(state_class(block_state(b)) == class);
         must(state_kind(block_state(b)) == (kind == MM_RECORD ? BLOCK_SLAB_RECORD : BLOCK_SLAB_VALUE));
         must(heap.blocks[b].used_slots < class_slots[class]);
-        if (mm_barrier_on && !held) /* S2: allocation takes from newborn or settled slabs only */
-            must(state_birth(block_state(b)) == heap.epoch || (kind == MM_RECORD && b < heap.settle_next));
     }
     must(l->tail == prev);
 }
@@ -121,8 +152,8 @@ mm_check(void)
     must(t.used_blocks == heap.used_blocks && t.dirty_free == heap.dirty_free_blocks);
     must(t.lent == heap.lent_blocks);
     for (unsigned c = 0; c < class_count; c++)
-        for (unsigned k = 0; k < 2; k++) {
-            check_room(k, c, &heap.classes[k][c].room, false);
-            check_room(k, c, &heap.classes[k][c].held, true);
+        for (unsigned band = 0; band < BANDS; band++) {
+            check_room(MM_RECORD, c, band);
+            check_room(MM_VALUE, c, band);
         }
 }

@@ -39,6 +39,52 @@ barrier_open_all(void)
     set_writable(0, (size_t)heap.block_top << MM_BLOCK_SHIFT, true);
 }
 
+/* page_is_empty: no slot that was used at the cut lies on page i of the slab, not even in part. */
+static bool
+page_is_empty(const struct block *blk, unsigned class, uint32_t i)
+{
+    uint32_t first = i * MM_PAGE_BYTES / class_bytes[class];
+    uint32_t last = ((i + 1) * MM_PAGE_BYTES - 1) / class_bytes[class];
+
+    for (uint32_t s = first; s <= last && s < class_slots[class]; s++)
+        if (slab_used(blk)[s / 64] >> (s % 64) & 1)
+            return false;
+    return true;
+}
+
+uint64_t
+guard_births(uint32_t b, unsigned class, uint32_t w)
+{
+    const struct block *blk = &heap.blocks[b];
+    bool empty[MM_BLOCK_BYTES / MM_PAGE_BYTES];
+    uint64_t mask = 0;
+
+    for (uint32_t i = 0; i < MM_BLOCK_BYTES / MM_PAGE_BYTES; i++)
+        empty[i] = page_is_empty(blk, class, i);
+    for (uint32_t s = w * 64; s < w * 64 + 64 && s < class_slots[class]; s++) {
+        uint32_t first = s * class_bytes[class], last = first + class_bytes[class] - 1;
+        bool alone = true;
+
+        for (uint32_t i = first / MM_PAGE_BYTES; i <= last / MM_PAGE_BYTES; i++)
+            alone = alone && empty[i];
+        mask |= (uint64_t)alone << (s % 64);
+    }
+    return mask;
+}
+
+bool
+guard_has_births(uint32_t b, unsigned class)
+{
+    const struct block *blk = &heap.blocks[b];
+
+    if (!slab_takes_births(b, block_state(b)))
+        return true;
+    for (uint32_t w = 0; w < class_words(class); w++)
+        if ((guard_births(b, class, w) & ~(slab_used(blk)[w] | slab_changed(blk, class)[w])) != 0)
+            return true;
+    return false;
+}
+
 #endif
 
 #ifdef STILLFRAME_SITES

@@ -32,16 +32,19 @@ struct block {
     _Atomic uint64_t state; /* birth epoch << 32 | class << 8 | kind  [mutator writes, sweep reads] O-7, S2 */
     _Atomic uint32_t swept; /* epoch in which the sweep has passed here  [sweep writes, mutator reads] O-3 */
     uint32_t run_blocks;    /* first block of a run; first and last of a free run: its length */
-    uint32_t prev, next;    /* links: list of slabs with room, free bin, or list of retired */
-    uint32_t retired_next;  /* link of the list of value blocks with something retired */
-    uint32_t used_slots;    /* slab: set bits of used[], the retired ones among them */
-    uint32_t retired_slots; /* slab: set bits of retired[]; run: 1 when the run is retired */
+    uint32_t prev, next;    /* links: list of slabs with room, or free bin */
+    uint32_t pending_next;  /* link of the list of value blocks that wait for the cut's end */
+    uint32_t used_slots;    /* slab: slots that are not free: used, retired, born */
+    uint32_t retired_slots; /* slab: the retired ones among them; run: 1 when the run is retired */
     uint32_t images;        /* record slab: chain of the page copies of the open cut */
     bool dirty;             /* memory may be behind it; free blocks: for mm_tidy() */
-    bool listed;            /* on its class's list of slabs with room */
-    uint8_t pad[6];
+    bool pending;           /* slab: changed[] may have bits; values: it stands on heap.pending */
+    uint8_t band;           /* slab: which list of its class it stands on; BAND_NONE: on none */
+    uint16_t band_floor;    /* with fewer slots in use it belongs to another band, or goes */
+    uint8_t hint;           /* slab: no bitmap word below it has room; that of cur: below it and cur's word */
+    uint8_t pad;
     union {
-        uint64_t *bits;   /* slab: used[words], then retired[words] */
+        uint64_t *bits;   /* slab: used[words], then changed[words] (S2, S3) */
         size_t run_bytes; /* run: bytes in use, rounded up to 4 KiB */
     };
 };
@@ -50,12 +53,17 @@ struct block_list {
     uint32_t head, tail;
 };
 
+/* Slabs with room stand in bands by how full they are; the fullest are filled first, so that those with
+ * little in them run dry and go. */
+enum { BANDS = 8, BAND_NONE = 255 };
+
 struct slab_class {
-    uint32_t cur;           /* the slab that allocation takes from; off every list; 0: none */
-    uint32_t word;          /* index of the bitmap word that free_mask mirrors */
-    uint64_t free_mask;     /* free slots of that word */
-    struct block_list room; /* slabs with free slots that may be allocated from */
-    struct block_list held; /* slabs with free slots that the open cut has closed */
+    uint32_t cur;       /* the slab that allocation takes from; off every list; 0: none */
+    uint32_t word;      /* index of the bitmap word that free_mask mirrors */
+    uint64_t free_mask; /* free slots of that word */
+    uint64_t *mark;     /* the bitmap of cur in which a new slot is noted: used[], or changed[] (S3) */
+    uint32_t bands;     /* which of room[] have slabs: bit k for room[k] */
+    struct block_list room[BANDS]; /* [BANDS - 1]: the fullest */
 };
 
 enum { CLASS_MAX = 80, RUN_BINS = 128 };
@@ -75,7 +83,7 @@ struct heap {
     bool settling;                    /* the cut has ended, its leftovers have not */
     bool values_pending;              /* settling: the lists of value blocks are not empty yet */
     uint32_t settle_next, settle_end; /* record blocks still to be settled */
-    struct block_list retired;        /* value slabs with retired bits, value runs retired */
+    struct block_list pending;        /* value slabs with changed bits, value runs retired */
     /* free memory */
     uint32_t tidy_next, tidy_at; /* where the walk over free runs goes on: a block at which one begins, or
                                   * something else does; and the place in it */
@@ -165,15 +173,15 @@ void run_give(uint32_t first, uint32_t blocks, uint32_t charged);
 void run_split(uint32_t first, uint32_t blocks, uint32_t b, uint32_t n);
 void list_push(struct block_list *l, uint32_t b);
 void list_remove(struct block_list *l, uint32_t b);
-void list_splice(struct block_list *to, struct block_list *from); /* from becomes empty */
 
 /* tidy.c: tidy_recall: wait for what is on loan to the discarder, and take it back.  False: nothing was. */
 bool tidy_recall(void);
 
 /* slab.c */
-void slab_apply_retired(uint32_t b); /* used &= ~retired */
-void slab_settled(uint32_t b);       /* offer its room again, or release it when empty */
-void run_release(uint32_t b);        /* the run that starts at b */
+void slab_settle(uint32_t b);    /* S3: what was retired is free, what was born is used */
+void slabs_choose_bitmaps(void); /* a cut has begun or ended: S3 for the slabs that allocation takes from */
+void slabs_drop_empty(void);  /* slabs that allocation takes from, and nothing is in them, are given back */
+void run_release(uint32_t b); /* the run that starts at b */
 
 /* size classes: size_class.c */
 extern uint32_t class_bytes[CLASS_MAX];
@@ -197,6 +205,50 @@ slot_index(unsigned class, const void *p)
     return (uint32_t)(offset * class_reciprocal[class] >> 32);
 }
 
+/* valid_mask: the slots that bitmap word w of a slab really has. */
+static inline uint64_t
+valid_mask(unsigned class, uint32_t w)
+{
+    uint32_t left = class_slots[class] - w * 64;
+
+    return left >= 64 ? ~0ULL : (1ULL << left) - 1;
+}
+
+static inline uint64_t *
+slab_used(const struct block *b)
+{
+    return b->bits;
+}
+
+static inline uint64_t *
+slab_changed(const struct block *b, unsigned class)
+{
+    return b->bits + class_words(class);
+}
+
+/* slab_takes_births: S3: a slab of before the cut that is not settled yet, so that what is allocated in it
+ * stands in changed[] alone. */
+static inline bool
+slab_takes_births(uint32_t b, uint64_t state)
+{
+    return mm_barrier_on && state_birth(state) != heap.epoch &&
+           !(state_kind(state) == BLOCK_SLAB_RECORD && b < heap.settle_next);
+}
+
+/* slot_is_born: S3: p lies in a slot that was free at the open cut and was allocated since. */
+static inline bool
+slot_is_born(uint32_t b, uint64_t state, const void *p)
+{
+    const struct block *blk = &heap.blocks[b];
+    unsigned class = state_class(state);
+    uint32_t slot;
+
+    if (!blk->pending || !kind_is_slab(state_kind(state)))
+        return false;
+    slot = slot_index(class, p);
+    return (slab_changed(blk, class)[slot / 64] & ~slab_used(blk)[slot / 64]) >> (slot % 64) & 1;
+}
+
 /* heap_note_peak: after any of preserved, retired, newborn has grown. */
 void heap_note_peak(void);
 
@@ -205,6 +257,10 @@ void heap_note_peak(void);
 void barrier_open(const void *p, size_t len);
 void barrier_close_all(void);
 void barrier_open_all(void);
+/* guard_births: the slots of bitmap word w on pages that hold nothing of the cut, so that a birth opens no
+ * page whose other slots are to be watched; guard_has_births: has the slab any? */
+uint64_t guard_births(uint32_t b, unsigned class, uint32_t w);
+bool guard_has_births(uint32_t b, unsigned class);
 #else
 #define barrier_open(p, len) ((void)0)
 #define barrier_close_all()  ((void)0)

@@ -237,7 +237,7 @@ mm_barrier(const void *p, size_t len)
     size_t first = page_index(p), last;
 
     debug_check(len > 0 && state_kind(state) != BLOCK_FREE);
-    if (state_birth(state) == heap.epoch || (record && block_is_swept(b))) {
+    if (state_birth(state) == heap.epoch || (record && block_is_swept(b)) || slot_is_born(b, state, p)) {
         barrier_open(p, len);
         return;
     }
@@ -256,8 +256,9 @@ bool
 mm_block_is_frozen(const void *p)
 {
     uint32_t b = block_of(p);
+    uint64_t state = block_state(b);
 
-    return state_birth(block_state(b)) != heap.epoch && !block_is_swept(b);
+    return state_birth(state) != heap.epoch && !block_is_swept(b) && !slot_is_born(b, state, p);
 }
 
 bool

@@ -1,9 +1,8 @@
 /* mm/settle.c - take in what the sweep has passed, and what a cut leaves behind: retired slots become free,
- * page copies return, slabs with room are offered to allocation again.  In slices: no call does more than it
- * was asked to.
+ * born ones like any other (S3), page copies return.  In slices: no call does more than it was asked to.
  *
  * Record blocks are settled by a cursor that follows the sweep in address order, each once a cut.  Value
- * blocks with something retired stand on a list, and go when the cut has ended (V1). */
+ * blocks with something retired or born stand on a list, and are settled when the cut has ended (V1). */
 #include "mm/cut.h"
 #include "mm/heap.h"
 #include "mm/page.h"
@@ -14,9 +13,8 @@ settle_slab(uint32_t b)
     if (mm_barrier_on)
         images_free_chain(heap.blocks[b].images); /* O-3: the sweep will not read these pages again */
     heap.blocks[b].images = 0;
-    slab_apply_retired(b);
-    heap.settle_next = b + 1; /* before slab_settled(): from here on b is like any other slab */
-    slab_settled(b);
+    heap.settle_next = b + 1; /* before slab_settle(): from here on b is like any other slab */
+    slab_settle(b);
 }
 
 /* settle_record_block: false: the sweep has not come that far. */
@@ -47,15 +45,14 @@ settle_record_block(uint32_t b)
 static void
 settle_value_block(uint32_t b)
 {
-    heap.retired.head = heap.blocks[b].retired_next;
-    if (heap.retired.head == 0)
-        heap.retired.tail = 0;
+    heap.pending.head = heap.blocks[b].pending_next;
+    if (heap.pending.head == 0)
+        heap.pending.tail = 0;
     if (kind_is_run(state_kind(block_state(b)))) {
         run_release(b);
         return;
     }
-    slab_apply_retired(b);
-    slab_settled(b);
+    slab_settle(b);
 }
 
 bool
@@ -70,11 +67,11 @@ mm_settle(unsigned max_blocks)
     }
     if (mm_barrier_on)
         return heap.settle_next < heap.settle_end;
-    while (heap.retired.head != 0 && max_blocks > 0) {
-        settle_value_block(heap.retired.head);
+    while (heap.pending.head != 0 && max_blocks > 0) {
+        settle_value_block(heap.pending.head);
         max_blocks--;
     }
-    if (heap.settle_next >= heap.settle_end && heap.retired.head == 0) {
+    if (heap.settle_next >= heap.settle_end && heap.pending.head == 0) {
         must(heap.retired_bytes == 0); /* S1 */
         heap.settling = false;
     }

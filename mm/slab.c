@@ -1,7 +1,17 @@
 /* mm/slab.c - slots of one size, and runs: allocate, free, retire.
  *
  * A slab's bitmaps stand beside the arena: used[] is what the sweep sees, frozen from the cut until it has
- * passed (S2); retired[] is the mutator's own note of what was freed meanwhile. */
+ * passed (S2); changed[] is the mutator's own note of what became of a slot meanwhile:
+ *
+ *     used changed
+ *      0      0      free
+ *      1      0      in use, as at the cut
+ *      1      1      retired: freed since; the sweep may still read it
+ *      0      1      born: it was free at the cut, and is in use
+ *
+ *   S3  What happens to a slot of before the cut while its slab is not settled is noted in changed[].
+ * Settling is used ^= changed, changed = 0. A born slot is no part of the cut: it is written without a
+ * barrier, and freed at once. So a cut needs no new slab where there are holes, and leaves none behind. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,31 +20,26 @@
 #include "mm/heap.h"
 #include "mm/page.h"
 
-static inline uint64_t *
-slab_used(const struct block *b)
-{
-    return b->bits;
-}
-
-static inline uint64_t *
-slab_retired(const struct block *b, unsigned class)
-{
-    return b->bits + class_words(class);
-}
-
 static inline enum mm_kind
 heap_of_kind(enum block_kind k)
 {
     return k == BLOCK_SLAB_RECORD || k == BLOCK_RUN_RECORD || k == BLOCK_CONT_RECORD ? MM_RECORD : MM_VALUE;
 }
 
-/* valid_mask: the slots that bitmap word w of a slab really has. */
+/* open_mask: the slots of bitmap word w that may be allocated. */
 static uint64_t
-valid_mask(unsigned class, uint32_t w)
+open_mask(uint32_t b, unsigned class, uint32_t w)
 {
-    uint32_t left = class_slots[class] - w * 64;
+    const struct block *blk = &heap.blocks[b];
+    uint64_t mask = ~slab_used(blk)[w] & valid_mask(class, w);
 
-    return left >= 64 ? ~0ULL : (1ULL << left) - 1;
+    if (unlikely(blk->pending))
+        mask &= ~slab_changed(blk, class)[w];
+#ifdef STILLFRAME_BARRIER
+    if (slab_takes_births(b, block_state(b)))
+        mask &= guard_births(b, class, w);
+#endif
+    return mask;
 }
 
 /* slab_new: a fresh slab, born in this epoch.  0: no memory. */
@@ -55,7 +60,10 @@ slab_new(enum mm_kind kind, unsigned class)
     heap.blocks[b].bits = bits;
     heap.blocks[b].used_slots = heap.blocks[b].retired_slots = 0;
     heap.blocks[b].images = 0;
-    heap.blocks[b].listed = false;
+    heap.blocks[b].pending = false;
+    heap.blocks[b].hint = 0;
+    heap.blocks[b].band = BAND_NONE;
+    heap.blocks[b].band_floor = (uint16_t)class_slots[class];
     heap.bitmap_bytes += 2 * class_words(class) * sizeof *bits;
     block_set_state(b, kind == MM_RECORD ? BLOCK_SLAB_RECORD : BLOCK_SLAB_VALUE, class, heap.epoch); /* O-7 */
     if (mm_barrier_on) {
@@ -71,7 +79,8 @@ slab_release(uint32_t b)
 {
     uint64_t state = block_state(b);
 
-    must(heap.blocks[b].retired_slots == 0);
+    must(heap.blocks[b].used_slots == 0 && !heap.blocks[b].pending);
+    must(!slab_takes_births(b, state)); /* S2: kind and extent stay until the sweep has passed */
     heap.blocks[b].images = 0;
     if (mm_barrier_on && state_birth(state) == heap.epoch)
         heap.newborn_bytes -= MM_BLOCK_BYTES;
@@ -81,14 +90,90 @@ slab_release(uint32_t b)
     run_give(b, 1, 1);
 }
 
+static struct slab_class *
+class_of(uint64_t state)
+{
+    return &heap.classes[heap_of_kind(state_kind(state))][state_class(state)];
+}
+
+static void
+unlist(struct slab_class *sc, uint32_t b)
+{
+    unsigned band = heap.blocks[b].band;
+
+    if (band == BAND_NONE)
+        return;
+    list_remove(&sc->room[band], b);
+    if (sc->room[band].head == 0)
+        sc->bands &= ~(1U << band);
+    heap.blocks[b].band = BAND_NONE;
+}
+
+/* offer: a slab other than cur, with fewer slots in use than its band has: it moves to the right one, or is
+ * given back when empty. */
+static void
+offer(uint32_t b, uint64_t state)
+{
+    struct block *blk = &heap.blocks[b];
+    struct slab_class *sc = class_of(state);
+    uint32_t slots = class_slots[state_class(state)];
+    unsigned band = blk->used_slots * BANDS / slots;
+
+    debug_check(sc->cur != b && blk->used_slots < slots);
+    unlist(sc, b);
+    if (blk->used_slots == 0 && !blk->pending && !slab_takes_births(b, state)) {
+        slab_release(b);
+        return;
+    }
+    list_push(&sc->room[band], b);
+    sc->bands |= 1U << band;
+    blk->band = (uint8_t)band;
+    /* The least that this band holds: with one less, the next one; with none, the system. One that may not go
+     * yet is looked at when it is settled. */
+    blk->band_floor = (uint16_t)((band * slots + BANDS - 1) / BANDS);
+    if (band == 0)
+        blk->band_floor = blk->used_slots != 0;
+}
+
+/* note_pending: before a bit of changed[] is set. */
+static void
+note_pending(uint32_t b, bool value)
+{
+    heap.blocks[b].pending = true;
+    if (!value)
+        return;
+    heap.blocks[b].pending_next = 0;
+    if (heap.pending.tail != 0)
+        heap.blocks[heap.pending.tail].pending_next = b;
+    else
+        heap.pending.head = b;
+    heap.pending.tail = b;
+}
+
+/* choose_bitmap: where cur notes what is allocated in it (S3). */
+static void
+choose_bitmap(struct slab_class *sc, unsigned class)
+{
+    struct block *blk = &heap.blocks[sc->cur];
+    uint64_t state = block_state(sc->cur);
+
+    if (!slab_takes_births(sc->cur, state)) {
+        sc->mark = slab_used(blk);
+        return;
+    }
+    sc->mark = slab_changed(blk, class);
+    if (!blk->pending)
+        note_pending(sc->cur, state_kind(state) == BLOCK_SLAB_VALUE);
+}
+
 /* next_word: make free_mask show the next word of cur with room.  false: cur has none behind this point. */
 static bool
 next_word(struct slab_class *sc, unsigned class)
 {
-    const uint64_t *used = slab_used(&heap.blocks[sc->cur]);
-
+    if (heap.blocks[sc->cur].used_slots == class_slots[class])
+        return false;
     for (uint32_t w = sc->word + 1; w < class_words(class); w++) {
-        uint64_t mask = ~used[w] & valid_mask(class, w);
+        uint64_t mask = open_mask(sc->cur, class, w);
 
         if (mask != 0) {
             sc->word = w;
@@ -99,18 +184,38 @@ next_word(struct slab_class *sc, unsigned class)
     return false;
 }
 
-/* drop_current: cur goes back to the list, if frees have made room behind the allocation point. */
+/* drop_current: cur goes back to a list, if frees have made room behind the allocation point. */
 static void
-drop_current(struct slab_class *sc, unsigned class, struct block_list *list)
+drop_current(struct slab_class *sc, unsigned class)
 {
     uint32_t b = sc->cur;
 
     sc->cur = 0;
     sc->free_mask = 0;
-    if (b == 0 || heap.blocks[b].used_slots == class_slots[class])
+    if (b == 0)
         return;
-    list_push(list, b);
-    heap.blocks[b].listed = true;
+#ifdef STILLFRAME_BARRIER
+    heap.blocks[b].hint = 0; /* what is closed to births now is room later */
+#endif
+    heap.blocks[b].band_floor = (uint16_t)class_slots[class];
+    if (heap.blocks[b].used_slots < class_slots[class])
+        offer(b, block_state(b));
+}
+
+/* fullest: the slab to fill next; 0: none has room. */
+static uint32_t
+fullest(struct slab_class *sc, unsigned class)
+{
+    uint32_t b;
+
+    for (uint32_t bands = sc->bands; bands != 0; bands &= ~(1U << (31 - __builtin_clz(bands))))
+        for (b = sc->room[31 - __builtin_clz(bands)].head; b != 0; b = heap.blocks[b].next)
+#ifdef STILLFRAME_BARRIER
+            if (guard_has_births(b, class))
+#endif
+                return b;
+    (void)class;
+    return 0;
 }
 
 /* refill: find a slab with room for the class, or make one.  false: no memory. */
@@ -122,16 +227,16 @@ refill(enum mm_kind kind, unsigned class)
 
     if (sc->cur != 0 && next_word(sc, class))
         return true;
-    drop_current(sc, class, &sc->room);
-    if ((b = sc->room.head) != 0) {
-        list_remove(&sc->room, b);
-        heap.blocks[b].listed = false;
-    } else if ((b = slab_new(kind, class)) == 0) {
+    drop_current(sc, class);
+    if ((b = fullest(sc, class)) != 0)
+        unlist(sc, b);
+    else if ((b = slab_new(kind, class)) == 0)
         return false;
-    }
     sc->cur = b;
-    sc->word = (uint32_t)-1;
-    must(next_word(sc, class)); /* a slab on the list has room */
+    sc->word = (uint32_t)heap.blocks[b].hint - 1;
+    heap.blocks[b].hint = UINT8_MAX;
+    choose_bitmap(sc, class);
+    must(next_word(sc, class)); /* a slab on a list has room */
     return true;
 }
 
@@ -139,75 +244,50 @@ static void *
 slab_alloc(enum mm_kind kind, unsigned class)
 {
     struct slab_class *sc = &heap.classes[kind][class];
-    struct block *b;
     unsigned bit;
+    char *p;
 
     if (unlikely(sc->free_mask == 0) && !refill(kind, class))
         return NULL;
     bit = (unsigned)__builtin_ctzll(sc->free_mask);
     sc->free_mask &= sc->free_mask - 1;
-    b = &heap.blocks[sc->cur];
-    slab_used(b)[sc->word] |= 1ULL << bit;
-    b->used_slots++;
+    sc->mark[sc->word] |= 1ULL << bit;
+    heap.blocks[sc->cur].used_slots++;
     heap.live_bytes += class_bytes[class];
     if (kind == MM_RECORD)
         heap.record_bytes += class_bytes[class];
-    return block_base(sc->cur) + (size_t)(sc->word * 64 + bit) * class_bytes[class];
-}
-
-/* offer_room: a slab that has free slots again joins its class's list, or is given back when empty. */
-static void
-offer_room(uint32_t b, uint64_t state)
-{
-    unsigned class = state_class(state);
-    struct slab_class *sc = &heap.classes[heap_of_kind(state_kind(state))][class];
-
-    if (sc->cur == b)
-        return;
-    if (heap.blocks[b].used_slots == 0) {
-        if (heap.blocks[b].listed)
-            list_remove(&sc->room, b);
-        heap.blocks[b].listed = false;
-        slab_release(b);
-    } else if (!heap.blocks[b].listed) {
-        list_push(&sc->room, b);
-        heap.blocks[b].listed = true;
-    }
+    p = block_base(sc->cur) + (size_t)(sc->word * 64 + bit) * class_bytes[class];
+    barrier_open(p, class_bytes[class]);
+    return p;
 }
 
 static void
 slot_free(uint32_t b, uint64_t state, uint32_t slot)
 {
     struct block *blk = &heap.blocks[b];
-    struct slab_class *sc = &heap.classes[heap_of_kind(state_kind(state))][state_class(state)];
-    uint64_t bit = 1ULL << (slot % 64);
+    struct slab_class *sc = class_of(state);
+    uint64_t bit = 1ULL << (slot % 64), *used = &slab_used(blk)[slot / 64];
 
-    must((slab_used(blk)[slot / 64] & bit) != 0);
-    slab_used(blk)[slot / 64] &= ~bit;
+    if (unlikely(blk->pending)) {
+        uint64_t *changed = &slab_changed(blk, state_class(state))[slot / 64];
+
+        must(((*used ^ *changed) & bit) != 0); /* in use, and not retired */
+        *used &= ~bit;
+        *changed &= ~bit; /* S3: it was born, so nobody at the cut knew of it */
+    } else {
+        must((*used & bit) != 0);
+        *used &= ~bit;
+    }
     blk->used_slots--;
+    if (slot / 64 < blk->hint)
+        blk->hint = (uint8_t)(slot / 64);
     if (sc->cur == b) {
         if (sc->word == slot / 64)
             sc->free_mask |= bit;
         return;
     }
-    /* While a cut is open an old, unswept slab is never here: its slots are retired.  A slab that the cut has
-     * swept but that is not settled yet stays out of the lists; slab_settled() will offer it. */
-    if (mm_barrier_on && state_birth(state) != heap.epoch && b >= heap.settle_next)
-        return;
-    offer_room(b, state);
-}
-
-static void
-note_retired(uint32_t b, bool value)
-{
-    if (!value)
-        return;
-    heap.blocks[b].retired_next = 0;
-    if (heap.retired.tail != 0)
-        heap.blocks[heap.retired.tail].retired_next = b;
-    else
-        heap.retired.head = b;
-    heap.retired.tail = b;
+    if (blk->used_slots < blk->band_floor)
+        offer(b, state);
 }
 
 static void
@@ -218,47 +298,67 @@ slot_retire(uint32_t b, uint64_t state, uint32_t slot)
     uint64_t bit = 1ULL << (slot % 64);
 
     must((slab_used(blk)[slot / 64] & bit) != 0);
-    must((slab_retired(blk, class)[slot / 64] & bit) == 0);
-    slab_retired(blk, class)[slot / 64] |= bit;
-    if (blk->retired_slots++ == 0)
-        note_retired(b, state_kind(state) == BLOCK_SLAB_VALUE);
+    must((slab_changed(blk, class)[slot / 64] & bit) == 0);
+    if (!blk->pending)
+        note_pending(b, state_kind(state) == BLOCK_SLAB_VALUE);
+    slab_changed(blk, class)[slot / 64] |= bit;
+    blk->retired_slots++;
     heap.retired_bytes += class_bytes[class];
     heap_note_peak();
 }
 
 void
-slab_apply_retired(uint32_t b)
+slab_settle(uint32_t b)
 {
     struct block *blk = &heap.blocks[b];
-    unsigned class = state_class(block_state(b));
-    uint64_t *used = slab_used(blk), *retired = slab_retired(blk, class);
+    uint64_t state = block_state(b);
+    unsigned class = state_class(state);
+    struct slab_class *sc = class_of(state);
 
-    if (blk->retired_slots == 0)
-        return;
-    for (unsigned w = 0; w < class_words(class); w++) {
-        used[w] &= ~retired[w];
-        retired[w] = 0;
+    if (blk->pending) {
+        uint64_t *used = slab_used(blk), *changed = slab_changed(blk, class);
+
+        for (unsigned w = 0; w < class_words(class); w++) {
+            used[w] ^= changed[w]; /* S3 */
+            changed[w] = 0;
+        }
+        blk->used_slots -= blk->retired_slots;
+        heap.retired_bytes -= (size_t)blk->retired_slots * class_bytes[class];
+        blk->retired_slots = 0;
+        blk->pending = false;
+        blk->hint = 0;
     }
-    blk->used_slots -= blk->retired_slots;
-    heap.retired_bytes -= (size_t)blk->retired_slots * class_bytes[class];
-    blk->retired_slots = 0;
+    barrier_open(block_base(b), MM_BLOCK_BYTES);
+    if (sc->cur == b) {
+        choose_bitmap(sc, class);
+        sc->free_mask = open_mask(b, class, sc->word);
+    } else if (blk->used_slots < blk->band_floor || blk->used_slots == 0) {
+        offer(b, state);
+    }
 }
 
 void
-slab_settled(uint32_t b)
+slabs_drop_empty(void)
 {
-    uint64_t state = block_state(b);
-    unsigned class = state_class(state);
-    struct slab_class *sc = &heap.classes[heap_of_kind(state_kind(state))][class];
+    for (unsigned i = 0; i < 2 * class_count; i++) {
+        struct slab_class *sc = &heap.classes[i % 2][i / 2];
 
-    if (mm_barrier_on &&
-        heap.blocks[b].listed) { /* it waits on the held list; while a cut is open that one is meant */
-        list_remove(&sc->held, b);
-        heap.blocks[b].listed = false;
+        if (sc->cur != 0 && heap.blocks[sc->cur].used_slots == 0)
+            drop_current(sc, i / 2);
     }
-    barrier_open(block_base(b), MM_BLOCK_BYTES);
-    if (heap.blocks[b].used_slots < class_slots[class])
-        offer_room(b, state);
+}
+
+void
+slabs_choose_bitmaps(void)
+{
+    for (unsigned i = 0; i < 2 * class_count; i++) {
+        struct slab_class *sc = &heap.classes[i % 2][i / 2];
+
+        if (sc->cur == 0)
+            continue;
+        choose_bitmap(sc, i / 2);
+        sc->free_mask = open_mask(sc->cur, i / 2, sc->word);
+    }
 }
 
 static void *
@@ -370,7 +470,7 @@ mm_free(const void *p)
         uint32_t slot = slot_index(state_class(state), p);
 
         debug_check(p == block_base(b) + (size_t)slot * class_bytes[state_class(state)]);
-        if (frozen)
+        if (frozen && !slot_is_born(b, state, p))
             slot_retire(b, state, slot);
         else
             slot_free(b, state, slot);
@@ -384,7 +484,8 @@ mm_free(const void *p)
     }
     heap.blocks[b].retired_slots = 1;
     heap.retired_bytes += bytes;
-    note_retired(b, !record);
+    if (!record)
+        note_pending(b, true);
     heap_note_peak();
 }
 

@@ -3,7 +3,8 @@
  *
  * Four blocks of two slots; a block is one page.  At the first cut key A has a value block of its own, key B holds its
  * value itself, key C does not exist, and each block has room.  The mutator sets, deletes, renames, changes in place
- * and settles; the sweep reads block by block.  What orders the bytes of one page is page.pml's subject: here each
+ * and settles; while a cut is open it allocates from blocks of the cut, too, wherever a slot was free (S3).  The sweep
+ * reads block by block.  What orders the bytes of one page is page.pml's subject: here each
  * load and each store is one step of one memory.
  * Property: each sweep gives each key of its cut once, with the value it had at the cut, and no other key; it reads no
  * block that is free and no image that holds another page. */
@@ -65,7 +66,7 @@ byte out[4];
 
 /* ---- the mutator's own ---- */
 
-byte retired[BLOCKS];
+byte changed[BLOCKS]; /* S3: with the bit of used set, the slot is retired; without it, born */
 byte table[4]; /* by key: its record's cell plus one */
 bit cut_open;
 
@@ -73,20 +74,37 @@ bit cut_open;
 #define IS_SWEPT(b)       (swept[b] == epoch) /* O-3, load-acquire */
 #define FROZEN_RECORD(b)  (cut_open && !BORN_NOW(b) && !IS_SWEPT(b))
 #define FROZEN_VALUE(b)   (cut_open && !BORN_NOW(b))
+#define FROZEN(b)         (KIND(block[b]) == RECORD -> FROZEN_RECORD(b) : FROZEN_VALUE(b))
+#define TAKEN(b)          (used[b] | changed[b])
+#define IS_BORN(c)        (changed[BLOCK(c)] & ~used[BLOCK(c)] & BIT(c))
 
 /* ---- variants ---- */
 
 #ifdef S1_STALE_RETIRED /* a cut while bits of the last one are left */
 #define READY true
 #else
-#define READY (retired[0] == 0 && retired[1] == 0 && retired[2] == 0 && retired[3] == 0) /* S1 */
+#define READY (changed[0] == 0 && changed[1] == 0 && changed[2] == 0 && changed[3] == 0) /* S1 */
 #endif
-#ifdef S2_RECORD_INTO_FROZEN_SLAB
-#define ROOM_FOR_RECORD(b) (KIND(block[b]) == RECORD)
+#ifdef S2_BORN_INTO_USED /* the sweep's own bitmap gets the bit of a new slot */
+#define BIRTH_IN_CHANGED(b) false
 #else
-#define ROOM_FOR_RECORD(b) (KIND(block[b]) == RECORD && !FROZEN_RECORD(b))
+#define BIRTH_IN_CHANGED(b) FROZEN(b)
 #endif
-#define ROOM_FOR_VALUE(b) (KIND(block[b]) == VALUE)
+#ifdef S3_BORN_INTO_RETIRED /* what was freed counts as free */
+#define FULL(b) (used[b] ^ changed[b])
+#else
+#define FULL(b) TAKEN(b)
+#endif
+#ifdef S3_BORN_IS_FORGOTTEN /* settling takes the retired away and does not make the born ones used */
+#define SETTLED(b) (used[b] & ~changed[b])
+#else
+#define SETTLED(b) (used[b] ^ changed[b])
+#endif
+#ifdef S3_BORN_BY_PAGE /* no barrier for a page with a born slot */
+#define NEEDS_NONE(c) (changed[BLOCK(c)] & ~used[BLOCK(c)])
+#else
+#define NEEDS_NONE(c) IS_BORN(c)
+#endif
 #ifdef V1_FREE_EARLY /* a value goes with its record, not with the cut */
 #define RETIRE_VALUE(b) false
 #else
@@ -106,9 +124,8 @@ bit cut_open;
 
 /* ---- allocate, free, preserve ---- */
 
-#define FIRST_FREE(c) (((c) & 1) == 0 || (used[BLOCK(c)] & 1))
-#define ROOM(kind, c) (FIRST_FREE(c) && !(used[BLOCK(c)] & BIT(c)) && \
-                       (kind == RECORD -> ROOM_FOR_RECORD(BLOCK(c)) : ROOM_FOR_VALUE(BLOCK(c))))
+#define FIRST_FREE(c) (((c) & 1) == 0 || (FULL(BLOCK(c)) & 1))
+#define ROOM(kind, c) (FIRST_FREE(c) && !(FULL(BLOCK(c)) & BIT(c)) && KIND(block[BLOCK(c)]) == kind)
 /* A free block is born with its first slot. The slots of a block are alike: the first free one will do. */
 #define PICK(kind, c) (ROOM(kind, c) || (KIND(block[BLOCK(c)]) == FREE && ((c) & 1) == 0))
 
@@ -139,7 +156,8 @@ inline mm_alloc(kind, to)
     fi;
 #endif
     if
-    :: to != NONE -> used[BLOCK(to)] = used[BLOCK(to)] | BIT(to)
+    :: to != NONE && BIRTH_IN_CHANGED(BLOCK(to)) -> changed[BLOCK(to)] = changed[BLOCK(to)] | BIT(to) /* S3 */
+    :: to != NONE && !BIRTH_IN_CHANGED(BLOCK(to)) -> used[BLOCK(to)] = used[BLOCK(to)] | BIT(to)
     :: else
     fi
 }
@@ -147,7 +165,7 @@ inline mm_alloc(kind, to)
 inline block_free_if_empty(b)
 {
     if
-    :: used[b] == 0 -> block[b] = BORN(FREE, BIRTH(block[b]))
+    :: TAKEN(b) == 0 -> block[b] = BORN(FREE, BIRTH(block[b]))
     :: else
     fi
 }
@@ -155,22 +173,26 @@ inline block_free_if_empty(b)
 inline mm_free(c, retire)
 {
     if
-    :: retire ->
+    :: IS_BORN(c) -> /* S3: nobody at the cut knew of it */
+        changed[BLOCK(c)] = changed[BLOCK(c)] & ~BIT(c);
+        cell[c] = 0;
+        block_free_if_empty(BLOCK(c))
+    :: !IS_BORN(c) && retire ->
 #ifdef S2_FREE_CLEARS_USED
         used[BLOCK(c)] = used[BLOCK(c)] & ~BIT(c)
 #else
-        retired[BLOCK(c)] = retired[BLOCK(c)] | BIT(c);
+        changed[BLOCK(c)] = changed[BLOCK(c)] | BIT(c);
 #ifdef S2_RECLASS /* everything in it is freed, so the block is taken for something else */
         if
-        :: used[BLOCK(c)] == retired[BLOCK(c)] ->
+        :: used[BLOCK(c)] == changed[BLOCK(c)] ->
             used[BLOCK(c)] = 0;
-            retired[BLOCK(c)] = 0;
+            changed[BLOCK(c)] = 0;
             block_free_if_empty(BLOCK(c))
         :: else
         fi
 #endif
 #endif
-    :: else ->
+    :: !IS_BORN(c) && !(retire) ->
         used[BLOCK(c)] = used[BLOCK(c)] & ~BIT(c);
         cell[c] = 0;
         block_free_if_empty(BLOCK(c))
@@ -290,7 +312,7 @@ inline cmd_rename(k, to)
 inline cmd_modify(k)
 {
     c = table[k] - 1;
-    page_preserve(BLOCK(c), FROZEN_RECORD(BLOCK(c)));
+    page_preserve(BLOCK(c), FROZEN_RECORD(BLOCK(c)) && !NEEDS_NONE(c));
     atomic {
         if
         :: HAS_VALUE(cell[c]) -> v = VALUE_CELL(cell[c]); free_value(v); v = 0
@@ -304,7 +326,7 @@ inline cmd_append(k)
 {
     c = table[k] - 1;
     n = VALUE_CELL(cell[c]);
-    page_preserve(BLOCK(n), PRESERVE_VALUE(BLOCK(n), BLOCK(c)));
+    page_preserve(BLOCK(n), PRESERVE_VALUE(BLOCK(n), BLOCK(c)) && !NEEDS_NONE(n));
     cell[n] = NEW
 }
 
@@ -346,11 +368,11 @@ inline images_free_all()
 
 inline settle(b)
 {
-    SETTLES(b) && (retired[b] != 0 || HOLDS_IMAGE(b)) ->
-    if :: retired[b] & 1 -> cell[b * 2] = 0 :: else fi;
-    if :: retired[b] & 2 -> cell[b * 2 + 1] = 0 :: else fi;
-    used[b] = used[b] & ~retired[b];
-    retired[b] = 0;
+    SETTLES(b) && (changed[b] != 0 || HOLDS_IMAGE(b)) ->
+    if :: changed[b] & used[b] & 1 -> cell[b * 2] = 0 :: else fi;
+    if :: changed[b] & used[b] & 2 -> cell[b * 2 + 1] = 0 :: else fi;
+    used[b] = SETTLED(b);
+    changed[b] = 0;
 #ifdef V1_IMAGES_GO_WITH_SLAB /* a slab's end frees the images of values, too */
     images_free_all();
 #else
