@@ -15,24 +15,20 @@ waits_for_cursor(uint32_t b, uint64_t state)
            state_birth(state) != heap.epoch && b >= heap.settle_next;
 }
 
-static const struct slab_class *
-class_of_slab(uint64_t state)
-{
-    return &heap.classes[state_kind(state) == BLOCK_SLAB_RECORD ? MM_RECORD : MM_VALUE][state_class(state)];
-}
-
 /* check_band: a slab with room stands on the list that its use says, a full one on none; no slab is empty but
  * one that allocation takes from, or that has to wait. */
 static void
 check_band(uint32_t b, uint64_t state)
 {
     const struct block *blk = &heap.blocks[b];
-    const struct slab_class *sc = class_of_slab(state);
+    const struct slab_class *sc = slab_class_of(state);
     uint32_t slots = class_slots[state_class(state)];
 
     if (sc->cur == b) {
         must(blk->band == BAND_NONE);
         must(sc->mark == blk->bits + (slab_takes_births(b, state) ? class_words(state_class(state)) : 0));
+    } else if (blk->band == BAND_LEAVING) { /* CP1 */
+        must(heap.compacting && blk->used_slots != 0 && blk->band_floor == 1);
     } else if (blk->used_slots == slots) {
         must(blk->band == BAND_NONE && blk->band_floor == slots);
     } else {
@@ -54,7 +50,7 @@ check_slab(uint32_t b, uint64_t state, struct tally *t)
         retired += (uint32_t)__builtin_popcountll(used[w] & changed[w]);
         in_use += (uint32_t)__builtin_popcountll(used[w] | changed[w]);
         must(changed[w] == 0 || blk->pending);
-        must(w >= blk->hint || class_of_slab(state)->cur == b ||
+        must(w >= blk->hint || slab_class_of(state)->cur == b ||
              (~(used[w] | changed[w]) & valid_mask(class, w)) == 0);
     }
     must(in_use == blk->used_slots && in_use <= class_slots[class] && retired == blk->retired_slots);
@@ -111,16 +107,16 @@ check_room(enum mm_kind kind, unsigned class, unsigned band)
 {
     const struct slab_class *sc = &heap.classes[kind][class];
     const struct block_list *l = &sc->room[band];
-    uint32_t prev = 0;
+    uint32_t prev = 0, n = 0;
 
     must((l->head != 0) == (sc->bands >> band & 1));
-    for (uint32_t b = l->head; b != 0; prev = b, b = heap.blocks[b].next) {
+    for (uint32_t b = l->head; b != 0; prev = b, b = heap.blocks[b].next, n++) {
         must(heap.blocks[b].band == band && heap.blocks[b].prev == prev);
         must(state_class(block_state(b)) == class);
         must(state_kind(block_state(b)) == (kind == MM_RECORD ? BLOCK_SLAB_RECORD : BLOCK_SLAB_VALUE));
         must(heap.blocks[b].used_slots < class_slots[class]);
     }
-    must(l->tail == prev);
+    must(l->tail == prev && n == sc->room_count[band]);
 }
 
 void

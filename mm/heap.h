@@ -39,7 +39,7 @@ struct block {
     uint32_t images;        /* record slab: chain of the page copies of the open cut */
     bool dirty;             /* memory may be behind it; free blocks: for mm_tidy() */
     bool pending;           /* slab: changed[] may have bits; values: it stands on heap.pending */
-    uint8_t band;           /* slab: which list of its class it stands on; BAND_NONE: on none */
+    uint8_t band;           /* slab: which list of its class it stands on; or heap.leaving; or none */
     uint16_t band_floor;    /* with fewer slots in use it belongs to another band, or goes */
     uint8_t hint;           /* slab: no bitmap word below it has room; that of cur: below it and cur's word */
     uint8_t pad;
@@ -55,7 +55,7 @@ struct block_list {
 
 /* Slabs with room stand in bands by how full they are; the fullest are filled first, so that those with
  * little in them run dry and go. */
-enum { BANDS = 8, BAND_NONE = 255 };
+enum { BANDS = 8, BAND_LEAVING = 254, BAND_NONE = 255 };
 
 struct slab_class {
     uint32_t cur;       /* the slab that allocation takes from; off every list; 0: none */
@@ -64,6 +64,8 @@ struct slab_class {
     uint64_t *mark;     /* the bitmap of cur in which a new slot is noted: used[], or changed[] (S3) */
     uint32_t bands;     /* which of room[] have slabs: bit k for room[k] */
     struct block_list room[BANDS]; /* [BANDS - 1]: the fullest */
+    uint32_t room_count[BANDS];
+    uint32_t to_leave[BANDS]; /* compact.c: how many of each are still to be chosen */
 };
 
 enum { CLASS_MAX = 80, RUN_BINS = 128 };
@@ -84,6 +86,10 @@ struct heap {
     bool values_pending;              /* settling: the lists of value blocks are not empty yet */
     uint32_t settle_next, settle_end; /* record blocks still to be settled */
     struct block_list pending;        /* value slabs with changed bits, value runs retired */
+    /* compact.c */
+    bool compacting;
+    struct block_list leaving; /* slabs that are to be emptied */
+    unsigned compact_next;     /* kind and class whose slabs are chosen next */
     /* free memory */
     uint32_t tidy_next, tidy_at; /* where the walk over free runs goes on: a block at which one begins, or
                                   * something else does; and the place in it */
@@ -178,7 +184,12 @@ void list_remove(struct block_list *l, uint32_t b);
 bool tidy_recall(void);
 
 /* slab.c */
-void slab_settle(uint32_t b);    /* S3: what was retired is free, what was born is used */
+void slab_unlist(struct slab_class *sc, uint32_t b); /* it leaves the list on which it stands, if any */
+void slab_offer(uint32_t b,
+                uint64_t state); /* not cur: to the list where it belongs now, or back when empty */
+struct slab_class *slab_class_of(uint64_t state);
+void *slab_alloc(enum mm_kind kind, unsigned class); /* NULL: no memory */
+void slab_settle(uint32_t b);                        /* S3: what was retired is free, what was born is used */
 void slabs_choose_bitmaps(void); /* a cut has begun or ended: S3 for the slabs that allocation takes from */
 void slabs_drop_empty(void);  /* slabs that allocation takes from, and nothing is in them, are given back */
 void run_release(uint32_t b); /* the run that starts at b */
@@ -224,6 +235,12 @@ static inline uint64_t *
 slab_changed(const struct block *b, unsigned class)
 {
     return b->bits + class_words(class);
+}
+
+static inline enum mm_kind
+slab_heap_of(uint64_t state)
+{
+    return state_kind(state) == BLOCK_SLAB_RECORD ? MM_RECORD : MM_VALUE;
 }
 
 /* slab_takes_births: S3: a slab of before the cut that is not settled yet, so that what is allocated in it

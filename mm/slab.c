@@ -9,9 +9,9 @@
  *      1      1      retired: freed since; the sweep may still read it
  *      0      1      born: it was free at the cut, and is in use
  *
- *   S3  What happens to a slot of before the cut while its slab is not settled is noted in changed[].
- * Settling is used ^= changed, changed = 0. A born slot is no part of the cut: it is written without a
- * barrier, and freed at once. So a cut needs no new slab where there are holes, and leaves none behind. */
+ *   S3  What happens to a slot of before the cut while its slab is not settled is noted in changed[].  Settling
+ *       is used ^= changed, changed = 0.  A born slot is no part of the cut: it is written without a barrier, and
+ *       freed at once.  So a cut needs no new slab where there are holes, and leaves none behind. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,42 +90,45 @@ slab_release(uint32_t b)
     run_give(b, 1, 1);
 }
 
-static struct slab_class *
-class_of(uint64_t state)
+struct slab_class *
+slab_class_of(uint64_t state)
 {
-    return &heap.classes[heap_of_kind(state_kind(state))][state_class(state)];
+    return &heap.classes[slab_heap_of(state)][state_class(state)];
 }
 
-static void
-unlist(struct slab_class *sc, uint32_t b)
+void
+slab_unlist(struct slab_class *sc, uint32_t b)
 {
     unsigned band = heap.blocks[b].band;
 
     if (band == BAND_NONE)
         return;
-    list_remove(&sc->room[band], b);
-    if (sc->room[band].head == 0)
-        sc->bands &= ~(1U << band);
     heap.blocks[b].band = BAND_NONE;
+    if (band == BAND_LEAVING) {
+        list_remove(&heap.leaving, b);
+        return;
+    }
+    list_remove(&sc->room[band], b);
+    if (--sc->room_count[band] == 0)
+        sc->bands &= ~(1U << band);
 }
 
-/* offer: a slab other than cur, with fewer slots in use than its band has: it moves to the right one, or is
- * given back when empty. */
-static void
-offer(uint32_t b, uint64_t state)
+void
+slab_offer(uint32_t b, uint64_t state)
 {
     struct block *blk = &heap.blocks[b];
-    struct slab_class *sc = class_of(state);
+    struct slab_class *sc = slab_class_of(state);
     uint32_t slots = class_slots[state_class(state)];
     unsigned band = blk->used_slots * BANDS / slots;
 
     debug_check(sc->cur != b && blk->used_slots < slots);
-    unlist(sc, b);
+    slab_unlist(sc, b);
     if (blk->used_slots == 0 && !blk->pending && !slab_takes_births(b, state)) {
         slab_release(b);
         return;
     }
     list_push(&sc->room[band], b);
+    sc->room_count[band]++;
     sc->bands |= 1U << band;
     blk->band = (uint8_t)band;
     /* The least that this band holds: with one less, the next one; with none, the system. One that may not go
@@ -199,7 +202,7 @@ drop_current(struct slab_class *sc, unsigned class)
 #endif
     heap.blocks[b].band_floor = (uint16_t)class_slots[class];
     if (heap.blocks[b].used_slots < class_slots[class])
-        offer(b, block_state(b));
+        slab_offer(b, block_state(b));
 }
 
 /* fullest: the slab to fill next; 0: none has room. */
@@ -229,7 +232,7 @@ refill(enum mm_kind kind, unsigned class)
         return true;
     drop_current(sc, class);
     if ((b = fullest(sc, class)) != 0)
-        unlist(sc, b);
+        slab_unlist(sc, b);
     else if ((b = slab_new(kind, class)) == 0)
         return false;
     sc->cur = b;
@@ -240,7 +243,7 @@ refill(enum mm_kind kind, unsigned class)
     return true;
 }
 
-static void *
+void *
 slab_alloc(enum mm_kind kind, unsigned class)
 {
     struct slab_class *sc = &heap.classes[kind][class];
@@ -265,7 +268,7 @@ static void
 slot_free(uint32_t b, uint64_t state, uint32_t slot)
 {
     struct block *blk = &heap.blocks[b];
-    struct slab_class *sc = class_of(state);
+    struct slab_class *sc = slab_class_of(state);
     uint64_t bit = 1ULL << (slot % 64), *used = &slab_used(blk)[slot / 64];
 
     if (unlikely(blk->pending)) {
@@ -287,7 +290,7 @@ slot_free(uint32_t b, uint64_t state, uint32_t slot)
         return;
     }
     if (blk->used_slots < blk->band_floor)
-        offer(b, state);
+        slab_offer(b, state);
 }
 
 static void
@@ -313,7 +316,7 @@ slab_settle(uint32_t b)
     struct block *blk = &heap.blocks[b];
     uint64_t state = block_state(b);
     unsigned class = state_class(state);
-    struct slab_class *sc = class_of(state);
+    struct slab_class *sc = slab_class_of(state);
 
     if (blk->pending) {
         uint64_t *used = slab_used(blk), *changed = slab_changed(blk, class);
@@ -333,7 +336,7 @@ slab_settle(uint32_t b)
         choose_bitmap(sc, class);
         sc->free_mask = open_mask(b, class, sc->word);
     } else if (blk->used_slots < blk->band_floor || blk->used_slots == 0) {
-        offer(b, state);
+        slab_offer(b, state);
     }
 }
 

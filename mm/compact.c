@@ -1,0 +1,131 @@
+/* mm/compact.c - which slabs are to be emptied, and moving what is in them. */
+#include "mm/compact.h"
+
+#include <string.h>
+
+#include "mm/heap.h"
+
+/* For one class (its number, doubled, and the kind): from the emptiest slabs on, as many as there is room for in the others.  What a slab of band
+ * k has in use is taken for its middle: of sixteen parts 2 k + 1. */
+static uint32_t
+plan(unsigned i, uint32_t to_leave[BANDS])
+{
+    const struct slab_class *sc = &heap.classes[i % 2][i / 2];
+    uint64_t room = sc->cur == 0 ? 0 : 16 - 16 * heap.blocks[sc->cur].used_slots / class_slots[i / 2];
+    uint64_t moved = 0;
+    uint32_t leaving = 0;
+
+    for (unsigned k = 0; k < BANDS; k++) {
+        room += (uint64_t)sc->room_count[k] * (15 - 2 * k);
+        to_leave[k] = 0;
+    }
+    /* Slabs of the fullest band stay: there is little to gain, and they are what is filled. */
+    for (unsigned k = 0; k < BANDS - 1; k++) {
+        uint64_t each = 2 * k + 1, n = sc->room_count[k];
+
+        /* n slabs leave: moved + n * each <= room - n * (16 - each) */
+        if (moved + n * 16 > room)
+            n = room > moved ? (room - moved) / 16 : 0;
+        to_leave[k] = (uint32_t)n;
+        leaving += (uint32_t)n;
+        moved += n * each;
+        room -= n * (16 - each);
+        if (n < sc->room_count[k])
+            break;
+    }
+    return leaving;
+}
+
+size_t
+mm_compact_gain(void)
+{
+    uint64_t slabs = 0;
+    uint32_t unused[BANDS];
+
+    for (unsigned i = 0; i < 2 * class_count; i++)
+        slabs += plan(i, unused);
+    return (size_t)slabs << MM_BLOCK_SHIFT;
+}
+
+bool
+mm_compact_begin(void)
+{
+    uint64_t slabs = 0;
+
+    if (heap.compacting)
+        return false;
+    for (unsigned i = 0; i < 2 * class_count; i++)
+        slabs += plan(i, heap.classes[i % 2][i / 2].to_leave);
+    heap.compacting = slabs > 0;
+    heap.compact_next = 0;
+    return heap.compacting;
+}
+
+/* mark_class: false: `slabs` was not enough. */
+static bool
+mark_class(struct slab_class *sc, unsigned *slabs)
+{
+    for (unsigned k = 0; k < BANDS; k++)
+        for (; sc->to_leave[k] > 0 && sc->room_count[k] > 0; sc->to_leave[k]--) {
+            uint32_t b = sc->room[k].head;
+
+            if (*slabs == 0)
+                return false;
+            --*slabs;
+            slab_unlist(sc, b);
+            if (heap.blocks[b].used_slots == 0) { /* it waits for a cut, and goes by itself */
+                slab_offer(b, block_state(b));
+                break;
+            }
+            list_push(&heap.leaving, b);
+            heap.blocks[b].band = BAND_LEAVING;
+            heap.blocks[b].band_floor = 1; /* CP1: when nothing is in it */
+        }
+    return true;
+}
+
+bool
+mm_compact_mark(unsigned slabs)
+{
+    for (; heap.compact_next < 2 * class_count; heap.compact_next++)
+        if (!mark_class(&heap.classes[heap.compact_next % 2][heap.compact_next / 2], &slabs))
+            return true;
+    return false;
+}
+
+void
+mm_compact_end(void)
+{
+    uint32_t b;
+
+    while ((b = heap.leaving.head) != 0)
+        slab_offer(b, block_state(b));
+    heap.compacting = false;
+}
+
+bool
+mm_compact_is_open(void)
+{
+    return heap.compacting;
+}
+
+const void *
+mm_move(const void *p)
+{
+    uint32_t b = block_of(p);
+    uint64_t state = block_state(b);
+    unsigned class = state_class(state);
+    struct slab_class *sc;
+    void *to;
+
+    if (!kind_is_slab(state_kind(state)) || heap.blocks[b].band != BAND_LEAVING)
+        return p;
+    sc = slab_class_of(state);
+    if (sc->bands == 0 && (sc->cur == 0 || heap.blocks[sc->cur].used_slots == class_slots[class]))
+        return p; /* a new slab would not be the fuller one */
+    if ((to = slab_alloc(slab_heap_of(state), class)) == NULL)
+        return p;
+    memcpy(to, p, class_bytes[class]);
+    mm_free(p);
+    return to;
+}

@@ -1,0 +1,34 @@
+/* mm/compact.h - emptying slabs with little in them, by moving what is in them elsewhere.
+ *
+ * mm knows which slabs to empty, not who points to what is in them: the owner of the data walks through it
+ * and asks mm_move() at each pointer.  One pass:
+ *
+ *     mm_compact_begin() -> mm_compact_mark() until it is false -> mm_move() of everything -> mm_compact_end()
+ *
+ *   CP1 A slab that is to be emptied takes no allocation; it goes when nothing is left in it.  mm_compact_end()
+ *       makes a slab like any other of one in which something has stayed.
+ *   CP2 What moves is copied into a slot of a fuller slab, and its old slot freed as by mm_free(): while a cut is
+ *       open it is retired.  So a pass may stand still for the time of a cut, or go on.
+ *
+ * Threads: mutator. */
+#ifndef MM_COMPACT_H
+#define MM_COMPACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* mm_compact_gain: about how many bytes a pass would give back.  O(size classes) */
+size_t mm_compact_gain(void);
+/* mm_compact_begin: begin a pass.  False: there is nothing to gain, or one has begun already. */
+bool mm_compact_begin(void);
+/* mm_compact_mark: choose the next slabs, `slabs` at most.  True: call again. */
+bool mm_compact_mark(unsigned slabs);
+/* mm_compact_end: the pass is over.  O(slabs in which something has stayed) */
+void mm_compact_end(void);
+bool mm_compact_is_open(void);
+
+/* mm_move: p, as mm_alloc() returned it, or where it stands now: the caller stores that wherever p was.  p
+ * itself: it need not move, or there is no room for it.  Cost: a load, or a copy of at most 32 KiB. */
+const void *mm_move(const void *p);
+
+#endif

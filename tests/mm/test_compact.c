@@ -1,0 +1,199 @@
+/* tests/mm/test_compact.c - sparse slabs are emptied by moving what is in them (CP1, CP2). */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/compact.h"
+#include "mm/cut.h"
+#include "mm/heap.h"
+#include "tests/support/runner.h"
+
+enum { OBJECTS = 40000 };
+
+static struct object {
+    const unsigned char *p; /* NULL: not there */
+    uint32_t bytes;
+} objects[OBJECTS];
+
+static void
+put(uint32_t i)
+{
+    unsigned char *p;
+
+    objects[i].bytes = 1 + (uint32_t)rand() % (rand() % 8 == 0 ? 5000 : 300);
+    p = mm_alloc(i % 2 == 0 ? MM_RECORD : MM_VALUE, objects[i].bytes);
+    must(p != NULL);
+    memset(p, (int)(i % 251), objects[i].bytes);
+    objects[i].p = p;
+}
+
+static void
+take(uint32_t i)
+{
+    if (objects[i].p != NULL)
+        mm_free(objects[i].p);
+    objects[i].p = NULL;
+}
+
+static void
+setup(void)
+{
+    ck_assert_int_eq(mm_init(&(struct mm_options){.arena_bytes = (size_t)1 << 30}), 0);
+    srand(7);
+    for (uint32_t i = 0; i < OBJECTS; i++)
+        put(i);
+    for (uint32_t i = 0; i < OBJECTS; i++)
+        if (rand() % 10 != 0)
+            take(i);
+}
+
+static void
+teardown(void)
+{
+    mm_fini();
+}
+
+static unsigned
+damaged(void)
+{
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < OBJECTS; i++)
+        for (uint32_t k = 0; objects[i].p != NULL && k < objects[i].bytes; k++)
+            n += objects[i].p[k] != i % 251;
+    return n;
+}
+
+/* move_all: one pass over everything; some is written and freed meanwhile. */
+static unsigned
+move_all(unsigned changes)
+{
+    unsigned moved = 0;
+
+    ck_assert(mm_compact_begin());
+    ck_assert(!mm_compact_begin());
+    while (mm_compact_mark(10))
+        ;
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        const void *to;
+
+        if (objects[i].p == NULL)
+            continue;
+        to = mm_move(objects[i].p);
+        moved += to != objects[i].p;
+        objects[i].p = to;
+        for (unsigned c = 0; c < changes; c++) {
+            uint32_t other = (uint32_t)rand() % OBJECTS;
+
+            if (objects[other].p != NULL) {
+                take(other);
+                put(other);
+            }
+        }
+        if (i % 1000 == 0)
+            mm_check();
+    }
+    mm_compact_end();
+    mm_check();
+    return moved;
+}
+
+/* classes_in_use: each needs a slab, however little is in it. */
+static size_t
+classes_in_use(void)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < 2 * class_count; i++)
+        n += heap.classes[i % 2][i / 2].cur != 0 || heap.classes[i % 2][i / 2].bands != 0;
+    return n;
+}
+
+START_TEST(what_is_left_of_many_fits_into_few_slabs)
+{
+    uint32_t before = heap.used_blocks;
+    size_t gain = mm_compact_gain();
+
+    ck_assert_uint_gt(gain, (size_t)before * MM_BLOCK_BYTES / 3);
+    ck_assert_uint_gt(move_all(0), 1000);
+    ck_assert_uint_eq(damaged(), 0);
+    ck_assert_uint_le(heap.used_blocks, before - gain / MM_BLOCK_BYTES * 9 / 10);
+    for (int i = 0; i < 5 && mm_compact_gain() > 0; i++)
+        (void)move_all(0);
+    ck_assert_uint_eq(damaged(), 0);
+    ck_assert_uint_le((size_t)heap.used_blocks * MM_BLOCK_BYTES,
+                      heap.live_bytes * 115 / 100 + classes_in_use() * MM_BLOCK_BYTES);
+}
+END_TEST
+
+START_TEST(writes_go_on_during_a_pass)
+{
+    uint32_t before = heap.used_blocks;
+
+    (void)move_all(1);
+    ck_assert_uint_eq(damaged(), 0);
+    ck_assert_uint_lt(heap.used_blocks, before * 2 / 3);
+}
+END_TEST
+
+/* What moves while a cut is open stays readable where it was until the sweep has passed. */
+START_TEST(a_pass_may_go_on_while_a_cut_is_open)
+{
+    struct object at_cut[OBJECTS];
+    struct mm_sweep s;
+    struct mm_extent x;
+    epoch_t epoch;
+    unsigned moved, differing = 0;
+
+    ck_assert_int_eq(mm_cut_begin(&epoch), 0);
+    mm_sweep_init(&s);
+    memcpy(at_cut, objects, sizeof at_cut);
+    moved = move_all(1);
+    ck_assert_uint_gt(moved, 100);
+    for (uint32_t i = 0; i < OBJECTS; i++)
+        for (uint32_t k = 0; at_cut[i].p != NULL && k < at_cut[i].bytes; k++)
+            differing += at_cut[i].p[k] != i % 251;
+    ck_assert_uint_eq(differing, 0);
+    while (mm_sweep_next(&s, &x))
+        mm_sweep_done(&s, &x);
+    mm_cut_end();
+    while (mm_settle(64))
+        ;
+    mm_check();
+    ck_assert_uint_eq(damaged(), 0);
+}
+END_TEST
+
+START_TEST(with_nothing_to_gain_no_pass_begins)
+{
+    for (uint32_t i = 0; i < OBJECTS; i++)
+        take(i);
+    ck_assert_uint_eq(mm_compact_gain(), 0);
+    ck_assert(!mm_compact_begin());
+    ck_assert(!mm_compact_is_open());
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        const void *p;
+
+        put(i);
+        p = objects[i].p;
+        must(mm_move(p) == p);
+    }
+    mm_check();
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("mm/compact");
+    TCase *t = tcase_create("compact");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 120);
+    tcase_add_test(t, what_is_left_of_many_fits_into_few_slabs);
+    tcase_add_test(t, writes_go_on_during_a_pass);
+    tcase_add_test(t, a_pass_may_go_on_while_a_cut_is_open);
+    tcase_add_test(t, with_nothing_to_gain_no_pass_begins);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
