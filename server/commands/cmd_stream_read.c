@@ -288,15 +288,6 @@ tell_consumer(struct client *c, const struct read_args *a, int i, const struct r
 
 /* ---- replies ---- */
 
-/* count_read: the group has been given everything up to id. */
-static int64_t
-count_read(const struct stream *s, int64_t read, struct stream_id id)
-{
-    if (read != STREAM_READ_UNKNOWN && !stream_has_gap(s, id))
-        return read + 1;
-    return s->entries_added > 0 ? stream_distance(s, id) : read;
-}
-
 /* reply_new: entries that are new to the group, which now are pending for the consumer. */
 static void
 reply_new(struct client *c, const struct read_args *a, const struct read_one *o)
@@ -309,7 +300,7 @@ reply_new(struct client *c, const struct read_args *a, const struct read_one *o)
 
     iter_behind(&it, o);
     while ((a->count == 0 || entries < (uint64_t)a->count) && stream_iter_next(&it, &item)) {
-        read = count_read(o->stream, read, item.id);
+        read = stream_count_read(o->stream, last, read, item.id);
         last = item.id;
         reply_stream_entry(c, &item);
         if (!a->no_ack)

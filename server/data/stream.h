@@ -107,10 +107,20 @@ bool stream_has(const struct stream *s, struct stream_id id);
 bool stream_id_up(struct stream_id *id);
 bool stream_id_down(struct stream_id *id);
 
-/* stream_has_gap: was an entry deleted at or behind both `from` and the first one? */
-bool stream_has_gap(const struct stream *s, struct stream_id from);
-/* stream_distance: how many entries were ever added up to id, or STREAM_READ_UNKNOWN. */
+/* How far a group has come is known as long as its counter can be trusted: it says how many entries were ever
+ * added up to the group's last id.  What is trimmed goes before the first entry; what is deleted may go
+ * anywhere, and of that only the highest id is kept (max_deleted).  So:
+ *
+ *   X4  A counter goes on by one for an entry that is read only where nothing between the group's last id and
+ *       that entry can have gone: the last id is not before the first entry, and max_deleted is below it.
+ *       Elsewhere it is worked out from the entry's place, where that can be: at the first and the last one.
+ *   X5  The lag is the number of living entries behind the group's last id, or unknown; it is never wrong but
+ *       for what XSETID, XGROUP ENTRIESREAD and XCLAIM LASTID made up.
+ *
+ * stream_distance: how many entries were ever added up to id, or STREAM_READ_UNKNOWN. */
 int64_t stream_distance(const struct stream *s, struct stream_id id);
+/* stream_count_read: the counter of a group at `last`, so far `read`, once it has read id as well. */
+int64_t stream_count_read(const struct stream *s, struct stream_id last, int64_t read, struct stream_id id);
 /* stream_lag: entries that the group has yet to read; false: it is not known. */
 bool stream_lag(const struct stream *s, const struct stream_group *g, int64_t *ret);
 

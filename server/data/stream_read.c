@@ -122,11 +122,11 @@ is_zero(struct stream_id id)
     return id.ms == 0 && id.seq == 0;
 }
 
-bool
-stream_has_gap(const struct stream *s, struct stream_id from)
+/* deleted_behind: may an entry at id, or behind it, have been deleted? */
+static bool
+deleted_behind(const struct stream *s, struct stream_id id)
 {
-    return s->length > 0 && !is_zero(s->max_deleted) && stream_id_compare(s->first, s->max_deleted) <= 0 &&
-           stream_id_compare(from, s->max_deleted) <= 0;
+    return s->length > 0 && !is_zero(s->max_deleted) && stream_id_compare(id, s->max_deleted) <= 0;
 }
 
 int64_t
@@ -141,9 +141,17 @@ stream_distance(const struct stream *s, struct stream_id id)
         return (int64_t)s->entries_added;
     if (to_last > 0 || to_first > 0)
         return STREAM_READ_UNKNOWN;
-    if (stream_has_gap(s, id))
+    if (stream_id_compare(s->first, s->max_deleted) <= 0)
         return STREAM_READ_UNKNOWN; /* something between is gone */
     return (int64_t)(to_first < 0 ? gone : gone + 1);
+}
+
+int64_t
+stream_count_read(const struct stream *s, struct stream_id last, int64_t read, struct stream_id id)
+{
+    if (read != STREAM_READ_UNKNOWN && stream_id_compare(last, s->first) >= 0 && !deleted_behind(s, last))
+        return read + 1;
+    return s->entries_added > 0 ? stream_distance(s, id) : read;
 }
 
 bool
@@ -152,9 +160,13 @@ stream_lag(const struct stream *s, const struct stream_group *g, int64_t *ret)
     int64_t read;
 
     *ret = 0;
-    if (s->entries_added == 0)
+    if (s->entries_added == 0 || s->length == 0)
         return true;
-    read = g->entries_read != STREAM_READ_UNKNOWN && !stream_has_gap(s, g->last)
+    if (stream_id_compare(g->last, s->first) < 0 && stream_id_compare(s->max_deleted, s->first) < 0) {
+        *ret = (int64_t)s->length; /* all that is left, and nothing of that was deleted */
+        return true;
+    }
+    read = g->entries_read != STREAM_READ_UNKNOWN && !deleted_behind(s, g->last)
                ? g->entries_read
                : stream_distance(s, g->last);
     *ret = (int64_t)(s->entries_added - (uint64_t)read);

@@ -3,6 +3,7 @@
 
 Each file of replies/ is a list of commands, one a line, in redis-cli's quoting, run in order on one connection of a
 fresh server.  "# differs: reason" above a line: the replies need not be equal, only of one kind (error or not).
+"# here: words" behind that says what the reply has to be then: its values in order, nil for null.
 """
 import glob
 import os
@@ -44,17 +45,26 @@ def ask(client, command):
         return error
 
 
+def flat(reply):
+    """A reply's values in order, as text."""
+    if isinstance(reply, (list, dict)):
+        return [x for v in (reply if isinstance(reply, list) else (p for kv in reply.items() for p in kv)) for x in flat(v)]
+    return ["nil" if reply is None else reply.decode() if isinstance(reply, bytes) else str(reply)]
+
+
 def commands(path):
-    """(words, is compared) of each line."""
-    differs = False
+    """(words, is compared, what it must be here or None) of each line."""
+    differs, here = False, None
     with open(path, encoding="utf-8") as f:
         for line in f:
             line = line.strip()
             if line.startswith("# differs:"):
                 differs = True
+            elif line.startswith("# here:"):
+                here = line.removeprefix("# here:").split()
             elif line and not line.startswith("#"):
-                yield words(line), not differs
-                differs = False
+                yield words(line), not differs, here
+                differs, here = False, None
 
 
 class Replies(unittest.TestCase):
@@ -73,8 +83,10 @@ class Replies(unittest.TestCase):
         mine, other = self.start("a", resp.start_stillframe), self.start("b", resp.start_redis_server)
         for c in (mine, other):
             c.call("HELLO", protocol)
-        for command, compared in commands(path):
+        for command, compared, here in commands(path):
             a, b = ask(mine, command), ask(other, command)
+            if here is not None:
+                self.assertEqual(flat(a), here, "%r in RESP%s of %s" % (command, protocol, os.path.basename(path)))
             if compared:
                 self.assertEqual(a, b, "%r in RESP%s of %s" % (command, protocol, os.path.basename(path)))
             else:

@@ -477,6 +477,78 @@ START_TEST(groups_keep_their_rules_in_random_use)
 }
 END_TEST
 
+/* behind: living entries above id. */
+static int64_t
+behind(const struct stream *s, struct stream_id id)
+{
+    struct stream_iter it;
+    struct stream_item item;
+    int64_t n = 0;
+
+    stream_iter_init(&it, s, id, STREAM_ID_MAX, false);
+    while (stream_iter_next(&it, &item))
+        n += stream_id_compare(item.id, id) > 0;
+    return n;
+}
+
+/* check_lag: it is what there is to read, or unknown; and unknown only after XDEL or XGROUP SETID. */
+static unsigned
+check_lag(const struct stream *s, const struct stream_group *g, bool may_be_unknown)
+{
+    int64_t lag;
+
+    if (!stream_lag(s, g, &lag)) {
+        ck_assert(may_be_unknown);
+        return 0;
+    }
+    ck_assert_int_eq(lag, behind(s, g->last));
+    return 1;
+}
+
+START_TEST(a_lag_is_what_there_is_to_read_or_unknown) /* X5 */
+{
+    unsigned known = 0;
+
+    srand((unsigned)_i);
+    for (unsigned round = 0; round < 300; round++) {
+        bool was_set[2] = {false, false}, was_deleted = false;
+
+        talk("del s");
+        talk("xgroup create s g0 0 mkstream");
+        talk("xgroup create s g1 %s", rand() % 2 ? "$" : "0");
+        for (unsigned step = 0, next = 1; step < 40; step++) {
+            unsigned id = 1 + (unsigned)rand() % next, g = (unsigned)rand() % 2;
+
+            switch (rand() % 8) {
+            case 0:
+            case 1:
+                talk("xadd s %u-0 f v", next++);
+                break;
+            case 2:
+                talk("xreadgroup group g%u eve count %d noack streams s >", g, 1 + rand() % 3);
+                break;
+            case 3:
+                talk("xreadgroup group g%u eve streams s >", g);
+                break;
+            case 4:
+                was_deleted |= *(talk("xdel s %u-0", id) + 1) == '1';
+                break;
+            case 5:
+                talk("xtrim s maxlen %u", (unsigned)rand() % 8);
+                break;
+            default:
+                if (rand() % 10 == 0)
+                    was_set[g] = *talk("xgroup setid s g%u %u-0", g, id) == '+';
+            }
+            for (unsigned i = 0; i < 2; i++)
+                known +=
+                    check_lag(stream_at("s"), stream_group_at(stream_at("s"), i), was_set[i] || was_deleted);
+        }
+    }
+    ck_assert_uint_gt(known, 300 * 40);
+}
+END_TEST
+
 START_TEST(a_large_group_is_freed_in_slices)
 {
     talk("xgroup create s g 0 mkstream");
@@ -588,6 +660,7 @@ main(void)
     tcase_add_test(t, an_entry_is_added_where_it_stands);
     tcase_add_test(t, many_entries_of_a_node_may_be_deleted);
     tcase_add_test(t, groups_keep_their_rules_in_random_use);
+    tcase_add_loop_test(t, a_lag_is_what_there_is_to_read_or_unknown, 1, 4);
     tcase_add_test(t, a_large_group_is_freed_in_slices);
 #ifdef STILLFRAME_FAULTS
     tcase_add_loop_test(t, without_memory_a_command_changes_nothing, 1, 2);

@@ -8,8 +8,10 @@ NAME = "stream"
 NEEDS = "XADD"
 CONFIGS = {"stream-node-max-entries": ["100", "3", "1", "0"], "stream-node-max-bytes": ["4096", "60", "0"]}
 GROUPS, CONSUMERS = ["g0", "g1"], ["ann", "bob", "eve", ""]
-# Times, what 7.2 has and 7.0 has not, and the inner structure, which is our own.
-LEFT_OUT = {b"idle", b"inactive", b"seen-time", b"active-time", b"radix-tree-keys", b"radix-tree-nodes", b"delivery-time"}
+# Times, what 7.2 has and 7.0 has not, the inner structure, which is our own, and the counters that 7.0 gets wrong:
+# for these there are replies/stream_lag.txt and test_stream.c.
+LEFT_OUT = {b"idle", b"inactive", b"seen-time", b"active-time", b"radix-tree-keys", b"radix-tree-nodes", b"delivery-time", b"entries-read",
+            b"lag"}
 
 
 def add_now(pair, args):
