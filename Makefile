@@ -50,6 +50,9 @@ CORE_LIBS   := -lurcu-qsbr -lurcu-common
 SERVER_LIBS := -lnettle -lm
 TEST_LIBS   := -llzf -lcheck -lsubunit -lm -lrt
 
+# $(call show,CC) before a command: one short line instead of it, none with -s, the whole command with V=1.
+show = $(if $(filter-out 0,$(V)),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,printf '  %-3s %s\n' $(1) $@;))
+
 MM_SRC       := $(wildcard mm/*.c)
 SNAPSHOT_SRC := $(filter-out snapshot/tool%.c,$(wildcard snapshot/*.c))
 TOOL_SRC     := $(wildcard snapshot/tool*.c)
@@ -75,7 +78,7 @@ all: $(B)/stillframe-server $(B)/stillframe-rdb
 help:
 	@sed -n 's/^## //p' Makefile
 
-## make            build build/stillframe-server and build/stillframe-rdb
+## make            build build/stillframe-server and build/stillframe-rdb (V=1 shows the whole commands)
 ## make run        install what is missing, build, start the server (ARGS="--port 7000")
 run: | packages
 	@$(MAKE) --no-print-directory -j2 all
@@ -128,42 +131,42 @@ install: all
 	install -m 644 docs/*.md server/dist/stillframe.conf $(DESTDIR)$(PREFIX)/share/doc/stillframe/
 
 $(B)/stillframe.so: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,server/main.c)
-	$(CC) $(ALL_LDFLAGS) -shared -Wl,-z,defs -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
+	$(call show,LD)$(CC) $(ALL_LDFLAGS) -shared -Wl,-z,defs -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
 $(B)/stillframe-server: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,server/main.c)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
+	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
 $(B)/stillframe-rdb: $(MM_OBJ) $(SNAPSHOT_OBJ) $(TOOL_OBJ)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
+	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call show,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 # What a test links follows the one-way order: tests of mm/ see mm/ alone.
 $(B)/tests/mm/%: $(B)/obj/tests/mm/%.o $(MM_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
+	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 $(B)/tests/snapshot/%: $(B)/obj/tests/snapshot/%.o $(MM_OBJ) $(SNAPSHOT_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(TEST_LIBS)
+	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(TEST_LIBS)
 $(B)/tests/%: $(B)/obj/tests/%.o $(SUPPORT_OBJ) $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS) $(TEST_LIBS)
+	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS) $(TEST_LIBS)
 # Helpers of the integration tests.
 $(B)/tests/integration/seccomp_preload.so: tests/integration/seccomp_preload.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $< -lseccomp
+	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $< -lseccomp
 $(B)/tests/integration/loader: tests/integration/loader.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $< -ldl
+	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $< -ldl
 $(B)/tests/integration/rdb_expires: $(B)/obj/tests/integration/rdb_expires.o $(MM_OBJ) $(SNAPSHOT_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
+	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
 $(B)/tests/integration/hiredis_client: tests/integration/clients/hiredis_client.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $< -lhiredis
+	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $< -lhiredis
 # The client libraries from npm; what npm cannot get is a test that is skipped by name.
 build/npm/node_modules/.package-lock.json: tests/integration/clients/package.json tests/integration/clients/package-lock.json
 	@mkdir -p build/npm
-	cp $^ build/npm/
-	npm ci --prefix build/npm --no-audit --no-fund --loglevel=error || echo "npm: not installed; its tests are skipped"
+	@cp $^ build/npm/
+	$(call show,NPM)npm ci --prefix build/npm --no-audit --no-fund --loglevel=error || echo "npm: not installed; its tests are skipped"
 test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/loader $(B)/tests/integration/rdb_expires $(B)/tests/bench/bench_huge
 .SECONDARY:
 
