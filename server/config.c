@@ -130,11 +130,11 @@ option_set(const struct option *o, struct config *into, const struct slice *word
     char *scratch;
     bool ok;
 
-    if (count < 1 || (count > 1 && (o->flags & OPTION_MULTI) == 0)) {
+    if (count != 1 && ((o->flags & OPTION_MULTI) == 0 || (count == 0 && o->type == &option_fixed))) {
         *why = "wrong number of arguments";
         return false;
     }
-    if ((o->flags & OPTION_MULTI) == 0 || count > 1)
+    if ((o->flags & OPTION_MULTI) == 0 || count != 1)
         return o->type->parse(o, into, words, count, append, why);
     if ((scratch = malloc(words[0].len + 1)) == NULL) {
         *why = strerror(ENOMEM);

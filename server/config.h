@@ -86,8 +86,9 @@ extern struct config config;
 int config_init(void);
 void config_fini(void);
 
-/* config_load: read the file (NULL: none; "-": standard input), then the command line's --name value ...
- * words, as if they were written behind it.  0; -EINVAL: refused, and *why is the report for the user. */
+/* config_load: read the file (NULL: none), then standard input where the last word is "-", then the command
+ * line's options, as if they were written behind it.  0; -EINVAL: refused, and *why is the report for the
+ * user. */
 int config_load(const char *path, int argc, char *const argv[], struct text *why);
 /* config_load_text: as config_load, from memory; name is what errors call it. */
 int config_load_text(const char *name, const char *bytes, size_t len, struct text *why);

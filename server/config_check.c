@@ -110,6 +110,8 @@ check_flags(const struct slice *words, int count, const char *names)
     for (int i = 0; i < count; i++)
         if (!is_one_of(words[i], names))
             return refuse_list(names);
+    if (count == 0)
+        return refuse_list(names);
     if (is_given("save", words, count) && is_given("nosave", words, count))
         return "shutdown options SAVE and NOSAVE can't be used simultaneously";
     return NULL;
@@ -171,7 +173,7 @@ parse_checked(const struct option *o, struct config *into, const struct slice *w
     struct text t = {0};
 
     (void)append;
-    if (count > 0 && (*why = check(o->extra, words, count)) != NULL)
+    if ((*why = check(o->extra, words, count)) != NULL)
         return false;
     for (int i = 0; i < count; i++) {
         text_add(&t, i > 0 ? " " : "");

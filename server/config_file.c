@@ -180,15 +180,45 @@ read_file(struct reading *rd, const char *path)
     return r;
 }
 
-/* How many of the words belong to the option at argv[0] ("--name"). */
-static int
-count_values(int argc, char *const argv[])
-{
-    int n = 0;
+/* ---- the command line ---- */
 
-    while (1 + n < argc && strncmp(argv[1 + n], "--", 2) != 0)
-        n++;
-    return n;
+static bool
+begins_option(const char *word)
+{
+    return strncmp(word, "--", 2) == 0;
+}
+
+/* take_option: the option at argv[0] as the words of a line.  NULL, or what is wrong; *ret_used: of argv.
+ *
+ *   --name value ...      what follows up to the next word that begins with two dashes; the first value may
+ *                         begin with them as well
+ *   "--name value ..."    the same in one word, which is split as a line of the file is
+ *   --save                without a value, or with an option behind it: no save points */
+static const char *
+take_option(int argc, char *const argv[], char *scratch, struct slice *words, int *ret_count, int *ret_used)
+{
+    int n, used = 1;
+    bool needs_value;
+
+    words[0] = (struct slice){argv[0], strlen(argv[0])};
+    *ret_count = *ret_used = 1;
+    if (!begins_option(argv[0]))
+        return "Not an option: options begin with two dashes";
+    if ((n = split_words(argv[0] + 2, strlen(argv[0] + 2), scratch, words, LINE_WORDS_MAX)) < 1) {
+        words[0] = (struct slice){argv[0], strlen(argv[0])};
+        return n == 0 ? "Not an option: options begin with two dashes"
+                      : "Unbalanced quotes, or too many words";
+    }
+    needs_value = n == 1 && !(words[0].len == 4 && strncasecmp(words[0].ptr, "save", 4) == 0);
+    for (; used < argc && (needs_value || !begins_option(argv[used])); used++) {
+        if (n == LINE_WORDS_MAX)
+            return "Too many words";
+        words[n++] = (struct slice){argv[used], strlen(argv[used])};
+        needs_value = false;
+    }
+    *ret_count = n;
+    *ret_used = used;
+    return NULL;
 }
 
 static int
@@ -214,29 +244,23 @@ static int
 read_command_line(struct reading *rd, int argc, char *const argv[])
 {
     struct slice words[LINE_WORDS_MAX];
+    int r = 0;
 
-    for (int i = 0, n; i < argc; i += 1 + n) {
-        const char *reason = NULL;
+    for (int i = 0, n, used; i < argc && r == 0; i += used) {
+        char *scratch = malloc(strlen(argv[i]) + 1);
         bool reported = false;
+        const char *reason =
+            scratch == NULL ? strerror(ENOMEM) : take_option(argc - i, argv + i, scratch, words, &n, &used);
 
-        words[0] = (struct slice){argv[i], strlen(argv[i])};
-        n = 0;
-        if (strncmp(argv[i], "--", 2) != 0 || argv[i][2] == '\0') {
-            reason = "Not an option: options begin with two dashes";
-        } else {
-            n = count_values(argc - i, argv + i);
-            words[0] = (struct slice){argv[i] + 2, strlen(argv[i]) - 2};
-        }
-        if (n >= LINE_WORDS_MAX)
-            reason = "Too many words";
-        for (int k = 0; k < n && reason == NULL; k++)
-            words[1 + k] = (struct slice){argv[i + 1 + k], strlen(argv[i + 1 + k])};
+        if (scratch == NULL)
+            return report(rd, "Reading the command line", SLICE(""), reason);
         if (reason == NULL)
-            reason = set_directive(rd, words, 1 + n, &reported);
+            reason = set_directive(rd, words, n, &reported);
         if (reason != NULL)
-            return reported ? -EINVAL : report_words(rd, words, n < LINE_WORDS_MAX ? 1 + n : 1, reason);
+            r = reported ? -EINVAL : report_words(rd, words, n, reason);
+        free(scratch);
     }
-    return 0;
+    return r;
 }
 
 int
@@ -247,8 +271,13 @@ config_load(const char *path, int argc, char *const argv[], struct text *why)
     absolute_path[0] = '\0';
     if (path != NULL && read_file(&rd, path) < 0)
         return -EINVAL;
-    if (path != NULL && strcmp(path, "-") != 0 && realpath(path, absolute_path) == NULL)
+    if (path != NULL && realpath(path, absolute_path) == NULL)
         absolute_path[0] = '\0';
+    if (argc > 0 && strcmp(argv[argc - 1], "-") == 0) {
+        argc--;
+        if (read_file(&rd, "-") < 0)
+            return -EINVAL;
+    }
     return read_command_line(&rd, argc, argv);
 }
 

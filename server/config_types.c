@@ -449,7 +449,7 @@ parse_limits(const struct option *o, struct config *into, const struct slice *wo
     (void)o;
     (void)append;
     memcpy(limits, into->output_limits, sizeof limits);
-    if (count == 0 || count % 4 != 0) {
+    if (count % 4 != 0) {
         *why = "Wrong number of arguments in buffer limit configuration.";
         return false;
     }

@@ -29,7 +29,7 @@
 #include "snapshot/snapshot.h"
 
 static const char usage[] =
-    "Usage: stillframe-server [configuration file] [--name value ...]\n"
+    "Usage: stillframe-server [configuration file] [--name value ...] [-]\n"
     "       stillframe-server -               (configuration from standard input)\n"
     "       stillframe-server -v or --version\n"
     "       stillframe-server -h or --help\n"
@@ -65,7 +65,7 @@ answer_and_leave(int argc, char *const argv[])
 static void
 configure(int argc, char *const argv[])
 {
-    const char *path = argc > 1 && strncmp(argv[1], "--", 2) != 0 ? argv[1] : NULL;
+    const char *path = argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
     int words = path != NULL ? 2 : 1, r;
     struct text why = {0};
 

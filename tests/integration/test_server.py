@@ -133,6 +133,10 @@ class Start(ServerCase):
 
     def test_configuration_may_come_from_standard_input(self):
         self.assertIn("Reading the configuration file -, at line 2", self.refused("-", stdin=b"port 0\nfoo bar\n"))
+        self.assertIn("Reading the configuration file -, at line 1", self.refused("--hz", "20", "-", stdin=b"foo bar\n"))
+        conf = self.write("good.conf", "hz 20\n")
+        self.assertIn("Reading the configuration file -, at line 1", self.refused(conf, "--hz", "x", "-", stdin=b"foo bar\n"))
+        self.assertIn("Reading the command line\n>>> 'hz \"x\"'", self.refused(conf, "--hz", "x", "-", stdin=b"timeout 3\n"))
 
     def test_a_bad_configuration_stops_the_start(self):
         conf = self.write("bad.conf", "port 7000\nport abc\n")

@@ -270,6 +270,59 @@ START_TEST(the_command_line_comes_after_the_file_and_its_includes)
 }
 END_TEST
 
+static const struct {
+    const char *words[6], *pattern, *value;
+} forms[] = {
+    {{"--save"}, "save", ""},
+    {{"--save", "--loglevel", "verbose"}, "loglevel", "verbose"},
+    {{"--SAVE", "--loglevel", "verbose"}, "save", ""},
+    {{"--loglevel", "verbose", "--save"}, "save", ""},
+    {{"--save", "", "--hz", "20"}, "save", ""},
+    {{"--save", "60", "1", "--save", "10", "2"}, "save", "60 1 10 2"},
+    {{"--save", "60 1 10 2"}, "save", "60 1 10 2"},
+    {{"--save 60 1", "5", "5"}, "save", "60 1 5 5"},
+    {{"--save \"\""}, "save", ""},
+    {{"--save ", "--hz", "20"}, "save", ""},
+    {{"--dbfilename", "--odd.rdb"}, "dbfilename", "--odd.rdb"},
+    {{"--dbfilename", "--odd.rdb", "--hz", "20"}, "hz", "20"},
+    {{"--maxmemory 100mb"}, "maxmemory", "104857600"},
+    {{"--maxmemory ", "100mb"}, "maxmemory", "104857600"},
+    {{"--requirepass", "--hz 20"}, "requirepass", "--hz 20"},
+    {{"--requirepass \"a b\"", "--port", "7001"}, "requirepass", "a b"},
+    {{"--bind"}, "bind", ""},
+    {{"--client-output-buffer-limit"},
+     "client-output-buffer-limit",
+     "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"},
+    {{"--latency-tracking-info-percentiles", "--hz"}, NULL, "Invalid latency-tracking-info-percentiles"},
+    {{"--shutdown-on-sigint"}, NULL, "argument(s) must be one of the following: default, save, nosave"},
+    {{"--oom-score-adj-values"}, NULL, "wrong number of arguments"},
+    {{"--replicaof"}, NULL, "wrong number of arguments"},
+    {{"--loglevel", "--port", "7000"}, NULL, ">>> 'loglevel \"--port\" \"7000\"'"},
+    {{"--maxmemory 1mb", "2mb"}, NULL, ">>> 'maxmemory \"1mb\" \"2mb\"'"},
+    {{"--maxmemory \"1mb"}, NULL, "Unbalanced quotes"},
+};
+
+START_TEST(the_command_line_has_the_forms_of_redis_7)
+{
+    char copies[6][64], *words[6];
+    char want[256];
+    int n = 0;
+
+    for (; n < 6 && forms[_i].words[n] != NULL; n++) {
+        snprintf(copies[n], sizeof copies[n], "%s", forms[_i].words[n]);
+        words[n] = copies[n];
+    }
+    if (forms[_i].pattern == NULL) {
+        ck_assert_int_eq(config_load(NULL, n, words, &why), -22);
+        ck_assert_msg(strstr(text_str(&why), forms[_i].value) != NULL, "%s", text_str(&why));
+        return;
+    }
+    ck_assert_msg(config_load(NULL, n, words, &why) == 0, "%s", text_str(&why));
+    snprintf(want, sizeof want, "%s=%s", forms[_i].pattern, forms[_i].value);
+    ck_assert_str_eq(get(forms[_i].pattern), want);
+}
+END_TEST
+
 START_TEST(a_file_that_includes_itself_is_refused)
 {
     char dir[] = "/tmp/stillframe-config-XXXXXX";
@@ -455,6 +508,8 @@ main(void)
                         sizeof refused_lines / sizeof refused_lines[0]);
     tcase_add_test(start, what_would_promise_durability_is_refused_with_the_reason);
     tcase_add_test(start, the_command_line_comes_after_the_file_and_its_includes);
+    tcase_add_loop_test(start, the_command_line_has_the_forms_of_redis_7, 0,
+                        (int)(sizeof forms / sizeof forms[0]));
     tcase_add_test(start, a_file_that_includes_itself_is_refused);
     tcase_add_loop_test(start, refused_options_are_reported, 0,
                         sizeof refused_words / sizeof refused_words[0]);
