@@ -103,9 +103,9 @@ int config_set(const struct slice *pairs, int count, bool protected_allowed, str
 
 /* config_value: a parameter as CONFIG GET shows it, cut to room; returns ret. */
 const char *config_value(const char *name, char *ret, size_t room);
-/* config_rewrite: make the configuration file say what holds now.  0 or -errno: it is as it was.  Only where
- * there is one (config_file()). */
-int config_rewrite(void);
+/* config_rewrite: make the configuration file say what holds now, whatever it includes.  0; or -errno: it is
+ * as it was, and *why says what went wrong.  Only where there is one (config_file()). */
+int config_rewrite(struct text *why);
 /* config_log_no_effect: one line that names what was set at start and has no effect here. */
 void config_log_no_effect(void);
 

@@ -16,20 +16,32 @@
 enum { LINE_WORDS_MAX = 256, INCLUDE_DEPTH_MAX = 16, FILE_MAX_BYTES = 64 * 1024 * 1024 };
 
 static char absolute_path[PATH_MAX];
+static char start_dir[PATH_MAX];   /* where the process was started: what relative names in files belong to */
 static struct text without_effect; /* names, as the start met them */
 
-/* One start's reading: parameters that a line has set (their lists grow from then on). */
+/* One start's reading, or a trial of the next one's. */
 struct reading {
     struct text *why;
-    bool save_given;
+    struct config *into; /* a trial: not the configuration that holds */
+    bool save_given;     /* a line has set save points: the list grows from then on */
     int depth;
 };
 
 static int read_file(struct reading *rd, const char *path);
 
+static bool
+is_trial(const struct reading *rd)
+{
+    return rd->into != &config;
+}
+
 static int
 report(struct reading *rd, const char *where, struct slice line, const char *reason)
 {
+    if (is_trial(rd)) {
+        text_addf(rd->why, "the next start would refuse it: %s: %s", where, reason);
+        return -EINVAL;
+    }
     text_addf(rd->why, "\n*** FATAL CONFIG FILE ERROR (Stillframe %s) ***\n%s\n>>> '", STILLFRAME_VERSION,
               where);
     text_add_bytes(rd->why, line.ptr, line.len);
@@ -41,6 +53,25 @@ static bool
 is_include(struct slice word)
 {
     return word.len == 7 && strncasecmp(word.ptr, "include", 7) == 0;
+}
+
+/* path_of: a word as a name that can be opened; NULL, or what is wrong.  Later than at the start the process
+ * is somewhere else. */
+static const char *
+path_of(const struct reading *rd, struct slice word, char *ret, size_t room)
+{
+    bool joined = is_trial(rd) && word.len > 0 && word.ptr[0] != '/';
+    size_t head = joined ? strlen(start_dir) + 1 : 0;
+
+    if (memchr(word.ptr, '\0', word.len) != NULL)
+        return "argument holds a zero byte";
+    if (head + word.len >= room)
+        return config_too_long("path", room - 1);
+    if (joined)
+        snprintf(ret, room, "%s/", start_dir);
+    memcpy(ret + head, word.ptr, word.len);
+    ret[head + word.len] = '\0';
+    return NULL;
 }
 
 /* include: one file, or all that match a pattern, in the order of their names (none may, then). */
@@ -60,6 +91,21 @@ read_files(struct reading *rd, const char *pattern)
     return r;
 }
 
+/* include: NULL: read; else what is wrong.  *ret_reported: the report is already written. */
+static const char *
+include(struct reading *rd, struct slice word, bool *ret_reported)
+{
+    char path[PATH_MAX];
+    const char *why = path_of(rd, word, path, sizeof path);
+
+    if (why != NULL)
+        return why;
+    if (rd->depth >= INCLUDE_DEPTH_MAX)
+        return "include is nested too deeply";
+    *ret_reported = read_files(rd, path) < 0;
+    return *ret_reported ? "included file" : NULL;
+}
+
 /* One directive; NULL: taken; else what is wrong.  *ret_reported: the report is already written. */
 static const char *
 set_directive(struct reading *rd, const struct slice *words, int count, bool *ret_reported)
@@ -67,25 +113,24 @@ set_directive(struct reading *rd, const struct slice *words, int count, bool *re
     const struct option *o;
     const char *why;
     char path[PATH_MAX];
+    struct slice dir = {path, 0};
 
     *ret_reported = false;
-    if (is_include(words[0]) && count == 2) {
-        if (words[1].len >= sizeof path || memchr(words[1].ptr, '\0', words[1].len) != NULL)
-            return strerror(ENAMETOOLONG);
-        memcpy(path, words[1].ptr, words[1].len);
-        path[words[1].len] = '\0';
-        if (rd->depth >= INCLUDE_DEPTH_MAX)
-            return "include is nested too deeply";
-        *ret_reported = read_files(rd, path) < 0;
-        return *ret_reported ? "included file" : NULL;
-    }
+    if (is_include(words[0]) && count == 2)
+        return include(rd, words[1], ret_reported);
     if ((o = option_find(words[0])) == NULL)
         return "Bad directive or wrong number of arguments";
-    if (!option_set(o, &config, words + 1, count - 1, o->type == &option_save && rd->save_given, &why))
+    if (is_trial(rd) && o->type == &option_directory && count == 2) {
+        if ((why = path_of(rd, words[1], path, sizeof path)) != NULL)
+            return why;
+        dir.len = strlen(path);
+    }
+    if (!option_set(o, rd->into, dir.len > 0 ? &dir : words + 1, count - 1,
+                    o->type == &option_save && rd->save_given, &why))
         return why;
     if (o->type == &option_save)
         rd->save_given = true;
-    if (o->no_effect != NULL)
+    if (o->no_effect != NULL && !is_trial(rd))
         text_addf(&without_effect, "%s%s", without_effect.len > 0 ? ", " : "", o->name);
     return NULL;
 }
@@ -162,7 +207,7 @@ read_stream(FILE *f, struct text *ret)
 static int
 read_file(struct reading *rd, const char *path)
 {
-    bool standard_input = strcmp(path, "-") == 0;
+    bool standard_input = strcmp(path, "-") == 0 && !is_trial(rd);
     FILE *f = standard_input ? stdin : fopen(path, "re");
     struct text t = {0};
     int r = f == NULL ? -errno : read_stream(f, &t);
@@ -170,7 +215,10 @@ read_file(struct reading *rd, const char *path)
     if (f != NULL && !standard_input)
         fclose(f);
     if (r < 0) {
-        text_addf(rd->why, "Fatal error, can't open config file '%s': %s\n", path, strerror(-r));
+        text_addf(rd->why,
+                  is_trial(rd) ? "can't open config file '%s': %s"
+                               : "Fatal error, can't open config file '%s': %s\n",
+                  path, strerror(-r));
     } else {
         rd->depth++;
         r = read_lines(rd, path, text_str(&t), t.len);
@@ -266,9 +314,11 @@ read_command_line(struct reading *rd, int argc, char *const argv[])
 int
 config_load(const char *path, int argc, char *const argv[], struct text *why)
 {
-    struct reading rd = {.why = why};
+    struct reading rd = {.why = why, .into = &config};
 
     absolute_path[0] = '\0';
+    if (getcwd(start_dir, sizeof start_dir) == NULL)
+        start_dir[0] = '\0';
     if (path != NULL && read_file(&rd, path) < 0)
         return -EINVAL;
     if (path != NULL && realpath(path, absolute_path) == NULL)
@@ -284,7 +334,15 @@ config_load(const char *path, int argc, char *const argv[], struct text *why)
 int
 config_load_text(const char *name, const char *bytes, size_t len, struct text *why)
 {
-    struct reading rd = {.why = why};
+    struct reading rd = {.why = why, .into = &config};
+
+    return read_lines(&rd, name, bytes, len);
+}
+
+int
+config_try_text(const char *name, const char *bytes, size_t len, struct config *into, struct text *why)
+{
+    struct reading rd = {.why = why, .into = into};
 
     return read_lines(&rd, name, bytes, len);
 }
@@ -324,7 +382,7 @@ change_log_level(const struct config *next, const char **why)
 int
 config_start(struct text *why)
 {
-    struct reading rd = {.why = why};
+    struct reading rd = {.why = why, .into = &config};
     const char *reason;
 
     config_on_change("dir", change_directory);

@@ -1,5 +1,5 @@
 /* server/config_option.h - inside the configuration: what a parameter and its type are.
- * Only config.c, config_types.c and config_file.c include this.  Threads: mutator. */
+ * Only config*.c include this.  Threads: mutator. */
 #ifndef SERVER_CONFIG_OPTION_H
 #define SERVER_CONFIG_OPTION_H
 
@@ -57,5 +57,10 @@ bool config_copy(const struct config *from, struct config *ret);
 void config_drop(struct config *c);
 /* config_make_defaults: to be dropped.  False: no memory. */
 bool config_make_defaults(struct config *ret);
+/* config_try_text: what the next start, in the same directory, would make of a file and all that it includes:
+ * into *into, which has the defaults.  0 or -EINVAL: *why says in one line why it would not start. */
+int config_try_text(const char *name, const char *bytes, size_t len, struct config *into, struct text *why);
+/* config_too_long: a refusal with its reason; good until the next one. */
+const char *config_too_long(const char *what, size_t most_bytes);
 
 #endif

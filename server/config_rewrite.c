@@ -1,8 +1,11 @@
 /* server/config_rewrite.c - CONFIG REWRITE: the file says what the configuration is now.
  *
  * Comments, blank lines, includes and the order stay.  Lines that still say what holds stay as they are;
- * others are replaced where they stand; what is not the default and stands nowhere is added at the end.  The
- * new file takes the old one's place in one step, or everything stays as it was. */
+ * others are replaced where they stand; what is not the default and stands nowhere is added at the end.
+ * Then the new file is read as the next start will read it, with all that it includes: what comes out
+ * otherwise than it holds now (an included file says something else behind the line) is said once more, at
+ * the end.  What is written has been read back so.  The new file takes the old one's place in one step, or
+ * everything stays as it was. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -34,6 +37,17 @@ struct rewriting {
     struct config defaults;
     bool failed, is_signed;
 };
+
+/* make_base: what holds where no line says otherwise.  The directory is always written: another start may
+ * begin elsewhere. */
+static bool
+make_base(struct config *ret)
+{
+    if (!config_make_defaults(ret))
+        return false;
+    ret->dir[0] = '\0';
+    return true;
+}
 
 /* ---- reading ---- */
 
@@ -327,8 +341,61 @@ give_back(struct rewriting *rw)
     config_drop(&rw->defaults);
 }
 
+/* add_undone: lines at the end for what the file *t would not bring about.  How many; or -EINVAL, -ENOMEM. */
+static int
+add_undone(struct rewriting *rw, const struct text *t, struct text *why)
+{
+    struct config said;
+    unsigned count;
+    const struct option *options = config_options(&count);
+    int added = 0;
+
+    if (!make_base(&said))
+        return -ENOMEM;
+    if (config_try_text(config_file(), text_str(t), t->len, &said, why) < 0) {
+        config_drop(&said);
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        const struct option *o = &options[i];
+        char *line;
+        if (o->type == &option_fixed || same_value(o, &said, &config))
+            continue;
+        if ((line = make_line(o)) == NULL)
+            rw->failed = true;
+        else if (o->type == &option_save)
+            text_addf(&rw->added, "save \"\"\n%s\n", line); /* lines of save add up */
+        else
+            text_addf(&rw->added, "%s\n", line);
+        free(line);
+        added++;
+        text_free(why);
+        text_addf(why, "included files undo '%s'", o->name);
+    }
+    config_drop(&said);
+    return added;
+}
+
+/* make_file: the new file in *ret, such that it says what holds. */
+static int
+make_file(struct rewriting *rw, struct text *ret, struct text *why)
+{
+    int undone = 1;
+
+    for (int i = 0; i < 2 && undone > 0; i++) {
+        text_free(ret);
+        compose(rw, ret);
+        if (rw->failed || rw->added.failed || ret->failed)
+            return -ENOMEM;
+        undone = add_undone(rw, ret, why);
+    }
+    if (undone > 0)
+        return -EINVAL; /* a line at the end does not help: a fault of ours, told rather than hidden */
+    return undone;
+}
+
 int
-config_rewrite(void)
+config_rewrite(struct text *why)
 {
     struct rewriting rw = {.failed = false};
     struct text t = {0};
@@ -336,19 +403,23 @@ config_rewrite(void)
     const struct option *options = config_options(&count);
     int r;
 
-    if (!config_make_defaults(&rw.defaults))
+    if (!make_base(&rw.defaults)) {
+        text_add(why, strerror(ENOMEM));
         return -ENOMEM;
+    }
     r = read_whole(config_file(), &rw.file);
     if (r == 0 && !cut_into_lines(&rw))
         r = -ENOMEM;
     for (unsigned i = 0; i < count && r == 0; i++)
         rewrite_option(&rw, &options[i]);
     if (r == 0)
-        compose(&rw, &t);
-    if (r == 0 && (rw.failed || rw.added.failed || t.failed))
-        r = -ENOMEM;
+        r = make_file(&rw, &t, why);
     if (r == 0)
         r = replace_file(config_file(), &t);
+    if (r < 0 && r != -EINVAL) {
+        text_free(why);
+        text_add(why, strerror(-r));
+    }
     text_free(&t);
     give_back(&rw);
     return r;

@@ -30,6 +30,15 @@ refusal(const char *format, long long a, long long b)
     return buf;
 }
 
+const char *
+config_too_long(const char *what, size_t most_bytes)
+{
+    static char buf[96];
+
+    snprintf(buf, sizeof buf, "the %s is too long: at most %zu bytes", what, most_bytes);
+    return buf;
+}
+
 /* ---- yes and no ---- */
 
 static bool

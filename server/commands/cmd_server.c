@@ -78,18 +78,20 @@ cmd_config_resetstat(struct client *c)
 void
 cmd_config_rewrite(struct client *c)
 {
-    int r = 0;
+    struct text why = {0};
 
-    if (config_file()[0] == '\0')
+    if (config_file()[0] == '\0') {
         reply_error(c, "ERR The server is running without a config file");
-    else if ((r = config_rewrite()) == 0)
+        return;
+    }
+    if (config_rewrite(&why) == 0) {
         reply_ok(c);
-    else
-        reply_errorf(c, "ERR Rewriting config file: %s", strerror(-r));
-    if (r < 0)
-        log_line(LOG_WARNING, "CONFIG REWRITE failed: %s", strerror(-r));
-    else if (config_file()[0] != '\0')
         log_line(LOG_NOTICE, "CONFIG REWRITE executed with success.");
+    } else {
+        reply_errorf(c, "ERR Rewriting config file: %s", text_str(&why));
+        log_line(LOG_WARNING, "CONFIG REWRITE failed: %s", text_str(&why));
+    }
+    text_free(&why);
 }
 
 /* ROLE -> master, and no replicas. */

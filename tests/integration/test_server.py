@@ -126,6 +126,60 @@ class Start(ServerCase):
         server.stop()
         self.assertEqual({name: os.path.exists(self.path(name)) for name in names}, names)
 
+    def rewritten(self, conf, *sets):
+        """CONFIG SET, CONFIG REWRITE, twice, and another start: what that has."""
+        conf = self.write("a.conf", conf)
+        server = self.start("a.conf", "--enable-protected-configs", "yes")
+        names = sets[::2]
+        with server.client() as c:
+            c.call("CONFIG", "SET", *sets)
+            self.assertEqual(c.call("CONFIG", "REWRITE"), b"OK")
+            with open(conf) as f:
+                once = f.read()
+            self.assertEqual(c.call("CONFIG", "REWRITE"), b"OK")
+            with open(conf) as f:
+                self.assertEqual(f.read(), once)
+        server.stop()
+        server = self.start("a.conf")
+        with server.client() as c:
+            values = c.call("CONFIG", "GET", *names)
+        server.stop()
+        return {k.decode(): v.decode() for k, v in zip(values[::2], values[1::2])}
+
+    def test_a_rewrite_holds_whatever_the_file_includes(self):
+        self.write("b.conf", "timeout 6\nsave 10 2\nhz 50\ninclude c*.conf\n")
+        self.write("c.conf", "maxmemory 1mb\n")
+        self.assertEqual(self.rewritten("timeout 5\nsave 60 1\ninclude b.conf\n", "timeout", 77, "save", "5 5", "maxmemory", "2mb"),
+                         {"timeout": "77", "save": "5 5", "maxmemory": "2097152"})
+        self.assertEqual(self.rewritten("include b.conf\n", "timeout", 0, "hz", 10, "save", "", "maxmemory", 0),  # the defaults
+                         {"timeout": "0", "hz": "10", "save": "", "maxmemory": "0"})
+        self.assertEqual(self.rewritten("include b.conf\ntimeout 8\n", "timeout", 9), {"timeout": "9"})
+
+    def test_a_rewrite_holds_in_another_directory(self):
+        os.mkdir(self.path("data"))
+        data = os.path.realpath(self.path("data"))
+        self.write("b.conf", "timeout 6\n")
+        self.write("data/b.conf", "timeout 7\n")
+        for line in ("", "dir .\n", "dir ./data\n"):
+            self.assertEqual(self.rewritten(line + "include b.conf\n", "dir", data, "timeout", 0), {"dir": data, "timeout": "0"})
+        self.assertEqual(self.rewritten("dir data\ninclude b.conf\n", "hz", 20), {"hz": "20"})
+        with self.start("a.conf").client() as c:
+            self.assertEqual(c.call("CONFIG", "GET", "dir", "timeout")[1::2], [b"6", data.encode()])
+
+    def test_a_rewrite_that_the_next_start_would_refuse_is_none(self):
+        self.write("b.conf", "timeout 6\n")
+        conf = self.write("a.conf", "timeout 5\ninclude b.conf\n")
+        c = self.start("a.conf").client()
+        c.call("CONFIG", "SET", "timeout", 77)
+        for text, why in (("foo bar\n", "at line 1: Bad directive or wrong number of arguments"), (None, "No such file or directory")):
+            os.unlink(self.path("b.conf"))
+            if text is not None:
+                self.write("b.conf", text)
+            with self.assertRaisesRegex(resp.RespError, "ERR Rewriting config file: .*b.conf.*" + why):
+                c.call("CONFIG", "REWRITE")
+            with open(conf) as f:
+                self.assertEqual(f.read(), "timeout 5\ninclude b.conf\n")
+
     def test_a_start_that_fails_leaves_no_pid_file(self):
         self.write("dump.rdb", "this is no dump")
         self.refused("--port", str(resp.free_port()), "--pidfile", self.path("p.pid"), "--dir", self.dir)
