@@ -2,10 +2,12 @@
 #include "server/config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 #include "mm/must.h"
 #include "server/config_names.h"
@@ -15,7 +17,7 @@
 #include "server/log.h"
 #include "server/text.h"
 
-enum { WORDS_MAX = 256 };
+enum { WORDS_MAX = 256, SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };
 
 struct config config;
 

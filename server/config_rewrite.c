@@ -289,16 +289,11 @@ write_all(int fd, const struct text *t)
 
 /* The directory's entry is durable too. */
 static int
-sync_directory(const char *path)
+sync_directory(const char *dir)
 {
-    char dir[PATH_MAX];
-    char *slash;
-    int fd, r;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 
-    snprintf(dir, sizeof dir, "%s", path);
-    slash = strrchr(dir, '/');
-    slash[slash == dir] = '\0';
-    if ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+    if (fd < 0)
         return -errno;
     r = fsync(fd) == 0 ? 0 : -errno;
     close(fd);
@@ -308,13 +303,14 @@ sync_directory(const char *path)
 static int
 replace_file(const char *path, const struct text *t)
 {
-    char temp[PATH_MAX + 32];
+    char dir[PATH_MAX], temp[PATH_MAX + 64]; /* a name of its own: one made of the file's may be too long */
     struct stat st = {.st_mode = 0644};
     int fd, r;
 
     if (stat(path, &st) < 0 && errno != ENOENT)
         return -errno;
-    snprintf(temp, sizeof temp, "%s.%d.tmp", path, (int)getpid());
+    snprintf(dir, sizeof dir, "%.*s", (int)(strrchr(path, '/') - path) + 1, path);
+    snprintf(temp, sizeof temp, "%s.stillframe-%d.conf", dir, (int)getpid());
     unlink(temp);
     if ((fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0)
         return -errno;
@@ -327,7 +323,7 @@ replace_file(const char *path, const struct text *t)
         unlink(temp);
         return r;
     }
-    return sync_directory(path);
+    return sync_directory(dir);
 }
 
 static void

@@ -254,6 +254,10 @@ parse_text(const struct option *o, struct config *into, const struct slice *word
 {
     (void)count;
     (void)append;
+    if (o->max > 0 && words[0].len > (uint64_t)o->max) {
+        *why = config_too_long("name", (size_t)o->max);
+        return false;
+    }
     return set_text(o, into, words[0].ptr, words[0].len, why);
 }
 
@@ -261,9 +265,13 @@ static bool
 parse_filename(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
                const char **why)
 {
-    if (memchr(words[0].ptr, '/', words[0].len) != NULL || words[0].len == 0 || word_is(words[0], ".") ||
-        word_is(words[0], "..") || words[0].len > 200) {
+    if (memchr(words[0].ptr, '/', words[0].len) != NULL || word_is(words[0], ".") ||
+        word_is(words[0], "..")) {
         *why = "dbfilename can't be a path, just a filename";
+        return false;
+    }
+    if (words[0].len == 0) {
+        *why = "dbfilename can't be empty";
         return false;
     }
     return parse_text(o, into, words, count, append, why);
@@ -350,7 +358,11 @@ parse_directory(const struct option *o, struct config *into, const struct slice 
     (void)count;
     (void)append;
     if (len >= sizeof given) {
-        *why = strerror(ENAMETOOLONG);
+        *why = config_too_long("path", sizeof given - 1);
+        return false;
+    }
+    if (memchr(words[0].ptr, '\0', len) != NULL) {
+        *why = "argument holds a zero byte";
         return false;
     }
     memcpy(given, words[0].ptr, len);

@@ -180,6 +180,30 @@ class Start(ServerCase):
             with open(conf) as f:
                 self.assertEqual(f.read(), "timeout 5\ninclude b.conf\n")
 
+    def test_the_longest_names_work(self):
+        dump, conf, sock = "d" * 255, "c" * 250 + ".conf", "s" * 107
+        self.write(conf, "dbfilename %s\nunixsocket %s\n" % (dump, sock))
+        server = self.start(conf)
+        with server.client() as c:
+            c.call("SET", "a", 1)
+            self.assertEqual(c.call("SAVE"), b"OK")
+            c.call("CONFIG", "SET", "timeout", 9)
+            self.assertEqual(c.call("CONFIG", "REWRITE"), b"OK")
+        server.kill()
+        with self.start(conf).client() as c:
+            self.assertEqual(c.call("GET", "a"), b"1")
+            self.assertEqual(c.call("CONFIG", "GET", "timeout")[1], b"9")
+        names = {"sock" if n == sock else "dump" if n == dump else "conf" if n == conf else n for n in os.listdir(self.dir)}
+        self.assertEqual(names, {"sock", "dump", "conf"})
+
+    def test_a_name_that_is_too_long_is_refused_for_its_length(self):
+        for name, most in (("dbfilename", 255), ("unixsocket", 107), ("logfile", 4095), ("pidfile", 4095), ("dir", 4095),
+                           ("include", 4095)):
+            self.assertIn(" is too long: at most %d bytes\n" % most, self.refused("--" + name, "x" * (most + 1)))
+        self.assertIn("dbfilename can't be empty", self.refused("--dbfilename", ""))
+        for path in ("a/b", "..", "."):
+            self.assertIn("can't be a path", self.refused("--dbfilename", path))
+
     def test_a_start_that_fails_leaves_no_pid_file(self):
         self.write("dump.rdb", "this is no dump")
         self.refused("--port", str(resp.free_port()), "--pidfile", self.path("p.pid"), "--dir", self.dir)
