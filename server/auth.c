@@ -11,18 +11,18 @@
 bool
 auth_is_needed(void)
 {
-    return config.requirepass != NULL && config.requirepass[0] != '\0';
+    return config.requirepass.len > 0;
 }
 
 /* Every byte of what was given is looked at, whatever the first ones were. */
 static bool
 is_password(struct slice given)
 {
-    size_t len = strlen(config.requirepass);
+    size_t len = config.requirepass.len;
     uint8_t differs = given.len != len;
 
     for (size_t i = 0; i < given.len; i++)
-        differs |= (uint8_t)(given.ptr[i] ^ config.requirepass[i % (len + 1)]);
+        differs |= (uint8_t)(given.ptr[i] ^ config.requirepass.at[i % (len + 1)]);
     return differs == 0;
 }
 

@@ -42,6 +42,7 @@ static const struct config_name permissions[] = {
 #define PROTECTED         OPTION_PROTECTED
 #define MULTI             OPTION_MULTI
 #define HIDDEN            OPTION_HIDDEN
+#define DIRECTIVE         OPTION_DIRECTIVE
 #define BOOL              &option_bool
 #define INT               &option_int
 #define CLIPPED           &option_clipped
@@ -183,7 +184,7 @@ set_kept_offsets(void)
 
     for (unsigned i = 0; i < OPTION_COUNT; i++)
         if (options[i].no_effect != NULL) {
-            options[i].offset = offsetof(struct config, kept) + kept * sizeof(char *);
+            options[i].offset = offsetof(struct config, kept) + kept * sizeof(struct config_bytes);
             kept++;
         }
 }
@@ -245,7 +246,7 @@ check_names(const struct slice *pairs, int count, bool protected_allowed, struct
     for (int i = 0; i < count; i++) {
         struct slice name = pairs[2 * i];
         const struct option *o = option_find(name);
-        if (o == NULL) {
+        if (o == NULL || (o->flags & OPTION_DIRECTIVE) != 0) {
             text_add(why, "ERR Unknown option or number of arguments for CONFIG SET - '");
             text_add_bytes(why, name.ptr, name.len);
             text_add(why, "'");
@@ -316,17 +317,18 @@ drop_next:
 /* What the parameter is called in the answer: as it was asked for, by name (in any case) or by a pattern.
  * NULL: it was not. */
 static const char *
-asked_name(const char *name, const struct slice *patterns, int count, char *buf, size_t room)
+asked_name(const char *name, unsigned flags, const struct slice *patterns, int count, char *buf, size_t room)
 {
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && name != NULL && (flags & OPTION_DIRECTIVE) == 0; i++) {
         struct slice p = patterns[i];
-        if (!glob_match(p, (struct slice){name, strlen(name)}, true))
-            continue;
-        if (p.len != strlen(name) || p.len >= room || strncasecmp(p.ptr, name, p.len) != 0)
+        bool by_name = name_is(name, p) && p.len < room;
+        if (by_name) {
+            memcpy(buf, p.ptr, p.len);
+            buf[p.len] = '\0';
+            return buf;
+        }
+        if ((flags & OPTION_HIDDEN) == 0 && glob_match(p, (struct slice){name, strlen(name)}, true))
             return name;
-        memcpy(buf, p.ptr, p.len);
-        buf[p.len] = '\0';
-        return buf;
     }
     return NULL;
 }
@@ -335,23 +337,24 @@ enum { ASKED_NAME_BYTES = 64 };
 
 void
 config_each_match(const struct slice *patterns, int count,
-                  void (*fn)(void *ctx, const char *name, const char *value), void *ctx)
+                  void (*fn)(void *ctx, const char *name, struct slice value), void *ctx)
 {
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
         const struct option *o = &options[i];
         char names[2][ASKED_NAME_BYTES];
-        const char *name = asked_name(o->name, patterns, count, names[0], sizeof names[0]);
-        const char *alias =
-            o->alias != NULL ? asked_name(o->alias, patterns, count, names[1], sizeof names[1]) : NULL;
-        struct text value = {0};
-        if ((name == NULL && alias == NULL) || (o->flags & OPTION_HIDDEN) != 0)
+        const char *name = asked_name(o->name, o->flags, patterns, count, names[0], sizeof names[0]);
+        const char *alias = asked_name(o->alias, o->flags, patterns, count, names[1], sizeof names[1]);
+        struct text t = {0};
+        struct slice value;
+        if (name == NULL && alias == NULL)
             continue;
-        o->type->show(o, &config, &value);
+        o->type->show(o, &config, &t);
+        value = (struct slice){text_str(&t), t.len};
         if (name != NULL)
-            fn(ctx, name, text_str(&value));
+            fn(ctx, name, value);
         if (alias != NULL)
-            fn(ctx, alias, text_str(&value));
-        text_free(&value);
+            fn(ctx, alias, value);
+        text_free(&t);
     }
 }
 

@@ -14,6 +14,12 @@
 
 struct text;
 
+/* A value that may hold any byte; a NUL that does not count follows it. */
+struct config_bytes {
+    char *at; /* [owned] never NULL in a configuration that holds */
+    size_t len;
+};
+
 struct save_point {
     int64_t seconds, changes;
 };
@@ -39,9 +45,10 @@ enum {
 struct config {
     /* network */
     int64_t port, tcp_backlog, timeout_s, tcp_keepalive_s, maxclients;
-    char *unixsocket, *requirepass; /* "": none */
-    int64_t unixsocketperm;         /* mode; 0: as the umask makes it */
-    char *bind;                     /* addresses, separated by blanks; "-": may be missing */
+    char *unixsocket;                /* "": none */
+    struct config_bytes requirepass; /* empty: none */
+    int64_t unixsocketperm;          /* mode; 0: as the umask makes it */
+    char *bind;                      /* addresses, separated by blanks; "-": may be missing */
     bool protected_mode;
     uint64_t proto_max_bulk_len, client_query_buffer_limit;
     struct output_limit output_limits[OUTPUT_CLASSES];
@@ -70,7 +77,7 @@ struct config {
     int64_t notify_keyspace_events; /* enum key_event_class */
     bool crash_log_enabled;
     int64_t shutdown_timeout;
-    char *shutdown_on_sigint, *shutdown_on_sigterm, *latency_percentiles; /* words */
+    struct config_bytes shutdown_on_sigint, shutdown_on_sigterm, latency_percentiles; /* words */
     /* encodings */
     int64_t list_max_listpack_size; /* >= 0: elements a node; -1 .. -5: 4 KiB .. 64 KiB */
     int64_t hash_max_listpack_entries, hash_max_listpack_value;
@@ -78,7 +85,7 @@ struct config {
     int64_t set_max_intset_entries, set_max_listpack_entries, set_max_listpack_value;
     int64_t zset_max_listpack_entries, zset_max_listpack_value;
     int64_t stream_node_max_bytes, stream_node_max_entries;
-    char *kept[CONFIG_KEPT]; /* as they were given: kept.def */
+    struct config_bytes kept[CONFIG_KEPT]; /* kept.def */
 };
 extern struct config config;
 
@@ -114,8 +121,9 @@ void config_log_no_effect(void);
  * refuses. */
 void config_on_change(const char *name, bool (*apply)(const struct config *next, const char **why));
 
-/* config_each_match: call fn for every parameter that matches one of the patterns (aliases too). */
+/* config_each_match: call fn for every parameter that matches one of the patterns (aliases too); a hidden one
+ * only where a pattern is its name. */
 void config_each_match(const struct slice *patterns, int count,
-                       void (*fn)(void *ctx, const char *name, const char *value), void *ctx);
+                       void (*fn)(void *ctx, const char *name, struct slice value), void *ctx);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/commands/cmd.h"
 #include "server/config_option.h"
 #include "server/log.h"
 #include "server/server.h"
@@ -50,9 +51,9 @@ report(struct reading *rd, const char *where, struct slice line, const char *rea
 }
 
 static bool
-is_include(struct slice word)
+word_is(struct slice word, const char *name)
 {
-    return word.len == 7 && strncasecmp(word.ptr, "include", 7) == 0;
+    return word.len == strlen(name) && strncasecmp(word.ptr, name, word.len) == 0;
 }
 
 /* path_of: a word as a name that can be opened; NULL, or what is wrong.  Later than at the start the process
@@ -116,8 +117,10 @@ set_directive(struct reading *rd, const struct slice *words, int count, bool *re
     struct slice dir = {path, 0};
 
     *ret_reported = false;
-    if (is_include(words[0]) && count == 2)
+    if (word_is(words[0], "include") && count == 2)
         return include(rd, words[1], ret_reported);
+    if (word_is(words[0], "rename-command") && count == 3)
+        return is_trial(rd) ? NULL : cmd_set_name(words[1], words[2]);
     if ((o = option_find(words[0])) == NULL)
         return "Bad directive or wrong number of arguments";
     if (is_trial(rd) && o->type == &option_directory && count == 2) {
@@ -257,7 +260,7 @@ take_option(int argc, char *const argv[], char *scratch, struct slice *words, in
         return n == 0 ? "Not an option: options begin with two dashes"
                       : "Unbalanced quotes, or too many words";
     }
-    needs_value = n == 1 && !(words[0].len == 4 && strncasecmp(words[0].ptr, "save", 4) == 0);
+    needs_value = n == 1 && !word_is(words[0], "save");
     for (; used < argc && (needs_value || !begins_option(argv[used])); used++) {
         if (n == LINE_WORDS_MAX)
             return "Too many words";

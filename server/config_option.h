@@ -24,7 +24,8 @@ enum option_flag {
     OPTION_IMMUTABLE = 1,
     OPTION_PROTECTED = 2,
     OPTION_MULTI = 4,
-    OPTION_HIDDEN = 8 /* not in CONFIG GET */
+    OPTION_HIDDEN = 8,    /* CONFIG GET shows it by its name alone */
+    OPTION_DIRECTIVE = 16 /* of files and the command line: unknown to CONFIG GET and SET */
 };
 
 struct option {

@@ -135,7 +135,7 @@ same_value(const struct option *o, const struct config *a, const struct config *
 
     o->type->show(o, a, &ta);
     o->type->show(o, b, &tb);
-    same = !ta.failed && !tb.failed && strcmp(text_str(&ta), text_str(&tb)) == 0;
+    same = !ta.failed && !tb.failed && ta.len == tb.len && memcmp(text_str(&ta), text_str(&tb), ta.len) == 0;
     text_free(&ta);
     text_free(&tb);
     return same;
@@ -190,13 +190,13 @@ add_memory(struct text *t, const char *number)
 }
 
 static bool
-is_plain(const char *s)
+is_plain(const char *s, size_t len)
 {
-    for (const char *p = s; *p != '\0'; p++)
+    for (const char *p = s; p < s + len; p++)
         if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 127 || *p == '"' || *p == '\'' || *p == '\\' ||
             *p == '#')
             return false;
-    return *s != '\0';
+    return len > 0;
 }
 
 /* The line that says what holds; NULL: no memory. */
@@ -211,10 +211,10 @@ make_line(const struct option *o)
     text_addf(&line, "%s ", o->name);
     if (o->type == &option_memory)
         add_memory(&line, v);
-    else if (((o->flags & OPTION_MULTI) != 0 && *v != '\0') || is_plain(v))
+    else if (((o->flags & OPTION_MULTI) != 0 && *v != '\0') || is_plain(v, value.len))
         text_add(&line, v);
     else
-        text_add_quoted(&line, v, strlen(v));
+        text_add_quoted(&line, v, value.len);
     text_free(&value);
     if (!line.failed)
         return line.at;

@@ -88,9 +88,9 @@ reject_unknown(struct client *c)
 }
 
 static void
-reject_unknown_sub(struct client *c, const struct cmd *cmd)
+reject_unknown_sub(struct client *c)
 {
-    reject(c, NULL, reply_subcommand_text("unknown subcommand", cmd->name, c->argv[1]));
+    reject(c, NULL, reply_subcommand_text("unknown subcommand", c->argv[0], c->argv[1]));
 }
 
 static void
@@ -253,7 +253,7 @@ choose(struct client *c, struct cmd *cmd)
     if (likely(cmd->subs == NULL) || c->argc == 1)
         return cmd;
     if ((sub = cmd_find_sub(cmd, c->argv[1])) == NULL)
-        reject_unknown_sub(c, cmd);
+        reject_unknown_sub(c);
     return sub;
 }
 

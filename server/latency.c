@@ -116,7 +116,7 @@ latency_reset_commands(void)
 static void
 add_percentiles(void *ctx, struct cmd *cmd)
 {
-    const char *p = config.latency_percentiles;
+    const char *p = config.latency_percentiles.at;
     struct text *out = ctx;
     char *end;
 

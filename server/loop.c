@@ -166,7 +166,7 @@ answer_signals(void)
 
     if (!signals_shutdown_asked() || server.stopping)
         return;
-    how = signals_was_interrupt() ? config.shutdown_on_sigint : config.shutdown_on_sigterm;
+    how = signals_was_interrupt() ? config.shutdown_on_sigint.at : config.shutdown_on_sigterm.at;
     rq.nosave = strstr(how, "nosave") != NULL;
     rq.save = !rq.nosave && strstr(how, "save") != NULL;
     rq.force = strstr(how, "force") != NULL;

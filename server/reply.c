@@ -339,13 +339,13 @@ reply_take_back(struct client *c, size_t pending)
 }
 
 const char *
-reply_subcommand_text(const char *complaint, const char *name, struct slice word)
+reply_subcommand_text(const char *complaint, struct slice name, struct slice word)
 {
     static char text[256];
     int n = snprintf(text, sizeof text, "ERR %s '%.*s'. Try ", complaint, slice_shown(word), word.ptr);
 
-    for (const char *p = name; *p != '\0' && n < (int)sizeof text - 8; p++)
-        text[n++] = (char)toupper((unsigned char)*p);
+    for (size_t i = 0; i < name.len && n < (int)sizeof text - 8; i++)
+        text[n++] = (char)toupper((unsigned char)name.ptr[i]);
     snprintf(text + n, sizeof text - (size_t)n, " HELP.");
     return text;
 }
@@ -353,6 +353,6 @@ reply_subcommand_text(const char *complaint, const char *name, struct slice word
 void
 reply_subcommand_syntax(struct client *c)
 {
-    reply_error(c, reply_subcommand_text("unknown subcommand or wrong number of arguments for",
-                                         c->cmd->parent != NULL ? c->cmd->parent : c->cmd->name, c->argv[1]));
+    reply_error(c, reply_subcommand_text("unknown subcommand or wrong number of arguments for", c->argv[0],
+                                         c->argv[1]));
 }

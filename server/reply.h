@@ -60,7 +60,7 @@ void reply_not_int(struct client *c); /* ERR value is not an integer or out of r
 void reply_no_key(struct client *c);  /* ERR no such key */
 void reply_no_memory(struct client *c); /* OOM ...: the arena gave no memory; nothing was changed */
 /* reply_subcommand_text: ERR complaint 'word'. Try NAME HELP.  Good until the next one. */
-const char *reply_subcommand_text(const char *complaint, const char *name, struct slice word);
+const char *reply_subcommand_text(const char *complaint, struct slice name, struct slice word);
 /* reply_subcommand_syntax: ERR unknown subcommand or wrong number of arguments for '...'. Try ... HELP. */
 void reply_subcommand_syntax(struct client *c);
 void reply_arity(struct client *c); /* ERR wrong number of arguments for '...' command */

@@ -6,6 +6,7 @@
 #ifndef SERVER_CMD_H
 #define SERVER_CMD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "server/commands/key_spec.h"
@@ -84,6 +85,7 @@ struct cmd {
     char full_name[64]; /* "config|get" */
     struct cmd *subs;   /* subcommands, sub_count of them; NULL if there are none */
     int sub_count;
+    bool is_gone; /* renamed to nothing: nobody can call it, and COMMAND does not list it */
     /* statistics, [mutator] */
     uint64_t calls, nsec, rejected, failed;
     struct histogram *histogram; /* of durations; NULL: not called yet (latency.h) */
@@ -97,8 +99,13 @@ struct cmd *cmd_find(struct slice name);
 struct cmd *cmd_find_sub(const struct cmd *parent, struct slice name);
 /* cmd_find_full: "get" or "config|get". */
 struct cmd *cmd_find_full(struct slice name);
-/* cmd_table: all commands (not subcommands) and their number. */
+/* cmd_set_name: found as `to` from now on, or, where that is empty, not at all; its own name in replies and
+ * statistics stays.  At start, before anything is executed.  NULL, or why not. */
+const char *cmd_set_name(struct slice from, struct slice to);
+/* cmd_table: all commands (not subcommands), gone ones too, and their number. */
 struct cmd *cmd_table(unsigned *ret_count);
+/* cmd_count: those that are not gone. */
+unsigned cmd_count(void);
 /* cmd_table_reset_stats: CONFIG RESETSTAT. */
 void cmd_table_reset_stats(void);
 

@@ -147,19 +147,17 @@ cmd_command(struct client *c)
     unsigned count;
     const struct cmd *table = cmd_table(&count);
 
-    reply_array(c, count);
+    reply_array(c, cmd_count());
     for (unsigned i = 0; i < count; i++)
-        reply_info(c, &table[i]);
+        if (!table[i].is_gone)
+            reply_info(c, &table[i]);
 }
 
 /* COMMAND COUNT -> number of commands. */
 void
 cmd_command_count(struct client *c)
 {
-    unsigned count;
-
-    cmd_table(&count);
-    reply_int(c, count);
+    reply_int(c, cmd_count());
 }
 
 /* COMMAND INFO [name ...] -> a description of each, null for one that does not exist. */
@@ -348,9 +346,10 @@ cmd_command_docs(struct client *c)
     size_t found = 0;
 
     if (c->argc == 2) {
-        reply_map(c, count);
+        reply_map(c, cmd_count());
         for (unsigned i = 0; i < count; i++)
-            reply_docs(c, &table[i]);
+            if (!table[i].is_gone)
+                reply_docs(c, &table[i]);
         return;
     }
     for (int i = 2; i < c->argc; i++)
@@ -418,7 +417,7 @@ cmd_command_list(struct client *c)
     for (unsigned i = 0; i < count; i++)
         for (int k = -1; k < table[i].sub_count; k++) {
             const struct cmd *cmd = k < 0 ? &table[i] : &table[i].subs[k];
-            if (!passes(&f, cmd))
+            if (table[i].is_gone || !passes(&f, cmd))
                 continue;
             reply_bulk_text(c, cmd->full_name);
             n++;

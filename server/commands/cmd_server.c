@@ -19,7 +19,7 @@
 /* ---- CONFIG ---- */
 
 static void
-count_pair(void *ctx, const char *name, const char *value)
+count_pair(void *ctx, const char *name, struct slice value)
 {
     size_t *count = ctx;
 
@@ -29,12 +29,12 @@ count_pair(void *ctx, const char *name, const char *value)
 }
 
 static void
-reply_config_pair(void *ctx, const char *name, const char *value)
+reply_config_pair(void *ctx, const char *name, struct slice value)
 {
     struct client *c = ctx;
 
     reply_bulk_text(c, name);
-    reply_bulk_text(c, value);
+    reply_bulk(c, value.ptr, value.len);
 }
 
 /* CONFIG GET pattern ... -> names and values. */

@@ -1,11 +1,15 @@
 /* server/commands/cmd_table.c - the command table and its index.
  *
  * A name is found by a perfect hash: one look at a table of shifts, one at the slot, one comparison.  The
- * shifts are found at start-up. */
+ * shifts are found at start-up.  A command that was renamed leaves its slot; its new name, which may be
+ * anything, stands in a list that is looked at when no slot has the name. */
 #include "server/commands/cmd.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "mm/must.h"
 
@@ -67,6 +71,13 @@ static uint16_t slots[INDEX_SIZE]; /* 0: none; else number of a command + 1 */
 static uint16_t shift_of[GROUPS];  /* what moves a group's names to slots that are free */
 static uint8_t name_bytes[COMMAND_COUNT];
 
+static struct renamed {
+    char *name; /* [owned] */
+    size_t len;
+    struct cmd *cmd;
+} * renamed; /* [owned] */
+static unsigned renamed_count;
+
 static inline unsigned char
 lower(char c)
 {
@@ -109,6 +120,28 @@ name_is(const char *lower_name, struct slice s)
     return lower_name[s.len] == '\0';
 }
 
+static struct renamed *
+find_renamed(struct slice name)
+{
+    for (unsigned i = 0; i < renamed_count; i++) {
+        size_t same = 0;
+        while (same < name.len && renamed[i].len == name.len &&
+               lower(renamed[i].name[same]) == lower(name.ptr[same]))
+            same++;
+        if (same == name.len && renamed[i].len == name.len)
+            return &renamed[i];
+    }
+    return NULL;
+}
+
+static struct cmd *
+find_elsewhere(struct slice name)
+{
+    const struct renamed *r = find_renamed(name);
+
+    return r != NULL ? r->cmd : NULL;
+}
+
 struct cmd *
 cmd_find(struct slice name)
 {
@@ -116,12 +149,12 @@ cmd_find(struct slice name)
     uint64_t h;
 
     if (unlikely(name.len - 1 >= NAME_MAX_BYTES))
-        return NULL;
+        return find_elsewhere(name);
     h = hash(name.ptr, name.len);
     i = slots[slot_of(h, shift_of[group_of(h)])];
     if (likely(i != 0) && name_bytes[i - 1] == name.len && name_is(commands[i - 1].name, name))
         return &commands[i - 1];
-    return NULL;
+    return find_elsewhere(name);
 }
 
 struct cmd *
@@ -148,6 +181,67 @@ cmd_find_full(struct slice name)
     if ((cmd = cmd_find(first)) == NULL)
         return NULL;
     return cmd_find_sub(cmd, second);
+}
+
+/* take_away: the name under which a command is found. */
+static void
+take_away(struct cmd *cmd, struct slice name)
+{
+    struct renamed *r = find_renamed(name);
+    uint64_t h = hash(cmd->name, strlen(cmd->name));
+
+    if (r == NULL) {
+        slots[slot_of(h, shift_of[group_of(h)])] = 0;
+        return;
+    }
+    free(r->name);
+    *r = renamed[--renamed_count];
+}
+
+const char *
+cmd_set_name(struct slice from, struct slice to)
+{
+    struct cmd *cmd = cmd_find(from), *there = cmd_find(to);
+    struct renamed *grown;
+    char *name;
+
+    if (cmd == NULL)
+        return "No such command in rename-command";
+    if (there != NULL && there != cmd)
+        return "Target command name already exists";
+    if ((grown = realloc(renamed, (renamed_count + 1) * sizeof *renamed)) == NULL)
+        return strerror(ENOMEM);
+    renamed = grown;
+    if ((name = malloc(to.len + 1)) == NULL)
+        return strerror(ENOMEM);
+    take_away(cmd, from);
+    cmd->is_gone = to.len == 0;
+    memcpy(name, to.ptr, to.len);
+    if (cmd->is_gone)
+        free(name);
+    else
+        renamed[renamed_count++] = (struct renamed){name, to.len, cmd};
+    return NULL;
+}
+
+static void
+forget_renamed(void)
+{
+    for (unsigned i = 0; i < renamed_count; i++)
+        free(renamed[i].name);
+    free(renamed);
+    renamed = NULL;
+    renamed_count = 0;
+}
+
+unsigned
+cmd_count(void)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+        n += !commands[i].is_gone;
+    return n;
 }
 
 struct cmd *
@@ -255,6 +349,7 @@ adopt_subcommands(struct cmd *cmd)
 void
 cmd_table_init(void)
 {
+    forget_renamed();
     memset(slots, 0, sizeof slots);
     place_names();
     for (unsigned i = 0; i < SUBCOMMAND_COUNT; i++)
@@ -263,6 +358,7 @@ cmd_table_init(void)
         struct cmd *cmd = &commands[i];
 
         finish_row(cmd);
+        cmd->is_gone = false;
         cmd->subs = NULL;
         cmd->sub_count = 0;
         adopt_subcommands(cmd);

@@ -16,13 +16,13 @@ enum { PAIRS_MAX = 8 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-add_value(void *ctx, const char *name, const char *value)
+add_value(void *ctx, const char *name, struct slice value)
 {
     struct text *t = ctx;
 
     text_add(t, name);
     text_add(t, " ");
-    text_add_quoted(t, value, strlen(value));
+    text_add_quoted(t, value.ptr, value.len);
     text_add(t, "\n");
 }
 

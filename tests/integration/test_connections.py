@@ -179,7 +179,7 @@ class Connections(unittest.TestCase):
             for path in FILES:
                 if not path.endswith("strings.txt"):
                     continue
-                for words, _ in commands(path):
+                for words, *_ in commands(path):
                     told(d, *words)
             for words in (["HSET", "H", "a", "1"], ["HINCRBY", "H", "a", "1"], ["HDEL", "H", "a"],
                           ["SET", "E", "1", "PX", "1"], ["DEBUG", "SLEEP", "0.01"], ["GET", "E"], ["APPEND", "A", "x"],

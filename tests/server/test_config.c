@@ -29,11 +29,12 @@ teardown(void)
 }
 
 static void
-keep_value(void *ctx, const char *name, const char *value)
+keep_value(void *ctx, const char *name, struct slice value)
 {
     struct text *t = ctx;
 
-    text_addf(t, "%s%s=%s", t->len > 0 ? ";" : "", name, value);
+    text_addf(t, "%s%s=", t->len > 0 ? ";" : "", name);
+    text_add_bytes(t, value.ptr, value.len);
 }
 
 /* CONFIG GET as name=value;name=value */
@@ -323,6 +324,77 @@ START_TEST(the_command_line_has_the_forms_of_redis_7)
 }
 END_TEST
 
+static const char *const spellings[][3] = {
+    /* name, given, shown */
+    {"latency-tracking-info-percentiles", "0.0 50.0 100.0", "0 50 100"},
+    {"latency-tracking-info-percentiles", "99.999 1e1 0x10", "99.999 10 16"},
+    {"latency-tracking-info-percentiles", "50.123456789 99.99999999", "50.123457 100"},
+    {"latency-tracking-info-percentiles", "''", ""},
+    {"latency-tracking-info-percentiles", "nan", NULL},
+    {"latency-tracking-info-percentiles", "100.1", NULL},
+    {"shutdown-on-sigint", "nosave FORCE now", "nosave now force"},
+    {"shutdown-on-sigterm", "force save now force", "save now force"},
+    {"shutdown-on-sigint", "default save", "save"},
+    {"shutdown-on-sigint", "default", "default"},
+    {"shutdown-on-sigint", "''", NULL},
+    {"oom-score-adj", "RELATIVE", "yes"},
+    {"oom-score-adj", "absolute", "absolute"},
+    {"oom-score-adj-values", "+1 -2000 007", "1 -2000 7"},
+    {"oom-score-adj-values", "1e2 0 0", NULL},
+    {"oom-score-adj-values", "''", NULL},
+    {"repl-backlog-size", "1kb", "1024"},
+    {"repl-backlog-size", "0", NULL},
+    {"cluster-announce-hostname", "a_b", NULL},
+    {"cluster-announce-hostname", "ok.host-1", "ok.host-1"},
+    {"proc-title-template", "{title} {port} x", "{title} {port} x"},
+    {"proc-title-template", "{foo}", NULL},
+    {"client-output-buffer-limit", "''",
+     "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"},
+    {"key-load-delay", "-3", "-3"},
+    {"use-exit-on-panic", "YES", "yes"},
+    {"loading-process-events-interval-bytes", "1023", NULL},
+};
+
+START_TEST(a_value_is_shown_in_one_spelling)
+{
+    char words[256], want[256];
+
+    snprintf(words, sizeof words, "%s|%s", spellings[_i][0], spellings[_i][1]);
+    if (spellings[_i][2] == NULL) {
+        ck_assert_int_eq(set(words), -22);
+        return;
+    }
+    ck_assert_msg(set(words) == 0, "%s", text_str(&why));
+    snprintf(want, sizeof want, "%s=%s", spellings[_i][0], spellings[_i][2]);
+    ck_assert_str_eq(get(spellings[_i][0]), want);
+}
+END_TEST
+
+START_TEST(a_password_may_hold_any_byte)
+{
+    struct slice pair[] = {SLICE("requirepass"), SLICE("a\0b"), SLICE("masterauth"), SLICE("\0")};
+
+    ck_assert_int_eq(config_set(pair, 2, false, &why), 0);
+    ck_assert_uint_eq(config.requirepass.len, 3);
+    ck_assert_mem_eq(config.requirepass.at, "a\0b", 4);
+    ck_assert_int_eq(load("requirepass \"x\\x00\"\n"), 0);
+    ck_assert_mem_eq(config.requirepass.at, "x\0", 3);
+}
+END_TEST
+
+START_TEST(what_is_hidden_is_shown_by_its_name_alone)
+{
+    ck_assert_str_eq(get("key-load-delay"), "key-load-delay=0");
+    ck_assert_str_eq(get("KEY-load-delay"), "KEY-load-delay=0");
+    ck_assert_str_eq(get("key-load-dela?"), "");
+    ck_assert_ptr_null(strstr(get("*"), "aof-disable-auto-gc"));
+    ck_assert_str_eq(get("aof-disable-auto-gc"), "aof-disable-auto-gc=no");
+    ck_assert_str_eq(get("user"), "");
+    ck_assert_int_eq(set("user|x"), -22);
+    ck_assert_str_eq(text_str(&why), "ERR Unknown option or number of arguments for CONFIG SET - 'user'");
+}
+END_TEST
+
 START_TEST(a_file_that_includes_itself_is_refused)
 {
     char dir[] = "/tmp/stillframe-config-XXXXXX";
@@ -348,6 +420,8 @@ static const struct {
     {{"port", "1"}, "options begin with two dashes"},
     {{"--", "1"}, "options begin with two dashes"},
     {{"--appendonly", "yes"}, "append-only"},
+    {{"--rename-command", "get"}, "Bad directive or wrong number of arguments"},
+    {{"--rename-command", "nosuch", "x"}, "No such command in rename-command"},
 };
 
 START_TEST(refused_options_are_reported)
@@ -510,6 +584,9 @@ main(void)
     tcase_add_test(start, the_command_line_comes_after_the_file_and_its_includes);
     tcase_add_loop_test(start, the_command_line_has_the_forms_of_redis_7, 0,
                         (int)(sizeof forms / sizeof forms[0]));
+    tcase_add_loop_test(running, a_value_is_shown_in_one_spelling, 0, sizeof spellings / sizeof spellings[0]);
+    tcase_add_test(running, a_password_may_hold_any_byte);
+    tcase_add_test(running, what_is_hidden_is_shown_by_its_name_alone);
     tcase_add_test(start, a_file_that_includes_itself_is_refused);
     tcase_add_loop_test(start, refused_options_are_reported, 0,
                         sizeof refused_words / sizeof refused_words[0]);
