@@ -138,6 +138,8 @@ void client_execute(struct client *c, int argc, const struct slice *argv);
 
 /* arg_int: argument i as an int64; false and ERR value is not an integer replied otherwise. */
 bool arg_int(struct client *c, int i, int64_t *ret);
+/* arg_db_number: argument i as the number of a database that there is; false, and an error was replied. */
+bool arg_db_number(struct client *c, int i, int *ret);
 /* arg_is: does argument i equal this word, whatever its case? */
 bool arg_is(const struct client *c, int i, const char *word);
 

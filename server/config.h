@@ -55,7 +55,7 @@ struct config {
     /* general */
     int64_t databases, hz, log_level;
     char *logfile, *pidfile, *dir; /* dir: absolute */
-    int64_t enable_debug_command, enable_protected_configs;
+    int64_t enable_debug_command, enable_protected_configs, enable_module_command;
     /* snapshots */
     char *dbfilename;
     struct save_point *save_points;

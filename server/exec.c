@@ -2,6 +2,7 @@
  */
 #include "server/exec.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -118,17 +119,31 @@ object_to_subscriber(const struct cmd *cmd)
     return text;
 }
 
+#define NOT_ALLOWED(name, parameter)                                                                         \
+    "ERR " name " command not allowed. If the " parameter                                                    \
+    " option is set to \"local\", you can run it from a "                                                    \
+    "local connection, otherwise you need to set this option in the configuration file, and then restart "   \
+    "the server."
+
+/* What a parameter has to allow. */
+static const char *
+object_to_admin(const struct client *c, const struct cmd *cmd)
+{
+    if (cmd->handler == cmd_debug && !client_is_permitted(c, config.enable_debug_command))
+        return NOT_ALLOWED("DEBUG", "enable-debug-command");
+    if ((cmd->handler == cmd_module_load || cmd->handler == cmd_module_unload) &&
+        !client_is_permitted(c, config.enable_module_command))
+        return NOT_ALLOWED("MODULE", "enable-module-command");
+    return NULL;
+}
+
 static const char *
 object_to_permission(const struct client *c, const struct cmd *cmd)
 {
     if (unlikely(!c->authenticated) && (cmd->flags & CMD_NO_AUTH) == 0)
         return "NOAUTH Authentication required.";
-    if (unlikely(cmd->handler == cmd_debug) && !client_is_permitted(c, config.enable_debug_command))
-        return "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you "
-               "can run it "
-               "from a local connection, otherwise you need to set this option in the configuration file, "
-               "and then "
-               "restart the server.";
+    if (unlikely((cmd->flags & CMD_ADMIN) != 0))
+        return object_to_admin(c, cmd);
     return NULL;
 }
 
@@ -344,6 +359,25 @@ arg_int(struct client *c, int i, int64_t *ret)
         return true;
     reply_not_int(c);
     return false;
+}
+
+bool
+arg_db_number(struct client *c, int i, int *ret)
+{
+    int64_t n;
+
+    if (!arg_int(c, i, &n))
+        return false;
+    if (n < INT_MIN || n > INT_MAX) {
+        reply_errorf(c, "ERR value is out of range, value must between %d and %d", INT_MIN, INT_MAX);
+        return false;
+    }
+    if (db_select((int)n) == NULL) {
+        reply_error(c, "ERR DB index is out of range");
+        return false;
+    }
+    *ret = (int)n;
+    return true;
 }
 
 bool

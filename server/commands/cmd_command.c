@@ -499,8 +499,15 @@ reply_usage(struct client *c, const struct cmd *sub)
 
     for (const char *p = sub->name; *p != '\0'; p++)
         text_addf(&t, "%c", toupper((unsigned char)*p));
-    if (sub->args[0] != '\0')
-        text_addf(&t, " %s", sub->args);
+    for (const char *p = sub->args; *p != '\0'; p += strcspn(p, " ]>")) {
+        size_t n = strspn(p, " ]>"), name;
+        if (p == sub->args)
+            text_add(&t, " ");
+        text_add_bytes(&t, p, n);
+        p += n;
+        name = strcspn(p, " ]>");
+        text_add_bytes(&t, p, memchr(p, ':', name) != NULL ? strcspn(p, ":") : name); /* without its type */
+    }
     reply_status(c, text_str(&t));
     text_free(&t);
     text_addf(&t, "    %s", sub->summary);

@@ -61,16 +61,8 @@ cmd_quit(struct client *c)
 void
 cmd_select(struct client *c)
 {
-    int64_t index;
-
-    if (!arg_int(c, 1, &index))
-        return;
-    if (index < 0 || index >= db_count()) {
-        reply_error(c, "ERR DB index is out of range");
-        return;
-    }
-    c->db_index = (int)index;
-    reply_ok(c);
+    if (arg_db_number(c, 1, &c->db_index))
+        reply_ok(c);
 }
 
 /* ---- HELLO ---- */

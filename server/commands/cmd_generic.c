@@ -161,18 +161,9 @@ cmd_renamenx(struct client *c)
 static struct db *
 arg_db(struct client *c, int i)
 {
-    struct db *db;
-    int64_t n;
+    int n;
 
-    if (!arg_int(c, i, &n))
-        return NULL;
-    if (n < INT_MIN || n > INT_MAX) {
-        reply_errorf(c, "ERR value is out of range, value must between %d and %d", INT_MIN, INT_MAX);
-        return NULL;
-    }
-    if ((db = db_select((int)n)) == NULL)
-        reply_error(c, "ERR DB index is out of range");
-    return db;
+    return arg_db_number(c, i, &n) ? db_select(n) : NULL;
 }
 
 static const char same_object[] = "ERR source and destination objects are the same";

@@ -10,7 +10,7 @@ import resp  # noqa: E402
 
 PATH = os.path.join(resp.ROOT, "docs", "commands.md")
 GROUPS = ["connection", "generic", "string", "bitmap", "hash", "list", "set", "sorted-set", "hyperloglog", "geo", "stream",
-          "pubsub", "transactions", "scripting", "server"]
+          "pubsub", "transactions", "scripting", "cluster", "server"]
 
 HEAD = """# Commands
 

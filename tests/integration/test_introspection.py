@@ -100,6 +100,14 @@ rename-command del "a b\\x00"
         with open(path, encoding="utf-8") as f:
             self.assertTrue(f.read().startswith(self.RENAMED))
 
+    def test_no_module_is_loaded_whoever_may_try(self):
+        c = self.start(resp.start_stillframe, "--enable-module-command", "local").client()
+        with self.assertRaisesRegex(resp.RespError, "ERR Error loading the extension. Please check the server logs."):
+            c.call("MODULE", "LOAD", "/x.so")
+        with self.assertRaisesRegex(resp.RespError, "ERR Error unloading module: no such module with that name"):
+            c.call("MODULE", "UNLOAD", "x")
+        self.assertEqual(c.call("MODULE", "LIST"), [])
+
     def test_every_parameter_is_documented(self):
         with open(os.path.join(resp.ROOT, "docs", "configuration.md"), encoding="utf-8") as f:
             page = f.read()

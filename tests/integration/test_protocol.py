@@ -49,6 +49,13 @@ SAME = [
     b'hello 2 setname "a b"\r\n', b"debug foo\r\n", b"debug\r\n", b"debug sleep\r\n", b"debug set-active-expire\r\n",
     b"debug set-active-expire 1\r\n", b"debug sleep 0\r\n", b"debug error 'MYERR text'\r\n", b"shutdown foo\r\n",
     b"shutdown abort\r\n", b"shutdown save nosave\r\n", b"shutdown abort save\r\n", b"info nothing\r\n",
+    b"module list\r\n", b"module load x\r\n", b"module loadex x\r\n", b"module unload x\r\n", b"module nosuch\r\n", b"module\r\n",
+    b"readonly\r\n", b"readwrite\r\n", b"asking\r\n", b"readonly x\r\n", b"cluster\r\n", b"cluster nosuch\r\n",
+    b"cluster info\r\n", b"cluster help\r\n", b"cluster slots\r\n", b"cluster keyslot\r\n", b"cluster keyslot a\r\n",
+    b"cluster info x\r\n", b"cluster reset hard\r\n", b"multi\r\nmodule load x\r\ncluster info\r\nexec\r\n",
+    b"multi\r\ncluster info\r\nmodule list\r\nselect 2147483648\r\nexec\r\n", b"select 2147483648\r\n", b"select -2147483649\r\n",
+    b"select -2147483648\r\n", b"select 9223372036854775808\r\n", b"select 16\r\n", b"select x\r\n", b"select 0\r\n",
+    b"move a 2147483648\r\n", b"copy a b db 2147483648\r\n", b"swapdb 0 2147483648\r\n",
     b"command foo\r\n", b"command count x\r\n", b"command list foo\r\n", b"command list filterby foo hash\r\n",
     b"command list filterby module none\r\n", b"command getkeys mset a b c d\r\n",
     b"command getkeys foo x\r\n", b"command getkeys ping x\r\n", b"command getkeys set a\r\n",
@@ -93,7 +100,7 @@ def receive(s, quiet_seconds):
         return out + b"<END>"
 
 
-ADDED = {b"client|setinfo", b"client|no-touch", b"waitaof"}  # by Redis 7.2
+ADDED = {b"client|setinfo", b"client|no-touch", b"waitaof", b"cluster|myshardid"}  # by Redis 7.2
 OTHER_ARITY = {b"zrank": -3, b"zrevrank": -3, b"command|getkeys": -3, b"command|getkeysandflags": -3}  # in Redis 7.2
 ALLOWED_IN_SCRIPTS = {b"blpop", b"brpop", b"blmove", b"brpoplpush", b"bzpopmin", b"bzpopmax", b"wait"}  # since Redis 7.2
 OTHER_TIPS = {  # in Redis 7.2
@@ -111,7 +118,7 @@ OTHER_ARGUMENTS = {
     b"bgsave": "CANCEL", b"client|kill": "the filters in one block", b"command|getkeys": "documented here",
     b"command|getkeysandflags": "documented here", b"debug": "documented here", b"config|get": "no block around one argument",
     b"georadius": "one of two stores, as in 7.2", b"georadiusbymember": "one of two stores, as in 7.2",
-    b"psubscribe": "no block around one argument",
+    b"psubscribe": "no block around one argument", b"module|loadex": "ARGS is said once",
     b"zrank": "WITHSCORE", b"zrevrank": "WITHSCORE", b"zrange": "ranks are integers",
     b"zunion": "a block for the weights", b"zinter": "a block for the weights", b"zunionstore": "a block for the weights",
     b"zinterstore": "a block for the weights",
@@ -297,7 +304,7 @@ class Protocol(unittest.TestCase):
 
     def test_help_lists_every_subcommand(self):
         with self.ours.client() as c:
-            for command in ("CLIENT", "CONFIG", "COMMAND", "OBJECT"):
+            for command in ("CLIENT", "CONFIG", "COMMAND", "OBJECT", "MODULE"):
                 lines = c.call(command, "HELP")
                 listed = {n.split(b" ")[0].lower() for n in lines[1::2]}
                 subs = {row[0].split(b"|")[1] for row in c.call("COMMAND", "INFO", command)[0][9]}
