@@ -64,6 +64,25 @@ on_progress(void *ctx, uint64_t offset)
     loop_turn_while_loading();
 }
 
+static void
+on_finding(void *ctx, const struct rdb_finding *f)
+{
+    (void)ctx;
+    log_line(LOG_WARNING, "Loading the dump: at offset %llu: %s (key '%s')", (unsigned long long)f->offset,
+             f->text, f->key);
+}
+
+/* log_findings: how many of each kind, where not all of them stand in the log. */
+static void
+log_findings(const struct load_state *s)
+{
+    for (int kind = 0; kind < RDB_FINDINGS; kind++)
+        if (s->findings[kind] > LOAD_TOLD)
+            log_line(LOG_WARNING, "Loading the dump: %llu %s in all: %s (stillframe-rdb check names each)",
+                     (unsigned long long)s->findings[kind], rdb_finding_plural(kind),
+                     rdb_finding_remedy(kind));
+}
+
 /* describe: one line that says what is wrong with the file, and where. */
 static void
 describe(struct text *why, int r, const struct load_state *s, const struct rdb_error *err)
@@ -93,6 +112,7 @@ decode(struct rdb_source *src, struct load_state *s, struct text *why)
     loading.next_log_us = loading.start_us + LOG_EACH_US;
     loading.state = s;
     s->on_progress = on_progress;
+    s->on_finding = on_finding;
     server.loading = true;
     r = rdb_decode(src, &load_events, s, config.rdb_checksum, &err);
     server.loading = false;
@@ -118,9 +138,8 @@ load_file(const char *path, bool merge, struct text *why)
     r = decode(src, &s, why);
     persist.load_keys = s.keys_loaded;
     persist.load_expired = s.keys_expired;
-    if (r == 0 && s.empty_skipped != 0)
-        log_line(LOG_WARNING, "The dump held %llu empty keys; they were skipped",
-                 (unsigned long long)s.empty_skipped);
+    persist.load_empty = s.findings[RDB_FINDING_EMPTY_KEY];
+    log_findings(&s);
     load_fini(&s);
     rdb_source_close(src);
     return r;
@@ -142,8 +161,10 @@ persist_load(void)
                  config.dbfilename, config.dir[0] != '\0' ? config.dir : ".", text_str(&why));
         r = 1;
     } else {
-        log_line(LOG_NOTICE, "Done loading RDB, keys loaded: %llu, keys expired: %llu.",
-                 (unsigned long long)persist.load_keys, (unsigned long long)persist.load_expired);
+        log_line(LOG_NOTICE,
+                 "Done loading RDB, keys loaded: %llu, keys expired: %llu, empty keys skipped: %llu.",
+                 (unsigned long long)persist.load_keys, (unsigned long long)persist.load_expired,
+                 (unsigned long long)persist.load_empty);
         log_line(LOG_NOTICE, "DB loaded from disk: %.3f seconds", seconds_since(loading.start_us));
     }
     text_free(&why);

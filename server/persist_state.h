@@ -22,7 +22,7 @@ struct persist {
     uint64_t saves, delays;
     size_t last_peak_bytes;
     uint64_t last_file_bytes;
-    uint64_t load_keys, load_expired;
+    uint64_t load_keys, load_expired, load_empty;
 };
 extern struct persist persist;
 

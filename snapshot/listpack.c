@@ -110,7 +110,7 @@ checked_entry_size(const uint8_t *entry, size_t room)
 }
 
 bool
-lp_validate(const uint8_t *lp, size_t len, uint32_t *ret_count)
+lp_measure(const uint8_t *lp, size_t len, uint32_t *ret_count, bool *ret_is_right)
 {
     uint32_t count = 0, header;
     size_t at = LP_HEADER_BYTES;
@@ -125,10 +125,23 @@ lp_validate(const uint8_t *lp, size_t len, uint32_t *ret_count)
         at += size;
     }
     header = lp_header_count(lp);
-    if (header != LP_COUNT_UNKNOWN && header != count)
-        return false;
+    *ret_is_right = header == LP_COUNT_UNKNOWN || header == count;
     *ret_count = count;
     return true;
+}
+
+bool
+lp_validate(const uint8_t *lp, size_t len, uint32_t *ret_count)
+{
+    bool is_right;
+
+    return lp_measure(lp, len, ret_count, &is_right) && is_right;
+}
+
+void
+lp_set_count(uint8_t *lp, uint32_t count)
+{
+    le_store(lp + 4, count < LP_COUNT_UNKNOWN ? count : LP_COUNT_UNKNOWN, 2);
 }
 
 uint32_t

@@ -21,6 +21,11 @@ struct lp_elem {
 /* lp_validate: true if [lp, lp + len) is a well-formed listpack; *ret_count = its elements.  Cost O(len). */
 bool lp_validate(const uint8_t *lp, size_t len, uint32_t *ret_count);
 
+/* lp_measure: the same but for the count in its head, which may be another: *ret_is_right says whether it is.
+ * lp_set_count: put it right. */
+bool lp_measure(const uint8_t *lp, size_t len, uint32_t *ret_count, bool *ret_is_right);
+void lp_set_count(uint8_t *lp, uint32_t count);
+
 uint32_t lp_bytes(const uint8_t *lp); /* total size, header and end included */
 uint32_t lp_count(const uint8_t *lp); /* elements; walks when the header says unknown */
 

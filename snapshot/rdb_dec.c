@@ -287,14 +287,12 @@ read_name(struct dec *d)
     return r;
 }
 
-/* read_key: a key and its value, after their type byte. */
+/* read_value: the value of the key in hand, whose name was read; offset: of its type byte. */
 static int
-read_key(struct dec *d, const struct value_type *t, uint64_t offset)
+read_value(struct dec *d, const struct value_type *t, uint64_t offset)
 {
     int r;
 
-    if ((r = read_name(d)) != 0)
-        return r;
     d->key.name = bytes_slice(&d->name);
     d->key.type = t->type;
     d->key.kind = t->kind;
@@ -307,6 +305,15 @@ read_key(struct dec *d, const struct value_type *t, uint64_t offset)
         return r;
     forget_key(d);
     return 0;
+}
+
+/* read_key: a key and its value, after their type byte. */
+static int
+read_key(struct dec *d, const struct value_type *t, uint64_t offset)
+{
+    int r = read_name(d);
+
+    return r != 0 ? r : read_value(d, t, offset);
 }
 
 /* refuse_type: a key of a type that is known by name only, or not at all. */
@@ -410,23 +417,72 @@ decode(struct dec *d)
     return 0;
 }
 
+/* run: `what` with all that a decoder needs. */
+static int
+run(struct dec *d, int (*what)(struct dec *d))
+{
+    int r;
+
+    *d->err = (struct rdb_error){0};
+    d->src->with_crc = d->check_crc;
+    forget_key(d);
+    field_set_init(&d->fields);
+    d->window.bytes = fault_point(FAULT_load_alloc) ? NULL : malloc(LZF_WINDOW_BYTES);
+    r = d->window.bytes == NULL ? dec_fail(d, 0, -ENOMEM, "no memory to begin with") : what(d);
+    field_set_fini(&d->fields);
+    free(d->window.bytes);
+    free(d->name.at);
+    free(d->field.at);
+    free(d->value.at);
+    return r;
+}
+
 int
 rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool check_crc,
            struct rdb_error *err)
 {
     struct dec d = {.src = src, .ev = ev, .ctx = ctx, .err = err, .check_crc = check_crc, .version = -1};
+
+    return run(&d, decode);
+}
+
+/* decode_value: what DUMP gives: no opcode, no second value. */
+static int
+decode_value(struct dec *d)
+{
+    const struct value_type *type;
+    const char *name;
+    uint8_t code = 0;
     int r;
 
-    *err = (struct rdb_error){0};
-    src->with_crc = check_crc;
-    forget_key(&d);
-    field_set_init(&d.fields);
-    d.window.bytes = fault_point(FAULT_load_alloc) ? NULL : malloc(LZF_WINDOW_BYTES);
-    r = d.window.bytes == NULL ? dec_fail(&d, 0, -ENOMEM, "no memory to begin with") : decode(&d);
-    field_set_fini(&d.fields);
-    free(d.window.bytes);
-    free(d.name.at);
-    free(d.field.at);
-    free(d.value.at);
-    return r;
+    if ((r = dec_reserve(d, &d->name, d->given.len + 1)) != 0)
+        return r;
+    if (d->given.len > 0)
+        memcpy(d->name.at, d->given.bytes, d->given.len);
+    d->name.len = d->given.len;
+    d->has_key = true;
+    d->what = "a value's type";
+    if ((r = dec_byte(d, &code)) != 0)
+        return r;
+    if ((type = find_value_type(code)) == NULL) {
+        name = rdb_type_name(d->version, code);
+        return name == NULL ? dec_fail(d, 0, -EINVAL, "%u (0x%02x) is no type of RDB", code, code)
+                            : dec_fail(d, 0, -ENOTSUP, "%s (type %u) is not read", name, code);
+    }
+    if ((r = read_value(d, type, 0)) != 0)
+        return r;
+    d->has_key = true; /* for the message */
+    if (source_left(d->src) > 0)
+        return dec_fail(d, rdb_source_offset(d->src), -EINVAL, "%llu more bytes after the value",
+                        (unsigned long long)source_left(d->src));
+    return 0;
+}
+
+int
+rdb_decode_value(struct rdb_source *src, struct rdb_slice name, const struct rdb_events *ev, void *ctx,
+                 struct rdb_error *err)
+{
+    struct dec d = {.src = src, .ev = ev, .ctx = ctx, .err = err, .version = RDB_VERSION_MAX, .given = name};
+
+    return run(&d, decode_value);
 }

@@ -71,13 +71,35 @@ struct rdb_stream_pending {
     uint64_t deliveries;
 };
 
+/* What is wrong with a file that is read all the same (rdb_finding.def): a number that follows from the data
+ * and says something else, a collection without an element.  The data's own word counts.  Whoever judges a
+ * file, or tells its user what became of it, lists these: the server's log and the tool's `check` say the
+ * same. */
+enum rdb_finding_kind {
+#define FINDING(name, plural, remedy) RDB_FINDING_##name,
+#include "snapshot/rdb_finding.def"
+#undef FINDING
+    RDB_FINDINGS
+};
+struct rdb_finding {
+    enum rdb_finding_kind kind;
+    uint64_t offset;
+    char key[128];  /* as in struct rdb_error */
+    char text[256]; /* what is wrong, and what is done about it */
+};
+/* rdb_finding_plural: "wrong counts".  rdb_finding_remedy: "counted anew".  [any] */
+const char *rdb_finding_plural(enum rdb_finding_kind kind);
+const char *rdb_finding_remedy(enum rdb_finding_kind kind);
+
 /* What a user of the decoder brings.  Any call may be NULL (the item is skipped); a call that returns
  * non-zero ends decoding with that value.  Slices are valid during the call only.  Values come after their
  * key: key, [form], then by kind
  *     string_begin string_bytes* | hash_listpack | hash_begin hash_field*
  *     set_intset | set_listpack | set_begin set_member*
  *     stream_begin stream_node* stream_facts (stream_group (stream_consumer stream_pending*)*)*
- * then value_end.  A hash or set may be empty (Redis skips such keys).  No two fields of a hash_listpack, or
+ * then value_end.  A finding comes before the events of what it is about, with what is right in these.  A key
+ * without an element (RDB_FINDING_EMPTY_KEY) still has its begin, perhaps, and its value_end: nobody keeps
+ * it.  No two fields of a hash_listpack, or
  * of the older small forms, and no two members of a set_intset or set_listpack are the same; of the plain
  * forms the sink looks for duplicates itself, since it holds them. */
 struct rdb_events {
@@ -86,6 +108,7 @@ struct rdb_events {
     int (*selectdb)(void *ctx, uint64_t db);
     int (*resizedb)(void *ctx, uint64_t keys, uint64_t expires); /* claims: a hint, not a size to allocate */
     int (*function)(void *ctx, struct rdb_slice code);
+    int (*finding)(void *ctx, const struct rdb_finding *finding);
     int (*key)(void *ctx, const struct rdb_key *key);
     int (*string_begin)(void *ctx,
                         uint64_t len); /* len: of the string, decompressed; a claim, not yet seen */
@@ -137,5 +160,12 @@ struct rdb_error {
  * what the file really holds of it. */
 int rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool check_crc,
                struct rdb_error *err);
+
+/* rdb_decode_value: one value alone, as DUMP has it: a type byte, then the value, to the source's end; the
+ * key `name` is the caller's.  The events of a key, from `key` to `value_end`; the latter comes before it is
+ * known that nothing follows, so what was made of the value is worth something only if this returns 0.
+ * Otherwise as rdb_decode(). */
+int rdb_decode_value(struct rdb_source *src, struct rdb_slice name, const struct rdb_events *ev, void *ctx,
+                     struct rdb_error *err);
 
 #endif

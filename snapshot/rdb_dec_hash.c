@@ -2,8 +2,10 @@
 #include <errno.h>
 
 #include "snapshot/listpack.h"
+#include "snapshot/listpack_impl.h"
 #include "snapshot/printable.h"
 #include "snapshot/rdb_dec_impl.h"
+#include "snapshot/ziplist.h"
 
 enum { LEAST_FIELD_BYTES = 2 }; /* an empty field and an empty value, one length byte each */
 
@@ -19,6 +21,8 @@ dec_hash_plain(struct dec *d)
     if (fields > source_left(d->src) / LEAST_FIELD_BYTES)
         return dec_fail(d, offset, -EINVAL, "a hash claims %llu fields where the file has %llu bytes",
                         (unsigned long long)fields, (unsigned long long)source_left(d->src));
+    if (fields == 0 && (r = dec_find_empty(d, "hash")) != 0)
+        return r;
     if (d->ev->hash_begin != NULL && (r = dec_sink(d, d->ev->hash_begin(d->ctx, fields))) != 0)
         return r;
     for (uint64_t i = 0; i < fields; i++) {
@@ -49,6 +53,38 @@ dec_hash_blob(struct dec *d, uint64_t *ret_offset)
         return r;
     *ret_offset = s.offset;
     return dec_string_rest(d, &s, &d->value);
+}
+
+int
+dec_listpack(struct dec *d, uint64_t offset, const char *whose, uint32_t *ret_count)
+{
+    uint32_t claimed;
+    bool is_right;
+
+    if (!lp_measure(d->value.at, d->value.len, ret_count, &is_right))
+        return dec_fail(d, offset, -EINVAL, "%s listpack of %zu bytes is damaged", whose, d->value.len);
+    if (likely(is_right))
+        return 0;
+    claimed = lp_header_count(d->value.at);
+    lp_set_count(d->value.at, *ret_count);
+    return dec_find(d, offset, RDB_FINDING_COUNT, "%s listpack claims %u elements and has %u", whose, claimed,
+                    *ret_count);
+}
+
+int
+dec_ziplist(struct dec *d, uint64_t offset, const char *whose, uint64_t *ret_count)
+{
+    struct ziplist_sum sum;
+
+    if (!ziplist_measure(bytes_slice(&d->value), &sum))
+        return dec_fail(d, offset, -EINVAL, "%s ziplist of %zu bytes is damaged", whose, d->value.len);
+    *ret_count = sum.count;
+    if (likely(sum.is_right))
+        return 0;
+    return dec_find(d, offset, RDB_FINDING_COUNT,
+                    "%s ziplist claims %llu entries, the last at %llu, and has %llu, the last at %llu", whose,
+                    (unsigned long long)sum.claimed_count, (unsigned long long)sum.claimed_last,
+                    (unsigned long long)sum.count, (unsigned long long)sum.last);
 }
 
 /* once: fail if these bytes were among the fields, or members, of the value in hand. */
@@ -109,11 +145,13 @@ dec_hash_listpack(struct dec *d)
 
     if ((r = dec_hash_blob(d, &offset)) != 0)
         return r;
-    if (!lp_validate(d->value.at, d->value.len, &elements))
-        return dec_fail(d, offset, -EINVAL, "the hash's listpack of %zu bytes is damaged", d->value.len);
+    if ((r = dec_listpack(d, offset, "the hash's", &elements)) != 0)
+        return r;
     if (elements % 2 != 0)
         return dec_fail(d, offset, -EINVAL, "the hash's listpack has %u elements: a field without a value",
                         elements);
+    if (elements == 0 && (r = dec_find_empty(d, "hash")) != 0)
+        return r;
     if ((r = check_listpack_fields(d, offset, d->value.at)) != 0)
         return r;
     if (d->ev->hash_listpack == NULL)

@@ -27,13 +27,15 @@ struct dec {
     struct rdb_error *err;
     bool check_crc;
     int version;
-    const char *what;    /* what is being read, for the message that the file ends in the middle of it */
-    bool has_key;        /* `name` is the key in hand */
-    struct rdb_key key;  /* the next or current key: its attributes come before it */
-    bool has_attributes; /* an expiry, IDLE or FREQ waits for its key */
+    const char *what;       /* what is being read, for the message that the file ends in the middle of it */
+    bool has_key;           /* `name` is the key in hand */
+    struct rdb_key key;     /* the next or current key: its attributes come before it */
+    bool has_attributes;    /* an expiry, IDLE or FREQ waits for its key */
+    struct rdb_slice given; /* of a value alone: its key */
     struct bytes name, field, value;
     struct lzf_window window;
     struct field_set fields; /* of the hash in hand */
+    uint64_t elements;       /* of the list in hand, so far */
     uint64_t next_progress;
 };
 
@@ -50,6 +52,12 @@ struct string_in {
 /* dec_fail: fill *err; returns code. */
 int dec_fail(struct dec *d, uint64_t offset, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* dec_find: tell of something that is read all the same; 0, or what the sink returned.  The remedy is added.
+ */
+int dec_find(struct dec *d, uint64_t offset, enum rdb_finding_kind kind, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* dec_find_empty: the key in hand, a `what`, has no element. */
+int dec_find_empty(struct dec *d, const char *what);
 /* dec_need: n bytes in hand, n <= SOURCE_BUFFER_BYTES. */
 int dec_need(struct dec *d, size_t n);
 /* dec_sink: pass on what a sink's call returned. */
@@ -67,8 +75,16 @@ int dec_string_next(struct dec *d, struct string_in *s, struct rdb_slice *ret);
 /* dec_string_whole: all of the string into b (dec_string_rest: what follows dec_string_begin()). */
 int dec_string_whole(struct dec *d, struct bytes *b);
 int dec_string_rest(struct dec *d, struct string_in *s, struct bytes *b);
+/* dec_reserve: b, whose bytes are forgotten, has room for so many. */
+int dec_reserve(struct dec *d, struct bytes *b, size_t room);
 /* bytes_trim: give a large buffer back. */
 void bytes_trim(struct bytes *b);
+
+/* dec_listpack: is d->value, which stands at offset, a listpack?  *ret_count: its elements.  A wrong count in
+ * its head is put right there.  whose: "the hash's". */
+int dec_listpack(struct dec *d, uint64_t offset, const char *whose, uint32_t *ret_count);
+/* dec_ziplist: the same of a ziplist. */
+int dec_ziplist(struct dec *d, uint64_t offset, const char *whose, uint64_t *ret_count);
 
 /* rdb_dec_hash.c, rdb_dec_old.c: the value of a hash key, by its type. */
 int dec_hash_plain(struct dec *d);

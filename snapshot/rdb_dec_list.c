@@ -1,7 +1,6 @@
 /* snapshot/rdb_dec_list.c - lists: plain, as one ziplist, as ziplists, as listpacks and plain nodes. */
 #include <errno.h>
 
-#include "snapshot/listpack.h"
 #include "snapshot/rdb.h"
 #include "snapshot/rdb_dec_impl.h"
 #include "snapshot/ziplist.h"
@@ -14,6 +13,7 @@ begin(struct dec *d, unsigned least, uint64_t *ret)
     int r;
 
     d->what = "the length of a list";
+    d->elements = 0;
     if ((r = dec_len(d, ret)) != 0)
         return r;
     if (*ret > source_left(d->src) / least)
@@ -26,12 +26,17 @@ begin(struct dec *d, unsigned least, uint64_t *ret)
 static int
 end(struct dec *d)
 {
+    int r;
+
+    if (d->elements == 0 && (r = dec_find_empty(d, "list")) != 0)
+        return r;
     return d->ev->list_end != NULL ? dec_sink(d, d->ev->list_end(d->ctx)) : 0;
 }
 
 static int
 pass_element(struct dec *d, struct rdb_slice element)
 {
+    d->elements++;
     return d->ev->list_element != NULL ? dec_sink(d, d->ev->list_element(d->ctx, element)) : 0;
 }
 
@@ -53,20 +58,26 @@ dec_list_plain(struct dec *d)
     return end(d);
 }
 
+/* find_empty_node: Redis passes such a node over too. */
+static int
+find_empty_node(struct dec *d, uint64_t offset)
+{
+    return dec_find(d, offset, RDB_FINDING_EMPTY_NODE, "a list's node without an element");
+}
+
 /* pass_ziplist: d->value, which was read at offset. */
 static int
-pass_ziplist(struct dec *d, uint64_t offset)
+pass_ziplist(struct dec *d, uint64_t offset, uint64_t *ret_count)
 {
     struct rdb_slice blob = bytes_slice(&d->value), element;
     char scratch[DECIMAL_BYTES];
     struct ziplist_walk w;
-    uint64_t count;
     int r;
 
-    if (!ziplist_validate(blob, &count))
-        return dec_fail(d, offset, -EINVAL, "the list's ziplist of %zu bytes is damaged", blob.len);
+    if ((r = dec_ziplist(d, offset, "the list's", ret_count)) != 0)
+        return r;
     ziplist_open(blob, &w);
-    for (uint64_t i = 0; i < count; i++)
+    for (uint64_t i = 0; i < *ret_count; i++)
         if (ziplist_next(&w, scratch, &element) && (r = pass_element(d, element)) != 0)
             return r;
     return 0;
@@ -75,12 +86,13 @@ pass_ziplist(struct dec *d, uint64_t offset)
 int
 dec_list_ziplist(struct dec *d)
 {
-    uint64_t offset = 0;
+    uint64_t offset = 0, count;
     int r;
 
+    d->elements = 0;
     if (d->ev->list_begin != NULL && (r = dec_sink(d, d->ev->list_begin(d->ctx))) != 0)
         return r;
-    if ((r = dec_hash_blob(d, &offset)) != 0 || (r = pass_ziplist(d, offset)) != 0)
+    if ((r = dec_hash_blob(d, &offset)) != 0 || (r = pass_ziplist(d, offset, &count)) != 0)
         return r;
     return end(d);
 }
@@ -94,11 +106,13 @@ dec_list_ziplists(struct dec *d)
     if ((r = begin(d, 1, &nodes)) != 0)
         return r;
     for (uint64_t i = 0; i < nodes; i++) {
-        uint64_t offset = rdb_source_offset(d->src);
+        uint64_t offset = rdb_source_offset(d->src), count = 0;
 
         d->what = "a node of a list";
-        if ((r = dec_string_whole(d, &d->value)) != 0 || (r = pass_ziplist(d, offset)) != 0 ||
+        if ((r = dec_string_whole(d, &d->value)) != 0 || (r = pass_ziplist(d, offset, &count)) != 0 ||
             (r = dec_progress(d)) != 0)
+            return r;
+        if (count == 0 && (r = find_empty_node(d, offset)) != 0)
             return r;
     }
     return end(d);
@@ -120,11 +134,16 @@ read_node(struct dec *d)
                         (unsigned long long)kind);
     if ((r = dec_string_whole(d, &d->value)) != 0)
         return r;
+    if (kind == RDB_QUICKLIST_PLAIN && d->value.len == 0) /* such nodes are for what is too long for others */
+        return dec_fail(d, offset, -EINVAL, "a list's node that is one element is empty");
     if (kind == RDB_QUICKLIST_PLAIN)
         return pass_element(d, bytes_slice(&d->value));
-    if (!lp_validate(d->value.at, d->value.len, &elements))
-        return dec_fail(d, offset, -EINVAL, "the list's listpack of %zu bytes is damaged", d->value.len);
-    if (d->ev->list_listpack == NULL || elements == 0)
+    if ((r = dec_listpack(d, offset, "the list's", &elements)) != 0)
+        return r;
+    if (elements == 0)
+        return find_empty_node(d, offset);
+    d->elements += elements;
+    if (d->ev->list_listpack == NULL)
         return 0;
     return dec_sink(d, d->ev->list_listpack(d->ctx, bytes_slice(&d->value), elements));
 }

@@ -21,8 +21,8 @@ enum { ZIPMAP_END = 0xff, ZIPMAP_COUNT_UNKNOWN = 254 };
 
 /* One of the two kinds of blob. */
 struct old_form {
-    const char *name;
-    bool (*validate)(struct rdb_slice blob, uint64_t *ret_pairs);
+    /* validate: d->value is one, of *ret_pairs pairs; a wrong count is told.  0 or the decoder's end. */
+    int (*validate)(struct dec *d, uint64_t offset, uint64_t *ret_pairs);
     void (*open)(struct rdb_slice blob, struct walk *w);
     /* next: the next pair; false: there is none. */
     bool (*next)(struct walk *w, struct rdb_slice *field, struct rdb_slice *value);
@@ -48,33 +48,45 @@ zipmap_next(struct walk *w, struct rdb_slice *field, struct rdb_slice *value)
     return walk_take(&w->map, *unused) != NULL;
 }
 
+/* zipmap_measure: true if every byte is right, but perhaps the count at its head. */
 static bool
-zipmap_validate(struct rdb_slice blob, uint64_t *ret_pairs)
+zipmap_measure(struct rdb_slice blob, uint64_t *ret_pairs)
 {
     struct rdb_slice field, value;
-    uint64_t pairs = 0;
     struct walk w;
 
+    *ret_pairs = 0;
     if (blob.len < 2 || blob.bytes[blob.len - 1] != ZIPMAP_END)
         return false;
-    for (zipmap_open(blob, &w); w.map.at < w.map.end; pairs++)
+    for (zipmap_open(blob, &w); w.map.at < w.map.end; ++*ret_pairs)
         if (!zipmap_next(&w, &field, &value))
             return false;
-    if (blob.bytes[0] < ZIPMAP_COUNT_UNKNOWN && blob.bytes[0] != pairs)
-        return false;
-    *ret_pairs = pairs;
     return true;
 }
 
-static bool
-pairs_validate(struct rdb_slice blob, uint64_t *ret_pairs)
+static int
+zipmap_validate(struct dec *d, uint64_t offset, uint64_t *ret_pairs)
 {
-    uint64_t entries;
+    struct rdb_slice blob = bytes_slice(&d->value);
 
-    if (!ziplist_validate(blob, &entries) || entries % 2 != 0)
-        return false;
+    if (!zipmap_measure(blob, ret_pairs))
+        return dec_fail(d, offset, -EINVAL, "the hash's zipmap of %zu bytes is damaged", blob.len);
+    if (blob.bytes[0] >= ZIPMAP_COUNT_UNKNOWN || blob.bytes[0] == *ret_pairs)
+        return 0;
+    return dec_find(d, offset, RDB_FINDING_COUNT, "the hash's zipmap claims %u fields and has %llu",
+                    blob.bytes[0], (unsigned long long)*ret_pairs);
+}
+
+static int
+pairs_validate(struct dec *d, uint64_t offset, uint64_t *ret_pairs)
+{
+    uint64_t entries = 0;
+    int r = dec_ziplist(d, offset, "the hash's", &entries);
+
+    if (r == 0 && entries % 2 != 0)
+        return dec_fail(d, offset, -EINVAL, "the hash's ziplist of %zu bytes is damaged", d->value.len);
     *ret_pairs = entries / 2;
-    return true;
+    return r;
 }
 
 static void
@@ -89,8 +101,8 @@ pairs_next(struct walk *w, struct rdb_slice *field, struct rdb_slice *value)
     return ziplist_next(&w->list, w->text[0], field) && ziplist_next(&w->list, w->text[1], value);
 }
 
-static const struct old_form zipmap = {"zipmap", zipmap_validate, zipmap_open, zipmap_next};
-static const struct old_form ziplist = {"ziplist", pairs_validate, pairs_open, pairs_next};
+static const struct old_form zipmap = {zipmap_validate, zipmap_open, zipmap_next};
+static const struct old_form ziplist = {pairs_validate, pairs_open, pairs_next};
 
 /* check: every byte, the count, and that no two fields are the same.  *ret_pairs: how many there are. */
 static int
@@ -100,8 +112,10 @@ check(struct dec *d, const struct old_form *form, uint64_t offset, uint64_t *ret
     struct walk w;
     int r;
 
-    if (!form->validate(blob, ret_pairs))
-        return dec_fail(d, offset, -EINVAL, "the hash's %s of %zu bytes is damaged", form->name, blob.len);
+    if ((r = form->validate(d, offset, ret_pairs)) != 0)
+        return r;
+    if (*ret_pairs == 0 && (r = dec_find_empty(d, "hash")) != 0)
+        return r;
     field_set_clear(&d->fields);
     form->open(blob, &w);
     for (uint64_t i = 0; i < *ret_pairs; i++)

@@ -18,6 +18,8 @@ dec_set_plain(struct dec *d)
     if (members > source_left(d->src)) /* an empty member is one length byte */
         return dec_fail(d, offset, -EINVAL, "a set claims %llu members where the file has %llu bytes",
                         (unsigned long long)members, (unsigned long long)source_left(d->src));
+    if (members == 0 && (r = dec_find_empty(d, "set")) != 0)
+        return r;
     if (d->ev->set_begin != NULL && (r = dec_sink(d, d->ev->set_begin(d->ctx, members))) != 0)
         return r;
     for (uint64_t i = 0; i < members; i++) {
@@ -42,6 +44,8 @@ dec_set_intset(struct dec *d)
         return r;
     if (!intset_validate(d->value.at, d->value.len, &members))
         return dec_fail(d, offset, -EINVAL, "the set's intset of %zu bytes is damaged", d->value.len);
+    if (members == 0 && (r = dec_find_empty(d, "set")) != 0)
+        return r;
     if (d->ev->set_intset == NULL)
         return 0;
     return dec_sink(d, d->ev->set_intset(d->ctx, bytes_slice(&d->value), members));
@@ -81,8 +85,10 @@ dec_set_listpack(struct dec *d)
 
     if ((r = dec_hash_blob(d, &offset)) != 0)
         return r;
-    if (!lp_validate(d->value.at, d->value.len, &members))
-        return dec_fail(d, offset, -EINVAL, "the set's listpack of %zu bytes is damaged", d->value.len);
+    if ((r = dec_listpack(d, offset, "the set's", &members)) != 0)
+        return r;
+    if (members == 0 && (r = dec_find_empty(d, "set")) != 0)
+        return r;
     if ((r = check_members(d, offset, d->value.at)) != 0)
         return r;
     if (d->ev->set_listpack == NULL)

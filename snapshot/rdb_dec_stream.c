@@ -64,13 +64,57 @@ read_ms(struct dec *d, int64_t *ret)
     return r;
 }
 
+/* mend_node: a node whose counters are wrong, or that has deleted entries out of order or at its end, without
+ * any deleted entry: nothing that lives is in these.  (XSETID of Redis 7.0 can set a stream's last ID below
+ * deleted entries, and new ones then stand behind them.)  With none left it is empty. */
+static int
+mend_node(struct dec *d, uint64_t offset, struct stream_id id, struct stream_node_sum *sum)
+{
+    struct bytes was;
+    const char *wrong;
+    size_t len;
+    int r;
+
+    if ((r = dec_reserve(d, &d->field, d->value.len + STREAM_NODE_MEND_BYTES)) != 0)
+        return r;
+    wrong = stream_node_mend(d->value.at, lp_count(d->value.at), id, d->field.at, &len, sum);
+    if (wrong != NULL)
+        return dec_fail(d, offset, -EINVAL, "a stream's node of %zu bytes has %s", d->value.len, wrong);
+    was = d->value;
+    d->value = d->field;
+    d->value.len = len;
+    d->field = was;
+    return 0;
+}
+
+/* check_node: d->value.  *ret_sum: of what it then is. */
+static int
+check_node(struct dec *d, uint64_t offset, struct stream_id id, struct stream_node_sum *ret_sum)
+{
+    const char *wrong = stream_node_validate(d->value.at, d->value.len, id, ret_sum);
+    uint32_t entries;
+    int r;
+
+    if (unlikely(wrong != NULL)) {
+        if ((r = dec_listpack(d, offset, "the stream's", &entries)) != 0)
+            return r;
+        wrong = stream_node_validate(d->value.at, d->value.len, id, ret_sum);
+    }
+    if (likely(wrong == NULL) && stream_id_compare(ret_sum->highest, ret_sum->highest_live) == 0)
+        return 0;
+    if ((r = mend_node(d, offset, id, ret_sum)) != 0 || wrong == NULL)
+        return r;
+    if (ret_sum->live == 0)
+        return dec_find(d, offset, RDB_FINDING_EMPTY_NODE, "a stream's node without an entry");
+    return dec_find(d, offset, RDB_FINDING_NODE, "a stream's node has %s", wrong);
+}
+
 static int
 read_node(struct dec *d, struct stream_in *s, bool is_first)
 {
     uint64_t offset = rdb_source_offset(d->src);
     struct stream_node_sum sum;
     struct stream_id id;
-    const char *wrong;
     int r;
 
     d->what = "a stream's node";
@@ -82,15 +126,48 @@ read_node(struct dec *d, struct stream_in *s, bool is_first)
     offset = rdb_source_offset(d->src);
     if ((r = dec_string_whole(d, &d->value)) != 0)
         return r;
-    if ((wrong = stream_node_validate(d->value.at, d->value.len, id, &sum)) != NULL)
-        return dec_fail(d, offset, -EINVAL, "a stream's node of %zu bytes has %s", d->value.len, wrong);
+    if ((r = check_node(d, offset, id, &sum)) != 0)
+        return r;
     if (!is_first && stream_id_compare(id, s->highest) <= 0)
         return dec_fail(d, offset, -EINVAL, "a stream's nodes are out of order");
+    if (sum.live == 0)
+        return 0;
     s->highest = sum.highest;
     s->live += sum.live;
     if (d->ev->stream_node == NULL)
         return 0;
     return dec_sink(d, d->ev->stream_node(d->ctx, id, bytes_slice(&d->value), &sum));
+}
+
+/* mend_facts: what follows from the entries, where the file says something else. */
+static int
+mend_facts(struct dec *d, uint64_t offset, const struct stream_in *s, struct rdb_stream *facts)
+{
+    int r;
+
+    if (facts->length != s->live) {
+        if ((r = dec_find(d, offset, RDB_FINDING_COUNT, "a stream claims %llu entries and has %llu",
+                          (unsigned long long)facts->length, (unsigned long long)s->live)) != 0)
+            return r;
+        facts->length = s->live;
+    }
+    if (!facts->has_counters)
+        facts->entries_added = facts->length;
+    if (facts->entries_added < s->live) {
+        if ((r = dec_find(d, offset, RDB_FINDING_COUNT,
+                          "a stream of %llu entries claims that %llu were added", (unsigned long long)s->live,
+                          (unsigned long long)facts->entries_added)) != 0)
+            return r;
+        facts->entries_added = s->live;
+    }
+    if (s->live > 0 && stream_id_compare(facts->last, s->highest) < 0) {
+        if ((r = dec_find(d, offset, RDB_FINDING_LAST_ID,
+                          "a stream's last ID %llu-%llu is below that of an entry",
+                          (unsigned long long)facts->last.ms, (unsigned long long)facts->last.seq)) != 0)
+            return r;
+        facts->last = s->highest;
+    }
+    return 0;
 }
 
 static int
@@ -104,15 +181,11 @@ read_facts(struct dec *d, struct stream_in *s)
     d->what = "a stream's length and IDs";
     if ((r = dec_len(d, &facts.length)) != 0 || (r = read_id(d, &facts.last)) != 0)
         return r;
-    facts.entries_added = facts.length;
     if (facts.has_counters && ((r = read_id(d, &first)) != 0 || (r = read_id(d, &facts.max_deleted)) != 0 ||
                                (r = dec_len(d, &facts.entries_added)) != 0))
         return r;
-    if (facts.length != s->live)
-        return dec_fail(d, offset, -EINVAL, "a stream claims %llu entries and has %llu",
-                        (unsigned long long)facts.length, (unsigned long long)s->live);
-    if (s->live > 0 && stream_id_compare(facts.last, s->highest) < 0)
-        return dec_fail(d, offset, -EINVAL, "a stream's last ID is below that of an entry");
+    if ((r = mend_facts(d, offset, s, &facts)) != 0)
+        return r;
     return d->ev->stream_facts == NULL ? 0 : dec_sink(d, d->ev->stream_facts(d->ctx, &facts));
 }
 
@@ -308,7 +381,7 @@ read_nodes(struct dec *d, struct stream_in *s)
     if (d->ev->stream_begin != NULL && (r = dec_sink(d, d->ev->stream_begin(d->ctx, count))) != 0)
         return r;
     for (uint64_t i = 0; i < count; i++)
-        if ((r = read_node(d, s, i == 0)) != 0 || (r = dec_progress(d)) != 0)
+        if ((r = read_node(d, s, s->live == 0)) != 0 || (r = dec_progress(d)) != 0)
             return r;
     return 0;
 }

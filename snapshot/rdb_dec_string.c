@@ -35,6 +35,31 @@ dec_fail(struct dec *d, uint64_t offset, int code, const char *format, ...)
 }
 
 int
+dec_find(struct dec *d, uint64_t offset, enum rdb_finding_kind kind, const char *format, ...)
+{
+    struct rdb_finding f = {.kind = kind, .offset = offset};
+    size_t len;
+    va_list args;
+
+    if (d->ev->finding == NULL)
+        return 0;
+    va_start(args, format);
+    vsnprintf(f.text, sizeof f.text, format, args);
+    va_end(args);
+    len = strlen(f.text);
+    snprintf(f.text + len, sizeof f.text - len, ": %s", rdb_finding_remedy(kind));
+    if (d->has_key)
+        printable(f.key, sizeof f.key, d->name.at, d->name.len);
+    return dec_sink(d, d->ev->finding(d->ctx, &f));
+}
+
+int
+dec_find_empty(struct dec *d, const char *what)
+{
+    return dec_find(d, d->key.offset, RDB_FINDING_EMPTY_KEY, "an empty %s", what);
+}
+
+int
 dec_sink(struct dec *d, int r)
 {
     if (unlikely(r != 0))
@@ -285,6 +310,13 @@ bytes_reserve(struct dec *d, struct bytes *b, size_t more)
     b->at = grown;
     b->capacity = capacity;
     return 0;
+}
+
+int
+dec_reserve(struct dec *d, struct bytes *b, size_t room)
+{
+    b->len = 0;
+    return bytes_reserve(d, b, room);
 }
 
 int

@@ -89,6 +89,8 @@ read_plain(struct dec *d, unsigned least_bytes, int (*read_score)(struct dec *d,
     if (members > source_left(d->src) / least_bytes)
         return dec_fail(d, offset, -EINVAL, "a sorted set claims %llu members where the file has %llu bytes",
                         (unsigned long long)members, (unsigned long long)source_left(d->src));
+    if (members == 0 && (r = dec_find_empty(d, "sorted set")) != 0)
+        return r;
     if ((r = begin(d, members)) != 0)
         return r;
     for (uint64_t i = 0; i < members; i++) {
@@ -212,16 +214,20 @@ dec_zset_listpack(struct dec *d)
 
     if ((r = dec_hash_blob(d, &offset)) != 0)
         return r;
-    if (!lp_validate(d->value.at, d->value.len, &elements))
-        return dec_fail(d, offset, -EINVAL, "the sorted set's listpack of %zu bytes is damaged",
-                        d->value.len);
+    if ((r = dec_listpack(d, offset, "the sorted set's", &elements)) != 0)
+        return r;
     if (elements % 2 != 0)
         return dec_fail(d, offset, -EINVAL,
                         "the sorted set's listpack has %u elements: a member without a score", elements);
+    if (elements == 0 && (r = dec_find_empty(d, "sorted set")) != 0)
+        return r;
     if ((r = check_listpack(d, offset, &sorted)) != 0)
         return r;
-    if (!sorted)
+    if (!sorted) {
+        if ((r = dec_find(d, offset, RDB_FINDING_ORDER, "the sorted set's listpack is not in order")) != 0)
+            return r;
         return pass_on_all(d, offset, elements / 2);
+    }
     if (d->ev->zset_listpack == NULL)
         return 0;
     return dec_sink(d, d->ev->zset_listpack(d->ctx, bytes_slice(&d->value), elements / 2));
@@ -256,8 +262,12 @@ dec_zset_ziplist(struct dec *d)
 
     if ((r = dec_hash_blob(d, &offset)) != 0)
         return r;
-    if (!ziplist_validate(bytes_slice(&d->value), &entries) || entries % 2 != 0)
+    if ((r = dec_ziplist(d, offset, "the sorted set's", &entries)) != 0)
+        return r;
+    if (entries % 2 != 0)
         return dec_fail(d, offset, -EINVAL, "the sorted set's ziplist of %zu bytes is damaged", d->value.len);
+    if (entries == 0 && (r = dec_find_empty(d, "sorted set")) != 0)
+        return r;
     field_set_clear(&d->fields);
     if ((r = each_pair(d, offset, true)) != 0 || (r = begin(d, entries / 2)) != 0)
         return r;

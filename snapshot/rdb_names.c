@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "snapshot/rdb_dec.h"
+
 enum { ALWAYS = 0, LATEST = 999 };
 
 struct name {
@@ -79,4 +81,24 @@ const char *
 rdb_opcode_name(int version, unsigned opcode)
 {
     return find(opcodes, sizeof opcodes / sizeof *opcodes, version, opcode);
+}
+
+static const struct {
+    const char *plural, *remedy;
+} findings[RDB_FINDINGS] = {
+#define FINDING(name, plural, remedy) [RDB_FINDING_##name] = {plural, remedy},
+#include "snapshot/rdb_finding.def"
+#undef FINDING
+};
+
+const char *
+rdb_finding_plural(enum rdb_finding_kind kind)
+{
+    return findings[kind].plural;
+}
+
+const char *
+rdb_finding_remedy(enum rdb_finding_kind kind)
+{
+    return findings[kind].remedy;
 }

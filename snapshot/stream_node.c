@@ -1,6 +1,10 @@
 /* snapshot/stream_node.c - reading and validating the nodes of streams.  Format: stream_node.h. */
 #include "snapshot/stream_node.h"
 
+#include <string.h>
+
+#include "snapshot/decimal.h"
+#include "snapshot/le.h"
 #include "snapshot/listpack_impl.h"
 
 static uint32_t
@@ -225,6 +229,8 @@ take_items(struct check *c, struct stream_id first, int64_t fields, struct strea
         if (is_first)
             sum->lowest = id;
         sum->highest = id;
+        if (is_live)
+            sum->highest_live = id;
         sum->live += is_live;
         sum->deleted += !is_live;
     }
@@ -251,6 +257,88 @@ stream_node_validate(const uint8_t *lp, size_t len, struct stream_id first, stru
         return wrong;
     if (sum.live != (uint64_t)live || sum.deleted != (uint64_t)deleted || live == 0)
         return "a wrong number of entries";
+    *ret = sum;
+    return NULL;
+}
+
+/* append: bytes of entries, as they are, to a listpack that is being built. */
+static void
+append(uint8_t *dst, size_t *len, const uint8_t *entries, size_t bytes)
+{
+    memmove(dst + *len - 1, entries, bytes);
+    *len += bytes;
+}
+
+/* keep_live: the items from c->at on that live, to dst.  *ret_kept: entries of the listpack. */
+static const char *
+keep_live(struct check *c, struct stream_id first, int64_t fields, uint8_t *dst, size_t *len,
+          struct stream_node_sum *sum, uint32_t *kept)
+{
+    const char *wrong;
+
+    while (c->entries > 0) {
+        struct check begin = *c;
+        struct stream_id id;
+        bool is_live;
+
+        if ((wrong = take_item(c, first, fields, &id, &is_live)) != NULL)
+            return wrong;
+        if (!is_live)
+            continue;
+        if (stream_id_compare(id, sum->live == 0 ? first : sum->highest) < (sum->live == 0 ? 0 : 1))
+            return "entries out of order";
+        if (sum->live == 0)
+            sum->lowest = id;
+        sum->highest = sum->highest_live = id;
+        sum->live++;
+        *kept += (uint32_t)(begin.entries - c->entries);
+        append(dst, len, c->lp + begin.at, c->at - begin.at);
+    }
+    return NULL;
+}
+
+/* put_counters: dst begins anew, with how many items live, and none deleted; then `body` of its bytes. */
+static size_t
+put_counters(uint8_t *dst, uint64_t live, const uint8_t *body, size_t body_bytes)
+{
+    char text[DECIMAL_BYTES];
+    size_t len;
+
+    lp_init(dst);
+    lp_append(dst, text, decimal_print((int64_t)live, text));
+    len = lp_append(dst, "0", 1);
+    append(dst, &len, body, body_bytes);
+    dst[len - 1] = LP_END;
+    le_store(dst, len, 4);
+    return len;
+}
+
+const char *
+stream_node_mend(const uint8_t *lp, uint32_t entries, struct stream_id first, uint8_t *dst, size_t *ret_len,
+                 struct stream_node_sum *ret)
+{
+    enum { COUNTERS_MOST_BYTES = 24 }; /* of both, however large */
+    struct check c = {.lp = lp, .at = LP_HEADER_BYTES, .entries = entries};
+    uint8_t *body = dst + LP_HEADER_BYTES + COUNTERS_MOST_BYTES;
+    struct stream_node_sum sum = {.live = 0};
+    int64_t live, deleted, fields, zero; /* the first two are what is not believed */
+    size_t body_bytes = 1;               /* append() writes over an end mark */
+    const char *wrong;
+    uint32_t kept, at;
+
+    if (!take(&c, &live) || !take(&c, &deleted))
+        return "a wrong master entry";
+    at = c.at;
+    kept = (uint32_t)c.entries;
+    if (!take_count(&c, INT32_MAX, &fields) || fields == 0 || !pass(&c, (uint64_t)fields) ||
+        !take_count(&c, 0, &zero))
+        return "a wrong master entry";
+    kept -= (uint32_t)c.entries;
+    append(body, &body_bytes, lp + at, c.at - at);
+    if ((wrong = keep_live(&c, first, fields, body, &body_bytes, &sum, &kept)) != NULL)
+        return wrong;
+    *ret_len = put_counters(dst, sum.live, body, body_bytes - 1);
+    lp_set_count(dst, kept + 2);
     *ret = sum;
     return NULL;
 }

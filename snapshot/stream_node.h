@@ -72,11 +72,19 @@ bool stream_pairs_next(struct stream_pairs *p, struct lp_elem *ret_field, struct
 struct stream_node_sum {
     uint64_t live, deleted;
     struct stream_id lowest, highest; /* of its items, deleted ones included */
+    struct stream_id highest_live;
 };
 /* stream_node_validate: NULL, or what is wrong with it.  A node has at least one item that lives; its items
  * are in strict order, the first not below `first`. */
 const char *stream_node_validate(const uint8_t *lp, size_t len, struct stream_id first,
                                  struct stream_node_sum *ret);
+
+/* stream_node_mend: the node without its deleted items, and with counters that are right, to dst, which has
+ * room for STREAM_NODE_MEND_BYTES more than it.  lp is a sound listpack of so many entries.  NULL; or what is
+ * wrong beyond that: items that are none, or that live and are out of order. */
+enum { STREAM_NODE_MEND_BYTES = 64 };
+const char *stream_node_mend(const uint8_t *lp, uint32_t entries, struct stream_id first, uint8_t *dst,
+                             size_t *ret_len, struct stream_node_sum *ret);
 
 /* stream_id_load, stream_id_store: 16 bytes, big endian, as RDB has them. */
 struct stream_id stream_id_load(const uint8_t bytes[STREAM_ID_BYTES]);

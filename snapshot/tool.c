@@ -44,20 +44,26 @@ usage(const char *format, const char *what)
     return TOOL_USAGE;
 }
 
+void
+tool_warn(struct tool_run *run, uint64_t offset, const char *text, const char *key)
+{
+    tool_progress_erase(run);
+    fprintf(stderr, "stillframe-rdb: %s: byte %llu: %s", run->path, (unsigned long long)offset, text);
+    if (key[0] != '\0')
+        fprintf(stderr, " (key \"%s\")", key);
+    fputc('\n', stderr);
+}
+
 /* report: what is wrong with a file, in one line. */
 static void
-report(const struct tool_run *run, int error)
+report(struct tool_run *run, int error)
 {
     const struct rdb_error *e = &run->error;
 
-    fprintf(stderr, "stillframe-rdb: %s: ", run->path);
     if (e->text[0] == '\0')
-        fprintf(stderr, "%s", strerror(-error));
+        fprintf(stderr, "stillframe-rdb: %s: %s\n", run->path, strerror(-error));
     else
-        fprintf(stderr, "byte %llu: %s", (unsigned long long)e->offset, e->text);
-    if (e->key[0] != '\0')
-        fprintf(stderr, " (key \"%s\")", e->key);
-    fputc('\n', stderr);
+        tool_warn(run, e->offset, e->text, e->key);
 }
 
 static int

@@ -39,6 +39,8 @@ struct tool_run {
 };
 int tool_decode(const char *path, struct rdb_events ev, struct tool_run *run);
 double tool_now_s(void);
+/* tool_warn: a line on stderr: what is wrong, and where. */
+void tool_warn(struct tool_run *run, uint64_t offset, const char *text, const char *key);
 
 /* tool_progress.c: draw the bar, if it is worth it; and take it away again. */
 void tool_progress_draw(struct tool_run *run, uint64_t offset);

@@ -11,7 +11,7 @@ enum { COMPARED_KEYS = 64 << 20 };
 struct check {
     struct tool_run run; /* first: the decoder's events get it */
     int version;
-    uint64_t keys;
+    uint64_t keys, findings;
     bool is_plain_hash, is_plain_zset;
     struct field_set all_keys, fields;
     enum rdb_crc crc;
@@ -51,6 +51,17 @@ on_key(void *ctx, const struct rdb_key *k)
         return 0;
     return judge(c, field_set_add_in(&c->all_keys, k->db, k->name.bytes, k->name.len),
                  "its database has this key", "");
+}
+
+/* on_finding: all of them are named, in words that the server's log has too. */
+static int
+on_finding(void *ctx, const struct rdb_finding *f)
+{
+    struct check *c = ctx;
+
+    c->findings++;
+    tool_warn(&c->run, f->offset, f->text, f->key);
+    return 0;
 }
 
 static int
@@ -112,6 +123,7 @@ on_end(void *ctx, enum rdb_crc crc)
 }
 
 static const struct rdb_events events = {.start = on_start,
+                                         .finding = on_finding,
                                          .key = on_key,
                                          .hash_begin = on_hash_begin,
                                          .hash_field = on_hash_field,
@@ -140,7 +152,8 @@ tool_check(const char *path, const struct tool_options *o)
         fprintf(stderr, "stillframe-rdb: %s: of %s keys only the first %s were compared with each other\n",
                 path, tool_count(c.keys), tool_count(COMPARED_KEYS));
     if (status == TOOL_OK && !o->quiet)
-        printf("%s: sound: RDB %d, %s key%s, %s, %s\n", path, c.version, tool_count(c.keys),
-               c.keys == 1 ? "" : "s", tool_size(c.run.size_bytes), crc_text[c.crc]);
+        printf("%s: %s: RDB %d, %s key%s, %s, %s\n", path,
+               c.findings == 0 ? "sound" : "can be loaded, but see what was found", c.version,
+               tool_count(c.keys), c.keys == 1 ? "" : "s", tool_size(c.run.size_bytes), crc_text[c.crc]);
     return status;
 }

@@ -69,25 +69,23 @@ ziplist_next(struct ziplist_walk *w, char scratch[DECIMAL_BYTES], struct rdb_sli
 }
 
 bool
-ziplist_validate(struct rdb_slice blob, uint64_t *ret_count)
+ziplist_measure(struct rdb_slice blob, struct ziplist_sum *ret)
 {
     char scratch[DECIMAL_BYTES];
     struct ziplist_walk w;
     struct rdb_slice entry;
-    uint64_t count = 0, claimed;
 
+    *ret = (struct ziplist_sum){.count = 0};
     if (blob.len < HEADER_BYTES + 1 || blob.bytes[blob.len - 1] != END || le_load(blob.bytes, 4) != blob.len)
         return false;
     ziplist_open(blob, &w);
-    for (; w.bytes.at < w.bytes.end; count++)
+    for (; w.bytes.at < w.bytes.end; ret->count++)
         if (!ziplist_next(&w, scratch, &entry))
             return false;
-    claimed = le_load(blob.bytes + 8, 2);
-    if (claimed != COUNT_UNKNOWN && claimed != count)
-        return false;
-    /* The last entry's offset; of an empty one, the end's. */
-    if (le_load(blob.bytes + 4, 4) != (uint64_t)(w.bytes.end - blob.bytes) - w.previous_bytes)
-        return false;
-    *ret_count = count;
+    ret->last = (uint64_t)(w.bytes.end - blob.bytes) - w.previous_bytes;
+    ret->claimed_count = le_load(blob.bytes + 8, 2);
+    ret->claimed_last = le_load(blob.bytes + 4, 4);
+    ret->is_right = (ret->claimed_count == COUNT_UNKNOWN || ret->claimed_count == ret->count) &&
+                    ret->claimed_last == ret->last;
     return true;
 }

@@ -17,13 +17,19 @@ struct ziplist_walk {
     uint64_t previous_bytes; /* of the entry before */
 };
 
-/* ziplist_validate: true if the blob is a well-formed ziplist, every byte of it; *ret_count = its entries.
- * O(len) */
-bool ziplist_validate(struct rdb_slice blob, uint64_t *ret_count);
+/* What a ziplist has, and what its head says of it. */
+struct ziplist_sum {
+    uint64_t count, last; /* entries, and the offset of the last one; of an empty one, the end's */
+    uint64_t claimed_count, claimed_last;
+    bool is_right; /* the head says the same */
+};
+/* ziplist_measure: true if the blob is a well-formed ziplist, every byte of it but for its two claims. O(len)
+ */
+bool ziplist_measure(struct rdb_slice blob, struct ziplist_sum *ret);
 
-/* ziplist_open: begin a walk over a blob that ziplist_validate() has found good.  ziplist_next: the next
+/* ziplist_open: begin a walk over a blob that ziplist_measure() has found good.  ziplist_next: the next
  * entry, as bytes; an integer is printed into scratch.  False: there is none (or, of a blob that was not
- * validated, it is damaged). */
+ * measured, it is damaged). */
 void ziplist_open(struct rdb_slice blob, struct ziplist_walk *w);
 bool ziplist_next(struct ziplist_walk *w, char scratch[DECIMAL_BYTES], struct rdb_slice *ret);
 

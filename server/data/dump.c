@@ -8,18 +8,12 @@
 #include "server/config.h"
 #include "server/data/save_inner.h"
 #include "server/data/value.h"
-#include "server/text.h"
+#include "server/log.h"
 #include "snapshot/crc64.h"
-#include "snapshot/rdb.h"
 #include "snapshot/rdb_enc.h"
 #include "snapshot/sink.h"
 
-enum {
-    DUMP_VERSION = 10,
-    DUMP_VERSION_MAX = 12,
-    TRAILER_BYTES = 10,
-    TYPE_MAX = 63 /* types are below, opcodes above */
-};
+enum { DUMP_VERSION = 10, DUMP_VERSION_MAX = 12, TRAILER_BYTES = 10 };
 
 /* ---- writing ---- */
 
@@ -115,45 +109,28 @@ dump_check(struct slice payload)
     return version <= DUMP_VERSION_MAX && crc64(0, payload.ptr, payload.len - 8) == crc;
 }
 
-/* The value as the only one of a dump file, without a checksum. */
-static struct text
-make_file(struct slice value, struct slice key, uint64_t *ret_end)
+static void
+on_finding(void *ctx, const struct rdb_finding *f)
 {
-    static const uint8_t end[9] = {RDB_OP_EOF};
-    struct text t = {0};
-    uint8_t len[5] = {0x80, (uint8_t)(key.len >> 24), (uint8_t)(key.len >> 16), (uint8_t)(key.len >> 8),
-                      (uint8_t)key.len};
-
-    text_addf(&t, "REDIS%04d", DUMP_VERSION_MAX);
-    text_add_bytes(&t, value.ptr, 1);
-    text_add_bytes(&t, len, sizeof len);
-    text_add_bytes(&t, key.ptr, key.len);
-    text_add_bytes(&t, value.ptr + 1, value.len - 1);
-    *ret_end = t.len;
-    text_add_bytes(&t, end, sizeof end);
-    return t;
+    (void)ctx;
+    log_line(LOG_WARNING, "RESTORE: %s (key '%s')", f->text, f->key);
 }
 
 int
 dump_parse(struct slice payload, struct slice key, struct load_state *state, struct value *ret)
 {
-    struct slice value = {payload.ptr, payload.len - TRAILER_BYTES};
+    struct rdb_slice name = {(const uint8_t *)key.ptr, key.len};
+    struct rdb_source *source;
     struct rdb_error error;
-    struct text file;
     int r;
 
     load_init(state);
-    if (value.len < 2 || (uint8_t)value.ptr[0] > TYPE_MAX || key.len > UINT32_MAX)
-        return -EINVAL;
-    file = make_file(value, key, &state->capture_end);
     state->capture = ret;
-    if (file.failed || rdb_source_memory(file.at, file.len, &state->source) < 0) {
-        text_free(&file);
+    state->on_finding = on_finding;
+    if (rdb_source_memory(payload.ptr, payload.len - TRAILER_BYTES, &source) < 0)
         return -ENOMEM;
-    }
-    r = rdb_decode(state->source, &load_events, state, false, &error);
-    rdb_source_close(state->source);
-    text_free(&file);
+    r = rdb_decode_value(source, name, &load_events, state, &error);
+    rdb_source_close(source);
     if (r == 0 && !state->captured)
         return -EINVAL;
     if (r < 0 && state->captured && ret->enc != ENC_INLINE)

@@ -100,11 +100,17 @@ on_key(void *ctx, const struct rdb_key *k)
     return 0;
 }
 
-int
-load_skip_empty(struct load_state *s)
+/* on_finding: a key without an element is passed over, as Redis does; it is no value for RESTORE. */
+static int
+on_finding(void *ctx, const struct rdb_finding *f)
 {
-    s->skip = true;
-    s->empty_skipped++;
+    struct load_state *s = ctx;
+
+    if (f->kind == RDB_FINDING_EMPTY_KEY && s->capture != NULL)
+        return -EBADMSG;
+    s->skip |= f->kind == RDB_FINDING_EMPTY_KEY;
+    if (s->findings[f->kind]++ < LOAD_TOLD && s->on_finding != NULL)
+        s->on_finding(s->progress_ctx, f);
     return 0;
 }
 
@@ -149,8 +155,6 @@ capture(struct load_state *s)
 {
     int r;
 
-    if (rdb_source_offset(s->source) != s->capture_end)
-        return -EBADMSG;
     if ((r = load_take(s, s->capture)) < 0)
         return r;
     s->captured = true;
@@ -272,7 +276,8 @@ on_progress(void *ctx, uint64_t offset)
     return 0;
 }
 
-const struct rdb_events load_events = {.key = on_key,
+const struct rdb_events load_events = {.finding = on_finding,
+                                       .key = on_key,
                                        .string_begin = on_string_begin,
                                        .string_bytes = on_string_bytes,
                                        .list_begin = load_list_begin,

@@ -1,9 +1,8 @@
 /* server/data/load.h - fill the databases from RDB: the server's sink for snapshot/rdb_dec.h.
  *
- * Keys that have expired are skipped, and so are empty collections; a key that is there already is an error,
- * and so is a database number out of range.  Strings are stored as their bytes arrive: a length that the file
- * claims costs address space at most.
- * Threads: mutator. */
+ * Keys that have expired are skipped, and so are empty collections, with a finding; a key that is there
+ * already is an error, and so is a database number out of range.  Strings are stored as their bytes arrive: a
+ * length that the file claims costs address space at most. Threads: mutator. */
 #ifndef SERVER_LOAD_H
 #define SERVER_LOAD_H
 
@@ -13,6 +12,8 @@
 
 #include "server/data/record.h"
 #include "snapshot/rdb_dec.h"
+
+enum { LOAD_TOLD = 10 };
 
 /* What has come of the value so far. */
 enum load_form {
@@ -27,15 +28,17 @@ struct stream_group;
 struct stream_consumer;
 
 struct load_state {
-    uint64_t keys_loaded, keys_expired, empty_skipped;
+    uint64_t keys_loaded, keys_expired;
     char error[256]; /* what a call of this sink did not like; empty if the error is not its own */
     bool merge;      /* a key that is there already is replaced, not refused (DEBUG RELOAD ... MERGE) */
     void (*on_progress)(void *ctx, uint64_t offset); /* about every 2 MiB; may be NULL */
-    void *progress_ctx;
-    /* for RESTORE: the one value goes here, and to no key; it must end at this offset of the source */
+    /* on_finding: something wrong that did not keep the file from being read; told the first LOAD_TOLD times
+     * for each kind.  findings: how often, by kind.  May be NULL. */
+    void (*on_finding)(void *ctx, const struct rdb_finding *finding);
+    void *progress_ctx; /* of both */
+    uint64_t findings[RDB_FINDINGS];
+    /* for RESTORE: the one value goes here, and to no key; an empty collection is refused */
     struct value *capture; /* NULL: keys are stored */
-    struct rdb_source *source;
-    uint64_t capture_end;
     bool captured;
     /* the key being read */
     struct db *db;

@@ -11,8 +11,6 @@ load_hash_listpack(void *ctx, struct rdb_slice listpack, uint32_t fields)
 
     if (s->skip)
         return 0;
-    if (fields == 0)
-        return load_skip_empty(s);
     if (!hash_is_small(fields, 0))
         return load_begin_root(s, TYPE_HASH, hash_table_of(listpack.bytes));
     load_begin_blob(s, TYPE_HASH);
@@ -26,8 +24,6 @@ load_hash_begin(void *ctx, uint64_t fields)
 
     if (s->skip)
         return 0;
-    if (fields == 0)
-        return load_skip_empty(s);
     if (!hash_is_small(fields, 0))
         return load_begin_root(s, TYPE_HASH, htable_new());
     if (load_reserve(&s->bytes, LP_EMPTY_BYTES) < 0)

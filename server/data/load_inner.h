@@ -9,8 +9,6 @@ int load_reserve(struct load_buffer *b, size_t room);
 int load_add(struct load_buffer *b, const void *bytes, size_t len);
 /* load_complain: note what is wrong, and with which key; returns error. */
 int load_complain(struct load_state *s, int error, const char *what);
-/* load_skip_empty: the key is passed over, as Redis does with empty collections. */
-int load_skip_empty(struct load_state *s);
 
 /* load_begin_blob: the value is collected in s->bytes (which is empty).  load_begin_root: it is this
  * structure, which now belongs to s (NULL: -ENOMEM); a blob that was begun is forgotten by the caller. */

@@ -133,7 +133,5 @@ load_list_end(void *ctx)
         return 0;
     if (l != NULL)
         list_root_settle(l);
-    else if (collected(s) == 0)
-        return load_skip_empty(s);
     return 0;
 }

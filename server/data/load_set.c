@@ -12,8 +12,6 @@ load_set_intset(void *ctx, struct rdb_slice intset, uint32_t members)
 
     if (s->skip)
         return 0;
-    if (members == 0)
-        return load_skip_empty(s);
     if (!set_ints_are_few(members))
         return load_begin_root(s, TYPE_SET, set_table_of(&set));
     load_begin_blob(s, TYPE_SET);
@@ -29,8 +27,6 @@ load_set_listpack(void *ctx, struct rdb_slice listpack, uint32_t members)
 
     if (s->skip)
         return 0;
-    if (members == 0)
-        return load_skip_empty(s);
     if (!set_is_small(members, 0))
         return load_begin_root(s, TYPE_SET, set_table_of(&set));
     load_begin_blob(s, TYPE_SET);
@@ -44,8 +40,6 @@ load_set_begin(void *ctx, uint64_t members)
 
     if (s->skip)
         return 0;
-    if (members == 0)
-        return load_skip_empty(s);
     if (!set_ints_are_few(members))
         return load_begin_root(s, TYPE_SET, mtable_new());
     if (load_reserve(&s->bytes, INTSET_HEADER_BYTES) < 0)

@@ -11,8 +11,6 @@ load_zset_listpack(void *ctx, struct rdb_slice listpack, uint32_t members)
 
     if (s->skip)
         return 0;
-    if (members == 0)
-        return load_skip_empty(s);
     if (!zset_is_small(members, 0))
         return load_begin_root(s, TYPE_ZSET, zset_root_of(listpack.bytes));
     load_begin_blob(s, TYPE_ZSET);
@@ -26,8 +24,6 @@ load_zset_begin(void *ctx, uint64_t members)
 
     if (s->skip)
         return 0;
-    if (members == 0)
-        return load_skip_empty(s);
     if (!zset_is_small(members, 0))
         return load_begin_root(s, TYPE_ZSET, zroot_new());
     if (load_reserve(&s->bytes, LP_EMPTY_BYTES) < 0)

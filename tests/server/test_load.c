@@ -184,7 +184,7 @@ START_TEST(expired_and_empty_keys_are_skipped_and_counted)
     ck_assert_int_eq(load(false), 0);
     ck_assert_uint_eq(state.keys_loaded, 1);
     ck_assert_uint_eq(state.keys_expired, 2);
-    ck_assert_uint_eq(state.empty_skipped, 2);
+    ck_assert_uint_eq(state.findings[RDB_FINDING_EMPTY_KEY], 2);
     ck_assert_uint_eq(db_size(talk_db()), 1);
     ck_assert_str_eq(talk("get stays"), "$1\r\nv\r\n");
 }

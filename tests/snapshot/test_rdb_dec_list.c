@@ -36,14 +36,16 @@ static const struct {
     {"'REDIS0003' 01 ['l'] 80 ff ff ff ff ['a'] ff", 12, "a list claims 4294967295 elements or nodes"},
     {"'REDIS0003' 01 ['l'] 81 ff x 8 ['a'] ff", 12, "a list claims 18446744073709551615 elements"},
     {"'REDIS0003' 01 ['l'] 02 ['a']", 15, "ends in the middle"},
-    {"'REDIS0006' 0a ['l'] [0d 00 00 00 0a 00 00 00 02 00 00 f1 ff] ff crc", 12,
+    {"'REDIS0006' 0a ['l'] [0d 00 00 00 0a 00 00 00 01 00 00 f0 ff] ff crc", 12,
      "the list's ziplist of 13 bytes is damaged"},
-    {"'REDIS0006' 0a ['l'] [0d 00 00 00 0b 00 00 00 01 00 00 f1 ff] ff crc", 12, "ziplist of 13 bytes"},
     {"'REDIS0007' 0e ['l'] 01 [0d 00 00 00 0a 00 00 00 01 00 01 f2 ff] ff crc", 13, "ziplist of 13 bytes"},
     {"'REDIS0007' 0e ['l'] 80 7f ff ff ff ff crc", 12, "a list claims 2147483647"},
     {"'REDIS0010' 12 ['l'] 01 03 ['x'] ff crc", 13, "a list's node of kind 3: 1 and 2 are known"},
     {"'REDIS0010' 12 ['l'] 01 02 ['x'] ff crc", 13, "the list's listpack of 1 bytes is damaged"},
-    {"'REDIS0010' 12 ['l'] 01 02 [( 2 : 05 01 )] ff crc", 13, "listpack of 9 bytes is damaged"},
+    {"'REDIS0010' 12 ['l'] 01 02 [( 2 : 05 02 )] ff crc", 13, "listpack of 9 bytes is damaged"},
+    /* a node that is one element is for long ones: Redis refuses an empty one too */
+    {"'REDIS0010' 12 ['l'] 01 01 [] ff crc", 13, "a list's node that is one element is empty"},
+    {"'REDIS0010' 12 ['l'] 02 01 ['x'] 01 [] ff crc", 16, "a list's node that is one element is empty"},
     {"'REDIS0010' 12 ['l'] 40 ff 01 ['x'] ff crc", 12, "a list claims 255"},
 };
 enum { BAD = sizeof bad / sizeof *bad };

@@ -93,7 +93,7 @@ static const char *const wrong[][3] = {
     {"'REDIS0009' 0c [ 'z' ] [ 0e 00 00 00 0a 00 00 00 01 00 00 01 'a' ff ] ff zero", "damaged", ""},
     {"'REDIS0009' 0c [ 'z' ] [ 11 00 00 00 0d 00 00 00 02 00 00 01 'a' 03 01 'x' ff ] ff zero", "no score",
      ""},
-    {"'REDIS0009' 0c [ 'z' ] [ 10 00 00 00 0c 00 00 00 02 00 00 01 'a' 03 f2 ff ] ff zero", "damaged", ""},
+    {"'REDIS0009' 0c [ 'z' ] [ 10 00 00 00 0d 00 00 00 02 00 00 01 'a' 04 f2 ff ] ff zero", "damaged", ""},
 };
 
 START_TEST(what_is_wrong_is_refused)

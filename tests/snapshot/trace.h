@@ -19,7 +19,8 @@ enum { TRACE_LONG_BYTES = 100 };
 struct trace {
     char *text; /* [owned] */
     size_t len, capacity;
-    bool with_forms; /* also write how values stand in the file */
+    bool with_forms;    /* also write how values stand in the file */
+    bool with_findings; /* ... and what is wrong with it, with its place and key */
     uint64_t string_len, string_crc, string_seen;
     uint8_t head[TRACE_LONG_BYTES];
     unsigned long events;
@@ -91,9 +92,18 @@ trace_function(void *ctx, struct rdb_slice code)
 }
 
 static inline int
+trace_finding(void *ctx, const struct rdb_finding *f)
+{
+    struct trace *t = ctx;
+
+    return t->with_findings ? trace_add(t, "at %" PRIu64 " %s: %s\n", f->offset, f->key, f->text) : 0;
+}
+
+static inline int
 trace_key(void *ctx, const struct rdb_key *k)
 {
     char name[512], more[128] = "";
+    struct trace *t = ctx;
     size_t at = 0;
 
     if (k->expire_at_ms != -1)
@@ -102,7 +112,8 @@ trace_key(void *ctx, const struct rdb_key *k)
         at += (size_t)snprintf(more + at, sizeof more - at, " idle %" PRId64, k->idle_s);
     if (k->freq != -1)
         snprintf(more + at, sizeof more - at, " freq %d", k->freq);
-    return trace_add(ctx, "key %" PRIu64 " %s type %d%s\n", k->db, trace_shown(name, k->name), k->type, more);
+    t->string_len = UINT64_MAX; /* until it is seen to be a string */
+    return trace_add(t, "key %" PRIu64 " %s type %d%s\n", k->db, trace_shown(name, k->name), k->type, more);
 }
 
 static inline int
@@ -231,6 +242,7 @@ static const struct rdb_events trace_events = {
     .selectdb = trace_selectdb,
     .resizedb = trace_resizedb,
     .function = trace_function,
+    .finding = trace_finding,
     .key = trace_key,
     .form = trace_form,
     .string_begin = trace_string_begin,
