@@ -10,6 +10,7 @@
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
+#include "server/data/carried.h"
 #include "server/data/db.h"
 #include "server/data/save.h"
 #include "server/latency.h"
@@ -406,6 +407,7 @@ void
 info_persistence(struct text *out)
 {
     int64_t now = server.now_ms / 1000;
+    struct carried_sum carried;
 
     text_addf(out, "loading:%d\r\nasync_loading:0\r\n", server.loading);
     info_running(out);
@@ -422,6 +424,10 @@ info_persistence(struct text *out)
               persist.last_peak_bytes);
     text_addf(out, "rdb_last_load_keys_expired:%llu\r\nrdb_last_load_keys_loaded:%llu\r\n",
               (unsigned long long)persist.load_expired, (unsigned long long)persist.load_keys);
+    carried = carried_sum();
+    text_addf(out, "rdb_kept_libraries:%llu\r\nrdb_kept_library_bytes:%llu\r\nrdb_kept_aux_fields:%llu\r\n",
+              (unsigned long long)carried.libraries, (unsigned long long)carried.library_bytes,
+              (unsigned long long)carried.aux_fields);
     info_snapshot_memory(out);
     text_add(out, "aof_enabled:0\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
                   "aof_last_bgrewrite_status:ok\r\naof_last_write_status:ok\r\n");

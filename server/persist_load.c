@@ -6,6 +6,7 @@
 #include "server/client.h"
 #include "server/commands/debug.h"
 #include "server/config.h"
+#include "server/data/carried.h"
 #include "server/data/db.h"
 #include "server/data/load.h"
 #include "server/log.h"
@@ -72,6 +73,13 @@ on_finding(void *ctx, const struct rdb_finding *f)
              f->text, f->key);
 }
 
+static void
+on_note(void *ctx, bool is_warning, const char *text)
+{
+    (void)ctx;
+    log_line(is_warning ? LOG_WARNING : LOG_NOTICE, "Loading the dump: %s", text);
+}
+
 /* log_findings: how many of each kind, where not all of them stand in the log. */
 static void
 log_findings(const struct load_state *s)
@@ -113,6 +121,7 @@ decode(struct rdb_source *src, struct load_state *s, struct text *why)
     loading.state = s;
     s->on_progress = on_progress;
     s->on_finding = on_finding;
+    s->on_note = on_note;
     server.loading = true;
     r = rdb_decode(src, &load_events, s, config.rdb_checksum, &err);
     server.loading = false;
@@ -209,6 +218,10 @@ debug_reload(struct client *c)
     }
     for (int i = 0; o.flush && i < db_count(); i++)
         (void)db_flush(i);
+    if (o.flush)
+        carried_clear();
+    else
+        carried_forget_aux(); /* the file's take their place */
     c->db = db_select(c->db_index);
     if (load_file(config.dbfilename, o.merge, &why) != 0) {
         log_line(LOG_WARNING, "DEBUG RELOAD: %s: %s", config.dbfilename, text_str(&why));

@@ -6,6 +6,7 @@
 
 #include "mm/mm.h"
 #include "server/config.h"
+#include "server/data/carried.h"
 #include "server/data/db.h"
 #include "server/log.h"
 #include "server/net.h"
@@ -37,6 +38,7 @@ static void
 give_back(void)
 {
 #ifdef STILLFRAME_DEBUG
+    carried_clear();
     db_fini();
     mm_fini();
     config_fini();

@@ -3,6 +3,8 @@
 #ifndef SNAPSHOT_RDB_H
 #define SNAPSHOT_RDB_H
 
+#include <stdint.h>
+
 enum rdb_opcode {
     RDB_OP_SLOT_INFO = 244,
     RDB_OP_FUNCTION2 = 245,
@@ -25,6 +27,8 @@ enum rdb_type {
     RDB_TYPE_ZSET = 3,
     RDB_TYPE_HASH = 4,
     RDB_TYPE_ZSET_2 = 5,
+    RDB_TYPE_MODULE_1 = 6,
+    RDB_TYPE_MODULE = 7,
     RDB_TYPE_HASH_ZIPMAP = 9,
     RDB_TYPE_LIST_ZIPLIST = 10,
     RDB_TYPE_SET_INTSET = 11,
@@ -65,12 +69,17 @@ enum {
     RDB_CRC_FROM_VERSION = 5,
     RDB_SET_LISTPACK_FROM_VERSION = 11,
     RDB_SLOT_INFO_FROM_VERSION = 12,
-    RDB_INT_TEXT_BYTES = 11 /* "-2147483648": the longest string with an integer form */
+    RDB_CARRIED_MOST = 16384, /* function libraries and AUX fields to be carried on, in one file */
+    RDB_INT_TEXT_BYTES = 11   /* "-2147483648": the longest string with an integer form */
 };
 
 /* rdb_type_name: what a value type number means in a file of that version ("list quicklist 2"); NULL: nothing
  * known. rdb_opcode_name: the same of an opcode.  [any] */
 const char *rdb_type_name(int version, unsigned type);
 const char *rdb_opcode_name(int version, unsigned opcode);
+/* rdb_module_name: the name of a module's type, nine characters, from the number that stands in the file.
+ * Returns the version of its encoding. [any] */
+enum { RDB_MODULE_NAME_BYTES = 10 };
+unsigned rdb_module_name(uint64_t id, char ret[RDB_MODULE_NAME_BYTES]);
 
 #endif

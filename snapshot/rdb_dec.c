@@ -68,13 +68,33 @@ read_magic(struct dec *d)
     return d->ev->start != NULL ? dec_sink(d, d->ev->start(d->ctx, d->version)) : 0;
 }
 
+/* count_carried: one more of what others have to keep. */
+static int
+count_carried(struct dec *d, uint64_t offset)
+{
+    if (d->carried++ < RDB_CARRIED_MOST)
+        return 0;
+    return dec_fail(d, offset, -EINVAL, "more than %d function libraries and AUX fields", RDB_CARRIED_MOST);
+}
+
 static int
 read_aux(struct dec *d)
 {
+    uint64_t offset = rdb_source_offset(d->src) - 1;
+    const struct rdb_aux *aux;
+    char name[64];
     int r;
 
     d->what = "an AUX field";
     if ((r = dec_string_whole(d, &d->field)) != 0 || (r = dec_string_whole(d, &d->value)) != 0)
+        return r;
+    aux = rdb_aux_of(bytes_slice(&d->field));
+    printable(name, sizeof name, d->field.at, d->field.len);
+    if (aux->fate == RDB_AUX_REFUSED)
+        return dec_fail(d, offset, -ENOTSUP, "the AUX field %s (%s) is not read", name, aux->about);
+    if (aux->fate == RDB_AUX_CARRIED && d->has_seen_key)
+        return dec_find(d, offset, RDB_FINDING_LATE_AUX, "the AUX field %s among the keys", name);
+    if (aux->fate == RDB_AUX_CARRIED && (r = count_carried(d, offset)) != 0)
         return r;
     if (d->ev->aux == NULL)
         return 0;
@@ -120,11 +140,21 @@ read_slot_info(struct dec *d)
 static int
 read_function(struct dec *d)
 {
+    uint64_t offset = rdb_source_offset(d->src) - 1;
+    struct rdb_slice name;
+    char shown[64];
     int r;
 
     d->what = "a function library";
-    if ((r = dec_string_whole(d, &d->value)) != 0)
+    if ((r = count_carried(d, offset)) != 0 || (r = dec_string_whole(d, &d->value)) != 0)
         return r;
+    name = rdb_library_name(bytes_slice(&d->value));
+    r = name.len == 0 ? 1 : field_set_add(&d->libraries, name.bytes, name.len);
+    if (r < 0)
+        return dec_fail(d, offset, r, "no memory to compare the names of function libraries");
+    printable(shown, sizeof shown, name.bytes, name.len);
+    if (r == 0)
+        return dec_fail(d, offset, -EINVAL, "there are two function libraries \"%s\"", shown);
     return d->ev->function != NULL ? dec_sink(d, d->ev->function(d->ctx, bytes_slice(&d->value))) : 0;
 }
 
@@ -179,6 +209,22 @@ read_freq(struct dec *d)
     return r;
 }
 
+/* refuse_module_aux: what a module keeps beside its keys. */
+static int
+refuse_module_aux(struct dec *d)
+{
+    uint64_t offset = rdb_source_offset(d->src) - 1, id = 0;
+    char name[RDB_MODULE_NAME_BYTES];
+    int r;
+
+    d->what = "a module's name";
+    if ((r = dec_len(d, &id)) != 0)
+        return r;
+    rdb_module_name(id, name);
+    return dec_fail(d, offset, -ENOTSUP, "MODULE_AUX (opcode %u) of the module type %s is not read",
+                    RDB_OP_MODULE_AUX, name);
+}
+
 /* What may follow the magic beside keys and the end; an opcode with a name that is not here is refused by it.
  */
 static const struct opcode {
@@ -195,6 +241,7 @@ static const struct opcode {
     {RDB_OP_EXPIRETIME, true, read_expire_s},
     {RDB_OP_IDLE, true, read_idle},
     {RDB_OP_FREQ, true, read_freq},
+    {RDB_OP_MODULE_AUX, false, refuse_module_aux},
 };
 
 static const struct opcode *
@@ -293,6 +340,7 @@ read_value(struct dec *d, const struct value_type *t, uint64_t offset)
 {
     int r;
 
+    d->has_seen_key = true;
     d->key.name = bytes_slice(&d->name);
     d->key.type = t->type;
     d->key.kind = t->kind;
@@ -316,6 +364,24 @@ read_key(struct dec *d, const struct value_type *t, uint64_t offset)
     return r != 0 ? r : read_value(d, t, offset);
 }
 
+/* refuse_named_type: of a module's value, with the module's name; it stands behind the key. */
+static int
+refuse_named_type(struct dec *d, uint8_t type, const char *name, uint64_t offset)
+{
+    char module[RDB_MODULE_NAME_BYTES];
+    uint64_t id = 0;
+    int r;
+
+    if (type != RDB_TYPE_MODULE && type != RDB_TYPE_MODULE_1)
+        return dec_fail(d, offset, -ENOTSUP, "%s (type %u) is not read", name, type);
+    d->what = "a module's name";
+    if ((r = dec_len(d, &id)) != 0)
+        return r;
+    rdb_module_name(id, module);
+    return dec_fail(d, offset, -ENOTSUP, "%s (type %u) of the module type %s is not read", name, type,
+                    module);
+}
+
 /* refuse_type: a key of a type that is known by name only, or not at all. */
 static int
 refuse_type(struct dec *d, uint8_t type, uint64_t offset)
@@ -327,7 +393,7 @@ refuse_type(struct dec *d, uint8_t type, uint64_t offset)
         return dec_fail(d, offset, -EINVAL, "%u (0x%02x) is neither a type nor an opcode of RDB", type, type);
     if ((r = read_name(d)) != 0)
         return r;
-    return dec_fail(d, offset, -ENOTSUP, "%s (type %u) is not read", name, type);
+    return refuse_named_type(d, type, name, offset);
 }
 
 /* read_crc: the trailer.  Until here everything was hashed, the EOF opcode included. */
@@ -370,6 +436,9 @@ read_opcode(struct dec *d, uint8_t code, const char *name, uint64_t offset, bool
 {
     const struct opcode *op = find_opcode(code);
 
+    /* KeyDB writes an AUX field between a key's attributes and the key. */
+    if (d->has_attributes && op != NULL && op->code == RDB_OP_AUX)
+        return read_aux(d);
     if (d->has_attributes && (op == NULL || !op->is_attribute))
         return dec_fail(d, offset, -EINVAL, "%s where a key should follow its expiry, idle time or frequency",
                         name);
@@ -427,9 +496,11 @@ run(struct dec *d, int (*what)(struct dec *d))
     d->src->with_crc = d->check_crc;
     forget_key(d);
     field_set_init(&d->fields);
+    field_set_init(&d->libraries);
     d->window.bytes = fault_point(FAULT_load_alloc) ? NULL : malloc(LZF_WINDOW_BYTES);
     r = d->window.bytes == NULL ? dec_fail(d, 0, -ENOMEM, "no memory to begin with") : what(d);
     field_set_fini(&d->fields);
+    field_set_fini(&d->libraries);
     free(d->window.bytes);
     free(d->name.at);
     free(d->field.at);
@@ -467,7 +538,7 @@ decode_value(struct dec *d)
     if ((type = find_value_type(code)) == NULL) {
         name = rdb_type_name(d->version, code);
         return name == NULL ? dec_fail(d, 0, -EINVAL, "%u (0x%02x) is no type of RDB", code, code)
-                            : dec_fail(d, 0, -ENOTSUP, "%s (type %u) is not read", name, code);
+                            : refuse_named_type(d, code, name, 0);
     }
     if ((r = read_value(d, type, 0)) != 0)
         return r;

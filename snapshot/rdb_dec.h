@@ -71,6 +71,19 @@ struct rdb_stream_pending {
     uint64_t deliveries;
 };
 
+/* What becomes of an AUX field (rdb_aux.def).  REFUSED ones end the decoding; of those that are CARRIED, no
+ * one comes among the keys: it could not be put back where it was, and is a finding. */
+enum rdb_aux_fate { RDB_AUX_ANEW, RDB_AUX_CARRIED, RDB_AUX_DROPPED, RDB_AUX_REFUSED };
+struct rdb_aux {
+    const char *name, *about; /* NULL: of one that nobody knows */
+    enum rdb_aux_fate fate;
+};
+const struct rdb_aux *rdb_aux_of(struct rdb_slice name); /* [any] */
+
+/* rdb_library_name: a function library's name, from its first line: "#!lua name=mylib".  Empty: it has none.
+ * [any] */
+struct rdb_slice rdb_library_name(struct rdb_slice code);
+
 /* What is wrong with a file that is read all the same (rdb_finding.def): a number that follows from the data
  * and says something else, a collection without an element.  The data's own word counts.  Whoever judges a
  * file, or tells its user what became of it, lists these: the server's log and the tool's `check` say the
@@ -104,7 +117,7 @@ const char *rdb_finding_remedy(enum rdb_finding_kind kind);
  * forms the sink looks for duplicates itself, since it holds them. */
 struct rdb_events {
     int (*start)(void *ctx, int version);
-    int (*aux)(void *ctx, struct rdb_slice key, struct rdb_slice value);
+    int (*aux)(void *ctx, struct rdb_slice key, struct rdb_slice value); /* what to do: rdb_aux_of() */
     int (*selectdb)(void *ctx, uint64_t db);
     int (*resizedb)(void *ctx, uint64_t keys, uint64_t expires); /* claims: a hint, not a size to allocate */
     int (*function)(void *ctx, struct rdb_slice code);

@@ -31,11 +31,14 @@ struct dec {
     bool has_key;           /* `name` is the key in hand */
     struct rdb_key key;     /* the next or current key: its attributes come before it */
     bool has_attributes;    /* an expiry, IDLE or FREQ waits for its key */
+    bool has_seen_key;      /* the file\'s head is over */
     struct rdb_slice given; /* of a value alone: its key */
     struct bytes name, field, value;
     struct lzf_window window;
-    struct field_set fields; /* of the hash in hand */
-    uint64_t elements;       /* of the list in hand, so far */
+    struct field_set fields;    /* of the hash in hand */
+    struct field_set libraries; /* names of function libraries */
+    unsigned carried;           /* libraries, and AUX fields that are carried */
+    uint64_t elements;          /* of the list in hand, so far */
     uint64_t next_progress;
 };
 

@@ -3,6 +3,7 @@
 #include "snapshot/rdb.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "snapshot/rdb_dec.h"
 
@@ -21,8 +22,8 @@ static const struct name types[] = {
     {RDB_TYPE_ZSET, 3, ALWAYS, LATEST, "sorted set with scores as text"},
     {RDB_TYPE_HASH, 4, ALWAYS, LATEST, "hash"},
     {RDB_TYPE_ZSET_2, 5, ALWAYS, LATEST, "sorted set"},
-    {6, 6, ALWAYS, LATEST, "module value, first form"},
-    {7, 7, ALWAYS, LATEST, "module value"},
+    {RDB_TYPE_MODULE_1, 6, ALWAYS, LATEST, "module value, first form"},
+    {RDB_TYPE_MODULE, 7, ALWAYS, LATEST, "module value"},
     {RDB_TYPE_HASH_ZIPMAP, 9, ALWAYS, LATEST, "hash zipmap"},
     {RDB_TYPE_LIST_ZIPLIST, 10, ALWAYS, LATEST, "list ziplist"},
     {RDB_TYPE_SET_INTSET, 11, ALWAYS, LATEST, "set intset"},
@@ -42,6 +43,7 @@ static const struct name types[] = {
     {25, 25, 12, 12, "hash listpack with field expiry"},
     {22, 22, RDB_VERSION_VALKEY, LATEST, "hash with field expiry"},
     {30, 37, ALWAYS, 9, "one of Dragonfly's own types"},
+    {64, 64, ALWAYS, 9, "KeyDB's cron job"},
 };
 
 static const struct name opcodes[] = {
@@ -101,4 +103,53 @@ const char *
 rdb_finding_remedy(enum rdb_finding_kind kind)
 {
     return findings[kind].remedy;
+}
+
+const struct rdb_aux *
+rdb_aux_of(struct rdb_slice name)
+{
+    static const struct rdb_aux known[] = {
+#define AUX(name, fate, about) {name, about, RDB_AUX_##fate},
+#include "snapshot/rdb_aux.def"
+#undef AUX
+    };
+    static const struct rdb_aux unknown = {.fate = RDB_AUX_CARRIED};
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (name.len == strlen(known[i].name) && memcmp(name.bytes, known[i].name, name.len) == 0)
+            return &known[i];
+    return &unknown;
+}
+
+struct rdb_slice
+rdb_library_name(struct rdb_slice code)
+{
+    static const char key[] = " name=";
+    const uint8_t *end = memchr(code.bytes, '\n', code.len), *at;
+    struct rdb_slice name = {code.bytes, 0};
+
+    if (end == NULL)
+        end = code.bytes + code.len;
+    if (end - code.bytes < 2 || memcmp(code.bytes, "#!", 2) != 0)
+        return name;
+    at = memmem(code.bytes, (size_t)(end - code.bytes), key, sizeof key - 1);
+    if (at == NULL)
+        return name;
+    name.bytes = at + sizeof key - 1;
+    for (at = name.bytes; at<end && * at> ' '; at++)
+        ;
+    name.len = (size_t)(at - name.bytes);
+    return name;
+}
+
+/* A module's number: nine characters of six bits, the first one highest, then ten bits: the version. */
+unsigned
+rdb_module_name(uint64_t id, char ret[RDB_MODULE_NAME_BYTES])
+{
+    static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    for (int i = 0; i < RDB_MODULE_NAME_BYTES - 1; i++)
+        ret[i] = set[id >> (58 - 6 * i) & 63];
+    ret[RDB_MODULE_NAME_BYTES - 1] = '\0';
+    return (unsigned)(id & 1023);
 }

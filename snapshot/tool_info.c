@@ -93,7 +93,10 @@ on_function(void *ctx, struct rdb_slice code)
 {
     struct info *f = ctx;
 
-    (void)code;
+    struct rdb_slice name = rdb_library_name(code);
+
+    if (f->functions < INFO_LIBRARIES)
+        printable(f->library[f->functions], sizeof f->library[0], name.bytes, name.len);
     f->functions++;
     return 0;
 }

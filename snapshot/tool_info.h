@@ -8,6 +8,7 @@
 enum {
     INFO_DATABASES = 4096,  /* counted one by one; any more are counted together */
     INFO_AUX = 64,          /* AUX fields kept */
+    INFO_LIBRARIES = 32,    /* names of function libraries kept */
     INFO_SIZE_BUCKETS = 65, /* 0, then one for each power of two */
     INFO_EXPIRY_BUCKETS = 9,
     INFO_FORMS = 4, /* of a value in the file: enum rdb_form, and "many strings" */
@@ -40,6 +41,7 @@ struct info {
     bool has_ctime;
     int64_t counted_from_ms; /* expiry times are: AUX ctime, when the file was written; else now */
     uint64_t functions;
+    char library[INFO_LIBRARIES][64];              /* printable: their names */
     struct info_database database[INFO_DATABASES]; /* in the order of their first appearance */
     unsigned database_count;
     struct info_database others;

@@ -6,6 +6,15 @@
 #include "snapshot/tool_info.h"
 
 static void
+print_libraries(const struct info *f)
+{
+    printf("  %-12s %s librar%s:", "functions", tool_count(f->functions), f->functions == 1 ? "y" : "ies");
+    for (unsigned i = 0; i < INFO_LIBRARIES && i < f->functions; i++)
+        printf(" %s", f->library[i][0] != '\0' ? f->library[i] : "(without a name)");
+    printf("%s\n", f->functions > INFO_LIBRARIES ? " ..." : "");
+}
+
+static void
 print_head(const struct info *f, double elapsed_s)
 {
     static const char *const crc_text[] = {[RDB_CRC_NONE] = "none: the format had none then",
@@ -21,7 +30,7 @@ print_head(const struct info *f, double elapsed_s)
     printf("  %-12s %s (%s/s)\n", "read in", tool_seconds(elapsed_s),
            tool_size((uint64_t)((double)f->run.size_bytes / (elapsed_s > 1e-6 ? elapsed_s : 1e-6))));
     if (f->functions > 0)
-        printf("  %-12s %s\n", "functions", tool_count(f->functions));
+        print_libraries(f);
 }
 
 /* print_when: a time in words, after the seconds since 1970. */

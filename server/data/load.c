@@ -2,16 +2,20 @@
 #include "server/data/load.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "mm/fault.h"
 #include "server/data/blob.h"
+#include "server/data/carried.h"
 #include "server/data/db.h"
 #include "server/data/load_inner.h"
 #include "server/data/value.h"
 #include "server/server.h"
 #include "snapshot/printable.h"
+#include "snapshot/rdb.h"
 
 enum {
     SHORT_BYTES = 65536,      /* strings up to here are collected; longer ones go to their block at once */
@@ -76,6 +80,82 @@ load_complain(struct load_state *s, int error, const char *what)
     printable(name, sizeof name, (const uint8_t *)s->key.at, s->key.len);
     snprintf(s->error, sizeof s->error, "%s: key '%s'", what, name);
     return error;
+}
+
+/* ---- what is not a key ---- */
+
+static void __attribute__((format(printf, 3, 4)))
+note(const struct load_state *s, bool is_warning, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+
+    if (s->on_note == NULL)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    s->on_note(s->progress_ctx, is_warning, text);
+}
+
+static struct slice
+slice_of(struct rdb_slice s)
+{
+    return (struct slice){.ptr = (const char *)s.bytes, .len = s.len};
+}
+
+/* refuse: an error of carried.h, in words. */
+static int
+refuse(struct load_state *s, int error, const char *what, const char *name)
+{
+    if (error == -EEXIST)
+        snprintf(s->error, sizeof s->error, "There are two function libraries \"%s\"", name);
+    else if (error == -E2BIG)
+        snprintf(s->error, sizeof s->error, "The dump has more than %d function libraries and AUX fields",
+                 RDB_CARRIED_MOST);
+    else
+        snprintf(s->error, sizeof s->error, "No memory for %s \"%s\"", what, name);
+    return error;
+}
+
+static int
+on_function(void *ctx, struct rdb_slice code)
+{
+    struct rdb_slice found = rdb_library_name(code);
+    struct load_state *s = ctx;
+    char name[128];
+    int r;
+
+    printable(name, sizeof name, found.bytes, found.len);
+    if ((r = carried_library(slice_of(code), s->merge)) < 0)
+        return refuse(s, r, "the function library", name);
+    note(s, true, "the function library \"%s\" cannot be called here; it is kept as it is, for the next save",
+         name);
+    return 0;
+}
+
+static int
+on_aux(void *ctx, struct rdb_slice field, struct rdb_slice value)
+{
+    const struct rdb_aux *aux = rdb_aux_of(field);
+    struct load_state *s = ctx;
+    bool is_new;
+    char name[64];
+    int r;
+
+    if (aux->fate == RDB_AUX_ANEW)
+        return 0;
+    printable(name, sizeof name, field.bytes, field.len);
+    if (aux->fate == RDB_AUX_CARRIED && (r = carried_aux(slice_of(field), slice_of(value))) < 0)
+        return refuse(s, r, "the AUX field", name);
+    is_new = strcmp(name, s->noted_aux) != 0;
+    memcpy(s->noted_aux, name, sizeof name);
+    if (is_new && aux->fate == RDB_AUX_CARRIED)
+        note(s, false, "the AUX field %s (%s) is kept as it is, for the next save", name,
+             aux->about != NULL ? aux->about : "unknown here");
+    else if (is_new)
+        note(s, false, "the AUX field %s is not kept: %s", name, aux->about);
+    return 0;
 }
 
 /* ---- keys ---- */
@@ -276,7 +356,9 @@ on_progress(void *ctx, uint64_t offset)
     return 0;
 }
 
-const struct rdb_events load_events = {.finding = on_finding,
+const struct rdb_events load_events = {.aux = on_aux,
+                                       .function = on_function,
+                                       .finding = on_finding,
                                        .key = on_key,
                                        .string_begin = on_string_begin,
                                        .string_bytes = on_string_bytes,

@@ -2,7 +2,8 @@
  *
  * Keys that have expired are skipped, and so are empty collections, with a finding; a key that is there
  * already is an error, and so is a database number out of range.  Strings are stored as their bytes arrive: a
- * length that the file claims costs address space at most. Threads: mutator. */
+ * length that the file claims costs address space at most.  Function libraries and AUX fields of no use here
+ * are carried on (carried.h). Threads: mutator. */
 #ifndef SERVER_LOAD_H
 #define SERVER_LOAD_H
 
@@ -35,8 +36,12 @@ struct load_state {
     /* on_finding: something wrong that did not keep the file from being read; told the first LOAD_TOLD times
      * for each kind.  findings: how often, by kind.  May be NULL. */
     void (*on_finding)(void *ctx, const struct rdb_finding *finding);
+    /* on_note: something of the file that is carried on or dropped, in words; of AUX fields of one name in a
+     * row, the first.  May be NULL. */
+    void (*on_note)(void *ctx, bool is_warning, const char *text);
     void *progress_ctx; /* of both */
     uint64_t findings[RDB_FINDINGS];
+    char noted_aux[64]; /* the last AUX field that on_note was told of */
     /* for RESTORE: the one value goes here, and to no key; an empty collection is refused */
     struct value *capture; /* NULL: keys are stored */
     bool captured;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "mm/fault.h"
+#include "server/data/carried.h"
 #include "server/data/db_inner.h"
 #include "server/data/save_inner.h"
 #include "server/data/type.h"
@@ -28,7 +29,8 @@ struct save_cut {
     int last_db;             /* of the record before */
     int64_t time_s;
     size_t used_bytes;
-    struct save_work *work; /* [sweep] */
+    struct save_work *work;  /* [sweep] */
+    struct carried *carried; /* held */
 };
 
 /* note_databases: the map and the sizes as they are now. */
@@ -63,6 +65,7 @@ save_cut_new(void)
         save_cut_free(cut);
         return NULL;
     }
+    cut->carried = carried_hold();
     note_databases(cut);
     return cut;
 }
@@ -75,6 +78,7 @@ save_cut_free(struct save_cut *cut)
     free(cut->logical_of);
     free(cut->sizes);
     free(cut->work);
+    carried_drop(cut->carried);
     free(cut);
 }
 
@@ -90,6 +94,7 @@ save_begin(void *ctx, struct rdb_enc *e)
     rdb_put_aux_int(e, "ctime", cut->time_s);
     rdb_put_aux_int(e, "used-mem", (int64_t)cut->used_bytes);
     rdb_put_aux_int(e, "aof-base", 0);
+    carried_save(cut->carried, e);
     return 0;
 }
 

@@ -73,3 +73,11 @@ def stream(kind, nodes, claimed, last, added=0, groups=b"\0"):
     if kind != 15:
         value += b"\0\0\0\0" + length(added)
     return value + groups
+
+
+def module_id(name, version):
+    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    number = 0
+    for c in name:
+        number = number << 6 | alphabet.index(c)
+    return number << 10 | version

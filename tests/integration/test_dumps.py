@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import resp  # noqa: E402
-from dump_bytes import EMPTY_ZIPLIST, key, listpack, payload, rdb, stream, stream_node, string  # noqa: E402
+from dump_bytes import (EMPTY_ZIPLIST, key, listpack, module_id, payload, rdb, stream, stream_node,  # noqa: E402
+                        string)
 
 
 class DumpTest(unittest.TestCase):
@@ -175,6 +177,111 @@ class OneValue(DumpTest):
         with self.start().client() as c:
             with self.assertRaisesRegex(resp.RespError, "Bad data format"):
                 c.call("RESTORE", "l", 0, payload(b"\x12\x01\x01\x00"))
+
+
+LIBRARY = b"#!lua name=mylib\nredis.register_function('f', function() return 1 end)" + b"-- long " * 20000
+OTHER = b"#!lua engine=lua name=other\nreturn 1"
+
+
+class Carried(DumpTest):
+    """What a dump holds that nobody here can use goes through a load and a save, or is refused by name."""
+
+    def aux(self, name, value):
+        return b"\xfa" + string(name) + string(value)
+
+    def function(self, code):
+        return b"\xf5" + string(code)
+
+    def keep(self, c, field):
+        return int(re.search(rb"%s:(\d+)" % field, c.call("INFO", "persistence")).group(1))
+
+    def test_function_libraries_and_unknown_fields_are_in_the_next_dump(self):
+        self.write(rdb(self.aux(b"redis-ver", b"9.9.9"), self.aux(b"lua", b"return 1"), self.aux(b"lua", b"return 2"),
+                       self.aux(b"repl-id", b"x" * 40), self.aux(b"my-field", b"12345"), self.function(LIBRARY),
+                       self.function(OTHER), self.function(b"no first line"), key(0, b"k", string(b"v"))))
+        server = self.start()
+        log = server.log()
+        for part in ('the function library "mylib" cannot be called here; it is kept as it is, for the next save',
+                     'the function library "other" cannot', 'the function library "" cannot',
+                     "the AUX field lua (a script for EVALSHA) is kept as it is, for the next save",
+                     "the AUX field my-field (unknown here) is kept as it is, for the next save",
+                     "the AUX field repl-id is not kept: there is no replication"):
+            self.assertEqual(log.count("Loading the dump: " + part), 1, part)
+        self.assertNotIn("redis-ver", log)
+        with server.client() as c:
+            self.assertEqual([self.keep(c, f) for f in (b"rdb_kept_libraries", b"rdb_kept_aux_fields")], [3, 3])
+            c.call("FLUSHALL")  # as Redis: functions stay
+            c.call("SET", "k2", "v")
+            c.call("SAVE")
+            with open(self.dump, "rb") as f:
+                saved = f.read()
+            c.call("BGSAVE")
+            c.call("DEBUG", "RELOAD", "NOSAVE")  # while the save reads what it holds
+            resp.wait_until(lambda: b"rdb_bgsave_in_progress:0" in c.call("INFO", "persistence"))
+            c.call("DEBUG", "RELOAD", "MERGE", "NOFLUSH")
+            self.assertEqual([self.keep(c, f) for f in (b"rdb_kept_libraries", b"rdb_kept_aux_fields")], [3, 3])
+            with self.assertRaisesRegex(resp.RespError, 'two function libraries "mylib"'):
+                c.call("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH")
+        self.assertNotIn(b"9.9.9", saved)
+        self.assertNotIn(b"repl-id", saved)
+        info = self.tool("info")[1]
+        self.assertIn("functions    3 libraries: mylib other (without a name)\n", info)
+        for line in ("lua           return 1", "lua           return 2", "my-field      12345"):
+            self.assertIn(line, info)
+
+    def test_redis_calls_the_functions_of_a_dump_that_was_loaded_and_saved_here(self):
+        redis = resp.start_redis_server(self.dir, "--save", "")
+        self.addCleanup(redis.stop)
+        code = "#!lua name=lib\nredis.register_function('f', function() return 42 end)"
+        with redis.client() as c:
+            c.call("FUNCTION", "LOAD", code)
+            c.call("SAVE")
+        redis.stop()
+        server = self.start()
+        with server.client() as c:
+            c.call("SAVE")
+        server.stop()
+        again = resp.start_redis_server(self.dir, "--save", "")
+        self.addCleanup(again.stop)
+        with again.client() as c:
+            self.assertEqual(c.call("FCALL", "f", 0), 42)
+
+    def test_what_cannot_be_kept_is_refused_by_name(self):
+        k = key(0, b"k", string(b"v"))
+        rejson = b"\x81" + struct.pack(">Q", module_id(b"ReJSON-RL", 3))
+        many = b"".join(self.aux(b"x", b"y") for _ in range(16385))
+        for items, text in (
+                ([b"\xf7" + rejson + b"\2\0"], "MODULE_AUX (opcode 247) of the module type ReJSON-RL is not read"),
+                ([b"\x07" + string(b"k") + rejson + b"\0"],
+                 "module value (type 7) of the module type ReJSON-RL is not read"),
+                ([b"\xf6" + string(b"f")], "FUNCTION of the 7.0 release candidates (opcode 246) is not read"),
+                ([k, self.aux(b"keydb-subexpire-key", b"m")],
+                 "the AUX field keydb-subexpire-key (KeyDB's members that expire on their own) is not read"),
+                ([self.function(OTHER), self.function(OTHER)], 'there are two function libraries "other"'),
+                ([many], "more than 16384 function libraries and AUX fields")):
+            with self.subTest(text=text):
+                self.write(rdb(*items))
+                status, _, err = self.tool("check")
+                self.assertEqual((status, text in err), (1, True), err)
+                with self.assertRaises(resp.StartError) as e:
+                    self.start()
+                self.assertIn(text, e.exception.log)
+        self.write(rdb(k, version=9)[:9] + b"\x40" + string(b"cron") + b"\0" * 40)
+        self.assertIn("KeyDB's cron job (type 64) is not read", self.tool("check")[2])
+
+    def test_fields_among_the_keys_are_read_over_and_named(self):
+        expiry = b"\xfc" + struct.pack("<Q", 4102444800000)
+        self.write(rdb(key(0, b"a", string(b"v")), expiry, self.aux(b"mvcc-tstamp", b"1"), key(0, b"b", string(b"v")),
+                       self.aux(b"mvcc-tstamp", b"2"), key(0, b"c", string(b"v")), self.aux(b"stray", b"1"), version=9))
+        status, out, err = self.tool("check")
+        self.assertEqual((status, err.count("\n")), (0, 1))
+        self.assertIn("the AUX field stray among the keys: not kept", err)
+        server = self.start()
+        self.assertIn("the AUX field stray among the keys: not kept", server.log())
+        self.assertEqual(server.log().count("the AUX field mvcc-tstamp is not kept: KeyDB's"), 1)
+        with server.client() as c:
+            self.assertEqual(c.call("PEXPIRETIME", "b"), 4102444800000)
+            self.assertEqual(c.call("PEXPIRETIME", "c"), -1)
 
 
 if __name__ == "__main__":
