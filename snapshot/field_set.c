@@ -78,11 +78,29 @@ field_set_add(struct field_set *s, const void *bytes, size_t len)
     return field_set_add_in(s, 0, bytes, len);
 }
 
+struct field_mark
+field_mark_of(const struct field_set *s, uint64_t space, const void *bytes, size_t len)
+{
+    XXH128_hash_t h = XXH3_128bits_withSeed(bytes, len, s->seed + space * 0x9e3779b97f4a7c15u);
+
+    return (struct field_mark){h.low64, h.high64 | 1}; /* | 1: never the mark of a free slot */
+}
+
+bool
+field_set_has_in(const struct field_set *s, uint64_t space, const void *bytes, size_t len)
+{
+    const struct field_mark *at;
+
+    if (s->slots == 0)
+        return false;
+    at = find(s, field_mark_of(s, space, bytes, len));
+    return (at->low | at->high) != 0;
+}
+
 int
 field_set_add_in(struct field_set *s, uint64_t space, const void *bytes, size_t len)
 {
-    XXH128_hash_t h = XXH3_128bits_withSeed(bytes, len, s->seed + space * 0x9e3779b97f4a7c15u);
-    struct field_mark m = {h.low64, h.high64 | 1}, *at; /* | 1: never the mark of a free slot */
+    struct field_mark m = field_mark_of(s, space, bytes, len), *at;
     int r;
 
     if (2 * (s->used + 1) > s->slots && (r = grow(s)) < 0)

@@ -6,6 +6,7 @@
 #ifndef SNAPSHOT_FIELD_SET_H
 #define SNAPSHOT_FIELD_SET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,5 +28,8 @@ void field_set_clear(struct field_set *s);
  * of different spaces are different. */
 int field_set_add(struct field_set *s, const void *bytes, size_t len);
 int field_set_add_in(struct field_set *s, uint64_t space, const void *bytes, size_t len);
+bool field_set_has_in(const struct field_set *s, uint64_t space, const void *bytes, size_t len);
+/* field_mark_of: what is kept of it: for those who compare marks in their own way. */
+struct field_mark field_mark_of(const struct field_set *s, uint64_t space, const void *bytes, size_t len);
 
 #endif

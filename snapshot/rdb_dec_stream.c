@@ -10,7 +10,10 @@
  *             name, seen (8 bytes, ms), from the 3rd form on: active (8 bytes, ms)
  *             number of pending entries, each: id (16 bytes)
  *
- * The pending entries of a group are held until its consumers are read: each belongs to exactly one. */
+ * Each pending entry of a group belongs to exactly one of its consumers.  Where a sink wants to know which,
+ * they are held until the consumers are read.  Otherwise sums are compared, and nothing is held: of a number
+ * that is drawn for each id by a hash with a secret seed.  The group's ids rise, so all are different; as
+ * many ids of consumers with the same sums (2 times 64 bits) are the same ones. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -31,6 +34,9 @@ struct stream_in {
     uint64_t live;
     struct pending *pending; /* [owned] of the group in hand, in order */
     uint64_t pending_count, pending_room, owned;
+    bool is_summed;            /* nothing of this is held */
+    struct field_mark sums[2]; /* of the group, of its consumers */
+    struct stream_id last_pending;
 };
 
 static int
@@ -189,6 +195,15 @@ read_facts(struct dec *d, struct stream_in *s)
     return d->ev->stream_facts == NULL ? 0 : dec_sink(d, d->ev->stream_facts(d->ctx, &facts));
 }
 
+static void
+add_to_sum(const struct dec *d, struct field_mark *sum, struct stream_id id)
+{
+    struct field_mark m = field_mark_of(&d->fields, 0, &id, sizeof id);
+
+    sum->low += m.low;
+    sum->high += m.high;
+}
+
 /* keep_pending: behind the others. */
 static int
 keep_pending(struct dec *d, struct stream_in *s, const struct rdb_stream_pending *entry)
@@ -196,6 +211,12 @@ keep_pending(struct dec *d, struct stream_in *s, const struct rdb_stream_pending
     uint64_t room = s->pending_room == 0 ? FIRST_ROOM : 2 * s->pending_room;
     struct pending *p;
 
+    s->last_pending = entry->id;
+    if (s->is_summed) {
+        add_to_sum(d, &s->sums[0], entry->id);
+        s->pending_count++;
+        return 0;
+    }
     if (s->pending_count == s->pending_room) {
         if (fault_point(FAULT_load_alloc) || (p = realloc(s->pending, room * sizeof *p)) == NULL)
             return dec_fail(d, rdb_source_offset(d->src), -ENOMEM,
@@ -215,6 +236,7 @@ read_group_pending(struct dec *d, struct stream_in *s)
 
     d->what = "a group's pending entries";
     s->pending_count = s->owned = 0;
+    s->sums[0] = s->sums[1] = (struct field_mark){0, 0};
     if ((r = dec_len(d, &count)) != 0)
         return r;
     for (uint64_t i = 0; i < count; i++) {
@@ -224,7 +246,7 @@ read_group_pending(struct dec *d, struct stream_in *s)
         if ((r = read_raw_id(d, &p.id)) != 0 || (r = read_ms(d, &p.delivered_ms)) != 0 ||
             (r = dec_len(d, &p.deliveries)) != 0)
             return r;
-        if (i > 0 && s->pending != NULL && stream_id_compare(p.id, s->pending[i - 1].entry.id) <= 0)
+        if (i > 0 && stream_id_compare(p.id, s->last_pending) <= 0)
             return dec_fail(d, offset, -EINVAL, "a group's pending entries are out of order");
         if ((r = keep_pending(d, s, &p)) != 0)
             return r;
@@ -265,6 +287,12 @@ read_consumer_pending(struct dec *d, struct stream_in *s)
 
         if ((r = read_raw_id(d, &id)) != 0)
             return r;
+        if (s->is_summed) {
+            add_to_sum(d, &s->sums[1], id);
+            s->owned++;
+            r = dec_progress(d);
+            continue;
+        }
         if ((p = find_pending(s, id)) == NULL)
             return dec_fail(d, offset, -EINVAL, "a consumer's pending entry is not pending in its group");
         if (p->is_owned)
@@ -324,9 +352,12 @@ read_consumers(struct dec *d, struct stream_in *s, uint64_t group)
     for (uint64_t i = 0; i < count; i++)
         if ((r = read_consumer(d, s, group)) != 0)
             return r;
-    if (s->owned != s->pending_count)
+    if (s->owned < s->pending_count)
         return dec_fail(d, rdb_source_offset(d->src), -EINVAL,
                         "a group has pending entries without a consumer");
+    if (s->owned > s->pending_count || s->sums[0].low != s->sums[1].low || s->sums[0].high != s->sums[1].high)
+        return dec_fail(d, rdb_source_offset(d->src), -EINVAL,
+                        "consumers have other pending entries than their group, or one for two of them");
     return 0;
 }
 
@@ -389,7 +420,7 @@ read_nodes(struct dec *d, struct stream_in *s)
 static int
 read_stream(struct dec *d, int form)
 {
-    struct stream_in s = {.form = form};
+    struct stream_in s = {.form = form, .is_summed = d->ev->stream_pending == NULL};
     int r;
 
     if ((r = read_nodes(d, &s)) == 0 && (r = read_facts(d, &s)) == 0)

@@ -90,7 +90,7 @@ tool_decode(const char *path, struct rdb_events ev, struct tool_run *run)
         rdb_source_close(src);
         tool_progress_erase(run);
     }
-    if (r != 0)
+    if (r != 0 && !run->is_told_later)
         report(run, r);
     return r == 0 ? TOOL_OK : TOOL_INVALID;
 }

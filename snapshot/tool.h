@@ -2,6 +2,7 @@
  *
  *     tool.c           main: arguments, one file after the other
  *     tool_check.c     is the file whole and sound?
+ *     tool_marks.c     what came twice, among any number of things
  *     tool_info.c      what is in it: count
  *     tool_report.c    what is in it: print
  *     tool_progress.c  the bar on a terminal
@@ -36,6 +37,7 @@ struct tool_run {
     double start_s, drawn_s; /* monotonic */
     bool is_drawing;         /* stderr is a terminal */
     struct rdb_error error;  /* a sink that ends decoding puts its reason here */
+    bool is_told_later;      /* ... or sets this, and its reason is nobody's business yet */
 };
 int tool_decode(const char *path, struct rdb_events ev, struct tool_run *run);
 double tool_now_s(void);

@@ -1,33 +1,38 @@
 /* snapshot/tool_check.c - stillframe-rdb check: everything that a loader would refuse, and duplicates. */
 #include <errno.h>
+#include <string.h>
 
-#include "snapshot/field_set.h"
 #include "snapshot/rdb.h"
 #include "snapshot/tool.h"
-
-/* Keys are compared up to this number: their marks then take 2 GiB. */
-enum { COMPARED_KEYS = 64 << 20 };
+#include "snapshot/tool_marks.h"
 
 struct check {
     struct tool_run run; /* first: the decoder's events get it */
     int version;
     uint64_t keys, findings;
-    bool is_plain_hash, is_plain_zset;
-    struct field_set all_keys, fields;
+    bool is_plain; /* the value in hand has elements that the decoder has not compared */
+    uint64_t key_offset, element;
+    struct tool_marks all_keys, elements;
     enum rdb_crc crc;
+    /* what was seen to have come before when its name was gone already: told by another pass */
+    bool has_twice, twice_is_key;
+    uint64_t twice_key, twice_element; /* the key's offset, and the number of its element */
 };
 
-/* judge: what field_set_add() said of something that must be there once. */
 static int
-judge(struct check *c, int r, const char *what, const char *name)
+cannot_compare(struct check *c, int error)
 {
-    if (r > 0)
-        return 0;
-    if (r < 0)
-        snprintf(c->run.error.text, sizeof c->run.error.text, "no memory to look for duplicates");
-    else
-        snprintf(c->run.error.text, sizeof c->run.error.text, "%s%s twice", what, name);
-    return r < 0 ? r : -EINVAL;
+    snprintf(c->run.error.text, sizeof c->run.error.text,
+             "cannot look for duplicates: %s: %s (TMPDIR names another directory)", tool_marks_dir(),
+             strerror(-error));
+    return error;
+}
+
+static int
+say_twice(struct check *c, const char *what, const char *name)
+{
+    snprintf(c->run.error.text, sizeof c->run.error.text, "%s%s twice", what, name);
+    return -EINVAL;
 }
 
 static int
@@ -39,18 +44,26 @@ on_start(void *ctx, int version)
     return 0;
 }
 
+static bool
+is_plain(uint8_t type)
+{
+    return type == RDB_TYPE_HASH || type == RDB_TYPE_SET || type == RDB_TYPE_ZSET || type == RDB_TYPE_ZSET_2;
+}
+
 static int
 on_key(void *ctx, const struct rdb_key *k)
 {
     struct check *c = ctx;
+    int r;
 
     c->keys++;
-    c->is_plain_hash = k->type == RDB_TYPE_HASH;
-    c->is_plain_zset = k->type == RDB_TYPE_ZSET || k->type == RDB_TYPE_ZSET_2;
-    if (c->keys > COMPARED_KEYS)
-        return 0;
-    return judge(c, field_set_add_in(&c->all_keys, k->db, k->name.bytes, k->name.len),
-                 "its database has this key", "");
+    c->is_plain = is_plain(k->type);
+    c->key_offset = k->offset;
+    c->element = 0;
+    r = tool_marks_add(&c->all_keys, k->db, k->name.bytes, k->name.len, k->offset);
+    if (r == MARKS_TWICE)
+        return say_twice(c, "its database has this key", "");
+    return r < 0 ? cannot_compare(c, r) : 0;
 }
 
 /* on_finding: all of them are named, in words that the server's log has too. */
@@ -64,53 +77,61 @@ on_finding(void *ctx, const struct rdb_finding *f)
     return 0;
 }
 
+/* compare: an element of the value in hand with those before. */
 static int
-on_hash_begin(void *ctx, uint64_t fields)
+compare(struct check *c, struct rdb_slice element, const char *what)
 {
-    struct check *c = ctx;
+    int r;
 
-    (void)fields;
-    field_set_clear(&c->fields);
-    return 0;
+    if (!c->is_plain) /* the decoder has compared them */
+        return 0;
+    r = tool_marks_add(&c->elements, 0, element.bytes, element.len, c->element++);
+    if (r == MARKS_TWICE)
+        return say_twice(c, what, tool_key(element.bytes, element.len));
+    return r < 0 ? cannot_compare(c, r) : 0;
 }
+
+static const char the_field[] = "the hash has the field ", the_member[] = "the set has the member ",
+                  the_ranked[] = "the sorted set has the member ";
 
 static int
 on_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
 {
-    struct check *c = ctx;
-
     (void)value;
-    if (!c->is_plain_hash) /* the decoder has compared them */
-        return 0;
-    return judge(c, field_set_add(&c->fields, field.bytes, field.len), "the hash has the field ",
-                 tool_key(field.bytes, field.len));
-}
-
-static int
-on_set_begin(void *ctx, uint64_t members)
-{
-    return on_hash_begin(ctx, members);
+    return compare(ctx, field, the_field);
 }
 
 static int
 on_set_member(void *ctx, struct rdb_slice member)
 {
-    struct check *c = ctx;
-
-    return judge(c, field_set_add(&c->fields, member.bytes, member.len), "the set has the member ",
-                 tool_key(member.bytes, member.len));
+    return compare(ctx, member, the_member);
 }
 
 static int
 on_zset_member(void *ctx, struct rdb_slice member, double score)
 {
-    struct check *c = ctx;
-
     (void)score;
-    if (!c->is_plain_zset)
+    return compare(ctx, member, the_ranked);
+}
+
+static int
+on_value_end(void *ctx)
+{
+    struct check *c = ctx;
+    int r = MARKS_NEW;
+
+    if (!c->is_plain)
         return 0;
-    return judge(c, field_set_add(&c->fields, member.bytes, member.len), "the sorted set has the member ",
-                 tool_key(member.bytes, member.len));
+    if (c->element > MARKS_HELD)
+        r = tool_marks_end(&c->elements, &c->twice_element);
+    tool_marks_clear(&c->elements);
+    if (r < 0)
+        return cannot_compare(c, r);
+    if (r != MARKS_TWICE)
+        return 0;
+    c->has_twice = c->run.is_told_later = true;
+    c->twice_key = c->key_offset;
+    return -EINVAL;
 }
 
 static int
@@ -125,13 +146,69 @@ on_end(void *ctx, enum rdb_crc crc)
 static const struct rdb_events events = {.start = on_start,
                                          .finding = on_finding,
                                          .key = on_key,
-                                         .hash_begin = on_hash_begin,
                                          .hash_field = on_hash_field,
-                                         .set_begin = on_set_begin,
                                          .set_member = on_set_member,
-                                         .zset_begin = on_hash_begin,
                                          .zset_member = on_zset_member,
+                                         .value_end = on_value_end,
                                          .end = on_end};
+
+/* ---- the second pass: to the thing that had come before, for its name ---- */
+
+static int
+find_key(void *ctx, const struct rdb_key *k)
+{
+    struct check *c = ctx;
+
+    c->is_plain = k->offset == c->twice_key;
+    c->element = 0;
+    return c->is_plain && c->twice_is_key ? say_twice(c, "its database has this key", "") : 0;
+}
+
+static int
+find_element(struct check *c, struct rdb_slice element, const char *what)
+{
+    if (!c->is_plain || c->element++ != c->twice_element)
+        return 0;
+    return say_twice(c, what, tool_key(element.bytes, element.len));
+}
+
+static int
+find_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
+{
+    (void)value;
+    return find_element(ctx, field, the_field);
+}
+
+static int
+find_member(void *ctx, struct rdb_slice member)
+{
+    return find_element(ctx, member, the_member);
+}
+
+static int
+find_ranked(void *ctx, struct rdb_slice member, double score)
+{
+    (void)score;
+    return find_element(ctx, member, the_ranked);
+}
+
+static const struct rdb_events finding_names = {
+    .key = find_key, .hash_field = find_field, .set_member = find_member, .zset_member = find_ranked};
+
+/* compare_keys: those that could not be compared as they came. */
+static int
+compare_keys(struct check *c)
+{
+    int r = tool_marks_end(&c->all_keys, &c->twice_key);
+
+    if (r < 0) {
+        cannot_compare(c, r);
+        fprintf(stderr, "stillframe-rdb: %s: %s\n", c->run.path, c->run.error.text);
+        return TOOL_INVALID;
+    }
+    c->has_twice = c->twice_is_key = r == MARKS_TWICE;
+    return TOOL_OK;
+}
 
 int
 tool_check(const char *path, const struct tool_options *o)
@@ -143,14 +220,17 @@ tool_check(const char *path, const struct tool_options *o)
     struct check c = {.keys = 0};
     int status;
 
-    field_set_init(&c.all_keys);
-    field_set_init(&c.fields);
+    tool_marks_init(&c.all_keys);
+    tool_marks_init(&c.elements);
     status = tool_decode(path, events, &c.run);
-    field_set_fini(&c.all_keys);
-    field_set_fini(&c.fields);
-    if (status == TOOL_OK && c.keys > COMPARED_KEYS)
-        fprintf(stderr, "stillframe-rdb: %s: of %s keys only the first %s were compared with each other\n",
-                path, tool_count(c.keys), tool_count(COMPARED_KEYS));
+    if (status == TOOL_OK)
+        status = compare_keys(&c);
+    tool_marks_fini(&c.all_keys);
+    tool_marks_fini(&c.elements);
+    if (c.has_twice) {
+        c.run.is_told_later = false;
+        status = tool_decode(path, finding_names, &c.run);
+    }
     if (status == TOOL_OK && !o->quiet)
         printf("%s: %s: RDB %d, %s key%s, %s, %s\n", path,
                c.findings == 0 ? "sound" : "can be loaded, but see what was found", c.version,

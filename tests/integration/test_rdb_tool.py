@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import resource
 import shutil
 import struct
 import subprocess
@@ -292,7 +293,7 @@ class BadFiles(ToolTest):
         self.assert_refused(b"REDIS0010\x00\x03a\n\xff\x09abc", r'byte 14: the value claims 9 bytes .* \(key "a\\x0a\\xff"\)')
 
     def test_types_that_are_not_read_are_named(self):
-        self.assert_refused(b"REDIS0010\x07\x01m\x01", r'byte 9: module value \(type 7\) is not read \(key "m"\)')
+        self.assert_refused(b"REDIS0010\x07\x01m\x01", r'byte 9: module value \(type 7\) of the module type AAAAAAAAA is not read \(key "m"\)')
 
     def test_compressed_streams_are_named(self):
         self.assert_refused(b"VCS\x01\x01\x00\x01" + struct.pack("<I", 0x184D2204) + bytes(20),
@@ -312,6 +313,89 @@ class BadFiles(ToolTest):
         self.assertIn("%s: sound" % self.dump, out)
         self.assertEqual(err, "stillframe-rdb: %s: No such file or directory\nstillframe-rdb: %s: Is a directory\n"
                          % (self.path("missing"), self.dir))
+
+
+class LargeFiles(ToolTest):
+    """`check` needs the same memory for any file, and finds what came twice in it all the same."""
+    HELD, RUN = 1 << 17, 1 << 18  # tool_marks.h: what is compared at once, and how many are sorted at a time
+    MEMORY = 32 << 20             # address space, program and libraries included
+
+    def check(self, path, **env):
+        """The exit status, and what it said, within MEMORY."""
+        def limit():
+            if "asan" not in resp.STILLFRAME_RDB:  # which needs address space of its own
+                resource.setrlimit(resource.RLIMIT_AS, (self.MEMORY, self.MEMORY))
+        p = subprocess.run([resp.STILLFRAME_RDB, "check", path], capture_output=True, text=True, timeout=300,
+                           env={**os.environ, **env}, preexec_fn=limit)
+        return p.returncode, p.stdout + p.stderr
+
+    def names(self, count, twice=None):
+        """So many names; twice: (first, second): the second one is the first once more."""
+        names = [b"%08d" % i for i in range(count)]
+        if twice is not None:
+            names[twice[1]] = names[twice[0]]
+        return names
+
+    def keys(self, *args):
+        return self.write("keys.rdb", b"REDIS0010" + b"".join(b"\0\x08" + n + b"\x01v" for n in self.names(*args)) +
+                          b"\xff" + bytes(8))
+
+    def elements(self, kind, tail, *args):
+        names = self.names(*args)
+        return self.write("elements.rdb", b"REDIS0010\0\x01k\x01v" + bytes([kind]) + b"\x01c\x80" +
+                          struct.pack(">I", len(names)) + b"".join(b"\x08" + n + tail for n in names) + b"\xff" + bytes(8))
+
+    def test_memory_does_not_grow_with_keys_or_elements(self):
+        many = self.HELD + 6 * self.RUN
+        for make in (self.keys, lambda n: self.elements(2, b"", n), lambda n: self.elements(4, b"\x01v", n),
+                     lambda n: self.elements(5, bytes(8), n)):
+            status, said = self.check(make(many))
+            self.assertEqual(status, 0, said)
+
+    def pending(self, group, consumer):
+        """A stream with a group: what is pending in it, and for its consumer."""
+        count = [b"\x80" + struct.pack(">I", len(ids)) for ids in (group, consumer)]
+        return self.write("pending.rdb", b"REDIS0009\x0f\x01s\0\0\x01\0" + b"\x01\x01g\0\0" + count[0] +
+                          b"".join(i + bytes(8) + b"\1" for i in group) + b"\x01\x01c" + bytes(8) + count[1] +
+                          b"".join(consumer) + b"\xff" + bytes(8))
+
+    def test_memory_does_not_grow_with_what_is_pending(self):
+        ids = [struct.pack(">QQ", 1, i) for i in range(1000000)]
+        status, said = self.check(self.pending(ids, ids))
+        self.assertEqual(status, 0, said)
+        few = ids[:1000]
+        self.assertEqual(self.check(self.pending(few, few[::-1]))[0], 0)
+        for consumer in (few[:-1], few + few[:1], few[:-2] + few[-1:] * 2, few[:-1] + ids[1000:1001], []):
+            self.assertEqual(self.check(self.pending(few, consumer))[0], 1)
+        self.assertEqual(self.check(self.pending(few + few[-1:], few + few[-1:]))[0], 1)
+
+    def test_what_came_twice_is_found_wherever_it_stands(self):
+        last = self.HELD + 3 * self.RUN + 5
+        pairs = [(0, 1), (0, last), (self.HELD - 1, self.HELD), (self.HELD, self.HELD + 1), (self.HELD, last),
+                 (self.HELD + self.RUN - 1, self.HELD + self.RUN), (last - 1, last),
+                 (self.HELD + 7, self.HELD + 2 * self.RUN)]
+        for first, second in pairs:
+            with self.subTest(first=first, second=second):
+                status, said = self.check(self.keys(last + 1, (first, second)))
+                self.assertEqual(status, 1, said)
+                self.assertIn('its database has this key twice (key "%08d")' % first, said)
+                self.assertRegex(said, r"byte %d:" % (9 + 12 * second + 10))
+        for kind, tail, what in ((2, b"", "set has the member"), (4, b"\x01v", "hash has the field"),
+                                 (5, bytes(8), "sorted set has the member")):
+            for first, second in pairs[2:5]:
+                with self.subTest(kind=kind, first=first, second=second):
+                    status, said = self.check(self.elements(kind, tail, last + 1, (first, second)))
+                    self.assertEqual(status, 1, said)
+                    self.assertIn('the %s "%08d" twice (key "c")' % (what, first), said)
+
+    def test_what_cannot_be_compared_is_not_called_sound(self):
+        path = self.keys(self.HELD + self.RUN + 2)
+        status, said = self.check(path, TMPDIR=self.path("none"))
+        self.assertEqual(status, 1)
+        self.assertIn("cannot look for duplicates: %s: No such file or directory" % self.path("none"), said)
+        os.mkdir(self.path("tmp"))
+        self.assertEqual(self.check(path, TMPDIR=self.path("tmp"))[0], 0)
+        self.assertEqual(os.listdir(self.path("tmp")), [])
 
 
 class Arguments(ToolTest):
