@@ -140,6 +140,8 @@ void client_execute(struct client *c, int argc, const struct slice *argv);
 bool arg_int(struct client *c, int i, int64_t *ret);
 /* arg_db_number: argument i as the number of a database that there is; false, and an error was replied. */
 bool arg_db_number(struct client *c, int i, int *ret);
+/* arg_int32: the same of 32 bits; an error of its own for a number that has more. */
+bool arg_int32(struct client *c, int i, int32_t *ret);
 /* arg_is: does argument i equal this word, whatever its case? */
 bool arg_is(const struct client *c, int i, const char *word);
 

@@ -9,6 +9,7 @@
 
 #include "mm/mm.h"
 #include "mm/must.h"
+#include "server/auth.h"
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
@@ -140,7 +141,7 @@ object_to_admin(const struct client *c, const struct cmd *cmd)
 static const char *
 object_to_permission(const struct client *c, const struct cmd *cmd)
 {
-    if (unlikely(!c->authenticated) && (cmd->flags & CMD_NO_AUTH) == 0)
+    if (auth_is_stranger(c) && (cmd->flags & CMD_NO_AUTH) == 0)
         return "NOAUTH Authentication required.";
     if (unlikely((cmd->flags & CMD_ADMIN) != 0))
         return object_to_admin(c, cmd);
@@ -362,21 +363,32 @@ arg_int(struct client *c, int i, int64_t *ret)
 }
 
 bool
-arg_db_number(struct client *c, int i, int *ret)
+arg_int32(struct client *c, int i, int32_t *ret)
 {
     int64_t n;
 
     if (!arg_int(c, i, &n))
         return false;
-    if (n < INT_MIN || n > INT_MAX) {
-        reply_errorf(c, "ERR value is out of range, value must between %d and %d", INT_MIN, INT_MAX);
+    if (n < INT32_MIN || n > INT32_MAX) {
+        reply_errorf(c, "ERR value is out of range, value must between %d and %d", INT32_MIN, INT32_MAX);
         return false;
     }
-    if (db_select((int)n) == NULL) {
+    *ret = (int32_t)n;
+    return true;
+}
+
+bool
+arg_db_number(struct client *c, int i, int *ret)
+{
+    int32_t n;
+
+    if (!arg_int32(c, i, &n))
+        return false;
+    if (db_select(n) == NULL) {
         reply_error(c, "ERR DB index is out of range");
         return false;
     }
-    *ret = (int)n;
+    *ret = n;
     return true;
 }
 

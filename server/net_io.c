@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "mm/mm.h"
+#include "server/auth.h"
 #include "server/client.h"
 #include "server/client_evict.h"
 #include "server/commands/cmd.h"
@@ -254,6 +255,16 @@ find_command(const struct batch *b, const struct resp_vector *v, int first)
     return cmd_find(name);
 }
 
+static inline void
+add_to_batch(struct batch *b, const struct resp_vector *v, int first, size_t end)
+{
+    b->at[b->count].cmd = find_command(b, v, first);
+    b->at[b->count].argc = v->count - first;
+    b->at[b->count].first = first;
+    b->at[b->count].end = end;
+    b->count++;
+}
+
 static void
 parse_batch(struct client *c, struct batch *b, struct resp_vector *v)
 {
@@ -273,12 +284,26 @@ parse_batch(struct client *c, struct batch *b, struct resp_vector *v)
         if (b->result != RESP_COMMAND)
             break;
         pos += used;
-        b->at[b->count].cmd = find_command(b, v, first);
-        b->at[b->count].argc = v->count - first;
-        b->at[b->count].first = first;
-        b->at[b->count].end = pos;
-        b->count++;
+        add_to_batch(b, v, first, pos);
     } while (b->count < BATCH_MAX && !v->scratch_used);
+}
+
+/* Of one who has not shown the password yet, one command at a time: it may be the AUTH that lifts the limits.
+ */
+static void
+parse_for_stranger(struct client *c, struct batch *b, struct resp_vector *v)
+{
+    size_t used;
+
+    b->count = 0;
+    v->count = 0;
+    v->max_bulk_bytes = config.proto_max_bulk_len;
+    b->result =
+        resp_next_of_stranger(&c->parser, c->in + c->in_pos, c->in_len - c->in_pos, v, &used, &b->error);
+    if (b->result == RESP_NOTHING)
+        c->in_pos += used;
+    if (b->result == RESP_COMMAND)
+        add_to_batch(b, v, 0, c->in_pos + used);
 }
 
 static void
@@ -354,7 +379,10 @@ execute_input(struct client *c, struct resp_vector *v)
     struct batch b;
 
     do {
-        parse_batch(c, &b, v);
+        if (unlikely(auth_is_stranger(c)))
+            parse_for_stranger(c, &b, v);
+        else
+            parse_batch(c, &b, v);
         if (b.count > 1 && c->multi == NULL)
             prefetch_batch(c, &b, v);
         exec_begin();

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/auth.h"
 #include "server/client_evict.h"
 #include "server/config.h"
 #include "server/log.h"
@@ -57,6 +58,8 @@ is_limit_passed(struct client *c, size_t more)
     if (c->fd < 0)
         return false; /* detached: nobody is slow */
     if (limit->hard_bytes != 0 && pending >= limit->hard_bytes)
+        return true;
+    if (pending > OUTPUT_STRANGER_BYTES && auth_is_stranger(c))
         return true;
     if (limit->soft_bytes == 0 || pending < limit->soft_bytes) {
         c->soft_limit_since_ms = 0;

@@ -28,7 +28,11 @@ bool output_within_limit(struct client *c, size_t more);
 
 char *output_grow(struct client *c, size_t bytes);
 
-enum { OUTPUT_LOAN_BYTES = 64 * 1024 /* the loop's own buffer, at first */ };
+enum {
+    OUTPUT_LOAN_BYTES = 64 * 1024, /* the loop's own buffer, at first */
+    /* What one who has not shown the password may leave unread: some hundred errors. */
+    OUTPUT_STRANGER_BYTES = 16 * 1024
+};
 
 static inline char *
 output_room(struct client *c, size_t bytes)

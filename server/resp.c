@@ -18,6 +18,8 @@ static const char bad_bulk[] = "Protocol error: invalid bulk length";
 static const char long_inline[] = "Protocol error: too big inline request";
 static const char long_count[] = "Protocol error: too big mbulk count string";
 static const char long_bulk[] = "Protocol error: too big bulk count string";
+static const char stranger_count[] = "Protocol error: unauthenticated multibulk length";
+static const char stranger_bulk[] = "Protocol error: unauthenticated bulk length";
 static const char bad_quotes[] = "Protocol error: unbalanced quotes in request";
 
 static bool
@@ -122,7 +124,7 @@ take_header(struct resp *r, const char *buf, size_t len, const char *too_long, s
 }
 
 static enum resp_result
-take_count(struct resp *r, const char *buf, size_t len, const char **ret_error)
+take_count(struct resp *r, const char *buf, size_t len, bool is_stranger, const char **ret_error)
 {
     enum resp_result result;
     size_t n;
@@ -137,6 +139,10 @@ take_count(struct resp *r, const char *buf, size_t len, const char **ret_error)
         *ret_error = bad_count;
         return RESP_ERROR;
     }
+    if (is_stranger && v > RESP_STRANGER_ARGS) {
+        *ret_error = stranger_count;
+        return RESP_ERROR;
+    }
     if (v <= 0)
         return RESP_NOTHING;
     r->want = (int32_t)v;
@@ -144,7 +150,8 @@ take_count(struct resp *r, const char *buf, size_t len, const char **ret_error)
 }
 
 static enum resp_result
-take_bulk_length(struct resp *r, const char *buf, size_t len, uint64_t max_bulk_bytes, const char **ret_error)
+take_bulk_length(struct resp *r, const char *buf, size_t len, const struct resp_vector *limits,
+                 const char **ret_error)
 {
     static char text[] = "Protocol error: expected '$', got '?'";
     size_t start = r->at, n;
@@ -158,8 +165,12 @@ take_bulk_length(struct resp *r, const char *buf, size_t len, uint64_t max_bulk_
         *ret_error = text;
         return RESP_ERROR;
     }
-    if (n == 0 || !num_parse(buf + start + 1, n - 1, &v) || v < 0 || (uint64_t)v > max_bulk_bytes) {
+    if (n == 0 || !num_parse(buf + start + 1, n - 1, &v) || v < 0 || (uint64_t)v > limits->max_bulk_bytes) {
         *ret_error = bad_bulk;
+        return RESP_ERROR;
+    }
+    if (limits->is_stranger && v > RESP_STRANGER_BULK_BYTES) {
+        *ret_error = stranger_bulk;
         return RESP_ERROR;
     }
     r->in_bulk = true;
@@ -204,7 +215,7 @@ parse_array(struct resp *r, const char *buf, size_t len, struct resp_vector *v, 
     enum resp_result result;
 
     if (r->want == 0) {
-        if ((result = take_count(r, buf, len, ret_error)) == RESP_NOTHING) {
+        if ((result = take_count(r, buf, len, v->is_stranger, ret_error)) == RESP_NOTHING) {
             *ret_used = r->at;
             resp_reset(r);
         }
@@ -215,7 +226,7 @@ parse_array(struct resp *r, const char *buf, size_t len, struct resp_vector *v, 
         if (!r->in_bulk) {
             if (r->at >= len)
                 return RESP_MORE;
-            if ((result = take_bulk_length(r, buf, len, v->max_bulk_bytes, ret_error)) != RESP_COMMAND)
+            if ((result = take_bulk_length(r, buf, len, v, ret_error)) != RESP_COMMAND)
                 return result;
         }
         if (len < r->at || len - r->at < r->bulk_len + 2)
@@ -244,12 +255,13 @@ static enum resp_result
 parse_inline(struct resp *r, const char *buf, size_t len, struct resp_vector *v, size_t *ret_used,
              const char **ret_error)
 {
-    const char *newline = memchr(buf + r->at, '\n', len - r->at);
+    /* As in Redis, no line goes on behind a zero byte: it never ends, and is refused as too long. */
+    const char *newline = strchrnul(buf + r->at, '\n');
     size_t n;
     int words;
 
-    if (newline == NULL) {
-        r->at = len; /* not looked at again */
+    if (*newline == '\0') {
+        r->at = (size_t)(newline - buf); /* not looked at again */
         if (len <= RESP_INLINE_MAX_BYTES)
             return RESP_MORE;
         *ret_error = long_inline;
@@ -282,4 +294,21 @@ resp_next(struct resp *r, const char *buf, size_t len, struct resp_vector *v, si
     if (r->want == 0 && (*ret_used = parse_short(buf, len, v)) > 0)
         return RESP_COMMAND;
     return parse_array(r, buf, len, v, ret_used, ret_error);
+}
+
+enum resp_result
+resp_next_of_stranger(struct resp *r, const char *buf, size_t len, struct resp_vector *v, size_t *ret_used,
+                      const char **ret_error)
+{
+    enum resp_result result;
+
+    v->scratch_used = false;
+    if (len == 0)
+        return RESP_MORE;
+    if (buf[0] != '*')
+        return parse_inline(r, buf, len, v, ret_used, ret_error);
+    v->is_stranger = true;
+    result = parse_array(r, buf, len, v, ret_used, ret_error);
+    v->is_stranger = false;
+    return result;
 }

@@ -15,7 +15,10 @@
 
 enum {
     RESP_INLINE_MAX_BYTES = 64 * 1024, /* a line longer than this is refused */
-    RESP_BIG_BULK_BYTES = 32 * 1024    /* from here on a bulk gets a buffer of its size */
+    RESP_BIG_BULK_BYTES = 32 * 1024,   /* from here on a bulk gets a buffer of its size */
+    /* What somebody may say who has not shown the password yet: AUTH and HELLO need no more. */
+    RESP_STRANGER_ARGS = 10,
+    RESP_STRANGER_BULK_BYTES = 16 * 1024
 };
 
 enum resp_result {
@@ -49,12 +52,18 @@ struct resp_vector {
     size_t scratch_room;
     bool scratch_used; /* by the last command: it must be executed before the next is parsed */
     uint64_t max_bulk_bytes;
+    bool is_stranger; /* set by resp_next_of_stranger() */
 };
 
 /* resp_next: the command that begins at buf.  *ret_used: how many bytes it takes (COMMAND, NOTHING).
  * The arguments of a COMMAND are v->at[count before .. v->count); they point into buf or v->scratch. */
 enum resp_result resp_next(struct resp *r, const char *buf, size_t len, struct resp_vector *v,
                            size_t *ret_used, const char **ret_error);
+
+/* resp_next_of_stranger: the same with the limits for those who have not shown the password: what a header
+ * claims beyond them is an error at once, before anything of it has come. */
+enum resp_result resp_next_of_stranger(struct resp *r, const char *buf, size_t len, struct resp_vector *v,
+                                       size_t *ret_used, const char **ret_error);
 
 /* resp_needs: bytes from the command's begin that are known to be needed; 0: nothing is known. */
 static inline size_t

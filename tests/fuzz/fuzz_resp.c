@@ -1,7 +1,8 @@
 /* tests/fuzz/fuzz_resp.c - the request parser against bytes that mean harm.
  *
- * Property: the same commands, and the same error, whether the bytes come at once or in pieces; no look
- * outside of the buffer (each state of it is a block of exactly its size). */
+ * Properties: the same commands, and the same error, whether the bytes come at once or in pieces; no look
+ * outside of the buffer (each state of it is a block of exactly its size); a stranger's half-sent command is
+ * never one that needs more than the limits for strangers. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "server/resp.h"
 #include "server/text.h"
 
-enum { MAX_BULK = 4096 };
+enum { MAX_BULK = 4096, MAX_BULK_OF_STRANGER = 1 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,7 +22,29 @@ struct reader {
     size_t len;
     struct text commands;
     const char *error;
+    bool is_stranger;
 };
+
+static enum resp_result
+parse(struct reader *r, size_t pos, size_t *ret_used)
+{
+    const char *at = r->buf + pos;
+
+    if (r->is_stranger)
+        return resp_next_of_stranger(&r->parser, at, r->len - pos, &r->v, ret_used, &r->error);
+    return resp_next(&r->parser, at, r->len - pos, &r->v, ret_used, &r->error);
+}
+
+static void
+check_limits(const struct reader *r)
+{
+    const struct resp *p = &r->parser;
+
+    must(p->want <= RESP_STRANGER_ARGS);
+    must(!p->in_bulk || p->bulk_len <= RESP_STRANGER_BULK_BYTES);
+    must(r->error != NULL ||
+         r->len <= RESP_INLINE_MAX_BYTES + RESP_STRANGER_ARGS * (RESP_STRANGER_BULK_BYTES + 64));
+}
 
 static void
 note_command(struct reader *r, int first)
@@ -50,7 +73,7 @@ feed(struct reader *r, const uint8_t *bytes, size_t len)
     while (r->error == NULL) {
         int first = r->v.count;
         size_t used = 0;
-        enum resp_result result = resp_next(&r->parser, r->buf + pos, r->len - pos, &r->v, &used, &r->error);
+        enum resp_result result = parse(r, pos, &used);
         must((result == RESP_ERROR) == (r->error != NULL));
         if (result == RESP_COMMAND)
             note_command(r, first);
@@ -61,6 +84,8 @@ feed(struct reader *r, const uint8_t *bytes, size_t len)
     }
     memmove(r->buf, r->buf + pos, r->len - pos + 1);
     r->len -= pos;
+    if (r->is_stranger)
+        check_limits(r);
 }
 
 static void
@@ -72,11 +97,14 @@ finish(struct reader *r)
     free(r->buf);
 }
 
-/* The first byte says how the rest is cut. */
+/* The first byte says how the rest is cut, and whether a stranger sends it. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct reader whole = {.v.max_bulk_bytes = MAX_BULK}, pieces = {.v.max_bulk_bytes = MAX_BULK};
+    bool is_stranger = size > 0 && data[0] >= 128;
+    uint64_t max_bulk = is_stranger ? MAX_BULK_OF_STRANGER : MAX_BULK;
+    struct reader whole = {.v.max_bulk_bytes = max_bulk, .is_stranger = is_stranger},
+                  pieces = {.v.max_bulk_bytes = max_bulk, .is_stranger = is_stranger};
     size_t step = size > 0 ? 1 + data[0] % 31 : 1;
 
     if (size == 0)

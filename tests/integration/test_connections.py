@@ -267,6 +267,73 @@ class Connections(unittest.TestCase):
             return out
         self.same(scenario)
 
+    def until_closed(self, server, *pieces):
+        """What a connection is told for these bytes, until it is closed or says nothing more."""
+        with server.client() as c:
+            c.sock.settimeout(0.3)
+            got = b""
+            try:
+                for piece in pieces:
+                    c.send_raw(piece)
+                    time.sleep(0.01)
+                while True:
+                    data = c.sock.recv(1 << 16)
+                    if not data:
+                        return got + b"(closed)"
+                    got += data
+            except TimeoutError:
+                return got
+
+    def test_who_has_not_shown_the_password_may_say_little(self):
+        def scenario(server):
+            admin = server.client()
+            admin.call("CONFIG", "SET", "requirepass", "s3cret")
+            auth = resp.pack("AUTH", "s3cret")
+            out = [self.until_closed(server, *pieces) for pieces in (
+                [b"*2\r\n$4\r\nAUTH\r\n$100000000\r\n"], [b"*2\r\n$4\r\nAUTH\r\n$16385\r\n"],
+                [b"*2\r\n$4\r\nAUTH\r\n", b"$16385\r\n"],
+                [resp.pack("AUTH", "x" * 16384)], [b"*20\r\n$5\r\nHELLO\r\n"], [b"*11\r\n"], [b"*10\r\n"],
+                [resp.pack(*"GET 1 2 3 4 5 6 7 8 9".split())], [b"HELLO 1 2 3 4 5 6 7 8 9 10 11 12\r\n"],
+                # Whoever shows it may say more, in the same packet too.
+                [auth + resp.pack("SET", "a", "x" * 20000) + resp.pack("STRLEN", "a")],
+                [resp.pack("PING") + auth + resp.pack("MSET", *range(40)) + resp.pack("EXISTS", *range(40))],
+                [auth + resp.pack("RESET"), b"*2\r\n$3\r\nGET\r\n$16385\r\n"])]
+            # A server without a password has no strangers, whenever they came.
+            stranger = server.client()
+            out.append(told(stranger, "PING"))
+            admin.call("CONFIG", "SET", "requirepass", "")
+            out += [told(stranger, "PING"), told(stranger, "SET", "a", "x" * 20000)]
+            return out
+        self.same(scenario)
+
+    def test_strangers_hold_little_memory(self):
+        server = self.servers[0]
+        admin = server.client()
+        admin.call("CONFIG", "SET", "requirepass", "s3cret")
+        strangers = [server.client() for _ in range(100)]
+        for i, c in enumerate(strangers):
+            c.sock.setblocking(False)
+            whole = [resp.pack("AUTH", "x" * 16384), resp.pack("PING") * 200000,
+                     b"*10\r\n" + b"$16384\r\n%b\r\n" % (b"x" * 16384) * 9, b"x" * 65000][i % 4]
+            try:
+                while whole:
+                    whole = whole[c.sock.send(whole):]
+            except (BlockingIOError, ConnectionError):
+                pass
+        time.sleep(0.3)
+        info = admin.call("INFO", "memory").decode()
+        self.assertLess(int(re.search(r"mem_clients_normal:(\d+)", info).group(1)), 25 << 20)
+        # Who asked much and read nothing is gone.
+        self.assertEqual(admin.call("CLIENT", "LIST").count(b"\n"), 1 + 75)
+        self.assertIn("overcoming of output buffer limits", server.log())
+
+    def test_a_line_with_a_zero_byte_never_ends(self):
+        def scenario(server):
+            return [self.until_closed(server, *pieces) for pieces in (
+                [b"echo a\0b c\r\nPING\r\n"], [b"PING\r\nPING\0\r\nPING\r\n"], [b"PING\0", b"\r\n", b"PING\r\n"],
+                [b"PI\0" + b"\n" * 70000])]
+        self.same(scenario)
+
     def test_large_values_come_whole_whatever_the_pace_of_the_client(self):
         server = self.servers[0]
         values = [bytes([65 + i]) * n for i, n in enumerate((65535, 65536, 100000, 5000000, 20000000, 3))]

@@ -41,6 +41,7 @@ struct reader {
     size_t len;
     struct text commands;
     const char *error;
+    bool is_stranger;
 };
 
 static void
@@ -91,7 +92,8 @@ feed(struct reader *r, const char *bytes, size_t len)
     while (r->error == NULL) {
         int first = r->v.count;
         size_t used = SIZE_MAX;
-        enum resp_result result = resp_next(&r->parser, r->buf + pos, r->len - pos, &r->v, &used, &r->error);
+        enum resp_result result = (r->is_stranger ? resp_next_of_stranger : resp_next)(
+            &r->parser, r->buf + pos, r->len - pos, &r->v, &used, &r->error);
         if (result == RESP_COMMAND)
             write_command(r, first);
         if (result != RESP_COMMAND && result != RESP_NOTHING)
@@ -237,14 +239,62 @@ START_TEST(odd_requests_that_redis_takes_are_taken)
 }
 END_TEST
 
-START_TEST(an_inline_command_ends_at_a_zero_byte)
+START_TEST(an_inline_command_with_a_zero_byte_never_ends)
 {
+    static char rest[RESP_INLINE_MAX_BYTES];
     struct reader r;
 
-    reader_init(&r);
-    feed(&r, "echo a\0b c\r\nPING\r\n", 18);
-    ck_assert_str_eq(text_str(&r.commands), "<echo><a>\n<PING>\n");
-    reader_fini(&r);
+    memset(rest, '\n', sizeof rest);
+    for (int in_bytes = 0; in_bytes < 2; in_bytes++) {
+        reader_init(&r);
+        for (size_t i = 0, n = in_bytes ? 1 : 23; i < 23; i += n)
+            feed(&r, &"PING\necho a\0b c\r\nPING\r\n"[i], n);
+        ck_assert_str_eq(text_str(&r.commands), "<PING>\n");
+        ck_assert_ptr_null(r.error);
+        feed(&r, rest, sizeof rest);
+        ck_assert_str_eq(text_str(&r.commands), "<PING>\n");
+        ck_assert_pstr_eq(r.error, "Protocol error: too big inline request");
+        reader_fini(&r);
+    }
+}
+END_TEST
+
+/* ---- strangers ---- */
+
+static const struct {
+    const char *bytes, *error, *commands;
+} from_strangers[] = {
+    {"*11\r\n", "Protocol error: unauthenticated multibulk length", ""},
+    {"*2147483647\r\n", "Protocol error: unauthenticated multibulk length", ""},
+    {"*2147483648\r\n", "Protocol error: invalid multibulk length", ""},
+    {"*11\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n"
+     "$0\r\n\r\n$0\r\n\r\n",
+     "Protocol error: unauthenticated multibulk length", ""},
+    {"*10\r\n$1\r\na\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n"
+     "$1\r\nb\r\n",
+     NULL, "<a><><><><><><><><><b>\n"},
+    {"*2\r\n$4\r\nAUTH\r\n$16385\r\n", "Protocol error: unauthenticated bulk length", ""},
+    {"*2\r\n$4\r\nAUTH\r\n$1048577\r\n", "Protocol error: invalid bulk length", ""},
+    {"*2\r\n$4\r\nAUTH\r\n$16384\r\n", NULL, ""},
+    {"*0\r\n*-1\r\n\r\n*1\r\n$4\r\nPING\r\nPING 1 2 3 4 5 6 7 8 9 10 11\r\n*x\r\n",
+     "Protocol error: invalid multibulk length", "<PING>\n<PING><1><2><3><4><5><6><7><8><9><10><11>\n"},
+};
+
+START_TEST(strangers_may_say_little)
+{
+    for (int in_bytes = 0; in_bytes < 2; in_bytes++) {
+        size_t len = strlen(from_strangers[_i].bytes), n = in_bytes ? 1 : len;
+        struct reader r;
+
+        reader_init(&r);
+        r.is_stranger = true;
+        for (size_t i = 0; i < len && r.error == NULL; i += n)
+            feed(&r, from_strangers[_i].bytes + i, n);
+        ck_assert_pstr_eq(r.error, from_strangers[_i].error);
+        ck_assert_str_eq(text_str(&r.commands), from_strangers[_i].commands);
+        ck_assert(!r.v.is_stranger);
+        reader_fini(&r);
+    }
 }
 END_TEST
 
@@ -448,8 +498,9 @@ main(void)
     tcase_add_test(pieces, many_arguments_in_small_pieces_take_linear_time);
     tcase_add_loop_test(forms, odd_requests_are_refused_in_redis_words, 0,
                         sizeof refused / sizeof refused[0]);
+    tcase_add_loop_test(forms, strangers_may_say_little, 0, sizeof from_strangers / sizeof from_strangers[0]);
     tcase_add_loop_test(forms, odd_requests_that_redis_takes_are_taken, 0, sizeof odd / sizeof odd[0]);
-    tcase_add_test(forms, an_inline_command_ends_at_a_zero_byte);
+    tcase_add_test(forms, an_inline_command_with_a_zero_byte_never_ends);
     tcase_add_test(forms, a_whole_command_is_not_copied_and_leaves_no_state);
     tcase_add_test(forms, only_quotes_need_the_scratch_buffer);
     tcase_add_loop_test(limits, a_line_without_end_is_refused_after_64_kib, 0,
