@@ -7,6 +7,7 @@
 #include "mm/must.h"
 #include "server/client.h"
 #include "server/net.h"
+#include "server/output.h"
 #include "server/server.h"
 
 static struct client **heap; /* the earliest deadline first; clients without one are not in it */
@@ -85,10 +86,25 @@ block_client(struct client *c, struct block *b)
     if (b->deadline_ms != 0 && !reserve_one())
         return -ENOMEM;
     c->block = b;
+    b->is_muted = c->is_muted;
     if (b->deadline_ms != 0)
         sift_up(heap_count++, c);
     blocked++;
     return 0;
+}
+
+void
+block_reply_begin(struct client *c)
+{
+    if (c->block->is_muted)
+        output_mute(c);
+}
+
+void
+block_reply_end(struct client *c)
+{
+    if (c->block->is_muted)
+        output_unmute(c);
 }
 
 /* leave: the client is blocked no longer. */
@@ -118,7 +134,10 @@ block_end(struct client *c, enum block_end why)
     if (c->block == NULL)
         return false;
     b = leave(c);
+    if (b->is_muted)
+        output_mute(c);
     b->end(c, b, why);
+    output_unmute(c);
     if (why != BLOCK_GONE)
         net_resume_later(c);
     return true;

@@ -26,11 +26,15 @@ struct block {
     void (*end)(struct client *c, struct block *b, enum block_end why);
     /* set within */
     unsigned heap_at;
+    bool is_muted; /* CLIENT REPLY OFF or SKIP: nothing is answered */
 };
 
 /* block_client: the running command of c waits; the handler replies nothing and returns.  Not within EXEC
  * (c->in_exec). 0 or -ENOMEM: not blocked. */
 int block_client(struct client *c, struct block *b);
+/* block_reply_begin, block_reply_end: around what a blocked client is answered, before block_finish(). */
+void block_reply_begin(struct client *c);
+void block_reply_end(struct client *c);
 /* block_finish: what was waited for has come: the caller replies before or after this, and frees b; the
  * client's other commands go on in this turn or the next. */
 void block_finish(struct client *c);

@@ -40,6 +40,7 @@ struct client {
     /* output: [out_sent, out_len) is still to be written */
     char *out;
     size_t out_len, out_room, out_sent;
+    size_t out_hidden; /* room that it has, but for being muted */
     /* input: [in_pos, in_len) is still to be parsed; in[in_len] is NUL */
     char *in;
     size_t in_len, in_pos, in_room;
@@ -57,8 +58,8 @@ struct client {
     bool no_evict;   /* CLIENT NO-EVICT ON */
     bool no_touch;   /* CLIENT NO-TOUCH ON */
     bool reply_off;  /* CLIENT REPLY OFF: nothing that its commands reply is sent */
-    bool is_muted;   /* the running command's reply is taken back */
     bool reply_skip; /* CLIENT REPLY SKIP: for the next command alone */
+    bool is_muted;   /* what is replied now is dropped: output_mute() */
     bool resumes;    /* its commands go on when that list is worked off */
     bool in_exec;
     bool multi_dirty; /* an error while queueing: EXEC answers EXECABORT */

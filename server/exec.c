@@ -303,21 +303,18 @@ execute(struct client *c, struct cmd *cmd)
         exec_call(c, cmd);
 }
 
-/* CLIENT REPLY OFF or SKIP: what was replied is taken back. */
+/* CLIENT REPLY OFF or SKIP. */
 static void
 execute_muted(struct client *c, struct cmd *cmd)
 {
-    size_t pending = client_pending_out(c);
     bool skip = c->reply_skip;
 
     c->reply_skip = false;
-    c->is_muted = c->reply_off || skip;
+    output_mute(c);
     execute(c, cmd);
-    c->is_muted = false;
+    output_unmute(c);
     if (c->postponed)
         c->reply_skip = skip;
-    else if (c->reply_off || skip)
-        reply_take_back(c, pending);
 }
 
 void

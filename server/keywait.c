@@ -40,7 +40,6 @@ struct waiting {
     struct keywait_spec spec;
     uint64_t number; /* in the order in which they came */
     size_t bytes;
-    bool is_muted; /* CLIENT REPLY OFF or SKIP: nothing is answered */
     int argc, places;
     struct slice *argv; /* the command; behind the places */
     struct place place[];
@@ -211,14 +210,11 @@ static void
 end_wait(struct client *c, struct block *b, enum block_end why)
 {
     struct waiting *w = (struct waiting *)(void *)b;
-    size_t pending = client_pending_out(c);
 
     if (why == BLOCK_TIMEOUT)
         w->spec.reply_timeout(c);
     else if (why == BLOCK_ERROR)
         reply_error(c, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
-    if (w->is_muted && why != BLOCK_GONE)
-        reply_take_back(c, pending);
     forget(w);
 }
 
@@ -240,7 +236,6 @@ make_waiting(struct client *c, const struct keywait_spec *spec)
                           .spec = *spec,
                           .number = begun,
                           .bytes = bytes,
-                          .is_muted = c->is_muted,
                           .argc = c->argc,
                           .argv = (struct slice *)(void *)&w->place[spec->key_count]};
     p = (char *)(w->argv + c->argc);
@@ -308,7 +303,6 @@ call(const struct waiting *w, struct slice key)
     struct client *c = w->client;
     struct slice *argv = c->argv;
     int argc = c->argc;
-    size_t pending = client_pending_out(c);
     bool served;
 
     c->argc = w->argc;
@@ -316,11 +310,11 @@ call(const struct waiting *w, struct slice key)
     c->cmd = c->last_cmd;
     c->db = db_select(c->db_index);
     c->is_error = false;
+    block_reply_begin(c);
     served = w->spec.serve(c, key, w->argc, w->argv);
+    block_reply_end(c);
     if (served && c->is_error && c->cmd != NULL)
         c->cmd->failed++;
-    if (w->is_muted && !c->close_now)
-        reply_take_back(c, pending);
     c->argc = argc;
     c->argv = argv;
     return served;

@@ -37,6 +37,8 @@ monitor_feed(const struct client *c)
 
     format_line(c, &t);
     for (struct client *m = first; m != NULL && !t.failed; m = m->monitor_next) {
+        if (m->reply_off) /* what a monitor sees are replies, not messages */
+            continue;
         reply_raw(m, t.at, t.len);
         net_write_later(m);
     }

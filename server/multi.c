@@ -7,6 +7,7 @@
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/exec.h"
+#include "server/output.h"
 #include "server/reply.h"
 #include "server/watch.h"
 
@@ -171,6 +172,7 @@ run_queued(struct client *c, struct multi_state *m)
         exec_call(c, m->at[i].cmd);
     }
     c->in_exec = false;
+    output_unmute(c); /* one of them may have been CLIENT REPLY OFF */
     c->argc = argc;
     c->argv = argv;
     c->cmd = exec;

@@ -112,7 +112,7 @@ try_send(struct client *c, struct iovec *parts)
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     ssize_t n;
 
-    if (!c->running || c->in_exec || c->fd < 0 || c->out == NULL || c->reply_off || c->is_muted)
+    if (!c->running || c->in_exec || c->fd < 0 || c->out == NULL || c->is_muted)
         return 0;
     do
         n = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -369,7 +369,10 @@ static void
 fail_protocol(struct client *c, const char *error)
 {
     log_line(LOG_VERBOSE, "Protocol error (%s) from client %s", error, c->addr);
+    if (c->reply_off || c->reply_skip)
+        output_mute(c);
     reply_errorf(c, "ERR %s", error);
+    output_unmute(c);
     c->close_after_reply = true;
 }
 

@@ -96,13 +96,34 @@ compact(struct client *c)
     c->out_sent = 0;
 }
 
+/* A muted client has no room: so whoever writes comes to output_grow(), which has none either. */
+void
+output_mute(struct client *c)
+{
+    if (c->is_muted)
+        return;
+    c->is_muted = true;
+    c->out_hidden = c->out_room - c->out_len;
+    c->out_room = c->out_len;
+}
+
+void
+output_unmute(struct client *c)
+{
+    if (!c->is_muted)
+        return;
+    c->is_muted = false;
+    if (c->out != NULL) /* it may have been doomed */
+        c->out_room += c->out_hidden;
+}
+
 char *
 output_grow(struct client *c, size_t bytes)
 {
     size_t room, needed;
     char *p;
 
-    if (c->close_now)
+    if (c->close_now || c->is_muted)
         return NULL;
     if (!output_within_limit(c, bytes))
         return NULL;

@@ -26,6 +26,12 @@ void output_return(struct client *c);
  * buffer grows, after a write that left something, and from time to time. */
 bool output_within_limit(struct client *c, size_t more);
 
+/* output_mute, output_unmute: between them whatever is replied is dropped; nothing may be written or taken
+ * back meanwhile that was there before.  Each may be called twice.  CLIENT REPLY OFF and SKIP mute for the
+ * time of a command. */
+void output_mute(struct client *c);
+void output_unmute(struct client *c);
+
 char *output_grow(struct client *c, size_t bytes);
 
 enum {

@@ -16,8 +16,7 @@
 static struct nametab channels[PUBSUB_KINDS];
 static unsigned clients;
 
-/* What the running client publishes to itself waits here until its reply is complete; so do the words that
- * tell it of its subscriptions while CLIENT REPLY takes replies back. */
+/* What the running client publishes to itself waits here until its reply is complete. */
 static struct text own;
 bool pubsub_owns;
 
@@ -274,17 +273,6 @@ deliver(struct client *c, const struct text *t)
         output_filled(c, to + t->len);
     }
     net_write_later(c);
-}
-
-void
-pubsub_keep_push(struct client *c, size_t before)
-{
-    size_t len = client_pending_out(c) - before;
-
-    if (likely(!c->is_muted) || len > client_pending_out(c))
-        return;
-    pubsub_owns = true;
-    text_add_bytes(&own, c->out + c->out_len - len, len);
 }
 
 void

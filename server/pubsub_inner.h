@@ -39,8 +39,4 @@ void pubsub_unsubscribe(struct client *c, enum pubsub_kind kind, struct slice na
 void pubsub_each(struct client *c, enum pubsub_kind kind, void (*fn)(void *ctx, struct nametab_node *n),
                  void *ctx);
 
-/* pubsub_keep_push: what was replied since client_pending_out(c) was before is a push: CLIENT REPLY OFF and
- * SKIP do not hold it back. */
-void pubsub_keep_push(struct client *c, size_t before);
-
 #endif

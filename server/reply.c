@@ -220,7 +220,7 @@ close_deferred(struct client *c, size_t token, char type, size_t count)
     char *start, *end;
     size_t rest;
 
-    if (c->close_now)
+    if (c->close_now || c->is_muted)
         return;
     must(token + HEAD_MAX_BYTES <= client_pending_out(c));
     start = c->out + c->out_sent + token;

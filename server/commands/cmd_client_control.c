@@ -5,6 +5,7 @@
 #include "server/commands/client_name.h"
 #include "server/commands/cmd.h"
 #include "server/num.h"
+#include "server/output.h"
 #include "server/pause.h"
 #include "server/reply.h"
 #include "server/server.h"
@@ -178,9 +179,12 @@ cmd_client_reply(struct client *c)
 {
     if (arg_is(c, 2, "on")) {
         c->reply_off = false;
+        output_unmute(c); /* after SKIP too */
         reply_ok(c);
     } else if (arg_is(c, 2, "off")) {
         c->reply_off = true;
+        if (c->in_exec) /* what else EXEC has to tell */
+            output_mute(c);
     } else if (arg_is(c, 2, "skip")) {
         c->reply_skip = !c->reply_off;
     } else {

@@ -11,6 +11,7 @@
 #include "server/monitor.h"
 #include "server/multi.h"
 #include "server/num.h"
+#include "server/output.h"
 #include "server/pubsub.h"
 #include "server/reply.h"
 #include "server/server.h"
@@ -184,7 +185,9 @@ cmd_reset(struct client *c)
     c->resp = 2;
     free(c->name);
     c->name = NULL;
-    c->no_evict = c->no_touch = c->reply_off = c->reply_skip = false;
+    if (c->reply_off)
+        output_unmute(c);
+    c->no_evict = c->no_touch = c->reply_off = false;
     c->authenticated = !auth_is_needed();
     reply_status(c, "RESET");
 }

@@ -2,6 +2,7 @@
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/glob.h"
+#include "server/output.h"
 #include "server/pubsub_inner.h"
 #include "server/reply.h"
 
@@ -28,8 +29,9 @@ subscriptions(const struct client *c, enum pubsub_kind kind)
 static void
 reply_subscription(struct client *c, enum pubsub_kind kind, const struct slice *name, bool leaves)
 {
-    size_t before = client_pending_out(c);
+    bool was_muted = c->is_muted;
 
+    output_unmute(c); /* CLIENT REPLY does not hold messages back, nor this */
     reply_push(c, 3);
     reply_bulk_text(c, leaves ? words[kind].unsubscribe : words[kind].subscribe);
     if (name != NULL)
@@ -39,7 +41,8 @@ reply_subscription(struct client *c, enum pubsub_kind kind, const struct slice *
     if (name != NULL && leaves)
         pubsub_unsubscribe(c, kind, *name);
     reply_int(c, subscriptions(c, kind));
-    pubsub_keep_push(c, before);
+    if (was_muted)
+        output_mute(c);
 }
 
 static void

@@ -4,6 +4,7 @@
 Each scenario is a list of what its connections are told; it has to be the same here and on redis-server.
 """
 import os
+import random
 import re
 import shutil
 import sys
@@ -223,6 +224,60 @@ class Connections(unittest.TestCase):
             c.send("SET", "a", "2")
             d.call("CLIENT", "UNPAUSE")
             out.append(c.read())
+            return out
+        self.same(scenario)
+
+    REPLY_WORDS = [["CLIENT", "REPLY", "ON"], ["CLIENT", "REPLY", "OFF"], ["CLIENT", "REPLY", "SKIP"]]
+    OTHER_WORDS = [["ECHO", "1"], ["ECHO", "22"], ["ECHO", "333"], ["MULTI"], ["EXEC"], ["DISCARD"], ["SUBSCRIBE", "c"],
+                   ["UNSUBSCRIBE", "c"], ["PUBLISH", "c", "m"], ["BLPOP", "nokey", "0.01"], ["WAIT", "1", "10"],
+                   ["WAIT", "0", "10"], ["RPUSH", "l", "x"], ["BLPOP", "l", "0.01"], ["FOO"], ["GET"], ["RESET"],
+                   ["LRANGE", "l", "0", "-1"], ["CLIENT", "REPLY", "FOO"], ["CLIENT", "ID", "x"]]
+
+    def whole_answer(self, server, words):
+        """What these commands in one packet are answered, up to a last ECHO, with replies on again."""
+        packet = b"".join(resp.pack(*w) for w in words + [["RESET"], ["CLIENT", "REPLY", "ON"], ["ECHO", "the end"]])
+        got = b""
+        with server.client(timeout=10) as c:
+            c.send_raw(packet)
+            while not got.endswith(b"the end\r\n"):
+                data = c.sock.recv(1 << 16)
+                self.assertNotEqual(data, b"", words)
+                got += data
+        with server.client() as c:
+            c.call("FLUSHALL")
+        return got
+
+    def test_replies_come_and_stay_away_as_in_redis(self):
+        for words in ([["CLIENT", "REPLY", "SKIP"], ["CLIENT", "REPLY", "ON"], ["ECHO", "e"]],
+                      [["CLIENT", "REPLY", "OFF"], ["MULTI"], ["ECHO", "1"], ["CLIENT", "REPLY", "ON"], ["ECHO", "2"], ["EXEC"]],
+                      [["MULTI"], ["ECHO", "1"], ["CLIENT", "REPLY", "OFF"], ["ECHO", "2"], ["EXEC"]],
+                      [["CLIENT", "REPLY", "OFF"], ["WAIT", "1", "10"]], [["CLIENT", "REPLY", "SKIP"], ["RESET"], ["ECHO", "1"]]):
+            self.assertEqual(*(self.whole_answer(s, words) for s in self.servers), words)
+
+    def test_random_commands_after_client_reply_answer_as_in_redis(self):
+        seed = int(os.environ.get("REPLY_SEED", random.SystemRandom().randrange(1 << 32)))
+        rng = random.Random(seed)
+        for _ in range(150):
+            words = [rng.choice(self.OTHER_WORDS if rng.random() < 0.5 else self.REPLY_WORDS)
+                     for _ in range(rng.randrange(2, 9))]
+            self.assertEqual(*(self.whole_answer(s, words) for s in self.servers), "REPLY_SEED=%d: %s" % (seed, words))
+
+    def test_a_muted_client_hears_messages_and_nothing_else(self):
+        def scenario(server):
+            c, d = server.client(), server.client()
+            for words in (["CLIENT", "REPLY", "OFF"], ["SUBSCRIBE", "c"], ["MONITOR"], ["PING"]):
+                c.send(*words)
+            out = [c.read()]
+            d.call("SET", "a", "1")
+            d.call("PUBLISH", "c", "m")
+            out.append(c.read())
+            for words in (["UNSUBSCRIBE"], ["*x"], ["PING"]):
+                c.send(*words)
+            out.append(c.read())
+            c.send_raw(b"*x\r\n")
+            if server is self.servers[0]:  # Redis forgets to close it
+                with self.assertRaises(EOFError):
+                    c.read()
             return out
         self.same(scenario)
 
