@@ -294,7 +294,7 @@ evict_make_room(void)
     int64_t begin = os_monotonic_us();
     bool ok, late = false;
 
-    if (server.loading || pause_until_ms != 0)
+    if (server.loading || pause_is_on())
         return true;
     if ((config.maxmemory_policy & EVICT_NO) != 0)
         return db_free_dead(SLICE_US) && evict_memory_used() <= config.maxmemory;
@@ -313,7 +313,7 @@ evict_work(unsigned budget_us)
         note_excess(false);
         return false;
     }
-    if (server.loading || pause_until_ms != 0 || (config.maxmemory_policy & EVICT_NO) != 0)
+    if (server.loading || pause_is_on() || (config.maxmemory_policy & EVICT_NO) != 0)
         return false;
     return run(os_monotonic_us() + budget_us, &late) && late;
 }

@@ -171,11 +171,13 @@ find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
     return NULL;
 }
 
-/* Must the command wait?  Writers do while the snapshot's memory is used up, and what CLIENT PAUSE holds. */
+/* Must the command wait?  Writers do while the snapshot's memory is used up, unless they are only queued, and
+ * what CLIENT PAUSE holds. */
 static inline bool
-must_wait(const struct client *c, uint32_t flags)
+must_wait(const struct client *c, const struct cmd *cmd, uint32_t flags)
 {
-    if (unlikely(mm_barrier_on) && (flags & CMD_WRITE) != 0 && persist_writers_delayed())
+    if (unlikely(mm_barrier_on) && (flags & CMD_WRITE) != 0 && persist_writers_delayed() &&
+        (c->multi == NULL || cmd->handler == cmd_exec))
         return true;
     return unlikely(pause_until_ms != 0) && pause_holds(c, flags);
 }
@@ -293,7 +295,7 @@ execute(struct client *c, struct cmd *cmd)
         reject(c, cmd, objection);
         return;
     }
-    if (unlikely(must_wait(c, flags)) && c->fd >= 0 && (c->multi == NULL || cmd->handler == cmd_exec)) {
+    if (unlikely(must_wait(c, cmd, flags)) && c->fd >= 0) {
         c->postponed = true;
         return;
     }

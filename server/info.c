@@ -17,6 +17,7 @@
 #include "server/evict.h"
 #include "server/keywait.h"
 #include "server/latency.h"
+#include "server/net.h"
 #include "server/pause.h"
 #include "server/persist.h"
 #include "server/pubsub.h"
@@ -66,7 +67,7 @@ info_clients(struct text *out)
     text_addf(out, "client_recent_max_input_buffer:%zu\r\nclient_recent_max_output_buffer:%zu\r\n", max_in,
               max_out);
     text_addf(out, "blocked_clients:%u\r\ntracking_clients:0\r\npubsub_clients:%u\r\nwatching_clients:%u\r\n",
-              block_count(), pubsub_clients(), watch_clients());
+              block_count() + net_delayed_count(), pubsub_clients(), watch_clients());
     text_addf(out,
               "clients_in_timeout_table:%u\r\ntotal_watched_keys:%u\r\ntotal_blocking_keys:%u\r\n"
               "total_blocking_keys_on_nokey:%u\r\npaused_actions:%s\r\n",

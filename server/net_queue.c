@@ -68,12 +68,18 @@ net_has_delayed(void)
     return queues[QUEUE_DELAYED].first != NULL;
 }
 
+unsigned
+net_delayed_count(void)
+{
+    return queues[QUEUE_DELAYED].count;
+}
+
 void
 net_resume_delayed(void)
 {
     struct queue *q = &queues[QUEUE_DELAYED];
 
-    if (persist_writers_delayed() || (pause_until_ms != 0 && !pause_refresh()))
+    if (persist_writers_delayed() || pause_is_on())
         return;
     /* Who has to wait still goes to the end of the queue again. */
     for (unsigned n = q->count; n > 0 && q->first != NULL; n--) {

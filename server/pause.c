@@ -1,7 +1,9 @@
 /* server/pause.c - CLIENT PAUSE: the latest end and the strictest kind of those asked for hold. */
 #include "server/pause.h"
 
+#include "server/client.h"
 #include "server/commands/cmd.h"
+#include "server/exec.h"
 #include "server/server.h"
 
 int64_t pause_until_ms;
@@ -25,6 +27,14 @@ pause_refresh(void)
     return true;
 }
 
+bool
+pause_keeps_expired(void)
+{
+    const struct client *c = exec_client();
+
+    return pause_is_on() && (c == NULL || c->cmd == NULL || (c->cmd->flags & CMD_WRITE) == 0);
+}
+
 void
 pause_begin(int64_t until_ms, bool all)
 {
@@ -44,5 +54,5 @@ pause_end(void)
 const char *
 pause_kind(void)
 {
-    return pause_until_ms == 0 ? "none" : pause_all ? "all" : "write";
+    return !pause_is_on() ? "none" : pause_all ? "all" : "write";
 }

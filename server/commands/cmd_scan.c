@@ -10,6 +10,7 @@
 #include "server/data/type.h"
 #include "server/data/value.h"
 #include "server/glob.h"
+#include "server/pause.h"
 #include "server/reply.h"
 
 /* ---- KEYS ---- */
@@ -171,7 +172,8 @@ reply_found_keys(struct client *c, const struct scan_options *o, const struct fo
         if (!is_wanted(o, record_key(r)) || !type_is_wanted(o, r))
             continue;
         if (db_record_is_expired(r)) {
-            db_expire_record(c->db, r);
+            if (!pause_is_on())
+                db_expire_record(c->db, r);
             continue;
         }
         reply_bulk(c, record_key(r).ptr, record_key(r).len);

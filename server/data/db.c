@@ -10,6 +10,7 @@
 #include "server/data/keyhash.h"
 #include "server/data/lfu.h"
 #include "server/keyevent.h"
+#include "server/pause.h"
 #include "server/server.h"
 
 struct databases databases;
@@ -214,7 +215,9 @@ db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret)
     ret->hash = keyhash(key);
     r = ret->rec = ktable_find_key(&db->keys, ret->hash, key, &ret->at);
     if (r != NULL && unlikely(db_record_is_expired(r)) && (flags & DB_EXPIRED) == 0 && !server.loading) {
-        db_expire_record(db, r);
+        /* Whoever does not read is about to change it, whatever the pause says. */
+        if ((flags & DB_COUNT_HIT) == 0 || !pause_keeps_expired())
+            db_expire_record(db, r);
         r = ret->rec = NULL;
     }
     if ((flags & DB_COUNT_HIT) != 0)
@@ -275,17 +278,22 @@ db_each(const struct db *db, ktable_visitor visit, void *ctx)
         ktable_visit_bucket(&db->keys, i, visit, ctx);
 }
 
+enum { TRIES_IN_PAUSE = 100 /* as Redis has it */ };
+
 const struct record *
 db_random(struct db *db)
 {
+    unsigned tries = TRIES_IN_PAUSE;
+
     while (db->keys.count > 0) {
         const struct record *r = ktable_pick(&db->keys, draw());
 
         if (r == NULL)
             continue; /* an empty place: one draw in sixteen, or more, is none */
-        if (!db_record_is_expired(r))
+        if (!db_record_is_expired(r) || (pause_is_on() && --tries == 0))
             return r;
-        db_expire_record(db, r);
+        if (!pause_is_on())
+            db_expire_record(db, r);
     }
     return NULL;
 }

@@ -59,7 +59,8 @@ enum db_lookup_flag {
 
 /* db_keep_clocks: while on, lookups do not touch access clocks (CLIENT NO-TOUCH). */
 void db_keep_clocks(bool on);
-/* db_lookup: find the key; one that has expired is deleted and not found. */
+/* db_lookup: find the key; one that has expired is deleted and not found (not deleted while CLIENT PAUSE
+ * holds the data still, if it is looked up for reading). */
 const struct record *db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret);
 const struct record *db_find_read(struct db *db, struct slice key);
 const struct record *db_find_write(struct db *db, struct slice key);
@@ -75,7 +76,8 @@ void db_prefetch(struct db *db, const struct slice *keys, int count);
 uint64_t db_walk(const struct db *db, uint64_t cursor, ktable_visitor visit, void *ctx);
 /* db_each: all keys; visit must not change the database. */
 void db_each(const struct db *db, ktable_visitor visit, void *ctx);
-/* db_random: a key at random that has not expired; NULL: there is none. */
+/* db_random: a key at random that has not expired; NULL: there is none.  While CLIENT PAUSE keeps those that
+ * have, it may be one of them after many tries. */
 const struct record *db_random(struct db *db);
 
 /* ---- change ---- */

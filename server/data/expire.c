@@ -83,7 +83,7 @@ expire_run(int64_t until_us)
     static int turn;
     int64_t begin_us;
 
-    if (!server.active_expire || server.loading || pause_until_ms != 0 ||
+    if (!server.active_expire || server.loading || pause_is_on() ||
         (server.now_ms < next_ms && next_ms - server.now_ms <= PERIOD_MS))
         return false;
     begin_us = os_monotonic_us();
