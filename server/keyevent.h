@@ -2,9 +2,9 @@
  * notifications.
  *
  * Each handler that changed a key calls key_changed() once for it, after the change, with Redis's name of the
- * event; key_event() alone where something happened that is no change to those who WATCH (expired, evicted,
- * keymiss, new). Both cost one branch while nobody listens.  [Redis documentation: Keyspace notifications.]
- * Threads: mutator. */
+ * event; key_event() alone where something happened that is no change to those who WATCH (keymiss, new,
+ * XSETID, a stream's groups and consumers: tests/integration/test_watch.py knows them all). Both cost one
+ * branch while nobody listens.  [Redis documentation: Keyspace notifications.] Threads: mutator. */
 #ifndef SERVER_KEYEVENT_H
 #define SERVER_KEYEVENT_H
 

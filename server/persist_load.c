@@ -9,6 +9,7 @@
 #include "server/data/carried.h"
 #include "server/data/db.h"
 #include "server/data/load.h"
+#include "server/keyevent.h"
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/persist.h"
@@ -216,8 +217,10 @@ debug_reload(struct client *c)
         reply_error(c, "ERR the save failed, see the log");
         return;
     }
-    for (int i = 0; o.flush && i < db_count(); i++)
+    for (int i = 0; o.flush && i < db_count(); i++) {
+        key_event_flushed(i);
         (void)db_flush(i);
+    }
     if (o.flush)
         carried_clear();
     else

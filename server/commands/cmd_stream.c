@@ -437,7 +437,7 @@ cmd_xsetid(struct client *c)
         o.max_deleted = s->max_deleted;
     stream_set_ids(s, o.last, o.max_deleted,
                    o.entries_added == -1 ? s->entries_added : (uint64_t)o.entries_added);
-    key_changed(c->db, c->argv[1], KEY_EVENT_STREAM, "xsetid");
+    key_event(c->db, c->argv[1], KEY_EVENT_STREAM, "xsetid"); /* no change to those who watch, as in Redis */
     server.dirty++;
     reply_ok(c);
 }

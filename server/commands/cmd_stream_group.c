@@ -65,10 +65,11 @@ find_group(struct client *c, struct db_ref *ref, const struct stream_group **ret
     return false;
 }
 
+/* tell: groups and consumers are told as events, but they are no change of the key to those who watch it. */
 static void
 tell(struct client *c, const char *event)
 {
-    key_changed(c->db, c->argv[KEY_ARG], KEY_EVENT_STREAM, event);
+    key_event(c->db, c->argv[KEY_ARG], KEY_EVENT_STREAM, event);
     server.dirty++;
 }
 
@@ -81,8 +82,10 @@ make_stream(struct db_ref *ref, struct slice group, struct stream_id id, int64_t
     if (v.root == NULL)
         return false;
     if (stream_group_create(v.root, group, id, entries_read) != NULL &&
-        db_store(ref, &v, RECORD_NO_EXPIRE) == 0)
+        db_store(ref, &v, RECORD_NO_EXPIRE) == 0) {
+        key_touched(ref->db, ref->key);
         return true;
+    }
     value_free(&v);
     return false;
 }
