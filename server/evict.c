@@ -158,12 +158,12 @@ sample(int index)
         (uint64_t)(config.maxmemory_samples < SAMPLES_MAX ? config.maxmemory_samples : SAMPLES_MAX);
     /* By hash, not by number: a bucket that is not split yet holds twice as many, and is met twice as often.
      */
-    uint64_t bucket = lt_home(draw(), t->buckets);
+    struct ktable_place at = {.bucket = lt_home(draw(), t->buckets), .path = draw()};
     struct draw d = {.count = 0};
 
     for (uint64_t i = 0; i < t->buckets && i < wanted + EMPTY_BUCKETS && d.count < 2 * wanted + GATHER_MORE;
          i++)
-        ktable_visit_bucket(t, (bucket + i) % t->buckets, take, &d);
+        ktable_visit_next(t, &at, take, &d);
     for (uint64_t i = 0; i < wanted && d.count > 0; i++) {
         unsigned pick = (unsigned)(draw() % d.count);
         consider(index, d.at[pick]);
@@ -218,11 +218,11 @@ choose_at_random(struct db_ref *ref)
     for (int n = 0; n < db_count(); n++) {
         int index = (int)((unsigned)next_db++ % (unsigned)db_count());
         const struct ktable *t = table_of(index);
-        const struct record *r = NULL;
-        while (t->count > 0 && (r = ktable_pick(t, draw())) == NULL)
-            ;
-        if (r == NULL)
+        const struct record *r;
+
+        if (t->count == 0)
             continue;
+        r = ktable_draw(t);
         *ref = (struct db_ref){.db = db_select(index), .key = record_key(r), .rec = r};
         return r;
     }

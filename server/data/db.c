@@ -286,10 +286,8 @@ db_random(struct db *db)
     unsigned tries = TRIES_IN_PAUSE;
 
     while (db->keys.count > 0) {
-        const struct record *r = ktable_pick(&db->keys, draw());
+        const struct record *r = ktable_draw(&db->keys);
 
-        if (r == NULL)
-            continue; /* an empty place: one draw in sixteen, or more, is none */
         if (!db_record_is_expired(r) || (pause_is_on() && --tries == 0))
             return r;
         if (!pause_is_on())

@@ -14,7 +14,7 @@ struct db {
     struct ktable keys;
     struct ktable expires; /* the same records, those with an expiry (D1) */
     int64_t avg_ttl_ms;
-    uint64_t expire_bucket; /* where active expiry goes on */
+    struct ktable_place expire_at; /* where active expiry goes on */
     /* dead ones */
     struct db *next_dead;
     epoch_t died;         /* the epoch then */

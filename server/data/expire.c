@@ -14,13 +14,13 @@ enum {
     PERIOD_MS = 100,
     BATCH_KEYS = 20,
     BATCH_BUCKETS = 400, /* of a sparse table */
-    BATCH_MAX = 64,      /* expired keys taken from a batch; the rest of a crowded bucket waits */
+    BATCH_MAX = BATCH_KEYS + LT_CHAIN_MAX,
     ACCEPTABLE_PERCENT = 10,
     TTL_SAMPLES = 50 /* weight of the old average */
 };
 
 struct batch {
-    const struct record *expired[BATCH_MAX];
+    const struct record *expired[BATCH_MAX]; /* the last bucket, or part of one, is looked at as a whole */
     unsigned expired_count, seen;
     __int128 ttl_sum_ms; /* an expiry may be 2^63 ms away */
 };
@@ -33,7 +33,7 @@ look_at(void *ctx, const void *record)
     b->seen++;
     if (!db_record_is_expired(record))
         b->ttl_sum_ms += record_expire(record) - server.now_ms;
-    else if (b->expired_count < BATCH_MAX)
+    else
         b->expired[b->expired_count++] = record;
 }
 
@@ -59,11 +59,8 @@ run_batch(struct db *db)
     struct batch b = {.seen = 0};
     uint64_t limit = db->expires.buckets < BATCH_BUCKETS ? db->expires.buckets : BATCH_BUCKETS;
 
-    for (uint64_t i = 0; i < limit && b.seen < BATCH_KEYS; i++) {
-        if (db->expire_bucket >= db->expires.buckets)
-            db->expire_bucket = 0;
-        ktable_visit_bucket(&db->expires, db->expire_bucket++, look_at, &b);
-    }
+    for (uint64_t i = 0; i < limit && b.seen < BATCH_KEYS; i++)
+        ktable_visit_next(&db->expires, &db->expire_at, look_at, &b);
     for (unsigned i = 0; i < b.expired_count; i++)
         db_expire_record(db, b.expired[i]);
     note_average(db, &b);

@@ -136,11 +136,7 @@ htable_take(const struct htable *t, struct slice field)
 const struct pair *
 htable_draw(const struct htable *t)
 {
-    const struct pair *p;
-
-    while ((p = htable_sample(t, draw())) == NULL)
-        ;
-    return p;
+    return htable_random_entry(t);
 }
 
 uint64_t

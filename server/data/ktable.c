@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "mm/fault.h"
+#include "server/data/draw.h"
 #include "server/data/keyhash.h"
 
 /* Overflow buckets: cut from chunks, linked while free.  The chunks go back when no bucket is in use. */
@@ -194,10 +195,19 @@ ktable_visit_bucket(const struct ktable *t, uint64_t bucket, ktable_visitor visi
     ktable_visit_chain(t, bucket, visit, ctx);
 }
 
-const struct record *
-ktable_pick(const struct ktable *t, uint64_t random)
+void
+ktable_visit_next(const struct ktable *t, struct ktable_place *at, ktable_visitor visit, void *ctx)
 {
-    return ktable_sample(t, random);
+    if (at->bucket >= t->buckets)
+        *at = (struct ktable_place){.bucket = 0};
+    ktable_visit_leaf(ktable_leaf_at(t, at->bucket, at->path, &at->path), visit, ctx);
+    at->bucket += at->path == 0;
+}
+
+const struct record *
+ktable_draw(const struct ktable *t)
+{
+    return ktable_random_entry(t);
 }
 
 bool
@@ -225,7 +235,7 @@ ktable_warm_record(const struct ktable *t, uint64_t hash)
     if (t->buckets == 0)
         return;
     b = ktable_at(t, lt_home(hash, t->buckets));
-    for (unsigned mask = lt_match(b, lt_tag(hash)); mask != 0; mask &= mask - 1)
+    for (unsigned mask = lt_match(b, lt_tag(hash)); mask != 0; mask &= mask - 1) /* of a junction: none */
         __builtin_prefetch(lt_entry(b->slot[__builtin_ctz(mask)]));
 }
 

@@ -31,10 +31,17 @@ void ktable_drop(struct ktable *t, uint64_t hash, struct ktable_ref at);
 
 /* ktable_walk: one step of a walk, see scan() in ltable.inc.h; returns the next cursor, 0 at the end. */
 uint64_t ktable_walk(const struct ktable *t, uint64_t cursor, ktable_visitor visit, void *ctx);
-/* ktable_visit_bucket: all records of one bucket; bucket < t->buckets. */
+/* ktable_visit_bucket: all records of one bucket, however many these are; bucket < t->buckets. */
 void ktable_visit_bucket(const struct ktable *t, uint64_t bucket, ktable_visitor visit, void *ctx);
-/* ktable_pick: a record at random, NULL if the draw met none. */
-const struct record *ktable_pick(const struct ktable *t, uint64_t random);
+/* ktable_visit_next: at most LT_CHAIN_MAX records, those of a bucket or of a part of it, and on to the next,
+ * the first after the last.  The table, which is not empty, may change between two calls: some are missed
+ * then, or met again. */
+struct ktable_place {
+    uint64_t bucket, path; /* path: see ltable_walk.inc.h */
+};
+void ktable_visit_next(const struct ktable *t, struct ktable_place *at, ktable_visitor visit, void *ctx);
+/* ktable_draw: a record at random; the table has some. */
+const struct record *ktable_draw(const struct ktable *t);
 
 /* ktable_empty: visit and forget about `records` of what is left of a dead table; *next begins as 0.  True:
  * done. */

@@ -15,10 +15,24 @@
  *   LT3 A bucket is initialised when the split that makes it runs; segments are not cleared.
  *   LT4 The high bits in a slot answer which half of a split an entry belongs to while 16 <= L < 32;
  *       otherwise the entry is hashed again.
+ *   LT5 A chain holds at most LT_CHAIN_MAX entries, but where their hashes are all the same.
+ *
+ * Hashes are spread evenly, but what is removed need not be: who takes away what a scan shows first leaves
+ * entries whose hashes agree in ever more bits, and adding buckets would not part them.  A chain that is full
+ * (LT5) becomes a *junction* of two: a bucket without entries, which leads to two others by the next bit of
+ * the hash.
+ *
+ *     meta     LT_LINK | LT_JUNCTION;  tag[0]: the number of that bit
+ *     slot[0..1]  addresses of the two buckets; each begins a chain, or is a junction of the next bit
+ *     slot[2..3]  how many entries are below each
+ *
+ *   LT6 More than LT_SLOTS entries are below a junction: with fewer it becomes a plain bucket again.
+ *   LT7 The junction in a bucket of the table asks for the bit by which that bucket will be split: splitting
+ *       it puts its two sides into the two places, merging two buckets joins them by a junction.
  *
  * Buckets stand in segments of doubling size (1, 1, 2, 4, ... buckets), never moved: segment k > 0 begins at
- * bucket 2^(k-1).  The algorithms are in ltable.inc.h, which ktable.c and htable.c include with their own
- * storage. */
+ * bucket 2^(k-1).  The algorithms are in ltable.inc.h, which ktable.c, htable.c, mtable.c and zroot.c include
+ * with their own storage. */
 #ifndef SERVER_LTABLE_H
 #define SERVER_LTABLE_H
 
@@ -32,7 +46,17 @@
 
 #include "mm/must.h"
 
-enum { LT_SLOTS = 7, LT_COUNT_MASK = 7, LT_LINK = 0x80, LT_SEGMENTS = 36 };
+enum {
+    LT_SLOTS = 7,
+    LT_COUNT_MASK = 7,
+    LT_LINK = 0x80,
+    LT_JUNCTION = 0x40,
+    LT_SEGMENTS = 36,
+    LT_HASH_BITS = 64,
+    /* Five buckets.  With eight entries a bucket, the most that evenly spread hashes come to just before a
+     * bucket is split, one bucket in 10^10 holds more. */
+    LT_CHAIN_MAX = 4 * (LT_SLOTS - 1) + LT_SLOTS
+};
 
 struct lt_bucket {
     uint8_t tag[LT_SLOTS];
@@ -46,7 +70,7 @@ _Static_assert(sizeof(struct lt_bucket) == 64, "a bucket is one cache line");
     struct name {                                                                                            \
         uint64_t count;    /* entries */                                                                     \
         uint64_t buckets;  /* 0: no table yet */                                                             \
-        uint64_t children; /* overflow buckets */                                                            \
+        uint64_t children; /* buckets in no segment */                                                       \
         constness struct lt_bucket *segment[LT_SEGMENTS];                                                    \
     };                                                                                                       \
     struct name##_ref {                                                                                      \
@@ -67,6 +91,22 @@ lt_home(uint64_t hash, uint64_t buckets)
     uint64_t half = 1ULL << lt_level(buckets), i = hash & (half * 2 - 1);
 
     return i < buckets ? i : i - half;
+}
+
+/* lt_bits: how many low bits of the hash the entries of this bucket have in common. */
+static inline unsigned
+lt_bits(uint64_t bucket, uint64_t buckets)
+{
+    unsigned level = lt_level(buckets);
+    uint64_t half = 1ULL << level;
+
+    return level + (bucket >= half || bucket + half < buckets);
+}
+
+static inline uint64_t
+lt_low_bits(uint64_t hash, unsigned bits)
+{
+    return bits < LT_HASH_BITS ? hash & ((1ULL << bits) - 1) : hash;
 }
 
 static inline unsigned
@@ -112,13 +152,41 @@ lt_count(const struct lt_bucket *b)
     return b->meta & LT_COUNT_MASK;
 }
 
+/* lt_has_child: another bucket follows; of a junction, two. */
 static inline bool
 lt_has_child(const struct lt_bucket *b)
 {
     return (b->meta & LT_LINK) != 0;
 }
 
-/* lt_child: of a bucket that has one; of a staged bucket: a live address. */
+static inline bool
+lt_is_junction(const struct lt_bucket *b)
+{
+    return (b->meta & LT_JUNCTION) != 0;
+}
+
+/* lt_side: one of the two buckets that a junction leads to, and how many entries are below it; of a staged
+ * junction: a live address. */
+static inline const struct lt_bucket *
+lt_side(const struct lt_bucket *junction, unsigned side)
+{
+    return (const struct lt_bucket *)(uintptr_t)junction->slot[side];
+}
+
+static inline uint64_t
+lt_below(const struct lt_bucket *junction, unsigned side)
+{
+    return junction->slot[2 + side];
+}
+
+/* lt_side_of: where a junction sends a hash. */
+static inline unsigned
+lt_side_of(const struct lt_bucket *junction, uint64_t hash)
+{
+    return (unsigned)(hash >> junction->tag[0] & 1);
+}
+
+/* lt_child: of a bucket that has one and is no junction; of a staged bucket: a live address. */
 static inline const struct lt_bucket *
 lt_child(const struct lt_bucket *b)
 {
@@ -150,8 +218,8 @@ lt_match(const struct lt_bucket *b, uint8_t tag)
 #endif
 }
 
-/* lt_next_cursor: the bucket after this one in reversed-bit order, over 2^level buckets; 0 after the last.
- * In that order what was visited stays visited when the number of buckets doubles or halves. */
+/* lt_next_cursor: what comes after these `level` bits in reversed-bit order; 0 after the last.  In that order
+ * what was visited stays visited, whatever number of bits the next step looks at. */
 static inline uint64_t
 lt_next_cursor(uint64_t cursor, unsigned level)
 {

@@ -12,6 +12,9 @@
  *   LT_KEY               type of a key;               LT_EQUAL(entry, key)
  *   LT_LOAD_MAX, LT_LOAD_MIN   entries per bucket beyond which the table grows, below which it shrinks
  *
+ * Junctions (LT5 to LT7) are in ltable_junction.inc.h, what only reads or ends a table in
+ * ltable_walk.inc.h; both are included below.
+ *
  * A function that the includer has no use for would be an unused static: all are marked so. */
 #define LT_PASTE2(a, b) a##_##b
 #define LT_PASTE(a, b)  LT_PASTE2(a, b)
@@ -35,6 +38,28 @@ LT(child)(const struct lt_bucket *b)
     return (LT_BUCKET *)(uintptr_t)b->slot[LT_SLOTS - 1];
 }
 
+LT_STATIC inline LT_BUCKET *
+LT(side)(const struct lt_bucket *junction, unsigned side)
+{
+    return (LT_BUCKET *)(uintptr_t)junction->slot[side];
+}
+
+/* onward: of a bucket that is not the last: where a search for this hash goes on. */
+LT_STATIC inline LT_BUCKET *
+LT(onward)(const struct lt_bucket *b, uint64_t hash)
+{
+    return unlikely(lt_is_junction(b)) ? LT(side)(b, lt_side_of(b, hash)) : LT(child)(b);
+}
+
+/* leaf_of: from a bucket of the table to the first one of the chain in which this hash lives. */
+LT_STATIC inline LT_BUCKET *
+LT(leaf_of)(LT_BUCKET *b, uint64_t hash)
+{
+    while (unlikely(lt_is_junction(b)))
+        b = LT(side)(b, lt_side_of(b, hash));
+    return b;
+}
+
 /* put_at: entry number i of a writable bucket. */
 static inline void
 LT(put_at)(struct lt_bucket *b, unsigned i, uint8_t tag, uint64_t slot)
@@ -52,7 +77,7 @@ LT(find)(const LT_TABLE *t, uint64_t hash, LT_KEY key, LT_REF *ret)
     ret->bucket = NULL;
     if (unlikely(t->buckets == 0))
         return NULL;
-    for (b = LT(at)(t, lt_home(hash, t->buckets));; b = LT(child)(b)) {
+    for (b = LT(at)(t, lt_home(hash, t->buckets));; b = LT(onward)(b, hash)) {
         unsigned mask = lt_match(b, lt_tag(hash));
 
         for (; mask != 0; mask &= mask - 1) {
@@ -78,7 +103,7 @@ LT(find_entry)(const LT_TABLE *t, uint64_t hash, const void *entry, LT_REF *ret)
     ret->bucket = NULL;
     if (t->buckets == 0)
         return false;
-    for (b = LT(at)(t, lt_home(hash, t->buckets));; b = LT(child)(b)) {
+    for (b = LT(at)(t, lt_home(hash, t->buckets));; b = LT(onward)(b, hash)) {
         unsigned mask = lt_match(b, lt_tag(hash));
 
         for (; mask != 0; mask &= mask - 1) {
@@ -166,7 +191,8 @@ LT(split_bit)(unsigned level, uint64_t slot)
 }
 
 /* pour: the entries of the chain at `from` go to out[0] and, by their split bit, out[1]; split false: all to
- * out[0]. Returns how many of the chain's children are left over; they are freed. */
+ * out[0].  Where `from` itself is an out, it begins as empty.  Returns how many of the chain's children are
+ * left over; they are freed. */
 static uint64_t
 LT(pour)(struct LT(flow) * f, LT_BUCKET *from, bool split, unsigned level)
 {
@@ -176,16 +202,19 @@ LT(pour)(struct LT(flow) * f, LT_BUCKET *from, bool split, unsigned level)
 
     f->spare = lt_has_child(from) ? LT(child)(from) : NULL;
     if (split) {
-        f->out[0] = (struct LT(out)){.tail = LT_WRITE_BUCKET(from)};
         f->out[0].tail->meta = 0;
+        f->out[1].tail->meta = 0;
     }
     while (more) {
         cur = ahead;
         more = lt_has_child(&cur);
         if (more)
             ahead = *LT(child)(&cur);
-        for (unsigned i = 0; i < lt_count(&cur); i++)
-            LT(emit)(f, &f->out[split ? LT(split_bit)(level, cur.slot[i]) : 0], cur.tag[i], cur.slot[i]);
+        for (unsigned i = 0; i < lt_count(&cur); i++) {
+            bool high = split && LT(split_bit)(level, cur.slot[i]) != 0;
+
+            LT(emit)(f, high ? &f->out[1] : &f->out[0], cur.tag[i], cur.slot[i]);
+        }
     }
     while (f->spare != NULL) {
         LT_BUCKET *b = LT(take_spare)(f);
@@ -194,29 +223,6 @@ LT(pour)(struct LT(flow) * f, LT_BUCKET *from, bool split, unsigned level)
         freed++;
     }
     return freed;
-}
-
-/* grow: split the next bucket in turn.  Without memory for its segment the table just stays fuller. */
-static void
-LT(grow)(LT_TABLE *root)
-{
-    struct LT(flow) f = {.fresh_count = 0};
-    uint64_t n = root->buckets;
-    unsigned level = lt_level(n), segment = lt_segment_of(n);
-
-    if (segment >= LT_SEGMENTS)
-        return;
-    if (n == 1ULL << level) { /* the first bucket of a segment */
-        struct lt_bucket *fresh = LT_SEGMENT_NEW(lt_segment_buckets(segment));
-
-        if (fresh == NULL)
-            return;
-        LT_SET_SEGMENT(root, segment, fresh);
-    }
-    f.out[1].tail = LT_WRITE_BUCKET(LT(at)(root, n));
-    f.out[1].tail->meta = 0; /* LT3 */
-    root->children -= LT(pour)(&f, LT(at)(root, n - (1ULL << level)), true, level);
-    root->buckets = n + 1;
 }
 
 /* chain_count: entries of the chain at b; *ret_tail is its last bucket. */
@@ -231,7 +237,7 @@ LT(chain_count)(LT_BUCKET *b, LT_BUCKET **ret_tail)
     return n;
 }
 
-/* reserve: the children that a merge needs beyond those of its two chains: at most two.  false: no memory. */
+/* reserve: buckets for what comes: at most two.  false: no memory. */
 static bool
 LT(reserve)(struct LT(flow) * f, uint64_t need)
 {
@@ -245,28 +251,74 @@ LT(reserve)(struct LT(flow) * f, uint64_t need)
     return true;
 }
 
-/* shrink: merge the last bucket into the one that it was split from.  Without memory the table just stays
- * larger. */
+#include "server/data/ltable_junction.inc.h"
+
+/* grow: split the next bucket in turn.  Without memory for its segment the table just stays fuller. */
 static void
-LT(shrink)(LT_TABLE *root)
+LT(grow)(LT_TABLE *root)
 {
     struct LT(flow) f = {.fresh_count = 0};
-    uint64_t n = root->buckets - 1, low_count, high_count, need;
-    LT_BUCKET *high = LT(at)(root, n), *low = LT(at)(root, n - (1ULL << lt_level(n))), *tail, *high_tail;
-    unsigned segment = lt_segment_of(n);
+    uint64_t n = root->buckets;
+    unsigned level = lt_level(n), segment = lt_segment_of(n);
+    LT_BUCKET *low;
 
+    if (segment >= LT_SEGMENTS)
+        return;
+    if (n == 1ULL << level) { /* the first bucket of a segment */
+        struct lt_bucket *fresh = LT_SEGMENT_NEW(lt_segment_buckets(segment));
+
+        if (fresh == NULL)
+            return;
+        LT_SET_SEGMENT(root, segment, fresh);
+    }
+    low = LT(at)(root, n - (1ULL << level));
+    f.out[0] = (struct LT(out)){.tail = LT_WRITE_BUCKET(low)};
+    f.out[1] = (struct LT(out)){.tail = LT_WRITE_BUCKET(LT(at)(root, n))}; /* LT3: written as a whole */
+    if (unlikely(lt_is_junction(low)))
+        root->children -= LT(part)(&f, low);
+    else
+        root->children -= LT(pour)(&f, low, true, level);
+    root->buckets = n + 1;
+}
+
+/* merge: the bucket `high` into `low`, the two that this bit parts.  false: no memory, nothing has changed.
+ */
+static bool
+LT(merge)(LT_TABLE *root, LT_BUCKET *low, LT_BUCKET *high, unsigned bit)
+{
+    struct LT(flow) f = {.fresh_count = 0};
+    uint64_t low_count, high_count, need;
+    LT_BUCKET *tail, *high_tail;
+
+    if (unlikely(lt_is_junction(low) || lt_is_junction(high)))
+        return LT(join)(root, low, high, bit);
     low_count = LT(chain_count)(low, &tail);
     high_count = LT(chain_count)(high, &high_tail);
+    if (unlikely(low_count + high_count > LT_CHAIN_MAX))
+        return LT(join)(root, low, high, bit);
     need = lt_children(low_count + high_count) - lt_children(low_count) - lt_children(high_count);
     if (!LT(reserve)(&f, need))
-        return;
+        return false;
     if (high_count > 0) {
         f.out[0] = (struct LT(out)){.tail = LT_WRITE_BUCKET(tail), .fill = lt_count(tail)};
         LT(pour)(&f, high, false, 0);
     }
     root->children += need;
+    return true;
+}
+
+/* shrink: merge the last bucket into the one that it was split from.  Without memory the table just stays
+ * larger. */
+static void
+LT(shrink)(LT_TABLE *root)
+{
+    uint64_t n = root->buckets - 1;
+    unsigned level = lt_level(n), segment = lt_segment_of(n);
+
+    if (!LT(merge)(root, LT(at)(root, n - (1ULL << level)), LT(at)(root, n), level))
+        return;
     root->buckets = n;
-    if (n == 1ULL << lt_level(n)) /* its address stays behind, unread */
+    if (n == 1ULL << level) /* its address stays behind, unread */
         LT_SEGMENT_FREE(root->segment[segment], lt_segment_buckets(segment));
 }
 
@@ -284,29 +336,32 @@ LT(first)(LT_TABLE *root)
     return true;
 }
 
-/* insert: an entry whose key is not in the table.  false: no memory, nothing has changed. */
+/* ---- an entry more, an entry less ---- */
+
+/* insert: an entry whose key is not in the table.  false: no memory, nothing has changed (but for a chain
+ * that became two, perhaps). */
 LT_STATIC bool
 LT(insert)(const LT_TABLE *t, uint64_t hash, const void *entry)
 {
     LT_TABLE *root = LT_WRITE_ROOT(t);
-    struct LT(out) o;
-    struct lt_bucket *child = NULL;
-    LT_BUCKET *b;
+    struct lt_bucket *tail;
+    LT_BUCKET *home, *b;
+    unsigned fill;
 
     if (unlikely(root->buckets == 0) && !LT(first)(root))
         return false;
-    for (b = LT(at)(root, lt_home(hash, root->buckets)); lt_has_child(b); b = LT(child)(b))
+    home = LT(at)(root, lt_home(hash, root->buckets));
+    for (b = home; lt_has_child(b); b = LT(onward)(b, hash))
         ;
-    if (unlikely(lt_count(b) == LT_SLOTS) && (child = LT_CHILD_NEW()) == NULL)
+    if (unlikely(lt_count(b) == LT_SLOTS) && (b = LT(lengthen)(root, home, hash)) == NULL)
         return false;
-    o = (struct LT(out)){.tail = LT_WRITE_BUCKET(b), .fill = lt_count(b)};
-    if (unlikely(child != NULL)) {
-        LT(add_child)(&o, child);
-        root->children++;
-    }
-    LT(put_at)(o.tail, o.fill, lt_tag(hash), lt_pack(entry, hash));
-    o.tail->meta = (uint8_t)(o.fill + 1);
+    fill = lt_count(b);
+    tail = LT_WRITE_BUCKET(b);
+    LT(put_at)(tail, fill, lt_tag(hash), lt_pack(entry, hash));
+    tail->meta = (uint8_t)(fill + 1);
     root->count++;
+    if (unlikely(lt_is_junction(home)))
+        LT(note_below)(home, hash, 1);
     if (root->count > root->buckets * LT_LOAD_MAX)
         LT(grow)(root);
     return true;
@@ -325,10 +380,10 @@ LT_STATIC void
 LT(remove)(const LT_TABLE *t, uint64_t hash, LT_REF ref)
 {
     LT_TABLE *root = LT_WRITE_ROOT(t);
-    LT_BUCKET *last = LT(at)(root, lt_home(hash, root->buckets)), *parent = NULL;
+    LT_BUCKET *home = LT(at)(root, lt_home(hash, root->buckets)), *last, *parent = NULL;
     unsigned n;
 
-    for (; lt_has_child(last); last = LT(child)(last))
+    for (last = LT(leaf_of)(home, hash); lt_has_child(last); last = LT(child)(last))
         parent = last;
     n = lt_count(last);
     if (parent != NULL && n == 2) { /* LT1: the child's other entry goes up, the child goes */
@@ -348,129 +403,15 @@ LT(remove)(const LT_TABLE *t, uint64_t hash, LT_REF ref)
         w->meta = (uint8_t)(n - 1);
     }
     root->count--;
+    if (unlikely(lt_is_junction(home))) {
+        LT(note_below)(home, hash, (uint64_t)-1);
+        LT(gather)(root, home, hash);
+    }
     if (root->buckets > 1 && root->count < root->buckets * LT_LOAD_MIN)
         LT(shrink)(root);
 }
 
-/* ---- walking ---- */
-
-typedef void (*LT(visit))(void *ctx, const void *entry);
-
-/* visit_chain: every entry of the bucket with this number.  visit may free the entry, not change
- * the table. */
-LT_STATIC void
-LT(visit_chain)(const LT_TABLE *t, uint64_t bucket, LT(visit) visit, void *ctx)
-{
-    for (LT_BUCKET *b = LT(at)(t, bucket);; b = LT(child)(b)) {
-        for (unsigned i = 0; i < lt_count(b); i++)
-            visit(ctx, lt_entry(b->slot[i]));
-        if (!lt_has_child(b))
-            return;
-    }
-}
-
-/* scan: one step of a walk that survives growing and shrinking: an entry that is there from the first step
- * (cursor 0) to the last (0 returned) is visited at least once. */
-LT_STATIC uint64_t
-LT(scan)(const LT_TABLE *t, uint64_t cursor, LT(visit) visit, void *ctx)
-{
-    unsigned level;
-    uint64_t half;
-
-    if (t->buckets == 0)
-        return 0;
-    level = lt_level(t->buckets);
-    half = 1ULL << level;
-    cursor &= half - 1;
-    LT(visit_chain)(t, cursor, visit, ctx);
-    if (cursor + half < t->buckets)
-        LT(visit_chain)(t, cursor + half, visit, ctx);
-    return lt_next_cursor(cursor, level);
-}
-
-/* sample: the entry at a random place; NULL: nothing stands there, draw again.  Each entry is as likely as
- * any other in a chain of up to two buckets; of longer chains, entries are a little less likely. */
-LT_STATIC const void *
-LT(sample)(const LT_TABLE *t, uint64_t random)
-{
-    enum { PLACES = 16 };
-    LT_BUCKET *b, *tail;
-    uint64_t place = random >> 60, n;
-
-    if (t->count == 0)
-        return NULL;
-    b = LT(at)(t, (random & 0xfffffffffffffffULL) % t->buckets);
-    n = LT(chain_count)(b, &tail);
-    if (n > PLACES)
-        place = place * n / PLACES;
-    if (place >= n)
-        return NULL;
-    for (; lt_has_child(b) && place >= lt_count(b); b = LT(child)(b))
-        place -= lt_count(b);
-    return lt_entry(b->slot[place]);
-}
-
-/* ---- the end ---- */
-
-/* drain: take apart a table that nobody looks into any more, buckets from *next on, until about `entries` of
- * them were visited.  True: all done, the segments are freed too; the root is the caller's. */
-LT_STATIC bool
-LT(drain)(const LT_TABLE *t, uint64_t *next, uint64_t entries, LT(visit) visit, void *ctx)
-{
-    uint64_t seen = 0;
-
-    for (; *next < t->buckets; ++*next) {
-        LT_BUCKET *head = LT(at)(t, *next), *b = head;
-
-        if (seen >= entries)
-            return false;
-        for (bool more = true; more;) {
-            LT_BUCKET *gone = b;
-
-            for (unsigned i = 0; i < lt_count(b); i++)
-                visit(ctx, lt_entry(b->slot[i]));
-            seen += 1 + lt_count(b);
-            more = lt_has_child(b);
-            if (more)
-                b = LT(child)(b);
-            if (gone != head)
-                LT_CHILD_FREE(gone);
-        }
-    }
-    for (unsigned s = 0; s < LT_SEGMENTS && s <= lt_segment_of(t->buckets - 1) && t->buckets > 0; s++)
-        LT_SEGMENT_FREE(t->segment[s], lt_segment_buckets(s));
-    return true;
-}
-
-/* check: assert LT1, LT2 and that every entry stands where its hash says; for tests. */
-LT_STATIC void
-LT(check)(const LT_TABLE *t)
-{
-    uint64_t count = 0, children = 0;
-
-    for (uint64_t i = 0; i < t->buckets; i++) {
-        uint64_t in_chain = 0, links = 0;
-
-        for (LT_BUCKET *b = LT(at)(t, i);; b = LT(child)(b), links++) {
-            must(!lt_has_child(b) || lt_count(b) == LT_SLOTS - 1);
-            must(links == 0 || lt_has_child(b) || lt_count(b) >= 2);
-            for (unsigned k = 0; k < lt_count(b); k++) {
-                uint64_t hash = LT_REHASH(lt_entry(b->slot[k]));
-
-                must(lt_home(hash, t->buckets) == i);
-                must(b->tag[k] == lt_tag(hash) && lt_is_near(b->slot[k], hash));
-            }
-            in_chain += lt_count(b);
-            if (!lt_has_child(b))
-                break;
-        }
-        must(links == lt_children(in_chain));
-        count += in_chain;
-        children += links;
-    }
-    must(count == t->count);
-    must(children == t->children);
-}
+#include "server/data/ltable_walk.inc.h"
 
 #undef LT_PASTE2
 #undef LT_PASTE

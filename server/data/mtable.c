@@ -138,16 +138,16 @@ mtable_take_this(const struct mtable *t, const struct member *m)
 /* ---- many members at once: memory is asked for side by side ---- */
 
 static const struct lt_bucket *
-home(const struct mtable *t, uint64_t hash)
+leaf(const struct mtable *t, uint64_t hash)
 {
-    return mtable_at(t, lt_home(hash, t->buckets));
+    return mtable_leaf_of(mtable_at(t, lt_home(hash, t->buckets)), hash);
 }
 
 void
 mtable_warm(const struct mtable *t, const uint64_t *hashes, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        __builtin_prefetch(home(t, hashes[i]));
+        __builtin_prefetch(mtable_at(t, lt_home(hashes[i], t->buckets)));
 }
 
 /* warm_candidate: the block of the first entry in the bucket that may be the one. */
@@ -173,9 +173,9 @@ mtable_probe(const struct mtable *t, const struct slice *texts, const uint64_t *
     uint32_t found = 0;
 
     for (uint32_t m = asked; m != 0; m &= m - 1)
-        __builtin_prefetch(home(t, hashes[__builtin_ctz(m)]));
+        __builtin_prefetch(mtable_at(t, lt_home(hashes[__builtin_ctz(m)], t->buckets)));
     for (uint32_t m = asked; m != 0; m &= m - 1)
-        warm_candidate(home(t, hashes[__builtin_ctz(m)]), hashes[__builtin_ctz(m)]);
+        warm_candidate(leaf(t, hashes[__builtin_ctz(m)]), hashes[__builtin_ctz(m)]);
     for (uint32_t m = asked; m != 0; m &= m - 1) {
         unsigned i = (unsigned)__builtin_ctz(m);
 
@@ -193,7 +193,7 @@ mtable_next(const struct mtable *t, struct mtable_at *at, const struct member **
 
     while (n < most && at->bucket < t->buckets) {
         if (at->link == NULL) {
-            at->link = mtable_at(t, at->bucket);
+            at->link = mtable_leaf_at(t, at->bucket, at->path, &at->path);
             if (at->bucket + BUCKETS_AHEAD < t->buckets)
                 __builtin_prefetch(mtable_at(t, at->bucket + BUCKETS_AHEAD));
         }
@@ -204,7 +204,7 @@ mtable_next(const struct mtable *t, struct mtable_at *at, const struct member **
         }
         at->slot = 0;
         at->link = lt_has_child(at->link) ? lt_child(at->link) : NULL;
-        at->bucket += at->link == NULL;
+        at->bucket += at->link == NULL && at->path == 0;
     }
     return n;
 }
@@ -212,11 +212,7 @@ mtable_next(const struct mtable *t, struct mtable_at *at, const struct member **
 const struct member *
 mtable_draw(const struct mtable *t)
 {
-    const struct member *m;
-
-    while ((m = mtable_sample(t, draw())) == NULL)
-        ;
-    return m;
+    return mtable_random_entry(t);
 }
 
 /* ---- all of them ---- */

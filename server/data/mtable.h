@@ -66,8 +66,8 @@ uint32_t mtable_probe(const struct mtable *t, const struct slice *texts, const u
 
 /* Going through all members, in order of buckets; the table must not change meanwhile. */
 struct mtable_at {
-    uint64_t bucket;
-    const struct lt_bucket *link; /* of the bucket's chain; NULL: not begun */
+    uint64_t bucket, path;        /* path: of the bucket's next chain, where it has several */
+    const struct lt_bucket *link; /* of the chain; NULL: not begun */
     unsigned slot;
 };
 /* mtable_next: the next members, up to `most`; begins with an *at of zeros.  Their blocks are on the way to

@@ -71,12 +71,25 @@ save_entries(struct table_walk *w, const struct lt_bucket *staged)
     return 0;
 }
 
-/* save_chain: a staged bucket, and its children one by one. */
+/* save_chain: a staged bucket, and its children one by one; of a junction, both sides.  Recursion goes as
+ * deep as hashes have bits. */
 static int
-save_chain(struct table_walk *w, const struct lt_bucket *staged)
+save_chain(struct table_walk *w, const struct lt_bucket *staged, unsigned depth)
 {
     struct lt_bucket child;
-    int r = save_entries(w, staged);
+    int r;
+
+    if (unlikely(lt_is_junction(staged))) {
+        if (depth == LT_HASH_BITS)
+            return -EBADMSG; /* LT7 */
+        for (unsigned side = 0; side < 2; side++) {
+            if ((r = view_read(w->work->view, &child, lt_side(staged, side), sizeof child)) != 0 ||
+                (r = save_chain(w, &child, depth + 1)) != 0)
+                return r;
+        }
+        return 0;
+    }
+    r = save_entries(w, staged);
 
     while (r == 0 && lt_has_child(staged)) {
         r = view_read(w->work->view, &child, lt_child(staged), sizeof child);
@@ -99,7 +112,7 @@ save_segment(struct table_walk *w, const struct lt_bucket *live, uint64_t count)
         if ((r = view_read(w->work->view, w->work->buckets, live + done, n * sizeof *live)) != 0)
             return r;
         for (uint64_t i = 0; i < n; i++)
-            if ((r = save_chain(w, &w->work->buckets[i])) != 0)
+            if ((r = save_chain(w, &w->work->buckets[i], 0)) != 0)
                 return r;
         done += n;
         if ((r = save_breath(w->work)) != 0)

@@ -89,12 +89,22 @@ save_node(struct tree_walk *w, const void *live, uint64_t height)
 }
 
 #ifdef STILLFRAME_DEBUG
-/* count_chain: the entries of a staged bucket and its children. */
+/* count_chain: the entries of a staged bucket and its children; of a junction, of both sides. */
 static int
 count_chain(struct save_work *work, struct lt_bucket *staged, uint64_t *count)
 {
     int r = 0;
 
+    if (lt_is_junction(staged)) {
+        for (unsigned side = 0; r == 0 && side < 2; side++) {
+            struct lt_bucket next;
+
+            r = view_read(work->view, &next, lt_side(staged, side), sizeof next);
+            if (r == 0)
+                r = count_chain(work, &next, count);
+        }
+        return r;
+    }
     *count += lt_count(staged);
     while (r == 0 && lt_has_child(staged))
         if ((r = view_read(work->view, staged, lt_child(staged), sizeof *staged)) == 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "mm/fault.h"
+#include "server/data/draw.h"
 #include "server/data/keyhash.h"
 
 static struct lt_bucket *

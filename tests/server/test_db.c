@@ -47,6 +47,47 @@ fill(int db, unsigned keys)
         talk(i % 3 == 0 ? "set key:%u value px 100000" : "hset key:%u f v", i);
 }
 
+/* ---- walks ---- */
+
+/* in_reply: words of a reply to SCAN or its kin, without the cursor, which is *ret. */
+static unsigned
+in_reply(const char *reply, unsigned long *ret)
+{
+    unsigned words = 0;
+
+    for (const char *p = strchr(reply, '$'); p != NULL; p = strchr(p + 1, '$'))
+        words++;
+    must(sscanf(reply, "*2\r\n$%*u\r\n%lu", ret) == 1);
+    return words - 1;
+}
+
+/* However the hashes of what is there agree: a step shows a few tens. */
+START_TEST(a_step_of_a_scan_is_bounded)
+{
+    enum { CROWD = 600, STEP_MAX = LT_CHAIN_MAX };
+    static const struct {
+        const char *fill, *scan;
+        unsigned words;
+    } kinds[] = {{"sadd s ^%u", "sscan s %lu count 1", 1},
+                 {"hset h ^%u v", "hscan h %lu count 1", 2},
+                 {"zadd z 1 ^%u", "zscan z %lu count 1", 2},
+                 {"set ^%u v", "scan %lu count 1", 1}};
+    unsigned long cursor = 0;
+    unsigned all = 0;
+
+    for (unsigned i = 0; i < CROWD; i++)
+        talk(kinds[_i].fill, i);
+    do {
+        unsigned words = in_reply(talk(kinds[_i].scan, cursor), &cursor);
+
+        ck_assert_uint_le(words, STEP_MAX * kinds[_i].words);
+        all += words;
+    } while (cursor != 0);
+    ck_assert_uint_eq(all, CROWD * kinds[_i].words);
+    db_verify();
+}
+END_TEST
+
 /* ---- expiry ---- */
 
 START_TEST(an_expired_key_goes_when_it_is_looked_at)
@@ -480,6 +521,7 @@ main(void)
 
     tcase_add_checked_fixture(t, talk_open, talk_close);
     tcase_set_timeout(t, 300);
+    tcase_add_loop_test(t, a_step_of_a_scan_is_bounded, 0, 4);
     tcase_add_test(t, an_expired_key_goes_when_it_is_looked_at);
     tcase_add_test(t, expired_keys_that_nobody_looks_at_go_too);
     tcase_add_test(t, active_expiry_keeps_to_its_budget);

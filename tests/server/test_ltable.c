@@ -218,15 +218,22 @@ struct seen {
     unsigned *times;
 };
 
+static unsigned
+number_of(const struct record *r)
+{
+    char text[16] = {0};
+    struct slice key = record_key(r);
+
+    memcpy(text, key.ptr, key.len);
+    return (unsigned)strtoul(text + 1, NULL, 10);
+}
+
 static void
 note_seen(void *ctx, const void *record)
 {
     const struct seen *s = ctx;
-    char text[16] = {0};
-    struct slice key = record_key(record);
 
-    memcpy(text, key.ptr, key.len);
-    s->times[strtoul(text + 1, NULL, 10)]++;
+    s->times[number_of(record)]++;
 }
 
 /* The first half stays for the whole walk; the other half comes and goes. */
@@ -291,20 +298,186 @@ START_TEST(every_record_is_drawn_about_as_often)
 {
     enum { SIZE = 200, DRAWS = 200 * 500 };
     struct model m = model_new(SIZE);
-    unsigned times[SIZE] = {0}, drawn = 0;
+    unsigned times[SIZE] = {0};
 
     for (unsigned n = 0; n < SIZE; n++)
         expect(model_add(&m, n));
-    while (drawn < DRAWS) {
-        const struct record *r = ktable_pick(&m.table, next_random() * 0x2545f4914f6cdd1dULL);
-
-        if (r != NULL) {
-            note_seen(&(struct seen){times}, r);
-            drawn++;
-        }
-    }
+    for (unsigned drawn = 0; drawn < DRAWS; drawn++)
+        note_seen(&(struct seen){times}, ktable_draw(&m.table));
     for (unsigned n = 0; n < SIZE; n++) /* 500 expected, sigma 22 */
         ck_assert_msg(times[n] > 350 && times[n] < 650, "%u was drawn %u times", n, times[n]);
+    model_free(&m);
+}
+END_TEST
+
+/* ---- what is removed follows what a walk shows first ---- */
+
+enum { CROWD = 3000, CROWD_TAKEN = 200 };
+
+struct first_seen {
+    const struct record *at[CROWD_TAKEN + LT_CHAIN_MAX];
+    unsigned count, most; /* most: in one step */
+};
+
+static void
+note_first(void *ctx, const void *record)
+{
+    struct first_seen *f = ctx;
+
+    expect(f->count < CROWD_TAKEN + LT_CHAIN_MAX);
+    f->at[f->count++] = record;
+}
+
+static void
+count_step(void *ctx, const void *record)
+{
+    (void)record;
+    ++*(unsigned *)ctx;
+}
+
+/* crowd: again and again what a walk meets first goes, and as many others come: the hashes of what stays
+ * agree in ever more bits.  *next: names of others begin here.  Returns the most that a step met. */
+static unsigned
+crowd(struct model *m, unsigned rounds, unsigned *next)
+{
+    unsigned most = 0;
+
+    for (unsigned round = 0; round < rounds; round++) {
+        struct first_seen f = {.count = 0};
+        uint64_t cursor = 0;
+
+        while (m->count < CROWD)
+            expect(model_add(m, (*next)++));
+        do {
+            unsigned before = f.count;
+
+            cursor = ktable_walk(&m->table, cursor, note_first, &f);
+            most = f.count - before > most ? f.count - before : most;
+        } while (cursor != 0 && f.count < CROWD_TAKEN);
+        for (unsigned i = 0; i < f.count; i++)
+            model_drop(m, number_of(f.at[i]));
+    }
+    return most;
+}
+
+/* No step of a walk, of active expiry, or of freeing meets more than LT5 says, and everything is still found,
+ * walked through and drawn. */
+START_TEST(what_is_removed_does_not_make_a_step_longer)
+{
+    enum { ROUNDS = 3000, NAMES = CROWD + ROUNDS * (CROWD_TAKEN + LT_CHAIN_MAX) };
+    struct model m = model_new(NAMES);
+    struct ktable_place place = {.bucket = 0};
+    unsigned next = 0, count = 0, step, *times;
+    uint64_t cursor = 0;
+
+    ck_assert_uint_le(crowd(&m, ROUNDS, &next), LT_CHAIN_MAX);
+    ck_assert_uint_lt(m.table.children, 2 * CROWD / LT_SLOTS);
+    model_check(&m);
+    do {
+        step = 0;
+        cursor = ktable_walk(&m.table, cursor, count_step, &step);
+        ck_assert_uint_le(step, LT_CHAIN_MAX);
+        count += step;
+    } while (cursor != 0);
+    ck_assert_uint_eq(count, m.count);
+    count = 0;
+    do {
+        step = 0;
+        ktable_visit_next(&m.table, &place, count_step, &step);
+        ck_assert_uint_le(step, LT_CHAIN_MAX);
+        count += step;
+    } while (place.bucket < m.table.buckets);
+    ck_assert_uint_eq(count, m.count);
+    ck_assert_ptr_nonnull(times = calloc(NAMES, sizeof *times));
+    for (unsigned n = 0; n < 100 * CROWD; n++)
+        note_seen(&(struct seen){times}, ktable_draw(&m.table));
+    count = 0;
+    for (unsigned n = 0; n < NAMES; n++)
+        count += times[n] > 0;
+    ck_assert_uint_gt(count, m.count - m.count / 100); /* all, but for who stands alone in a bucket */
+    free(times);
+    for (cursor = 0, count = 0; m.table.buckets > 0; count += step) {
+        step = 0;
+        ktable_empty(&m.table, &cursor, 64, count_step, &step);
+        ck_assert_uint_le(step, 64 + LT_CHAIN_MAX);
+    }
+    ck_assert_uint_eq(count, m.count);
+    ck_assert_uint_eq(ktable_bytes(), 0);
+    free(m.at);
+}
+END_TEST
+
+/* Crowded, then filled evenly, then emptied: buckets with junctions are split and merged, junctions come and
+ * go. */
+START_TEST(a_crowded_table_grows_and_shrinks)
+{
+    enum { ROUNDS = 300, MORE = 20000, NAMES = CROWD + ROUNDS * (CROWD_TAKEN + LT_CHAIN_MAX) + MORE };
+    struct model m = model_new(NAMES);
+    unsigned next = 0, first, last;
+
+    for (unsigned cycle = 0; cycle < 2; cycle++) {
+        crowd(&m, ROUNDS / 2, &next);
+        model_check(&m);
+        for (unsigned i = 0; i < MORE / 2; i++)
+            expect(model_add(&m, next++));
+        model_check(&m);
+        for (unsigned left = m.count / 50; m.count > left;) {
+            unsigned n = (unsigned)(next_random() % next);
+
+            for (first = n; first < next && m.at[first] == NULL; first++)
+                ;
+            if (first < next)
+                model_drop(&m, first);
+        }
+        model_check(&m);
+    }
+    for (last = 0; last < next; last++)
+        if (m.at[last] != NULL)
+            model_drop(&m, last);
+    model_check(&m);
+    ck_assert_uint_eq(m.table.children, 0);
+    model_free(&m);
+}
+END_TEST
+
+/* One step after another, while the table is crowded between them: what stays is met. */
+START_TEST(a_walk_of_a_table_that_gets_crowded_meets_what_stays)
+{
+    enum { STAY = 500, ROUNDS = 800, NAMES = STAY + CROWD + ROUNDS * (CROWD_TAKEN + LT_CHAIN_MAX) };
+    struct model m = model_new(NAMES);
+    struct first_seen f;
+    unsigned next = STAY, *times = calloc(NAMES, sizeof *times);
+    uint64_t cursor = 0;
+
+    for (unsigned n = 0; n < STAY; n++)
+        expect(model_add(&m, n));
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        uint64_t at = 0;
+
+        while (m.count < CROWD)
+            expect(model_add(&m, next++));
+        if (round >= ROUNDS / 2) {
+            cursor = ktable_walk(&m.table, cursor, note_seen, &(struct seen){times});
+            if (cursor == 0)
+                break;
+        }
+        do { /* from the other end, too */
+            f.count = 0;
+            at = ktable_walk(&m.table, at, note_first, &f);
+            for (unsigned i = 0; i < f.count; i++) {
+                unsigned n = number_of(f.at[i]);
+
+                if (n >= STAY)
+                    model_drop(&m, n);
+            }
+        } while (at != 0 && m.count > CROWD - CROWD_TAKEN);
+    }
+    while (cursor != 0)
+        cursor = ktable_walk(&m.table, cursor, note_seen, &(struct seen){times});
+    for (unsigned n = 0; n < STAY; n++)
+        ck_assert_msg(times[n] > 0, "%u was not met", n);
+    model_check(&m);
+    free(times);
     model_free(&m);
 }
 END_TEST
@@ -340,18 +513,18 @@ START_TEST(without_memory_a_table_stays_fuller_or_refuses)
 }
 END_TEST
 
-/* Only segments fail: chains become long, and every split of one still works out (LT2). */
-START_TEST(a_table_without_segments_has_long_chains_and_recovers)
+/* Only segments fail: all is in one bucket, behind junctions, and every split of it still works out (LT2,
+ * LT7). */
+START_TEST(a_table_without_segments_has_junctions_and_recovers)
 {
     struct model m = model_new(4000);
 
     for (unsigned n = 0; n < 1000; n++) {
-        fault_arm(FAULT_side_alloc, 1, true);
-        if (m.table.buckets == 0)
-            fault_disarm();
-        if (!model_add(&m, n)) { /* it needs a child: the first allocation; a segment would be the second */
-            fault_arm(FAULT_side_alloc, 2, true);
-            expect(model_add(&m, n));
+        /* What it needs, up to two buckets at a time, and no more: a segment would come last. */
+        for (unsigned fails = 1;; fails = fails % 3 + 1) {
+            fault_arm(FAULT_side_alloc, fails + (m.table.buckets == 0), true);
+            if (model_add(&m, n))
+                break;
         }
         fault_disarm();
     }
@@ -547,13 +720,16 @@ main(void)
     tcase_add_test(t, a_walk_meets_everything_that_stays);
     tcase_add_loop_test(t, a_walk_of_a_table_at_rest_meets_everything_once, 0, 9);
     tcase_add_test(t, every_record_is_drawn_about_as_often);
+    tcase_add_test(t, what_is_removed_does_not_make_a_step_longer);
+    tcase_add_test(t, a_crowded_table_grows_and_shrinks);
+    tcase_add_test(t, a_walk_of_a_table_that_gets_crowded_meets_what_stays);
     tcase_add_test(t, a_table_of_pairs_holds_what_its_model_holds);
     tcase_add_test(t, a_pair_changes_in_place_only_where_its_block_fits);
     tcase_add_test(t, a_write_into_a_large_table_preserves_few_pages);
     tcase_add_test(t, a_dead_table_goes_in_steps);
 #ifdef STILLFRAME_FAULTS
     tcase_add_test(t, without_memory_a_table_stays_fuller_or_refuses);
-    tcase_add_test(t, a_table_without_segments_has_long_chains_and_recovers);
+    tcase_add_test(t, a_table_without_segments_has_junctions_and_recovers);
     tcase_add_test(t, without_memory_a_table_of_pairs_is_as_before);
 #endif
     suite_add_tcase(s, t);
