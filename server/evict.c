@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/fault.h"
 #include "mm/mm.h"
 #include "mm/os.h"
 #include "server/data/db_inner.h"
@@ -73,8 +74,9 @@ clear(struct candidate *c)
 static bool
 put_key(struct candidate *c, struct slice key)
 {
-    c->key = key.len <= LONG_KEY_BYTES ? c->short_key : malloc(key.len);
-    if (c->key == NULL)
+    if (key.len <= LONG_KEY_BYTES)
+        c->key = c->short_key;
+    else if (fault_point(FAULT_side_alloc) || (c->key = malloc(key.len)) == NULL)
         return false;
     memcpy(c->key, key.ptr, key.len);
     c->len = key.len;
@@ -164,6 +166,8 @@ sample(int index)
     for (uint64_t i = 0; i < t->buckets && i < wanted + EMPTY_BUCKETS && d.count < 2 * wanted + GATHER_MORE;
          i++)
         ktable_visit_next(t, &at, take, &d);
+    if (unlikely(d.count == 0)) /* all is elsewhere, in a few crowded buckets */
+        d.at[d.count++] = ktable_draw(t);
     for (uint64_t i = 0; i < wanted && d.count > 0; i++) {
         unsigned pick = (unsigned)(draw() % d.count);
         consider(index, d.at[pick]);
@@ -194,23 +198,6 @@ take_best(struct db_ref *ref)
 }
 
 static const struct record *
-choose_from_pool(struct db_ref *ref)
-{
-    const struct record *r = NULL;
-    bool any;
-
-    do {
-        any = false;
-        for (int i = 0; i < db_count(); i++)
-            if (table_of(i)->count > 0) {
-                sample(i);
-                any = true;
-            }
-    } while (any && (r = take_best(ref)) == NULL);
-    return r;
-}
-
-static const struct record *
 choose_at_random(struct db_ref *ref)
 {
     static int next_db;
@@ -227,6 +214,19 @@ choose_at_random(struct db_ref *ref)
         return r;
     }
     return NULL;
+}
+
+/* Each sample has a candidate at least; without memory for its key, chance decides. */
+static const struct record *
+choose_from_pool(struct db_ref *ref)
+{
+    const struct record *r;
+
+    for (int i = 0; i < db_count(); i++)
+        if (table_of(i)->count > 0)
+            sample(i);
+    r = take_best(ref);
+    return likely(r != NULL) ? r : choose_at_random(ref);
 }
 
 /* ---- eviction ---- */
@@ -264,9 +264,11 @@ run(int64_t until_us, bool *ret_late)
     *ret_late = false;
     for (int n = 1; evict_memory_used() > config.maxmemory; n++) {
         /* What is dead already is freed before more has to die. */
-        if (!db_free_dead(SLICE_US) && !evict_one())
+        bool freed = db_free_dead(SLICE_US);
+
+        if (!freed && !evict_one())
             return false;
-        if (n % 16 == 0 && os_monotonic_us() >= until_us) {
+        if ((freed || n % 16 == 0) && os_monotonic_us() >= until_us) {
             *ret_late = true;
             return true;
         }

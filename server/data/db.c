@@ -278,19 +278,18 @@ db_each(const struct db *db, ktable_visitor visit, void *ctx)
         ktable_visit_bucket(&db->keys, i, visit, ctx);
 }
 
-enum { TRIES_IN_PAUSE = 100 /* as Redis has it */ };
-
 const struct record *
 db_random(struct db *db)
 {
-    unsigned tries = TRIES_IN_PAUSE;
+    enum { EXPIRED_MAX = 1000, DRAWS_MAX = 2 * EXPIRED_MAX, DRAWS_IN_PAUSE = 100 /* as Redis has it */ };
+    bool paused = pause_is_on();
 
-    while (db->keys.count > 0) {
+    for (unsigned i = 1; i <= DRAWS_MAX && db->keys.count > 0; i++) {
         const struct record *r = ktable_draw(&db->keys);
 
-        if (!db_record_is_expired(r) || (pause_is_on() && --tries == 0))
+        if (!db_record_is_expired(r) || (paused && i == DRAWS_IN_PAUSE))
             return r;
-        if (!pause_is_on())
+        if (!paused && i <= EXPIRED_MAX)
             db_expire_record(db, r);
     }
     return NULL;

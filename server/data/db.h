@@ -76,8 +76,9 @@ void db_prefetch(struct db *db, const struct slice *keys, int count);
 uint64_t db_walk(const struct db *db, uint64_t cursor, ktable_visitor visit, void *ctx);
 /* db_each: all keys; visit must not change the database. */
 void db_each(const struct db *db, ktable_visitor visit, void *ctx);
-/* db_random: a key at random that has not expired; NULL: there is none.  While CLIENT PAUSE keeps those that
- * have, it may be one of them after many tries. */
+/* db_random: a key at random that has not expired; NULL: two thousand draws met none.  The first thousand
+ * that have expired and are met are deleted.  While CLIENT PAUSE keeps them, it may be one of them after a
+ * hundred draws. */
 const struct record *db_random(struct db *db);
 
 /* ---- change ---- */

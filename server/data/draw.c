@@ -35,16 +35,31 @@ draw_set_init(struct draw_set *d, uint64_t count)
     return (d->slot = calloc(slots, sizeof *d->slot)) != NULL;
 }
 
-bool
-draw_set_add(struct draw_set *d, const void *address)
+/* place_of: where the address stands, or would. */
+static uint64_t *
+place_of(const struct draw_set *d, const void *address)
 {
     uint64_t id = (uint64_t)(uintptr_t)address, i = id * 0x9e3779b97f4a7c15ULL >> 20 & d->mask;
 
-    for (; d->slot[i] != 0; i = (i + 1) & d->mask)
-        if (d->slot[i] == id)
-            return false;
-    d->slot[i] = id;
-    return true;
+    while (d->slot[i] != 0 && d->slot[i] != id)
+        i = (i + 1) & d->mask;
+    return &d->slot[i];
+}
+
+bool
+draw_set_add(struct draw_set *d, const void *address)
+{
+    uint64_t *place = place_of(d, address);
+    bool fresh = *place == 0;
+
+    *place = (uint64_t)(uintptr_t)address;
+    return fresh;
+}
+
+bool
+draw_set_has(const struct draw_set *d, const void *address)
+{
+    return *place_of(d, address) != 0;
 }
 
 void

@@ -34,9 +34,17 @@ struct draw_set {
     uint64_t *slot, mask; /* slot: 0: free */
 };
 
-/* draw_set_init: for so many; false: no memory.  draw_set_add: true: it is new. */
+/* draw_set_init: for so many; false: no memory.  draw_set_add: true: it is new.  draw_set_has: was it added?
+ * draw_tries: after so many draws of `count` that shall differ, of three times as many, draws are uneven: go
+ * through what is left. */
 bool draw_set_init(struct draw_set *d, uint64_t count);
 bool draw_set_add(struct draw_set *d, const void *address);
+bool draw_set_has(const struct draw_set *d, const void *address);
+static inline uint64_t
+draw_tries(uint64_t count)
+{
+    return 64 + 8 * count; /* two draws in three are new: that many are short by chance once in 2^60 */
+}
 void draw_set_fini(struct draw_set *d);
 
 #endif

@@ -73,29 +73,42 @@ note_duration(int64_t begin_us)
     latency_add("expire-cycle", (uint64_t)(os_monotonic_us() - begin_us) / 1000);
 }
 
+/* run_database: true: time is up.  *ret_done: no more of this database now. */
+static bool
+run_database(struct db *db, int64_t until_us, bool *ret_done)
+{
+    bool late = false;
+
+    *ret_done = db->expires.count == 0;
+    if (*ret_done)
+        db->avg_ttl_ms = 0;
+    while (!*ret_done && !late) {
+        *ret_done = !run_batch(db) || db->expires.count == 0;
+        late = os_monotonic_us() >= until_us;
+    }
+    return late;
+}
+
 bool
 expire_run(int64_t until_us)
 {
     static int64_t next_ms;
-    static int turn;
+    static int next_db, left; /* left: databases of this round */
     int64_t begin_us;
+    bool late = false, done;
 
     if (!server.active_expire || server.loading || pause_is_on() ||
-        (server.now_ms < next_ms && next_ms - server.now_ms <= PERIOD_MS))
+        (left == 0 && server.now_ms < next_ms && next_ms - server.now_ms <= PERIOD_MS))
         return false;
     begin_us = os_monotonic_us();
-    for (int i = 0; i < db_count(); i++, turn++) {
-        struct db *db = db_select(turn % db_count());
-
-        while (db->expires.count > 0 && run_batch(db))
-            if (os_monotonic_us() >= until_us) {
-                note_duration(begin_us);
-                return true;
-            }
-        if (db->expires.count == 0)
-            db->avg_ttl_ms = 0;
+    if (left == 0)
+        left = db_count();
+    while (left > 0 && !late) {
+        late = run_database(db_select(next_db % db_count()), until_us, &done);
+        next_db = (next_db + done) % db_count();
+        left -= done;
     }
     note_duration(begin_us);
     next_ms = server.now_ms + PERIOD_MS;
-    return false;
+    return left > 0;
 }

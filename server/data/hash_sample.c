@@ -28,21 +28,43 @@ sample_by_walking(const struct record *r, uint64_t count, hash_visitor visit, vo
     hash_each(r, visit_if_chosen, &s);
 }
 
-/* sample_by_drawing: few of many: what was drawn before is drawn again. */
+/* What has not been drawn, when drawing is given up. */
+struct rest {
+    struct sampling sampling;
+    const struct draw_set *drawn;
+};
+
+static void
+visit_of_rest(void *ctx, const void *entry)
+{
+    struct rest *rest = ctx;
+    const struct pair *p = entry;
+
+    if (!draw_set_has(rest->drawn, p))
+        visit_if_chosen(&rest->sampling, pair_field(p), pair_value(p));
+}
+
+/* sample_by_drawing: few of many: what was drawn before is drawn again.  Where the table is so crowded that
+ * draws meet the same few all the time, the others are chosen of the rest. */
 static int
 sample_by_drawing(const struct htable *t, uint64_t count, hash_visitor visit, void *ctx)
 {
     struct draw_set d;
+    struct rest rest = {.sampling = {.visit = visit, .ctx = ctx, .need = count}, .drawn = &d};
 
     if (!draw_set_init(&d, count))
         return -ENOMEM;
-    while (count > 0) {
+    for (uint64_t tries = draw_tries(count); tries > 0 && rest.sampling.need > 0; tries--) {
         const struct pair *p = htable_draw(t);
 
         if (!draw_set_add(&d, p))
             continue;
         visit(ctx, pair_field(p), pair_value(p));
-        count--;
+        rest.sampling.need--;
+    }
+    if (unlikely(rest.sampling.need > 0)) {
+        rest.sampling.left = htable_count(t) - (count - rest.sampling.need);
+        htable_each(t, visit_of_rest, &rest);
     }
     draw_set_fini(&d);
     return 0;

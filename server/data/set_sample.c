@@ -33,29 +33,62 @@ sample_by_walking(const struct set *s, uint64_t count, set_sink sink, void *ctx)
     }
 }
 
-/* sample_by_drawing: few of many: what was drawn before is drawn again. */
+/* Members on their way to a sink, a batch at a time. */
+struct outlet {
+    struct set_batch batch;
+    uint64_t need; /* so many are still to come */
+    set_sink sink;
+    void *ctx;
+};
+
+/* pass_on: false: the sink wants no more. */
+static bool
+pass_on(struct outlet *o, const struct member *m)
+{
+    bool more;
+
+    o->need--;
+    o->batch.text[o->batch.count++] = member_text(m);
+    if (o->batch.count < SET_BATCH && o->need > 0)
+        return true;
+    more = o->sink(o->ctx, &o->batch, (1U << o->batch.count) - 1);
+    o->batch.count = 0;
+    o->batch.hashed = false;
+    return more;
+}
+
+/* pass_on_rest: as many as are still wanted, of those that were not drawn. */
+static void
+pass_on_rest(struct outlet *o, const struct mtable *t, uint64_t left, const struct draw_set *drawn)
+{
+    uint64_t need = o->need;
+    struct mtable_at at = {.bucket = 0};
+    const struct member *m;
+
+    while (need > 0 && mtable_next(t, &at, &m, 1) > 0)
+        if (!draw_set_has(drawn, m) && draw_choose(&left, &need) && !pass_on(o, m))
+            return;
+}
+
+/* sample_by_drawing: few of many: what was drawn before is drawn again.  Where the table is so crowded that
+ * draws meet the same few all the time, the others are chosen of the rest. */
 static int
 sample_by_drawing(const struct set *s, uint64_t count, set_sink sink, void *ctx)
 {
-    struct set_batch b = {.count = 0};
+    struct outlet o = {.need = count, .sink = sink, .ctx = ctx};
     struct draw_set d;
+    bool more = true;
 
     if (!draw_set_init(&d, count))
         return -ENOMEM;
-    for (uint64_t n = 0; n < count;) {
+    for (uint64_t tries = draw_tries(count); more && tries > 0 && o.need > 0; tries--) {
         const struct member *m = mtable_draw(s->table);
 
-        if (!draw_set_add(&d, m))
-            continue;
-        n++;
-        b.text[b.count++] = member_text(m);
-        if (b.count < SET_BATCH && n < count)
-            continue;
-        if (!sink(ctx, &b, (1U << b.count) - 1))
-            break;
-        b.count = 0;
-        b.hashed = false;
+        if (draw_set_add(&d, m))
+            more = pass_on(&o, m);
     }
+    if (unlikely(more && o.need > 0))
+        pass_on_rest(&o, s->table, s->count - (count - o.need), &d);
     draw_set_fini(&d);
     return 0;
 }
