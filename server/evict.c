@@ -59,8 +59,8 @@ score_of(const struct record *r)
     if ((config.maxmemory_policy & EVICT_TTL) != 0)
         return UINT64_MAX - (uint64_t)record_expire(r);
     if ((config.maxmemory_policy & EVICT_LFU) != 0)
-        return 255U - lfu_counter(record_clock(r));
-    return (server.clock_s - record_clock(r)) & RECORD_CLOCK_MASK;
+        return (uint64_t)(255U - lfu_counter(record_clock(r))) << 32 | lfu_idle_s(record_clock(r));
+    return lfu_idle_s(record_clock(r));
 }
 
 static void

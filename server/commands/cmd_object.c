@@ -54,7 +54,7 @@ cmd_object_idletime(struct client *c)
             "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching "
             "between policies at runtime LRU and LFU data will take some time to adjust.");
     else if (r != NULL)
-        reply_int(c, (server.clock_s - record_clock(r)) & RECORD_CLOCK_MASK);
+        reply_int(c, lfu_idle_s(record_clock(r)));
 }
 
 void

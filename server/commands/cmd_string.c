@@ -344,7 +344,7 @@ make_items(struct client *c, struct db_item *items, int count)
         struct record_spec spec = {.key = c->argv[1 + 2 * i],
                                    .expire_at_ms = RECORD_NO_EXPIRE,
                                    .db = db_number(c->db),
-                                   .clock_s = db_birth_clock()};
+                                   .clock = db_birth_clock()};
 
         if (value_string(&spec.value, c->argv[2 + 2 * i], spec.key.len) < 0)
             return i;

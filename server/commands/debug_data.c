@@ -8,6 +8,7 @@
 #include "server/config.h"
 #include "server/data/digest.h"
 #include "server/data/dump.h"
+#include "server/data/lfu.h"
 #include "server/data/value.h"
 #include "server/num.h"
 #include "server/reply.h"
@@ -138,6 +139,6 @@ debug_object(struct client *c)
     snprintf(line, sizeof line,
              "Value at:%p refcount:%d encoding:%s serializedlength:%llu lru:%u lru_seconds_idle:%u",
              (const void *)r, value_refcount(&v), value_encoding_name(&v), (unsigned long long)dump_bytes(r),
-             record_clock(r), (server.clock_s - record_clock(r)) & RECORD_CLOCK_MASK);
+             record_clock(r) & LFU_FIELD_MASK, lfu_idle_s(record_clock(r)));
     reply_status(c, line);
 }

@@ -36,7 +36,7 @@ add(struct db_ref *ref, struct record_spec *spec)
     const struct record *r;
 
     spec->db = db->number;
-    spec->clock_s = db_birth_clock();
+    spec->clock = db_birth_clock();
     if ((r = record_new(spec)) == NULL)
         return -ENOMEM;
     if (!ktable_add(&db->keys, ref->hash, r))
@@ -137,7 +137,7 @@ db_make(const struct db_ref *ref, const struct value *value)
     struct record_spec spec = {.key = ref->key,
                                .expire_at_ms = record_expire(ref->rec),
                                .db = ref->db->number,
-                               .clock_s = record_clock(ref->rec),
+                               .clock = record_clock(ref->rec),
                                .value = *value};
 
     return record_new(&spec);
@@ -167,7 +167,7 @@ db_update(struct db_ref *ref, struct record_spec *spec)
     if (unlikely(has_block))
         gone = value_of(ref->rec);
     spec->db = ref->db->number;
-    spec->clock_s = unlikely(server.lfu) ? record_clock(ref->rec) : server.clock_s;
+    spec->clock = unlikely(server.lfu) ? record_clock(ref->rec) : server.clock_s;
     if (!record_rewrite(ref->rec, spec) && replace(ref, spec) < 0)
         return -ENOMEM;
     if (unlikely(has_block) && !value_same_block(&gone, &spec->value))
@@ -223,7 +223,7 @@ db_set_use(const struct record *r, int64_t idle_s, int64_t freq)
     if (server.lfu && freq >= 0)
         record_touch(r, lfu_born((uint8_t)freq));
     else if (!server.lfu && idle_s >= 0)
-        record_touch(r, server.clock_s - (uint32_t)idle_s);
+        record_touch(r, lfu_idle_since(idle_s));
 }
 
 /* take_out: the record leaves the tables, and is still there to be read. */

@@ -3,15 +3,14 @@
 
 #include "server/data/difference.h"
 
-enum { SHORT_KEY_MAX = 254 };
-
 /* record_head: the bytes before the key; returns their number. */
 static size_t
 record_head(const struct record_spec *s, uint8_t head[RECORD_HEAD_MAX])
 {
     const struct value *v = &s->value;
-    bool is_long = s->key.len > SHORT_KEY_MAX, expires = s->expire_at_ms != RECORD_NO_EXPIRE;
-    uint32_t word = (s->clock_s & RECORD_CLOCK_MASK) | (is_long ? 255U : (uint32_t)s->key.len) << 24;
+    bool is_long = s->key.len > RECORD_SHORT_KEY_MAX, expires = s->expire_at_ms != RECORD_NO_EXPIRE;
+    uint32_t len = is_long ? RECORD_SHORT_KEY_MAX + 1 : (uint32_t)s->key.len;
+    uint32_t word = (s->clock & RECORD_CLOCK_MASK) | len << RECORD_CLOCK_BITS;
     uint64_t pointer = (uintptr_t)(v->enc == ENC_OUTER ? (const void *)v->blob.ptr : v->root);
     uint64_t blob_len = v->blob.len, key_len = s->key.len;
     uint16_t short_len = (uint16_t)blob_len;
@@ -54,7 +53,7 @@ record_head(const struct record_spec *s, uint8_t head[RECORD_HEAD_MAX])
 static size_t
 head_bytes(size_t key_len, bool has_expire, enum encoding enc)
 {
-    return 8U + (has_expire ? 8 : 0) + record_fixed_bytes[enc] + (key_len > SHORT_KEY_MAX ? 8 : 0);
+    return 8U + (has_expire ? 8 : 0) + record_fixed_bytes[enc] + (key_len > RECORD_SHORT_KEY_MAX ? 8 : 0);
 }
 
 size_t
@@ -102,7 +101,7 @@ record_spec_of(const struct record *r, struct record_spec *ret)
     *ret = (struct record_spec){.key = record_key(r),
                                 .expire_at_ms = record_expire(r),
                                 .db = record_db(r),
-                                .clock_s = record_clock(r),
+                                .clock = record_clock(r),
                                 .value = {.type = record_type(r),
                                           .enc = enc,
                                           .raw = record_has(r, RECORD_RAW),
@@ -152,7 +151,7 @@ record_rewrite(const struct record *r, const struct record_spec *s)
     old_len = s->value.enc == ENC_INLINE ? record_blob(r).len : 0;
     n = record_head(s, head);
     patch_difference(r, 0, head, 4, 4);
-    record_touch(r, s->clock_s);
+    record_touch(r, s->clock);
     patch_difference(r, 8, head + 8, n - 8, n - 8);
     if (s->value.enc == ENC_INLINE)
         patch_difference(r, n + s->key.len, s->value.blob.ptr, s->value.blob.len, old_len);

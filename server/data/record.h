@@ -4,16 +4,17 @@
  *   byte 0      type (low 4 bits: enum value_type) and encoding (high 4 bits: enum encoding)
  *        1      flags (RECORD_HAS_EXPIRE, RECORD_LONG_KEY, RECORD_RAW, RECORD_INTSET)
  *        2..3   physical database number (16 bits)
- *        4..7   access clock (24 bits) | key length (8 bits, 255 with RECORD_LONG_KEY); written without a
- *               barrier, relaxed atomic; a snapshot does not save the clock exactly
- *        then   expiry, unix ms (8 bytes)                         if RECORD_HAS_EXPIRE
- *        then   the value's fixed part, by encoding:
- *                 int          int64 (8 bytes)
- *                 inline blob  length (2 bytes)                   short strings, small listpacks and intsets
- *                 outer blob   pointer (8 bytes), length (8 bytes) longer strings, larger listpacks and
- * intsets root         pointer to the root of the type's own structure (8 bytes) then   key length (8 bytes)
- * if RECORD_LONG_KEY then   the key's bytes then   the inline blob's bytes Fields are read with memcpy (no
- * alignment is promised beyond the allocation's 8 bytes).
+ *        4..7   access clock (25 bits, lfu.h) | key length (7 bits, 127 with RECORD_LONG_KEY); written
+ * without a barrier, relaxed atomic; a snapshot does not save the clock exactly then   expiry, unix ms (8
+ * bytes), if RECORD_HAS_EXPIRE then   the value's fixed part, by encoding: int          int64 (8 bytes)
+ *                 inline blob  length (2 bytes): short strings, small listpacks and intsets
+ *                 outer blob   pointer (8 bytes), length (8 bytes): longer strings, larger listpacks, intsets
+ *                 root         pointer to the root of the type's own structure (8 bytes)
+ *        then   key length (8 bytes), if RECORD_LONG_KEY
+ *        then   the key's bytes
+ *        then   the inline blob's bytes
+ *
+ * Fields are read with memcpy (no alignment is promised beyond the allocation's 8 bytes).
  *
  *   R1  A record is read through its accessors only; the same ones work on the live record and on a staged
  *       copy.
@@ -54,7 +55,9 @@ enum {
     RECORD_INLINE_ALWAYS = 64, /* ... or when the blob alone is as short as this, whatever the key */
     RECORD_REPLACE_MAX = 512,  /* R3; the largest page: a copy of the page would not cost less */
     RECORD_HEAD_MAX = 8 + 8 + 16 + 8,
-    RECORD_CLOCK_MASK = 0xffffff
+    RECORD_CLOCK_BITS = 25,
+    RECORD_CLOCK_MASK = (1 << RECORD_CLOCK_BITS) - 1,
+    RECORD_SHORT_KEY_MAX = 126
 };
 
 #define RECORD_NO_EXPIRE ((int64_t)-1)
@@ -75,7 +78,7 @@ struct record_spec {
     struct slice key;
     int64_t expire_at_ms; /* unix; RECORD_NO_EXPIRE */
     uint16_t db;          /* physical number */
-    uint32_t clock_s;     /* 24 bits */
+    uint32_t clock;       /* RECORD_CLOCK_BITS of them */
     struct value value;
 };
 
@@ -171,7 +174,8 @@ record_key_at(const struct record *r)
 static inline size_t
 record_key_len(const struct record *r)
 {
-    return record_has(r, RECORD_LONG_KEY) ? record_u64(r, record_key_at(r) - 8) : record_clock_word(r) >> 24;
+    return record_has(r, RECORD_LONG_KEY) ? record_u64(r, record_key_at(r) - 8)
+                                          : record_clock_word(r) >> RECORD_CLOCK_BITS;
 }
 
 static inline struct slice
@@ -215,10 +219,10 @@ record_root(const struct record *r)
 
 /* record_touch: the access clock; no barrier, see mm_clock_word().  [mutator] */
 static inline void
-record_touch(const struct record *r, uint32_t clock_s)
+record_touch(const struct record *r, uint32_t clock)
 {
     uint32_t word = record_clock_word(r),
-             now = (word & ~(uint32_t)RECORD_CLOCK_MASK) | (clock_s & RECORD_CLOCK_MASK);
+             now = (word & ~(uint32_t)RECORD_CLOCK_MASK) | (clock & RECORD_CLOCK_MASK);
 
     if (word != now)
         atomic_store_explicit(mm_clock_word((const uint32_t *)(const void *)((const char *)r + 4)), now,

@@ -110,6 +110,50 @@ class MaxMemory(unittest.TestCase):
         self.assertGreater(fresh, 980)
         self.assertLess(idle, 800)
 
+    def survivors(self, c, numbers):
+        return sum(c.call("EXISTS", "key:%06d" % i) for i in numbers)
+
+    def make_idle(self, c, numbers):
+        """These were last used an hour ago."""
+        for i in numbers:
+            c.send("RESTORE", "key:%06d" % i, "0", c.call("DUMP", "key:%06d" % i), "REPLACE", "IDLETIME", "3600")
+            c.read()
+
+    def crowd_out(self, c, count=4000):
+        limit = used(c)
+        c.call("CONFIG", "SET", "maxmemory", limit)
+        for i in range(count):
+            c.send("SET", "new:%d" % i, "x" * 100)
+        for _ in range(count):
+            self.assertEqual(c.read(), b"OK")
+
+    def test_who_was_not_used_for_long_goes_first_after_a_switch_to_lfu(self):
+        c = self.start("--maxmemory-policy", "allkeys-lru")
+        self.assertEqual(self.fill(c, 20000), [])
+        self.make_idle(c, range(1, 20000, 2))
+        c.call("SET", "key:000000", "x" * 100)
+        c.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu")
+        self.assertEqual(c.call("OBJECT", "FREQ", "key:000000"), 5)  # that of a new key
+        self.assertEqual(c.call("OBJECT", "FREQ", "key:000001"), 0)
+        self.crowd_out(c)
+        self.assertGreater(self.survivors(c, range(0, 20000, 20)), 980)
+        self.assertLess(self.survivors(c, range(1, 20000, 20)), 800)
+        self.assertGreater(sum(c.call("EXISTS", "new:%d" % i) for i in range(4000)), 3900)
+
+    def test_who_was_not_used_for_long_goes_first_after_a_switch_to_lru(self):
+        c = self.start("--maxmemory-policy", "allkeys-lru")
+        self.assertEqual(self.fill(c, 10000), [])
+        self.make_idle(c, range(10000))
+        c.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu")
+        self.assertEqual(self.fill(c, 20000, read=lambda i: 0), [])  # the first 10000 are overwritten
+        c.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        self.make_idle(c, range(1, 20000, 2))
+        self.assertLess(c.call("OBJECT", "IDLETIME", "key:000002"), 100)
+        self.assertIn(c.call("OBJECT", "IDLETIME", "key:000001"), range(3600, 3700))
+        self.crowd_out(c)
+        self.assertGreater(self.survivors(c, range(0, 20000, 20)), 980)
+        self.assertLess(self.survivors(c, range(1, 20000, 20)), 800)
+
     def test_those_that_expire_soonest_go_first_under_ttl(self):
         c = self.start()
         self.limit(c, "volatile-ttl")

@@ -9,6 +9,7 @@
 #include "mm/fault.h"
 #include "server/data/blob.h"
 #include "server/data/db_inner.h"
+#include "server/data/lfu.h"
 #include "server/data/value.h"
 #include "server/evict.h"
 #include "server/server.h"
@@ -47,6 +48,55 @@ fill(int db, unsigned keys)
     for (unsigned i = 0; i < keys; i++)
         talk(i % 3 == 0 ? "set key:%u value px 100000" : "hset key:%u f v", i);
 }
+
+/* ---- when and how often a key was used ---- */
+
+static uint32_t
+idle_s(const char *key)
+{
+    return lfu_idle_s(record_clock(talk_record(key)));
+}
+
+static uint8_t
+counter(const char *key)
+{
+    return lfu_counter(record_clock(talk_record(key)));
+}
+
+/* What CONFIG SET maxmemory-policy does to the records: nothing. */
+START_TEST(a_switch_of_policy_keeps_what_is_known_of_use)
+{
+    talk("set long 1");
+    talk_pass_ms(3600 * 1000);
+    talk("set short 1");
+    talk_pass_ms(130 * 1000);
+    talk("set now 1");
+    server.lfu = true;
+    ck_assert_uint_eq(counter("now"), LFU_NEW);
+    ck_assert_uint_eq(counter("short"), LFU_NEW - 2);
+    ck_assert_uint_eq(counter("long"), 0);
+    talk("set new 1");
+    ck_assert_uint_eq(counter("new"), LFU_NEW);
+    talk("get now");
+    ck_assert_uint_eq(counter("now"), LFU_NEW + 1);
+    talk_pass_ms(120 * 1000);
+    talk("get long"); /* what it has lost is lost */
+    ck_assert_uint_eq(counter("long"), 1);
+    ck_assert_uint_eq(counter("now"), LFU_NEW + 1 - 2);
+    server.lfu = false;
+    ck_assert_uint_eq(idle_s("short"), 250);
+    ck_assert_uint_eq(idle_s("long"), 0);
+    ck_assert_uint_ge(idle_s("now"), 60);
+    ck_assert_uint_le(idle_s("now"), 120);
+    ck_assert_uint_le(idle_s("new"), 120);
+    talk("get now");
+    ck_assert_uint_eq(idle_s("now"), 0);
+    db_set_use(talk_record("now"), (int64_t)1 << 40, -1);
+    ck_assert_uint_eq(idle_s("now"), LFU_FIELD_MASK);
+    db_set_use(talk_record("now"), 1000, -1);
+    ck_assert_uint_eq(idle_s("now"), 1000);
+}
+END_TEST
 
 /* ---- walks ---- */
 
@@ -649,6 +699,7 @@ main(void)
 
     tcase_add_checked_fixture(t, talk_open, talk_close);
     tcase_set_timeout(t, 300);
+    tcase_add_test(t, a_switch_of_policy_keeps_what_is_known_of_use);
     tcase_add_loop_test(t, a_step_of_a_scan_is_bounded, 0, 4);
     tcase_add_test(t, an_expired_key_goes_when_it_is_looked_at);
     tcase_add_test(t, expired_keys_that_nobody_looks_at_go_too);

@@ -119,7 +119,7 @@ talk_pass_ms(int64_t ms)
 {
     server.now_ms += ms;
     server.now_us += ms * 1000;
-    server.clock_s += (uint32_t)(ms / 1000);
+    server.clock_s = (uint32_t)(server.now_ms / 1000) & 0xffffff;
 }
 
 void
