@@ -7,6 +7,7 @@
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
+#include "server/server.h"
 
 bool
 auth_is_needed(void)
@@ -31,8 +32,10 @@ auth_log_in(struct client *c, struct slice user, struct slice password)
 {
     bool known = slice_equal(user, SLICE("default"));
 
-    if (!known || (auth_is_needed() && !is_password(password)))
+    if (!known || (auth_is_needed() && !is_password(password))) {
+        server.stat_auth_failures++;
         return false;
+    }
     c->authenticated = true;
     return true;
 }

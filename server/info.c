@@ -28,6 +28,38 @@
 
 typedef unsigned long long ull;
 
+/* build_id: tells builds apart: the same for the same version, compiler and flavour. */
+static ull
+build_id(void)
+{
+    static const char what[] = STILLFRAME_VERSION " " __VERSION__
+#ifdef STILLFRAME_DEBUG
+                                                  " debug"
+#endif
+        ;
+    ull x = 0xcbf29ce484222325;
+
+    for (const char *p = what; *p != '\0'; p++)
+        x = (x ^ (unsigned char)*p) * 0x100000001b3; /* FNV-1a */
+    return x;
+}
+
+/* Where clients are waited for, as configured. */
+static void
+add_listeners(struct text *out)
+{
+    int n = 0;
+
+    if (config.port != 0 && config.bind[0] != '\0') {
+        text_addf(out, "listener%d:name=tcp,bind=", n++);
+        for (const char *p = config.bind; *p != '\0'; p++)
+            text_add(out, *p == ' ' ? ",bind=" : (const char[]){*p, '\0'});
+        text_addf(out, ",port=%lld\r\n", (long long)config.port);
+    }
+    if (config.unixsocket[0] != '\0')
+        text_addf(out, "listener%d:name=unix,bind=%s\r\n", n, config.unixsocket);
+}
+
 static void
 info_server(struct text *out)
 {
@@ -36,11 +68,14 @@ info_server(struct text *out)
 
     text_addf(out, "redis_version:%s\r\nstillframe_version:%s\r\n", STILLFRAME_REDIS_VERSION,
               STILLFRAME_VERSION);
-    text_add(out, "server_name:stillframe\r\nredis_git_sha1:00000000\r\nredis_git_dirty:0\r\nredis_mode:"
-                  "standalone\r\n");
+    text_add(out, "server_name:stillframe\r\nredis_git_sha1:00000000\r\nredis_git_dirty:0\r\n");
+    text_addf(out, "redis_build_id:%016llx\r\nredis_mode:standalone\r\n", build_id());
     if (uname(&u) == 0)
         text_addf(out, "os:%s %s %s\r\n", u.sysname, u.release, u.machine);
-    text_addf(out, "arch_bits:%d\r\nmultiplexing_api:epoll\r\n", (int)sizeof(void *) * 8);
+    text_addf(out,
+              "arch_bits:%d\r\nmonotonic_clock:POSIX "
+              "clock_gettime\r\nmultiplexing_api:epoll\r\natomicvar_api:c11-builtin\r\n",
+              (int)sizeof(void *) * 8);
     text_addf(out, "gcc_version:%d.%d.%d\r\n", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
     text_addf(out, "process_id:%d\r\nprocess_supervised:no\r\nrun_id:%s\r\n", (int)getpid(), server.run_id);
     text_addf(out, "tcp_port:%lld\r\nserver_time_usec:%lld\r\n", (long long)config.port,
@@ -51,6 +86,7 @@ info_server(struct text *out)
     text_addf(out, "lru_clock:%u\r\nexecutable:%s\r\nconfig_file:%s\r\n", server.clock_s, server.executable,
               config_file());
     text_add(out, "io_threads_active:0\r\n");
+    add_listeners(out);
 }
 
 static void
@@ -75,21 +111,6 @@ info_clients(struct text *out)
 }
 
 /* ---- memory ---- */
-
-/* What the system sees of the process; 0 where it does not say. */
-static uint64_t
-resident_bytes(void)
-{
-    FILE *f = fopen("/proc/self/statm", "re");
-    ull pages = 0;
-
-    if (f == NULL)
-        return 0;
-    if (fscanf(f, "%*u %llu", &pages) != 1)
-        pages = 0;
-    fclose(f);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
 
 static void
 add_bytes(struct text *out, const char *name, uint64_t bytes)
@@ -127,14 +148,32 @@ info_arena(struct text *out)
 }
 
 static void
+add_allocator(struct text *out, const struct memory_figures *m)
+{
+    text_addf(out, "allocator_allocated:%llu\r\nallocator_active:%llu\r\nallocator_resident:%llu\r\n",
+              (ull)m->used, (ull)m->active, (ull)m->resident);
+    text_addf(out, "allocator_frag_ratio:%.2f\r\nallocator_frag_bytes:%llu\r\n",
+              (double)m->active / (double)m->used, (ull)(m->active - m->used));
+    text_addf(out, "allocator_rss_ratio:%.2f\r\nallocator_rss_bytes:%lld\r\n",
+              (double)m->resident / (double)m->active, (long long)m->resident - (long long)m->active);
+    text_addf(out, "rss_overhead_ratio:%.2f\r\nrss_overhead_bytes:%lld\r\n",
+              (double)m->rss / (double)m->resident,
+              m->rss != 0 ? (long long)m->rss - (long long)m->resident : 0LL);
+}
+
+static void
 info_memory(struct text *out)
 {
-    uint64_t used = server_used_memory(), rss = resident_bytes(), overhead;
+    uint64_t used, rss, overhead;
     uint64_t total = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     struct mm_figures f;
+    struct memory_figures m;
     char policy[32];
 
     mm_figures(&f);
+    server_memory_figures(&m);
+    used = m.used;
+    rss = m.rss;
     if (used > server.peak_memory)
         server.peak_memory = used;
     overhead = used > f.live_bytes ? used - f.live_bytes : 0;
@@ -149,8 +188,12 @@ info_memory(struct text *out)
     add_bytes(out, "total_system_memory", total);
     add_bytes(out, "maxmemory", config.maxmemory);
     text_addf(out, "maxmemory_policy:%s\r\n", config_value("maxmemory-policy", policy, sizeof policy));
-    text_add(out, "used_memory_lua:0\r\nused_memory_vm_eval:0\r\nused_memory_scripts:0\r\nnumber_of_cached_"
-                  "scripts:0\r\n");
+    text_add(out, "used_memory_vm_eval:0\r\nused_memory_lua:0\r\nused_memory_lua_human:0B\r\n"
+                  "used_memory_scripts_eval:0\r\nnumber_of_cached_scripts:0\r\nnumber_of_functions:0\r\n"
+                  "number_of_libraries:0\r\nused_memory_vm_functions:0\r\nused_memory_vm_total:0\r\n"
+                  "used_memory_vm_total_human:0B\r\nused_memory_functions:0\r\nused_memory_scripts:0\r\n"
+                  "used_memory_scripts_human:0B\r\n");
+    add_allocator(out, &m);
     text_addf(
         out,
         "mem_not_counted_for_evict:%zu\r\nmem_replication_backlog:0\r\nmem_total_replication_buffers:0\r\n",
@@ -167,7 +210,58 @@ info_memory(struct text *out)
     info_arena(out);
 }
 
+/* ---- persistence: there is no append-only file, and no module forks ---- */
+
+static void
+info_persistence_all(struct text *out)
+{
+    info_persistence(out);
+    text_add(out, "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\naof_rewrites:0\r\n"
+                  "aof_rewrites_consecutive_failures:0\r\naof_last_cow_size:0\r\n"
+                  "module_fork_in_progress:0\r\nmodule_fork_last_cow_size:0\r\n");
+}
+
 /* ---- figures ---- */
+
+/* What all commands took. */
+static ull
+commands_us(void)
+{
+    unsigned count;
+    const struct cmd *table = cmd_table(&count);
+    uint64_t ns = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        ns += table[i].nsec;
+        for (int k = 0; k < table[i].sub_count; k++)
+            ns += table[i].subs[k].nsec;
+    }
+    return (ull)(ns / 1000);
+}
+
+static void
+add_turns(struct text *out)
+{
+    text_addf(out,
+              "eventloop_cycles:%llu\r\neventloop_duration_sum:%llu\r\neventloop_duration_cmd_sum:%llu\r\n",
+              (ull)server.turns, (ull)server.turn_sum_us, commands_us());
+    text_addf(out,
+              "instantaneous_eventloop_cycles_per_sec:%llu\r\ninstantaneous_eventloop_duration_usec:%llu\r\n",
+              (ull)server.turns_per_s,
+              (ull)(server.turns_per_s > 0 ? server.turn_us_per_s / server.turns_per_s : 0));
+    text_addf(out, "eventloop_longest_usec:%llu\r\n", (ull)server.turn_max_us);
+}
+
+/* By its name alone, as in Redis. */
+static void
+info_debug(struct text *out)
+{
+    text_addf(
+        out,
+        "eventloop_duration_aof_sum:0\r\neventloop_duration_cron_sum:%llu\r\neventloop_duration_max:%llu\r\n"
+        "eventloop_cmd_per_cycle_max:%llu\r\n",
+        (ull)server.cron_sum_us, (ull)server.turn_max_us, (ull)server.turn_max_commands);
+}
 
 static void
 info_stats(struct text *out)
@@ -181,8 +275,10 @@ info_stats(struct text *out)
               (double)server.in_bytes_per_s / 1024, (double)server.out_bytes_per_s / 1024);
     text_addf(out, "rejected_connections:%llu\r\nsync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n",
               (ull)server.stat_rejected_connections);
-    text_addf(out, "expired_keys:%llu\r\nexpired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\n",
-              (ull)server.stat_expired_keys);
+    text_addf(out,
+              "expired_keys:%llu\r\nexpired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\n"
+              "expire_cycle_cpu_milliseconds:%llu\r\n",
+              (ull)server.stat_expired_keys, (ull)server.expire_sum_us / 1000);
     text_addf(out,
               "evicted_keys:%llu\r\nevicted_clients:%llu\r\ntotal_eviction_exceeded_time:%llu\r\n"
               "current_eviction_exceeded_time:%lld\r\n",
@@ -210,8 +306,11 @@ info_stats(struct text *out)
     text_addf(out, "total_error_replies:%llu\r\n", (ull)server.stat_error_replies);
     text_addf(out, "total_reads_processed:%llu\r\ntotal_writes_processed:%llu\r\n", (ull)server.stat_reads,
               (ull)server.stat_writes);
-    text_addf(out, "eventloop_cycles:%llu\r\neventloop_longest_usec:%llu\r\n", (ull)server.turns,
-              (ull)server.turn_max_us);
+    add_turns(out);
+    text_addf(out,
+              "acl_access_denied_auth:%llu\r\nacl_access_denied_cmd:0\r\nacl_access_denied_key:0\r\n"
+              "acl_access_denied_channel:0\r\n",
+              (ull)server.stat_auth_failures);
 }
 
 static void
@@ -298,22 +397,23 @@ info_keyspace(struct text *out)
 
 static const struct section {
     const char *name, *title;
-    bool by_default;
+    enum { BY_NAME, BY_ALL, BY_DEFAULT } shown;
     void (*fill)(struct text *out);
 } sections[] = {
-    {"server", "Server", true, info_server},
-    {"clients", "Clients", true, info_clients},
-    {"memory", "Memory", true, info_memory},
-    {"persistence", "Persistence", true, info_persistence},
-    {"stats", "Stats", true, info_stats},
-    {"replication", "Replication", true, info_replication},
-    {"cpu", "CPU", true, info_cpu},
-    {"modules", "Modules", true, info_modules},
-    {"commandstats", "Commandstats", false, info_commandstats},
-    {"errorstats", "Errorstats", true, info_errorstats},
-    {"latencystats", "Latencystats", false, info_latencystats},
-    {"cluster", "Cluster", true, info_cluster},
-    {"keyspace", "Keyspace", true, info_keyspace},
+    {"server", "Server", BY_DEFAULT, info_server},
+    {"clients", "Clients", BY_DEFAULT, info_clients},
+    {"memory", "Memory", BY_DEFAULT, info_memory},
+    {"persistence", "Persistence", BY_DEFAULT, info_persistence_all},
+    {"stats", "Stats", BY_DEFAULT, info_stats},
+    {"replication", "Replication", BY_DEFAULT, info_replication},
+    {"cpu", "CPU", BY_DEFAULT, info_cpu},
+    {"modules", "Modules", BY_DEFAULT, info_modules},
+    {"commandstats", "Commandstats", BY_ALL, info_commandstats},
+    {"errorstats", "Errorstats", BY_DEFAULT, info_errorstats},
+    {"latencystats", "Latencystats", BY_ALL, info_latencystats},
+    {"cluster", "Cluster", BY_DEFAULT, info_cluster},
+    {"debug", "Debug", BY_NAME, info_debug},
+    {"keyspace", "Keyspace", BY_DEFAULT, info_keyspace},
 };
 enum { SECTION_COUNT = sizeof sections / sizeof sections[0] };
 
@@ -321,10 +421,11 @@ static bool
 is_asked_for(const struct client *c, const struct section *s)
 {
     if (c->argc == 1)
-        return s->by_default;
+        return s->shown == BY_DEFAULT;
     for (int i = 1; i < c->argc; i++)
-        if (arg_is(c, i, s->name) || arg_is(c, i, "all") || arg_is(c, i, "everything") ||
-            (s->by_default && arg_is(c, i, "default")))
+        if (arg_is(c, i, s->name) ||
+            (s->shown >= BY_ALL && (arg_is(c, i, "all") || arg_is(c, i, "everything"))) ||
+            (s->shown == BY_DEFAULT && arg_is(c, i, "default")))
             return true;
     return false;
 }

@@ -124,19 +124,28 @@ serve_ready(int timeout_ms)
 }
 
 static void
+run_cron(void (*cron)(void))
+{
+    int64_t begin_ns = server_monotonic_ns();
+
+    cron();
+    server.cron_sum_us += (uint64_t)(server_monotonic_ns() - begin_ns) / 1000;
+}
+
+static void
 run_timers(void)
 {
     if (block_next_ms() <= server.now_ms)
         block_run_deadlines();
     if (server.now_ms >= next_cron_ms || server.now_ms < next_cron_ms - 1000) {
         next_cron_ms = server.now_ms + 1000 / config.hz;
-        server_cron();
+        run_cron(server_cron);
         db_has_work = true; /* look whether there is any */
         tidy = MM_TIDY_MORE;
     }
     if (server.now_ms >= next_persist_ms || server.now_ms < next_persist_ms - 1000) {
         next_persist_ms = server.now_ms + PERSIST_CRON_MS;
-        persist_cron();
+        run_cron(persist_cron);
     }
 }
 
@@ -178,11 +187,25 @@ answer_signals(void)
     signals_forget();
 }
 
+/* note_turn: what INFO says of turns; commands: executed before this one began. */
+static void
+note_turn(int64_t begin_ns, uint64_t commands)
+{
+    uint64_t us = (uint64_t)(server_monotonic_ns() - begin_ns) / 1000;
+
+    server.turns++;
+    server.turn_sum_us += us;
+    if (us > server.turn_max_us)
+        server.turn_max_us = us;
+    if (server.stat_commands > commands && server.stat_commands - commands > server.turn_max_commands)
+        server.turn_max_commands = server.stat_commands - commands;
+}
+
 static void
 one_turn(void)
 {
+    uint64_t commands = server.stat_commands;
     int64_t begin_ns = serve_ready(wait_ms());
-    uint64_t us;
 
     run_timers();
     run_background();
@@ -190,10 +213,7 @@ one_turn(void)
     client_evict_run();
     net_write_pending();
     client_free_closed();
-    us = (uint64_t)(server_monotonic_ns() - begin_ns) / 1000;
-    if (us > server.turn_max_us)
-        server.turn_max_us = us;
-    server.turns++;
+    note_turn(begin_ns, commands);
 }
 
 void

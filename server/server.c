@@ -95,6 +95,7 @@ sample_malloc(void)
         return;
     m = mallinfo2();
     server.malloc_bytes = m.uordblks + m.hblkhd;
+    server.malloc_held_bytes = m.arena + m.hblkhd;
     if (!persist_is_saving())
         server.malloc_counted_bytes = server.malloc_bytes;
 }
@@ -109,6 +110,36 @@ server_used_memory(void)
     bytes = f.live_bytes + f.retired_bytes + f.images_bytes + f.side_bytes + db_table_bytes();
     sample_malloc();
     return bytes + server.malloc_bytes;
+}
+
+/* What the system sees of the process; 0 where it does not say. */
+static uint64_t
+resident_bytes(void)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    unsigned long long pages = 0;
+
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%*u %llu", &pages) != 1)
+        pages = 0;
+    fclose(f);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void
+server_memory_figures(struct memory_figures *ret)
+{
+    struct mm_figures f;
+    uint64_t in_use, held;
+
+    ret->used = server_used_memory();
+    ret->rss = resident_bytes();
+    mm_figures(&f);
+    in_use = f.live_bytes + f.retired_bytes + server.malloc_bytes;
+    held = f.resident_bytes + server.malloc_held_bytes;
+    ret->active = ret->used + (held > in_use ? held - in_use : 0);
+    ret->resident = ret->rss != 0 && ret->rss < ret->active ? ret->rss : ret->active;
 }
 
 void
@@ -126,7 +157,9 @@ server_reset_stats(void)
         server.stat_evicted_clients = 0;
     server.stat_expired_keys = server.stat_hits = server.stat_misses = 0;
     server.stat_net_in_bytes = server.stat_net_out_bytes = server.stat_reads = server.stat_writes = 0;
-    server.turns = server.turn_max_us = 0;
+    server.stat_auth_failures = 0;
+    server.turns = server.turn_max_us = server.turn_sum_us = server.turn_max_commands = 0;
+    server.cron_sum_us = server.expire_sum_us = 0;
     errorstats_reset();
     cmd_table_reset_stats();
 }
@@ -153,7 +186,7 @@ sample(struct rate *r, uint64_t now, uint64_t ms)
 static void
 take_samples(void)
 {
-    static struct rate ops, in, out;
+    static struct rate ops, in, out, turns, turn_us;
     static int64_t last_ms;
     uint64_t ms = (uint64_t)(server.now_ms - last_ms);
 
@@ -163,6 +196,8 @@ take_samples(void)
     server.ops_per_s = sample(&ops, server.stat_commands, ms);
     server.in_bytes_per_s = sample(&in, server.stat_net_in_bytes, ms);
     server.out_bytes_per_s = sample(&out, server.stat_net_out_bytes, ms);
+    server.turns_per_s = sample(&turns, server.turns, ms);
+    server.turn_us_per_s = sample(&turn_us, server.turn_sum_us, ms);
 }
 
 /* ---- clients that do nothing, and those that do not read ---- */

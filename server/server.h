@@ -29,11 +29,15 @@ struct server {
     uint64_t stat_reads, stat_writes;
     int64_t start_ms;
     int64_t turn_begin_ns; /* monotonic, when the clock was refreshed */
-    uint64_t turns, turn_max_us;
+    uint64_t stat_auth_failures;
+    uint64_t turns, turn_max_us, turn_sum_us, cron_sum_us,
+        expire_sum_us; /* of which for timers, for expiry */
+    uint64_t turn_max_commands;
     /* sampled each 100 ms */
-    uint64_t ops_per_s, in_bytes_per_s, out_bytes_per_s;
+    uint64_t ops_per_s, in_bytes_per_s, out_bytes_per_s, turns_per_s, turn_us_per_s;
     uint64_t peak_memory, start_memory;
-    uint64_t malloc_bytes; /* in use outside the arena; sampled */
+    uint64_t malloc_bytes;      /* in use outside the arena; sampled */
+    uint64_t malloc_held_bytes; /* what the C library has for it */
     uint64_t
         malloc_counted_bytes; /* of that, what maxmemory limits: the last sample without a save's buffers */
     int maxclients;           /* what the limit of open files leaves of the configured number */
@@ -54,6 +58,13 @@ void server_new_run_id(void);
 void server_reset_stats(void);
 /* server_used_memory: bytes of data, tables, buffers: what INFO calls used_memory. */
 uint64_t server_used_memory(void);
+/* What is used, what is held for it (free room in blocks and in the C library's arenas too), and what the
+ * system has put memory behind: of the held, which cannot be told apart, at most the whole process's. */
+struct memory_figures {
+    uint64_t used, active, resident;
+    uint64_t rss; /* of the process; 0: the system does not say */
+};
+void server_memory_figures(struct memory_figures *ret);
 /* server_cron: statistics, slow and idle clients: 1000 / hz ms apart. */
 void server_cron(void);
 

@@ -61,19 +61,31 @@ struct figure {
     uint64_t bytes;
 };
 
+static void
+reply_share(struct client *c, const char *name, uint64_t part, uint64_t whole, double factor)
+{
+    reply_bulk_text(c, name);
+    reply_double(c, whole > 0 ? factor * (double)part / (double)whole : 0);
+}
+
 /* MEMORY STATS -> names and numbers. */
 void
 cmd_memory_stats(struct client *c)
 {
     struct mm_figures f;
-    uint64_t used = server_used_memory(), clients = 0, keys = db_total_keys();
+    struct memory_figures m;
+    uint64_t used, clients = 0, keys = db_total_keys();
 
     mm_figures(&f);
+    server_memory_figures(&m);
+    used = m.used;
+    if (used > server.peak_memory)
+        server.peak_memory = used;
     for (const struct client *other = client_first(); other != NULL; other = other->next)
         clients += client_memory(other);
     {
         const struct figure figures[] = {
-            {"peak.allocated", server.peak_memory > used ? server.peak_memory : used},
+            {"peak.allocated", server.peak_memory},
             {"total.allocated", used},
             {"startup.allocated", server.start_memory},
             {"replication.backlog", 0},
@@ -94,18 +106,27 @@ cmd_memory_stats(struct client *c)
             {"snapshot.images", f.images_bytes},
             {"snapshot.retired", f.retired_bytes},
             {"allocator.malloc", server.malloc_bytes},
+            {"allocator.allocated", used},
+            {"allocator.active", m.active},
+            {"allocator.resident", m.resident},
+            {"allocator-fragmentation.bytes", m.active - used},
+            {"allocator-rss.bytes", m.resident - m.active}, /* may be below zero, as a reply too */
+            {"rss-overhead.bytes", m.rss != 0 ? m.rss - m.resident : 0},
+            {"fragmentation.bytes", m.rss - used},
         };
         unsigned count = sizeof figures / sizeof figures[0];
-        reply_map(c, count + 2);
+        reply_map(c, count + 6);
         for (unsigned i = 0; i < count; i++) {
             reply_bulk_text(c, figures[i].name);
             reply_int(c, (int64_t)figures[i].bytes);
         }
     }
-    reply_bulk_text(c, "dataset.percentage");
-    reply_double(c, used > 0 ? 100.0 * (double)f.live_bytes / (double)used : 0);
-    reply_bulk_text(c, "peak.percentage");
-    reply_double(c, server.peak_memory > 0 ? 100.0 * (double)used / (double)server.peak_memory : 100);
+    reply_share(c, "dataset.percentage", f.live_bytes, used, 100);
+    reply_share(c, "peak.percentage", used, server.peak_memory, 100);
+    reply_share(c, "allocator-fragmentation.ratio", m.active, used, 1);
+    reply_share(c, "allocator-rss.ratio", m.resident, m.active, 1);
+    reply_share(c, "rss-overhead.ratio", m.rss, m.resident, 1);
+    reply_share(c, "fragmentation", m.rss, used, 1);
 }
 
 /* MEMORY DOCTOR -> what looks wrong, in words. */

@@ -70,7 +70,10 @@ run_batch(struct db *db)
 static void
 note_duration(int64_t begin_us)
 {
-    latency_add("expire-cycle", (uint64_t)(os_monotonic_us() - begin_us) / 1000);
+    uint64_t us = (uint64_t)(os_monotonic_us() - begin_us);
+
+    server.expire_sum_us += us;
+    latency_add("expire-cycle", us / 1000);
 }
 
 /* run_database: true: time is up.  *ret_done: no more of this database now. */
