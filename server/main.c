@@ -141,7 +141,10 @@ main(int argc, char *argv[])
     start_modules();
     shutdown_write_pidfile();
     server.start_memory = server_used_memory();
-    log_line(LOG_NOTICE, "Running in standalone mode, port %lld", (long long)config.port);
+    /* What programs that start a server look for in its log. */
+    log_line(LOG_NOTICE, "Running mode=standalone, port=%lld.", (long long)config.port);
+    log_line(LOG_NOTICE, "PID: %d", (int)getpid());
+    log_line(LOG_NOTICE, "Server initialized");
     leftover_remove();
     if (persist_load() != 0) {
         shutdown_remove_pidfile();

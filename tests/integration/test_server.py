@@ -108,7 +108,8 @@ class Start(ServerCase):
         self.assertIn("\nbind 127.0.0.1\n", written)
         for line in log.splitlines():
             self.assertTrue(LOG_LINE.match(line) or SIGNAL_LINE.match(line), line)
-        for part in ("version=", "pid=%d" % server.pid, "port %d" % server.port, "Ready to accept connections",
+        self.assertRegex(log, r"(?s) PID: %d\n.*Server initialized\n.*Ready to accept connections" % server.pid)
+        for part in ("version=", "pid=%d" % server.pid, "mode=standalone, port=%d." % server.port, "Ready to accept connections",
                      "Received SIGTERM scheduling shutdown...", "User requested shutdown...", "bye bye"):
             self.assertIn(part, log)
 
