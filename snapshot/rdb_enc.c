@@ -133,6 +133,20 @@ rdb_put_expire_ms(struct rdb_enc *e, int64_t at_ms)
     put_le(e, (uint64_t)at_ms, 8);
 }
 
+void
+rdb_put_idle(struct rdb_enc *e, uint64_t seconds)
+{
+    rdb_put_byte(e, RDB_OP_IDLE);
+    rdb_put_len(e, seconds);
+}
+
+void
+rdb_put_freq(struct rdb_enc *e, uint8_t counter)
+{
+    rdb_put_byte(e, RDB_OP_FREQ);
+    rdb_put_byte(e, counter);
+}
+
 /* put_small_int: true if value has an integer form, which then was written. */
 static bool
 put_small_int(struct rdb_enc *e, int64_t value)

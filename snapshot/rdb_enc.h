@@ -29,6 +29,8 @@ void rdb_put_aux_int(struct rdb_enc *e, const char *key, int64_t value);
 void rdb_put_selectdb(struct rdb_enc *e, uint64_t db);
 void rdb_put_resizedb(struct rdb_enc *e, uint64_t keys, uint64_t expires);
 void rdb_put_expire_ms(struct rdb_enc *e, int64_t at_ms); /* absolute, unix ms */
+void rdb_put_idle(struct rdb_enc *e, uint64_t seconds);   /* since the last access */
+void rdb_put_freq(struct rdb_enc *e, uint8_t counter);    /* how often, by LFU */
 void rdb_put_byte(struct rdb_enc *e, uint8_t byte);       /* an opcode or a type */
 void rdb_put_len(struct rdb_enc *e, uint64_t len);
 /* rdb_put_string: as Redis does: integer form if the bytes are one (up to 11 characters), LZF if it helps,

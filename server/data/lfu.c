@@ -4,47 +4,76 @@
 #include "server/config.h"
 #include "server/server.h"
 
-enum { MINUTE_S = 60, MINUTE_MASK = 0xffff };
+enum { MINUTE_S = 60, MINUTE_MASK = 0xffff, AHEAD_S = 2 * MINUTE_S };
 
 static uint32_t
-minute_now(void)
+minute_of(int64_t now_s)
 {
-    return (uint32_t)(server.now_ms / 1000 / MINUTE_S) & MINUTE_MASK;
+    return (uint32_t)(now_s / MINUTE_S) & MINUTE_MASK;
 }
 
-/* minutes_of: since the last access, as the second form has it. */
+/* distance: from then to now, both modulo mask + 1. */
 static uint32_t
-minutes_of(uint32_t clock)
+distance(uint32_t now, uint32_t then, uint32_t mask, uint32_t ahead)
 {
-    return (minute_now() - (clock >> 8)) & MINUTE_MASK;
+    uint32_t d = (now - then) & mask;
+
+    return d > mask - ahead ? 0 : d;
 }
 
-uint32_t
-lfu_born(uint8_t counter)
+/* idle: see lfu_idle_at(); ahead_s: so far ahead a clock may be. */
+static uint32_t
+idle(uint32_t clock, int64_t now_s, uint32_t ahead_s)
 {
-    return LFU_COUNTS | minute_now() << 8 | counter;
+    uint32_t minutes;
+
+    if ((clock & LFU_COUNTS) == 0)
+        return distance((uint32_t)now_s & LFU_FIELD_MASK, clock & LFU_FIELD_MASK, LFU_FIELD_MASK, ahead_s);
+    minutes = distance(minute_of(now_s), clock >> 8 & MINUTE_MASK, MINUTE_MASK, ahead_s / MINUTE_S);
+    return minutes == 0 ? 0 : (minutes - 1) * MINUTE_S + (uint32_t)(now_s % MINUTE_S);
 }
 
-uint8_t
-lfu_counter(uint32_t clock)
+static uint8_t
+counter_at(uint32_t clock, int64_t now_s, int64_t decay_minutes, uint32_t ahead_s)
 {
     bool counts = (clock & LFU_COUNTS) != 0;
-    uint32_t minutes = counts ? minutes_of(clock) : lfu_idle_s(clock) / MINUTE_S;
+    uint32_t minutes =
+        counts ? distance(minute_of(now_s), clock >> 8 & MINUTE_MASK, MINUTE_MASK, ahead_s / MINUTE_S)
+               : idle(clock, now_s, ahead_s) / MINUTE_S;
     uint32_t counter = counts ? clock & 255 : LFU_NEW;
-    uint64_t lost = config.lfu_decay_time > 0 ? minutes / (uint64_t)config.lfu_decay_time : 0;
+    uint64_t lost = decay_minutes > 0 ? minutes / (uint64_t)decay_minutes : 0;
 
     return (uint8_t)(lost > counter ? 0 : counter - lost);
 }
 
 uint32_t
+lfu_born(uint8_t counter)
+{
+    return LFU_COUNTS | minute_of(server.now_ms / 1000) << 8 | counter;
+}
+
+uint8_t
+lfu_counter(uint32_t clock)
+{
+    return counter_at(clock, server.now_ms / 1000, config.lfu_decay_time, 0);
+}
+
+uint32_t
 lfu_idle_s(uint32_t clock)
 {
-    uint32_t minutes;
+    return idle(clock, server.now_ms / 1000, 0);
+}
 
-    if ((clock & LFU_COUNTS) == 0)
-        return (server.clock_s - clock) & LFU_FIELD_MASK;
-    minutes = minutes_of(clock);
-    return minutes == 0 ? 0 : (minutes - 1) * MINUTE_S + (uint32_t)(server.now_ms / 1000 % MINUTE_S);
+uint8_t
+lfu_counter_at(uint32_t clock, int64_t now_s, int64_t decay_minutes)
+{
+    return counter_at(clock, now_s, decay_minutes, AHEAD_S);
+}
+
+uint32_t
+lfu_idle_at(uint32_t clock, int64_t now_s)
+{
+    return idle(clock, now_s, AHEAD_S);
 }
 
 uint32_t

@@ -9,7 +9,7 @@
  * A change of policy changes no record.  Either form answers both questions, so that who was used lately
  * stays whom eviction leaves in peace: a second says when, and the counter is then that of a new key, less
  * what it has lost since; a minute says when, to the minute.  The next access writes the form of the policy.
- * Threads: mutator. */
+ * Threads: mutator, unless a line says [any]. */
 #ifndef SERVER_LFU_H
 #define SERVER_LFU_H
 
@@ -29,6 +29,10 @@ uint32_t lfu_touched(uint32_t clock);
 uint8_t lfu_counter(uint32_t clock);
 /* lfu_idle_s: seconds since the last access; where only its minute is known, since the end of that. */
 uint32_t lfu_idle_s(uint32_t clock);
+/* lfu_counter_at, lfu_idle_at: the same at another time (unix, seconds), with a decay that was looked up
+ * before.  A clock up to two minutes ahead of that time counts as used just then.  [any] */
+uint8_t lfu_counter_at(uint32_t clock, int64_t now_s, int64_t decay_minutes);
+uint32_t lfu_idle_at(uint32_t clock, int64_t now_s);
 /* lfu_idle_since: the clock, under any other policy, of a record that was not used for so long; longer than
  * the field can say (194 days): as long as that.  idle_s >= 0 */
 uint32_t lfu_idle_since(int64_t idle_s);

@@ -4,9 +4,11 @@
  *   byte 0      type (low 4 bits: enum value_type) and encoding (high 4 bits: enum encoding)
  *        1      flags (RECORD_HAS_EXPIRE, RECORD_LONG_KEY, RECORD_RAW, RECORD_INTSET)
  *        2..3   physical database number (16 bits)
- *        4..7   access clock (25 bits, lfu.h) | key length (7 bits, 127 with RECORD_LONG_KEY); written
- * without a barrier, relaxed atomic; a snapshot does not save the clock exactly then   expiry, unix ms (8
- * bytes), if RECORD_HAS_EXPIRE then   the value's fixed part, by encoding: int          int64 (8 bytes)
+ *        4..7   access clock (25 bits, lfu.h) | key length (7 bits, 127 with RECORD_LONG_KEY); written without
+ *               a barrier, relaxed atomic; a snapshot saves it as it is when the record is copied (save.c)
+ *        then   expiry, unix ms (8 bytes), if RECORD_HAS_EXPIRE
+ *        then   the value's fixed part, by encoding:
+ *                 int          int64 (8 bytes)
  *                 inline blob  length (2 bytes): short strings, small listpacks and intsets
  *                 outer blob   pointer (8 bytes), length (8 bytes): longer strings, larger listpacks, intsets
  *                 root         pointer to the root of the type's own structure (8 bytes)

@@ -7,10 +7,14 @@
 #include <stdlib.h>
 
 #include "mm/fault.h"
+#include "mm/os.h"
+#include "server/config.h"
 #include "server/data/carried.h"
 #include "server/data/db_inner.h"
+#include "server/data/lfu.h"
 #include "server/data/save_inner.h"
 #include "server/data/type.h"
+#include "server/evict.h"
 #include "server/server.h"
 #include "snapshot/rdb.h"
 
@@ -21,13 +25,20 @@ struct save_size {
     bool told; /* RESIZEDB was written */
 };
 
+/* What is written of a record's access clock: under an LRU policy how long it was not used, under an LFU
+ * policy how often, otherwise nothing, as Redis does; either form of a clock says both (lfu.h).  The clock is the one field that is written without a
+ * barrier: it is what it was when the sweep, or the barrier, copied the record. */
+enum save_use { USE_NOTHING, USE_IDLE, USE_FREQ };
+
 struct save_cut {
+    enum save_use use;
+    int64_t decay_minutes;
+    int64_t time_us, monotonic_us;
     int *logical_of; /* physical number -> logical number at the cut, or -1 */
     uint32_t physical_count;
     int logical_count;
     struct save_size *sizes; /* by logical number */
     int last_db;             /* of the record before */
-    int64_t time_s;
     size_t used_bytes;
     struct save_work *work;  /* [sweep] */
     struct carried *carried; /* held */
@@ -56,7 +67,12 @@ save_cut_new(void)
     *cut = (struct save_cut){.physical_count = databases.physical_top,
                              .logical_count = db_count(),
                              .last_db = DEAD,
-                             .time_s = server.now_ms / 1000,
+                             .use = (config.maxmemory_policy & EVICT_LRU) != 0   ? USE_IDLE
+                                    : (config.maxmemory_policy & EVICT_LFU) != 0 ? USE_FREQ
+                                                                                 : USE_NOTHING,
+                             .decay_minutes = config.lfu_decay_time,
+                             .time_us = server.now_us,
+                             .monotonic_us = os_monotonic_us(),
                              .used_bytes = f.live_bytes + db_table_bytes()};
     cut->logical_of = calloc(cut->physical_count, sizeof *cut->logical_of);
     cut->sizes = calloc((size_t)cut->logical_count, sizeof *cut->sizes);
@@ -91,7 +107,7 @@ save_begin(void *ctx, struct rdb_enc *e)
 
     rdb_put_aux(e, "redis-ver", STILLFRAME_REDIS_VERSION);
     rdb_put_aux_int(e, "redis-bits", 8 * (int)sizeof(void *));
-    rdb_put_aux_int(e, "ctime", cut->time_s);
+    rdb_put_aux_int(e, "ctime", cut->time_us / 1000000);
     rdb_put_aux_int(e, "used-mem", (int64_t)cut->used_bytes);
     rdb_put_aux_int(e, "aof-base", 0);
     carried_save(cut->carried, e);
@@ -222,6 +238,17 @@ save_value(struct save_work *w, const struct save_item *s)
     return type_of(record_type(s->rec))->save(w, s);
 }
 
+static void
+save_use(const struct save_cut *cut, struct rdb_enc *e, const struct record *r)
+{
+    int64_t now_s = (cut->time_us + os_monotonic_us() - cut->monotonic_us) / 1000000;
+
+    if (cut->use == USE_IDLE)
+        rdb_put_idle(e, lfu_idle_at(record_clock(r), now_s));
+    else
+        rdb_put_freq(e, lfu_counter_at(record_clock(r), now_s, cut->decay_minutes));
+}
+
 static int
 save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, const uint8_t *staged,
             size_t staged_bytes)
@@ -239,6 +266,8 @@ save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, cons
     save_db(cut, e, cut->logical_of[number]);
     if (record_has(s.rec, RECORD_HAS_EXPIRE))
         rdb_put_expire_ms(e, record_expire(s.rec));
+    if (cut->use != USE_NOTHING)
+        save_use(cut, e, s.rec);
     cut->work->view = v;
     cut->work->enc = e;
     rdb_put_byte(e, save_rdb_type(s.rec, e->version));

@@ -1,7 +1,7 @@
 /* server/data/save.h - what a snapshot writes: the server's side of snapshot/snapshot.h.
  *
  * A save_cut is all that the sweep needs to know beyond the arena: which physical database was which logical
- * one at the cut, how large each was, and the fields of the file's head.
+ * one at the cut, how large each was, which kind of use is written, and the fields of the file's head.
  * Threads: save_cut_new, save_cut_free mutator; server_snapshot_ops [sweep]. */
 #ifndef SERVER_SAVE_H
 #define SERVER_SAVE_H

@@ -284,5 +284,42 @@ class Carried(DumpTest):
             self.assertEqual(c.call("PEXPIRETIME", "c"), -1)
 
 
+class Use(DumpTest):
+    def test_a_restart_keeps_how_long_and_how_often_keys_were_used(self):
+        for policy, option, value, ask in (("allkeys-lru", "IDLETIME", 1000, "IDLETIME"), ("volatile-lfu", "FREQ", 150, "FREQ")):
+            server = self.start("--maxmemory-policy", policy)
+            with server.client() as c:
+                c.call("SET", "fresh", "v")
+                c.call("RESTORE", "k", 0, payload(b"\0" + string(b"v")), option, value)
+                c.call("BGSAVE")
+                resp.wait_until(lambda: b"rdb_bgsave_in_progress:0" in c.call("INFO", "persistence"))
+            server.stop()
+            for again in (self.start("--maxmemory-policy", policy),
+                          resp.start_redis_server(self.dir, "--save", "", "--maxmemory-policy", policy)):
+                with again.client() as c:
+                    self.assertAlmostEqual(c.call("OBJECT", ask, "k"), value, delta=3)
+                    self.assertLess(c.call("OBJECT", ask, "fresh"), 10)
+                again.stop()
+            os.remove(self.dump)
+
+    def test_a_dump_of_redis_brings_them_and_ours_has_them_where_redis_has(self):
+        """The same opcodes at the same keys, under each policy."""
+        for policy in ("noeviction", "allkeys-lru", "volatile-lru", "allkeys-lfu", "volatile-lfu", "allkeys-random", "volatile-ttl"):
+            opcodes = []
+            for start in (resp.start_stillframe, resp.start_redis_server):
+                server = start(self.dir, "--save", "", "--maxmemory-policy", policy)
+                with server.client() as c:
+                    c.call("SET", "key", "value", "PXAT", 4102444800000)
+                    c.call("SAVE")
+                server.stop()
+                with open(self.dump, "rb") as f:
+                    data = f.read()
+                at = data.index(b"\xfc")
+                opcodes.append(data[at:data.index(b"\0\x03key", at)])
+                os.remove(self.dump)
+            self.assertEqual(opcodes[0][:10], opcodes[1][:10], policy)
+            self.assertEqual(len(opcodes[0]), len(opcodes[1]), policy)
+
+
 if __name__ == "__main__":
     unittest.main()
