@@ -35,6 +35,14 @@ enum { UNKNOWN_ARGS_BYTES = 128 }; /* how much of an unknown command is quoted b
 
 static const char loading_text[] = "LOADING Redis is loading the dataset in memory";
 
+bool
+exec_refused_loading(struct client *c)
+{
+    if (server.loading)
+        reply_error(c, loading_text);
+    return server.loading;
+}
+
 /* Refuse the command: an error, and a transaction that cannot be executed any more. */
 static void
 reject(struct client *c, struct cmd *cmd, const char *error)

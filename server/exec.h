@@ -3,9 +3,14 @@
 #ifndef SERVER_EXEC_H
 #define SERVER_EXEC_H
 
+#include <stdbool.h>
+
 struct client;
 struct cmd;
 
+/* exec_refused_loading: true, and the client was told so, while a dump is loaded: for what a command that may
+ * run then must not do. */
+bool exec_refused_loading(struct client *c);
 /* exec_client: whose command runs, or ran last; NULL: nobody's yet, or it is gone. */
 const struct client *exec_client(void);
 /* exec_forget: the client is going. */

@@ -9,6 +9,7 @@
 #include "server/data/carried.h"
 #include "server/data/db.h"
 #include "server/data/load.h"
+#include "server/exec.h"
 #include "server/keyevent.h"
 #include "server/log.h"
 #include "server/loop.h"
@@ -211,7 +212,7 @@ debug_reload(struct client *c)
     struct reload_options o;
     struct text why = {.at = NULL};
 
-    if (!parse_reload(c, &o))
+    if (exec_refused_loading(c) || !parse_reload(c, &o))
         return;
     if (o.save && persist_save_now() < 0) {
         reply_error(c, "ERR the save failed, see the log");

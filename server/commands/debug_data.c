@@ -10,6 +10,7 @@
 #include "server/data/dump.h"
 #include "server/data/lfu.h"
 #include "server/data/value.h"
+#include "server/exec.h"
 #include "server/num.h"
 #include "server/reply.h"
 #include "server/server.h"
@@ -105,6 +106,8 @@ debug_populate(struct client *c)
     int64_t count, size = 0;
     int r = 0;
 
+    if (exec_refused_loading(c)) /* what the dump brings would be there already */
+        return;
     if (!arg_count(c, 2, &count) || (c->argc > 4 && !arg_count(c, 4, &size)))
         return;
     p.value_bytes = (size_t)size;

@@ -299,6 +299,23 @@ class Loading(ServerCase):
             self.assertEqual(c.call("DBSIZE"), self.KEYS)
             self.assertIn(b"loading:0\r\n", c.call("INFO", "persistence"))
 
+    def test_debug_neither_reloads_nor_fills_while_it_loads(self):
+        """A RELOAD would save what has been loaded so far, over the rest; keys that are there end the loading."""
+        with open(self.path("dump.rdb"), "rb") as f:
+            dump = f.read()
+        server = self.start("--save", "", "--enable-debug-command", "yes", ready=False)
+        with self.connect(server) as c:
+            refused = [("DEBUG", "RELOAD"), ("DEBUG", "RELOAD", "NOSAVE"), ("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH", "MERGE"),
+                       ("DEBUG", "POPULATE", self.KEYS, "k", 50)]
+            replies = c.pipeline(refused + [("MULTI",)] + refused + [("EXEC",), ("INFO", "persistence")])
+            loading = resp.RespError("LOADING Redis is loading the dataset in memory")
+            self.assertIn(b"loading:1\r\n", replies[-1])
+            self.assertEqual(replies[:4] + replies[-2], [loading] * 8)
+            resp.wait_until(lambda: c.pipeline([("PING",)]) == [b"PONG"], 60, what="the end of loading")
+            self.assertEqual(c.call("DBSIZE"), self.KEYS)
+        with open(self.path("dump.rdb"), "rb") as f:
+            self.assertEqual(f.read(), dump)
+
     def test_sigterm_and_shutdown_end_it_while_it_loads_and_leave_the_dump(self):
         for by_signal in (True, False):
             size = os.path.getsize(self.path("dump.rdb"))
