@@ -51,6 +51,16 @@ LT(onward)(const struct lt_bucket *b, uint64_t hash)
     return unlikely(lt_is_junction(b)) ? LT(side)(b, lt_side_of(b, hash)) : LT(child)(b);
 }
 
+/* tail_of: the last bucket of the chain in which this hash lives.  Out of the way of buckets without
+ * children. */
+LT_STATIC __attribute__((noinline)) LT_BUCKET *
+LT(tail_of)(LT_BUCKET *b, uint64_t hash)
+{
+    while (lt_has_child(b))
+        b = LT(onward)(b, hash);
+    return b;
+}
+
 /* leaf_of: from a bucket of the table to the first one of the chain in which this hash lives. */
 LT_STATIC inline LT_BUCKET *
 LT(leaf_of)(LT_BUCKET *b, uint64_t hash)
@@ -68,30 +78,50 @@ LT(put_at)(struct lt_bucket *b, unsigned i, uint8_t tag, uint64_t slot)
     b->slot[i] = slot;
 }
 
+/* find_in: the entry with this key in one bucket. */
+LT_STATIC inline const void *
+LT(find_in)(LT_BUCKET *b, uint64_t hash, LT_KEY key, LT_REF *ret)
+{
+    for (unsigned mask = lt_match(b, lt_tag(hash)); mask != 0; mask &= mask - 1) {
+        unsigned i = (unsigned)__builtin_ctz(mask);
+
+        if (lt_is_near(b->slot[i], hash) && LT_EQUAL(lt_entry(b->slot[i]), key)) {
+            ret->bucket = b;
+            ret->slot = i;
+            return lt_entry(b->slot[i]);
+        }
+    }
+    return NULL;
+}
+
+/* find_behind: not in this bucket, but perhaps in one that follows.  Out of the way of the others. */
+LT_STATIC __attribute__((noinline)) const void *
+LT(find_behind)(LT_BUCKET *b, uint64_t hash, LT_KEY key, LT_REF *ret)
+{
+    const void *entry = NULL;
+
+    while (entry == NULL && lt_has_child(b)) {
+        b = LT(onward)(b, hash);
+        entry = LT(find_in)(b, hash, key, ret);
+    }
+    return entry;
+}
+
 /* find: the entry with this key.  Inlined where a lookup is hot. */
 LT_STATIC inline const void *
 LT(find)(const LT_TABLE *t, uint64_t hash, LT_KEY key, LT_REF *ret)
 {
+    const void *entry;
     LT_BUCKET *b;
 
     ret->bucket = NULL;
     if (unlikely(t->buckets == 0))
         return NULL;
-    for (b = LT(at)(t, lt_home(hash, t->buckets));; b = LT(onward)(b, hash)) {
-        unsigned mask = lt_match(b, lt_tag(hash));
-
-        for (; mask != 0; mask &= mask - 1) {
-            unsigned i = (unsigned)__builtin_ctz(mask);
-
-            if (lt_is_near(b->slot[i], hash) && LT_EQUAL(lt_entry(b->slot[i]), key)) {
-                ret->bucket = b;
-                ret->slot = i;
-                return lt_entry(b->slot[i]);
-            }
-        }
-        if (likely(!lt_has_child(b)))
-            return NULL;
-    }
+    b = LT(at)(t, lt_home(hash, t->buckets));
+    entry = LT(find_in)(b, hash, key, ret);
+    if (entry == NULL && unlikely(lt_has_child(b)))
+        return LT(find_behind)(b, hash, key, ret);
+    return entry;
 }
 
 /* find_entry: where this very entry stands; its key is not looked at. */
@@ -191,10 +221,10 @@ LT(split_bit)(unsigned level, uint64_t slot)
 }
 
 /* pour: the entries of the chain at `from` go to out[0] and, by their split bit, out[1]; split false: all to
- * out[0].  Where `from` itself is an out, it begins as empty.  Returns how many of the chain's children are
- * left over; they are freed. */
+ * out[0].  With split, out[0] is the empty bucket `low`, which may be `from` itself.  Returns how many of the
+ * chain's children are left over; they are freed. */
 static uint64_t
-LT(pour)(struct LT(flow) * f, LT_BUCKET *from, bool split, unsigned level)
+LT(pour)(struct LT(flow) * f, LT_BUCKET *from, struct lt_bucket *low, bool split, unsigned level)
 {
     struct lt_bucket cur, ahead = *from;
     bool more = true;
@@ -202,19 +232,16 @@ LT(pour)(struct LT(flow) * f, LT_BUCKET *from, bool split, unsigned level)
 
     f->spare = lt_has_child(from) ? LT(child)(from) : NULL;
     if (split) {
+        f->out[0] = (struct LT(out)){.tail = low};
         f->out[0].tail->meta = 0;
-        f->out[1].tail->meta = 0;
     }
     while (more) {
         cur = ahead;
         more = lt_has_child(&cur);
         if (more)
             ahead = *LT(child)(&cur);
-        for (unsigned i = 0; i < lt_count(&cur); i++) {
-            bool high = split && LT(split_bit)(level, cur.slot[i]) != 0;
-
-            LT(emit)(f, high ? &f->out[1] : &f->out[0], cur.tag[i], cur.slot[i]);
-        }
+        for (unsigned i = 0; i < lt_count(&cur); i++)
+            LT(emit)(f, &f->out[split ? LT(split_bit)(level, cur.slot[i]) : 0], cur.tag[i], cur.slot[i]);
     }
     while (f->spare != NULL) {
         LT_BUCKET *b = LT(take_spare)(f);
@@ -257,7 +284,7 @@ LT(reserve)(struct LT(flow) * f, uint64_t need)
 static void
 LT(grow)(LT_TABLE *root)
 {
-    struct LT(flow) f = {.fresh_count = 0};
+    struct LT(flow) f; /* pour() fills in the rest */
     uint64_t n = root->buckets;
     unsigned level = lt_level(n), segment = lt_segment_of(n);
     LT_BUCKET *low;
@@ -272,12 +299,13 @@ LT(grow)(LT_TABLE *root)
         LT_SET_SEGMENT(root, segment, fresh);
     }
     low = LT(at)(root, n - (1ULL << level));
-    f.out[0] = (struct LT(out)){.tail = LT_WRITE_BUCKET(low)};
-    f.out[1] = (struct LT(out)){.tail = LT_WRITE_BUCKET(LT(at)(root, n))}; /* LT3: written as a whole */
+    f.fresh_count = 0;
+    f.out[1] = (struct LT(out)){.tail = LT_WRITE_BUCKET(LT(at)(root, n))};
+    f.out[1].tail->meta = 0; /* LT3 */
     if (unlikely(lt_is_junction(low)))
-        root->children -= LT(part)(&f, low);
+        root->children -= LT(part)(low, f.out[1].tail);
     else
-        root->children -= LT(pour)(&f, low, true, level);
+        root->children -= LT(pour)(&f, low, LT_WRITE_BUCKET(low), true, level);
     root->buckets = n + 1;
 }
 
@@ -301,7 +329,7 @@ LT(merge)(LT_TABLE *root, LT_BUCKET *low, LT_BUCKET *high, unsigned bit)
         return false;
     if (high_count > 0) {
         f.out[0] = (struct LT(out)){.tail = LT_WRITE_BUCKET(tail), .fill = lt_count(tail)};
-        LT(pour)(&f, high, false, 0);
+        LT(pour)(&f, high, NULL, false, 0);
     }
     root->children += need;
     return true;
@@ -351,8 +379,7 @@ LT(insert)(const LT_TABLE *t, uint64_t hash, const void *entry)
     if (unlikely(root->buckets == 0) && !LT(first)(root))
         return false;
     home = LT(at)(root, lt_home(hash, root->buckets));
-    for (b = home; lt_has_child(b); b = LT(onward)(b, hash))
-        ;
+    b = unlikely(lt_has_child(home)) ? LT(tail_of)(home, hash) : home;
     if (unlikely(lt_count(b) == LT_SLOTS) && (b = LT(lengthen)(root, home, hash)) == NULL)
         return false;
     fill = lt_count(b);

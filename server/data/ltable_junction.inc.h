@@ -27,18 +27,19 @@ LT(make_junction)(struct lt_bucket *w, unsigned bit, LT_BUCKET *zero, LT_BUCKET 
 static bool
 LT(fork_chain)(LT_TABLE *root, LT_BUCKET *first, unsigned bit)
 {
-    struct LT(flow) f = {.fresh_count = 0};
+    struct LT(flow) f; /* pour() fills in the rest */
     struct lt_bucket *side[2];
 
+    f.fresh_count = 0;
     if (!LT(reserve)(&f, 2))
         return false;
     side[0] = f.fresh[0];
     side[1] = f.fresh[1];
     f.fresh_count = 0; /* pour() takes what hangs on the chain */
-    f.out[0] = (struct LT(out)){.tail = side[0]};
     f.out[1] = (struct LT(out)){.tail = side[1]};
+    f.out[1].tail->meta = 0;
     root->children += 2;
-    root->children -= LT(pour)(&f, first, true, bit);
+    root->children -= LT(pour)(&f, first, side[0], true, bit);
     LT(make_junction)(LT_WRITE_BUCKET(first), bit, side[0], side[1]);
     return true;
 }
@@ -118,15 +119,15 @@ LT(gather)(LT_TABLE *root, LT_BUCKET *b, uint64_t hash)
         }
 }
 
-/* part: LT7: the two sides of a junction in the table move to the two outs, of which it is one.  Returns how
- * many buckets were freed. */
+/* part: LT7: the two sides of a junction in the table: one takes its place, the other goes to `high`. Returns
+ * how many buckets were freed. */
 static uint64_t
-LT(part)(struct LT(flow) * f, LT_BUCKET *junction)
+LT(part)(LT_BUCKET *junction, struct lt_bucket *high)
 {
     LT_BUCKET *zero = LT(side)(junction, 0), *one = LT(side)(junction, 1);
 
-    *f->out[0].tail = *zero;
-    *f->out[1].tail = *one;
+    *LT_WRITE_BUCKET(junction) = *zero;
+    *high = *one;
     LT_CHILD_FREE(zero);
     LT_CHILD_FREE(one);
     return 2;
