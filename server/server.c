@@ -107,7 +107,7 @@ server_used_memory(void)
     uint64_t bytes;
 
     mm_figures(&f);
-    bytes = f.live_bytes + f.retired_bytes + f.images_bytes + f.side_bytes + db_table_bytes();
+    bytes = f.live_bytes + f.retired_bytes + f.images_bytes + f.side_bytes + db_mapped_bytes();
     sample_malloc();
     return bytes + server.malloc_bytes;
 }

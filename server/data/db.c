@@ -165,6 +165,12 @@ db_table_bytes(void)
     return ktable_bytes();
 }
 
+size_t
+db_mapped_bytes(void)
+{
+    return ktable_mapped_bytes();
+}
+
 void
 db_swap(int a, int b)
 {

@@ -33,8 +33,10 @@ uint64_t db_size(const struct db *db);
 uint64_t db_expires(const struct db *db);
 int64_t db_avg_ttl_ms(const struct db *db);
 uint64_t db_total_keys(void);
-/* db_table_bytes: memory of the hash tables beside the arena. */
+/* db_table_bytes: memory of the hash tables beside the arena.  db_mapped_bytes: of that, what is not in the C
+ * library's figure: where both are added. */
 size_t db_table_bytes(void);
+size_t db_mapped_bytes(void);
 
 /* ---- lookup ---- */
 

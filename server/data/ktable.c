@@ -8,8 +8,14 @@
 #include "server/data/draw.h"
 #include "server/data/keyhash.h"
 
-/* Overflow buckets: cut from chunks, linked while free.  The chunks go back when no bucket is in use. */
-enum { CHUNK_BUCKETS = 1023, MAP_BYTES = 1 << 18 };
+/* Segments from MAPPED_FROM buckets on are mapped: the first 2^n buckets are all of the segments before, so
+ * that every bucket with a number from MAPPED_FROM on is in a mapped one.  What they take is counted by
+ * buckets in use, not by segments: a segment doubles the table, and if it counted as a whole at once, a table
+ * that grows at maxmemory would drive a good part of the keys out.  Memory behind buckets that a shrinking
+ * table has given up goes back GIVE_BACK at a time.
+ *
+ * Overflow buckets are cut from chunks, linked while free.  The chunks go back when no bucket is in use. */
+enum { CHUNK_BUCKETS = 63, MAPPED_FROM = 256, GIVE_BACK = 4096 };
 union pooled {
     struct lt_bucket bucket;
     union pooled *next;
@@ -24,7 +30,8 @@ static struct {
     uint64_t used;
     size_t bytes;
 } pool;
-static size_t segment_bytes;
+static uint64_t mapped_buckets; /* in use, in mapped segments */
+static size_t small_bytes;      /* of the others */
 
 static bool
 pool_refill(void)
@@ -88,16 +95,13 @@ segment_new(uint64_t buckets)
 
     if (fault_point(FAULT_side_alloc))
         return NULL;
-    if (bytes < MAP_BYTES) {
+    if (buckets < MAPPED_FROM) {
         p = aligned_alloc(sizeof(struct lt_bucket), bytes);
-    } else {
-        p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (p == MAP_FAILED)
-            p = NULL;
+        small_bytes += p != NULL ? bytes : 0;
+        return p;
     }
-    if (p != NULL)
-        segment_bytes += bytes;
-    return p;
+    p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p != MAP_FAILED ? p : NULL;
 }
 
 static void
@@ -105,11 +109,12 @@ segment_free(struct lt_bucket *b, uint64_t buckets)
 {
     size_t bytes = buckets * sizeof *b;
 
-    segment_bytes -= bytes;
-    if (bytes < MAP_BYTES)
+    if (buckets < MAPPED_FROM) {
+        small_bytes -= bytes;
         free(b);
-    else
+    } else {
         munmap(b, bytes);
+    }
 }
 
 static inline uint64_t
@@ -153,6 +158,22 @@ root_of(const struct ktable *t)
 #define LT_LOAD_MIN 1
 #include "server/data/ltable.inc.h"
 
+static inline uint64_t
+mapped_part(uint64_t buckets)
+{
+    return buckets > MAPPED_FROM ? buckets - MAPPED_FROM : 0;
+}
+
+/* note_size: the table had `before` buckets. */
+static void
+note_size(const struct ktable *t, uint64_t before)
+{
+    mapped_buckets += mapped_part(t->buckets) - mapped_part(before);
+    if (t->buckets < before && t->buckets % GIVE_BACK == 0 && (t->buckets & (t->buckets - 1)) != 0)
+        (void)madvise(ktable_at(t, t->buckets), GIVE_BACK * sizeof(struct lt_bucket),
+                      MADV_DONTNEED); /* LT3 */
+}
+
 const struct record *
 ktable_find_key(const struct ktable *t, uint64_t hash, struct slice key, struct ktable_ref *ret)
 {
@@ -168,7 +189,12 @@ ktable_find_record(const struct ktable *t, uint64_t hash, const struct record *r
 bool
 ktable_add(struct ktable *t, uint64_t hash, const struct record *r)
 {
-    return ktable_insert(t, hash, r);
+    uint64_t before = t->buckets;
+    bool done = ktable_insert(t, hash, r);
+
+    if (unlikely(t->buckets != before))
+        note_size(t, before);
+    return done;
 }
 
 void
@@ -180,7 +206,11 @@ ktable_switch(struct ktable_ref at, const struct record *r)
 void
 ktable_drop(struct ktable *t, uint64_t hash, struct ktable_ref at)
 {
+    uint64_t before = t->buckets;
+
     ktable_remove(t, hash, at);
+    if (unlikely(t->buckets != before))
+        note_size(t, before);
 }
 
 uint64_t
@@ -215,6 +245,7 @@ ktable_empty(struct ktable *t, uint64_t *next, uint64_t records, ktable_visitor 
 {
     if (!ktable_drain(t, next, records, visit, ctx))
         return false;
+    mapped_buckets -= mapped_part(t->buckets);
     *t = (struct ktable){.count = 0};
     *next = 0;
     return true;
@@ -242,7 +273,13 @@ ktable_warm_record(const struct ktable *t, uint64_t hash)
 size_t
 ktable_bytes(void)
 {
-    return segment_bytes + pool.bytes;
+    return ktable_mapped_bytes() + small_bytes + pool.bytes;
+}
+
+size_t
+ktable_mapped_bytes(void)
+{
+    return mapped_buckets * sizeof(struct lt_bucket);
 }
 
 void

@@ -2,8 +2,8 @@
  * never looks here.
  *
  * Each database has two: one of all records, one of those that expire.  Large segments are mapped, so that
- * their memory comes page by page as splits reach it; overflow buckets come from a pool that all tables
- * share.
+ * their memory comes page by page as splits reach it, and goes as merges leave it; overflow buckets come from
+ * a pool that all tables share.
  * Threads: mutator. */
 #ifndef SERVER_KTABLE_H
 #define SERVER_KTABLE_H
@@ -51,8 +51,10 @@ bool ktable_empty(struct ktable *t, uint64_t *next, uint64_t records, ktable_vis
 void ktable_warm_bucket(const struct ktable *t, uint64_t hash);
 void ktable_warm_record(const struct ktable *t, uint64_t hash);
 
-/* ktable_bytes: memory of all tables' buckets, as reserved, pool included. */
+/* ktable_bytes: memory of all tables' buckets, pool included; of mapped segments, what is in use.
+ * ktable_mapped_bytes: of these alone: the others are known to the C library's allocator. */
 size_t ktable_bytes(void);
+size_t ktable_mapped_bytes(void);
 /* ktable_verify: assert LT1, LT2 and every entry's place; slow, for tests. */
 void ktable_verify(const struct ktable *t);
 

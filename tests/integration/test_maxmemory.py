@@ -154,6 +154,18 @@ class MaxMemory(unittest.TestCase):
         self.assertGreater(self.survivors(c, range(0, 20000, 20)), 980)
         self.assertLess(self.survivors(c, range(1, 20000, 20)), 800)
 
+    def test_the_growth_of_the_table_does_not_evict(self):
+        """With so many keys the next one needs buckets beyond a power of two."""
+        for keys in (4096, 16384, 65536):
+            with self.subTest(keys=keys):
+                c = self.start("--maxmemory-policy", "allkeys-random")
+                c.pipeline([("SET", "key:%06d" % i, "v") for i in range(keys)])
+                c.call("CONFIG", "SET", "maxmemory", used(c) + 40000)
+                self.assertEqual(set(c.pipeline([("SET", "new:%06d" % i, "v") for i in range(100)])), {b"OK"})
+                time.sleep(0.3)  # figures are sampled ten times a second
+                c.call("SET", "last", "v")
+                self.assertEqual((int(field(c, "stats", "evicted_keys")), c.call("DBSIZE")), (0, keys + 101))
+
     def test_those_that_expire_soonest_go_first_under_ttl(self):
         c = self.start()
         self.limit(c, "volatile-ttl")

@@ -191,6 +191,35 @@ START_TEST(a_large_table_grows_and_shrinks)
 }
 END_TEST
 
+/* Its figure follows the buckets in use: a growing table must not look twice as large at once. */
+START_TEST(the_figure_of_memory_grows_with_the_buckets)
+{
+    enum { STEP_BYTES = 12 << 10 };
+    struct model m = model_new(LARGE);
+    size_t full;
+
+    for (unsigned n = 0; n < LARGE; n++) {
+        size_t before = ktable_bytes();
+
+        expect(model_add(&m, n));
+        expect(ktable_bytes() <= before + STEP_BYTES);
+    }
+    full = ktable_bytes();
+    ck_assert_uint_ge(full, m.table.buckets * sizeof(struct lt_bucket));
+    ck_assert_uint_le(full, (m.table.buckets + m.table.children) * sizeof(struct lt_bucket) * 11 / 10);
+    for (unsigned n = 0; n < LARGE; n++)
+        if (n % 16 != 0)
+            model_drop(&m, n);
+    model_check(&m);
+    ck_assert_uint_lt(ktable_bytes(), full / 2);
+    for (unsigned n = 0; n < LARGE; n++) /* into pages that went back */
+        if (m.at[n] == NULL)
+            expect(model_add(&m, n));
+    model_check(&m);
+    model_free(&m);
+}
+END_TEST
+
 START_TEST(another_record_takes_the_place_of_one)
 {
     struct model m = model_new(1000);
@@ -716,6 +745,7 @@ main(void)
     tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, a_table_holds_what_its_model_holds, 0, 2);
     tcase_add_test(t, a_large_table_grows_and_shrinks);
+    tcase_add_test(t, the_figure_of_memory_grows_with_the_buckets);
     tcase_add_test(t, another_record_takes_the_place_of_one);
     tcase_add_test(t, a_walk_meets_everything_that_stays);
     tcase_add_loop_test(t, a_walk_of_a_table_at_rest_meets_everything_once, 0, 9);
