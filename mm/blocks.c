@@ -159,6 +159,8 @@ run_take(uint32_t n, uint32_t charged)
         if (have > n)
             bin_add(first + n, have - n);
         heap.dirty_free_blocks -= count_dirty(first, n);
+        if (heap.dirty_free_blocks < heap.idle_blocks)
+            heap.idle_blocks = heap.dirty_free_blocks;
     }
     for (uint32_t i = first; i < first + charged; i++)
         heap.blocks[i].dirty = true;

@@ -168,8 +168,8 @@ mm_figures(struct mm_figures *ret)
         .newborn_bytes = heap.newborn_bytes,
         .peak_bytes = heap.peak_bytes,
         .preserved_pages = pages.preserved_total,
-        .side_bytes = heap.bitmap_bytes + (size_t)heap.block_top * sizeof *heap.blocks +
-                      ((size_t)heap.block_top << (MM_BLOCK_SHIFT - MM_PAGE_SHIFT)) * sizeof *pages.words,
+        .side_bytes = (size_t)heap.block_top * sizeof *heap.blocks + pages.words_bytes,
+        .bitmap_bytes = heap.bitmap_bytes,
         .epoch = heap.epoch,
         .cut_open = mm_barrier_on,
     };

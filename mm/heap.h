@@ -42,7 +42,7 @@ struct block {
     uint8_t band;           /* slab: which list of its class it stands on; or heap.leaving; or none */
     uint16_t band_floor;    /* with fewer slots in use it belongs to another band, or goes */
     uint8_t hint;           /* slab: no bitmap word below it has room; that of cur: below it and cur's word */
-    uint8_t pad;
+    bool words_touched;     /* the page words of this block and its group have memory (page.c) */
     union {
         uint64_t *bits;   /* slab: used[words], then changed[words] (S2, S3) */
         size_t run_bytes; /* run: bytes in use, rounded up to 4 KiB */
@@ -95,6 +95,8 @@ struct heap {
                                   * something else does; and the place in it */
     uint32_t lent_blocks;
     uint32_t dirty_free_blocks;
+    uint32_t idle_blocks;    /* the least that dirty_free_blocks was in this period (tidy.c) */
+    uint32_t surplus_blocks; /* of them may go, since nobody needed them in the last one */
     uint32_t used_blocks;
     /* figures */
     size_t live_bytes, record_bytes, retired_bytes, newborn_bytes, peak_bytes, bitmap_bytes;

@@ -106,7 +106,8 @@ struct mm_figures {
     size_t newborn_bytes;     /* slabs and runs born in the open epoch */
     size_t peak_bytes;        /* highest preserved + retired + newborn since the last cut began */
     uint64_t preserved_pages; /* pages preserved since the last cut began */
-    uint64_t side_bytes;      /* bitmaps and tables beside the arena, touched part */
+    uint64_t side_bytes;      /* tables beside the arena, as far as they have memory */
+    uint64_t bitmap_bytes;    /* of slabs; from malloc() */
     epoch_t epoch;
     bool cut_open;
 };

@@ -15,7 +15,9 @@ bool mm_barrier_on;
 
 enum {
     IMAGES_COMMIT_BYTES = 32 << 20, /* address space made usable at a time; memory comes with the touch */
-    IMAGES_KEEP_BYTES = 8 << 20,    /* kept with their memory between cuts */
+    IMAGES_KEEP_BYTES = 8 << 20,    /* kept with their memory between cuts: so much at most, ... */
+    IMAGES_KEEP_LEAST = 512 << 10,  /* ... so much in any case, ... */
+    IMAGES_KEEP_SHARE = 32,         /* ... and in between this part of what is in use */
     IMAGES_AHEAD_BYTES = 2 << 20,   /* the sweep keeps so much memory ready ahead of the mutator ... */
     IMAGES_TRIM_BYTES = 2 << 20,    /* given back at a time */
     IMAGES_WARM_BYTES = 256 << 10   /* ... and fetches it in steps of so much */
@@ -86,6 +88,7 @@ pages_clear(size_t arena_bytes)
 {
     for (size_t i = 0; i < arena_bytes >> MM_PAGE_SHIFT; i++)
         atomic_store_explicit(&pages.words[i], 0, memory_order_relaxed);
+    pages.words_bytes = 0;
     pages_reset();
 }
 
@@ -161,16 +164,28 @@ pages_reset(void)
     store_relaxed(&pages.bump, 1);
 }
 
+static uint32_t
+images_to_keep(void)
+{
+    size_t bytes = ((size_t)heap.used_blocks << MM_BLOCK_SHIFT) / IMAGES_KEEP_SHARE;
+
+    if (bytes > IMAGES_KEEP_BYTES)
+        bytes = IMAGES_KEEP_BYTES;
+    if (bytes < IMAGES_KEEP_LEAST)
+        bytes = IMAGES_KEEP_LEAST;
+    return (uint32_t)(bytes & ~(size_t)0xffff) >> MM_PAGE_SHIFT;
+}
+
 bool
 images_are_due(void)
 {
-    return !mm_barrier_on && pages.touched > IMAGES_KEEP_BYTES >> MM_PAGE_SHIFT;
+    return !mm_barrier_on && pages.touched > images_to_keep();
 }
 
 bool
 images_lend(struct os_range *ret)
 {
-    const uint32_t keep = IMAGES_KEEP_BYTES >> MM_PAGE_SHIFT, step = IMAGES_TRIM_BYTES >> MM_PAGE_SHIFT;
+    const uint32_t keep = images_to_keep(), step = IMAGES_TRIM_BYTES >> MM_PAGE_SHIFT;
     uint32_t from;
 
     if (!images_are_due())
@@ -204,6 +219,19 @@ mm_sweep_warm(void)
     pages.warm += step;
 }
 
+/* note_words: the words of block b are about to get memory. */
+static void
+note_words(uint32_t b)
+{
+    enum { WORDS = 4096 / sizeof(uint64_t), GROUP = WORDS >> (MM_BLOCK_SHIFT - MM_PAGE_SHIFT) };
+    struct block *first = &heap.blocks[b / GROUP * GROUP];
+
+    if (first->words_touched)
+        return;
+    first->words_touched = true;
+    pages.words_bytes += WORDS * sizeof(uint64_t);
+}
+
 /* page_preserve: set the image of page i aside for the open cut.  b: its block. */
 static void
 page_preserve(size_t i, uint32_t b, bool record)
@@ -219,6 +247,7 @@ page_preserve(size_t i, uint32_t b, bool record)
     STEP("preserve: copy");
     memcpy(pages.images + ((size_t)image << MM_PAGE_SHIFT), pages.base + (i << MM_PAGE_SHIFT),
            MM_PAGE_BYTES); /* P2 */
+    note_words(b);
     STEP("preserve: publish");
     atomic_store_explicit(&pages.words[i], (uint64_t)heap.epoch << 32 | image,
                           memory_order_release); /* O-1 writer */

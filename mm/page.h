@@ -40,6 +40,7 @@ struct pages {
     uint32_t free_head;    /* chain of images that came back during the cut */
     uint32_t value_head;   /* chain of the images that live until the cut ends (V1) */
     uint32_t in_use;
+    size_t words_bytes;       /* memory of the words: they get it as pages are preserved, and keep it */
     uint64_t preserved_total; /* since the cut began */
     _Atomic bool broken;      /* [mutator writes, sweep reads] O-6, C2 */
 };

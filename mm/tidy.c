@@ -32,12 +32,30 @@ static struct loan {
     uint32_t blocks;
 } loan; /* count 0: nothing is out */
 
-/* Free memory goes back once it is more than a sixteenth of what is in use, but a little is always kept warm.
- */
+/* What is free and has memory is kept for those who will want some, but not for long:
+ *   - of a burst, all above 16 MiB and a sixteenth of what is in use goes at once;
+ *   - what nobody has needed for a period goes at its end, but a little that is always kept. */
+enum { BURST_BLOCKS = 256, KEPT_BLOCKS = 32, PERIOD_US = 2000000 };
+
 static bool
 blocks_are_due(void)
 {
-    return heap.dirty_free_blocks > 256 && heap.dirty_free_blocks > heap.used_blocks / 16;
+    if (heap.dirty_free_blocks > BURST_BLOCKS && heap.dirty_free_blocks > heap.used_blocks / 16)
+        return true;
+    return heap.surplus_blocks > 0 && heap.dirty_free_blocks > KEPT_BLOCKS;
+}
+
+static void
+look_at_period(int64_t now_us)
+{
+    static int64_t end_us;
+
+    if (now_us < end_us && end_us - now_us <= PERIOD_US)
+        return;
+    end_us = now_us + PERIOD_US;
+    slabs_drop_empty();
+    heap.surplus_blocks = heap.idle_blocks > KEPT_BLOCKS ? heap.idle_blocks - KEPT_BLOCKS : 0;
+    heap.idle_blocks = heap.dirty_free_blocks;
 }
 
 static bool
@@ -57,6 +75,9 @@ lend(uint32_t first, uint32_t blocks, uint32_t b, uint32_t n)
     }
     heap.blocks[b].run_blocks = n;
     heap.dirty_free_blocks -= n;
+    heap.surplus_blocks -= n < heap.surplus_blocks ? n : heap.surplus_blocks;
+    if (heap.dirty_free_blocks < heap.idle_blocks)
+        heap.idle_blocks = heap.dirty_free_blocks;
     heap.lent_blocks += n;
     loan.ranges[loan.count++] = (struct os_range){block_base(b), (size_t)n << MM_BLOCK_SHIFT};
     loan.blocks += n;
@@ -137,8 +158,9 @@ gather(const struct portion *most, int64_t until_us)
 enum mm_tidy
 mm_tidy(unsigned budget_us)
 {
-    int64_t until_us = os_monotonic_us() + budget_us;
+    int64_t now_us = os_monotonic_us(), until_us = now_us + budget_us;
 
+    look_at_period(now_us);
     if (loan.count > 0) {
         if (!discarder_take())
             return MM_TIDY_WAITS;

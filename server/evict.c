@@ -48,7 +48,7 @@ evict_memory_used(void)
     struct mm_figures f;
 
     mm_figures(&f);
-    return f.live_bytes + db_mapped_bytes() + server.malloc_counted_bytes;
+    return f.live_bytes + f.side_bytes + db_mapped_bytes() + server.malloc_counted_bytes;
 }
 
 /* ---- candidates ---- */

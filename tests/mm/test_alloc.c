@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "mm/cut.h"
 #include "mm/fault.h"
@@ -125,6 +126,33 @@ START_TEST(free_memory_goes_back_to_the_system)
     mm_figures(&after);
     ck_assert_uint_ge(before.resident_bytes, (size_t)RUNS << 20);
     ck_assert_uint_le(after.resident_bytes, (size_t)17 << 20);
+}
+END_TEST
+
+/* A little is kept for a while; what nobody asks for in two periods of 2 s goes, and so do slabs that allocation has held
+ * on to. */
+START_TEST(what_is_not_needed_for_a_while_goes_too)
+{
+    enum { SIZES = 40, WAIT_MS = 4300 };
+    const void *p[SIZES], *run = mm_alloc(MM_VALUE, 10 << 20);
+    struct mm_figures before, after;
+
+    for (unsigned i = 0; i < SIZES; i++)
+        p[i] = mm_alloc(MM_RECORD, 100 + 700 * (size_t)i);
+    for (unsigned i = 0; i < SIZES; i++)
+        mm_free(p[i]);
+    mm_free(run);
+    while (mm_tidy(1000) != MM_TIDY_DONE)
+        ;
+    mm_figures(&before);
+    ck_assert_uint_ge(before.resident_bytes, 10 << 20);
+    for (int i = 0; i < WAIT_MS / 10; i++) {
+        usleep(10000);
+        (void)mm_tidy(1000);
+    }
+    mm_figures(&after);
+    ck_assert_uint_le(after.resident_bytes, 2 << 20);
+    mm_check();
 }
 END_TEST
 
@@ -420,6 +448,7 @@ main(void)
     tcase_add_test(t, a_size_class_holds_what_it_is_asked_for_and_wastes_an_eighth_at_most);
     tcase_add_test(t, blocks_never_overlap);
     tcase_add_test(t, free_memory_goes_back_to_the_system);
+    tcase_add_test(t, what_is_not_needed_for_a_while_goes_too);
     tcase_add_test(t, scattered_blocks_go_back_and_what_lies_between_stays);
     tcase_add_test(t, blocks_in_use_stay_while_free_ones_go_back);
     tcase_add_test(t, memory_on_loan_is_taken_back_when_there_is_no_other);
