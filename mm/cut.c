@@ -25,8 +25,7 @@ mm_cut_begin(epoch_t *ret_epoch)
     heap.settle_next = 1;
     heap.settle_end = heap.block_top;
     heap.newborn_bytes = heap.peak_bytes = 0;
-    pages.preserved_total = 0;
-    atomic_store_explicit(&pages.broken, false, memory_order_relaxed); /* before the start message: O-4 */
+    pages_open();
     mm_barrier_on = true;
     slabs_choose_bitmaps();
     barrier_close_all();

@@ -18,9 +18,11 @@ enum {
     IMAGES_KEEP_BYTES = 8 << 20,    /* kept with their memory between cuts: so much at most, ... */
     IMAGES_KEEP_LEAST = 512 << 10,  /* ... so much in any case, ... */
     IMAGES_KEEP_SHARE = 32,         /* ... and in between this part of what is in use */
-    IMAGES_AHEAD_BYTES = 2 << 20,   /* the sweep keeps so much memory ready ahead of the mutator ... */
-    IMAGES_TRIM_BYTES = 2 << 20,    /* given back at a time */
-    IMAGES_WARM_BYTES = 256 << 10   /* ... and fetches it in steps of so much */
+    IMAGES_AHEAD_BYTES =
+        2 << 20, /* the sweep keeps so much memory ready ahead of the mutator, or as much as is
+                                     * kept between cuts, if that is less, ... */
+    IMAGES_TRIM_BYTES = 2 << 20,  /* given back at a time */
+    IMAGES_WARM_BYTES = 256 << 10 /* ... and fetches it in steps of so much */
 };
 
 static size_t words_bytes, next_bytes;
@@ -176,6 +178,16 @@ images_to_keep(void)
     return (uint32_t)(bytes & ~(size_t)0xffff) >> MM_PAGE_SHIFT;
 }
 
+void
+pages_open(void)
+{
+    pages.preserved_total = 0;
+    pages.ahead = images_to_keep();
+    if (pages.ahead > IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT)
+        pages.ahead = IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT;
+    atomic_store_explicit(&pages.broken, false, memory_order_relaxed); /* before the start message: O-4 */
+}
+
 bool
 images_are_due(void)
 {
@@ -213,7 +225,7 @@ mm_sweep_warm(void)
 
     if (pages.warm < bump)
         pages.warm = bump & ~(step - 1);
-    if (pages.warm + step > end || pages.warm >= bump + (IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT))
+    if (pages.warm + step > end || pages.warm >= bump + pages.ahead)
         return;
     os_populate(pages.images + ((size_t)pages.warm << MM_PAGE_SHIFT), IMAGES_WARM_BYTES);
     pages.warm += step;

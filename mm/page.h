@@ -36,6 +36,7 @@ struct pages {
     _Atomic uint32_t bump; /* [as committed] images below it have been handed out since the pool was reset */
     uint32_t touched;      /* images below it may have memory; images_lend() works it down */
     uint32_t lent_from;    /* images from here on are on loan to the discarder; UINT32_MAX: none */
+    uint32_t ahead;        /* [const while a cut is open] so many images the sweep keeps warm ahead of bump */
     uint32_t warm;         /* [sweep while a cut is open, else mutator] images below it have memory already */
     uint32_t free_head;    /* chain of images that came back during the cut */
     uint32_t value_head;   /* chain of the images that live until the cut ends (V1) */
@@ -70,6 +71,8 @@ void pages_fini(void);
 int pages_commit(size_t arena_bytes);
 /* pages_reset: the cut is over and nobody reads images any more: all of them are free again.  O(1) */
 void pages_reset(void);
+/* pages_open: a cut is about to begin. */
+void pages_open(void);
 /* pages_clear: forget all words of the arena's first bytes, and all images (mm_clear()). */
 void pages_clear(size_t arena_bytes);
 /* pages_limit: with more than this in copies, retired and newborn blocks no further copy is made and the view
