@@ -111,8 +111,8 @@ int config_set(const struct slice *pairs, int count, bool protected_allowed, str
 /* config_value: a parameter as CONFIG GET shows it, cut to room; returns ret. */
 const char *config_value(const char *name, char *ret, size_t room);
 /* config_rewrite: make the configuration file say what holds now, whatever it includes.  0; or -errno: it is
- * as it was, and *why says what went wrong.  Only where there is one (config_file()). */
-int config_rewrite(struct text *why);
+ * as it was, and *why says what went wrong.  Only where there is one (config_file()).  all: defaults too. */
+int config_rewrite(bool all, struct text *why);
 /* config_log_no_effect: one line that names what was set at start and has no effect here. */
 void config_log_no_effect(void);
 

@@ -35,7 +35,7 @@ struct rewriting {
     size_t count;
     struct text added;
     struct config defaults;
-    bool failed, is_signed;
+    bool failed, is_signed, all;
 };
 
 /* make_base: what holds where no line says otherwise.  The directory is always written: another start may
@@ -232,7 +232,7 @@ rewrite_option(struct rewriting *rw, const struct option *o)
 
     for (size_t i = 0; i < rw->count; i++)
         is_there |= rw->lines[i].option == o;
-    if (o->type == &option_fixed || (!is_there && same_value(o, &rw->defaults, &config)))
+    if (o->type == &option_fixed || (!is_there && !rw->all && same_value(o, &rw->defaults, &config)))
         return;
     if (is_there && lines_are_true(rw, o))
         return;
@@ -391,9 +391,9 @@ make_file(struct rewriting *rw, struct text *ret, struct text *why)
 }
 
 int
-config_rewrite(struct text *why)
+config_rewrite(bool all, struct text *why)
 {
-    struct rewriting rw = {.failed = false};
+    struct rewriting rw = {.all = all};
     struct text t = {0};
     unsigned count;
     const struct option *options = config_options(&count);

@@ -128,6 +128,8 @@ run_cron(void (*cron)(void))
 {
     int64_t begin_ns = server_monotonic_ns();
 
+    if (server.cron_paused)
+        return;
     cron();
     server.cron_sum_us += (uint64_t)(server_monotonic_ns() - begin_ns) / 1000;
 }

@@ -125,7 +125,7 @@ decode(struct rdb_source *src, struct load_state *s, struct text *why)
     s->on_finding = on_finding;
     s->on_note = on_note;
     server.loading = true;
-    r = rdb_decode(src, &load_events, s, config.rdb_checksum, &err);
+    r = rdb_decode(src, &load_events, s, config.rdb_checksum && !server.skip_checksum, &err);
     server.loading = false;
     if (r != 0)
         describe(why, r, s, &err);

@@ -19,6 +19,8 @@ struct server {
     uint64_t dirty;
     bool lfu;           /* an LFU policy: clock words are counters (data/lfu.h) */
     bool active_expire; /* DEBUG SET-ACTIVE-EXPIRE */
+    bool cron_paused;   /* DEBUG PAUSE-CRON */
+    bool skip_checksum; /* DEBUG SET-SKIP-CHECKSUM-VALIDATION */
     bool loading;
     bool stopping; /* leave the loop after this turn */
     int exit_code;

@@ -1,6 +1,5 @@
 /* server/commands/cmd_debug.c - DEBUG: for tests of the server.  What looks at data: debug_data.c. */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -10,8 +9,8 @@
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/commands/debug.h"
+#include "server/config.h"
 #include "server/data/list.h"
-#include "server/glob.h"
 #include "server/log.h"
 #include "server/num.h"
 #include "server/reply.h"
@@ -176,46 +175,74 @@ debug_change_repl_id(struct client *c)
     reply_ok(c);
 }
 
-/* DEBUG STRINGMATCH-LEN length pattern -> how glob_match() fares with so many a's. */
-static void
-debug_stringmatch(struct client *c)
+static bool
+is_one(struct slice word)
 {
-    enum { LEN_MAX = 64 << 20 };
-    int64_t len;
-    char *text;
+    int64_t n;
 
-    if (!arg_int(c, 2, &len))
-        return;
-    if (len < 0 || len > LEN_MAX || (text = malloc((size_t)len + 1)) == NULL) {
-        reply_error(c, "ERR the length is out of range");
+    return num_parse(word.ptr, word.len, &n) && n != 0;
+}
+
+/* DEBUG PAUSE-CRON 0|1: no timers: no save points, no idle clients, no active expiry. */
+static void
+debug_pause_cron(struct client *c)
+{
+    server.cron_paused = is_one(c->argv[2]);
+    reply_ok(c);
+}
+
+/* DEBUG SET-SKIP-CHECKSUM-VALIDATION 0|1: of dumps and of RESTORE; what they hold is checked all the same. */
+static void
+debug_skip_checksum(struct client *c)
+{
+    server.skip_checksum = is_one(c->argv[2]);
+    reply_ok(c);
+}
+
+/* DEBUG REPLYBUFFER option value: an idle client has no buffer whose size could be steered. */
+static void
+debug_replybuffer(struct client *c)
+{
+    int64_t ms;
+
+    if (!arg_is(c, 2, "peak-reset-time") && !arg_is(c, 2, "resizing"))
+        reply_subcommand_syntax(c);
+    else if (arg_is(c, 2, "resizing") || arg_is(c, 3, "never") || arg_is(c, 3, "reset") || arg_int(c, 3, &ms))
+        reply_ok(c);
+}
+
+static void
+debug_client_eviction(struct client *c)
+{
+    struct text t = {0};
+    uint64_t bytes = 0;
+
+    if (config.maxmemory_clients == 0) {
+        reply_error(c, "ERR maxmemory-clients is disabled.");
         return;
     }
-    memset(text, 'a', (size_t)len);
-    reply_int(c, glob_match(c->argv[3], (struct slice){text, (size_t)len}, false));
-    free(text);
-}
-
-/* ---- ends ---- */
-
-static void
-debug_segfault(struct client *c)
-{
-    (void)c;
-    raise(SIGSEGV);
+    for (const struct client *other = client_first(); other != NULL; other = other->next)
+        bytes += client_memory(other);
+    text_addf(&t, "%u clients hold %llu bytes\n", client_count(), (unsigned long long)bytes);
+    reply_verbatim(c, "txt", text_str(&t), t.len);
+    text_free(&t);
 }
 
 static void
-debug_panic(struct client *c)
+debug_rewrite_all(struct client *c)
 {
-    (void)c;
-    log_line(LOG_WARNING, "Panic asked for by DEBUG PANIC");
-    abort();
+    rewrite_config(c, true);
 }
 
+/* DEBUG RESTART [ms], DEBUG CRASH-AND-RECOVER [ms]: a process that starts itself anew needs exec(). */
 static void
-debug_assert(struct client *c)
+debug_restart(struct client *c)
 {
-    must(c == NULL); /* fails: that is what it is for */
+    int64_t ms;
+
+    if (c->argc > 2 && !arg_int(c, 2, &ms))
+        return;
+    reply_error(c, "ERR failed to restart the server: it never executes a program");
 }
 
 static void debug_help(struct client *c);
@@ -229,9 +256,9 @@ static const struct debug_row {
     {"aof-flush-sleep", 1, 1, debug_nothing, "<microseconds>", "Accepted: there is no append-only file."},
     {"assert", 0, 0, debug_assert, "", "Ends the server by a failed assertion."},
     {"change-repl-id", 0, 0, debug_change_repl_id, "", "Makes another run id."},
-    {"client-eviction", 0, 0, debug_refuse, "", "Not supported."},
-    {"config-rewrite-force-all", 0, 0, debug_refuse, "", "Not supported."},
-    {"crash-and-recover", 0, 1, debug_refuse, "[<milliseconds>]", "Not supported."},
+    {"client-eviction", 0, 0, debug_client_eviction, "", "Answers what clients hold, where that is limited."},
+    {"config-rewrite-force-all", 0, 0, debug_rewrite_all, "", "CONFIG REWRITE, what is at its default too."},
+    {"crash-and-recover", 0, 1, debug_restart, "[<milliseconds>]", "Not supported: it needs exec()."},
     {"dict-resizing", 1, 1, debug_nothing, "<0|1>", "Accepted: tables grow with each write."},
     {"digest", 0, 0, debug_digest, "", "Answers a digest of all data, expiry times left out."},
     {"digest-value", 0, -1, debug_digest_value, "<key> [<key> ...]", "Answers a digest of each value."},
@@ -240,33 +267,40 @@ static const struct debug_row {
     {"htstats", 1, 2, debug_htstats, "<db> [full]", "Describes a database's tables."},
     {"htstats-key", 1, 2, debug_htstats_key, "<key> [full]", "Describes the table of a hash."},
     {"jmap", 0, 0, debug_nothing, "", "Accepted."},
-    {"leak", 1, 1, debug_refuse, "<string>", "Not supported."},
+    {"leak", 1, 1, debug_leak, "<string>", "Loses a copy of the string: for leak checkers."},
     {"listpack", 1, 1, debug_listpack, "<key>", "Describes the listpack of a key in the log."},
     {"loadaof", 0, 0, debug_refuse, "", "Not supported."},
     {"log", 1, 1, debug_log, "<message>", "Writes a line into the log."},
     {"mallctl", 1, 2, debug_refuse, "<key> [<value>]", "Not supported."},
     {"mallctl-str", 1, 2, debug_refuse, "<key> [<value>]", "Not supported."},
     {"object", 1, 2, debug_object, "<key>", "Answers how a value is stored."},
-    {"oom", 0, 0, debug_refuse, "", "Not supported: want of memory ends no server here."},
+    {"oom", 0, 0, debug_oom, "", "Ends the server as if want of memory did, which does not happen here."},
     {"panic", 0, 0, debug_panic, "", "Ends the server as after a fault of its own."},
-    {"pause-cron", 1, 1, debug_nothing, "<0|1>", "Accepted."},
+    {"pause-cron", 1, 1, debug_pause_cron, "<0|1>",
+     "Whether timers stand still: save points, idle clients, active expiry."},
     {"populate", 1, 3, debug_populate, "<count> [<prefix>] [<size>]", "Makes keys prefix:0, prefix:1, ..."},
     {"protocol", 1, 1, debug_protocol, "<kind>", "Answers a reply of that kind."},
+    {"quicklist", 1, 2, debug_quicklist, "<key> [<0|1>]", "Describes the nodes of a list in the log."},
     {"quicklist-packed-threshold", 1, 1, debug_packed_threshold, "<size>",
      "Elements of a list from this size on get nodes of their own."},
     {"reload", 0, -1, debug_reload, "[NOSAVE] [NOFLUSH] [MERGE]",
      "Saves, empties the databases and loads again."},
-    {"replicate", 1, -1, debug_refuse, "...", "Not supported: there are no replicas."},
-    {"replybuffer", 1, 2, debug_nothing, "<option> <value>", "Accepted: an idle client has no buffer."},
-    {"restart", 0, 1, debug_refuse, "[<milliseconds>]", "Not supported."},
+    {"replicate", 1, -1, debug_nothing, "<replica|aof|all> <command> ...",
+     "Accepted: there are no replicas."},
+    {"replybuffer", 2, 2, debug_replybuffer, "<PEAK-RESET-TIME ms|never|reset|RESIZING 0|1>",
+     "Accepted: an idle client has no buffer."},
+    {"restart", 0, 1, debug_restart, "[<milliseconds>]", "Not supported: it needs exec()."},
     {"sdslen", 1, 1, debug_sdslen, "<key>", "Answers the lengths of a key and its string."},
     {"segfault", 0, 0, debug_segfault, "", "Ends the server by SIGSEGV."},
     {"set-active-expire", 1, 1, debug_set_active_expire, "<0|1>",
      "Whether expired keys go on their own, or only when they are looked at."},
+    {"set-skip-checksum-validation", 1, 1, debug_skip_checksum, "<0|1>",
+     "Whether checksums of dumps and of RESTORE are left unchecked."},
     {"set-disable-deny-scripts", 1, 1, debug_nothing, "<0|1>", "Accepted."},
     {"sleep", 1, 1, debug_sleep, "<seconds>", "Stops serving for a while. Decimals are allowed."},
-    {"stringmatch-len", 2, 2, debug_stringmatch, "<len> <pattern>",
+    {"stringmatch-len", 2, 2, debug_stringmatch_len, "<len> <pattern>",
      "Matches a pattern with so many letters a."},
+    {"stringmatch-test", 0, 0, debug_stringmatch_test, "", "Matches random patterns with random texts."},
     {"structsize", 0, 0, debug_structsize, "", "Answers sizes of structures."},
     {"ziplist", 1, 1, debug_refuse, "<key>", "Not supported: there are none."},
     {"help", 0, 0, debug_help, "", "Prints this help."},

@@ -74,9 +74,8 @@ cmd_config_resetstat(struct client *c)
     reply_ok(c);
 }
 
-/* CONFIG REWRITE -> OK, and the file says what holds. */
 void
-cmd_config_rewrite(struct client *c)
+rewrite_config(struct client *c, bool all)
 {
     struct text why = {0};
 
@@ -84,7 +83,7 @@ cmd_config_rewrite(struct client *c)
         reply_error(c, "ERR The server is running without a config file");
         return;
     }
-    if (config_rewrite(&why) == 0) {
+    if (config_rewrite(all, &why) == 0) {
         reply_ok(c);
         log_line(LOG_NOTICE, "CONFIG REWRITE executed with success.");
     } else {
@@ -92,6 +91,13 @@ cmd_config_rewrite(struct client *c)
         log_line(LOG_WARNING, "CONFIG REWRITE failed: %s", text_str(&why));
     }
     text_free(&why);
+}
+
+/* CONFIG REWRITE -> OK: the file says what holds. */
+void
+cmd_config_rewrite(struct client *c)
+{
+    rewrite_config(c, false);
 }
 
 /* ROLE -> master, and no replicas. */

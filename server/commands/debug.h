@@ -1,8 +1,10 @@
-/* server/commands/debug.h - DEBUG's subcommands that live outside cmd_server.c.  Each reads c->argv (argv[1]
+/* server/commands/debug.h - DEBUG's subcommands that live outside cmd_debug.c.  Each reads c->argv (argv[1]
  * is the subcommand's name) and writes one reply; the number of arguments was checked against the table in
- * cmd_server.c. Threads: mutator. */
+ * cmd_debug.c. Threads: mutator. */
 #ifndef SERVER_DEBUG_H
 #define SERVER_DEBUG_H
+
+#include <stdbool.h>
 
 struct client;
 
@@ -15,7 +17,19 @@ void debug_object(struct client *c);       /* OBJECT key                        
 void debug_htstats(struct client *c);     /* HTSTATS db [full]                         debug_tables.c */
 void debug_htstats_key(struct client *c); /* HTSTATS-KEY key [full]                    debug_tables.c */
 void debug_listpack(struct client *c);    /* LISTPACK key                              debug_tables.c */
+void debug_quicklist(struct client *c);   /* QUICKLIST key [0|1]                       debug_tables.c */
 void debug_sdslen(struct client *c);      /* SDSLEN key                                debug_tables.c */
 void debug_structsize(struct client *c);  /* STRUCTSIZE                                debug_tables.c */
+
+void debug_stringmatch_len(struct client *c);  /* STRINGMATCH-LEN length pattern      debug_trials.c */
+void debug_stringmatch_test(struct client *c); /* STRINGMATCH-TEST                    debug_trials.c */
+void debug_segfault(struct client *c);         /* SEGFAULT                            debug_trials.c */
+void debug_panic(struct client *c);            /* PANIC                               debug_trials.c */
+void debug_assert(struct client *c);           /* ASSERT                              debug_trials.c */
+void debug_oom(struct client *c);              /* OOM                                 debug_trials.c */
+void debug_leak(struct client *c);             /* LEAK string                         debug_trials.c */
+
+/* rewrite_config: CONFIG REWRITE; all: what is at its default too.  cmd_server.c */
+void rewrite_config(struct client *c, bool all);
 
 #endif

@@ -1,10 +1,12 @@
 /* server/commands/debug_tables.c - DEBUG subcommands that describe structures. */
 #include <stdio.h>
+#include <string.h>
 
 #include "server/client.h"
 #include "server/commands/debug.h"
 #include "server/data/db_inner.h"
 #include "server/data/htable.h"
+#include "server/data/list_inner.h"
 #include "server/data/mtable.h"
 #include "server/data/value.h"
 #include "server/log.h"
@@ -82,10 +84,11 @@ debug_htstats_key(struct client *c)
 }
 
 static bool
-is_listpack(const struct record *r)
+is_encoded(const struct record *r, const char *name)
 {
-    return record_encoding(r) != ENC_ROOT &&
-           (record_type(r) == TYPE_HASH || (record_type(r) == TYPE_SET && !record_has(r, RECORD_INTSET)));
+    struct value v = value_of(r);
+
+    return strcmp(value_encoding_name(&v), name) == 0;
 }
 
 void
@@ -95,13 +98,35 @@ debug_listpack(struct client *c)
 
     if (r == NULL)
         return;
-    if (!is_listpack(r)) {
+    if (record_encoding(r) == ENC_ROOT || !is_encoded(r, "listpack")) {
         reply_error(c, "ERR Not a listpack encoded object.");
         return;
     }
     log_line(LOG_WARNING, "DEBUG LISTPACK: %zu bytes, %u entries", record_blob(r).len,
              (unsigned)lp_count((const uint8_t *)record_blob(r).ptr));
     reply_status(c, "Listpack structure printed on stdout");
+}
+
+void
+debug_quicklist(struct client *c)
+{
+    const struct record *r = find(c);
+
+    if (r == NULL)
+        return;
+    if (!is_encoded(r, "quicklist")) {
+        reply_error(c, "ERR Not a quicklist encoded object.");
+        return;
+    }
+    if (record_encoding(r) == ENC_ROOT) {
+        const struct list_root *l = record_root(r);
+
+        log_line(LOG_WARNING, "DEBUG QUICKLIST: %llu elements, %llu nodes; %u in the first, %u in the last",
+                 (unsigned long long)l->count, (unsigned long long)l->nodes, l->head->count, l->tail->count);
+    } else {
+        log_line(LOG_WARNING, "DEBUG QUICKLIST: %llu elements, one node", (unsigned long long)list_len(r));
+    }
+    reply_status(c, "Quicklist structure printed on stdout");
 }
 
 void

@@ -8,6 +8,7 @@
 #include "server/data/keyhash.h"
 #include "server/data/type.h"
 #include "server/data/value.h"
+#include "server/server.h"
 
 enum {
     SLICE = 64,       /* entries between two looks at the clock */
@@ -233,7 +234,8 @@ db_work(unsigned budget_us)
     int64_t until_us = os_monotonic_us() + budget_us;
 
     /* The corpses come last: the others make some. */
-    return free_dead(until_us) || free_hollow(until_us) || expire_run(until_us) || free_corpses(until_us);
+    return free_dead(until_us) || free_hollow(until_us) || (!server.cron_paused && expire_run(until_us)) ||
+           free_corpses(until_us);
 }
 
 /* ---- for tests ---- */

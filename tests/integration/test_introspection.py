@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -20,6 +21,15 @@ OF_7_2 = {
 }
 # What belongs to one start alone.
 OWN = {"dir", "port"}
+# Parameters of which one value is taken (never written), and second names.
+FIXED = {"daemonize", "supervised", "appendonly", "replicaof", "cluster-enabled", "tls-port", "aclfile", "syslog-enabled",
+         "min-replicas-to-write", "list-max-ziplist-size", "hash-max-ziplist-entries", "hash-max-ziplist-value",
+         "zset-max-ziplist-entries", "zset-max-ziplist-value", "lua-time-limit", "aof-rewrite-cpulist", "bgsave-cpulist",
+         "bio-cpulist", "server-cpulist"}
+
+
+def pairs_of(flat):
+    return zip(flat[::2], flat[1::2])
 
 
 class Introspection(unittest.TestCase):
@@ -275,6 +285,85 @@ rename-command del "a b\\x00"
         with self.start().client() as c:
             self.assertIn(b"\nStillframe ", c.call("LOLWUT"))
 
+    def test_debug_answers_as_redis_does(self):
+        clients = [self.start(start).client() for start in (resp.start_stillframe, resp.start_redis_server)]
+        for c in clients:
+            c.call("RPUSH", "l", *range(5000))
+            c.call("SET", "s", "x")
+            c.call("ZADD", "z", 1, "a")
+        for words in ("quicklist l", "quicklist l 1", "quicklist s", "quicklist none", "quicklist", "listpack z", "listpack s", "listpack l",
+                      "stringmatch-test", "stringmatch-test x", "replicate", "replicate all set x y", "pause-cron", "pause-cron 1",
+                      "pause-cron 0", "replybuffer", "replybuffer foo", "replybuffer foo 1", "replybuffer peak-reset-time never",
+                      "replybuffer peak-reset-time reset", "replybuffer peak-reset-time 100", "replybuffer peak-reset-time x",
+                      "replybuffer resizing 1", "set-skip-checksum-validation", "set-skip-checksum-validation 0", "restart x",
+                      "crash-and-recover x", "client-eviction", "nosuch", "leak"):
+            replies = []
+            for c in clients:
+                try:
+                    replies.append(c.call("DEBUG", *words.split()))
+                except resp.RespError as e:
+                    replies.append(str(e))
+            self.assertEqual(replies[0], replies[1], words)
+        for word in ("restart", "crash-and-recover"):
+            with self.assertRaisesRegex(resp.RespError, "ERR failed to restart the server"):
+                clients[0].call("DEBUG", word)
+
+    def test_debug_can_skip_checksums_and_nothing_else(self):
+        c = self.start().client()
+        c.call("SET", "a", "value")
+        payload = c.call("DUMP", "a")
+        wrong = payload[:-1] + bytes([payload[-1] ^ 1])
+        with self.assertRaisesRegex(resp.RespError, "DUMP payload version or checksum are wrong"):
+            c.call("RESTORE", "b", 0, wrong)
+        c.call("DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", 1)
+        self.assertEqual(c.call("RESTORE", "b", 0, wrong), b"OK")
+        self.assertEqual(c.call("GET", "b"), b"value")
+        with self.assertRaisesRegex(resp.RespError, "Bad data format"):
+            c.call("RESTORE", "c", 0, payload[:1] + b"\x7f" + wrong[2:])
+        c.call("DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", 0)
+        with self.assertRaisesRegex(resp.RespError, "DUMP payload version or checksum are wrong"):
+            c.call("RESTORE", "c", 0, wrong)
+
+    def test_debug_pauses_timers(self):
+        c = self.start().client()
+        c.call("DEBUG", "PAUSE-CRON", 1)
+        c.pipeline([("SET", "k%d" % i, "x", "PX", 1) for i in range(100)])
+        cron = self.figures(c, "debug")["eventloop_duration_cron_sum"]
+        time.sleep(0.5)
+        self.assertEqual(c.call("DBSIZE"), 100)
+        self.assertEqual(self.figures(c, "debug")["eventloop_duration_cron_sum"], cron)
+        c.call("DEBUG", "PAUSE-CRON", 0)
+        resp.wait_until(lambda: c.call("DBSIZE") == 0)
+
+    def test_debug_rewrites_all_parameters(self):
+        path = os.path.join(self.dir, "all.conf")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("enable-debug-command yes\n# mine\n")
+        server = resp.start(resp.STILLFRAME_SERVER, tempfile.mkdtemp(dir=self.dir), [path])
+        self.addCleanup(server.kill)
+        with server.client() as c:
+            self.assertEqual(c.call("DEBUG", "CONFIG-REWRITE-FORCE-ALL"), b"OK")
+            flat = [w.decode() for w in c.call("CONFIG", "GET", "*")]
+        with open(path, encoding="utf-8") as f:
+            lines = f.read().split("\n")
+        self.assertEqual(lines[:2], ["enable-debug-command yes", "# mine"])
+        written = {line.split(" ")[0] for line in lines}
+        self.assertEqual({n for n in flat[::2] if n not in written and not n.startswith(("slave", "repl-ping-slave")) and "slave" not in n} - FIXED,
+                         set())
+        server.stop()
+        again = resp.start(resp.STILLFRAME_SERVER, self.dir, [path, "--port", str(resp.free_port())])
+        self.addCleanup(again.kill)
+        with again.client() as c:
+            self.assertEqual({n: v for n, v in zip(flat[::2], flat[1::2]) if n != "port"},
+                             {n.decode(): v.decode() for n, v in pairs_of(c.call("CONFIG", "GET", "*")) if n != b"port"})
+
+    @unittest.skipIf(os.environ.get("STILLFRAME_FLAVOUR") in ("asan", "tsan"), "a leak is reported")
+    def test_debug_leaks(self):
+        c = self.start().client()
+        before = int(self.figures(c)["used_memory"])
+        self.assertEqual(c.call("DEBUG", "LEAK", "x" * 1000000), b"OK")
+        self.assertGreaterEqual(int(self.figures(c)["used_memory"]), before + 1000000)
+
     def crash(self, server, how):
         with server.client() as c:
             try:
@@ -285,7 +374,7 @@ rename-command del "a b\\x00"
 
     @unittest.skipIf(os.environ.get("STILLFRAME_FLAVOUR") in ("asan", "tsan"), "the sanitizer reports crashes itself")
     def test_a_crash_leaves_a_report_and_the_signals_status(self):
-        for how, number in (("SEGFAULT", signal.SIGSEGV), ("PANIC", signal.SIGABRT), ("ASSERT", signal.SIGABRT)):
+        for how, number in (("SEGFAULT", signal.SIGSEGV), ("PANIC", signal.SIGABRT), ("ASSERT", signal.SIGABRT), ("OOM", signal.SIGABRT)):
             with self.subTest(how=how):
                 status, log = self.crash(self.start(), lambda c, h=how: c.call("DEBUG", h))
                 self.assertEqual(status, -number)
