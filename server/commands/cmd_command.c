@@ -135,7 +135,7 @@ reply_info(struct client *c, const struct cmd *cmd)
     reply_bits(c, cmd->acl_categories, acl_category_name, "@");
     reply_tips(c, cmd->tips);
     reply_key_specs(c, cmd);
-    reply_set(c, (size_t)cmd->sub_count);
+    reply_array(c, (size_t)cmd->sub_count);
     for (int i = 0; i < cmd->sub_count; i++)
         reply_info(c, &cmd->subs[i]);
 }

@@ -459,7 +459,10 @@ cmd_ltrim(struct client *c)
         reply_no_memory(c);
         return;
     }
-    key_changed(c->db, c->argv[1], KEY_EVENT_LIST, "ltrim");
+    if (keep < len)
+        key_changed(c->db, c->argv[1], KEY_EVENT_LIST, "ltrim");
+    else
+        key_event(c->db, c->argv[1], KEY_EVENT_LIST, "ltrim"); /* an event, but nobody's transaction breaks */
     if (ref.rec == NULL)
         key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
     server.dirty += len - keep;

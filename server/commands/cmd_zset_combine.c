@@ -152,7 +152,7 @@ keep_if_in_all(void *ctx, struct slice member, double score)
     for (int i = 1; i < k->sources; i++) {
         if (!source_score(&k->source[i], member, &other))
             return;
-        v = join(k->aggregate, v, k->source[i].weight * other);
+        v = join(k->aggregate, v, weighted(&k->source[i], other));
     }
     k->count++;
     if (!k->count_only)

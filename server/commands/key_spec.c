@@ -69,6 +69,14 @@ key_spec_count(const struct cmd *cmd)
     return n;
 }
 
+/* Keys up to the last argument, none of which is given, of a command that takes that (PFMERGE key). */
+static bool
+is_left_out(const struct cmd *cmd, const struct key_spec *s, int argc)
+{
+    return s->begin == KEYS_INDEX && s->find == KEYS_RANGE && s->last == -1 && s->limit == 0 &&
+           s->at == argc && cmd_arity_is_good(cmd, argc);
+}
+
 /* The number of keys that the specs name, or -1: they cannot say. */
 static int
 count_by_specs(const struct cmd *cmd, const struct slice *argv, int argc)
@@ -84,6 +92,8 @@ count_by_specs(const struct cmd *cmd, const struct slice *argv, int argc)
         case SPEC_ABSENT:
             continue;
         case SPEC_FAILS:
+            if (is_left_out(cmd, s, argc))
+                continue;
             return -1;
         }
         if (s->flags & KEY_INCOMPLETE)

@@ -49,7 +49,7 @@ def flat(reply):
     """A reply's values in order, as text."""
     if isinstance(reply, (list, dict)):
         return [x for v in (reply if isinstance(reply, list) else (p for kv in reply.items() for p in kv)) for x in flat(v)]
-    return ["nil" if reply is None else reply.decode() if isinstance(reply, bytes) else str(reply)]
+    return ["nil" if reply is None else reply.decode() if isinstance(reply, bytes) else "%g" % reply if isinstance(reply, float) else str(reply)]
 
 
 def commands(path):

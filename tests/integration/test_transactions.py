@@ -84,6 +84,18 @@ class Transactions(unittest.TestCase):
         (1, lambda rng, key, db: ["PUBLISH", "x", "y"]),
     ]
 
+    def test_what_changes_nothing_breaks_nothing(self):
+        """Redis 7.0 lets LTRIM break a transaction though it takes nothing; later versions do not."""
+        c, d = self.servers[0].client(), self.servers[0].client()
+        c.call("RPUSH", "ltrim:list", "a", "b")
+        for words, runs in ((("LTRIM", "ltrim:list", 0, -1), True), (("LTRIM", "ltrim:list", 0, 5), True),
+                            (("LTRIM", "ltrim:list", 0, 0), False), (("LTRIM", "ltrim:list", 5, 0), False)):
+            d.call("WATCH", "ltrim:list")
+            c.call(*words)
+            d.call("MULTI")
+            d.call("PING")
+            self.assertEqual(d.call("EXEC"), [b"PONG"] if runs else None, words)
+
     def test_transactions_end_as_those_of_redis(self):
         seed = int(os.environ.get("TRANSACTIONS_SEED", random.SystemRandom().randrange(1 << 32)))
         rng = random.Random(seed)

@@ -111,7 +111,9 @@ def commands(w):
         words, count = words + sources, len(sources) - 1
         if name != "ZDIFF" or w.chance(0.03):
             if w.chance(0.3):
-                words += ["WEIGHTS"] + [pick([1, 2, 0.5, 3, "inf"] + ([] if store else [-1, 0])) if w.chance(0.97) else "x" for _ in range(count if w.chance(0.95) else 2)]
+                weights = [1, 2, 0.5, 3] + ([] if name == "ZINTER" else ["inf"] if store else ["inf", 0]) + ([] if store else [-1])
+                # ZINTER in 7.0 has no rule for 0 times infinity (replies/mended.txt).
+                words += ["WEIGHTS"] + [pick(weights) if w.chance(0.97) else "x" for _ in range(count if w.chance(0.95) else 2)]
             if w.chance(0.3):
                 words += ["AGGREGATE", pick(["SUM", "MIN", "MAX", "max", "FOO"] if w.chance(0.2) else ["SUM", "MIN", "MAX"])]
         if (not store and w.chance(0.5)) or w.chance(0.02):
