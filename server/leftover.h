@@ -3,9 +3,8 @@
 #ifndef SERVER_LEFTOVER_H
 #define SERVER_LEFTOVER_H
 
-/* leftover_remove: unlink temp-<pid>.rdb in the working directory, where no process has that number, or it is
- * our own (a container gives the same one to each start).  At start, before the first save.  O(files there)
- */
+/* leftover_remove: unlink in the working directory what is proved to be a save's that nobody is at any more
+ * (temp_file.h).  At start, before the first save.  O(files there) */
 void leftover_remove(void);
 
 #endif

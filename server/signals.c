@@ -14,6 +14,7 @@
 #include "server/loop.h"
 #include "server/server.h"
 #include "server/shutdown.h"
+#include "snapshot/temp_file.h"
 
 static atomic_bool asked, interrupted;
 static atomic_int wake_fd = -1; /* [const after signals_init] */
@@ -26,11 +27,13 @@ on_signal(int number)
 
     if (atomic_load_explicit(&asked, memory_order_relaxed) && number == SIGINT) {
         log_from_signal("You insist... exiting now.");
+        temp_file_drop_noted();
         _exit(1);
     }
     if (__atomic_load_n(&server.loading, __ATOMIC_RELAXED)) { /* the handler may run in another thread */
         log_from_signal("Received shutdown signal during loading, exiting now.");
         shutdown_remove_pidfile();
+        temp_file_drop_noted(); /* DEBUG RELOAD NOSAVE loads while a save runs */
         _exit(0);
     }
     log_from_signal(number == SIGINT ? "Received SIGINT scheduling shutdown..."

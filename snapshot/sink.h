@@ -60,12 +60,13 @@ void sink_block_end(struct sink *s);
 
 struct sink_file_options {
     const char *path;      /* final name; the temporary file stands beside it */
-    const char *temp_name; /* name of the temporary file in the same directory, "temp-1234.rdb" */
+    const char *temp_name; /* of the temporary file in the same directory; NULL: temp_file_name() */
     size_t writeout_bytes; /* start write-out of each so many bytes; 0: leave it all to fsync */
 };
 /* sink_file_open: 0 and *ret, or -errno.  The temporary file is made new (a leftover of that name is removed
- * first), so that nobody else's descriptor or link can be the dump; it is written front to back, once.  Its
- * mode is 0644 less the umask.  Blocks: the caller brackets it. */
+ * first), so that nobody else's descriptor or link can be the dump; it is locked until it has its final name
+ * or is gone (temp_file.h), and is written front to back, once.  Its mode is 0644 less the umask.  Blocks:
+ * the caller brackets it. */
 int sink_file_open(const struct sink_file_options *opt, struct sink **ret);
 /* sink_memory_open: collects into memory, for tests; commit is a flush.  0 or -ENOMEM.
  * sink_memory_take: flush and hand the bytes to the caller (free()); NULL when the sink has an error. */

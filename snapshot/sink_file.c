@@ -16,14 +16,17 @@
 
 #include "mm/fault.h"
 #include "mm/must.h"
+#include "snapshot/temp_file.h"
 
 typedef int (*flush_range_fn)(int fd, off64_t offset, off64_t bytes, unsigned flags);
 
 struct sink_file {
-    struct sink sink;                  /* first: a sink of this kind is one */
-    int fd;                            /* -1: closed */
-    bool has_temp;                     /* the temporary name exists and is ours to remove */
+    struct sink sink; /* first: a sink of this kind is one */
+    int fd;           /* -1: closed */
+    int lock_fd;      /* the same file: what keeps its lock from close to rename; -1: closed */
+    bool has_temp;    /* the temporary name exists and is ours to remove */
     char *path, *temp_path, *dir_path; /* [owned] */
+    size_t dir_len;                    /* of path, with its slash */
     size_t writeout_bytes;
     uint64_t written_bytes;     /* by write() */
     uint64_t started_bytes;     /* write-out was started up to here */
@@ -161,6 +164,7 @@ rename_file(struct sink_file *f)
     if (rename(f->temp_path, f->path) < 0)
         return -errno;
     f->has_temp = false;
+    temp_file_note(NULL);
     return 0;
 }
 
@@ -232,6 +236,9 @@ file_close(struct sink *s)
         close(f->fd); /* not committed: what it says does not matter */
     if (f->has_temp)
         unlink(f->temp_path);
+    temp_file_note(NULL);
+    if (f->lock_fd >= 0)
+        close(f->lock_fd); /* nothing was written through it */
     sink_block_end(s);
     file_free(f);
 }
@@ -247,21 +254,62 @@ set_paths(struct sink_file *f, const struct sink_file_options *opt)
 
     f->path = strdup(opt->path);
     f->dir_path = dir_len == 0 ? strdup(".") : strndup(opt->path, dir_len);
-    if (asprintf(&f->temp_path, "%.*s%s", (int)dir_len, opt->path, opt->temp_name) < 0)
-        f->temp_path = NULL;
-    return f->path == NULL || f->dir_path == NULL || f->temp_path == NULL ? -ENOMEM : 0;
+    f->dir_len = dir_len;
+    return f->path == NULL || f->dir_path == NULL ? -ENOMEM : 0;
 }
 
-static int
-open_temp(struct sink_file *f)
+static void
+close_temp(struct sink_file *f)
 {
+    if (f->fd >= 0)
+        close(f->fd); /* nothing was written */
+    if (f->lock_fd >= 0)
+        close(f->lock_fd);
+    f->fd = f->lock_fd = -1;
+}
+
+/* open_temp: under this name.  0 or -errno; -EAGAIN: try another name. */
+static int
+open_temp(struct sink_file *f, const char *name)
+{
+    int r;
+
+    free(f->temp_path);
+    if (asprintf(&f->temp_path, "%.*s%s", (int)f->dir_len, f->path, name) < 0) {
+        f->temp_path = NULL;
+        return -ENOMEM;
+    }
     if (fault_point(FAULT_sink_open))
         return -EACCES;
     unlink(f->temp_path); /* if it fails for more than "no such file", open says so */
     if ((f->fd = open(f->temp_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) < 0)
         return -errno;
+    f->lock_fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
+    r = f->lock_fd < 0 ? -errno : temp_file_hold(f->fd);
+    if (r < 0) {
+        if (r != -EAGAIN) /* else its name is another's business now */
+            unlink(f->temp_path);
+        close_temp(f);
+        return r;
+    }
     f->has_temp = true;
+    temp_file_note(f->temp_path);
     return 0;
+}
+
+/* open_some_temp: one whose name nobody has, if none was given. */
+static int
+open_some_temp(struct sink_file *f, const char *given)
+{
+    enum { TRIES = 8 };
+    char name[TEMP_NAME_BYTES];
+    int r = -EAGAIN;
+
+    for (int i = 0; i < TRIES && r == -EAGAIN; i++) {
+        temp_file_name(name);
+        r = open_temp(f, given != NULL ? given : name);
+    }
+    return r;
 }
 
 int
@@ -270,14 +318,14 @@ sink_file_open(const struct sink_file_options *opt, struct sink **ret)
     struct sink_file *f;
     int r = -ENOMEM;
 
-    if (strchr(opt->temp_name, '/') != NULL)
+    if (opt->temp_name != NULL && strchr(opt->temp_name, '/') != NULL)
         return -EINVAL; /* it would not be in the same directory, perhaps not on the same file system */
     if ((f = calloc(1, sizeof *f)) == NULL)
         return -ENOMEM;
-    f->fd = -1;
+    f->fd = f->lock_fd = -1;
     if (!fault_point(FAULT_sink_buffer))
         f->sink.buf = malloc(SINK_BUFFER_BYTES);
-    if (f->sink.buf == NULL || (r = set_paths(f, opt)) < 0 || (r = open_temp(f)) < 0) {
+    if (f->sink.buf == NULL || (r = set_paths(f, opt)) < 0 || (r = open_some_temp(f, opt->temp_name)) < 0) {
         file_free(f);
         return r;
     }

@@ -2,6 +2,7 @@
 #include "snapshot/snapshot.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -95,9 +96,22 @@ snapshot_is_ready(void)
 static void
 job_free(struct job *j)
 {
-    if (j != NULL)
+    if (j != NULL) {
         free(j->path);
+        free(j->file);
+    }
     free(j);
+}
+
+/* absolute: the path from here, or as it is if "here" has no name; NULL: no memory. */
+static char *
+absolute(const char *path)
+{
+    char here[PATH_MAX], *joined;
+
+    if (path[0] == '/' || getcwd(here, sizeof here) == NULL)
+        return strdup(path);
+    return asprintf(&joined, "%s/%s", here, path) < 0 ? NULL : joined;
 }
 
 static struct job *
@@ -105,13 +119,12 @@ job_new(const struct snapshot_request *rq)
 {
     struct job *j = fault_point(FAULT_job_alloc) ? NULL : calloc(1, sizeof *j);
 
-    if (j == NULL || (j->path = strdup(rq->path)) == NULL) {
+    if (j == NULL || (j->path = strdup(rq->path)) == NULL || (j->file = absolute(rq->path)) == NULL) {
         job_free(j);
         return NULL;
     }
     j->rq = *rq;
     j->rq.path = j->path;
-    snprintf(j->temp_name, sizeof j->temp_name, "temp-%ld.rdb", (long)getpid());
     return j;
 }
 

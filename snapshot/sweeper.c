@@ -137,8 +137,7 @@ post_phase(struct job *j, enum job_phase phase)
 static void
 run_job(struct job *j)
 {
-    struct sink_file_options file = {
-        .path = j->path, .temp_name = j->temp_name, .writeout_bytes = j->rq.writeout_bytes};
+    struct sink_file_options file = {.path = j->file, .writeout_bytes = j->rq.writeout_bytes};
     struct sink *out = NULL;
     struct rdb_enc enc;
     int r;
@@ -147,7 +146,7 @@ run_job(struct job *j)
     r = sink_file_open(&file, &out);
     leave_blocking(NULL);
     if (r < 0) {
-        snprintf(j->text, sizeof j->text, "open of %s beside %.120s: %s", j->temp_name, j->path,
+        snprintf(j->text, sizeof j->text, "open of a temporary file beside %.120s: %s", j->path,
                  strerror(-r));
         j->error = r;
         j->swept_us = os_monotonic_us();

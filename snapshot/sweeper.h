@@ -22,9 +22,9 @@
 enum job_phase { JOB_SWEEPING, JOB_SWEPT, JOB_DONE };
 
 struct job {
-    struct snapshot_request rq; /* [const while it runs] */
-    char *path;                 /* owned */
-    char temp_name[64];
+    struct snapshot_request rq;                    /* [const while it runs] */
+    char *path;                                    /* [owned] as it was given: for messages */
+    char *file;                                    /* [owned] absolute: where `dir` was at the cut */
     struct mm_sweep sweep;                         /* [sweep] */
     _Atomic bool cancel;                           /* [mutator] C1 */
     _Atomic int phase;                             /* [sweep] O-5 */

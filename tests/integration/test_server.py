@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The server as its operator sees it: start, configuration, log, INFO, signals, the end."""
+import fcntl
 import os
 import re
 import shutil
@@ -113,19 +114,76 @@ class Start(ServerCase):
                      "Received SIGTERM scheduling shutdown...", "User requested shutdown...", "bye bye"):
             self.assertIn(part, log)
 
-    def test_what_a_killed_save_left_is_removed_at_the_next_start(self):
-        sleeper = subprocess.Popen(["sleep", "60"])
-        self.addCleanup(sleeper.wait)
-        self.addCleanup(sleeper.kill)
+    def test_a_start_removes_only_what_is_proved_to_be_left_by_a_save(self):
+        """By a name that only saves have, and a lock that goes with the process, whoever sees its number."""
         gone = subprocess.Popen(["true"])
         gone.wait()
-        names = {"temp-%d.rdb" % gone.pid: False, "temp-%d.rdb" % sleeper.pid: True, "temp-x.rdb": True,
-                 "temp-1x.rdb": True, "temp-.rdb": True, "dump-1.rdb": True}
+        tag = "0123456789abcdef"
+        names = {"temp-20261128.rdb": True, "temp-%d.rdb" % gone.pid: True, "temp-x.rdb": True, "dump-1.rdb": True,
+                 "temp-stillframe-%d.rdb" % gone.pid: True, "temp-stillframe-1-%s.rdb.bak" % tag: True,
+                 "temp-stillframe-1-%s.rdb" % tag[1:]: True, "temp-stillframe--%s.rdb" % tag: True,
+                 "old-temp-stillframe-1-%s.rdb" % tag: True, "temp-stillframe-1-%s.rdb" % tag.upper(): True,
+                 # pid 1 lives, and so does this process: in another container they are others
+                 "temp-stillframe-1-%s.rdb" % tag: False, "temp-stillframe-%d-%s.rdb" % (os.getpid(), tag): False,
+                 "temp-stillframe-%d-%s.rdb" % (gone.pid, tag): False, "temp-stillframe-%d-%s.rdb" % (gone.pid, tag[::-1]): True}
         for name in names:
             self.write(name, "x")
-        server = self.start()
-        server.stop()
+        os.mkdir(self.path("temp-stillframe-2-%s.rdb" % tag))
+        os.symlink("dump-1.rdb", self.path("temp-stillframe-3-%s.rdb" % tag))
+        with open(self.path("temp-stillframe-%d-%s.rdb" % (gone.pid, tag[::-1]))) as held:  # somebody is at it
+            fcntl.flock(held, fcntl.LOCK_EX)
+            server = self.start()
+            server.stop()
         self.assertEqual({name: os.path.exists(self.path(name)) for name in names}, names)
+        self.assertTrue(os.path.isdir(self.path("temp-stillframe-2-%s.rdb" % tag)))
+        self.assertTrue(os.path.islink(self.path("temp-stillframe-3-%s.rdb" % tag)))
+        self.assertEqual(server.log().count("which a save that was never finished had left"), 3)
+
+    def populated(self, *args):
+        server = self.start("--enable-debug-command", "yes", "--enable-protected-configs", "yes", *args)
+        c = server.client()
+        c.call("DEBUG", "POPULATE", 300000 if QUICK else 1500000, "k", 50)
+        return server, c
+
+    def temps(self):
+        return [name for name in os.listdir(self.dir) if name.startswith("temp-")]
+
+    def test_a_start_beside_a_running_save_leaves_it_alone_and_removes_what_a_killed_one_left(self):
+        server, c = self.populated("--save", "")
+        c.call("BGSAVE")
+        [temp] = resp.wait_until(self.temps)
+        self.assertRegex(temp, "^temp-stillframe-%d-[0-9a-f]{16}.rdb$" % server.pid)
+        other = self.start("--dbfilename", "other.rdb")
+        resp.wait_until(lambda: b"rdb_bgsave_in_progress:0" in c.call("INFO", "persistence"))
+        self.assertIn(b"rdb_last_bgsave_status:ok", c.call("INFO", "persistence"))
+        self.assertNotIn("Removed", other.log())
+        self.assertEqual(self.temps(), [])
+        c.call("BGSAVE")
+        resp.wait_until(self.temps)
+        server.kill()
+        self.assertEqual(len(self.temps()), 1)
+        self.start("--dbfilename", "other.rdb")
+        self.assertEqual(self.temps(), [])
+
+    def test_a_second_sigint_takes_the_temporary_file_with_it(self):
+        server, _ = self.populated("--save", "3600 1000000000")
+        os.kill(server.pid, signal.SIGINT)
+        resp.wait_until(self.temps)
+        os.kill(server.pid, signal.SIGINT)
+        self.assertEqual(server.wait(), 1)
+        self.assertIn("You insist... exiting now.", server.log())
+        self.assertEqual(self.temps(), [])
+        self.assertFalse(os.path.exists(self.path("dump.rdb")))
+
+    def test_a_dump_goes_where_the_server_was_when_it_began(self):
+        server, c = self.populated("--save", "")
+        os.mkdir(self.path("elsewhere"))
+        self.assertEqual(c.pipeline([("BGSAVE",), ("CONFIG", "SET", "dir", self.path("elsewhere"))]),
+                         [b"Background saving started", b"OK"])
+        resp.wait_until(lambda: b"rdb_bgsave_in_progress:0" in c.call("INFO", "persistence"))
+        self.assertIn(b"rdb_last_bgsave_status:ok", c.call("INFO", "persistence"), server.log())
+        self.assertTrue(os.path.exists(self.path("dump.rdb")))
+        self.assertEqual(os.listdir(self.path("elsewhere")), [])
 
     def rewritten(self, conf, *sets):
         """CONFIG SET, CONFIG REWRITE, twice, and another start: what that has."""
