@@ -81,6 +81,7 @@ begin(void)
     persist.running = true;
     persist.scheduled = false;
     persist.dirty_at_begin = server.dirty;
+    persist.flushed_at_begin = persist.flushed;
     persist.begin_s = server.now_ms / 1000;
     persist.next_log_us = os_monotonic_us() + LOG_EACH_US;
     snapshot_status(&status);
@@ -89,23 +90,35 @@ begin(void)
     return 0;
 }
 
+/* note_failure: the status is BGSAVE's: a SAVE that fails tells its client, and nobody else. */
 static void
-note_failure(const char *what, const char *text)
+note_failure(int error, const char *what, const char *text)
 {
     log_line(LOG_WARNING, "%s: %s", what, text);
-    persist.last_ok = false;
+    persist.last_error = error;
+    if (persist.background)
+        persist.last_ok = false;
+}
+
+/* take_flushed_back: changes before a FLUSHALL that no save covers. */
+static void
+take_flushed_back(uint64_t changes)
+{
+    persist.flushed -= changes;
+    server.dirty += changes;
 }
 
 /* begin_in_background: with what Redis logs around it. */
 static int
-begin_in_background(void)
+begin_in_background(bool for_flush)
 {
     int r;
 
     persist.last_try_s = server.now_ms / 1000;
     persist.background = true;
+    persist.for_flush = for_flush;
     if ((r = begin()) < 0) {
-        note_failure("Can't save in background", strerror(-r));
+        note_failure(r, "Can't save in background", strerror(-r));
         return r;
     }
     log_line(LOG_NOTICE,
@@ -121,9 +134,11 @@ take_success(const struct snapshot_end *end)
 
     mm_figures(&f);
     server.dirty -= persist.dirty_at_begin < server.dirty ? persist.dirty_at_begin : server.dirty;
+    persist.flushed -= persist.flushed_at_begin;
     persist.last_save_s = server.now_ms / 1000;
     persist.last_ok = true;
-    persist.saves++;
+    persist.last_error = 0;
+    persist.saves += !persist.for_flush;
     persist.last_peak_bytes = f.peak_bytes;
     persist.last_file_bytes = end->file_bytes;
     log_line(LOG_NOTICE,
@@ -137,17 +152,22 @@ static void
 take_end(const struct snapshot_end *end)
 {
     persist.running = false;
-    persist.last_duration_s = server.now_ms / 1000 - persist.begin_s;
+    if (persist.background)
+        persist.last_duration_s = server.now_ms / 1000 - persist.begin_s;
     save_cut_free(persist.cut);
     persist.cut = NULL;
+    if (end->error != 0)
+        take_flushed_back(persist.flushed_at_begin);
     if (end->error == 0) {
         take_success(end);
         if (persist.background)
             log_line(LOG_NOTICE, "Background saving terminated with success");
     } else if (end->error == -ECANCELED) {
         log_line(LOG_NOTICE, "Background saving cancelled"); /* not a failure: the status stays as it was */
+        persist.last_error = end->error;
     } else {
-        note_failure(persist.background ? "Background saving error" : "Error saving the DB", end->text);
+        note_failure(end->error, persist.background ? "Background saving error" : "Error saving the DB",
+                     end->text);
     }
 }
 
@@ -220,14 +240,17 @@ persist_cron(void)
     if (persist.scheduled && server.now_ms / 1000 - persist.last_try_s <= RETRY_S && !persist.last_ok)
         return;
     if (persist.scheduled || save_point_is_due())
-        (void)begin_in_background();
+        (void)begin_in_background(persist.scheduled);
 }
 
 void
-persist_schedule(void)
+persist_flushed(void)
 {
-    if (has_save_points())
-        persist.scheduled = true;
+    if (!has_save_points())
+        return;
+    persist.scheduled = true;
+    persist.flushed += server.dirty; /* of the running save's, too, if it fails: the next one covers them */
+    server.dirty = persist.dirty_at_begin = 0;
 }
 
 bool
@@ -283,13 +306,13 @@ persist_save_now(void)
     int r;
 
     wait_for_end();
-    persist.background = false;
+    persist.background = persist.for_flush = false;
     if ((r = begin()) < 0) {
-        note_failure("Can't save", strerror(-r));
+        note_failure(r, "Can't save", strerror(-r));
         return r;
     }
     wait_for_end();
-    return persist.last_ok ? 0 : -EIO;
+    return persist.last_error;
 }
 
 void
@@ -311,6 +334,7 @@ bgsave_cancel(struct client *c)
         reply_status(c, "Background saving cancelled");
     } else if (persist.scheduled) {
         persist.scheduled = false;
+        take_flushed_back(persist.flushed);
         reply_status(c, "Scheduled background saving cancelled");
     } else {
         reply_error(c, "ERR Background saving is currently not in progress or scheduled");
@@ -329,7 +353,7 @@ cmd_bgsave(struct client *c)
         bgsave_cancel(c);
     } else if (persist.running) {
         reply_error(c, "ERR Background save already in progress");
-    } else if ((r = begin_in_background()) == 0) {
+    } else if ((r = begin_in_background(false)) == 0) {
         reply_status(c, "Background saving started");
     } else {
         reply_errorf(c, "ERR Can't save in background: %s", strerror(-r));

@@ -21,8 +21,9 @@ bool persist_wants_poll(void);
 /* persist_cron: each 100 ms: save points, scheduled saves. */
 void persist_cron(void);
 
-/* persist_schedule: with save points configured, save as soon as possible: FLUSHALL asks for it. */
-void persist_schedule(void);
+/* persist_flushed: FLUSHALL was executed: with save points configured a save begins as soon as possible, and
+ * no change until here counts any more. */
+void persist_flushed(void);
 
 /* persist_is_saving: a save is under way, in the background or not. */
 bool persist_is_saving(void);

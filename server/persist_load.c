@@ -179,7 +179,7 @@ persist_load(void)
         log_line(LOG_NOTICE, "DB loaded from disk: %.3f seconds", seconds_since(loading.start_us));
     }
     text_free(&why);
-    server.dirty = 0;
+    server.dirty = persist.flushed = 0;
     return r;
 }
 

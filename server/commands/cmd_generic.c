@@ -321,6 +321,6 @@ cmd_flushall(struct client *c)
         server.dirty += db_flush(i);
         keywait_scan(i);
     }
-    persist_schedule();
+    persist_flushed();
     reply_ok(c);
 }

@@ -410,6 +410,107 @@ class FailedSave(ServerCase):
         self.assertIn("MISCONF", str(answers[0][0]))
 
 
+    def test_a_save_in_the_foreground_that_fails_is_told_to_its_client_alone(self):
+        """The status, MISCONF and the duration are BGSAVE's: SAVE and SHUTDOWN do not touch them."""
+        answers = []
+        for name, start in (("ours", resp.start_stillframe), ("theirs", resp.start_redis_server)):
+            directory = self.path(name)
+            os.mkdir(directory)
+            server = start(self.dir, "--save", "900 1000", "--dir", directory)
+            self.servers.append(server)
+
+            def look(c):
+                f = info(c)
+                return [f[n] for n in ("rdb_last_bgsave_status", "rdb_changes_since_last_save", "rdb_last_bgsave_time_sec")]
+            with server.client() as c:
+                c.call("SET", "k", "v")
+                os.rmdir(directory)
+                said = []
+                for command in ("SAVE", "SHUTDOWN", "SAVE"):
+                    with self.assertRaisesRegex(resp.RespError, "^ERR"):
+                        c.call(command)
+                    said += [look(c), c.pipeline([("SET", "k", "v"), ("PING",)])]
+                c.call("BGSAVE")
+                resp.wait_until(lambda: b"rdb_last_bgsave_status:err" in c.call("INFO", "persistence"))
+                said.append(c.pipeline([("SET", "k", "v")]))
+                answers.append(said)
+        self.assertEqual(answers[0], answers[1])
+
+    def test_a_save_in_the_foreground_that_succeeds_ends_misconf(self):
+        server = self.start("--save", "900 1", "--dbfilename", "d")
+        with server.client() as c:
+            os.mkdir(self.path("d"))  # a directory is there where the dump should go
+            c.call("SET", "k", "v")
+            c.call("BGSAVE")
+            resp.wait_until(lambda: b"rdb_last_bgsave_status:err" in c.call("INFO", "persistence"))
+            with self.assertRaisesRegex(resp.RespError, "^MISCONF"):
+                c.call("SET", "k", "v")
+            with self.assertRaisesRegex(resp.RespError, "^ERR"):
+                c.call("SAVE")
+            self.assertEqual(info(c)["rdb_last_bgsave_status"], "err")
+            os.rmdir(self.path("d"))
+            self.assertEqual(c.call("SAVE"), b"OK")
+            self.assertEqual(c.call("SET", "k", "v"), b"OK")
+
+
+class Flushall(ServerCase):
+    def changes(self, c):
+        f = info(c)
+        return [f[n] for n in ("rdb_changes_since_last_save", "rdb_saves", "rdb_last_bgsave_status")]
+
+    def settled(self, c):
+        resp.wait_until(lambda: info(c)["rdb_bgsave_in_progress"] == info(c).get("rdb_bgsave_scheduled", "0") == "0")
+        return self.changes(c)
+
+    def test_no_change_before_it_counts_any_more_as_in_redis(self):
+        answers = []
+        for start in (resp.start_stillframe, resp.start_redis_server):
+            server = start(self.dir, "--save", "3600 1000000")
+            self.servers.append(server)
+            with server.client() as c:
+                for i in range(5):
+                    c.call("SET", "k%d" % i, "v")
+                said = [self.changes(c), c.call("FLUSHALL"), self.changes(c), self.settled(c)]
+                said += [c.call(*command) for command in (["SET", "k", "v"], ["MULTI"], ["SET", "k", "w"], ["FLUSHALL"],
+                                                          ["SET", "k", "x"], ["EXEC"])]
+                said += [self.changes(c)]
+                self.settled(c)  # ours has saved that last change too
+                said += [c.call("SAVE"), c.call("SET", "k", "y"), c.call("CONFIG", "SET", "save", ""), c.call("FLUSHALL"),
+                         self.changes(c)]
+                answers.append(said)
+            server.stop()
+        self.assertEqual(answers[0], answers[1])
+
+    def test_what_its_save_does_not_cover_counts_again(self):
+        server = self.start("--save", "3600 1000000", "--dbfilename", "d")
+        with server.client() as c:
+            os.mkdir(self.path("d"))
+            c.call("MSET", "a", "1", "b", "2", "c", "3")
+            c.call("FLUSHALL")
+            self.assertEqual(self.changes(c)[0], "0")
+            resp.wait_until(lambda: info(c)["rdb_last_bgsave_status"] == "err")
+            self.assertEqual(self.settled(c), ["6", "0", "err"])
+            os.rmdir(self.path("d"))
+            c.call("SAVE")
+            self.assertEqual(self.changes(c), ["0", "1", "ok"])
+
+    def test_a_save_that_was_running_takes_nothing_of_what_comes_behind_it(self):
+        server = self.start("--save", "3600 100000000", "--enable-debug-command", "yes")
+        with server.client() as c:
+            c.call("DEBUG", "POPULATE", 300000, "k", 50)
+            for i in range(100):
+                c.call("SET", "x%d" % i, "v")
+            replies = c.pipeline([("BGSAVE",), ("FLUSHALL",), ("SET", "a", "1"), ("SET", "b", "2"), ("INFO", "persistence")])
+            self.assertIn(b"rdb_changes_since_last_save:2\r\n", replies[-1])
+            self.assertIn(b"rdb_bgsave_in_progress:1\r\n", replies[-1])
+            self.assertIn(b"rdb_bgsave_scheduled:1\r\n", replies[-1])
+            self.assertEqual(self.settled(c), ["0", "1", "ok"])
+            server.kill()
+        server = self.start("--save", "")
+        with server.client() as c:
+            self.assertEqual(c.call("DBSIZE"), 2)
+
+
 class End(ServerCase):
     def test_sigterm_saves_where_save_points_are_set(self):
         for args, saved in ((("--save", "900 1"), True), (("--save", ""), False)):
