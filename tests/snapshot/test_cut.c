@@ -238,6 +238,49 @@ START_TEST(a_sweep_in_a_thread_beside_writes_at_full_speed_reads_its_instant)
 }
 END_TEST
 
+/* ---- C1: a read that is cancelled ---- */
+
+static _Atomic bool cancel;
+
+static int
+cancel_now(void *ctx)
+{
+    unsigned *left = ctx;
+
+    if (--*left == 0)
+        atomic_store_explicit(&cancel, true, memory_order_release);
+    return 0; /* it had looked before the flag was set */
+}
+
+/* After a quiescent state the memory may be another's: no piece is read unless the flag was looked at. */
+START_TEST(a_long_read_looks_for_a_cancel_before_each_piece)
+{
+    enum { PIECES = 6, LEN = PIECES * VIEW_CHUNK_BYTES };
+    unsigned left = (unsigned)_i;
+    uint8_t *dst = malloc(LEN);
+    const void *block = mm_alloc(MM_VALUE, LEN);
+    struct view v;
+    epoch_t epoch;
+
+    ck_assert(dst != NULL && block != NULL);
+    memset(mm_modify(block, LEN), 'a', LEN);
+    memset(dst, '-', LEN);
+    ck_assert_int_eq(mm_cut_begin(&epoch), 0);
+    view_init(&v, epoch);
+    atomic_store_explicit(&cancel, _i == 0, memory_order_release);
+    v.cancel = &cancel;
+    v.poll = cancel_now;
+    v.poll_ctx = &left;
+    ck_assert_int_eq(view_read(&v, dst, block, LEN), _i < PIECES ? -ECANCELED : 0);
+    for (int piece = 0; piece < PIECES; piece++)
+        ck_assert_int_eq(dst[piece * VIEW_CHUNK_BYTES], piece < _i || _i >= PIECES ? 'a' : '-');
+    mm_cut_end();
+    settle_all();
+    mm_free(block);
+    free(dst);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -249,6 +292,7 @@ main(void)
     tcase_add_loop_test(t, a_sweep_reads_the_instant_of_its_cut, 0, 4);
     tcase_add_loop_test(t, huge_records_and_values_too, 0, 2);
     tcase_add_loop_test(t, a_cancelled_cut_leaves_nothing_for_the_next, 0, 2);
+    tcase_add_loop_test(t, a_long_read_looks_for_a_cancel_before_each_piece, 0, 7);
     tcase_add_test(t, no_cut_begins_over_leftovers);
     tcase_add_test(t, the_last_epoch_is_refused_and_not_wrapped);
     tcase_add_test(t, a_write_into_a_huge_value_preserves_the_pages_that_it_touches);

@@ -1,0 +1,202 @@
+/* tests/snapshot/test_sink_calls.c - the system calls of a save, in their order (N4): what makes a dump
+ * durable is seen itself, not the place before it where it can be made to fail.
+ *
+ * The program's own open, write, fsync, close, rename and unlink stand before the C library's: each is noted
+ * with the file that it is about, and then done by syscall(). */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "snapshot/sink.h"
+#include "tests/support/runner.h"
+
+static char dir[64], path[96], temp[96];
+static ino_t dir_inode, old_inode;
+
+/* ---- what was called ---- */
+
+static char calls[4096];
+static bool is_noting;
+static size_t written_bytes;
+
+static const char *
+what_is(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return "?";
+    if (st.st_ino == dir_inode)
+        return "directory";
+    return S_ISREG(st.st_mode) && st.st_ino != old_inode ? "file" : "another";
+}
+
+/* note: a call; the same one again and again is one. */
+static void
+note(const char *call, const char *about)
+{
+    char line[64];
+    size_t len = strlen(calls), n;
+
+    if (!is_noting)
+        return;
+    n = (size_t)snprintf(line, sizeof line, "%s %s\n", call, about);
+    if (len >= n && strcmp(calls + len - n, line) == 0)
+        return;
+    snprintf(calls + len, sizeof calls - len, "%s", line);
+}
+
+int
+open(const char *name, int flags, ...)
+{
+    mode_t mode = 0;
+    va_list args;
+    int fd;
+
+    va_start(args, flags);
+    if ((flags & O_CREAT) != 0)
+        mode = va_arg(args, mode_t);
+    va_end(args);
+    fd = (int)syscall(SYS_openat, AT_FDCWD, name, flags, mode);
+    note("open", what_is(fd));
+    return fd;
+}
+
+ssize_t
+write(int fd, const void *bytes, size_t len)
+{
+    ssize_t n = syscall(SYS_write, fd, bytes, len);
+
+    if (is_noting && n > 0)
+        written_bytes += (size_t)n;
+    note("write", what_is(fd));
+    return n;
+}
+
+int
+fsync(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        ck_assert_uint_eq((size_t)st.st_size, written_bytes);
+    note("fsync", what_is(fd));
+    return (int)syscall(SYS_fsync, fd);
+}
+
+int
+close(int fd)
+{
+    const char *what = what_is(fd);
+
+    note("close", what);
+    return (int)syscall(SYS_close, fd);
+}
+
+int
+rename(const char *from, const char *to)
+{
+    note("rename", strcmp(from, temp) == 0 && strcmp(to, path) == 0 ? "file" : "another");
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+int
+unlink(const char *name)
+{
+    int r = (int)syscall(SYS_unlinkat, AT_FDCWD, name, 0);
+
+    note(r == 0 ? "unlink" : "unlink of nothing", strcmp(name, temp) == 0 ? "file" : "another");
+    return r;
+}
+
+/* ---- */
+
+static void
+setup(void)
+{
+    struct stat st;
+    FILE *f;
+
+    snprintf(dir, sizeof dir, "/tmp/stillframe-calls-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/dump.rdb", dir);
+    snprintf(temp, sizeof temp, "%s/temp-1.rdb", dir);
+    ck_assert_int_eq(stat(dir, &st), 0);
+    dir_inode = st.st_ino;
+    ck_assert_ptr_nonnull(f = fopen(path, "w"));
+    fclose(f);
+    ck_assert_int_eq(stat(path, &st), 0);
+    old_inode = st.st_ino;
+}
+
+static void
+teardown(void)
+{
+    is_noting = false;
+    unlink(path);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static struct sink *
+begin(size_t bytes)
+{
+    struct sink *s;
+    char *some = calloc(1, bytes);
+
+    calls[0] = '\0';
+    written_bytes = 0;
+    is_noting = true;
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){path, "temp-1.rdb", 1 << 20}, &s), 0);
+    sink_put(s, some, bytes);
+    free(some);
+    return s;
+}
+
+START_TEST(a_dump_is_durable_before_it_has_its_name_and_its_name_after_that)
+{
+    static const size_t sizes[] = {0, 5, SINK_BUFFER_BYTES, 5000000};
+    struct sink *s = begin(sizes[_i]);
+    char want[512];
+
+    ck_assert_int_eq(sink_commit(s), 0);
+    sink_close(s);
+    is_noting = false;
+    snprintf(want, sizeof want,
+             "unlink of nothing file\nopen file\n%sfsync file\nclose file\nopen directory\nrename file\n"
+             "fsync directory\nclose directory\nclose file\n", /* the last one is the lock's */
+             sizes[_i] > 0 ? "write file\n" : "");
+    ck_assert_str_eq(calls, want);
+    ck_assert_uint_eq(written_bytes, sizes[_i]);
+}
+END_TEST
+
+START_TEST(what_is_given_up_gets_no_name)
+{
+    struct sink *s = begin(1000000);
+
+    sink_close(s);
+    is_noting = false;
+    ck_assert_str_eq(calls,
+                     "unlink of nothing file\nopen file\nwrite file\nclose file\nunlink file\nclose file\n");
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("snapshot/sink_calls");
+    TCase *t = tcase_create("calls");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_loop_test(t, a_dump_is_durable_before_it_has_its_name_and_its_name_after_that, 0, 4);
+    tcase_add_test(t, what_is_given_up_gets_no_name);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
