@@ -169,13 +169,15 @@ reply_found_keys(struct client *c, const struct scan_options *o, const struct fo
     for (size_t i = 0; i < f->count; i++) {
         const struct record *r = f->at[i];
 
-        if (!is_wanted(o, record_key(r)) || !type_is_wanted(o, r))
+        if (!is_wanted(o, record_key(r)))
             continue;
-        if (db_record_is_expired(r)) {
+        if (db_record_is_expired(r)) { /* whatever its type: its name has been looked at */
             if (!pause_is_on())
                 db_expire_record(c->db, r);
             continue;
         }
+        if (!type_is_wanted(o, r))
+            continue;
         reply_bulk(c, record_key(r).ptr, record_key(r).len);
         count++;
     }

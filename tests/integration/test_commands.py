@@ -315,6 +315,19 @@ class Scanning(Commands):
         self.assertEqual(self.scan("TYPE", "hash"), [b"hash"])
         self.assertEqual(self.scan("TYPE", "list", "COUNT", 1000), [])
 
+    def test_a_scan_for_a_type_removes_what_has_expired_of_others(self):
+        self.check("DEBUG SET-ACTIVE-EXPIRE 0", b"OK")
+        self.call("HSET", "hash", "f", "v")
+        for i in range(20):
+            self.call("SET", "gone:%d" % i, "v", "PX", 1)
+        time.sleep(0.01)
+        self.check("DBSIZE", 21)
+        self.assertEqual(self.scan("TYPE", "hash", "MATCH", "h*"), [b"hash"])  # the names of others are not looked at
+        self.check("DBSIZE", 21)
+        self.assertEqual(self.scan("TYPE", "hash"), [b"hash"])
+        self.check("DBSIZE", 1)
+        self.check("DEBUG SET-ACTIVE-EXPIRE 1", b"OK")
+
     def test_a_scan_meets_what_stays_whatever_comes_and_goes(self):
         self.check("DEBUG POPULATE 300 stays", b"OK")
         want = {b"stays:%d" % i for i in range(300)}
