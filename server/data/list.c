@@ -341,11 +341,12 @@ list_trim(struct db_ref *ref, uint64_t head, uint64_t tail)
     return 0;
 }
 
-/* splice: element i becomes the word, or the word is inserted before it. */
+/* splice: element i becomes the word, or the word is inserted before it.  Redis asks about its limits before
+ * it does either, as if there were one element more after both. */
 static int
 splice(struct db_ref *ref, uint64_t i, bool replaces, struct slice word)
 {
-    uint64_t text, entry = measure(&word, 1, &text), more = !replaces;
+    uint64_t text, entry = measure(&word, 1, &text);
     const struct list_root *l;
     bool beyond;
     int r;
@@ -353,12 +354,12 @@ splice(struct db_ref *ref, uint64_t i, bool replaces, struct slice word)
     if (!is_small(ref->rec)) {
         bool was_quick = root_of(ref->rec)->is_quick != 0;
         l = root_of(ref->rec);
-        note_growth(l, more, text);
+        note_growth(l, 1, text);
         if ((r = replaces ? list_root_set(l, i, word) : list_root_insert(l, i, word)) < 0)
             root_set_quick(l, was_quick);
         return r;
     }
-    beyond = is_beyond(list_len(ref->rec) + more, small_entries(ref->rec).len + LP_EMPTY_BYTES + text);
+    beyond = is_beyond(list_len(ref->rec) + 1, small_entries(ref->rec).len + LP_EMPTY_BYTES + text);
     if (!beyond && small_fits(ref->key.len, small_entries(ref->rec).len + entry))
         return small_splice(ref, i, replaces, word);
     if ((l = list_root_new(small_entries(ref->rec), (uint32_t)list_len(ref->rec))) == NULL)

@@ -60,6 +60,13 @@ START_TEST(a_quicklist_is_what_redis_would_call_one)
     ck_assert_str_eq(talk("object encoding m"), "$9\r\nquicklist\r\n");
     talk("ltrim m 0 0");
     ck_assert_str_eq(talk("object encoding m"), "$8\r\nlistpack\r\n");
+    /* The limits are asked before an element is replaced, as if it were added. */
+    talk("rpush n a b c");
+    talk("lset n 0 x");
+    ck_assert_str_eq(talk("object encoding n"), "$9\r\nquicklist\r\n");
+    talk("rpush o a b");
+    talk("lset o 0 x");
+    ck_assert_str_eq(talk("object encoding o"), "$8\r\nlistpack\r\n");
 }
 END_TEST
 
