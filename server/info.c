@@ -200,9 +200,9 @@ info_memory(struct text *out)
         f.retired_bytes + f.images_bytes);
     text_addf(out,
               "mem_aof_buffer:0\r\nmem_cluster_links:0\r\nactive_defrag_running:0\r\nlazyfree_pending_"
-              "objects:%u\r\n"
+              "objects:%llu\r\n"
               "lazyfreed_objects:%llu\r\n",
-              db_dead_values(), (ull)db_freed_values());
+              (ull)db_dead_values(), (ull)db_freed_values());
     text_addf(out, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%lld\r\n",
               (double)rss / (double)used, (long long)rss - (long long)used);
     text_addf(out, "mem_clients_slaves:0\r\nmem_clients_normal:%llu\r\nmem_allocator:stillframe-mm\r\n",

@@ -284,6 +284,12 @@ persist_writers_delayed(void)
     return delayed;
 }
 
+void
+persist_reset_stats(void)
+{
+    persist.last_begin_us = 0;
+}
+
 int64_t
 persist_last_begin_us(void)
 {

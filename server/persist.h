@@ -37,6 +37,8 @@ bool persist_writers_delayed(void);
 void info_persistence(struct text *out);
 /* persist_last_begin_us: how long the start of the last BGSAVE stalled the loop: INFO's latest_fork_usec. */
 int64_t persist_last_begin_us(void);
+/* persist_reset_stats: that figure: CONFIG RESETSTAT. */
+void persist_reset_stats(void);
 
 /* persist_shutdown: end what runs and, with save (or without nosave, when save points are configured), save.
  * 0, or -errno: the save failed and the server had better stay. */

@@ -148,6 +148,15 @@ server_new_run_id(void)
     make_run_id(server.run_id);
 }
 
+/* Of the last samples, so many per second. */
+struct rate {
+    uint64_t per_s[SAMPLES], last;
+    unsigned at;
+};
+static struct rates {
+    struct rate ops, in, out, turns, turn_us;
+} rates;
+
 void
 server_reset_stats(void)
 {
@@ -160,16 +169,16 @@ server_reset_stats(void)
     server.stat_auth_failures = 0;
     server.turns = server.turn_max_us = server.turn_sum_us = server.turn_max_commands = 0;
     server.cron_sum_us = server.expire_sum_us = 0;
+    server.ops_per_s = server.in_bytes_per_s = server.out_bytes_per_s = 0;
+    server.turns_per_s = server.turn_us_per_s = 0;
+    rates = (struct rates){.ops = {.last = 0}};
+    db_reset_freed_values();
+    persist_reset_stats();
     errorstats_reset();
     cmd_table_reset_stats();
 }
 
 /* ---- figures per second ---- */
-
-struct rate {
-    uint64_t per_s[SAMPLES], last;
-    unsigned at;
-};
 
 static uint64_t
 sample(struct rate *r, uint64_t now, uint64_t ms)
@@ -186,18 +195,17 @@ sample(struct rate *r, uint64_t now, uint64_t ms)
 static void
 take_samples(void)
 {
-    static struct rate ops, in, out, turns, turn_us;
     static int64_t last_ms;
     uint64_t ms = (uint64_t)(server.now_ms - last_ms);
 
     if (server.now_ms - last_ms < SAMPLE_MS && server.now_ms >= last_ms)
         return;
     last_ms = server.now_ms;
-    server.ops_per_s = sample(&ops, server.stat_commands, ms);
-    server.in_bytes_per_s = sample(&in, server.stat_net_in_bytes, ms);
-    server.out_bytes_per_s = sample(&out, server.stat_net_out_bytes, ms);
-    server.turns_per_s = sample(&turns, server.turns, ms);
-    server.turn_us_per_s = sample(&turn_us, server.turn_sum_us, ms);
+    server.ops_per_s = sample(&rates.ops, server.stat_commands, ms);
+    server.in_bytes_per_s = sample(&rates.in, server.stat_net_in_bytes, ms);
+    server.out_bytes_per_s = sample(&rates.out, server.stat_net_out_bytes, ms);
+    server.turns_per_s = sample(&rates.turns, server.turns, ms);
+    server.turn_us_per_s = sample(&rates.turn_us, server.turn_sum_us, ms);
 }
 
 /* ---- clients that do nothing, and those that do not read ---- */

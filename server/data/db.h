@@ -143,9 +143,11 @@ uint64_t db_flush(int index);
 bool db_work(unsigned budget_us);
 /* db_free_dead: of what is dead already, for about so long; false: nothing is, or a cut still holds it. */
 bool db_free_dead(unsigned budget_us);
-/* db_dead_values, db_freed_values: large structures that wait to be freed; that were. */
-unsigned db_dead_values(void);
+/* db_dead_values, db_freed_values: large structures, and keys of flushed databases, that wait to be freed;
+ * that were, since db_reset_freed_values(). */
+uint64_t db_dead_values(void);
 uint64_t db_freed_values(void);
+void db_reset_freed_values(void);
 /* db_bury: a structure without an owner: freed at once when small, in slices otherwise. */
 void db_bury(enum value_type type, const void *root);
 

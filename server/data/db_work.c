@@ -12,7 +12,7 @@
 
 enum {
     SLICE = 64,       /* entries between two looks at the clock */
-    SMALL = 128,      /* a structure of so many elements is freed at once */
+    SMALL = 64,       /* a structure of so many elements is freed at once: as in Redis */
     DEAD_PATIENCE = 1 /* so many dead databases wait for the end of a cut that does not see them */
 };
 
@@ -24,20 +24,26 @@ struct corpse {
     struct drop_cursor at;
     struct corpse *link;
 };
-static struct corpse *corpses; /* newest first */
-static unsigned dead_values;
-static uint64_t freed_values;
+static struct corpse *corpses;          /* newest first */
+static uint64_t dead_values, dead_keys; /* keys: of dead databases */
+static uint64_t freed_values;           /* keys, too */
 
-unsigned
+uint64_t
 db_dead_values(void)
 {
-    return dead_values;
+    return dead_values + dead_keys;
 }
 
 uint64_t
 db_freed_values(void)
 {
     return freed_values;
+}
+
+void
+db_reset_freed_values(void)
+{
+    freed_values = 0;
 }
 
 /* drop_whole: all that is left, at once. */
@@ -85,6 +91,7 @@ free_corpses(int64_t until_us)
 void
 db_work_fini(void)
 {
+    dead_keys = 0;
     while (corpses != NULL) {
         struct corpse *c = corpses;
 
@@ -97,12 +104,13 @@ db_work_fini(void)
 
 /* ---- dead databases ---- */
 
+/* free_record_and_value: ctx: how many it were. */
 static void
 free_record_and_value(void *ctx, const void *record)
 {
     struct value gone = value_of(record);
 
-    (void)ctx;
+    ++*(uint64_t *)ctx;
     mm_free(record);
     value_free(&gone);
 }
@@ -114,21 +122,23 @@ ignore_record(void *ctx, const void *record)
     (void)record;
 }
 
-/* empty: forget and free about `records` keys.  True: none is left. */
+/* empty: forget and free about `records` keys; *freed counts them.  True: none is left. */
 static bool
-empty(struct db *db, uint64_t records)
+empty(struct db *db, uint64_t records, uint64_t *freed)
 {
     if (db->expires.buckets > 0) {
         ktable_empty(&db->expires, &db->next_bucket, records, ignore_record, NULL);
         return false;
     }
-    return ktable_empty(&db->keys, &db->next_bucket, records, free_record_and_value, NULL);
+    return ktable_empty(&db->keys, &db->next_bucket, records, free_record_and_value, freed);
 }
 
 void
 db_empty(struct db *db)
 {
-    while (!empty(db, UINT64_MAX))
+    uint64_t freed = 0;
+
+    while (!empty(db, UINT64_MAX, &freed))
         ;
 }
 
@@ -147,6 +157,7 @@ push_dead(struct db *db)
         databases.dead_tail->next_dead = db;
     databases.dead_tail = db;
     databases.dead_count++;
+    dead_keys += db->keys.count;
 }
 
 uint64_t
@@ -189,8 +200,12 @@ free_dead(int64_t until_us)
 {
     while (databases.dead != NULL && dead_may_go(databases.dead)) {
         struct db *db = databases.dead;
+        uint64_t freed = 0;
+        bool gone = empty(db, SLICE, &freed);
 
-        if (empty(db, SLICE)) {
+        dead_keys -= freed;
+        freed_values += freed;
+        if (gone) {
             databases.dead = db->next_dead;
             databases.dead_count--;
             db->next_dead = databases.hollow;

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "server/config.h"
 #include "server/data/blob.h"
 #include "server/data/db.h"
 #include "server/data/type.h"
+#include "server/evict.h"
 
 struct value
 value_of(const struct record *r)
@@ -96,8 +98,10 @@ int
 value_refcount(const struct value *v)
 {
     enum { SHARED_INTEGERS = 10000 };
+    /* With one object for all, none could have a time of use or a frequency of its own. */
+    bool shares = config.maxmemory == 0 || (config.maxmemory_policy & (EVICT_LRU | EVICT_LFU)) == 0;
 
-    return v->enc == ENC_INT && v->integer >= 0 && v->integer < SHARED_INTEGERS ? INT_MAX : 1;
+    return shares && v->enc == ENC_INT && v->integer >= 0 && v->integer < SHARED_INTEGERS ? INT_MAX : 1;
 }
 
 const char *

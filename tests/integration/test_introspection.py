@@ -264,6 +264,35 @@ rename-command del "a b\\x00"
             c.call("CONFIG", "RESETSTAT")
             self.assertEqual(c.call("LATENCY", "HISTOGRAM", "set"), [])
 
+    def test_figures_begin_anew(self):
+        """CONFIG RESETSTAT; and what is freed in slices is counted: keys of a flush, values of more than 64 elements."""
+        with self.start().client() as c:
+            def figures(*names):
+                info = dict(line.split(":", 1) for line in c.call("INFO").decode().split("\r\n") if ":" in line)
+                return [int(info[name]) for name in names]
+
+            c.pipeline([("SET", "k:%d" % i, "v") for i in range(1000)])
+            c.call("FLUSHDB", "ASYNC")
+            resp.wait_until(lambda: figures("lazyfreed_objects", "lazyfree_pending_objects") == [1000, 0])
+            for elements, freed in ((64, 1000), (65, 1001)):
+                c.call("SADD", "s", *["m:%d" % i for i in range(elements)], "y" * 70)
+                c.call("SPOP", "s")
+                c.call("UNLINK", "s")
+                resp.wait_until(lambda: figures("lazyfree_pending_objects") == [0])
+                self.assertEqual(figures("lazyfreed_objects"), [freed])
+            c.call("BGSAVE")
+            resp.wait_until(lambda: figures("rdb_bgsave_in_progress") == [0])
+            resp.wait_until(lambda: c.pipeline([("PING",)] * 5000) and figures("instantaneous_ops_per_sec")[0] > 1000)
+            busy = ("latest_fork_usec", "lazyfreed_objects", "instantaneous_ops_per_sec")
+            self.assertTrue(all(figures(*busy)))
+            c.call("MULTI")
+            c.call("CONFIG", "RESETSTAT")
+            c.call("INFO")
+            text = c.call("EXEC")[1].decode()
+            for name in busy + ("total_error_replies", "expired_keys"):
+                self.assertIn("\r\n%s:0\r\n" % name, text)
+            self.assertIn("\r\ninstantaneous_input_kbps:0.00\r\n", text)
+
     def test_memory_of_a_key_is_known(self):
         with self.start().client() as c:
             c.call("MSET", "small", "x", "large", "y" * 100000, "huge", "z" * 3000000)

@@ -166,6 +166,15 @@ class MaxMemory(unittest.TestCase):
                 c.call("SET", "last", "v")
                 self.assertEqual((int(field(c, "stats", "evicted_keys")), c.call("DBSIZE")), (0, keys + 101))
 
+    def test_integers_are_not_shared_where_each_has_a_time_of_use(self):
+        c = self.start("--maxmemory-policy", "allkeys-lru")
+        c.call("SET", "n", "5")
+        self.assertEqual(c.call("OBJECT", "REFCOUNT", "n"), 2 ** 31 - 1)
+        for policy, count in (("allkeys-lru", 1), ("volatile-lfu", 1), ("allkeys-random", 2 ** 31 - 1), ("noeviction", 2 ** 31 - 1)):
+            self.limit(c, policy)
+            c.call("SET", "n", "5")
+            self.assertEqual(c.call("OBJECT", "REFCOUNT", "n"), count, policy)
+
     def test_those_that_expire_soonest_go_first_under_ttl(self):
         c = self.start()
         self.limit(c, "volatile-ttl")
