@@ -18,14 +18,16 @@
 static uint64_t
 weigh(const struct db *db, const struct record *r, uint64_t samples)
 {
-    enum { ROOMY_BYTES = 1 << 20 };
+    enum { PAGE_BYTES = 4096 };
     uint64_t bytes =
         mm_usable(r) + (db->keys.buckets + db->keys.children) * sizeof(struct lt_bucket) / db->keys.count;
 
     if (record_encoding(r) == ENC_ROOT)
         bytes += type_of(record_type(r))->weigh(record_root(r), samples);
     else if (record_encoding(r) == ENC_OUTER) /* behind a long string there is address space, not memory */
-        bytes += record_blob(r).len < ROOMY_BYTES ? mm_usable(record_blob(r).ptr) : record_blob(r).len;
+        bytes += record_blob(r).len <= MM_SLOT_MAX_BYTES
+                     ? mm_usable(record_blob(r).ptr)
+                     : (record_blob(r).len + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     return bytes;
 }
 

@@ -28,9 +28,11 @@ blob_alloc(size_t len)
 char *
 blob_alloc_growing(size_t len)
 {
+    size_t room = len * 2 < ROOMY_BYTES ? len * 2 : ROOMY_BYTES;
+
     if (len >= ROOMY_BYTES)
         return mm_alloc_roomy(len, len < ROOM_BYTES ? ROOM_BYTES : len);
-    return mm_alloc(MM_VALUE, len * 2 < ROOMY_BYTES ? len * 2 : ROOMY_BYTES);
+    return len > MM_SLOT_MAX_BYTES ? mm_alloc_roomy(len, room) : mm_alloc(MM_VALUE, room);
 }
 
 /* open_bytes: [at, at + len) of a block, writable.  The one way into an outer blob (B1). */
@@ -82,12 +84,14 @@ write_in_place(struct db_ref *ref, struct slice old, size_t offset, struct slice
     return 0;
 }
 
-/* write_moved: the string moves to a larger block. */
+/* write_moved: the string moves to a larger block: one with room, where it has grown by less than its length,
+ * as it may do again; else one for what it needs.  Either way moves are as rare as doublings. */
 static int
 write_moved(struct db_ref *ref, struct slice old, size_t offset, struct slice bytes, size_t len)
 {
     struct value v = {.type = TYPE_STRING, .enc = ENC_OUTER, .raw = true};
-    char *block = blob_alloc_growing(len);
+    bool grows_on = len < old.len * 2 || len >= ROOMY_BYTES;
+    char *block = grows_on ? blob_alloc_growing(len) : blob_alloc(len);
 
     if (block == NULL)
         return -ENOMEM;
@@ -164,6 +168,7 @@ blob_store(struct db_ref *ref, enum value_type type, struct slice bytes)
             v.blob.len = bytes.len;
             if (v.blob.len != old.blob.len && store(ref, &v) < 0)
                 return -ENOMEM;
+            mm_grow(old.blob.ptr, bytes.len);
             write_difference(old.blob.ptr, old.blob.len, bytes);
             return 0;
         }

@@ -522,6 +522,39 @@ START_TEST(a_string_that_grows_stays_where_it_is)
 END_TEST
 
 /* B1 */
+/* A new string takes what it needs; one that grows bit by bit moves as rarely as it doubles. */
+START_TEST(a_string_takes_about_what_it_needs)
+{
+    static const unsigned lengths[] = {5000, 10000, 30000, 33000, 100000, 700000};
+    size_t before = talk_live_bytes();
+    const char *block = NULL;
+    unsigned moves = 0;
+
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        static const char *const writes[] = {"setrange k %u x", "append k @%u*x", "set k @%u*x",
+                                             "setbit k %u000 1"};
+
+        for (unsigned w = 0; w < 4; w++) {
+            talk(writes[w], w < 3 ? lengths[i] : lengths[i] / 125);
+            ck_assert_uint_le(talk_live_bytes() - before, lengths[i] + lengths[i] / 8 + 200);
+            talk("del k");
+        }
+        talk("set k short");
+        talk("setrange k %u x", lengths[i]);
+        ck_assert_uint_le(talk_live_bytes() - before, lengths[i] + lengths[i] / 8 + 200);
+        talk("del k");
+    }
+    talk("set k @1100*x");
+    for (unsigned i = 0; i < 20000; i++) {
+        talk("append k 0123456789");
+        moves += record_blob(talk_record("k")).ptr != block;
+        block = record_blob(talk_record("k")).ptr;
+    }
+    ck_assert_uint_le(moves, 10);
+    ck_assert_uint_le(talk_live_bytes() - before, 2 * 201100);
+}
+END_TEST
+
 START_TEST(a_write_into_a_huge_string_preserves_the_pages_that_it_changes)
 {
     uint64_t before;
@@ -718,6 +751,7 @@ main(void)
     tcase_add_test(t, active_expiry_gets_round_many_databases);
     tcase_add_test(t, deleting_a_large_hash_only_unlinks_it);
     tcase_add_test(t, a_string_that_grows_stays_where_it_is);
+    tcase_add_test(t, a_string_takes_about_what_it_needs);
     tcase_add_test(t, a_write_into_a_huge_string_preserves_the_pages_that_it_changes);
     tcase_add_test(t, growing_far_beyond_the_end_does_not_preserve_what_was_never_written);
     tcase_add_test(t, lengths_around_the_limits_of_a_record_work);
