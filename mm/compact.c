@@ -93,20 +93,83 @@ mm_compact_mark(unsigned slabs)
     return false;
 }
 
+/* stay: something is still in it. */
+static void
+stay(uint32_t b)
+{
+    uint64_t state = block_state(b);
+    uint32_t slots = class_slots[state_class(state)];
+
+    if (heap.blocks[b].used_slots < slots) {
+        slab_offer(b, state);
+        return;
+    }
+    slab_unlist(slab_class_of(state), b); /* a full one, of a pass over all */
+    heap.blocks[b].band_floor = (uint16_t)slots;
+}
+
+bool
+mm_compact_leave(unsigned slabs)
+{
+    for (; slabs > 0 && heap.leaving.head != 0; slabs--)
+        stay(heap.leaving.head);
+    heap.compacting = heap.leaving.head != 0;
+    if (!heap.compacting)
+        heap.compact_all = false;
+    return heap.compacting;
+}
+
 void
 mm_compact_end(void)
 {
-    uint32_t b;
-
-    while ((b = heap.leaving.head) != 0)
-        slab_offer(b, block_state(b));
-    heap.compacting = false;
+    while (mm_compact_leave(UINT32_MAX))
+        ;
 }
 
 bool
 mm_compact_is_open(void)
 {
     return heap.compacting;
+}
+
+size_t
+mm_used_bytes(void)
+{
+    return (size_t)heap.used_blocks << MM_BLOCK_SHIFT;
+}
+
+/* leave: a slab on whatever list, or none. */
+static void
+leave(struct slab_class *sc, uint32_t b)
+{
+    slab_unlist(sc, b);
+    if (sc->cur == b) {
+        sc->cur = 0;
+        sc->free_mask = 0;
+    }
+    list_push(&heap.leaving, b);
+    heap.blocks[b].band = BAND_LEAVING;
+    heap.blocks[b].band_floor = 1; /* CP1 */
+    heap.blocks[b].hint = 0;
+}
+
+void
+mm_compact_begin_all(void)
+{
+    must(!heap.compacting);
+    heap.compacting = heap.compact_all = true;
+    heap.compact_next = 2 * class_count;
+    for (uint32_t b = 1; b < heap.block_top; b++)
+        if (kind_is_slab(state_kind(block_state(b))) && heap.blocks[b].used_slots > 0)
+            leave(slab_class_of(block_state(b)), b);
+}
+
+bool
+mm_wants_move(const void *p)
+{
+    uint32_t b = block_of(p);
+
+    return heap.blocks[b].band == BAND_LEAVING && kind_is_slab(state_kind(block_state(b)));
 }
 
 const void *
@@ -118,10 +181,11 @@ mm_move(const void *p)
     struct slab_class *sc;
     void *to;
 
-    if (!kind_is_slab(state_kind(state)) || heap.blocks[b].band != BAND_LEAVING)
+    if (!mm_wants_move(p))
         return p;
     sc = slab_class_of(state);
-    if (sc->bands == 0 && (sc->cur == 0 || heap.blocks[sc->cur].used_slots == class_slots[class]))
+    if (!heap.compact_all && sc->bands == 0 &&
+        (sc->cur == 0 || heap.blocks[sc->cur].used_slots == class_slots[class]))
         return p; /* a new slab would not be the fuller one */
     if ((to = slab_alloc(slab_heap_of(state), class)) == NULL)
         return p;

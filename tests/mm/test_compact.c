@@ -164,6 +164,38 @@ START_TEST(a_pass_may_go_on_while_a_cut_is_open)
 }
 END_TEST
 
+/* The pass over all that tests use: everything moves, full slabs too, and what has not when it ends stays. */
+START_TEST(a_pass_over_all_moves_everything)
+{
+    unsigned moved = 0, there = 0, wanted = 0;
+
+    mm_compact_begin_all();
+    ck_assert(!mm_compact_mark(1));
+    mm_check();
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        const void *to;
+
+        if (objects[i].p == NULL)
+            continue;
+        there++;
+        wanted += mm_wants_move(objects[i].p);
+        to = mm_move(objects[i].p);
+        must(!mm_wants_move(to));
+        moved += to != objects[i].p;
+        objects[i].p = to;
+    }
+    ck_assert_uint_eq(moved, there);
+    ck_assert_uint_eq(wanted, there);
+    ck_assert(!mm_compact_leave(1)); /* nothing is left in any of them */
+    mm_check();
+    mm_compact_begin_all();
+    while (mm_compact_leave(1))
+        mm_check();
+    mm_check();
+    ck_assert_uint_eq(damaged(), 0);
+}
+END_TEST
+
 START_TEST(with_nothing_to_gain_no_pass_begins)
 {
     for (uint32_t i = 0; i < OBJECTS; i++)
@@ -193,6 +225,7 @@ main(void)
     tcase_add_test(t, what_is_left_of_many_fits_into_few_slabs);
     tcase_add_test(t, writes_go_on_during_a_pass);
     tcase_add_test(t, a_pass_may_go_on_while_a_cut_is_open);
+    tcase_add_test(t, a_pass_over_all_moves_everything);
     tcase_add_test(t, with_nothing_to_gain_no_pass_begins);
     suite_add_tcase(s, t);
     return run_suite(s);
