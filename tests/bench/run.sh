@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # make bench: the figures of docs/benchmarks.md.   tests/bench/run.sh [page-size] [sweep] [commands] [stall] [save] [cpu] [load]
 #                                                   [loop] [floor] [fan-out] [memory] [instructions] [keyspace] [growth] [huge] [types] [zset] [sets]
-#                                                   [hit-ratio]
+#                                                   [hit-ratio] [steady]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 what=("$@")
@@ -28,6 +28,7 @@ for w in "${what[@]}"; do
     zset) python3 tests/bench/zset.py ;;
     sets) python3 tests/bench/zset.py sets ;;
     hit-ratio) python3 tests/bench/hit_ratio.py ;;
+    steady) python3 tests/bench/steady.py ;;
     *) echo "no benchmark '$w'" >&2; exit 2 ;;
     esac
 done
