@@ -216,6 +216,16 @@ class MaxMemory(unittest.TestCase):
         self.assertEqual(c.call("EXISTS", "huge"), 0)
         self.assertEqual(c.call("DBSIZE"), 10000)
 
+    def test_room_for_a_string_to_grow_is_no_memory(self):
+        """A long string has address space for 512 MB.  It was counted as tables: 9 MB, which maxmemory did not see."""
+        c = self.start()
+        before = used(c)
+        c.call("SETRANGE", "k", 3000000, "x")
+        self.assertLess(used(c) - before, 4 << 20)
+        c.call("DEL", "k")
+        self.assertLess(used(c) - before, 1 << 20)
+        self.assertLess(int(field(c, "memory", "mem_not_counted_for_evict")), 64 << 10)
+
     def test_a_flush_within_a_snapshot_does_not_hold_commands_up(self):
         c = self.start("--rdbcompression", "yes")
         c.call("SELECT", "1")
