@@ -21,11 +21,9 @@ enum { WORDS_MAX = 256, SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)NULL)->su
 
 struct config config;
 
-static const struct config_name log_levels[] = {{"debug", LOG_DEBUG},
-                                                {"verbose", LOG_VERBOSE},
-                                                {"notice", LOG_NOTICE},
-                                                {"warning", LOG_WARNING},
-                                                {NULL, 0}};
+static const struct config_name log_levels[] = {{"debug", LOG_DEBUG},     {"verbose", LOG_VERBOSE},
+                                                {"notice", LOG_NOTICE},   {"warning", LOG_WARNING},
+                                                {"nothing", LOG_NOTHING}, {NULL, 0}};
 static const struct config_name evict_policies[] = {{"volatile-lru", EVICT_LRU},
                                                     {"volatile-lfu", EVICT_LFU},
                                                     {"volatile-random", EVICT_RANDOM},

@@ -113,7 +113,7 @@ const char *config_value(const char *name, char *ret, size_t room);
 /* config_rewrite: make the configuration file say what holds now, whatever it includes.  0; or -errno: it is
  * as it was, and *why says what went wrong.  Only where there is one (config_file()).  all: defaults too. */
 int config_rewrite(bool all, struct text *why);
-/* config_log_no_effect: one line that names what was set at start and has no effect here. */
+/* config_log_no_effect: lines that name what was set at start and has no effect here. */
 void config_log_no_effect(void);
 
 /* config_on_change: how a changed parameter takes effect: called with the whole new configuration before it

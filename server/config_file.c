@@ -107,6 +107,14 @@ include(struct reading *rd, struct slice word, bool *ret_reported)
     return *ret_reported ? "included file" : NULL;
 }
 
+/* What Redis itself reads over by now. */
+static bool
+is_obsolete(struct slice name)
+{
+    return word_is(name, "list-max-ziplist-entries") || word_is(name, "list-max-ziplist-value") ||
+           word_is(name, "lua-replicate-commands");
+}
+
 /* One directive; NULL: taken; else what is wrong.  *ret_reported: the report is already written. */
 static const char *
 set_directive(struct reading *rd, const struct slice *words, int count, bool *ret_reported)
@@ -121,6 +129,8 @@ set_directive(struct reading *rd, const struct slice *words, int count, bool *re
         return include(rd, words[1], ret_reported);
     if (word_is(words[0], "rename-command") && count == 3)
         return is_trial(rd) ? NULL : cmd_set_name(words[1], words[2]);
+    if (is_obsolete(words[0]) && count == 2)
+        return NULL;
     if ((o = option_find(words[0])) == NULL)
         return "Bad directive or wrong number of arguments";
     if (is_trial(rd) && o->type == &option_directory && count == 2) {
@@ -353,9 +363,21 @@ config_try_text(const char *name, const char *bytes, size_t len, struct config *
 void
 config_log_no_effect(void)
 {
-    if (without_effect.len > 0)
-        log_line(LOG_NOTICE, "Parameters without effect here (docs/configuration.md says why): %s",
-                 text_str(&without_effect));
+    enum { LINE_BYTES = 800 }; /* a line of the log is cut somewhere above that */
+    const char *p = text_str(&without_effect);
+
+    while (*p != '\0') {
+        size_t n = strlen(p), rest = 0;
+        if (n > LINE_BYTES) {
+            for (n = LINE_BYTES; p[n] != ' '; n--)
+                continue; /* names are short */
+            n--;          /* the comma */
+            rest = 2;
+        }
+        log_line(LOG_NOTICE, "Parameters without effect here (docs/configuration.md says why): %.*s", (int)n,
+                 p);
+        p += n + rest;
+    }
     text_free(&without_effect);
 }
 

@@ -4,7 +4,13 @@
 
 #include <stddef.h>
 
-enum log_level { LOG_DEBUG, LOG_VERBOSE, LOG_NOTICE, LOG_WARNING };
+enum log_level {
+    LOG_DEBUG,
+    LOG_VERBOSE,
+    LOG_NOTICE,
+    LOG_WARNING,
+    LOG_NOTHING /* of the log, not of a line */
+};
 
 /* log_open: lines go to this file from now on (opened anew for each line, so that it can be moved away), or
  * to standard output when path is "".  0 or -errno: the file cannot be written.  The calling thread is role
