@@ -97,10 +97,11 @@ temp_file_remove(const char *name)
 
     if (!temp_file_is_ours(name))
         return 0;
-    if ((fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) < 0)
-        return errno == ENOENT || errno == ELOOP ? 0 : -errno;
+    /* For writing, though nothing is: over a network a lock that shuts others out wants that. */
+    if ((fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) < 0)
+        return errno == ENOENT || errno == ELOOP || errno == EISDIR ? 0 : -errno;
     r = lock(fd) == 0 ? remove_locked(fd, name) : 0;
-    (void)close(fd); /* opened for reading */
+    (void)close(fd); /* nothing was written */
     return r;
 }
 
