@@ -26,6 +26,8 @@ static struct client *first, *last, *closed_first;
 static unsigned count;
 static uint64_t next_id = 1;
 
+struct client_bytes client_bytes;
+
 struct client *
 client_first(void)
 {
@@ -76,8 +78,8 @@ client_free(struct client *c)
     pubsub_forget(c);
     watch_forget(c);
     resp_reset(&c->parser);
-    free(c->in);
-    free(c->out);
+    net_free_input(c);
+    output_free(c);
     free(c->name);
     free(c->lib_name);
     free(c->lib_ver);
@@ -148,9 +150,7 @@ client_doom(struct client *c)
 {
     client_evict_forget(c);
     c->close_now = true;
-    free(c->out);
-    c->out = NULL;
-    c->out_len = c->out_room = c->out_sent = 0;
+    output_free(c);
 }
 
 bool
@@ -165,12 +165,10 @@ client_is_permitted(const struct client *c, int64_t permission)
 size_t
 client_memory(const struct client *c)
 {
-    size_t in = c->in_is_loan ? 0 : c->in_room, out = c->out_room;
+    size_t in = c->in_is_loan ? 0 : c->in_room;
 
-    if (c->running)
-        out -= out < OUTPUT_LOAN_BYTES ? out : OUTPUT_LOAN_BYTES;
-    return sizeof *c + in + out + multi_memory(c) + pubsub_memory(c) + watch_memory(c) + keywait_memory(c) +
-           (size_t)c->parser.room * sizeof *c->parser.args;
+    return sizeof *c + in + c->out_bytes + multi_memory(c) + pubsub_memory(c) + watch_memory(c) +
+           keywait_memory(c) + (size_t)c->parser.room * sizeof *c->parser.args;
 }
 
 static const char *
@@ -202,7 +200,11 @@ add_flags(const struct client *c, struct text *out)
 void
 client_describe(const struct client *c, struct text *out)
 {
-    size_t argv_bytes = (size_t)c->argc * sizeof(struct slice), pending = client_pending_out(c);
+    size_t pending = client_pending_out(c), parsed = resp_parsed(&c->parser),
+           words = resp_words_bytes(&c->parser);
+    bool in_list =
+        pending > OUTPUT_FREE_BYTES; /* as Redis has it: the first bytes are in a buffer, others in a list */
+    unsigned chunks = 0;
 
     text_addf(out, "id=%llu addr=%s laddr=%s fd=%d name=%s", (unsigned long long)c->id, c->addr, c->laddr,
               c->fd, or_empty(c->name));
@@ -211,10 +213,14 @@ client_describe(const struct client *c, struct text *out)
     add_flags(c, out);
     text_addf(out, " db=%d sub=%u psub=%u ssub=%u multi=%d", c->db_index, pubsub_count(c, PUBSUB_CHANNEL),
               pubsub_count(c, PUBSUB_PATTERN), pubsub_count(c, PUBSUB_SHARD), multi_count(c));
-    text_addf(out, " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu", c->in_len - c->in_pos,
-              c->in_room - c->in_len, argv_bytes, multi_memory(c));
-    text_addf(out, " rbs=%zu rbp=%zu obl=%zu oll=0 omem=%zu tot-mem=%zu", c->out_room, c->out_room, pending,
-              pending, client_memory(c));
+    text_addf(out, " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu", c->in_len - c->in_pos - parsed,
+              c->in_room - c->in_len, words, multi_memory(c));
+    for (int i = 0; c->running && i < c->argc; i++)
+        words += c->argv[i].len;
+    for (const struct output_chunk *k = c->out_first; k != NULL; k = k->next)
+        chunks++;
+    text_addf(out, " rbs=%zu rbp=%zu obl=%zu oll=%u omem=%zu tot-mem=%zu", c->out_room, c->out_room,
+              in_list ? 0 : pending, in_list ? chunks : 0, in_list ? c->out_bytes : 0, client_memory(c));
     text_addf(out, " events=%s%s", (c->interest & EPOLLIN) != 0 ? "r" : "",
               (c->interest & EPOLLOUT) != 0 ? "w" : "");
     text_addf(out, " cmd=%s user=default redir=-1 resp=%d",

@@ -19,6 +19,7 @@ struct block;
 struct cmd;
 struct db;
 struct multi_state;
+struct output_chunk;
 struct pubsub_client;
 struct text;
 struct watch_client;
@@ -37,10 +38,11 @@ struct client {
     struct slice *argv; /* slices into the query buffer (or owned copies in a transaction) */
     struct cmd *cmd;
     struct db *db; /* = db_select(db_index), looked up before each command */
-    /* output: [out_sent, out_len) is still to be written */
-    char *out;
-    size_t out_len, out_room, out_sent;
-    size_t out_hidden; /* room that it has, but for being muted */
+    /* output: output.h */
+    char *out; /* the last chunk's bytes; NULL: there is none */
+    size_t out_len, out_room, out_sent, out_before;
+    struct output_chunk *out_first;
+    size_t out_bytes; /* memory of all chunks, but for one that is on loan */
     /* input: [in_pos, in_len) is still to be parsed; in[in_len] is NUL */
     char *in;
     size_t in_len, in_pos, in_room;
@@ -50,7 +52,8 @@ struct client {
     bool close_now;         /* out is dropped; closed at the end of the batch */
     bool closed;            /* waits for the end of the turn to be freed */
     bool running;           /* its commands are being executed: not to be served by a nested turn */
-    bool paused;            /* not read: its output is large, or writers are delayed */
+    bool paused;            /* not read: its next command has to wait */
+    bool out_stuck;         /* its socket took no more: it is not tried again before it is ready */
     bool postponed; /* by exec_command(): the command was not executed; it will be parsed and tried again */
     bool authenticated;
     bool is_unix;    /* came through the unix socket */
@@ -64,7 +67,7 @@ struct client {
     bool in_exec;
     bool multi_dirty; /* an error while queueing: EXEC answers EXECABORT */
     bool is_error;    /* the last reply was an error, for statistics */
-    bool in_is_loan;
+    bool in_is_loan, out_is_loan;
     struct multi_state *multi;    /* NULL outside MULTI */
     struct watch_client *watch;   /* NULL: nothing is watched */
     struct pubsub_client *pubsub; /* NULL: no subscriptions */
@@ -86,6 +89,20 @@ struct client {
     bool queued[CLIENT_QUEUES];
     struct client *queue_next[CLIENT_QUEUES]; /* once closed, the first links those to be freed */
 };
+
+/* The memory of all clients' buffers, kept to the byte: maxmemory has to see it between two commands.  What
+ * the loop lends to the one that runs is not in it. */
+struct client_bytes {
+    size_t input, output;
+    size_t queued; /* commands of transactions */
+};
+extern struct client_bytes client_bytes;
+
+static inline size_t
+client_bytes_all(void)
+{
+    return client_bytes.input + client_bytes.output + client_bytes.queued;
+}
 
 /* client_new_detached: a client without a socket, for tests and internal work.  NULL: no memory. */
 struct client *client_new_detached(void);
@@ -109,7 +126,7 @@ uint64_t client_next_id(void);
 static inline size_t
 client_pending_out(const struct client *c)
 {
-    return c->out_len - c->out_sent;
+    return c->out_before + c->out_len - c->out_sent;
 }
 
 /* client_is_subscriber: has it any subscription? */

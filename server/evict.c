@@ -8,6 +8,7 @@
 #include "mm/fault.h"
 #include "mm/mm.h"
 #include "mm/os.h"
+#include "server/client.h"
 #include "server/data/db_inner.h"
 #include "server/data/draw.h"
 #include "server/data/lfu.h"
@@ -48,7 +49,7 @@ evict_memory_used(void)
     struct mm_figures f;
 
     mm_figures(&f);
-    return f.live_bytes + f.side_bytes + db_mapped_bytes() + server.malloc_counted_bytes;
+    return f.live_bytes + f.side_bytes + db_mapped_bytes() + server.malloc_counted_bytes + client_bytes_all();
 }
 
 /* ---- candidates ---- */

@@ -80,6 +80,7 @@ multi_queue(struct client *c, struct cmd *cmd)
     m->at[m->count++] = (struct queued){.cmd = cmd, .argc = c->argc, .argv = argv};
     m->flags |= cmd->flags;
     m->bytes += bytes;
+    client_bytes.queued += bytes;
     reply_raw(c, "+QUEUED\r\n", 9);
 }
 
@@ -92,6 +93,7 @@ multi_discard(struct client *c)
         return;
     for (int i = 0; i < m->count; i++)
         free(m->at[i].argv);
+    client_bytes.queued -= m->bytes;
     free(m->at);
     free(m);
     c->multi = NULL;

@@ -25,6 +25,9 @@ void net_client_ready(struct loop_source *s, uint32_t events);
 /* net_update_interest: have the loop wait for what the client can use now. */
 void net_update_interest(struct client *c);
 
+/* net_free_input: what it has sent is forgotten, with its buffer. */
+void net_free_input(struct client *c);
+
 /* net_write: write what is pending; what the socket does not take is written when it is ready again.
  * False: the client was closed. */
 bool net_write(struct client *c);

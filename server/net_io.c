@@ -1,8 +1,9 @@
 /* server/net_io.c - a client's socket: read, parse a batch, look its keys up ahead, execute, write once.
  *
  * Input is read into the loop's buffer, which is lent to the client for as long as its commands run; only
- * what is left of it (the begin of a command) is kept in memory of the client's own.  Requests are parsed up
- * to BATCH_MAX ahead of their execution, so that the keyspace can start to load what they need. */
+ * what is left of it (the begin of a command) is kept in memory of the client's own: as much as has come, and
+ * if that is much, room for as much again.  What a header claims is no reason to take memory.  Requests are
+ * parsed up to BATCH_MAX ahead of their execution, so that the keyspace can start to load what they need. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,13 +30,12 @@
 #include "server/server.h"
 
 enum {
-    BATCH_MAX = 16,         /* commands parsed ahead */
-    READ_BYTES = 64 * 1024, /* the loop's input buffer, and so what one read takes */
-    OWN_BYTES = 16 * 1024,  /* room for more input behind a kept rest, at least */
-    BULK_STEP_BYTES =
-        1024 * 1024, /* a big bulk's buffer grows from here on by doubling: a header is only a claim */
-    OUT_PAUSE_BYTES = 1024 * 1024, /* with more pending output than this no further command runs */
-    DRAIN_READS = 16               /* what is read and thrown away before a close, in input buffers */
+    BATCH_MAX = 16,            /* commands parsed ahead */
+    READ_BYTES = 64 * 1024,    /* the loop's input buffer, and so what one read takes */
+    OWN_BYTES = 16 * 1024,     /* a rest below this goes back to the loop's buffer when more comes */
+    WRITE_BYTES = 1024 * 1024, /* of a client in one turn: the others wait meanwhile */
+    WRITE_PIECES = 64,
+    DRAIN_READS = 16 /* what is read and thrown away before a close, in input buffers */
 };
 
 /* What the loop lends to one client at a time; a nested turn (loading) finds it gone and makes its own. */
@@ -57,6 +57,8 @@ net_update_interest(struct client *c)
         return;
     if (loop_change(c->fd, want, &c->source) == 0)
         c->interest = want;
+    else
+        c->out_stuck = false; /* nobody would say when it is ready */
 }
 
 /* ---- output ---- */
@@ -74,27 +76,91 @@ drain(struct client *c)
             return;
 }
 
+static ssize_t
+send_pending(const struct client *c)
+{
+    struct iovec parts[WRITE_PIECES];
+    struct msghdr message = {.msg_iov = parts};
+
+    message.msg_iovlen = (size_t)output_vector(c, parts, WRITE_PIECES);
+    return sendmsg(c->fd, &message, MSG_NOSIGNAL);
+}
+
+static void
+count_sent(ssize_t n)
+{
+    server.stat_net_out_bytes += (uint64_t)n;
+    server.stat_writes++;
+}
+
+/* Take note of what a call answered.  False: the client was closed. */
+static bool
+note_sent(struct client *c, ssize_t n)
+{
+    if (n > 0) {
+        count_sent(n);
+        output_sent(c, (size_t)n);
+        return true;
+    }
+    if (n < 0 && errno == EINTR)
+        return true;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        c->out_stuck = true;
+        return true;
+    }
+    log_line(LOG_VERBOSE, "Error writing to client %s: %s", c->addr, strerror(errno));
+    client_close(c);
+    return false;
+}
+
+/* Write until nothing is pending, the socket takes no more, or others have their turn.  False: closed, or the
+ * running client, whom its own turn closes, is doomed. */
+static bool
+write_much(struct client *c)
+{
+    size_t written = 0, before;
+
+    if (!output_within_limit(c, 0)) {
+        if (!c->running)
+            client_close(c);
+        return false;
+    }
+    for (; client_pending_out(c) > 0 && written < WRITE_BYTES && !c->out_stuck;
+         written += before - client_pending_out(c)) {
+        before = client_pending_out(c);
+        if (!note_sent(c, send_pending(c)))
+            return false;
+    }
+    return true;
+}
+
+/* All of a little: as a rule one call does it. */
+static inline bool
+write_little(struct client *c)
+{
+    size_t pending = c->out_len - c->out_sent;
+    ssize_t n = pending == 0 ? 0 : send(c->fd, c->out + c->out_sent, pending, MSG_NOSIGNAL);
+
+    if (unlikely((size_t)n != pending))
+        return note_sent(c, n) && write_much(c);
+    if (n > 0)
+        count_sent(n);
+    c->out_len = c->out_sent = 0;
+    return true;
+}
+
 bool
 net_write(struct client *c)
 {
-    while (client_pending_out(c) > 0) {
-        ssize_t n = send(c->fd, c->out + c->out_sent, client_pending_out(c), MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            return true;
-        if (n <= 0) {
-            log_line(LOG_VERBOSE, "Error writing to client %s: %s", c->addr, strerror(errno));
-            client_close(c);
-            return false;
-        }
-        c->out_sent += (size_t)n;
-        server.stat_net_out_bytes += (uint64_t)n;
-        server.stat_writes++;
-    }
+    bool is_little =
+        likely(client_pending_out(c) <= OUTPUT_FREE_BYTES && c->out_before == 0 && !c->out_stuck);
+
+    if (!(is_little ? write_little(c) : write_much(c)))
+        return false;
+    if (client_pending_out(c) > 0)
+        return true;
     c->soft_limit_since_ms = 0;
-    if (c->out != NULL)
-        c->out_len = c->out_sent = 0;
+    c->out_len = c->out_sent = 0; /* one chunk, perhaps with bytes that are sent */
     if (!c->running)
         output_return(c);
     if (c->close_after_reply && !c->running) {
@@ -112,7 +178,8 @@ try_send(struct client *c, struct iovec *parts)
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     ssize_t n;
 
-    if (!c->running || c->in_exec || c->fd < 0 || c->out == NULL || c->is_muted)
+    if (!c->running || c->in_exec || c->fd < 0 || c->out == NULL || c->is_muted || c->out_stuck ||
+        c->out_before > 0)
         return 0;
     do
         n = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -135,9 +202,11 @@ net_send_direct(struct client *c, const char *bytes, size_t len)
     struct iovec parts[2] = {{.iov_base = c->out + c->out_sent, .iov_len = pending},
                              {.iov_base = u.base, .iov_len = len}};
 
+    if (!output_within_limit(c, len))
+        return;
     sent = try_send(c, parts);
     if (sent == 0 || sent < pending) {
-        c->out_sent += sent;
+        c->out_sent += sent; /* of the only chunk */
         reply_raw(c, bytes, len);
         return;
     }
@@ -167,31 +236,51 @@ give_input_back(struct client *c)
     if (c->in_is_loan && input_loan == NULL)
         input_loan = c->in;
     else
-        free(c->in);
+        net_free_input(c);
     c->in = NULL;
     c->in_len = c->in_pos = c->in_room = 0;
     c->in_is_loan = false;
 }
 
-/* How large a client's own buffer should be for what it holds (rest bytes) and what is known to come. */
+void
+net_free_input(struct client *c)
+{
+    if (c->in != NULL && !c->in_is_loan)
+        client_bytes.input -= c->in_room + 1;
+    free(c->in);
+    c->in = NULL;
+}
+
+static void
+own_input(struct client *c, char *in, size_t room)
+{
+    c->in = in;
+    c->in_room = room;
+    client_bytes.input += room + 1;
+}
+
+/* How large a client's own buffer should be for what it holds (rest bytes) and what is known to come: a
+ * header is only a claim, but a buffer that ends where the bulk ends spares a move. */
 static size_t
 own_room(const struct client *c, size_t rest)
 {
-    size_t needs = resp_needs(&c->parser), step = rest < BULK_STEP_BYTES / 2 ? BULK_STEP_BYTES : 2 * rest;
+    size_t needs = resp_needs(&c->parser);
 
-    if (c->parser.in_bulk && c->parser.bulk_len >= RESP_BIG_BULK_BYTES && needs > rest)
-        return needs < step ? needs : step;
-    return rest < OWN_BYTES ? 2 * OWN_BYTES : 2 * rest;
+    if (rest < OWN_BYTES)
+        return rest;
+    if (c->parser.in_bulk && c->parser.bulk_len >= RESP_BIG_BULK_BYTES && needs > rest && needs < 2 * rest)
+        return needs;
+    return 2 * rest;
 }
 
-/* Move the unparsed rest to the start of a buffer of the client's own. */
+/* Move the unparsed rest to the start of a buffer of the client's own, which is not much too large for it. */
 static bool
 keep_rest(struct client *c)
 {
     size_t rest = c->in_len - c->in_pos;
     char *own;
 
-    if (!c->in_is_loan) {
+    if (!c->in_is_loan && c->in_room <= 2 * own_room(c, rest)) {
         if (c->in_pos > 0)
             memmove(c->in, c->in + c->in_pos, rest + 1);
         c->in_len = rest;
@@ -202,9 +291,25 @@ keep_rest(struct client *c)
         return false;
     memcpy(own, c->in + c->in_pos, rest + 1);
     give_input_back(c);
-    c->in = own;
-    c->in_room = own_room(c, rest);
+    own_input(c, own, own_room(c, rest));
     c->in_len = rest;
+    return true;
+}
+
+/* A little rest: read behind it in the loop's buffer. */
+static bool
+return_to_loan(struct client *c)
+{
+    size_t rest = c->in_len - c->in_pos;
+    char *own = c->in + c->in_pos, *block = c->in;
+    size_t room = c->in_room;
+
+    if (!borrow_input(c))
+        return false;
+    memcpy(c->in, own, rest + 1);
+    c->in_len = rest;
+    client_bytes.input -= room + 1;
+    free(block);
     return true;
 }
 
@@ -218,6 +323,8 @@ make_input_room(struct client *c)
 
     if (c->in == NULL)
         return borrow_input(c);
+    if (c->in_len - c->in_pos < OWN_BYTES)
+        return return_to_loan(c);
     room = own_room(c, c->in_len);
     if (c->in_len < c->in_room && (c->in_room - c->in_len >= OWN_BYTES || room <= c->in_room))
         return true;
@@ -225,8 +332,8 @@ make_input_room(struct client *c)
         room = c->in_room;
     if (room <= c->in_len || (p = realloc(c->in, room + 1)) == NULL)
         return false;
-    c->in = p;
-    c->in_room = room;
+    client_bytes.input -= c->in_room + 1;
+    own_input(c, p, room);
     return true;
 }
 
@@ -321,22 +428,15 @@ prefetch_batch(struct client *c, const struct batch *b, const struct resp_vector
         db_prefetch(db_select(c->db_index), keys, n);
 }
 
-/* May the client's next command run?  Otherwise it is paused; what was parsed ahead is parsed again later. */
-static bool
+/* Between two commands: whole chunks are sent while the others are made, if the socket takes them; if not,
+ * the queue grows.  False: closed, or doomed. */
+static inline bool
 may_go_on(struct client *c)
 {
-    if (likely(client_pending_out(c) < OUT_PAUSE_BYTES))
-        return true;
-    if (!net_write(c))
-        return false;
-    if (client_pending_out(c) < OUT_PAUSE_BYTES)
-        return true;
-    c->paused = true;
-    return false;
+    return likely(c->out_before == 0) || c->out_stuck || net_write(c);
 }
 
-/* Returns false when the client must not go on: closed, closing, paused, blocked, or its command has to wait.
- */
+/* Returns false when the client must not go on: closed, closing, blocked, or its command has to wait. */
 static bool
 execute_batch(struct client *c, const struct batch *b, const struct resp_vector *v)
 {
@@ -432,9 +532,12 @@ run_client(struct client *c)
     }
     if (!net_write(c))
         return;
-    if (client_pending_out(c) > 0 && !output_within_limit(c, 0)) {
-        client_close(c);
-        return;
+    if (client_pending_out(c) > 0) {
+        if (!output_within_limit(c, 0)) {
+            client_close(c);
+            return;
+        }
+        output_settle(c);
     }
     net_update_interest(c);
     client_evict_weigh(c);
@@ -463,9 +566,11 @@ read_input(struct client *c)
         bool not_ready = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
         if (n < 0 && !not_ready)
             log_line(LOG_VERBOSE, "Reading from client %s: %s", c->addr, strerror(errno));
-        if (not_ready && c->in_is_loan)
-            give_input_back(c);
         if (!not_ready)
+            client_close(c);
+        else if (c->in_len == c->in_pos)
+            give_input_back(c);
+        else if (c->in_is_loan && !keep_rest(c))
             client_close(c);
         return false;
     }
@@ -489,8 +594,14 @@ input_is_too_long(struct client *c)
 static void
 serve_input(struct client *c)
 {
-    if (read_input(c) && !input_is_too_long(c))
-        run_client(c);
+    if (!read_input(c) || input_is_too_long(c))
+        return;
+    if (unlikely(!c->in_is_loan)) { /* much: it counts before it is a command */
+        client_evict_weigh(c);
+        if (c->close_now)
+            return;
+    }
+    run_client(c);
 }
 
 void
@@ -511,12 +622,10 @@ net_client_ready(struct loop_source *s, uint32_t events)
     if (c->closed || c->close_now || c->running || server.stopping)
         return;
     if ((events & EPOLLOUT) != 0) {
+        c->out_stuck = false;
         if (!net_write(c))
             return;
-        if (c->paused && !c->queued[QUEUE_DELAYED] && client_pending_out(c) == 0)
-            net_resume(c);
-        else
-            net_update_interest(c);
+        net_update_interest(c);
         client_evict_weigh(c);
         if (c->closed || c->close_now)
             return;

@@ -49,12 +49,12 @@ reply_head(struct client *c, char type, uint64_t number)
 void
 reply_raw(struct client *c, const void *bytes, size_t len)
 {
-    char *p = output_room(c, len);
-
-    if (p == NULL)
+    if (unlikely(!output_has_room(c, len))) {
+        output_add(c, bytes, len);
         return;
-    memcpy(p, bytes, len);
-    output_filled(c, p + len);
+    }
+    memcpy(c->out + c->out_len, bytes, len);
+    c->out_len += len;
 }
 
 void
@@ -114,11 +114,15 @@ reply_int(struct client *c, int64_t value)
 void
 reply_bulk(struct client *c, const void *bytes, size_t len)
 {
-    char *p = output_room(c, HEAD_MAX_BYTES + len + 2);
+    char *p;
 
-    if (p == NULL)
+    if (unlikely(!output_has_room(c, HEAD_MAX_BYTES + len + 2))) {
+        reply_head(c, '$', len);
+        output_add(c, bytes, len);
+        output_add(c, "\r\n", 2);
         return;
-    p = put_head(p, '$', len);
+    }
+    p = put_head(c->out + c->out_len, '$', len);
     if (len > 0)
         memcpy(p, bytes, len);
     output_filled(c, put_end(p + len));
@@ -202,7 +206,8 @@ reply_bulk_end(struct client *c)
     reply_raw(c, "\r\n", 2);
 }
 
-/* The header of an array is put where a gap was left for the longest one; what follows is moved up to it. */
+/* The header of an array is put where a gap was left for the longest one; what follows in its chunk is moved
+ * up to it. */
 size_t
 reply_array_deferred(struct client *c)
 {
@@ -223,11 +228,11 @@ close_deferred(struct client *c, size_t token, char type, size_t count)
     if (c->close_now || c->is_muted)
         return;
     must(token + HEAD_MAX_BYTES <= client_pending_out(c));
-    start = c->out + c->out_sent + token;
+    start = output_find(c, token, &rest);
+    must(rest >= HEAD_MAX_BYTES);
     end = put_head(start, type, count);
-    rest = c->out_len - c->out_sent - token - HEAD_MAX_BYTES;
-    memmove(end, start + HEAD_MAX_BYTES, rest);
-    output_filled(c, end + rest);
+    memmove(end, start + HEAD_MAX_BYTES, rest - HEAD_MAX_BYTES);
+    output_shorten(c, token, (size_t)(start + HEAD_MAX_BYTES - end));
 }
 
 void
@@ -335,7 +340,7 @@ void
 reply_take_back(struct client *c, size_t pending)
 {
     if (client_pending_out(c) > pending)
-        c->out_len -= client_pending_out(c) - pending;
+        output_take_back(c, client_pending_out(c) - pending);
 }
 
 const char *

@@ -72,6 +72,24 @@ resp_needs(const struct resp *r)
     return r->in_bulk ? r->at + r->bulk_len + 2 : 0;
 }
 
+/* resp_parsed: so many bytes from its begin on are arguments that are there as a whole, and headers. */
+static inline size_t
+resp_parsed(const struct resp *r)
+{
+    return r->want > 0 ? r->at : 0;
+}
+
+/* resp_words_bytes: of those, the arguments alone. */
+static inline size_t
+resp_words_bytes(const struct resp *r)
+{
+    size_t bytes = 0;
+
+    for (int32_t i = 0; i < r->have; i++)
+        bytes += r->args[i].len;
+    return bytes;
+}
+
 /* resp_reset: forget a half-parsed command and give back its memory. */
 void resp_reset(struct resp *r);
 void resp_vector_free(struct resp_vector *v);

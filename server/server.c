@@ -86,6 +86,12 @@ server_init(const char *executable)
     make_run_id(server.run_id);
 }
 
+static uint64_t
+less(uint64_t bytes, uint64_t part)
+{
+    return bytes > part ? bytes - part : 0; /* an allocator that says nothing says 0 */
+}
+
 static void
 sample_malloc(void)
 {
@@ -94,10 +100,10 @@ sample_malloc(void)
     if (mallinfo2 == NULL)
         return;
     m = mallinfo2();
-    server.malloc_bytes = m.uordblks + m.hblkhd;
+    server.malloc_bytes = less(m.uordblks + m.hblkhd, output_reserve_bytes());
     server.malloc_held_bytes = m.arena + m.hblkhd;
     if (!persist_is_saving())
-        server.malloc_counted_bytes = server.malloc_bytes;
+        server.malloc_counted_bytes = less(server.malloc_bytes, client_bytes_all());
 }
 
 uint64_t

@@ -38,11 +38,11 @@ struct server {
     /* sampled each 100 ms */
     uint64_t ops_per_s, in_bytes_per_s, out_bytes_per_s, turns_per_s, turn_us_per_s;
     uint64_t peak_memory, start_memory;
-    uint64_t malloc_bytes;      /* in use outside the arena; sampled */
-    uint64_t malloc_held_bytes; /* what the C library has for it */
-    uint64_t
-        malloc_counted_bytes; /* of that, what maxmemory limits: the last sample without a save's buffers */
-    int maxclients;           /* what the limit of open files leaves of the configured number */
+    uint64_t malloc_bytes;         /* in use outside the arena; sampled */
+    uint64_t malloc_held_bytes;    /* what the C library has for it */
+    uint64_t malloc_counted_bytes; /* of that, what maxmemory limits besides client_bytes: the last sample
+                                    * without a save's buffers */
+    int maxclients;                /* what the limit of open files leaves of the configured number */
     char run_id[41];
     const char *executable; /* argv[0] */
 };

@@ -34,7 +34,7 @@ class Libraries(unittest.TestCase):
         program = os.path.join(resp.ROOT, "build", "tests", "integration", "hiredis_client")
         if not os.path.exists(program):
             self.skipTest("hiredis: its program is not built")
-        self.passes(program, self.server.port)
+        self.passes(program, self.server.port, os.path.join(self.dir, "sock"))
 
     def test_python3_redis(self):
         if subprocess.run([DEBIAN_PYTHON, "-c", "import redis"], capture_output=True, check=False).returncode != 0:

@@ -109,7 +109,7 @@ class Limit(unittest.TestCase):
         admin.call("CONFIG", "SET", "maxmemory-clients", "16mb")
         lazy = [self.server.client() for _ in range(20)]
         for c in lazy:
-            for _ in range(10):
+            for _ in range(4):
                 c.send("GET", "value")
         resp.wait_until(lambda: self.evicted(admin) > 0, what="an eviction")
         resp.wait_until(lambda: int(field(admin, "memory", "mem_clients_normal")) <= 16 * MB, what="memory within the limit")
@@ -137,6 +137,19 @@ class Limit(unittest.TestCase):
         self.assertLess(i, 199)
         self.assertEqual(self.evicted(admin), 1)
         self.assertEqual(admin.call("PUBLISH", "news", "y"), 1)
+
+    def test_what_comes_at_once_is_seen_before_it_is_a_command(self):
+        admin = self.start("--maxmemory-clients", "10mb")
+        command = resp.pack("SET", "k", "x" * (10 * MB))
+        for n in range(1, 11):
+            with self.server.client() as c:
+                with self.assertRaises((EOFError, ConnectionError)):
+                    c.send_raw(command)
+                    c.read()
+            self.assertEqual(self.evicted(admin), n)
+        self.assertEqual(admin.call("EXISTS", "k"), 0)
+        with self.server.client() as c:
+            self.assertEqual(c.call("SET", "k", "x" * (9 * MB)), b"OK")
 
     def test_a_share_of_maxmemory(self):
         admin = self.start("--maxmemory-clients", "5%")

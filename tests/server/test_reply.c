@@ -25,17 +25,48 @@ setup(void)
 static void
 teardown(void)
 {
+    c->fd = -1;
     client_free(c);
     config_fini();
+}
+
+/* As if it had a socket: its output is a queue of chunks.  Nothing is written to it. */
+static void
+pretend_socket(void)
+{
+    c->fd = 1000000;
+}
+
+/* The pending bytes, in one piece: [caller frees] */
+static char *
+pending_bytes(void)
+{
+    size_t pending = client_pending_out(c), at = 0;
+    char *bytes = malloc(pending + 1);
+
+    while (at < pending) {
+        size_t rest;
+        const char *p = output_find(c, at, &rest);
+
+        memcpy(bytes + at, p, rest);
+        at += rest;
+    }
+    ck_assert_uint_eq(at, pending);
+    return bytes;
 }
 
 /* What was replied since the last call. */
 static void
 check_reply(const char *want)
 {
+    char *bytes = pending_bytes();
+
     ck_assert_uint_eq(client_pending_out(c), strlen(want));
-    ck_assert_int_eq(memcmp(c->out + c->out_sent, want, strlen(want)), 0);
-    c->out_len = c->out_sent = 0;
+    ck_assert_int_eq(memcmp(bytes, want, strlen(want)), 0);
+    free(bytes);
+    if (c->out != NULL)
+        output_sent(c, strlen(want));
+    ck_assert_uint_eq(client_pending_out(c), 0);
 }
 
 static void
@@ -117,6 +148,8 @@ START_TEST(deferred_arrays_may_be_nested_and_outgrow_the_buffer)
     size_t outer, inner, count = 20000;
     struct text want = {0};
 
+    if (_i == 1)
+        pretend_socket();
     reply_ok(c);
     outer = reply_array_deferred(c);
     text_addf(&want, "+OK\r\n*%zu\r\n", count + 2);
@@ -137,21 +170,134 @@ START_TEST(deferred_arrays_may_be_nested_and_outgrow_the_buffer)
 }
 END_TEST
 
-START_TEST(what_was_sent_makes_room_before_the_buffer_grows)
+/* The last reply of n is "<n>". */
+static void
+reply_numbers(int from, int to)
+{
+    for (int i = from; i < to; i++)
+        reply_errorf(c, "%d%*s", i, i % 500, "");
+}
+
+static void
+expect_numbers(struct text *want, int from, int to)
+{
+    for (int i = from; i < to; i++)
+        text_addf(want, "-%d%*s\r\n", i, i % 500, "");
+}
+
+START_TEST(what_was_sent_goes_and_memory_follows)
 {
     char piece[1000];
-    size_t room;
+    size_t pending = 600 * sizeof piece;
 
+    pretend_socket();
     memset(piece, 'x', sizeof piece);
-    for (int i = 0; i < 60; i++)
+    for (int i = 0; i < 600; i++)
         reply_raw(c, piece, sizeof piece);
-    room = c->out_room;
     for (int i = 0; i < 10000; i++) { /* a reader that is always a little late */
-        c->out_sent += sizeof piece;
+        output_sent(c, sizeof piece);
         reply_raw(c, piece, sizeof piece);
-        ck_assert_uint_eq(client_pending_out(c), 60 * sizeof piece);
+        ck_assert_uint_eq(client_pending_out(c), pending);
+        ck_assert_uint_le(c->out_bytes, pending + 3 * OUTPUT_CHUNK_BYTES);
+        ck_assert_uint_eq(c->out_bytes, client_bytes.output);
     }
-    ck_assert_uint_le(c->out_room, 2 * room);
+    while (client_pending_out(c) > 0) {
+        output_sent(c, sizeof piece);
+        ck_assert_uint_le(c->out_bytes, client_pending_out(c) + 2 * OUTPUT_CHUNK_BYTES);
+    }
+    output_return(c);
+    ck_assert_uint_eq(c->out_bytes, 0);
+    ck_assert_uint_eq(client_bytes.output, 0);
+    ck_assert_uint_le(output_reserve_bytes(), 16 * OUTPUT_CHUNK_BYTES);
+}
+END_TEST
+
+START_TEST(a_queue_of_chunks_gives_the_bytes_in_order_however_they_are_sent)
+{
+    struct text want = {0};
+    unsigned seed = (unsigned)_i + 1;
+    size_t sent = 0;
+    int n = 0;
+
+    pretend_socket();
+    if (_i % 2 == 1)
+        output_lend(c);
+    for (int turn = 0; turn < 300; turn++) {
+        int more = rand_r(&seed) % 400;
+        struct iovec parts[5];
+        size_t there = 0, part;
+
+        reply_numbers(n, n + more);
+        expect_numbers(&want, n, n + more);
+        n += more;
+        for (int i = 0, count = output_vector(c, parts, 5); i < count; i++) {
+            ck_assert_int_eq(memcmp(parts[i].iov_base, want.at + sent + there, parts[i].iov_len), 0);
+            there += parts[i].iov_len;
+        }
+        ck_assert_uint_eq(client_pending_out(c), want.len - sent);
+        part = there == 0 ? 0 : (size_t)rand_r(&seed) % (there + 1);
+        if (c->out != NULL)
+            output_sent(c, part);
+        sent += part;
+    }
+    check_reply(want.at + sent);
+    text_free(&want);
+}
+END_TEST
+
+START_TEST(replies_are_taken_back_over_chunks)
+{
+    static const int marks[] = {0, 1, 7, 100, 500, 999};
+    struct text want = {0};
+    size_t mark;
+
+    pretend_socket();
+    reply_numbers(0, 50);
+    expect_numbers(&want, 0, 50);
+    reply_numbers(50, 50 + marks[_i]);
+    expect_numbers(&want, 50, 50 + marks[_i]);
+    output_sent(c, 10);
+    mark = client_pending_out(c);
+    reply_numbers(0, 2000);
+    reply_take_back(c, mark);
+    ck_assert_uint_eq(client_pending_out(c), mark);
+    reply_numbers(7, 300);
+    expect_numbers(&want, 7, 300);
+    check_reply(want.at + 10);
+    text_free(&want);
+}
+END_TEST
+
+START_TEST(what_a_muted_client_is_told_is_dropped)
+{
+    pretend_socket();
+    reply_ok(c);
+    output_mute(c);
+    reply_numbers(0, 1000);
+    reply_array_close(c, reply_array_deferred(c), 3);
+    output_mute(c);
+    output_unmute(c);
+    reply_int(c, 1);
+    output_unmute(c);
+    reply_int(c, 2);
+    check_reply("+OK\r\n:1\r\n:2\r\n");
+}
+END_TEST
+
+START_TEST(a_little_that_is_pending_keeps_no_large_chunk)
+{
+    pretend_socket();
+    output_lend(c);
+    reply_ok(c);
+    reply_int(c, 12345);
+    output_sent(c, 3);
+    output_settle(c);
+    ck_assert_uint_le(c->out_bytes, 2 * OUTPUT_SMALL_BYTES);
+    reply_numbers(0, 1000);
+    output_settle(c); /* much is pending: it stays */
+    ck_assert_uint_gt(c->out_bytes, client_pending_out(c));
+    reply_take_back(c, 10);
+    check_reply("\r\n:12345\r\n");
 }
 END_TEST
 
@@ -161,7 +307,7 @@ START_TEST(a_client_beyond_its_hard_limit_is_doomed_and_takes_no_more)
 
     memset(piece, 'x', sizeof piece);
     config.output_limits[OUTPUT_NORMAL].hard_bytes = 100000;
-    c->fd = 1000000; /* a socket, as far as the limit is concerned; nothing is written to it */
+    pretend_socket();
     for (int i = 0; i < 19; i++)
         reply_bulk(c, piece, sizeof piece);
     ck_assert(!c->close_now);
@@ -171,7 +317,23 @@ START_TEST(a_client_beyond_its_hard_limit_is_doomed_and_takes_no_more)
     ck_assert_ptr_null(c->out);
     reply_array_close(c, reply_array_deferred(c), 3);
     ck_assert_uint_eq(client_pending_out(c), 0);
-    c->fd = -1;
+}
+END_TEST
+
+START_TEST(one_reply_may_be_too_much_whoever_reads_it)
+{
+    char piece[50000];
+
+    memset(piece, 'x', sizeof piece);
+    pretend_socket();
+    output_lend(c);
+    config.output_limits[OUTPUT_NORMAL].hard_bytes = 20000;
+    reply_bulk(c, piece, 15000); /* so much is never too much */
+    ck_assert(output_within_limit(c, 0));
+    reply_bulk(c, piece, 15000); /* within the chunk: looked at before it is written */
+    ck_assert(!c->close_now);
+    ck_assert(!output_within_limit(c, 0));
+    ck_assert(c->close_now);
 }
 END_TEST
 
@@ -207,8 +369,13 @@ main(void)
     tcase_add_test(forms, version_2_has_its_forms);
     tcase_add_test(forms, version_3_has_its_forms);
     tcase_add_test(forms, an_error_is_one_line_and_is_counted);
-    tcase_add_test(forms, deferred_arrays_may_be_nested_and_outgrow_the_buffer);
-    tcase_add_test(buffers, what_was_sent_makes_room_before_the_buffer_grows);
+    tcase_add_loop_test(forms, deferred_arrays_may_be_nested_and_outgrow_the_buffer, 0, 2);
+    tcase_add_test(buffers, what_was_sent_goes_and_memory_follows);
+    tcase_add_loop_test(buffers, a_queue_of_chunks_gives_the_bytes_in_order_however_they_are_sent, 0, 20);
+    tcase_add_loop_test(buffers, replies_are_taken_back_over_chunks, 0, 6);
+    tcase_add_test(buffers, what_a_muted_client_is_told_is_dropped);
+    tcase_add_test(buffers, a_little_that_is_pending_keeps_no_large_chunk);
+    tcase_add_test(buffers, one_reply_may_be_too_much_whoever_reads_it);
     tcase_add_test(buffers, a_client_beyond_its_hard_limit_is_doomed_and_takes_no_more);
     tcase_add_test(buffers, the_loop_lends_one_buffer_and_takes_it_back);
     suite_add_tcase(s, forms);

@@ -1,16 +1,17 @@
-/* tests/integration/clients/hiredis_client.c - hiredis as a program uses it: commands, pipelines, binary values,
- * transactions, messages.  hiredis_client PORT; status 0: all as expected. */
+/* tests/integration/clients/hiredis_client.c - hiredis as a program uses it: commands, pipelines, binary
+ * values, transactions, messages; a pipeline that is written as a whole before the first reply is read.
+ * hiredis_client PORT SOCKET; status 0: all as expected. */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "hiredis_client.c:%d: %s\n", __LINE__, #condition);                                        \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "hiredis_client.c:%d: %s\n", __LINE__, #condition);                              \
+            exit(1);                                                                                         \
+        }                                                                                                    \
     } while (0)
 
 static redisContext *
@@ -101,12 +102,35 @@ check_big_value(redisContext *c)
     free(big);
 }
 
+/* More requests and more replies than sockets hold: the server has to go on reading although nobody reads. */
+static void
+check_unread_pipeline(const char *socket)
+{
+    enum { COUNT = 10000, ELEMENTS = 500 };
+    redisContext *c = redisConnectUnix(socket);
+    redisReply *r;
+
+    CHECK(c != NULL && c->err == 0);
+    for (int i = 0; i < ELEMENTS; i++)
+        freeReplyObject(redisCommand(c, "RPUSH mylist element:%d", i));
+    for (int i = 0; i < COUNT; i++)
+        CHECK(redisAppendCommand(c, "LRANGE mylist 0 %d", ELEMENTS - 1) == REDIS_OK);
+    for (int i = 0; i < COUNT; i++) {
+        CHECK(redisGetReply(c, (void **)&r) == REDIS_OK);
+        CHECK(r->type == REDIS_REPLY_ARRAY && r->elements == ELEMENTS);
+        CHECK(strcmp(r->element[0]->str, "element:0") == 0 &&
+              strcmp(r->element[ELEMENTS - 1]->str, "element:499") == 0);
+        freeReplyObject(r);
+    }
+    redisFree(c);
+}
+
 int
 main(int argc, char *argv[])
 {
     redisContext *c, *listener;
 
-    CHECK(argc == 2);
+    CHECK(argc == 3);
     c = open_context(atoi(argv[1]));
     listener = open_context(atoi(argv[1]));
     check_commands(c);
@@ -114,6 +138,7 @@ main(int argc, char *argv[])
     check_transaction(c);
     check_messages(c, listener);
     check_big_value(c);
+    check_unread_pipeline(argv[2]);
     redisFree(c);
     redisFree(listener);
     puts("ok");

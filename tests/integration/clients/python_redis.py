@@ -24,6 +24,13 @@ with r.pipeline(transaction=False) as p:
     for i in range(5000):
         p.set("key:%d" % i, i)
     assert all(p.execute())
+# A pipeline that is written as a whole before the first reply is read: more than sockets hold.
+u = redis.Redis(unix_socket_path=path, socket_timeout=60)
+u.set("kilobyte", "x" * 1024)
+with u.pipeline(transaction=False) as p:
+    for _ in range(60000):
+        p.get("kilobyte")
+    assert p.execute() == [b"x" * 1024] * 60000
 attempts = []
 
 
