@@ -187,6 +187,56 @@ class Documents(unittest.TestCase):
                         for p in (resp.start_stillframe, resp.start_redis_server))
         self.assertEqual({n.split(" ")[0] for n in told}, theirs - ours)
 
+    # ---- sources ----
+
+    def strings(self, pattern=r""):
+        """The string literals of the server, those that stand together joined, conversions as a zero byte."""
+        out = []
+        for folder, _, files in os.walk(resp.ROOT):
+            if os.path.relpath(folder, resp.ROOT).split(os.sep)[0] not in ("server", "snapshot", "mm"):
+                continue
+            for name in files:
+                if name.endswith((".c", ".h", ".def")):
+                    with open(os.path.join(folder, name), encoding="utf-8") as f:
+                        text = f.read()
+                    for run in re.findall(r'"(?:[^"\\\n]|\\.)*"(?:\s*"(?:[^"\\\n]|\\.)*")*', text):
+                        out.append("".join(re.findall(r'"((?:[^"\\]|\\.)*)"', run)))
+        return out
+
+    def test_log_lines_of_a_save_are_those_of_the_server(self):
+        texts = [re.sub(r"%[-+ 0-9.*]*(?:ll|z)?[a-z]", "\0", s.replace("%%", "\1")).replace("\1", "%") for s in self.strings()]
+        lines = [n for row in rows(section(document("docs/operations.md"), "### Log lines of a save")) for n in names(row[0])]
+        self.assertGreater(len(lines), 10)
+        for line in lines:
+            pieces = [p for p in re.split(r"\b(?:N|S|P|\d+)\b|:? ?\.\.\.$", line) if p.strip()]
+            pattern = re.compile(".*?".join(map(re.escape, pieces)), re.S)
+            self.assertTrue(any(pattern.search(t) for t in texts), line)
+
+    def test_paths_and_libraries_of_osv_are_all(self):
+        page = document("docs/osv.md")
+        paths = {s for s in self.strings() if s.startswith(("/proc", "/dev", "/sys"))}
+        self.assertEqual(paths, set(re.findall(r"`(/(?:proc|dev|sys)/[^`]*)`", page)))
+        said = subprocess.run(["ldd", resp.STILLFRAME_SERVER], stdout=subprocess.PIPE, timeout=10, check=True).stdout.decode()
+        needed = {line.split()[0] for line in said.split("\n") if "=>" in line} - {"libc.so.6", "libm.so.6"}
+        if not any("asan" in n or "tsan" in n for n in needed):
+            told = set(names(re.search(r"^At present those are (.*);", page, re.M).group(1)))
+            self.assertEqual(needed, told)
+
+    def test_events_that_latency_has_are_named(self):
+        told = set(names(re.search(r"events that took 10 ms or longer: (.*(?:\n.*)?)\.", document("docs/operations.md")).group(1)))
+        used = set()
+        for folder, _, files in os.walk(os.path.join(resp.ROOT, "server")):
+            for name in files:
+                if name.endswith(".c"):
+                    with open(os.path.join(folder, name), encoding="utf-8") as f:
+                        used |= set(re.findall(r'latency_add\("([a-z-]+)"', f.read()))
+        self.assertEqual(told, used | {"command", "fast-command"})
+
+    def test_the_number_of_wrong_variants_is_right(self):
+        with open(os.path.join(resp.ROOT, "tests", "model", "run.sh"), encoding="utf-8") as f:
+            count = len(re.findall(r"^fails ", f.read(), re.M))
+        self.assertIn("with %d wrong variants" % count, document("README.md"))
+
     def test_usage_is_the_form_that_is_told(self):
         page = document("docs/operations.md")
         self.assertIn("`stillframe-server [FILE] [--name value ...] [-]`", page)
