@@ -4,6 +4,7 @@
 #include "mm/mm.h"
 #include "server/data/draw.h"
 #include "server/data/keyhash.h"
+#include "server/data/ltable_arena.h"
 
 static struct lt_bucket *
 write_bucket(const struct lt_bucket *b)
@@ -46,8 +47,10 @@ has_field(const void *pair, const struct slice *field)
 #define LT_SET_SEGMENT(t, i, b) set_segment(t, i, b)
 #define LT_CHILD_NEW()          mm_alloc(MM_VALUE, sizeof(struct lt_bucket))
 #define LT_CHILD_FREE(b)        mm_free(b)
-#define LT_SEGMENT_NEW(n)       mm_alloc(MM_VALUE, (n) * sizeof(struct lt_bucket))
+#define LT_SEGMENT_NEW(n)       lt_segment_alloc(n)
 #define LT_SEGMENT_FREE(b, n)   mm_free(b)
+#define LT_GROWN(t, n)          lt_segment_count((t)->segment[lt_segment_of((n)-1)], (n)-1)
+#define LT_SHRUNK(t, n)         ((void)0)
 #define LT_REHASH(entry)        rehash(entry)
 #define LT_KEY                  const struct slice *
 #define LT_EQUAL(entry, key)    has_field(entry, key)

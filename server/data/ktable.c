@@ -117,6 +117,24 @@ segment_free(struct lt_bucket *b, uint64_t buckets)
     }
 }
 
+static inline void
+note_grown(uint64_t buckets)
+{
+    mapped_buckets += buckets > MAPPED_FROM;
+}
+
+/* note_shrunk: bucket number `buckets` of a segment is not in use any more, nor are those behind it. */
+static void
+note_shrunk(const struct ktable *t, uint64_t buckets)
+{
+    unsigned s = lt_segment_of(buckets);
+    uint64_t begin = lt_segment_buckets(s); /* the number of its first bucket, too */
+
+    mapped_buckets -= buckets >= MAPPED_FROM;
+    if (buckets % GIVE_BACK == 0 && buckets > begin) /* LT3: what they hold does not matter */
+        (void)madvise(t->segment[s] + (buckets - begin), GIVE_BACK * sizeof(struct lt_bucket), MADV_DONTNEED);
+}
+
 static inline uint64_t
 rehash(const void *record)
 {
@@ -148,6 +166,8 @@ root_of(const struct ktable *t)
 #define LT_CHILD_FREE(b)        child_free(b)
 #define LT_SEGMENT_NEW(n)       segment_new(n)
 #define LT_SEGMENT_FREE(b, n)   segment_free(b, n)
+#define LT_GROWN(t, n)          note_grown(n)
+#define LT_SHRUNK(t, n)         note_shrunk(t, n)
 #define LT_REHASH(entry)        rehash(entry)
 #define LT_KEY                  const struct slice *
 #define LT_EQUAL(entry, key)    has_key(entry, key)
@@ -157,22 +177,6 @@ root_of(const struct ktable *t)
 #define LT_LOAD_MAX 4
 #define LT_LOAD_MIN 1
 #include "server/data/ltable.inc.h"
-
-static inline uint64_t
-mapped_part(uint64_t buckets)
-{
-    return buckets > MAPPED_FROM ? buckets - MAPPED_FROM : 0;
-}
-
-/* note_size: the table had `before` buckets. */
-static void
-note_size(const struct ktable *t, uint64_t before)
-{
-    mapped_buckets += mapped_part(t->buckets) - mapped_part(before);
-    if (t->buckets < before && t->buckets % GIVE_BACK == 0 && (t->buckets & (t->buckets - 1)) != 0)
-        (void)madvise(ktable_at(t, t->buckets), GIVE_BACK * sizeof(struct lt_bucket),
-                      MADV_DONTNEED); /* LT3 */
-}
 
 const struct record *
 ktable_find_key(const struct ktable *t, uint64_t hash, struct slice key, struct ktable_ref *ret)
@@ -189,12 +193,7 @@ ktable_find_record(const struct ktable *t, uint64_t hash, const struct record *r
 bool
 ktable_add(struct ktable *t, uint64_t hash, const struct record *r)
 {
-    uint64_t before = t->buckets;
-    bool done = ktable_insert(t, hash, r);
-
-    if (unlikely(t->buckets != before))
-        note_size(t, before);
-    return done;
+    return ktable_insert(t, hash, r);
 }
 
 void
@@ -206,11 +205,7 @@ ktable_switch(struct ktable_ref at, const struct record *r)
 void
 ktable_drop(struct ktable *t, uint64_t hash, struct ktable_ref at)
 {
-    uint64_t before = t->buckets;
-
     ktable_remove(t, hash, at);
-    if (unlikely(t->buckets != before))
-        note_size(t, before);
 }
 
 uint64_t
@@ -245,7 +240,7 @@ ktable_empty(struct ktable *t, uint64_t *next, uint64_t records, ktable_visitor 
 {
     if (!ktable_drain(t, next, records, visit, ctx))
         return false;
-    mapped_buckets -= mapped_part(t->buckets);
+    mapped_buckets -= t->buckets > MAPPED_FROM ? t->buckets - MAPPED_FROM : 0;
     *t = (struct ktable){.count = 0};
     *next = 0;
     return true;

@@ -8,6 +8,7 @@
  *   LT_SET_SEGMENT(t, i, b)    note where segment i is
  *   LT_CHILD_NEW()       a fresh bucket or NULL;      LT_CHILD_FREE(b)
  *   LT_SEGMENT_NEW(n)    n fresh buckets or NULL;     LT_SEGMENT_FREE(b, n)
+ *   LT_GROWN(t, n)       told that the table has n buckets now, one more;   LT_SHRUNK(t, n)   one less
  *   LT_REHASH(entry)     an entry's hash
  *   LT_KEY               type of a key;               LT_EQUAL(entry, key)
  *   LT_LOAD_MAX, LT_LOAD_MIN   entries per bucket beyond which the table grows, below which it shrinks
@@ -307,6 +308,7 @@ LT(grow)(LT_TABLE *root)
     else
         root->children -= LT(pour)(&f, low, LT_WRITE_BUCKET(low), true, level);
     root->buckets = n + 1;
+    LT_GROWN(root, n + 1);
 }
 
 /* merge: the bucket `high` into `low`, the two that this bit parts.  false: no memory, nothing has changed.
@@ -346,6 +348,7 @@ LT(shrink)(LT_TABLE *root)
     if (!LT(merge)(root, LT(at)(root, n - (1ULL << level)), LT(at)(root, n), level))
         return;
     root->buckets = n;
+    LT_SHRUNK(root, n);
     if (n == 1ULL << level) /* its address stays behind, unread */
         LT_SEGMENT_FREE(root->segment[segment], lt_segment_buckets(segment));
 }

@@ -650,6 +650,29 @@ START_TEST(a_table_of_pairs_holds_what_its_model_holds)
 }
 END_TEST
 
+/* No more at a time than a few buckets, though segments double the table. */
+START_TEST(the_memory_of_a_table_of_pairs_grows_with_it)
+{
+    enum { FIELDS = 200000, STEP_BYTES = 66 << 10 }; /* the largest segment that counts as a whole */
+    const struct htable *t = htable_new();
+    unsigned large = 0;
+
+    for (unsigned n = 0; n < FIELDS; n++) {
+        size_t before = live_bytes();
+
+        set_field(t, n, 1);
+        expect(live_bytes() <= before + STEP_BYTES);
+        large += live_bytes() > before + 5000;
+    }
+    ck_assert_uint_le(large, 10);
+    ck_assert_uint_ge(live_bytes(), t->buckets * sizeof(struct lt_bucket));
+    ck_assert_uint_le(live_bytes(),
+                      (t->buckets + t->children) * sizeof(struct lt_bucket) * 11 / 10 + FIELDS * 32);
+    htable_free(t);
+    ck_assert_uint_eq(live_bytes(), 0);
+}
+END_TEST
+
 START_TEST(a_pair_changes_in_place_only_where_its_block_fits)
 {
     const struct pair *p = pair_new(SLICE("field"), SLICE("0123456789"));
@@ -754,6 +777,7 @@ main(void)
     tcase_add_test(t, a_crowded_table_grows_and_shrinks);
     tcase_add_test(t, a_walk_of_a_table_that_gets_crowded_meets_what_stays);
     tcase_add_test(t, a_table_of_pairs_holds_what_its_model_holds);
+    tcase_add_test(t, the_memory_of_a_table_of_pairs_grows_with_it);
     tcase_add_test(t, a_pair_changes_in_place_only_where_its_block_fits);
     tcase_add_test(t, a_write_into_a_large_table_preserves_few_pages);
     tcase_add_test(t, a_dead_table_goes_in_steps);
