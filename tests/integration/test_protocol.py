@@ -40,7 +40,7 @@ SAME = [
     b"config\r\n", b"config foo\r\n", b"config get\r\n", b"config set\r\n", b"config set timeout\r\n",
     b"config set timeout 1 foo\r\n", b"config set foo bar\r\n", b"config set timeout abc\r\n",
     b"config set timeout -1\r\n", b"config set timeout 1 timeout 2\r\n", b"config set databases 3\r\n",
-    b"config set loglevel zz\r\n", b"config set dir /tmp\r\n", b"config set save 60\r\n", b'config set save "a b"\r\n',
+    b"config set dir /tmp\r\n", b"config set save 60\r\n", b'config set save "a b"\r\n',
     b"config set proto-max-bulk-len 10\r\n", b"config set stop-writes-on-bgsave-error x\r\n",
     b'config set client-output-buffer-limit "normal 1 2"\r\n', b'config set client-output-buffer-limit "x 1 2 3"\r\n',
     b'config set client-output-buffer-limit "normal 1 2 x"\r\n', b"config get timeout\r\n", b"config get nothing*\r\n",

@@ -172,7 +172,7 @@ static const struct {
     {"port 65536", "argument must be between 0 and 65535 inclusive"},
     {"port -1", "argument must be between 0 and 65535 inclusive"},
     {"port 99999999999999999999", "argument couldn't be parsed into an integer"},
-    {"loglevel loud", "argument(s) must be one of the following: debug, verbose, notice, warning"},
+    {"loglevel loud", "argument(s) must be one of the following: debug, verbose, notice, warning, nothing"},
     {"protected-mode maybe", "argument must be 'yes' or 'no'"},
     {"proto-max-bulk-len many", "argument must be a memory value"},
     {"proto-max-bulk-len 1zb", "argument must be a memory value"},
