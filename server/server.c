@@ -89,19 +89,20 @@ server_init(const char *executable)
 static uint64_t
 less(uint64_t bytes, uint64_t part)
 {
-    return bytes > part ? bytes - part : 0; /* an allocator that says nothing says 0 */
+    return bytes > part ? bytes - part : 0;
 }
 
 static void
 sample_malloc(void)
 {
-    struct mallinfo2 m;
+    struct mallinfo2 m = {.uordblks = 0};
 
-    if (mallinfo2 == NULL)
-        return;
-    m = mallinfo2();
+    if (mallinfo2 != NULL)
+        m = mallinfo2();
     server.malloc_bytes = less(m.uordblks + m.hblkhd, output_reserve_bytes());
     server.malloc_held_bytes = m.arena + m.hblkhd;
+    if (server.malloc_bytes < client_bytes_all())
+        server.malloc_bytes = client_bytes_all(); /* an allocator that says nothing (sanitizers') says 0 */
     if (!persist_is_saving())
         server.malloc_counted_bytes = less(server.malloc_bytes, client_bytes_all());
 }
