@@ -200,6 +200,17 @@ START_TEST(the_access_clock_changes_without_a_copy)
 }
 END_TEST
 
+/* docs/keyspace.md */
+START_TEST(a_short_key_with_a_short_value_takes_what_the_documents_say)
+{
+    struct record_spec spec = string_spec(16, 100);
+    const struct record *r = record_new(&spec);
+
+    ck_assert_uint_eq(record_bytes(&spec), 126);
+    ck_assert_uint_eq(mm_usable(r), 128);
+}
+END_TEST
+
 START_TEST(a_blob_is_inline_while_the_record_is_small)
 {
     ck_assert(record_can_inline(0, 900));
@@ -238,6 +249,7 @@ main(void)
     tcase_add_test(t, a_small_record_that_a_cut_sees_is_not_rewritten_but_a_large_one_is);
     tcase_add_test(t, a_rewrite_preserves_only_the_pages_that_change);
     tcase_add_test(t, the_access_clock_changes_without_a_copy);
+    tcase_add_test(t, a_short_key_with_a_short_value_takes_what_the_documents_say);
     tcase_add_test(t, a_blob_is_inline_while_the_record_is_small);
     tcase_add_test(t, without_memory_there_is_no_record);
     suite_add_tcase(s, t);
