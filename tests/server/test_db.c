@@ -9,9 +9,7 @@
 #include "mm/fault.h"
 #include "server/data/blob.h"
 #include "server/data/db_inner.h"
-#include "server/data/lfu.h"
 #include "server/data/value.h"
-#include "server/evict.h"
 #include "server/server.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
@@ -48,96 +46,6 @@ fill(int db, unsigned keys)
     for (unsigned i = 0; i < keys; i++)
         talk(i % 3 == 0 ? "set key:%u value px 100000" : "hset key:%u f v", i);
 }
-
-/* ---- when and how often a key was used ---- */
-
-static uint32_t
-idle_s(const char *key)
-{
-    return lfu_idle_s(record_clock(talk_record(key)));
-}
-
-static uint8_t
-counter(const char *key)
-{
-    return lfu_counter(record_clock(talk_record(key)));
-}
-
-/* What CONFIG SET maxmemory-policy does to the records: nothing. */
-START_TEST(a_switch_of_policy_keeps_what_is_known_of_use)
-{
-    talk("set long 1");
-    talk_pass_ms(3600 * 1000);
-    talk("set short 1");
-    talk_pass_ms(130 * 1000);
-    talk("set now 1");
-    server.lfu = true;
-    ck_assert_uint_eq(counter("now"), LFU_NEW);
-    ck_assert_uint_eq(counter("short"), LFU_NEW - 2);
-    ck_assert_uint_eq(counter("long"), 0);
-    talk("set new 1");
-    ck_assert_uint_eq(counter("new"), LFU_NEW);
-    talk("get now");
-    ck_assert_uint_eq(counter("now"), LFU_NEW + 1);
-    talk_pass_ms(120 * 1000);
-    talk("get long"); /* what it has lost is lost */
-    ck_assert_uint_eq(counter("long"), 1);
-    ck_assert_uint_eq(counter("now"), LFU_NEW + 1 - 2);
-    server.lfu = false;
-    ck_assert_uint_eq(idle_s("short"), 250);
-    ck_assert_uint_eq(idle_s("long"), 0);
-    ck_assert_uint_ge(idle_s("now"), 60);
-    ck_assert_uint_le(idle_s("now"), 120);
-    ck_assert_uint_le(idle_s("new"), 120);
-    talk("get now");
-    ck_assert_uint_eq(idle_s("now"), 0);
-    db_set_use(talk_record("now"), (int64_t)1 << 40, -1);
-    ck_assert_uint_eq(idle_s("now"), LFU_FIELD_MASK);
-    db_set_use(talk_record("now"), 1000, -1);
-    ck_assert_uint_eq(idle_s("now"), 1000);
-}
-END_TEST
-
-/* ---- walks ---- */
-
-/* in_reply: words of a reply to SCAN or its kin, without the cursor, which is *ret. */
-static unsigned
-in_reply(const char *reply, unsigned long *ret)
-{
-    unsigned words = 0;
-
-    for (const char *p = strchr(reply, '$'); p != NULL; p = strchr(p + 1, '$'))
-        words++;
-    must(sscanf(reply, "*2\r\n$%*u\r\n%lu", ret) == 1);
-    return words - 1;
-}
-
-/* However the hashes of what is there agree: a step shows a few tens. */
-START_TEST(a_step_of_a_scan_is_bounded)
-{
-    enum { CROWD = 600, STEP_MAX = LT_CHAIN_MAX };
-    static const struct {
-        const char *fill, *scan;
-        unsigned words;
-    } kinds[] = {{"sadd s ^%u", "sscan s %lu count 1", 1},
-                 {"hset h ^%u v", "hscan h %lu count 1", 2},
-                 {"zadd z 1 ^%u", "zscan z %lu count 1", 2},
-                 {"set ^%u v", "scan %lu count 1", 1}};
-    unsigned long cursor = 0;
-    unsigned all = 0;
-
-    for (unsigned i = 0; i < CROWD; i++)
-        talk(kinds[_i].fill, i);
-    do {
-        unsigned words = in_reply(talk(kinds[_i].scan, cursor), &cursor);
-
-        ck_assert_uint_le(words, STEP_MAX * kinds[_i].words);
-        all += words;
-    } while (cursor != 0);
-    ck_assert_uint_eq(all, CROWD * kinds[_i].words);
-    db_verify();
-}
-END_TEST
 
 /* ---- expiry ---- */
 
@@ -344,133 +252,6 @@ START_TEST(prefetching_changes_nothing)
     db_prefetch(talk_db(), keys, 16);
     ck_assert_uint_eq(server.stat_hits, hits);
     ck_assert_uint_eq(server.stat_misses, misses);
-}
-END_TEST
-
-/* Not as many deletions as there are dead keys, in one command; and what is alive is found within them. */
-START_TEST(a_random_key_is_not_looked_for_without_end)
-{
-    enum { DEAD = 5000, MOST = 1000 };
-
-    server.active_expire = false;
-    for (int i = 0; i < DEAD; i++)
-        talk("set dead:%d 1 px 5", i);
-    talk_pass_ms(10);
-    for (unsigned left = DEAD; left > 0; left -= MOST) {
-        ck_assert_str_eq(talk("randomkey"), "$-1\r\n");
-        ck_assert_uint_eq(db_size(talk_db()), left - MOST);
-    }
-    talk("set alive 1");
-    for (int i = 0; i < MOST; i++)
-        talk("set dead:%d 1 px 5", i);
-    talk_pass_ms(10);
-    ck_assert_str_eq(talk("randomkey"), "$5\r\nalive\r\n");
-    server.active_expire = true;
-}
-END_TEST
-
-static unsigned
-different_words(const char *reply)
-{
-    enum { WORDS_OF_REPLY = 8192 };
-    static unsigned long words[WORDS_OF_REPLY];
-    unsigned n = 0, different = 0;
-
-    for (const char *p = strchr(reply, '^'); p != NULL; p = strchr(p + 1, '^'))
-        words[n++] = strtoul(p + 1, NULL, 10);
-    for (unsigned i = 0, k; i < n; i++) {
-        for (k = 0; k < i && words[k] != words[i]; k++)
-            ;
-        different += k == i;
-    }
-    return different;
-}
-
-/* All in one bucket: it used to be drawn from sixteen places of it. */
-START_TEST(draws_of_a_crowd_end_and_meet_all_of_it)
-{
-    enum { CROWD = 600, FEW = CROWD / 3, EVEN = 200, MOST = (CROWD + EVEN) / 3 };
-
-    for (unsigned i = 0; i < CROWD; i++) {
-        talk("sadd s ^%u", i);
-        talk("hset h ^%u v", i);
-    }
-    ck_assert_uint_eq(different_words(talk("srandmember s %u", FEW)), FEW);
-    ck_assert_uint_eq(different_words(talk("hrandfield h %u", FEW)), FEW);
-    /* One in 20,000 is expected not to be met. */
-    ck_assert_uint_ge(different_words(talk("srandmember s -%u", 10 * CROWD)), CROWD - 3);
-    ck_assert_uint_ge(different_words(talk("hrandfield h -%u", 10 * CROWD)), CROWD - 3);
-    /* Beside others, each in a place of its own: these are drawn more often. */
-    for (unsigned i = 0; i < EVEN; i++) {
-        talk("sadd s even^%u000000", i + 1);
-        talk("hset h even^%u000000 v", i + 1);
-    }
-    ck_assert_uint_eq(different_words(talk("srandmember s %u", MOST)), MOST);
-    ck_assert_uint_eq(different_words(talk("hrandfield h %u", MOST)), MOST);
-    talk("spop s %u", MOST);
-    ck_assert_uint_eq(different_words(talk("smembers s")), CROWD + EVEN - MOST);
-    db_verify();
-}
-END_TEST
-
-/* limit_memory: so that about so many bytes have to go. */
-static void
-limit_memory(int policy, uint64_t bytes)
-{
-    config.maxmemory_policy = policy;
-    config.maxmemory = evict_memory_used() - bytes;
-}
-
-START_TEST(eviction_finds_the_keys_of_a_crowd)
-{
-    static const int policies[] = {EVICT_LRU, EVICT_LFU, EVICT_RANDOM};
-
-    for (unsigned i = 0; i < 600; i++)
-        talk("set ^%u @100*x", i);
-    for (unsigned i = 0; i < sizeof policies / sizeof *policies; i++) {
-        limit_memory(policies[i] | EVICT_ALL_KEYS, 10000);
-        ck_assert(evict_make_room());
-        while (evict_work(1000))
-            ;
-        ck_assert_uint_le(evict_memory_used(), config.maxmemory);
-    }
-    ck_assert_uint_gt(db_size(talk_db()), 100);
-    db_verify();
-}
-END_TEST
-
-#ifdef STILLFRAME_FAULTS
-START_TEST(eviction_ends_without_memory_for_candidates)
-{
-    for (unsigned i = 0; i < 100; i++)
-        talk("set @%u*k v", 300 + i);
-    limit_memory(EVICT_LRU | EVICT_ALL_KEYS, 10000);
-    fault_arm(FAULT_side_alloc, 1, true);
-    ck_assert(evict_make_room());
-    while (evict_work(1000))
-        ;
-    fault_disarm();
-    ck_assert_uint_le(evict_memory_used(), config.maxmemory);
-    db_verify();
-}
-END_TEST
-#endif
-
-/* A round goes on where its last slice ended, and every database gets its turn. */
-START_TEST(active_expiry_gets_round_many_databases)
-{
-    for (int i = 0; i < 300; i++) {
-        talk("select %d", i % 16);
-        for (int k = 0; k < 100; k++)
-            talk("set key:%d:%d v px 10", i, k);
-    }
-    talk_pass_ms(200);
-    for (int i = 0; i < 100000 && db_total_keys() > 0; i++) {
-        db_work(0); /* a batch at most */
-        if (i % 100 == 0)
-            talk_pass_ms(100);
-    }
-    ck_assert_uint_eq(db_total_keys(), 0);
 }
 END_TEST
 
@@ -732,8 +513,6 @@ main(void)
 
     tcase_add_checked_fixture(t, talk_open, talk_close);
     tcase_set_timeout(t, 300);
-    tcase_add_test(t, a_switch_of_policy_keeps_what_is_known_of_use);
-    tcase_add_loop_test(t, a_step_of_a_scan_is_bounded, 0, 4);
     tcase_add_test(t, an_expired_key_goes_when_it_is_looked_at);
     tcase_add_test(t, expired_keys_that_nobody_looks_at_go_too);
     tcase_add_test(t, active_expiry_keeps_to_its_budget);
@@ -745,10 +524,6 @@ main(void)
     tcase_add_test(t, swapped_databases_keep_their_records);
     tcase_add_test(t, prefetching_changes_nothing);
     tcase_add_test(t, a_random_key_is_one_that_is_alive);
-    tcase_add_test(t, a_random_key_is_not_looked_for_without_end);
-    tcase_add_test(t, draws_of_a_crowd_end_and_meet_all_of_it);
-    tcase_add_test(t, eviction_finds_the_keys_of_a_crowd);
-    tcase_add_test(t, active_expiry_gets_round_many_databases);
     tcase_add_test(t, deleting_a_large_hash_only_unlinks_it);
     tcase_add_test(t, a_string_that_grows_stays_where_it_is);
     tcase_add_test(t, a_string_takes_about_what_it_needs);
@@ -757,7 +532,6 @@ main(void)
     tcase_add_test(t, lengths_around_the_limits_of_a_record_work);
     tcase_add_test(t, several_keys_are_set_in_order_and_lose_their_expiry);
 #ifdef STILLFRAME_FAULTS
-    tcase_add_test(t, eviction_ends_without_memory_for_candidates);
     tcase_add_loop_test(t, without_memory_nothing_has_changed, 0, sizeof writes / sizeof *writes);
 #endif
     suite_add_tcase(s, t);
