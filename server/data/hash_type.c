@@ -1,6 +1,7 @@
 /* server/data/hash_type.c - what the type table knows of hashes. */
 #include "server/data/digest_inner.h"
 #include "server/data/hash.h"
+#include "server/data/ltable_move.h"
 #include "server/data/save_inner.h"
 #include "server/data/type.h"
 #include "snapshot/rdb.h"
@@ -27,6 +28,14 @@ static bool
 drop(const void *root, struct drop_cursor *at, uint64_t pairs)
 {
     return htable_drop(root, &at->at[0], pairs);
+}
+
+static bool
+move(const void *root, struct move_cursor *at, struct mover *m)
+{
+    const struct htable *t = root;
+
+    return ltable_move(m, &(struct lt_moved)LT_MOVED(t, true), at->at);
 }
 
 static void
@@ -77,6 +86,7 @@ const struct type_ops hash_type = {.name = "hash",
                                    .elements = elements,
                                    .copy = copy,
                                    .drop = drop,
+                                   .move = move,
                                    .weigh = weigh,
                                    .verify = verify,
                                    .walk = hash_walk,

@@ -68,6 +68,10 @@ const void *idcursor_value(const struct idcursor *c);
  * is written: a cut may still see it. */
 bool idtree_drop(const struct idtree *t, uint64_t *path, uint64_t *budget,
                  void (*free_value)(const void *value));
+/* idtree_move: from the id *next (0-0 at first) on, at least one leaf; with_values: the values are addresses of
+ * blocks, which move too.  True: that was all. */
+struct mover;
+bool idtree_move(const struct idtree *t, struct mover *m, struct stream_id *next, bool with_values);
 /* idtree_bytes: what its nodes take, about.  O(levels) */
 uint64_t idtree_bytes(const struct idtree *t);
 /* idtree_verify: assert I1 to I3. */

@@ -173,6 +173,9 @@ struct list_place {
     const struct list_node *node;
     uint64_t first; /* number of the node's first element */
 };
+/* list_root_move: from next (zeros at first) on: see type_ops. */
+struct mover;
+bool list_root_move(const struct list_root *l, struct mover *m, uint64_t next[2]);
 /* list_root_bytes: of all entries and plain elements; UINT64_MAX for a list of more than a few nodes. */
 uint64_t list_root_bytes(const struct list_root *l);
 bool list_root_has_plain(const struct list_root *l); /* of a few nodes */

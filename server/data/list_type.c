@@ -31,6 +31,12 @@ drop(const void *root, struct drop_cursor *at, uint64_t nodes)
     return list_root_drop(root, at, nodes);
 }
 
+static bool
+move(const void *root, struct move_cursor *at, struct mover *m)
+{
+    return list_root_move(root, m, at->at);
+}
+
 static uint64_t
 weigh(const void *root, uint64_t samples)
 {
@@ -81,6 +87,7 @@ const struct type_ops list_type = {.name = "list",
                                    .elements = elements,
                                    .copy = copy,
                                    .drop = drop,
+                                   .move = move,
                                    .weigh = weigh,
                                    .verify = verify,
                                    .digest = digest,

@@ -1,5 +1,6 @@
 /* server/data/set_type.c - what the type table knows of sets. */
 #include "server/data/digest_inner.h"
+#include "server/data/ltable_move.h"
 #include "server/data/save_inner.h"
 #include "server/data/set_combine.h"
 #include "server/data/type.h"
@@ -27,6 +28,14 @@ static bool
 drop(const void *root, struct drop_cursor *at, uint64_t members)
 {
     return mtable_drop(root, &at->at[0], members);
+}
+
+static bool
+move(const void *root, struct move_cursor *at, struct mover *m)
+{
+    const struct mtable *t = root;
+
+    return ltable_move(m, &(struct lt_moved)LT_MOVED(t, true), at->at);
 }
 
 static void
@@ -86,6 +95,7 @@ const struct type_ops set_type = {.name = "set",
                                   .elements = elements,
                                   .copy = copy,
                                   .drop = drop,
+                                  .move = move,
                                   .weigh = weigh,
                                   .verify = verify,
                                   .walk = set_walk,

@@ -57,6 +57,11 @@ struct stream_consumer {
 /* stream_new: an empty one; NULL: no memory. */
 const struct stream *stream_new(void);
 
+/* stream_move: from next (zeros at first) on: see type_ops.  Consumers for whom very much is pending stay where
+ * they are. */
+struct mover;
+bool stream_move(const struct stream *s, struct mover *m, uint64_t next[4]);
+
 /* ---- entries: stream.c, stream_trim.c ---- */
 
 /* stream_append: an entry of pairs (field, value, ...) under an id above s->last.  0 or -ENOMEM */

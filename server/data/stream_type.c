@@ -155,6 +155,12 @@ copy(const void *root)
     return fresh;
 }
 
+static bool
+move(const void *root, struct move_cursor *at, struct mover *m)
+{
+    return stream_move(root, m, at->at);
+}
+
 /* ---- weighing, verifying ---- */
 
 static uint64_t
@@ -305,6 +311,7 @@ const struct type_ops stream_type = {.name = "stream",
                                      .elements = elements,
                                      .copy = copy,
                                      .drop = drop,
+                                     .move = move,
                                      .weigh = weigh,
                                      .verify = verify,
                                      .digest = digest,

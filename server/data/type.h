@@ -18,12 +18,19 @@
 #include "server/data/digest.h"
 #include "server/data/record.h"
 
+struct mover;
 struct save_work;
 struct save_item;
 
 /* Where the freeing of a structure goes on: all zero at first, then the type's own business. */
 struct drop_cursor {
     uint64_t at[16];
+};
+
+/* Where moving a structure goes on: all zero at first; numbers that mean something in any structure of the type
+ * (MV2 in move.h). */
+struct move_cursor {
+    uint64_t at[4];
 };
 
 /* What a walk shows of an element: a field and its value, a member and its score as text; value.ptr NULL: it
@@ -42,6 +49,9 @@ struct type_ops {
     /* drop: free about so many elements; true: all is gone, the root too.  The structure may be in any state
      * of being taken apart between two calls; nobody else sees it. */
     bool (*drop)(const void *root, struct drop_cursor *at, uint64_t elements);
+    /* move: go on moving what is below the root, at least a little, until the mover has done enough; true: all
+     * was come to.  The structure may have changed in any way between two calls. */
+    bool (*move)(const void *root, struct move_cursor *at, struct mover *m);
     /* weigh: bytes that it takes, from a sample of so many elements; 0: from all. */
     uint64_t (*weigh)(const void *root, uint64_t samples);
     void (*verify)(const void *root); /* assert the structure's rules; slow, for tests */

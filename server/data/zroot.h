@@ -26,6 +26,9 @@ const struct zroot *zroot_new(void);
  * zeros. True: all is gone. */
 void zroot_free(const struct zroot *z);
 bool zroot_drop(const struct zroot *z, uint64_t where[16], uint64_t entries);
+/* zroot_move: from next (zeros at first) on: see type_ops. */
+struct mover;
+bool zroot_move(const struct zroot *z, struct mover *m, uint64_t next[4]);
 /* zroot_copy: NULL: no memory. */
 const struct zroot *zroot_copy(const struct zroot *z);
 uint64_t zroot_weigh(const struct zroot *z, uint64_t samples);

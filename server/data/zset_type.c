@@ -32,6 +32,12 @@ drop(const void *root, struct drop_cursor *at, uint64_t count)
     return zroot_drop(root, at->at, count);
 }
 
+static bool
+move(const void *root, struct move_cursor *at, struct mover *m)
+{
+    return zroot_move(root, m, at->at);
+}
+
 static uint64_t
 weigh(const void *root, uint64_t samples)
 {
@@ -121,6 +127,7 @@ const struct type_ops zset_type = {.name = "zset",
                                    .elements = elements,
                                    .copy = copy,
                                    .drop = drop,
+                                   .move = move,
                                    .weigh = weigh,
                                    .verify = verify,
                                    .walk = walk,

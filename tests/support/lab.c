@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/compact.h"
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
 #include "server/data/db.h"
+#include "server/data/db_move.h"
 #include "server/data/draw.h"
 #include "server/data/keyhash.h"
 #include "server/data/save.h"
@@ -50,10 +52,44 @@ lab_open(void)
 void
 lab_close(void)
 {
+    mm_compact_end();
+    db_move_rewind();
     client_free(client);
     db_fini();
     config_fini();
     mm_clear(); /* the mappings stay for the next lab_open() */
+}
+
+bool
+lab_move(int64_t work, bool may_stray)
+{
+    bool more;
+
+    if (!mm_compact_is_open()) {
+        while (db_work(1000))
+            ;
+        mm_compact_begin_all();
+        db_move_rewind();
+    }
+    more = db_move(work);
+    if (!more) {
+        bool some_stay = mm_compact_leave(0);
+
+        must(may_stray || !some_stay);
+        mm_compact_end();
+    }
+    return more;
+}
+
+/* run_move: "move", or "move 5". */
+static bool
+run_move(const char *line, size_t len)
+{
+    bool is_step = len > 5;
+
+    while (lab_move(is_step ? strtol(line + 5, NULL, 10) : 100, true) && !is_step)
+        ;
+    return true;
 }
 
 static bool
@@ -67,6 +103,9 @@ run_one(const char *line, size_t len)
         server.now_us = server.now_ms * 1000;
         return true;
     }
+    if (len >= 4 && memcmp(line, "move", 4) == 0 && (len == 4 || line[4] == ' ') &&
+        (len == 4 || (line[5] >= '0' && line[5] <= '9')))
+        return run_move(line, len);
     words_split(&w, line, len);
     if (w.argc == 0)
         return true;

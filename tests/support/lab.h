@@ -25,10 +25,16 @@ void lab_open(void);
 void lab_close(void);
 
 /* lab_run: execute commands, separated by ';'; words are separated by blanks; "@N*c" is a word of N times the
- * character c; "pass 5" lets five milliseconds go by.  Fails the test when a reply is an error. */
+ * character c; "pass 5" lets five milliseconds go by; "move" lets every
+ * block of the arena move, "move 5" is a small step of that.  Fails the test when a reply is an error. */
 void lab_run(const char *commands);
 /* lab_try: the same, errors welcome. */
 void lab_try(const char *commands);
+
+/* lab_move: a step of a walk in which every block moves (mm_compact_begin_all()), begun where none is under way.
+ * False: it has come to its end; the test fails if a block was not come to, unless may_stray: something has changed
+ * meanwhile. */
+bool lab_move(int64_t work, bool may_stray);
 
 struct lab_digest lab_quiet(void);
 void lab_cut(void);
