@@ -93,7 +93,7 @@ quick:
 ## make asan       the tests under AddressSanitizer and UBSan; also: make tsan, make barrier (the barrier sanitizer)
 asan tsan barrier steps:
 	tests/run.sh $@
-## make check-hard take out each write barrier in turn; a named test must notice
+## make check-hard take out each write barrier in turn, and other lines; a named test must notice each
 check-hard:
 	HARD_STEPS=1 tests/hard/run.sh
 ## make check-long a million random commands on both servers, keys of ten million elements, oracles and steps in full (about an hour)

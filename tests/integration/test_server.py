@@ -495,16 +495,23 @@ class Flushall(ServerCase):
             self.assertEqual(self.changes(c), ["0", "1", "ok"])
 
     def test_a_save_that_was_running_takes_nothing_of_what_comes_behind_it(self):
-        server = self.start("--save", "3600 100000000", "--enable-debug-command", "yes")
+        server = self.start("--save", "3600 100000000", "--enable-debug-command", "yes", "--enable-protected-configs", "yes")
+        os.mkdir(self.path("d"))
         with server.client() as c:
             c.call("DEBUG", "POPULATE", 300000, "k", 50)
             for i in range(100):
                 c.call("SET", "x%d" % i, "v")
-            replies = c.pipeline([("BGSAVE",), ("FLUSHALL",), ("SET", "a", "1"), ("SET", "b", "2"), ("INFO", "persistence")])
-            self.assertIn(b"rdb_changes_since_last_save:2\r\n", replies[-1])
-            self.assertIn(b"rdb_bgsave_in_progress:1\r\n", replies[-1])
-            self.assertIn(b"rdb_bgsave_scheduled:1\r\n", replies[-1])
-            self.assertEqual(self.settled(c), ["0", "1", "ok"])
+            before, keys = int(self.changes(c)[0]), c.call("DBSIZE")
+            self.assertGreater(before, 99)
+            replies = c.pipeline([("BGSAVE",), ("FLUSHALL",), ("SET", "a", "1"), ("SET", "b", "2"), ("INFO", "persistence"),
+                                  ("CONFIG", "SET", "dbfilename", "d")])
+            for part in (b"rdb_changes_since_last_save:2\r\n", b"rdb_bgsave_in_progress:1\r\n", b"rdb_bgsave_scheduled:1\r\n"):
+                self.assertIn(part, replies[-2])
+            # the running save succeeds and covers what was before; FLUSHALL's fails
+            self.assertEqual(self.settled(c), [str(before + keys + 2), "1", "err"])
+            c.call("CONFIG", "SET", "dbfilename", "dump.rdb")
+            c.call("SAVE")
+            self.assertEqual(self.changes(c), ["0", "2", "ok"])
             server.kill()
         server = self.start("--save", "")
         with server.client() as c:

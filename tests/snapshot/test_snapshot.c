@@ -9,6 +9,7 @@
 #include "snapshot/rdb.h"
 #include "snapshot/rdb_dec.h"
 #include "snapshot/snapshot.h"
+#include "snapshot/sweeper.h"
 #include "tests/snapshot/toy.h"
 #include "tests/support/runner.h"
 
@@ -205,11 +206,116 @@ START_TEST(stopping_while_one_runs_leaves_no_temporary_file)
 }
 END_TEST
 
+/* ---- C1: the looks of the sweep itself ---- */
+
+static _Atomic bool cancel;
+static struct mm_sweep seen_at_cancel;
+
+static int
+save_nothing(void *cut, struct rdb_enc *e)
+{
+    (void)cut;
+    (void)e;
+    return 0;
+}
+
+/* save_and_cancel: as if the cancel came, and its grace period ended, while the sink wrote this record. */
+static int
+save_and_cancel(void *cut, struct view *v, struct rdb_enc *e, const void *live, const uint8_t *staged,
+                size_t staged_bytes)
+{
+    (void)v;
+    (void)e;
+    (void)live;
+    (void)staged;
+    (void)staged_bytes;
+    atomic_store_explicit(&cancel, *(bool *)cut, memory_order_release);
+    return 1;
+}
+
+static void
+cancel_between(void *ctx)
+{
+    seen_at_cancel = *(struct mm_sweep *)ctx;
+    atomic_store_explicit(&cancel, true, memory_order_release);
+}
+
+/* sweep_cancelled: two slabs with a record each; in_record: the cancel comes with the first record, else
+ * between the slabs.  *ret_done: the last block that was said to be done. */
+static struct mm_sweep
+sweep_cancelled(bool in_record, uint64_t *ret_done)
+{
+    static uint8_t staging[VIEW_CHUNK_BYTES];
+    static const struct snapshot_ops cancelling = {.save_begin = save_nothing,
+                                                   .save_record = save_and_cancel};
+    struct snapshot_request rq = {.ops = &cancelling, .cut = &in_record, .rdb_version = 10, .keys_total = 2};
+    const void *small, *large;
+    _Atomic uint64_t keys = 0, bytes = 0, blocks = 0;
+    struct mm_sweep sweep;
+    struct rdb_enc enc;
+    struct sink *out;
+    struct view view;
+    epoch_t epoch;
+
+    ck_assert_int_eq(mm_init(&(struct mm_options){.arena_bytes = (size_t)1 << 30}), 0);
+    ck_assert_ptr_nonnull(small = mm_alloc(MM_RECORD, 16));
+    ck_assert_ptr_nonnull(large = mm_alloc(MM_RECORD, 4096));
+    ck_assert_int_eq(sink_memory_open(&out), 0);
+    ck_assert_int_eq(rdb_enc_init(&enc, out, 10, false), 0);
+    atomic_store_explicit(&cancel, false, memory_order_release);
+    ck_assert_int_eq(mm_cut_begin(&epoch), 0);
+    mm_sweep_init(&sweep);
+    view_init(&view, epoch);
+    view.cancel = &cancel;
+    ck_assert_int_eq(sweep_run(&(struct sweep_options){.rq = &rq,
+                                                       .sweep = &sweep,
+                                                       .view = &view,
+                                                       .enc = &enc,
+                                                       .staging = staging,
+                                                       .keys = &keys,
+                                                       .bytes_out = &bytes,
+                                                       .blocks_done = &blocks,
+                                                       .between = in_record ? NULL : cancel_between,
+                                                       .between_ctx = &sweep}),
+                     -ECANCELED);
+    mm_cut_end();
+    while (mm_settle(7))
+        ;
+    rdb_enc_fini(&enc);
+    sink_close(out);
+    mm_free(small);
+    mm_free(large);
+    mm_fini();
+    *ret_done = blocks;
+    return sweep;
+}
+
+/* A block that is said to be swept may be given to a cut that has begun meanwhile. */
+START_TEST(no_block_is_done_after_a_cancel)
+{
+    uint64_t done;
+
+    (void)sweep_cancelled(true, &done);
+    ck_assert_uint_eq(done, 0);
+}
+END_TEST
+
+START_TEST(no_further_block_is_looked_at_after_a_cancel)
+{
+    struct mm_sweep sweep;
+    uint64_t done;
+
+    sweep = sweep_cancelled(false, &done);
+    ck_assert_uint_ne(done, 0);
+    ck_assert_uint_eq(sweep.next_block, seen_at_cancel.next_block);
+}
+END_TEST
+
 int
 main(void)
 {
     Suite *s = suite_create("snapshot/snapshot");
-    TCase *t = tcase_create("snapshot");
+    TCase *t = tcase_create("snapshot"), *looks = tcase_create("looks");
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 300);
@@ -218,6 +324,9 @@ main(void)
     tcase_add_test(t, a_directory_that_is_not_there_is_an_error_with_its_name);
     tcase_add_test(t, a_sweep_that_misses_a_key_is_an_error_and_no_file);
     tcase_add_test(t, stopping_while_one_runs_leaves_no_temporary_file);
+    tcase_add_test(looks, no_block_is_done_after_a_cancel);
+    tcase_add_test(looks, no_further_block_is_looked_at_after_a_cancel);
+    suite_add_tcase(s, looks);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
