@@ -116,6 +116,9 @@ const char *rdb_finding_remedy(enum rdb_finding_kind kind);
  * of the older small forms, and no two members of a set_intset or set_listpack are the same; of the plain
  * forms the sink looks for duplicates itself, since it holds them. */
 struct rdb_events {
+    /* no_values: who only counts: values of hash fields and elements of lists that stand alone are read over,
+     * and come with their length and no bytes, however long they are */
+    bool no_values;
     int (*start)(void *ctx, int version);
     int (*aux)(void *ctx, struct rdb_slice key, struct rdb_slice value); /* what to do: rdb_aux_of() */
     int (*selectdb)(void *ctx, uint64_t db);

@@ -13,6 +13,7 @@ int
 dec_hash_plain(struct dec *d)
 {
     uint64_t offset = rdb_source_offset(d->src), fields = 0;
+    struct rdb_slice value;
     int r;
 
     d->what = "the number of a hash's fields";
@@ -30,11 +31,11 @@ dec_hash_plain(struct dec *d)
         if ((r = dec_string_whole(d, &d->field)) != 0)
             return r;
         d->what = "a field's value";
-        if ((r = dec_string_whole(d, &d->value)) != 0)
+        if ((r = dec_string_value(d, &value)) != 0)
             return r;
         if (d->ev->hash_field == NULL)
             continue;
-        if ((r = dec_sink(d, d->ev->hash_field(d->ctx, bytes_slice(&d->field), bytes_slice(&d->value)))) != 0)
+        if ((r = dec_sink(d, d->ev->hash_field(d->ctx, bytes_slice(&d->field), value))) != 0)
             return r;
     }
     return 0;

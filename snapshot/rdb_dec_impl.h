@@ -78,6 +78,9 @@ int dec_string_next(struct dec *d, struct string_in *s, struct rdb_slice *ret);
 /* dec_string_whole: all of the string into b (dec_string_rest: what follows dec_string_begin()). */
 int dec_string_whole(struct dec *d, struct bytes *b);
 int dec_string_rest(struct dec *d, struct string_in *s, struct bytes *b);
+/* dec_string_value: all of it into d->value, or read over, if the sink wants no values: then *ret has no
+ * bytes. */
+int dec_string_value(struct dec *d, struct rdb_slice *ret);
 /* dec_reserve: b, whose bytes are forgotten, has room for so many. */
 int dec_reserve(struct dec *d, struct bytes *b, size_t room);
 /* bytes_trim: give a large buffer back. */

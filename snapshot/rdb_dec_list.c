@@ -43,6 +43,7 @@ pass_element(struct dec *d, struct rdb_slice element)
 int
 dec_list_plain(struct dec *d)
 {
+    struct rdb_slice element;
     uint64_t elements = 0;
     int r;
 
@@ -50,7 +51,7 @@ dec_list_plain(struct dec *d)
         return r;
     for (uint64_t i = 0; i < elements; i++) {
         d->what = "an element of a list";
-        if ((r = dec_string_whole(d, &d->value)) != 0 || (r = pass_element(d, bytes_slice(&d->value))) != 0)
+        if ((r = dec_string_value(d, &element)) != 0 || (r = pass_element(d, element)) != 0)
             return r;
         if ((r = dec_progress(d)) != 0)
             return r;
@@ -123,6 +124,7 @@ static int
 read_node(struct dec *d)
 {
     uint64_t offset = rdb_source_offset(d->src), kind = 0;
+    struct rdb_slice element;
     uint32_t elements;
     int r;
 
@@ -132,12 +134,15 @@ read_node(struct dec *d)
     if (kind != RDB_QUICKLIST_PLAIN && kind != RDB_QUICKLIST_PACKED)
         return dec_fail(d, offset, -EINVAL, "a list's node of kind %llu: 1 and 2 are known",
                         (unsigned long long)kind);
+    if (kind == RDB_QUICKLIST_PLAIN) {
+        if ((r = dec_string_value(d, &element)) != 0)
+            return r;
+        if (element.len == 0) /* such nodes are for what is too long for others */
+            return dec_fail(d, offset, -EINVAL, "a list's node that is one element is empty");
+        return pass_element(d, element);
+    }
     if ((r = dec_string_whole(d, &d->value)) != 0)
         return r;
-    if (kind == RDB_QUICKLIST_PLAIN && d->value.len == 0) /* such nodes are for what is too long for others */
-        return dec_fail(d, offset, -EINVAL, "a list's node that is one element is empty");
-    if (kind == RDB_QUICKLIST_PLAIN)
-        return pass_element(d, bytes_slice(&d->value));
     if ((r = dec_listpack(d, offset, "the list's", &elements)) != 0)
         return r;
     if (elements == 0)

@@ -348,6 +348,28 @@ dec_string_whole(struct dec *d, struct bytes *b)
     return dec_string_rest(d, &s, b);
 }
 
+int
+dec_string_value(struct dec *d, struct rdb_slice *ret)
+{
+    struct rdb_slice piece;
+    struct string_in s;
+    int r;
+
+    if (!d->ev->no_values) {
+        if ((r = dec_string_whole(d, &d->value)) != 0)
+            return r;
+        *ret = bytes_slice(&d->value);
+        return 0;
+    }
+    if ((r = dec_string_begin(d, &s)) != 0)
+        return r;
+    *ret = (struct rdb_slice){NULL, (size_t)s.len};
+    while (s.left > 0)
+        if ((r = dec_string_next(d, &s, &piece)) != 0)
+            return r;
+    return 0;
+}
+
 void
 bytes_trim(struct bytes *b)
 {

@@ -143,7 +143,8 @@ on_end(void *ctx, enum rdb_crc crc)
     return 0;
 }
 
-static const struct rdb_events events = {.start = on_start,
+static const struct rdb_events events = {.no_values = true,
+                                         .start = on_start,
                                          .finding = on_finding,
                                          .key = on_key,
                                          .hash_field = on_hash_field,
@@ -192,8 +193,11 @@ find_ranked(void *ctx, struct rdb_slice member, double score)
     return find_element(ctx, member, the_ranked);
 }
 
-static const struct rdb_events finding_names = {
-    .key = find_key, .hash_field = find_field, .set_member = find_member, .zset_member = find_ranked};
+static const struct rdb_events finding_names = {.no_values = true,
+                                                .key = find_key,
+                                                .hash_field = find_field,
+                                                .set_member = find_member,
+                                                .zset_member = find_ranked};
 
 /* compare_keys: those that could not be compared as they came. */
 static int

@@ -270,7 +270,8 @@ on_end(void *ctx, enum rdb_crc crc)
     return 0;
 }
 
-static const struct rdb_events events = {.start = on_start,
+static const struct rdb_events events = {.no_values = true,
+                                         .start = on_start,
                                          .aux = on_aux,
                                          .function = on_function,
                                          .key = on_key,

@@ -320,12 +320,12 @@ class LargeFiles(ToolTest):
     HELD, RUN = 1 << 17, 1 << 18  # tool_marks.h: what is compared at once, and how many are sorted at a time
     MEMORY = 32 << 20             # address space, program and libraries included
 
-    def check(self, path, **env):
+    def check(self, path, command="check", **env):
         """The exit status, and what it said, within MEMORY."""
         def limit():
             if "asan" not in resp.STILLFRAME_RDB:  # which needs address space of its own
                 resource.setrlimit(resource.RLIMIT_AS, (self.MEMORY, self.MEMORY))
-        p = subprocess.run([resp.STILLFRAME_RDB, "check", path], capture_output=True, text=True, timeout=300,
+        p = subprocess.run([resp.STILLFRAME_RDB, command, path], capture_output=True, text=True, timeout=300,
                            env={**os.environ, **env}, preexec_fn=limit)
         return p.returncode, p.stdout + p.stderr
 
@@ -351,6 +351,21 @@ class LargeFiles(ToolTest):
                      lambda n: self.elements(5, bytes(8), n)):
             status, said = self.check(make(many))
             self.assertEqual(status, 0, said)
+
+    def test_memory_does_not_grow_with_a_value(self):
+        long = b"\x80" + struct.pack(">I", 200 << 20)
+        tail = b"\xff" + bytes(8)
+        for head in (b"\0\x01k" + long, b"\x04\x01h\x01\x01f" + long, b"\x01\x01l\x01" + long,
+                     b"\x12\x01l\x01\x01" + long):
+            path = self.path("long.rdb")
+            with open(path, "wb") as f:  # zeros that take no disk
+                f.write(b"REDIS0010" + head)
+                f.seek(200 << 20, os.SEEK_CUR)
+                f.write(tail)
+            for command in ("check", "info"):
+                status, said = self.check(path, command)
+                self.assertEqual(status, 0, said)
+            self.assertIn("200.0 MiB", said)
 
     def pending(self, group, consumer):
         """A stream with a group: what is pending in it, and for its consumer."""
