@@ -35,7 +35,9 @@ enum {
     OWN_BYTES = 16 * 1024,     /* a rest below this goes back to the loop's buffer when more comes */
     WRITE_BYTES = 1024 * 1024, /* of a client in one turn: the others wait meanwhile */
     WRITE_PIECES = 64,
-    DRAIN_READS = 16 /* what is read and thrown away before a close, in input buffers */
+    AHEAD_BYTES =
+        4 * OUTPUT_CHUNK_BYTES, /* what may be pending before something is sent between two commands */
+    DRAIN_READS = 16            /* what is read and thrown away before a close, in input buffers */
 };
 
 /* What the loop lends to one client at a time; a nested turn (loading) finds it gone and makes its own. */
@@ -428,12 +430,12 @@ prefetch_batch(struct client *c, const struct batch *b, const struct resp_vector
         db_prefetch(db_select(c->db_index), keys, n);
 }
 
-/* Between two commands: whole chunks are sent while the others are made, if the socket takes them; if not,
+/* Between two commands: some chunks are sent while the others are made, if the socket takes them; if not,
  * the queue grows.  False: closed, or doomed. */
 static inline bool
 may_go_on(struct client *c)
 {
-    return likely(c->out_before == 0) || c->out_stuck || net_write(c);
+    return likely(c->out_before < AHEAD_BYTES) || c->out_stuck || net_write(c);
 }
 
 /* Returns false when the client must not go on: closed, closing, blocked, or its command has to wait. */
