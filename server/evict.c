@@ -54,13 +54,23 @@ evict_memory_used(void)
 
 /* ---- candidates ---- */
 
+/* lfu_score: by the counter; keys that were not used since another policy, by the time too: most of them have
+ * the same counter, none. */
+static uint64_t
+lfu_score(uint32_t clock)
+{
+    uint64_t rare = 255U - lfu_counter(clock);
+
+    return rare << 32 | ((clock & LFU_COUNTS) != 0 ? 0 : lfu_idle_s(clock));
+}
+
 static uint64_t
 score_of(const struct record *r)
 {
     if ((config.maxmemory_policy & EVICT_TTL) != 0)
         return UINT64_MAX - (uint64_t)record_expire(r);
     if ((config.maxmemory_policy & EVICT_LFU) != 0)
-        return (uint64_t)(255U - lfu_counter(record_clock(r))) << 32 | lfu_idle_s(record_clock(r));
+        return lfu_score(record_clock(r));
     return lfu_idle_s(record_clock(r));
 }
 
