@@ -96,6 +96,37 @@ START_TEST(what_is_removed_does_not_make_a_step_longer)
 }
 END_TEST
 
+/* The other way round: all may go but what the first step shows. */
+START_TEST(what_a_step_shows_does_not_gather_there)
+{
+    enum { ROUNDS = 3000, NAMES = CROWD + ROUNDS * CROWD_TAKEN };
+    struct model m = model_new(NAMES);
+    unsigned next = 0, *shown = calloc(NAMES, sizeof *shown);
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct first_seen f = {.count = 0};
+
+        while (m.count < CROWD)
+            expect(model_add(&m, next++));
+        (void)ktable_walk(&m.table, 0, note_first, &f);
+        expect(f.count <= LT_CHAIN_MAX);
+        for (unsigned i = 0; i < f.count; i++)
+            shown[number_of(f.at[i])] = round + 1;
+        for (unsigned taken = 0; taken < CROWD_TAKEN;) {
+            unsigned n = number_of(ktable_draw(&m.table));
+
+            if (shown[n] == round + 1)
+                continue;
+            model_drop(&m, n);
+            taken++;
+        }
+    }
+    model_check(&m);
+    free(shown);
+    model_free(&m);
+}
+END_TEST
+
 /* Crowded, then filled evenly, then emptied: buckets with junctions are split and merged, junctions come and
  * go. */
 START_TEST(a_crowded_table_grows_and_shrinks)
@@ -180,6 +211,7 @@ main(void)
     tcase_add_checked_fixture(t, model_setup, model_teardown);
     tcase_set_timeout(t, 300);
     tcase_add_test(t, what_is_removed_does_not_make_a_step_longer);
+    tcase_add_test(t, what_a_step_shows_does_not_gather_there);
     tcase_add_test(t, a_crowded_table_grows_and_shrinks);
     tcase_add_test(t, a_walk_of_a_table_that_gets_crowded_meets_what_stays);
     suite_add_tcase(s, t);
