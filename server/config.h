@@ -69,6 +69,11 @@ struct config {
     bool lazyfree_lazy_eviction, lazyfree_lazy_expire, lazyfree_lazy_server_del, lazyfree_lazy_user_del,
         lazyfree_lazy_user_flush;
     int64_t active_expire_effort;
+    bool activedefrag;
+    uint64_t active_defrag_ignore_bytes;
+    int64_t active_defrag_threshold_lower, active_defrag_threshold_upper; /* percent */
+    int64_t active_defrag_cycle_min, active_defrag_cycle_max;             /* percent of the loop */
+    int64_t active_defrag_max_scan_fields;
     uint64_t arena_size; /* bytes of address space; 0: chosen at start */
     /* what is watched */
     int64_t slowlog_log_slower_than, slowlog_max_len; /* us; -1: nothing is kept */

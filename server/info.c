@@ -13,6 +13,8 @@
 #include "server/commands/cmd.h"
 #include "server/config.h"
 #include "server/data/db.h"
+#include "server/data/db_move.h"
+#include "server/defrag.h"
 #include "server/errorstats.h"
 #include "server/evict.h"
 #include "server/keywait.h"
@@ -168,9 +170,11 @@ info_memory(struct text *out)
     uint64_t total = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     struct mm_figures f;
     struct memory_figures m;
+    struct defrag_figures defrag;
     char policy[32];
 
     mm_figures(&f);
+    defrag_figures(&defrag);
     server_memory_figures(&m);
     used = m.used;
     rss = m.rss;
@@ -199,10 +203,10 @@ info_memory(struct text *out)
         "mem_not_counted_for_evict:%zu\r\nmem_replication_backlog:0\r\nmem_total_replication_buffers:0\r\n",
         f.retired_bytes + f.images_bytes);
     text_addf(out,
-              "mem_aof_buffer:0\r\nmem_cluster_links:0\r\nactive_defrag_running:0\r\nlazyfree_pending_"
+              "mem_aof_buffer:0\r\nmem_cluster_links:0\r\nactive_defrag_running:%u\r\nlazyfree_pending_"
               "objects:%llu\r\n"
               "lazyfreed_objects:%llu\r\n",
-              (ull)db_dead_values(), (ull)db_freed_values());
+              defrag.running_percent, (ull)db_dead_values(), (ull)db_freed_values());
     text_addf(out, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%lld\r\n",
               (double)rss / (double)used, (long long)rss - (long long)used);
     text_addf(out, "mem_clients_slaves:0\r\nmem_clients_normal:%llu\r\nmem_allocator:stillframe-mm\r\n",
@@ -264,6 +268,20 @@ info_debug(struct text *out)
 }
 
 static void
+add_defrag(struct text *out)
+{
+    struct defrag_figures d;
+
+    defrag_figures(&d);
+    text_addf(out,
+              "active_defrag_hits:%llu\r\nactive_defrag_misses:%llu\r\nactive_defrag_key_hits:%llu\r\n"
+              "active_defrag_key_misses:%llu\r\ntotal_active_defrag_time:%llu\r\n"
+              "current_active_defrag_time:%llu\r\n",
+              (ull)db_move_figures.moved, (ull)db_move_figures.stayed, (ull)db_move_figures.keys_moved,
+              (ull)db_move_figures.keys_stayed, (ull)d.total_ms, (ull)d.current_ms);
+}
+
+static void
 info_stats(struct text *out)
 {
     text_addf(out, "total_connections_received:%llu\r\ntotal_commands_processed:%llu\r\n",
@@ -292,11 +310,11 @@ info_stats(struct text *out)
     text_addf(out, "pubsub_channels:%u\r\npubsub_patterns:%u\r\npubsubshard_channels:%u\r\n",
               pubsub_channels(PUBSUB_CHANNEL), pubsub_channels(PUBSUB_PATTERN),
               pubsub_channels(PUBSUB_SHARD));
+    text_add(out, "migrate_cached_sockets:0\r\nslave_expires_tracked_keys:0\r\n");
+    add_defrag(out);
     text_add(
         out,
-        "migrate_cached_sockets:0\r\nslave_expires_tracked_keys:0\r\nactive_defrag_hits:0\r\n"
-        "active_defrag_misses:0\r\nactive_defrag_key_hits:0\r\nactive_defrag_key_misses:0\r\n"
-        "total_active_defrag_time:0\r\ncurrent_active_defrag_time:0\r\ntracking_total_keys:0\r\n"
+        "tracking_total_keys:0\r\n"
         "tracking_total_items:0\r\ntracking_total_prefixes:0\r\nunexpected_error_replies:0\r\n"
         "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n"
         "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n"

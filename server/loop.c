@@ -14,6 +14,7 @@
 #include "server/client_evict.h"
 #include "server/config.h"
 #include "server/data/db.h"
+#include "server/defrag.h"
 #include "server/evict.h"
 #include "server/log.h"
 #include "server/net.h"
@@ -99,6 +100,8 @@ wait_ms(void)
         return 0;
     if (until > PERSIST_CRON_MS)
         until = PERSIST_CRON_MS; /* the clock was set back */
+    if (unlikely(defrag_is_running) && defrag_wait_ms() < until)
+        until = defrag_wait_ms();
     return (net_has_delayed() || tidy == MM_TIDY_WAITS) && until > SHORT_WAIT_MS ? SHORT_WAIT_MS : (int)until;
 }
 
@@ -162,6 +165,8 @@ run_background(void)
     if (db_has_work)
         db_has_work = db_work(slice_us);
     keywait_serve_all(); /* keys that have expired; a pause that is over */
+    if (unlikely(defrag_is_running))
+        defrag_work(slice_us);
     if (tidy != MM_TIDY_DONE)
         tidy = mm_tidy(slice_us);
     evict_has_work = config.maxmemory != 0 && evict_work(slice_us);

@@ -12,6 +12,7 @@
 #include "server/commands/cmd.h"
 #include "server/config.h"
 #include "server/data/db.h"
+#include "server/defrag.h"
 #include "server/errorstats.h"
 #include "server/evict.h"
 #include "server/latency.h"
@@ -182,6 +183,7 @@ server_reset_stats(void)
     db_reset_freed_values();
     persist_reset_stats();
     errorstats_reset();
+    defrag_reset_figures();
     cmd_table_reset_stats();
 }
 
@@ -280,4 +282,5 @@ server_cron(void)
     check_clients();
     net_retry_accept();
     ticks_refresh();
+    defrag_cron();
 }

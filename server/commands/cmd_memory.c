@@ -7,6 +7,7 @@
 #include "server/config.h"
 #include "server/data/db_inner.h"
 #include "server/data/type.h"
+#include "server/defrag.h"
 #include "server/evict.h"
 #include "server/num.h"
 #include "server/reply.h"
@@ -164,12 +165,13 @@ cmd_memory_doctor(struct client *c)
     text_free(&t);
 }
 
-/* MEMORY PURGE -> OK: the loop gives free memory back from now on, in slices. */
+/* MEMORY PURGE -> OK: from now on the loop empties sparse slabs and gives free memory back, in slices. */
 void
 cmd_memory_purge(struct client *c)
 {
     enum { FIRST_SLICE_US = 200 };
 
+    defrag_purge();
     mm_tidy(FIRST_SLICE_US); /* server_cron() makes the loop look for more */
     reply_ok(c);
 }
