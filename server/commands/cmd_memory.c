@@ -1,5 +1,6 @@
 /* server/commands/cmd_memory.c - MEMORY: what is used, by what, and what can be done. */
 #include <malloc.h>
+#include <stdio.h>
 
 #include "mm/mm.h"
 #include "server/client.h"
@@ -17,11 +18,16 @@
 /* ---- one key ---- */
 
 static uint64_t
+table_bytes(const struct ktable *t)
+{
+    return (t->buckets + t->children) * sizeof(struct lt_bucket);
+}
+
+static uint64_t
 weigh(const struct db *db, const struct record *r, uint64_t samples)
 {
     enum { PAGE_BYTES = 4096 };
-    uint64_t bytes =
-        mm_usable(r) + (db->keys.buckets + db->keys.children) * sizeof(struct lt_bucket) / db->keys.count;
+    uint64_t bytes = mm_usable(r) + table_bytes(&db->keys) / db->keys.count;
 
     if (record_encoding(r) == ENC_ROOT)
         bytes += type_of(record_type(r))->weigh(record_root(r), samples);
@@ -71,6 +77,34 @@ reply_share(struct client *c, const char *name, uint64_t part, uint64_t whole, d
     reply_double(c, whole > 0 ? factor * (double)part / (double)whole : 0);
 }
 
+/* What the tables of each database take, of those that have keys; returns their number.  c NULL: only that.
+ */
+static unsigned
+reply_databases(struct client *c)
+{
+    unsigned n = 0;
+
+    for (int i = 0; i < db_count(); i++) {
+        const struct db *db = db_select(i);
+        char name[16];
+        if (db_size(db) == 0)
+            continue;
+        n++;
+        if (c == NULL)
+            continue;
+        snprintf(name, sizeof name, "db.%d", i);
+        reply_bulk_text(c, name);
+        reply_map(c, 3);
+        reply_bulk_text(c, "overhead.hashtable.main");
+        reply_int(c, (int64_t)table_bytes(&db->keys));
+        reply_bulk_text(c, "overhead.hashtable.expires");
+        reply_int(c, (int64_t)table_bytes(&db->expires));
+        reply_bulk_text(c, "overhead.hashtable.slot-to-keys");
+        reply_int(c, 0);
+    }
+    return n;
+}
+
 /* MEMORY STATS -> names and numbers. */
 void
 cmd_memory_stats(struct client *c)
@@ -118,12 +152,13 @@ cmd_memory_stats(struct client *c)
             {"fragmentation.bytes", m.rss - used},
         };
         unsigned count = sizeof figures / sizeof figures[0];
-        reply_map(c, count + 6);
+        reply_map(c, count + 6 + reply_databases(NULL));
         for (unsigned i = 0; i < count; i++) {
             reply_bulk_text(c, figures[i].name);
             reply_int(c, (int64_t)figures[i].bytes);
         }
     }
+    reply_databases(c);
     reply_share(c, "dataset.percentage", f.live_bytes, used, 100);
     reply_share(c, "peak.percentage", used, server.peak_memory, 100);
     reply_share(c, "allocator-fragmentation.ratio", m.active, used, 1);

@@ -93,9 +93,11 @@ class Introspection(unittest.TestCase):
         names = []
         for start in (resp.start_stillframe, resp.start_redis_server):
             with self.start(start).client() as c:
+                c.pipeline([("SET", "k%d" % i, "x", "EX", 1000) for i in range(1000)] + [("SELECT", 3), ("SET", "a", "b")])
                 stats = c.call("MEMORY", "STATS")
-                names.append(set(stats[::2]))
                 stats = dict(zip(stats[::2], stats[1::2]))
+                names.append(set(stats) | {(n, sub) for n in stats if n.startswith(b"db.") for sub in stats[n][::2]})
+                self.assertTrue(all(x > 1000 for x in stats[b"db.0"][1:4:2]))
                 if start is resp.start_stillframe:
                     self.assertLessEqual(float(stats[b"peak.percentage"]), 100)
         self.assertEqual(names[1] - names[0], set())
