@@ -108,6 +108,9 @@ RESTORE none 1 (payload) ABSTTL; RESTORE s 0 nonsense REPLACE
 TOUCH s; OBJECT ENCODING s; DUMP s; GET s; DEBUG RELOAD; DEBUG JMAP; CLIENT NO-TOUCH ON
 """
 
+# What later versions than the peer's mended: what is touched here, and there.
+MENDED = {"LTRIM l 0 -1": ([], ["l"])}
+
 
 def cases():
     return [line.strip() for part in CASES.strip().split("\n") for line in part.split(";")]
@@ -146,7 +149,10 @@ class Watch(unittest.TestCase):
         for line in cases():
             with self.subTest(line):
                 (reply, ours), (_, theirs) = (self.touched(server, line) for server in self.servers)
-                self.assertEqual(ours, theirs, reply)
+                if line in MENDED:
+                    self.assertEqual((ours, theirs), MENDED[line], reply)
+                else:
+                    self.assertEqual(ours, theirs, reply)
 
     def test_there_is_a_case_for_every_command_that_writes(self):
         words = [line.lower().split() for line in cases()]
