@@ -154,14 +154,19 @@ leave(struct slab_class *sc, uint32_t b)
 }
 
 void
-mm_compact_begin_all(void)
+mm_compact_begin_all(size_t least, size_t most)
 {
     must(!heap.compacting);
     heap.compacting = heap.compact_all = true;
     heap.compact_next = 2 * class_count;
-    for (uint32_t b = 1; b < heap.block_top; b++)
-        if (kind_is_slab(state_kind(block_state(b))) && heap.blocks[b].used_slots > 0)
-            leave(slab_class_of(block_state(b)), b);
+    for (uint32_t b = 1; b < heap.block_top; b++) {
+        uint64_t state = block_state(b);
+        uint32_t bytes = class_bytes[state_class(state)];
+
+        if (kind_is_slab(state_kind(state)) && heap.blocks[b].used_slots > 0 && bytes >= least &&
+            bytes <= most)
+            leave(slab_class_of(state), b);
+    }
 }
 
 bool

@@ -169,7 +169,7 @@ START_TEST(a_pass_over_all_moves_everything)
 {
     unsigned moved = 0, there = 0, wanted = 0;
 
-    mm_compact_begin_all();
+    mm_compact_begin_all(0, SIZE_MAX);
     ck_assert(!mm_compact_mark(1));
     mm_check();
     for (uint32_t i = 0; i < OBJECTS; i++) {
@@ -188,7 +188,7 @@ START_TEST(a_pass_over_all_moves_everything)
     ck_assert_uint_eq(wanted, there);
     ck_assert(!mm_compact_leave(1)); /* nothing is left in any of them */
     mm_check();
-    mm_compact_begin_all();
+    mm_compact_begin_all(0, SIZE_MAX);
     while (mm_compact_leave(1))
         mm_check();
     mm_check();

@@ -204,6 +204,16 @@ draw_below(unsigned n)
     return (unsigned)(random_state >> 33) % n;
 }
 
+/* draw_aside: what the commands are does not depend on it. */
+static unsigned
+draw_aside(unsigned n)
+{
+    static uint64_t state = 1;
+
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (unsigned)(state >> 33) % n;
+}
+
 /* random_command: of a type's own kind, on one of its three keys; now and then one of those for any key. */
 static void
 random_command(char *line, size_t room)
@@ -266,6 +276,11 @@ some_commands(struct run *r, unsigned count)
         lab_try(line);
         if (!r->moves)
             continue;
+        if (!mm_compact_is_open()) { /* all of them, or half of the sizes: what points to them stays */
+            size_t size = draw_aside(3) == 0 ? 0 : (size_t)16 << draw_aside(9);
+
+            lab_move_sizes(size / 2, size == 0 ? SIZE_MAX : size * 2);
+        }
         (void)lab_move(1 + r->left % 40, true);
         if (r->left % 50 == 0)
             db_verify();

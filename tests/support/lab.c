@@ -54,10 +54,20 @@ lab_close(void)
 {
     mm_compact_end();
     db_move_rewind();
+    lab_move_sizes(0, SIZE_MAX);
     client_free(client);
     db_fini();
     config_fini();
     mm_clear(); /* the mappings stay for the next lab_open() */
+}
+
+static size_t move_least, move_most = SIZE_MAX;
+
+void
+lab_move_sizes(size_t least, size_t most)
+{
+    move_least = least;
+    move_most = most;
 }
 
 bool
@@ -68,7 +78,7 @@ lab_move(int64_t work, bool may_stray)
     if (!mm_compact_is_open()) {
         while (db_work(1000))
             ;
-        mm_compact_begin_all();
+        mm_compact_begin_all(move_least, move_most);
         db_move_rewind();
     }
     more = db_move(work);
@@ -81,13 +91,15 @@ lab_move(int64_t work, bool may_stray)
     return more;
 }
 
-/* run_move: "move", or "move 5". */
+/* run_moving: "moving" or "moving 16 32". */
 static bool
-run_move(const char *line, size_t len)
+run_moving(const char *line, size_t len)
 {
-    bool is_step = len > 5;
+    char *end;
+    size_t least = len > 6 ? strtoul(line + 6, &end, 10) : 0;
 
-    while (lab_move(is_step ? strtol(line + 5, NULL, 10) : 100, true) && !is_step)
+    lab_move_sizes(least, len > 6 ? strtoul(end, NULL, 10) : SIZE_MAX);
+    while (lab_move(100, true))
         ;
     return true;
 }
@@ -103,9 +115,8 @@ run_one(const char *line, size_t len)
         server.now_us = server.now_ms * 1000;
         return true;
     }
-    if (len >= 4 && memcmp(line, "move", 4) == 0 && (len == 4 || line[4] == ' ') &&
-        (len == 4 || (line[5] >= '0' && line[5] <= '9')))
-        return run_move(line, len);
+    if (len >= 6 && memcmp(line, "moving", 6) == 0)
+        return run_moving(line, len);
     words_split(&w, line, len);
     if (w.argc == 0)
         return true;

@@ -25,8 +25,8 @@ void lab_open(void);
 void lab_close(void);
 
 /* lab_run: execute commands, separated by ';'; words are separated by blanks; "@N*c" is a word of N times the
- * character c; "pass 5" lets five milliseconds go by; "move" lets every
- * block of the arena move, "move 5" is a small step of that.  Fails the test when a reply is an error. */
+ * character c; "pass 5" lets five milliseconds go by; "moving" lets every
+ * block of the arena move, "moving 16 32" those in slots of so many bytes.  Fails the test when a reply is an error. */
 void lab_run(const char *commands);
 /* lab_try: the same, errors welcome. */
 void lab_try(const char *commands);
@@ -35,6 +35,8 @@ void lab_try(const char *commands);
  * False: it has come to its end; the test fails if a block was not come to, unless may_stray: something has changed
  * meanwhile. */
 bool lab_move(int64_t work, bool may_stray);
+/* lab_move_sizes: of walks that begin from now on: only blocks in slots of so many bytes leave. */
+void lab_move_sizes(size_t least, size_t most);
 
 struct lab_digest lab_quiet(void);
 void lab_cut(void);
