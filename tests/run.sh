@@ -102,7 +102,7 @@ section_asan() {
     build release test-helpers
     build asan all tests
     CK_FORK=no unit asan mm snapshot server
-    QUICK=1 integration asan tests/integration/test_{rdb_tool,dumps,protocol,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread}.py
+    QUICK=1 integration asan tests/integration/test_{rdb_tool,dumps,protocol,saves,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread}.py
     CK_FORK=no unit asan fault
 }
 section_tsan() {

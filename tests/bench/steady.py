@@ -117,6 +117,8 @@ class Mixed(Writer):
     def fill(self, client):
         for i in range(0, self.KEYS, 1000):
             client.pipeline([self.command(k) for k in range(i, i + 1000)])
+        for _ in range(4000):  # until as much goes as comes
+            self.step(client)
 
     def step(self, client):
         batch = [self.command(self.rng.randrange(self.KEYS)) for _ in range(200)]
