@@ -6,9 +6,11 @@
 
 #include "mm/must.h"
 #include "server/client.h"
+#include "server/exec.h"
 #include "server/net.h"
 #include "server/output.h"
 #include "server/server.h"
+#include "server/ticks.h"
 
 static struct client **heap; /* the earliest deadline first; clients without one are not in it */
 static unsigned heap_count, heap_room, blocked;
@@ -87,6 +89,7 @@ block_client(struct client *c, struct block *b)
         return -ENOMEM;
     c->block = b;
     b->is_muted = c->is_muted;
+    b->cmd = c->cmd;
     if (b->deadline_ms != 0)
         sift_up(heap_count++, c);
     blocked++;
@@ -94,17 +97,25 @@ block_client(struct client *c, struct block *b)
 }
 
 void
-block_reply_begin(struct client *c)
+block_reply_begin(struct client *c, const struct block *b, struct block_reply *r)
 {
-    if (c->block->is_muted)
+    *r = (struct block_reply){.begin_ticks = ticks_now(), .argc = c->argc, .argv = c->argv};
+    c->argc = b->argc;
+    c->argv = b->argv;
+    c->cmd = b->cmd;
+    c->is_error = false;
+    if (b->is_muted)
         output_mute(c);
 }
 
 void
-block_reply_end(struct client *c)
+block_reply_end(struct client *c, const struct block *b, const struct block_reply *r, bool is_answered)
 {
-    if (c->block->is_muted)
-        output_unmute(c);
+    output_unmute(c);
+    if (is_answered)
+        exec_count(c, b->cmd, b->spent_ns + ticks_to_ns(ticks_now() - r->begin_ticks));
+    c->argc = r->argc;
+    c->argv = r->argv;
 }
 
 /* leave: the client is blocked no longer. */
@@ -129,15 +140,16 @@ block_finish(struct client *c)
 bool
 block_end(struct client *c, enum block_end why)
 {
+    struct block_reply reply;
     struct block *b;
 
     if (c->block == NULL)
         return false;
     b = leave(c);
-    if (b->is_muted)
-        output_mute(c);
+    block_reply_begin(c, b, &reply);
     b->end(c, b, why);
-    output_unmute(c);
+    block_reply_end(c, b, &reply, why != BLOCK_GONE);
+    free(b);
     if (why != BLOCK_GONE)
         net_resume_later(c);
     return true;

@@ -10,6 +10,7 @@
 #include "mm/mm.h"
 #include "mm/must.h"
 #include "server/auth.h"
+#include "server/block.h"
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/config.h"
@@ -31,7 +32,10 @@
 #include "server/text.h"
 #include "server/ticks.h"
 
-enum { UNKNOWN_ARGS_BYTES = 128 }; /* how much of an unknown command is quoted back */
+enum {
+    UNKNOWN_ARGS_BYTES = 128, /* how much of an unknown command is quoted back */
+    CLOCK_NS = 1000000        /* so long may a command take before the clock is read again */
+};
 
 static const char loading_text[] = "LOADING Redis is loading the dataset in memory";
 
@@ -216,12 +220,15 @@ exec_begin(void)
     clock_at = ticks_now();
 }
 
-/* Longer than what anybody wants to hear of? */
+/* Longer than what anybody wants to hear of?  What follows a command that took long sees another time (L3).
+ */
 static void
 note_duration(const struct client *c, const struct cmd *cmd, uint64_t ns)
 {
     uint64_t ms = ns / 1000000;
 
+    if (ns >= CLOCK_NS && c->fd >= 0 && !c->in_exec)
+        server_clock_refresh();
     if (config.latency_monitor_threshold > 0 && ms >= (uint64_t)config.latency_monitor_threshold)
         latency_add((cmd->flags & CMD_FAST) != 0 ? "fast-command" : "command", ms);
     if (config.slowlog_log_slower_than >= 0 && (cmd->flags & CMD_SKIP_SLOWLOG) == 0 &&
@@ -235,9 +242,27 @@ noteworthy_ns(void)
 {
     uint64_t us = (uint64_t)config.slowlog_log_slower_than; /* -1: never */
 
-    return config.latency_monitor_threshold > 0 && us > 1000 ? 1000000
-           : us > UINT64_MAX / 1000                          ? UINT64_MAX
-                                                             : us * 1000;
+    return us < CLOCK_NS / 1000 ? us * 1000 : CLOCK_NS;
+}
+
+static inline void
+count(struct client *c, struct cmd *cmd, uint64_t ns)
+{
+    cmd->calls++;
+    cmd->nsec += ns;
+    server.stat_commands++;
+    if (unlikely(c->is_error))
+        cmd->failed++;
+    if (likely(config.latency_tracking))
+        latency_of_command(cmd, ns);
+    if (unlikely(ns >= noteworthy_ns()))
+        note_duration(c, cmd, ns);
+}
+
+void
+exec_count(struct client *c, struct cmd *cmd, uint64_t ns)
+{
+    count(c, cmd, ns);
 }
 
 void
@@ -255,15 +280,10 @@ exec_call(struct client *c, struct cmd *cmd)
     if (unlikely(monitor_count > 0) && (cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)) == 0)
         monitor_feed(c);
     ns = ticks_to_ns(clock_at - begin);
-    cmd->calls++;
-    cmd->nsec += ns;
-    server.stat_commands++;
-    if (unlikely(c->is_error))
-        cmd->failed++;
-    if (likely(config.latency_tracking))
-        latency_of_command(cmd, ns);
-    if (unlikely(ns >= noteworthy_ns()))
-        note_duration(c, cmd, ns);
+    if (unlikely(c->block != NULL))
+        c->block->spent_ns = ns; /* it is counted when it is answered */
+    else
+        count(c, cmd, ns);
 }
 
 /* The command, or the subcommand, that c's words name; NULL: an error was replied. */

@@ -4,6 +4,7 @@
 #define SERVER_EXEC_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct client;
 struct cmd;
@@ -20,6 +21,9 @@ void exec_begin(void);
 /* exec_command: execute c->argv.  cmd: what cmd_find(argv[0]) says, NULL too.  c->postponed afterwards: it
  * was not executed, and is to be tried again later. */
 void exec_command(struct client *c, struct cmd *cmd);
+
+/* exec_count: the command that c's words name was executed, in so long: statistics, SLOWLOG, LATENCY. */
+void exec_count(struct client *c, struct cmd *cmd, uint64_t ns);
 
 /* exec_call: run cmd's handler and count it, with no questions asked: EXEC. */
 void exec_call(struct client *c, struct cmd *cmd);

@@ -11,6 +11,7 @@
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/data/db.h"
+#include "server/exec.h"
 #include "server/nametab.h"
 #include "server/num.h"
 #include "server/pause.h"
@@ -40,9 +41,8 @@ struct waiting {
     struct keywait_spec spec;
     uint64_t number; /* in the order in which they came */
     size_t bytes;
-    int argc, places;
-    struct slice *argv; /* the command; behind the places */
-    struct place place[];
+    int places;
+    struct place place[]; /* and the command behind them */
 };
 
 unsigned keywait_clients;
@@ -203,7 +203,6 @@ forget(struct waiting *w)
         leave(&w->place[i]);
     keywait_clients--;
     left++;
-    free(w);
 }
 
 static void
@@ -223,27 +222,21 @@ static struct waiting *
 make_waiting(struct client *c, const struct keywait_spec *spec)
 {
     size_t bytes = sizeof(struct waiting) + (size_t)spec->key_count * sizeof(struct place) +
-                   (size_t)c->argc * sizeof(struct slice);
+                   slices_bytes(c->argv, c->argc);
     struct waiting *w;
-    char *p;
 
-    for (int i = 0; i < c->argc; i++)
-        bytes += c->argv[i].len;
     if ((w = malloc(bytes)) == NULL)
         return NULL;
-    *w = (struct waiting){.block = {.deadline_ms = spec->deadline_ms, .end = end_wait},
-                          .client = c,
-                          .spec = *spec,
-                          .number = begun,
-                          .bytes = bytes,
-                          .argc = c->argc,
-                          .argv = (struct slice *)(void *)&w->place[spec->key_count]};
-    p = (char *)(w->argv + c->argc);
-    for (int i = 0; i < c->argc; i++) {
-        memcpy(p, c->argv[i].ptr, c->argv[i].len);
-        w->argv[i] = (struct slice){p, c->argv[i].len};
-        p += c->argv[i].len;
-    }
+    *w = (struct waiting){
+        .block = {.deadline_ms = spec->deadline_ms, .end = end_wait},
+        .client = c,
+        .spec = *spec,
+        .number = begun,
+        .bytes = bytes,
+    };
+    w->block.argc = c->argc;
+    w->block.argv = (struct slice *)(void *)&w->place[spec->key_count];
+    slices_copy(w->block.argv, c->argv, c->argc);
     return w;
 }
 
@@ -252,7 +245,7 @@ static bool
 enter_all(struct waiting *w)
 {
     for (; w->places < w->spec.key_count; w->places++) {
-        struct slice name = w->argv[w->spec.first_key + w->places];
+        struct slice name = w->block.argv[w->spec.first_key + w->places];
         struct place *p = &w->place[w->places];
         struct waited_key *k = find_key(w->client->db_index, name);
 
@@ -283,6 +276,7 @@ keywait_begin(struct client *c, const struct keywait_spec *spec)
     keywait_clients++;
     if (!enter_all(w) || block_client(c, &w->block) < 0) {
         forget(w);
+        free(w);
         reply_error(c, "OOM no memory to wait");
     }
 }
@@ -301,22 +295,13 @@ static bool
 call(const struct waiting *w, struct slice key)
 {
     struct client *c = w->client;
-    struct slice *argv = c->argv;
-    int argc = c->argc;
+    struct block_reply reply;
     bool served;
 
-    c->argc = w->argc;
-    c->argv = w->argv;
-    c->cmd = c->last_cmd;
     c->db = db_select(c->db_index);
-    c->is_error = false;
-    block_reply_begin(c);
-    served = w->spec.serve(c, key, w->argc, w->argv);
-    block_reply_end(c);
-    if (served && c->is_error && c->cmd != NULL)
-        c->cmd->failed++;
-    c->argc = argc;
-    c->argv = argv;
+    block_reply_begin(c, &w->block, &reply);
+    served = w->spec.serve(c, key, w->block.argc, w->block.argv);
+    block_reply_end(c, &w->block, &reply, served);
     return served;
 }
 
@@ -333,6 +318,7 @@ serve_one(const struct place *p)
         return false;
     block_finish(c);
     forget(w);
+    free(w);
     return true;
 }
 
@@ -379,6 +365,7 @@ keywait_serve_ready(void)
         drop_if_unused(k);
     }
     is_serving = false;
+    exec_begin(); /* the next command does not pay for it */
 }
 
 /* ---- timeouts ---- */

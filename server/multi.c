@@ -24,25 +24,15 @@ struct multi_state {
     size_t bytes;
 };
 
-/* One block: the slices, then what they point to.  NULL: no memory. */
+/* NULL: no memory. */
 static struct slice *
 copy_arguments(const struct client *c, size_t *ret_bytes)
 {
-    size_t bytes = (size_t)c->argc * sizeof(struct slice);
     struct slice *argv;
-    char *p;
 
-    for (int i = 0; i < c->argc; i++)
-        bytes += c->argv[i].len;
-    if ((argv = malloc(bytes)) == NULL)
-        return NULL;
-    p = (char *)(argv + c->argc);
-    for (int i = 0; i < c->argc; i++) {
-        memcpy(p, c->argv[i].ptr, c->argv[i].len);
-        argv[i] = (struct slice){p, c->argv[i].len};
-        p += c->argv[i].len;
-    }
-    *ret_bytes = bytes;
+    *ret_bytes = slices_bytes(c->argv, c->argc);
+    if ((argv = malloc(*ret_bytes)) != NULL)
+        slices_copy(argv, c->argv, c->argc);
     return argv;
 }
 

@@ -10,7 +10,8 @@
 #define STILLFRAME_REDIS_VERSION "7.2.0" /* the command level we answer for, as redis_version */
 
 struct server {
-    /* clock, refreshed once per turn of the loop; commands of one turn, and all of one EXEC, see one time */
+    /* clock, refreshed once per turn of the loop and after a command that took long; all of one EXEC see one
+     * time */
     int64_t now_ms; /* unix */
     int64_t now_us;
     uint32_t clock_s; /* access clock: seconds, 24 bits */

@@ -28,4 +28,27 @@ slice_equal(struct slice a, struct slice b)
     return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
+/* slices_bytes, slices_copy: a copy of some slices and of what they show, in one block. */
+static inline size_t
+slices_bytes(const struct slice *s, int count)
+{
+    size_t bytes = (size_t)count * sizeof *s;
+
+    for (int i = 0; i < count; i++)
+        bytes += s[i].len;
+    return bytes;
+}
+
+static inline void
+slices_copy(struct slice *to, const struct slice *s, int count)
+{
+    char *p = (char *)(to + count);
+
+    for (int i = 0; i < count; i++) {
+        memcpy(p, s[i].ptr, s[i].len);
+        to[i] = (struct slice){p, s[i].len};
+        p += s[i].len;
+    }
+}
+
 #endif

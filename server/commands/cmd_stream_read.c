@@ -41,8 +41,9 @@ parse_streams(struct client *c, struct read_args *a, int i)
     a->streams = (c->argc - a->first) / 2;
     if ((c->argc - a->first) % 2 == 0)
         return true;
-    reply_error(c,
-                "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.");
+    reply_errorf(c,
+                 "ERR Unbalanced '%s' list of streams: for each stream key an ID or '%c' must be specified.",
+                 c->cmd->full_name, c->cmd->handler == cmd_xreadgroup ? '>' : '$');
     return false;
 }
 

@@ -12,6 +12,7 @@
 struct waiting {
     struct block block; /* first */
     bool is_aof;
+    struct slice argv[];
 };
 
 static void
@@ -33,7 +34,6 @@ end_wait(struct client *c, struct block *b, enum block_end why)
         reply_nobody(c, w->is_aof);
     else if (why == BLOCK_ERROR)
         reply_error(c, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
-    free(w);
 }
 
 static void
@@ -45,13 +45,16 @@ wait_for(struct client *c, int64_t replicas, int64_t timeout_ms, bool is_aof)
         reply_nobody(c, is_aof);
         return;
     }
-    if ((w = calloc(1, sizeof *w)) == NULL) {
+    if ((w = malloc(sizeof *w + slices_bytes(c->argv, c->argc))) == NULL) {
         reply_error(c, "OOM no memory to wait");
         return;
     }
     w->is_aof = is_aof;
-    w->block.end = end_wait;
-    w->block.deadline_ms = timeout_ms > 0 ? server.now_ms + timeout_ms : 0;
+    w->block = (struct block){.end = end_wait,
+                              .deadline_ms = timeout_ms > 0 ? server.now_ms + timeout_ms : 0,
+                              .argc = c->argc,
+                              .argv = w->argv};
+    slices_copy(w->argv, c->argv, c->argc);
     if (block_client(c, &w->block) < 0) {
         free(w);
         reply_error(c, "OOM no memory to wait");

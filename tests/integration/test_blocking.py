@@ -1,4 +1,5 @@
 """Clients that wait for keys: who is served, in which order, by what, and what ends a wait."""
+import re
 import tempfile
 import time
 import unittest
@@ -135,6 +136,61 @@ class Blocking(unittest.TestCase):
         got = sorted(int(w.read()[1]) for w in waiting)
         self.assertEqual(got, list(range(200)))
         self.assertEqual(self.c.call("DBSIZE"), 0)
+
+    def test_what_has_expired_when_a_slow_transaction_ends_serves_nobody(self):
+        for wait, fill in ((["BLPOP", "k", 0.3], ["RPUSH", "k", "x"]), (["BRPOP", "k", 0.3], ["RPUSH", "k", "x"]),
+                           (["BZPOPMIN", "k", 0.3], ["ZADD", "k", 1, "x"]), (["BLMOVE", "k", "d", "LEFT", "LEFT", 0.3], ["RPUSH", "k", "x"]),
+                           (["BLMPOP", 0.3, 1, "k", "LEFT"], ["RPUSH", "k", "x"]), (["BZMPOP", 0.3, 1, "k", "MIN"], ["ZADD", "k", 1, "x"]),
+                           (["XREAD", "BLOCK", 300, "STREAMS", "k", "$"], ["XADD", "k", "*", "f", "v"])):
+            with self.subTest(wait), self.wait(*wait) as w:
+                told = self.c.pipeline([["MULTI"], fill, ["PEXPIRE", "k", 50], ["DEBUG", "SLEEP", 0.1], ["EXISTS", "k"], ["EXEC"]])
+                self.assertEqual(told[-1][1:], [1, b"OK", 1])  # one time for all of the transaction
+                self.assertIsNone(w.read())
+                self.assertEqual(self.c.call("DBSIZE"), 0)
+
+    def test_what_follows_a_slow_command_sees_another_time(self):
+        told = self.c.pipeline([["SET", "k", "v", "PX", 50], ["DEBUG", "SLEEP", 0.1], ["GET", "k"], ["DBSIZE"]])
+        self.assertEqual(told, [b"OK", b"OK", None, 0])
+
+    def figures(self, name):
+        """What is known of a command: calls, failures, how often it is in SLOWLOG, commands in all."""
+        info = self.c.call("INFO", "everything").decode()
+        line = re.search(r"cmdstat_%s:calls=(\d+),.*failed_calls=(\d+)" % name, info)
+        logged = [e[3] for e in self.c.call("SLOWLOG", "GET", -1) if e[3][0].lower() == name.encode()]
+        return (*map(int, line.groups() if line else (0, 0)), logged)
+
+    def test_a_command_that_blocks_counts_once_when_it_is_answered(self):
+        self.c.call("CONFIG", "SET", "slowlog-log-slower-than", 0)
+        for words in (["BLPOP", "k", "0"], ["BZPOPMIN", "k", "0"], ["XREAD", "BLOCK", "0", "STREAMS", "k", "0"], ["WAIT", "1", "0"]):
+            name, logged = words[0].lower(), [[word.encode() for word in words]]
+            fill = {"BLPOP": ["RPUSH", "k", "x"], "BZPOPMIN": ["ZADD", "k", 1, "x"], "XREAD": ["XADD", "k", "*", "f", "v"], "WAIT": None}
+            for ends, failed, counted in ((fill[words[0]], 0, 1), ("ERROR", 1, 1), ("TIMEOUT", 0, 1), ("close", 0, 0)):
+                if ends is None:
+                    continue
+                with self.subTest((words[0], ends)):
+                    self.c.pipeline([["CONFIG", "RESETSTAT"], ["SLOWLOG", "RESET"], ["DEL", "k"]])
+                    w = self.wait(*words)
+                    self.assertEqual(self.figures(name), (0, 0, []))
+                    if ends == "close":
+                        w.close()
+                        resp.wait_until(lambda: self.info("blocked_clients") == 0, what="its end")
+                    elif isinstance(ends, list):
+                        self.c.call(*ends)
+                        w.read()
+                    else:
+                        self.assertEqual(self.c.call("CLIENT", "UNBLOCK", w.id, ends), 1)
+                        w.read()
+                    self.assertEqual(self.figures(name), (counted, failed, logged * counted))
+                    w.close()
+        self.c.pipeline([["CONFIG", "RESETSTAT"], ["SLOWLOG", "RESET"], ["DEL", "k"]])
+        self.wait("BLPOP", "k", "0.05").read()
+        self.assertEqual(self.figures("blpop"), (1, 0, [[b"BLPOP", b"k", b"0.05"]]))
+        # One that is answered with an error when its turn comes.
+        self.c.pipeline([["SET", "s", "x"], ["CONFIG", "RESETSTAT"]])
+        w = self.wait("BLMOVE", "k", "s", "LEFT", "LEFT", "0")
+        self.c.call("RPUSH", "k", "v")
+        w.read()
+        self.assertEqual(self.figures("blmove")[:2], (1, 1))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ REPLIES = [
     # 7.2 knows WITHSCORE
     ("ZRANK", r"RespError\('ERR syntax error'\)", r"RespError.*wrong number of arguments.*"),
     ("ZREVRANK", r"RespError\('ERR syntax error'\)", r"RespError.*wrong number of arguments.*"),
+    # 7.2 names the command
+    (None, r"RespError\(\"ERR Unbalanced 'xread(group)?' list of .*", r"RespError\(\"ERR Unbalanced XREAD list of .*"),
     # 7.2 reads all arguments before it looks at the key; 7.0 does not read a range where there is no key or one of another type.
     ("BITCOUNT", WRONG_ARGUMENT, r"0|RespError\('WRONGTYPE .*'\)"),
     ("BITPOS", WRONG_ARGUMENT, r"0|-1|RespError\('WRONGTYPE .*'\)"),
