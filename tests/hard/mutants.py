@@ -46,6 +46,8 @@ MUTANTS = [
      "tests/snapshot/test_snapshot"),
     ("C1: no look between extents", "snapshot/sweep_run.c", "while (!is_cancelled(o) && mm_sweep_next", "while (mm_sweep_next",
      "tests/snapshot/test_snapshot"),
+    ("the peak does not see copies", "mm/page.c", "    heap_note_peak();\n", "", "tests/snapshot/test_cut"),
+    ("copies have no limit", "mm/page.c", " || (limit_bytes != 0 && mm_snapshot_bytes() > limit_bytes)", "", "tests/snapshot/test_cut"),
     ("N6: the keys are not counted", "snapshot/sweep_run.c", "!= o->rq->keys_total)", "== UINT64_MAX)",
      "tests/snapshot/test_snapshot"),
     ("a checksum is not compared", "snapshot/rdb_dec.c", "has != 0 && d->check_crc && has != want", "has != 0 && has != has + d->check_crc * 0",
