@@ -1,5 +1,5 @@
-/* server/net.h - sockets: listening (net.c), and a client's input, execution and output (net_io.c).
- * Clients whose turn it is not wait in two queues (net_queue.c).  Threads: mutator. */
+/* server/net.h - sockets: listening (net.c), a client's input and execution (net_io.c), and output
+ * (net_write.c). Clients whose turn it is not wait in two queues (net_queue.c).  Threads: mutator. */
 #ifndef SERVER_NET_H
 #define SERVER_NET_H
 
