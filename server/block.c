@@ -133,7 +133,7 @@ leave(struct client *c)
 void
 block_finish(struct client *c)
 {
-    leave(c);
+    free(leave(c));
     net_resume_later(c);
 }
 

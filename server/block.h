@@ -28,7 +28,7 @@ struct block {
     int argc;            /* a copy of the command, in the same block */
     struct slice *argv;
     /* The wait ended without what was waited for: take the client off your lists, and reply (but for
-     * BLOCK_GONE); the caller frees the block. */
+     * BLOCK_GONE); block_end() frees the block. */
     void (*end)(struct client *c, struct block *b, enum block_end why);
     /* set within */
     unsigned heap_at;
@@ -49,8 +49,8 @@ struct block_reply {
 };
 void block_reply_begin(struct client *c, const struct block *b, struct block_reply *r);
 void block_reply_end(struct client *c, const struct block *b, const struct block_reply *r, bool is_answered);
-/* block_finish: what was waited for has come, and was told; the caller frees the block; the client's other
- * commands go on in this turn or the next. */
+/* block_finish: what was waited for has come, and was told: the block is freed; the client's other commands
+ * go on in this turn or the next. */
 void block_finish(struct client *c);
 /* block_end: end the wait before its time; false: it was not blocked. */
 bool block_end(struct client *c, enum block_end why);

@@ -316,9 +316,8 @@ serve_one(const struct place *p)
 
     if (!has_something(w, db_lookup(db_select(c->db_index), key, 0, &ref)) || !call(w, key))
         return false;
-    block_finish(c);
     forget(w);
-    free(w);
+    block_finish(c);
     return true;
 }
 
