@@ -195,7 +195,7 @@ pop_most(struct db_ref *ref, const struct set *s, uint64_t count, set_sink sink,
 int
 set_pop(struct db_ref *ref, uint64_t count, set_sink sink, void *ctx)
 {
-    enum { MOST = 5 }; /* what stays is a fifth of what goes, or less: Redis, too, makes a new set of it then */
+    enum { MOST = 5 }; /* what stays is a fifth of what goes, or less: a new set, as in Redis */
     struct set s = set_of(ref->rec);
 
     switch (s.form) {
