@@ -31,6 +31,8 @@ MUTANTS = [
      "tests/snapshot/test_sink"),
     ("a temporary file is not locked", "snapshot/temp_file.c", "    if (lock(fd) == -EWOULDBLOCK)\n        return -EAGAIN;\n", "",
      "tests/integration/test_saves.py TemporaryFiles.test_a_start_beside_a_running_save_leaves_it_alone_and_removes_what_a_killed_one_left"),
+    ("a file that was unlinked before its lock is written", "snapshot/temp_file.c", "st.st_nlink == 0 ? -EAGAIN : 0", "st.st_nlink > 99 ? -EAGAIN : 0",
+     "tests/snapshot/test_sink"),
     ("the lock goes before the rename", "snapshot/sink_file.c", "    r = close(fd);\n",
      "    r = close(fd);\n    close(f->lock_fd);\n    f->lock_fd = -1;\n", "tests/snapshot/test_sink_calls"),
     ("what is locked counts as left behind", "snapshot/temp_file.c", "lock(fd) == 0 ? remove_locked(fd, name) : 0",

@@ -9,12 +9,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "mm/fault.h"
 #include "snapshot/crc64.h"
+#include "snapshot/temp_file.h"
 #include "tests/support/runner.h"
 
 static char dir[64], path[96], temp[96];
@@ -220,6 +222,86 @@ START_TEST(what_cannot_be_opened_is_an_error)
 }
 END_TEST
 
+/* ---- whose the temporary file is (temp_file.h) ---- */
+
+START_TEST(names_are_new_and_known_again)
+{
+    char names[100][TEMP_NAME_BYTES];
+
+    for (int i = 0; i < 100; i++) {
+        temp_file_name(names[i]);
+        ck_assert(temp_file_is_ours(names[i]));
+        for (int k = 0; k < i; k++)
+            ck_assert_str_ne(names[i], names[k]);
+    }
+}
+END_TEST
+
+START_TEST(a_file_is_locked_until_it_has_its_name)
+{
+    struct sink *s;
+    int fd;
+
+    s = open_file(0);
+    sink_put(s, "new", 3);
+    sink_flush(s);
+    ck_assert_int_ge(fd = open(temp, O_RDWR), 0);
+    ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), -1);
+    ck_assert_int_eq(temp_file_hold(fd), -EAGAIN);
+    ck_assert_int_eq(sink_commit(s), 0);
+    sink_close(s);
+    ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
+    close(fd);
+}
+END_TEST
+
+START_TEST(a_file_that_was_taken_for_a_leftover_is_not_written)
+{
+    int fd = open(temp, O_RDWR | O_CREAT | O_EXCL, 0600);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(unlink(temp), 0); /* by a start, between open and lock */
+    ck_assert_int_eq(temp_file_hold(fd), -EAGAIN);
+    close(fd);
+}
+END_TEST
+
+START_TEST(without_a_descriptor_for_the_lock_nothing_is_left)
+{
+    struct rlimit before_it, limit;
+    struct sink *s = NULL;
+    int fd = open("/dev/null", O_RDONLY), r;
+
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before_it), 0);
+    limit = (struct rlimit){(rlim_t)fd + 1, before_it.rlim_max}; /* room for the file alone */
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    r = sink_file_open(&(struct sink_file_options){path, "temp-1.rdb", 0}, &s);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before_it), 0);
+    ck_assert_int_eq(r, -EMFILE);
+    ck_assert_ptr_null(s);
+    ck_assert(!exists(temp));
+}
+END_TEST
+
+START_TEST(on_the_way_out_the_noted_file_goes)
+{
+    struct sink *s = open_file(0);
+
+    sink_put(s, "new", 3);
+    sink_flush(s);
+    temp_file_drop_noted();
+    ck_assert(!exists(temp));
+    ck_assert_int_eq(sink_commit(s), -ENOENT);
+    ck_assert_str_eq(s->failed_step, "rename");
+    sink_close(s);
+    write_old_dump();
+    temp_file_drop_noted(); /* there is none any more */
+    ck_assert(holds(path, "old", 3));
+}
+END_TEST
+
 static unsigned blocks, deepest;
 
 static void
@@ -384,6 +466,11 @@ main(void)
     tcase_add_test(file, a_stale_temporary_file_is_replaced_and_its_links_are_not_written_to);
     tcase_add_test(file, a_name_without_a_directory_is_beside_us);
     tcase_add_test(file, what_cannot_be_opened_is_an_error);
+    tcase_add_test(file, names_are_new_and_known_again);
+    tcase_add_test(file, a_file_is_locked_until_it_has_its_name);
+    tcase_add_test(file, a_file_that_was_taken_for_a_leftover_is_not_written);
+    tcase_add_test(file, without_a_descriptor_for_the_lock_nothing_is_left);
+    tcase_add_test(file, on_the_way_out_the_noted_file_goes);
     tcase_add_test(file, blocking_calls_are_bracketed);
     tcase_add_test(file, a_file_that_may_not_grow_is_told_as_such);
 #ifdef STILLFRAME_FAULTS
