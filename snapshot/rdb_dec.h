@@ -114,7 +114,7 @@ const char *rdb_finding_remedy(enum rdb_finding_kind kind);
  * without an element (RDB_FINDING_EMPTY_KEY) still has its begin, perhaps, and its value_end: nobody keeps
  * it.  No two fields of a hash_listpack, or
  * of the older small forms, and no two members of a set_intset or set_listpack are the same; of the plain
- * forms the sink looks for duplicates itself, since it holds them. */
+ * forms, of groups and of a group's consumers the sink looks for duplicates itself, since it holds them. */
 struct rdb_events {
     /* no_values: who only counts: values of hash fields and elements of lists that stand alone are read over,
      * and come with their length and no bytes, however long they are */

@@ -18,10 +18,9 @@
 #include <stdlib.h>
 
 #include "mm/fault.h"
-#include "snapshot/printable.h"
 #include "snapshot/rdb_dec_impl.h"
 
-enum { FIRST_ROOM = 64, GROUPS_SPACE = 0 };
+enum { FIRST_ROOM = 64 };
 
 struct pending {
     struct rdb_stream_pending entry;
@@ -305,31 +304,14 @@ read_consumer_pending(struct dec *d, struct stream_in *s)
     return r;
 }
 
-/* check_name: that no other group, or consumer of this group, has it. */
 static int
-check_name(struct dec *d, uint64_t offset, uint64_t space, const char *what)
+read_consumer(struct dec *d, struct stream_in *s)
 {
-    char name[64];
-    int r = field_set_add_in(&d->fields, space, d->value.at, d->value.len);
-
-    if (r > 0)
-        return 0;
-    if (r < 0)
-        return dec_fail(d, offset, r, "no memory to compare the groups of a stream");
-    printable(name, sizeof name, d->value.at, d->value.len);
-    return dec_fail(d, offset, -EINVAL, "there are two %s \"%s\"", what, name);
-}
-
-static int
-read_consumer(struct dec *d, struct stream_in *s, uint64_t group)
-{
-    uint64_t offset = rdb_source_offset(d->src);
     int64_t seen = 0, active;
     int r;
 
     d->what = "a consumer";
-    if ((r = dec_string_whole(d, &d->value)) != 0 ||
-        (r = check_name(d, offset, group + 1, "consumers in one group")) != 0 || (r = read_ms(d, &seen)) != 0)
+    if ((r = dec_string_whole(d, &d->value)) != 0 || (r = read_ms(d, &seen)) != 0)
         return r;
     active = seen;
     if (s->form > 2 && (r = read_ms(d, &active)) != 0)
@@ -341,7 +323,7 @@ read_consumer(struct dec *d, struct stream_in *s, uint64_t group)
 }
 
 static int
-read_consumers(struct dec *d, struct stream_in *s, uint64_t group)
+read_consumers(struct dec *d, struct stream_in *s)
 {
     uint64_t count = 0;
     int r;
@@ -350,7 +332,7 @@ read_consumers(struct dec *d, struct stream_in *s, uint64_t group)
     if ((r = dec_len(d, &count)) != 0)
         return r;
     for (uint64_t i = 0; i < count; i++)
-        if ((r = read_consumer(d, s, group)) != 0)
+        if ((r = read_consumer(d, s)) != 0)
             return r;
     if (s->owned < s->pending_count)
         return dec_fail(d, rdb_source_offset(d->src), -EINVAL,
@@ -362,16 +344,14 @@ read_consumers(struct dec *d, struct stream_in *s, uint64_t group)
 }
 
 static int
-read_group(struct dec *d, struct stream_in *s, uint64_t number)
+read_group(struct dec *d, struct stream_in *s)
 {
-    uint64_t offset = rdb_source_offset(d->src), read = UINT64_MAX;
+    uint64_t read = UINT64_MAX;
     struct rdb_stream_group g;
     int r;
 
     d->what = "a group of consumers";
-    if ((r = dec_string_whole(d, &d->value)) != 0 ||
-        (r = check_name(d, offset, GROUPS_SPACE, "groups of the name")) != 0 ||
-        (r = read_id(d, &g.last)) != 0)
+    if ((r = dec_string_whole(d, &d->value)) != 0 || (r = read_id(d, &g.last)) != 0)
         return r;
     if (s->form > 1 && (r = dec_len(d, &read)) != 0)
         return r;
@@ -381,7 +361,7 @@ read_group(struct dec *d, struct stream_in *s, uint64_t number)
         return r;
     if ((r = read_group_pending(d, s)) != 0)
         return r;
-    return read_consumers(d, s, number);
+    return read_consumers(d, s);
 }
 
 static int
@@ -393,9 +373,8 @@ read_groups(struct dec *d, struct stream_in *s)
     d->what = "the number of a stream's groups";
     if ((r = dec_len(d, &count)) != 0)
         return r;
-    field_set_clear(&d->fields);
     for (uint64_t i = 0; i < count; i++)
-        if ((r = read_group(d, s, i)) != 0 || (r = dec_progress(d)) != 0)
+        if ((r = read_group(d, s)) != 0 || (r = dec_progress(d)) != 0)
             return r;
     return 0;
 }

@@ -12,6 +12,7 @@ struct check {
     uint64_t keys, findings;
     bool is_plain; /* the value in hand has elements that the decoder has not compared */
     uint64_t key_offset, element;
+    uint64_t group; /* of a stream: the number of the group in hand, from 1 */
     struct tool_marks all_keys, elements;
     enum rdb_crc crc;
     /* what was seen to have come before when its name was gone already: told by another pass */
@@ -47,7 +48,9 @@ on_start(void *ctx, int version)
 static bool
 is_plain(uint8_t type)
 {
-    return type == RDB_TYPE_HASH || type == RDB_TYPE_SET || type == RDB_TYPE_ZSET || type == RDB_TYPE_ZSET_2;
+    return type == RDB_TYPE_HASH || type == RDB_TYPE_SET || type == RDB_TYPE_ZSET ||
+           type == RDB_TYPE_ZSET_2 || type == RDB_TYPE_STREAM || type == RDB_TYPE_STREAM_2 ||
+           type == RDB_TYPE_STREAM_3;
 }
 
 static int
@@ -59,7 +62,7 @@ on_key(void *ctx, const struct rdb_key *k)
     c->keys++;
     c->is_plain = is_plain(k->type);
     c->key_offset = k->offset;
-    c->element = 0;
+    c->element = c->group = 0;
     r = tool_marks_add(&c->all_keys, k->db, k->name.bytes, k->name.len, k->offset);
     if (r == MARKS_TWICE)
         return say_twice(c, "its database has this key", "");
@@ -77,41 +80,61 @@ on_finding(void *ctx, const struct rdb_finding *f)
     return 0;
 }
 
-/* compare: an element of the value in hand with those before. */
+/* compare: an element of the value in hand with those before; space: of a consumer, its group. */
 static int
-compare(struct check *c, struct rdb_slice element, const char *what)
+compare(struct check *c, uint64_t space, struct rdb_slice element, const char *what)
 {
     int r;
 
     if (!c->is_plain) /* the decoder has compared them */
         return 0;
-    r = tool_marks_add(&c->elements, 0, element.bytes, element.len, c->element++);
+    r = tool_marks_add(&c->elements, space, element.bytes, element.len, c->element++);
     if (r == MARKS_TWICE)
         return say_twice(c, what, tool_key(element.bytes, element.len));
     return r < 0 ? cannot_compare(c, r) : 0;
 }
 
 static const char the_field[] = "the hash has the field ", the_member[] = "the set has the member ",
-                  the_ranked[] = "the sorted set has the member ";
+                  the_ranked[] = "the sorted set has the member ", the_group[] = "the stream has the group ",
+                  the_consumer[] = "the group has the consumer ";
 
 static int
 on_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
 {
     (void)value;
-    return compare(ctx, field, the_field);
+    return compare(ctx, 0, field, the_field);
 }
 
 static int
 on_set_member(void *ctx, struct rdb_slice member)
 {
-    return compare(ctx, member, the_member);
+    return compare(ctx, 0, member, the_member);
 }
 
 static int
 on_zset_member(void *ctx, struct rdb_slice member, double score)
 {
     (void)score;
-    return compare(ctx, member, the_ranked);
+    return compare(ctx, 0, member, the_ranked);
+}
+
+static int
+on_stream_group(void *ctx, const struct rdb_stream_group *group)
+{
+    struct check *c = ctx;
+
+    c->group++;
+    return compare(c, 0, group->name, the_group);
+}
+
+static int
+on_stream_consumer(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms)
+{
+    struct check *c = ctx;
+
+    (void)seen_ms;
+    (void)active_ms;
+    return compare(c, c->group, name, the_consumer);
 }
 
 static int
@@ -150,6 +173,8 @@ static const struct rdb_events events = {.no_values = true,
                                          .hash_field = on_hash_field,
                                          .set_member = on_set_member,
                                          .zset_member = on_zset_member,
+                                         .stream_group = on_stream_group,
+                                         .stream_consumer = on_stream_consumer,
                                          .value_end = on_value_end,
                                          .end = on_end};
 
@@ -193,11 +218,27 @@ find_ranked(void *ctx, struct rdb_slice member, double score)
     return find_element(ctx, member, the_ranked);
 }
 
+static int
+find_group(void *ctx, const struct rdb_stream_group *group)
+{
+    return find_element(ctx, group->name, the_group);
+}
+
+static int
+find_consumer(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms)
+{
+    (void)seen_ms;
+    (void)active_ms;
+    return find_element(ctx, name, the_consumer);
+}
+
 static const struct rdb_events finding_names = {.no_values = true,
                                                 .key = find_key,
                                                 .hash_field = find_field,
                                                 .set_member = find_member,
-                                                .zset_member = find_ranked};
+                                                .zset_member = find_ranked,
+                                                .stream_group = find_group,
+                                                .stream_consumer = find_consumer};
 
 /* compare_keys: those that could not be compared as they came. */
 static int

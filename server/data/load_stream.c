@@ -52,6 +52,8 @@ load_stream_group(void *ctx, const struct rdb_stream_group *group)
 
     if (s->skip)
         return 0;
+    if (stream_group_find(stream_in(s), name) != NULL)
+        return load_complain(s, -EEXIST, "The dump has a stream with two groups of one name");
     read = s->stream_counts ? group->entries_read : stream_distance(stream_in(s), group->last);
     s->group = stream_group_create(stream_in(s), name, group->last, read);
     return s->group == NULL ? -ENOMEM : 0;
@@ -60,12 +62,14 @@ load_stream_group(void *ctx, const struct rdb_stream_group *group)
 int
 load_stream_consumer(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms)
 {
+    struct slice text = {(const char *)name.bytes, name.len};
     struct load_state *s = ctx;
 
     if (s->skip)
         return 0;
-    s->consumer =
-        stream_consumer_create(s->group, (struct slice){(const char *)name.bytes, name.len}, seen_ms);
+    if (stream_consumer_find(s->group, text) != NULL)
+        return load_complain(s, -EEXIST, "The dump has a group with two consumers of one name");
+    s->consumer = stream_consumer_create(s->group, text, seen_ms);
     if (s->consumer == NULL)
         return -ENOMEM;
     stream_consumer_set(s->consumer, seen_ms, active_ms);

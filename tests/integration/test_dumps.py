@@ -183,6 +183,31 @@ LIBRARY = b"#!lua name=mylib\nredis.register_function('f', function() return 1 e
 OTHER = b"#!lua engine=lua name=other\nreturn 1"
 
 
+class Twice(DumpTest):
+    def test_what_comes_twice_is_refused_by_tool_and_server(self):
+        consumer, group = b"\1c" + bytes(9), b"\1g\0\0\0"
+        for item, by_tool, by_server in (
+                (key(15, b"s", b"\0\0\0\0\2" + 2 * (group + b"\0")), 'the stream has the group "g" twice', "two groups of one name"),
+                (key(15, b"s", b"\0\0\0\0\1" + group + b"\2" + 2 * consumer), 'the group has the consumer "c" twice',
+                 "two consumers of one name"),
+                (key(2, b"s", b"\2\1m\1m"), 'the set has the member "m" twice', "a set with a member twice"),
+                (key(4, b"s", b"\2\1m\1v\1m\1v"), 'the hash has the field "m" twice', "a hash with a field twice"),
+                (key(5, b"s", b"\2" + 2 * (b"\1m" + bytes(8))), 'the sorted set has the member "m" twice',
+                 "a sorted set with a member twice"),
+                (2 * key(0, b"s", b"\1v"), "its database has this key twice", "a key twice")):
+            with self.subTest(by_tool=by_tool):
+                self.write(rdb(item))
+                status, _, err = self.tool("check")
+                self.assertEqual((status, by_tool in err, '(key "s")' in err), (1, True, True), err)
+                with self.assertRaises(resp.StartError) as e:
+                    self.start()
+                self.assertRegex(e.exception.log, by_server + ".*: key 's'")
+        os.remove(self.dump)
+        with self.start().client() as c:  # names are a group's own
+            c.call("RESTORE", "s", 0, payload(b"\x0f\0\0\0\0\2" + group + b"\1" + consumer + b"\1h\0\0\0\1" + consumer))
+            self.assertEqual(len(c.call("XINFO", "GROUPS", "s")), 2)
+
+
 class Carried(DumpTest):
     """What a dump holds that nobody here can use goes through a load and a save, or is refused by name."""
 

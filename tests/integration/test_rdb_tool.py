@@ -384,6 +384,26 @@ class LargeFiles(ToolTest):
             self.assertEqual(self.check(self.pending(few, consumer))[0], 1)
         self.assertEqual(self.check(self.pending(few + few[-1:], few + few[-1:]))[0], 1)
 
+    def groups(self, names):
+        return self.write("groups.rdb", b"REDIS0009\x0f\x01s\0\0\x01\0\x80" + struct.pack(">I", len(names)) +
+                          b"".join(b"\x08" + n + b"\0\0\0\0" for n in names) + b"\xff" + bytes(8))
+
+    def consumers(self, names):
+        count = b"\x80" + struct.pack(">I", len(names))
+        return self.write("consumers.rdb", b"REDIS0009\x0f\x01s\0\0\x01\0\x02\x01g\0\0\0" + count +
+                          b"".join(b"\x08" + n + bytes(9) for n in names) + b"\x01h\0\0\0\x01\x08" + names[0] + bytes(9) +
+                          b"\xff" + bytes(8))
+
+    def test_groups_and_consumers_have_names_of_their_own(self):
+        many = self.HELD + 3 * self.RUN
+        for make, what in ((self.groups, "stream has the group"), (self.consumers, "group has the consumer")):
+            status, said = self.check(make(self.names(many)))
+            self.assertEqual(status, 0, said)
+            for first, second in ((0, 5), (3, many - 1), (many - 9, many - 1), (self.HELD + 1, self.HELD + self.RUN + 1)):
+                status, said = self.check(make(self.names(many, (first, second))))
+                self.assertEqual(status, 1)
+                self.assertIn('the %s "%08d" twice (key "s")' % (what, first), said)
+
     def test_what_came_twice_is_found_wherever_it_stands(self):
         last = self.HELD + 3 * self.RUN + 5
         pairs = [(0, 1), (0, last), (self.HELD - 1, self.HELD), (self.HELD, self.HELD + 1), (self.HELD, last),
