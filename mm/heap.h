@@ -88,7 +88,7 @@ struct heap {
     struct block_list pending;        /* value slabs with changed bits, value runs retired */
     /* compact.c */
     bool compacting;
-    bool compact_all; /* for tests: room for what moves need not be there */
+    bool compact_all;          /* for tests: room for what moves need not be there */
     struct block_list leaving; /* slabs that are to be emptied */
     unsigned compact_next;     /* kind and class whose slabs are chosen next */
     /* free memory */

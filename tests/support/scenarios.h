@@ -117,6 +117,7 @@ static const struct scenario scenarios[] = {
 #include "tests/support/scenarios_set.def"
 #include "tests/support/scenarios_stream.def"
 #include "tests/support/scenarios_zset.def"
+/* with the words of the others */
 #include "tests/support/scenarios_move.def"
 };
 enum { SCENARIO_COUNT = sizeof scenarios / sizeof *scenarios };
