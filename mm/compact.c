@@ -42,8 +42,12 @@ mm_compact_gain(void)
     uint64_t slabs = 0;
     uint32_t unused[BANDS];
 
-    for (unsigned i = 0; i < 2 * class_count; i++)
+    for (unsigned i = 0; i < 2 * class_count; i++) {
+        uint32_t cur = heap.classes[i % 2][i / 2].cur;
+
         slabs += plan(i, unused);
+        slabs += cur != 0 && heap.blocks[cur].used_slots == 0;
+    }
     return (size_t)slabs << MM_BLOCK_SHIFT;
 }
 
@@ -54,6 +58,7 @@ mm_compact_begin(void)
 
     if (heap.compacting)
         return false;
+    slabs_drop_empty();
     for (unsigned i = 0; i < 2 * class_count; i++)
         slabs += plan(i, heap.classes[i % 2][i / 2].to_leave);
     heap.compacting = slabs > 0;
@@ -78,6 +83,7 @@ mark_class(struct slab_class *sc, unsigned *slabs)
                 break;
             }
             list_push(&heap.leaving, b);
+            sc->leaving++;
             heap.blocks[b].band = BAND_LEAVING;
             heap.blocks[b].band_floor = 1; /* CP1: when nothing is in it */
         }
@@ -148,6 +154,7 @@ leave(struct slab_class *sc, uint32_t b)
         sc->free_mask = 0;
     }
     list_push(&heap.leaving, b);
+    sc->leaving++;
     heap.blocks[b].band = BAND_LEAVING;
     heap.blocks[b].band_floor = 1; /* CP1 */
     heap.blocks[b].hint = 0;
@@ -189,9 +196,11 @@ mm_move(const void *p)
     if (!mm_wants_move(p))
         return p;
     sc = slab_class_of(state);
-    if (!heap.compact_all && sc->bands == 0 &&
+    /* What was chosen may hold more than was reckoned.  Then a new slab takes the rest, or none of the old ones would
+     * run dry; but one for one is nothing. */
+    if (!heap.compact_all && sc->leaving < 2 && sc->bands == 0 &&
         (sc->cur == 0 || heap.blocks[sc->cur].used_slots == class_slots[class]))
-        return p; /* a new slab would not be the fuller one */
+        return p;
     if ((to = slab_alloc(slab_heap_of(state), class)) == NULL)
         return p;
     memcpy(to, p, class_bytes[class]);

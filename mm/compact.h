@@ -20,7 +20,8 @@
 
 /* mm_compact_gain: about how many bytes a pass would give back.  O(size classes) */
 size_t mm_compact_gain(void);
-/* mm_compact_begin: begin a pass.  False: there is nothing to gain, or one has begun already. */
+/* mm_compact_begin: give back what is empty, and begin a pass.  False: there is nothing more to gain, or one has
+ * begun already. */
 bool mm_compact_begin(void);
 /* mm_compact_mark: choose the next slabs, `slabs` at most.  True: call again. */
 bool mm_compact_mark(unsigned slabs);

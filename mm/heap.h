@@ -66,6 +66,7 @@ struct slab_class {
     struct block_list room[BANDS]; /* [BANDS - 1]: the fullest */
     uint32_t room_count[BANDS];
     uint32_t to_leave[BANDS]; /* compact.c: how many of each are still to be chosen */
+    uint32_t leaving;         /* compact.c: of its slabs on heap.leaving */
 };
 
 enum { CLASS_MAX = 80, RUN_BINS = 128 };

@@ -106,6 +106,7 @@ slab_unlist(struct slab_class *sc, uint32_t b)
     heap.blocks[b].band = BAND_NONE;
     if (band == BAND_LEAVING) {
         list_remove(&heap.leaving, b);
+        sc->leaving--;
         return;
     }
     list_remove(&sc->room[band], b);
