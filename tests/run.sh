@@ -102,7 +102,7 @@ section_asan() {
     build release test-helpers
     build asan all tests
     CK_FORK=no unit asan mm snapshot server
-    QUICK=1 integration asan tests/integration/test_{rdb_tool,dumps,protocol,saves,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread}.py
+    QUICK=1 integration asan tests/integration/test_{rdb_tool,dumps,protocol,saves,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread,defrag}.py
     CK_FORK=no unit asan fault
 }
 section_tsan() {
@@ -113,7 +113,7 @@ section_barrier() {
     build release test-helpers
     build barrier all tests
     unit barrier mm snapshot server
-    QUICK=1 integration barrier tests/integration/test_{commands,oracle,oracle_types,maxmemory}.py
+    QUICK=1 integration barrier tests/integration/test_{commands,oracle,oracle_types,maxmemory,defrag}.py
 }
 section_steps() {
     build steps build/steps/tests/server/test_steps

@@ -16,8 +16,8 @@ struct db_move_figures {
 };
 extern struct db_move_figures db_move_figures;
 
-/* db_move: go on.  work: about so many pointers are looked at, MOVE_BYTES copied count as one more; beyond it goes
- * no more than the last thing, which may be the records of one chain (LT5) and a block for each.  False: that was
+/* db_move: go on.  work: about so many pointers are looked at; what moves counts for more (move.h); beyond it goes no
+ * more than the last thing, which may be the records of one chain (LT5) and a block for each.  False: that was
  * the last key. */
 bool db_move(int64_t work);
 /* db_move_is_at_begin: the next step begins with the first key. */

@@ -21,7 +21,8 @@
 #include "mm/compact.h"
 #include "mm/mm.h"
 
-enum { MOVE_BYTES = 256 }; /* copying so many counts as much as looking at one pointer */
+/* Looking at a pointer counts as one; moving what it names as MOVE_COST more, and one for each MOVE_BYTES copied. */
+enum { MOVE_COST = 4, MOVE_BYTES = 256 };
 
 /* What a step may still do, and what was done. */
 struct mover {
@@ -37,7 +38,7 @@ move_ask(struct mover *m, const void *p)
 
     m->left--;
     if (unlikely(mm_wants_move(p))) {
-        m->left -= (int64_t)(mm_usable(p) / MOVE_BYTES);
+        m->left -= MOVE_COST + (int64_t)(mm_usable(p) / MOVE_BYTES);
         to = mm_move(p);
     }
     m->moved += to != p;
