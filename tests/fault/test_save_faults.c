@@ -16,10 +16,11 @@
 #include "snapshot/snapshot.h"
 #include "tests/support/lab.h"
 #include "tests/support/runner.h"
+#include "tests/support/scratch.h"
 
 #ifdef STILLFRAME_FAULTS
 
-static char dir[64];
+static char dir[SCRATCH_BYTES];
 static struct lab_digest saved; /* what dump.rdb must hold */
 
 static int
@@ -52,8 +53,7 @@ fill(void)
 static void
 setup(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/stillframe-fault-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    scratch_make(dir, "fault");
     ck_assert_int_eq(chdir(dir), 0);
     lab_open();
     ck_assert_int_eq(snapshot_start(), 0);

@@ -1,0 +1,330 @@
+/* tests/server/test_persist.c - when a save begins, and what becomes of its end: LASTSAVE, status, changes,
+ * scheduled saves, save points.  A dump that is a directory is a save that fails, in its last step but one. */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mm/heap.h"
+#include "server/config.h"
+#include "server/persist.h"
+#include "server/server.h"
+#include "snapshot/snapshot.h"
+#include "tests/support/lab.h"
+#include "tests/support/runner.h"
+#include "tests/support/scratch.h"
+
+static char dir[SCRATCH_BYTES];
+
+static void
+setup(void)
+{
+    scratch_make(dir, "persist");
+    ck_assert_int_eq(chdir(dir), 0);
+    lab_open();
+    ck_assert_int_eq(snapshot_start(), 0);
+    ck_assert_int_eq(persist_init(), 0);
+    lab_run("set a 1;set b 2;hset h f v");
+}
+
+static void
+teardown(void)
+{
+    snapshot_stop();
+    lab_close();
+    (void)unlink("dump.rdb");
+    (void)rmdir("dump.rdb");
+    ck_assert_int_eq(rmdir(dir), 0); /* nothing else is left */
+}
+
+static void
+make_saves_fail(bool fail)
+{
+    (void)unlink("dump.rdb");
+    if (fail)
+        ck_assert_int_eq(mkdir("dump.rdb", 0700), 0);
+    else
+        ck_assert_int_eq(rmdir("dump.rdb"), 0);
+}
+
+static bool
+info_has(const char *line)
+{
+    return strstr(lab_reply("info persistence"), line) != NULL;
+}
+
+static void
+expect(const char *line)
+{
+    ck_assert_msg(info_has(line), "no %s in %s", line, lab_reply("info persistence"));
+}
+
+static void
+finish(void)
+{
+    while (persist_is_saving()) {
+        snapshot_wait();
+        persist_poll();
+    }
+}
+
+static void
+background(void)
+{
+    ck_assert_str_eq(lab_reply("bgsave"), "+Background saving started\r\n");
+    finish();
+}
+
+static long
+last_save(void)
+{
+    return strtol(lab_reply("lastsave") + 1, NULL, 10);
+}
+
+START_TEST(a_save_that_fails_does_not_move_lastsave_and_one_that_succeeds_does)
+{
+    long before = last_save();
+
+    make_saves_fail(true);
+    lab_run("pass 3000");
+    background();
+    ck_assert_str_ne(lab_reply("save"), "+OK\r\n");
+    ck_assert_int_eq(last_save(), before);
+    make_saves_fail(false);
+    background();
+    ck_assert_int_eq(last_save(), before + 3);
+    lab_run("pass 2000");
+    ck_assert_str_eq(lab_reply("save"), "+OK\r\n");
+    ck_assert_int_eq(last_save(), before + 5);
+}
+END_TEST
+
+START_TEST(the_status_is_of_the_last_save_in_the_background)
+{
+    make_saves_fail(true);
+    ck_assert_str_ne(lab_reply("save"), "+OK\r\n");
+    expect("rdb_last_bgsave_status:ok"); /* its client was told */
+    background();
+    expect("rdb_last_bgsave_status:err");
+    expect("rdb_saves:0\r\n");
+    make_saves_fail(false);
+    background();
+    expect("rdb_last_bgsave_status:ok");
+    expect("rdb_saves:1\r\n");
+}
+END_TEST
+
+START_TEST(a_cancel_is_no_failure)
+{
+    long before = 0;
+    bool is_cancelled = false;
+
+    lab_run("debug populate 20000");
+    for (int i = 0; i < 50 && !is_cancelled; i++) { /* it may come too late */
+        before = last_save();
+        lab_run("pass 1000");
+        ck_assert_str_eq(lab_reply("bgsave"), "+Background saving started\r\n");
+        ck_assert_str_eq(lab_reply("bgsave cancel"), "+Background saving cancelled\r\n");
+        finish();
+        expect("rdb_last_bgsave_status:ok");
+        is_cancelled = last_save() == before;
+    }
+    ck_assert(is_cancelled);
+}
+END_TEST
+
+START_TEST(writes_are_refused_after_a_failure_until_a_save_succeeds)
+{
+    ck_assert_int_gt(config.save_point_count, 0);
+    make_saves_fail(true);
+    background();
+    ck_assert_int_eq(strncmp(lab_reply("set a 2"), "-MISCONF ", 9), 0);
+    ck_assert_str_eq(lab_reply("get a"), "$1\r\n1\r\n");
+    make_saves_fail(false);
+    background();
+    ck_assert_str_eq(lab_reply("set a 2"), "+OK\r\n");
+}
+END_TEST
+
+START_TEST(changes_made_during_a_save_are_counted_after_it)
+{
+    expect("rdb_changes_since_last_save:3\r\n");
+    ck_assert_str_eq(lab_reply("bgsave"), "+Background saving started\r\n");
+    lab_run("incr n;incr n");
+    expect("rdb_changes_since_last_save:5\r\n");
+    finish();
+    expect("rdb_changes_since_last_save:2\r\n");
+    config.stop_writes_on_bgsave_error = false;
+    make_saves_fail(true);
+    ck_assert_str_eq(lab_reply("bgsave"), "+Background saving started\r\n");
+    lab_run("incr n");
+    finish();
+    expect("rdb_changes_since_last_save:3\r\n");
+    make_saves_fail(false);
+}
+END_TEST
+
+/* FLUSHALL counts no change any more, because a save begins at once: whatever keeps that from succeeding
+ * brings them back. */
+START_TEST(a_flush_is_saved_and_its_changes_come_back_if_it_is_not)
+{
+    lab_run("flushall");
+    expect("rdb_changes_since_last_save:0\r\n");
+    expect("rdb_bgsave_scheduled:1");
+    make_saves_fail(true);
+    persist_cron();
+    expect("rdb_bgsave_in_progress:1");
+    expect("rdb_bgsave_scheduled:0");
+    finish();
+    ck_assert(!info_has("rdb_changes_since_last_save:0\r\n"));
+    make_saves_fail(false);
+    background();
+    expect("rdb_changes_since_last_save:0\r\n");
+    lab_run("set a 1;flushall");
+    ck_assert_str_eq(lab_reply("bgsave cancel"), "+Scheduled background saving cancelled\r\n");
+    expect("rdb_bgsave_scheduled:0");
+    ck_assert(!info_has("rdb_changes_since_last_save:0\r\n"));
+    persist_cron();
+    expect("rdb_bgsave_in_progress:0");
+}
+END_TEST
+
+START_TEST(a_save_point_is_due_after_its_changes_and_its_time)
+{
+    config.save_points[0] = (struct save_point){.seconds = 10, .changes = 2};
+    config.save_point_count = 1;
+    background();
+    lab_run("set a 1;pass 11000");
+    persist_cron();
+    expect("rdb_bgsave_in_progress:0"); /* one change */
+    lab_run("set a 1");
+    persist_cron();
+    expect("rdb_bgsave_in_progress:1");
+    finish();
+    lab_run("set a 1;set a 2;pass 9000");
+    persist_cron();
+    expect("rdb_bgsave_in_progress:0"); /* nine seconds */
+    lab_run("pass 2000");
+    make_saves_fail(true);
+    persist_cron();
+    expect("rdb_bgsave_in_progress:1");
+    finish();
+    expect("rdb_last_bgsave_status:err");
+    lab_run("pass 3000");
+    persist_cron();
+    expect("rdb_bgsave_in_progress:0"); /* after a failure not again at once */
+    lab_run("pass 3000");
+    persist_cron();
+    expect("rdb_bgsave_in_progress:1");
+    finish();
+    make_saves_fail(false);
+}
+END_TEST
+
+START_TEST(a_shutdown_whose_save_fails_does_not_happen)
+{
+    make_saves_fail(true);
+    ck_assert_int_ne(persist_shutdown(true, false), 0);
+    ck_assert_int_eq(persist_shutdown(false, true), 0);
+    make_saves_fail(false);
+    ck_assert_int_eq(persist_shutdown(false, false), 0);
+    ck_assert_int_eq(lab_file("dump.rdb").error, 0);
+    ck_assert_uint_eq(lab_file("dump.rdb").keys, 3);
+}
+END_TEST
+
+START_TEST(a_reload_that_cannot_save_keeps_the_data)
+{
+    make_saves_fail(true);
+    ck_assert_str_eq(lab_reply("debug reload"), "-ERR the save failed, see the log\r\n");
+    ck_assert_str_eq(lab_reply("dbsize"), ":3\r\n");
+    make_saves_fail(false);
+    ck_assert_str_eq(lab_reply("debug reload"), "+OK\r\n");
+    ck_assert_str_eq(lab_reply("dbsize"), ":3\r\n");
+}
+END_TEST
+
+START_TEST(a_dump_that_cannot_be_read_is_no_empty_server)
+{
+    FILE *f;
+
+    lab_run("flushall");
+    ck_assert_int_eq(persist_load(), 0); /* there is none */
+    ck_assert_ptr_nonnull(f = fopen("dump.rdb", "w"));
+    fputs("REDIS0011 and then something else", f);
+    fclose(f);
+    ck_assert_int_eq(persist_load(), 1);
+}
+END_TEST
+
+START_TEST(what_was_loaded_is_no_change)
+{
+    ck_assert_str_eq(lab_reply("save"), "+OK\r\n");
+    lab_run("set c 1;flushdb");
+    ck_assert(!info_has("rdb_changes_since_last_save:0\r\n"));
+    ck_assert_int_eq(persist_load(), 0);
+    expect("rdb_changes_since_last_save:0\r\n");
+    ck_assert_str_eq(lab_reply("dbsize"), ":3\r\n");
+}
+END_TEST
+
+/* C2: one write that needs more copies than the limit and its headroom has its reply, and the save is given
+ * up; and while the sum is above the limit, nobody writes. */
+START_TEST(the_memory_of_a_save_has_a_limit)
+{
+    enum { LIMIT = 1 << 20, CAP = LIMIT + LIMIT / 4 + (16 << 20) };
+    struct mm_figures f;
+
+    lab_run("setrange s 40000000 x;set t @3000000*x");
+    config.snapshot_memory_limit = LIMIT;
+    ck_assert(!persist_writers_delayed());
+    ck_assert_str_eq(lab_reply("bgsave"), "+Background saving started\r\n");
+    ck_assert(!persist_writers_delayed());
+    lab_run("bitop not t t");
+    lab_run("setrange t 0 @3000000*y");
+    mm_figures(&f);
+    ck_assert_uint_ge(f.peak_bytes, LIMIT);
+    ck_assert(persist_writers_delayed());
+    for (int i = 0; i < 8; i++) {
+        char command[64];
+
+        snprintf(command, sizeof command, "setrange s %d @4000000*z", i * 4500000);
+        lab_run(command);
+    }
+    mm_figures(&f);
+    ck_assert_uint_le(f.preserved_bytes, CAP + 4096);
+    ck_assert(mm_cut_is_broken());
+    finish();
+    ck_assert(!persist_writers_delayed());
+    config.snapshot_memory_limit = 0;
+    background();
+    expect("rdb_last_bgsave_status:ok");
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("server/persist");
+    TCase *t = tcase_create("persist");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, a_save_that_fails_does_not_move_lastsave_and_one_that_succeeds_does);
+    tcase_add_test(t, the_status_is_of_the_last_save_in_the_background);
+    tcase_add_test(t, a_cancel_is_no_failure);
+    tcase_add_test(t, writes_are_refused_after_a_failure_until_a_save_succeeds);
+    tcase_add_test(t, changes_made_during_a_save_are_counted_after_it);
+    tcase_add_test(t, a_flush_is_saved_and_its_changes_come_back_if_it_is_not);
+    tcase_add_test(t, a_save_point_is_due_after_its_changes_and_its_time);
+    tcase_add_test(t, a_shutdown_whose_save_fails_does_not_happen);
+    tcase_add_test(t, a_reload_that_cannot_save_keeps_the_data);
+    tcase_add_test(t, a_dump_that_cannot_be_read_is_no_empty_server);
+    tcase_add_test(t, what_was_loaded_is_no_change);
+    tcase_add_test(t, the_memory_of_a_save_has_a_limit);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
