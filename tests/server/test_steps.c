@@ -132,6 +132,26 @@ wait_for_grace(void)
         change_hands();
 }
 
+/* The runs are alike: the copy of a page that the last one left would stand for one that is yet to be made. */
+static uint32_t used_images;
+
+static void
+note_images(void)
+{
+    uint32_t bump = atomic_load(&pages.bump);
+
+    if (bump > used_images)
+        used_images = bump;
+}
+
+static void
+spoil_images(void)
+{
+    if (used_images > 1)
+        memset(pages.images + MM_PAGE_BYTES, 0xa5, (size_t)(used_images - 1) << MM_PAGE_SHIFT);
+    used_images = 0;
+}
+
 static void
 write_body(void)
 {
@@ -145,6 +165,7 @@ write_body(void)
         atomic_store(&run.cancel, true);
         at_step("cancel: flag set");
         wait_for_grace();
+        note_images();
         lab_end();
         lab_run(
             "flushall;set x @5000*x;set y @100*y"); /* what the sweep may have been about to read is gone */
@@ -178,6 +199,7 @@ check_result(struct lab_digest want, struct lab_digest want_after)
         must(run.got.error == (run.mode == CANCEL ? -ECANCELED : -ENOMEM));
     if (run.got.error == 0)
         must(lab_same(run.got, want)); /* whatever the schedule, the instant of the cut */
+    note_images();
     lab_end();
     after = lab_quiet();
     must(run.mode == CANCEL ||
@@ -205,6 +227,7 @@ run_schedule(struct lab_digest want, struct lab_digest want_after, bool thorough
     check_result(want, want_after);
     if (thorough)
         mm_check();
+    spoil_images();
     lab_close();
 }
 
