@@ -281,79 +281,6 @@ START_TEST(a_long_read_looks_for_a_cancel_before_each_piece)
 }
 END_TEST
 
-/* ---- copies of pages, counted ---- */
-
-enum { COUNTED_PAGES = 40 };
-
-/* change_page: the n-th of the block, under the open cut. */
-static void
-change_page(const char *block, unsigned n)
-{
-    const char *at = block + (size_t)n * MM_PAGE_BYTES;
-
-    *(char *)mm_modify(at, 1) = 'b';
-    ck_assert_int_eq(*at, 'b'); /* C2: whatever becomes of the copy */
-}
-
-START_TEST(the_peak_is_as_high_as_copies_have_stood)
-{
-    const char *block = mm_alloc(MM_VALUE, (size_t)COUNTED_PAGES * MM_PAGE_BYTES);
-    struct mm_figures f;
-    size_t before, most;
-    epoch_t epoch;
-
-    ck_assert_ptr_nonnull(block);
-    ck_assert_int_eq(mm_cut_begin(&epoch), 0);
-    mm_figures(&f);
-    before = f.peak_bytes;
-    for (unsigned n = 0; n < COUNTED_PAGES; n++) {
-        change_page(block, n);
-        mm_figures(&f);
-        ck_assert_uint_eq(f.peak_bytes, before + (n + 1) * (size_t)MM_PAGE_BYTES);
-        ck_assert_uint_eq(f.preserved_bytes, (n + 1) * (size_t)MM_PAGE_BYTES);
-    }
-    most = f.peak_bytes;
-    mm_cut_end();
-    settle_all();
-    mm_figures(&f);
-    ck_assert_uint_eq(f.preserved_bytes, 0);
-    ck_assert_uint_eq(f.peak_bytes, most);
-    mm_free(block);
-}
-END_TEST
-
-START_TEST(above_the_limit_no_page_is_copied_and_the_view_is_broken)
-{
-    const char *block = mm_alloc(MM_VALUE, (size_t)COUNTED_PAGES * MM_PAGE_BYTES);
-    unsigned copies = (unsigned)_i, n;
-    struct mm_figures f;
-    epoch_t epoch;
-
-    ck_assert_ptr_nonnull(block);
-    ck_assert_int_eq(mm_cut_begin(&epoch), 0);
-    mm_figures(&f);
-    pages_limit(mm_snapshot_bytes() + (size_t)copies * MM_PAGE_BYTES);
-    for (n = 0; n <= copies; n++) { /* the last one overshoots */
-        change_page(block, n);
-        ck_assert(!mm_cut_is_broken());
-    }
-    change_page(block, n);
-    ck_assert(mm_cut_is_broken());
-    mm_figures(&f);
-    ck_assert_uint_eq(f.preserved_bytes, (copies + 1) * (size_t)MM_PAGE_BYTES);
-    pages_limit(0);
-    mm_cut_end();
-    settle_all();
-    ck_assert_int_eq(mm_cut_begin(&epoch), 0);
-    for (n = 0; n < COUNTED_PAGES; n++)
-        change_page(block, n);
-    ck_assert(!mm_cut_is_broken());
-    mm_cut_end();
-    settle_all();
-    mm_free(block);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -366,8 +293,6 @@ main(void)
     tcase_add_loop_test(t, huge_records_and_values_too, 0, 2);
     tcase_add_loop_test(t, a_cancelled_cut_leaves_nothing_for_the_next, 0, 2);
     tcase_add_loop_test(t, a_long_read_looks_for_a_cancel_before_each_piece, 0, 7);
-    tcase_add_test(t, the_peak_is_as_high_as_copies_have_stood);
-    tcase_add_loop_test(t, above_the_limit_no_page_is_copied_and_the_view_is_broken, 1, 9);
     tcase_add_test(t, no_cut_begins_over_leftovers);
     tcase_add_test(t, the_last_epoch_is_refused_and_not_wrapped);
     tcase_add_test(t, a_write_into_a_huge_value_preserves_the_pages_that_it_touches);
