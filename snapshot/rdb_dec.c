@@ -191,10 +191,10 @@ read_idle(struct dec *d)
     d->what = "a key's idle time";
     if ((r = dec_len(d, &idle)) != 0)
         return r;
-    if (idle > INT64_MAX)
-        return dec_fail(d, offset, -EINVAL, "a key idle for %llu seconds", (unsigned long long)idle);
-    d->key.idle_s = (int64_t)idle;
-    return 0;
+    d->key.idle_s = idle > INT64_MAX ? INT64_MAX : (int64_t)idle;
+    if (idle <= INT64_MAX)
+        return 0;
+    return dec_find(d, offset, RDB_FINDING_IDLE, "a key idle for %llu seconds", (unsigned long long)idle);
 }
 
 static int

@@ -97,7 +97,7 @@ static const struct {
     {"'REDIS0010' fc 01 00 x 7 ff", -EINVAL, 18, "", "EOF where a key should follow"},
     {"'REDIS0010' f9 01 fe 00", -EINVAL, 11, "", "SELECTDB where a key should follow"},
     {"'REDIS0010' fc 01 00 x 7 f9", -EINVAL, 19, "", "in the middle of a key's access frequency"},
-    {"'REDIS0010' f8 81 ff x 8", -EINVAL, 10, "", "a key idle for 18446744073709551615 seconds"},
+    {"'REDIS0010' f8 81 ff x 8", -EINVAL, 19, "", "in the middle of its contents"},
     /* strings */
     {"'REDIS0010' 00", -EINVAL, 10, "", "in the middle of a key"},
     {"'REDIS0010' 00 04 'abc'", -EINVAL, 10, "", "a key claims 4 bytes where the file has 3"},

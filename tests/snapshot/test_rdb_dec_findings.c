@@ -40,6 +40,10 @@ static const struct {
     {"'REDIS0006' 0c ['z'] [0b 00 00 00 0a 00 00 00 00 00 ff] ff zero",
      "key 0 z type 12\nat 9 z: an empty sorted set: left out\n"},
     {"'REDIS0010' 11 ['z'] [( 0 : )] ff zero", "key 0 z type 17\nat 9 z: an empty sorted set: left out\n"},
+    /* what says how a key was used is not worth the dump */
+    {"'REDIS0010' f8 81 ff x 8 00 ['k'] ['v'] ff zero",
+     "at 10 : a key idle for 18446744073709551615 seconds: taken for the longest\n"
+     "key 0 k type 0 idle 9223372036854775807\nstring v\n"},
     /* counts that follow from what is there */
     {"'REDIS0010' 10 ['h'] [( 4 : 05 01 06 01 )] ff zero",
      "key 0 h type 16\nat 12 h: the hash's listpack claims 4 elements and has 2: counted anew\n"
