@@ -237,6 +237,13 @@ check_client(struct client *c)
     }
 }
 
+static bool has_output_limit(enum output_class class)
+{
+    const struct output_limit *limit = &config.output_limits[class];
+
+    return limit->hard_bytes != 0 || limit->soft_bytes != 0;
+}
+
 /* A part of the clients each time, the least recently connected first; by number, since any may be gone next
  * time. */
 static void
@@ -246,8 +253,7 @@ check_clients(void)
     unsigned left = client_count() / (unsigned)config.hz + CLIENTS_PER_CRON;
     struct client *c = client_first(), *next;
 
-    if (config.timeout_s == 0 && config.output_limits[OUTPUT_NORMAL].soft_bytes == 0 &&
-        config.output_limits[OUTPUT_PUBSUB].soft_bytes == 0)
+    if (config.timeout_s == 0 && !has_output_limit(OUTPUT_NORMAL) && !has_output_limit(OUTPUT_PUBSUB))
         return;
     while (c != NULL && c->id <= checked_id)
         c = c->next;

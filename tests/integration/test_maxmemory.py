@@ -253,6 +253,18 @@ class MaxMemory(unittest.TestCase):
         time.sleep(0.5)
         self.assertLess(int(field(c, "stats", "eventloop_cycles")) - turns, 200)
 
+    def test_a_pause_holds_eviction_and_its_end_lets_it_go_on(self):
+        c = self.start()
+        self.assertEqual(self.fill(c, 5000), [])
+        c.pipeline([["CLIENT", "PAUSE", "400", "WRITE"],
+                    ["CONFIG", "SET", "maxmemory", used(c) - (1 << 18), "maxmemory-policy", "allkeys-lru"]])
+        for _ in range(20):
+            c.call("GET", "key:000001")
+            time.sleep(0.01)
+        self.assertEqual(c.call("DBSIZE"), 5000)
+        self.assertEqual(c.call("SET", "key:000001", "after the pause"), b"OK")
+        self.assertLess(c.call("DBSIZE"), 5000)
+
     def test_eviction_is_heard(self):
         c, server = self.start(), None
         del server

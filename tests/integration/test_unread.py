@@ -145,6 +145,19 @@ class Unread(unittest.TestCase):
         self.assertEqual(*out)
         self.assertEqual(out[0][0][0], "closed")
 
+    def test_a_limit_that_is_set_later_holds_for_those_who_are_beyond_it(self):
+        out = []
+        for server in self.both("--client-output-buffer-limit", "normal", "0", "0", "0", "--client-output-buffer-limit",
+                                "pubsub", "0", "0", "0"):
+            admin, c = server.client(), server.client()
+            admin.call("SET", "v", "x" * 100000)
+            c.send_raw(resp.pack("GET", "v") * 300)
+            resp.wait_until(lambda: int(field(admin, "memory", "mem_clients_normal")) > 10 * MB, what="the queue")
+            admin.call("CONFIG", "SET", "client-output-buffer-limit", "normal 5mb 0 0")
+            resp.wait_until(lambda: admin.call("CLIENT", "LIST").count(b"\n") == 1, what="its end")
+            out.append("closed")
+        self.assertEqual(*out)
+
     def test_a_soft_limit_gives_time(self):
         server = self.start("--client-output-buffer-limit", "normal", "0", "1mb", "1")
         admin = server.client()
