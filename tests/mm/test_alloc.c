@@ -152,6 +152,7 @@ START_TEST(what_is_not_needed_for_a_while_goes_too)
     }
     mm_figures(&after);
     ck_assert_uint_le(after.resident_bytes, 2 << 20);
+    ck_assert_uint_eq(heap.used_blocks, 0);
     mm_check();
 }
 END_TEST
@@ -440,22 +441,13 @@ int
 main(void)
 {
     Suite *s = suite_create("mm/alloc");
-    TCase *t = tcase_create("alloc");
+    TCase *t = tcase_create("alloc"), *tidy = tcase_create("tidy");
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 120);
     tcase_add_test(t, every_offset_in_a_slab_maps_to_its_slot);
     tcase_add_test(t, a_size_class_holds_what_it_is_asked_for_and_wastes_an_eighth_at_most);
     tcase_add_test(t, blocks_never_overlap);
-    tcase_add_test(t, free_memory_goes_back_to_the_system);
-    tcase_add_test(t, what_is_not_needed_for_a_while_goes_too);
-    tcase_add_test(t, scattered_blocks_go_back_and_what_lies_between_stays);
-    tcase_add_test(t, blocks_in_use_stay_while_free_ones_go_back);
-    tcase_add_test(t, memory_on_loan_is_taken_back_when_there_is_no_other);
-    tcase_add_test(t, memory_of_page_copies_goes_back_and_a_cut_may_want_it_sooner);
-#ifdef STILLFRAME_FAULTS
-    tcase_add_test(t, without_a_thread_memory_goes_back_all_the_same);
-#endif
     tcase_add_test(t, ranges_are_discarded_and_nothing_else);
     tcase_add_test(t, a_roomy_run_grows_in_place_without_memory_for_its_room);
     tcase_add_test(t, an_arena_that_is_full_says_so_and_stays_whole);
@@ -463,5 +455,17 @@ main(void)
     tcase_add_test(t, each_failing_step_of_an_allocation_is_a_null_and_no_loss);
 #endif
     suite_add_tcase(s, t);
+    tcase_add_checked_fixture(tidy, setup, teardown);
+    tcase_set_timeout(tidy, 120);
+    tcase_add_test(tidy, blocks_in_use_stay_while_free_ones_go_back);
+    tcase_add_test(tidy, memory_on_loan_is_taken_back_when_there_is_no_other);
+    tcase_add_test(tidy, memory_of_page_copies_goes_back_and_a_cut_may_want_it_sooner);
+    tcase_add_test(tidy, free_memory_goes_back_to_the_system);
+    tcase_add_test(tidy, scattered_blocks_go_back_and_what_lies_between_stays);
+#ifdef STILLFRAME_FAULTS
+    tcase_add_test(tidy, without_a_thread_memory_goes_back_all_the_same);
+#endif
+    tcase_add_test(tidy, what_is_not_needed_for_a_while_goes_too);
+    suite_add_tcase(s, tidy);
     return run_suite(s);
 }

@@ -223,6 +223,33 @@ START_TEST(a_pass_over_all_moves_everything)
 }
 END_TEST
 
+/* No more of them leave than there is room for in those that stay. */
+START_TEST(slabs_that_are_half_full_make_room_for_each_other)
+{
+    enum { BYTES = 1024, A_SLAB = MM_BLOCK_BYTES / BYTES, SLABS = 64 };
+    uint32_t before;
+
+    for (uint32_t i = 0; i < OBJECTS; i++)
+        take(i);
+    for (uint32_t i = 0; i < SLABS * A_SLAB; i++) {
+        unsigned char *p = mm_alloc(MM_VALUE, BYTES);
+
+        must(p != NULL);
+        memset(p, (int)(i % 251), BYTES);
+        objects[i] = (struct object){p, BYTES};
+    }
+    for (uint32_t i = 0; i < SLABS * A_SLAB; i++)
+        if (i % 16 < 9)
+            take(i);
+    before = heap.used_blocks;
+    ck_assert_uint_ge(before, SLABS);
+    ck_assert_uint_le(mm_compact_gain(), (size_t)SLABS * MM_BLOCK_BYTES * 9 / 16);
+    ck_assert_uint_gt(move_all(0), 100);
+    ck_assert_uint_le(heap.used_blocks, before - SLABS / 2);
+    ck_assert_uint_eq(damaged(), 0);
+}
+END_TEST
+
 START_TEST(with_nothing_to_gain_no_pass_begins)
 {
     for (uint32_t i = 0; i < OBJECTS; i++)
@@ -257,6 +284,7 @@ main(void)
     tcase_add_test(t, a_pass_may_go_on_while_a_cut_is_open);
     tcase_add_test(t, slabs_fuller_than_was_reckoned_run_dry_too);
     tcase_add_test(t, a_pass_over_all_moves_everything);
+    tcase_add_test(t, slabs_that_are_half_full_make_room_for_each_other);
     tcase_add_test(t, with_nothing_to_gain_no_pass_begins);
     suite_add_tcase(s, t);
     return run_suite(s);

@@ -1,4 +1,5 @@
-/* tests/mm/test_page.c - page copies: how many there may be, and what is counted of them. */
+/* tests/mm/test_page.c - page copies, and what else a save holds: how much there may be, when it comes back, what is
+ * counted of it. */
 #include "mm/page.h"
 
 #include <check.h>
@@ -68,6 +69,179 @@ START_TEST(a_barrier_alone_makes_a_peak)
 }
 END_TEST
 
+static size_t
+peak(void)
+{
+    struct mm_figures f;
+
+    mm_figures(&f);
+    return f.peak_bytes;
+}
+
+START_TEST(what_is_retired_or_born_makes_a_peak)
+{
+    enum { SLOT = 100, RUN = 100000, RUN_CHARGED = 102400, GROWN_CHARGED = 409600 };
+    const void *slot = mm_alloc(MM_VALUE, SLOT), *run = mm_alloc(MM_VALUE, RUN);
+
+    begin();
+    mm_free(slot);
+    ck_assert_uint_eq(peak(), mm_size_class(SLOT));
+    end();
+    begin();
+    mm_free(run);
+    ck_assert_uint_eq(peak(), RUN_CHARGED);
+    end();
+    begin();
+    slot = mm_alloc(MM_VALUE, 5000); /* the first of its size */
+    ck_assert_uint_eq(peak(), MM_BLOCK_BYTES);
+    end();
+    begin();
+    run = mm_alloc_roomy(RUN, 1 << 20);
+    ck_assert_uint_eq(peak(), RUN_CHARGED);
+    mm_grow(run, GROWN_CHARGED);
+    ck_assert_uint_eq(peak(), GROWN_CHARGED);
+    end();
+    mm_free(slot);
+    mm_free(run);
+}
+END_TEST
+
+START_TEST(a_peak_is_of_its_own_cut)
+{
+    begin();
+    for (size_t i = 0; i < 10; i++)
+        write_page(i);
+    end();
+    ck_assert_uint_eq(peak(), 10 * MM_PAGE_BYTES);
+    begin();
+    write_page(0);
+    end();
+    ck_assert_uint_eq(peak(), MM_PAGE_BYTES);
+}
+END_TEST
+
+START_TEST(cuts_take_the_same_memory_for_their_copies)
+{
+    enum { WRITES = 100 };
+
+    for (int cut = 0; cut < 5; cut++) {
+        begin();
+        for (size_t i = 0; i < WRITES; i++)
+            write_page(i);
+        ck_assert_uint_eq(atomic_load(&pages.bump), 1 + WRITES);
+        end();
+    }
+}
+END_TEST
+
+enum { SLABS = 6, SLOT_BYTES = 4096, SLOTS = MM_BLOCK_BYTES / SLOT_BYTES };
+
+/* fill_slabs: SLABS slabs of SLOTS slots each. */
+static void
+fill_slabs(enum mm_kind kind, const void *ret[SLABS][SLOTS])
+{
+    for (int s = 0; s < SLABS; s++)
+        for (int i = 0; i < SLOTS; i++)
+            ck_assert_ptr_nonnull(ret[s][i] = mm_alloc(kind, SLOT_BYTES));
+}
+
+/* sweep_a_block: the next one; what is in it. */
+static const void *
+sweep_a_block(struct mm_sweep *s)
+{
+    struct mm_extent x;
+
+    ck_assert(mm_sweep_next(s, &x));
+    mm_sweep_done(s, &x);
+    return x.base;
+}
+
+START_TEST(what_the_sweep_has_passed_comes_back_while_it_goes_on) /* S3, O-3 */
+{
+    const void *slot[SLABS][SLOTS];
+    struct mm_figures f;
+    struct mm_sweep sweep;
+    uint32_t copies = 0;
+
+    fill_slabs(MM_RECORD, slot);
+    begin();
+    mm_sweep_init(&sweep);
+    for (int s = 0; s < SLABS; s++) {
+        memset(mm_modify(slot[s][0], SLOT_BYTES), 2, SLOT_BYTES);
+        mm_free(slot[s][1]);
+        mm_figures(&f);
+        ck_assert_uint_eq(f.preserved_bytes, SLOT_BYTES);
+        ck_assert_uint_eq(f.retired_bytes, SLOT_BYTES);
+        if (s == 0)
+            copies = atomic_load(&pages.bump);
+        ck_assert_uint_eq(atomic_load(&pages.bump), copies); /* the same memory again */
+        ck_assert_ptr_eq(sweep_a_block(&sweep), slot[s][0]);
+        while (mm_settle(1))
+            ;
+        mm_figures(&f);
+        ck_assert_uint_eq(f.preserved_bytes + f.retired_bytes, 0);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(what_was_born_is_written_without_a_copy) /* S3 */
+{
+    const void *old = mm_alloc(MM_RECORD, SLOT_BYTES);
+    char *born[2];
+    struct mm_figures f;
+
+    begin();
+    ck_assert(mm_is_frozen(old));
+    for (int i = 0; i < 2; i++) {
+        ck_assert_ptr_nonnull(born[i] = mm_alloc(i == 0 ? MM_RECORD : MM_VALUE, SLOT_BYTES));
+        ck_assert(!mm_is_frozen(born[i]));
+        memset(mm_modify(born[i], SLOT_BYTES), 2, SLOT_BYTES);
+        mm_free(born[i]);
+    }
+    mm_figures(&f);
+    ck_assert_uint_eq(f.preserved_pages, 0);
+    ck_assert_uint_eq(f.retired_bytes, 0);
+    end();
+}
+END_TEST
+
+/* settle_one_by_one: no call does more than one slab.  Returns what is retired in the end. */
+static size_t
+settle_one_by_one(void)
+{
+    size_t before;
+    bool more;
+
+    do {
+        before = heap.retired_bytes;
+        more = mm_settle(1);
+        ck_assert_uint_ge(heap.retired_bytes + SLOT_BYTES, before);
+    } while (more);
+    return heap.retired_bytes;
+}
+
+START_TEST(settling_does_not_more_than_it_was_asked_to)
+{
+    const void *record[SLABS][SLOTS], *in_value[SLABS][SLOTS];
+    struct mm_sweep sweep;
+
+    fill_slabs(MM_RECORD, record);
+    fill_slabs(MM_VALUE, in_value);
+    begin();
+    mm_sweep_init(&sweep);
+    for (int s = 0; s < SLABS; s++) {
+        mm_free(record[s][0]);
+        mm_free(in_value[s][0]);
+        (void)sweep_a_block(&sweep);
+    }
+    ck_assert_uint_eq(settle_one_by_one(), SLABS * SLOT_BYTES); /* the values */
+    mm_cut_end();
+    ck_assert_uint_eq(settle_one_by_one(), 0);
+    mm_check();
+}
+END_TEST
+
 START_TEST(above_the_limit_no_page_is_copied_and_the_write_goes_on) /* C2 */
 {
     enum { LIMIT = 10, WRITES = 30 };
@@ -127,6 +301,12 @@ main(void)
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_barrier_alone_makes_a_peak);
+    tcase_add_test(t, what_is_retired_or_born_makes_a_peak);
+    tcase_add_test(t, a_peak_is_of_its_own_cut);
+    tcase_add_test(t, cuts_take_the_same_memory_for_their_copies);
+    tcase_add_test(t, what_the_sweep_has_passed_comes_back_while_it_goes_on);
+    tcase_add_test(t, what_was_born_is_written_without_a_copy);
+    tcase_add_test(t, settling_does_not_more_than_it_was_asked_to);
     tcase_add_test(t, above_the_limit_no_page_is_copied_and_the_write_goes_on);
     tcase_add_test(t, tables_are_counted_by_the_memory_that_they_have);
     suite_add_tcase(s, t);

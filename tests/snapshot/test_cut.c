@@ -7,6 +7,7 @@
 #include "mm/fault.h"
 #include "mm/os.h"
 #include "mm/page.h"
+#include "snapshot/sweeper.h"
 #include "tests/snapshot/toy.h"
 #include "tests/support/runner.h"
 
@@ -22,6 +23,7 @@ static void
 teardown(void)
 {
     free(toy.slot);
+    toy.slot = NULL;
     mm_fini();
 }
 
@@ -281,6 +283,114 @@ START_TEST(a_long_read_looks_for_a_cancel_before_each_piece)
 }
 END_TEST
 
+static int
+save_nothing(void *ctx, struct rdb_enc *e)
+{
+    (void)ctx;
+    (void)e;
+    return 0;
+}
+
+static int
+skip_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, const uint8_t *staged,
+            size_t staged_bytes)
+{
+    (void)ctx;
+    (void)v;
+    (void)e;
+    (void)live;
+    (void)staged;
+    (void)staged_bytes;
+    return 1;
+}
+
+/* cancel_between: between two blocks, where the thread is quiescent; ctx: where the sweep stands then. */
+static struct mm_sweep sweep_at_cancel;
+
+static void
+cancel_between(void *ctx)
+{
+    if (!atomic_load(&cancel))
+        sweep_at_cancel = *(struct mm_sweep *)ctx;
+    atomic_store(&cancel, true);
+}
+
+/* A block's bitmap may be gone then, and the block another's. */
+START_TEST(after_a_cancel_the_sweep_looks_at_no_further_block)
+{
+    static const struct snapshot_ops ops = {.save_begin = save_nothing, .save_record = skip_record};
+    static uint8_t staging[VIEW_CHUNK_BYTES];
+    struct snapshot_request rq = {.ops = &ops};
+    _Atomic uint64_t keys = 0, bytes = 0, blocks = 0;
+    struct mm_sweep sw;
+    struct rdb_enc enc;
+    struct sink *out;
+    struct view v;
+    epoch_t epoch;
+
+    toy_init(&toy, 2000, 400, 0, 5);
+    for (uint32_t k = 0; k < toy.keys; k++)
+        toy_set(&toy, k);
+    ck_assert_int_eq(sink_memory_open(&out), 0);
+    ck_assert_int_eq(rdb_enc_init(&enc, out, 10, false), 0);
+    ck_assert_int_eq(mm_cut_begin(&epoch), 0);
+    mm_sweep_init(&sw);
+    view_init(&v, epoch);
+    atomic_store(&cancel, false);
+    v.cancel = &cancel;
+    ck_assert_int_eq(sweep_run(&(struct sweep_options){.rq = &rq,
+                                                       .sweep = &sw,
+                                                       .view = &v,
+                                                       .enc = &enc,
+                                                       .staging = staging,
+                                                       .keys = &keys,
+                                                       .bytes_out = &bytes,
+                                                       .blocks_done = &blocks,
+                                                       .between = cancel_between,
+                                                       .between_ctx = &sw}),
+                     -ECANCELED);
+    ck_assert_uint_lt(sw.next_block, sw.end_block);
+    ck_assert_uint_eq(sw.next_block, sweep_at_cancel.next_block);
+    mm_cut_end();
+    settle_all();
+    rdb_enc_fini(&enc);
+    sink_close(out);
+}
+END_TEST
+
+static int
+end_with_an_error(void *ctx)
+{
+    unsigned *left = ctx;
+
+    return --*left == 0 ? -EPIPE : 0;
+}
+
+START_TEST(a_long_read_ends_as_its_poll_says)
+{
+    enum { PIECES = 4, LEN = PIECES * VIEW_CHUNK_BYTES };
+    unsigned left = 2;
+    uint8_t *dst = calloc(1, LEN);
+    const void *block = mm_alloc(MM_VALUE, LEN);
+    struct view v;
+    epoch_t epoch;
+
+    ck_assert(dst != NULL && block != NULL);
+    memset(mm_modify(block, LEN), 'a', LEN);
+    ck_assert_int_eq(mm_cut_begin(&epoch), 0);
+    view_init(&v, epoch);
+    v.poll = end_with_an_error;
+    v.poll_ctx = &left;
+    ck_assert_int_eq(view_read(&v, dst, block, LEN), -EPIPE);
+    ck_assert_int_eq(dst[2 * VIEW_CHUNK_BYTES - 1], 'a');
+    ck_assert_int_eq(dst[2 * VIEW_CHUNK_BYTES], 0);
+    mm_cut_end();
+    settle_all();
+    mm_free(block);
+    free(dst);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -293,6 +403,8 @@ main(void)
     tcase_add_loop_test(t, huge_records_and_values_too, 0, 2);
     tcase_add_loop_test(t, a_cancelled_cut_leaves_nothing_for_the_next, 0, 2);
     tcase_add_loop_test(t, a_long_read_looks_for_a_cancel_before_each_piece, 0, 7);
+    tcase_add_test(t, after_a_cancel_the_sweep_looks_at_no_further_block);
+    tcase_add_test(t, a_long_read_ends_as_its_poll_says);
     tcase_add_test(t, no_cut_begins_over_leftovers);
     tcase_add_test(t, the_last_epoch_is_refused_and_not_wrapped);
     tcase_add_test(t, a_write_into_a_huge_value_preserves_the_pages_that_it_touches);

@@ -18,14 +18,14 @@
 #include "snapshot/crc64.h"
 #include "snapshot/temp_file.h"
 #include "tests/support/runner.h"
+#include "tests/support/scratch.h"
 
-static char dir[64], path[96], temp[96];
+static char dir[SCRATCH_BYTES], path[SCRATCH_BYTES + 32], temp[SCRATCH_BYTES + 32];
 
 static void
 make_dir(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/stillframe-sink-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    scratch_make(dir, "sink");
     snprintf(path, sizeof path, "%s/dump.rdb", dir);
     snprintf(temp, sizeof temp, "%s/temp-1.rdb", dir);
 }
@@ -178,7 +178,7 @@ END_TEST
 
 START_TEST(a_stale_temporary_file_is_replaced_and_its_links_are_not_written_to)
 {
-    char link_name[96];
+    char link_name[SCRATCH_BYTES + 32];
     struct sink *s;
 
     snprintf(link_name, sizeof link_name, "%s/linked", dir);
@@ -192,6 +192,49 @@ START_TEST(a_stale_temporary_file_is_replaced_and_its_links_are_not_written_to)
     ck_assert(holds(path, "new", 3));
     ck_assert(holds(link_name, "old", 3));
     unlink(link_name);
+}
+END_TEST
+
+/* temp_name: of the temporary file in the working directory; "": there is none. */
+static void
+temp_name(char ret[TEMP_NAME_BYTES])
+{
+    DIR *d = opendir(".");
+    struct dirent *e;
+
+    ck_assert_ptr_nonnull(d);
+    ret[0] = '\0';
+    while ((e = readdir(d)) != NULL)
+        if (temp_file_is_ours(e->d_name))
+            snprintf(ret, TEMP_NAME_BYTES, "%.*s", TEMP_NAME_BYTES - 1, e->d_name);
+    closedir(d);
+}
+
+START_TEST(what_is_being_written_is_not_taken_for_a_leftover)
+{
+    char *before = getcwd(NULL, 0), name[TEMP_NAME_BYTES], none[TEMP_NAME_BYTES];
+    struct sink *s;
+    FILE *left;
+
+    ck_assert_int_eq(chdir(dir), 0);
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){"dump.rdb", NULL, 0}, &s), 0);
+    temp_name(name);
+    ck_assert_str_ne(name, "");
+    ck_assert_int_eq(temp_file_remove(name), 0);
+    ck_assert(exists(name));
+    ck_assert_int_eq(sink_commit(s), 0);
+    sink_close(s);
+    temp_name(none);
+    ck_assert_str_eq(none, "");
+    write_old_dump(); /* which is nobody's temporary file */
+    ck_assert_int_eq(temp_file_remove("dump.rdb"), 0);
+    ck_assert(exists("dump.rdb"));
+    ck_assert_ptr_nonnull(left = fopen(name, "w"));
+    fclose(left);
+    ck_assert_int_eq(temp_file_remove(name), 1); /* one whose maker is gone */
+    ck_assert(!exists(name));
+    ck_assert_int_eq(chdir(before), 0);
+    free(before);
 }
 END_TEST
 
@@ -464,6 +507,7 @@ main(void)
     tcase_add_loop_test(file, a_file_appears_under_its_name_with_commit_and_not_before, 0, 4);
     tcase_add_test(file, close_without_commit_leaves_no_trace);
     tcase_add_test(file, a_stale_temporary_file_is_replaced_and_its_links_are_not_written_to);
+    tcase_add_test(file, what_is_being_written_is_not_taken_for_a_leftover);
     tcase_add_test(file, a_name_without_a_directory_is_beside_us);
     tcase_add_test(file, what_cannot_be_opened_is_an_error);
     tcase_add_test(file, names_are_new_and_known_again);

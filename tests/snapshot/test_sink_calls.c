@@ -16,8 +16,9 @@
 
 #include "snapshot/sink.h"
 #include "tests/support/runner.h"
+#include "tests/support/scratch.h"
 
-static char dir[64], path[96], temp[96];
+static char dir[SCRATCH_BYTES], path[SCRATCH_BYTES + 32], temp[SCRATCH_BYTES + 32];
 static ino_t dir_inode, old_inode;
 
 /* ---- what was called ---- */
@@ -69,10 +70,21 @@ open(const char *name, int flags, ...)
     return fd;
 }
 
+static size_t takes_bytes; /* write() takes so much at most, and is interrupted now and then; 0: all */
+static bool write_fails;
+static unsigned writes;
+
 ssize_t
 write(int fd, const void *bytes, size_t len)
 {
-    ssize_t n = syscall(SYS_write, fd, bytes, len);
+    ssize_t n;
+
+    writes += is_noting;
+    if (is_noting && (write_fails || (takes_bytes != 0 && writes % 3 == 0))) {
+        errno = write_fails ? EIO : EINTR;
+        return -1;
+    }
+    n = syscall(SYS_write, fd, bytes, is_noting && takes_bytes != 0 && len > takes_bytes ? takes_bytes : len);
 
     if (is_noting && n > 0)
         written_bytes += (size_t)n;
@@ -124,8 +136,7 @@ setup(void)
     struct stat st;
     FILE *f;
 
-    snprintf(dir, sizeof dir, "/tmp/stillframe-calls-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    scratch_make(dir, "calls");
     snprintf(path, sizeof path, "%s/dump.rdb", dir);
     snprintf(temp, sizeof temp, "%s/temp-1.rdb", dir);
     ck_assert_int_eq(stat(dir, &st), 0);
@@ -151,7 +162,7 @@ begin(size_t bytes)
     char *some = calloc(1, bytes);
 
     calls[0] = '\0';
-    written_bytes = 0;
+    written_bytes = writes = 0;
     is_noting = true;
     ck_assert_int_eq(sink_file_open(&(struct sink_file_options){path, "temp-1.rdb", 1 << 20}, &s), 0);
     sink_put(s, some, bytes);
@@ -177,6 +188,40 @@ START_TEST(a_dump_is_durable_before_it_has_its_name_and_its_name_after_that)
 }
 END_TEST
 
+START_TEST(a_write_that_takes_a_part_is_gone_on_with)
+{
+    struct sink *s;
+
+    takes_bytes = 10007;
+    s = begin(1000000);
+    ck_assert_int_eq(sink_commit(s), 0); /* fsync() sees that the file has all of it */
+    sink_close(s);
+    is_noting = false;
+    takes_bytes = 0;
+    ck_assert_uint_eq(written_bytes, 1000000);
+    ck_assert_uint_ge(writes, 1000000 / 10007);
+}
+END_TEST
+
+START_TEST(after_an_error_nothing_more_is_written)
+{
+    static const char some[3 * SINK_BUFFER_BYTES];
+    struct sink *s;
+
+    write_fails = true;
+    s = begin(1000000);
+    ck_assert_int_eq(sink_error(s), -EIO);
+    write_fails = false;
+    sink_put(s, some, sizeof some);
+    ck_assert_int_eq(sink_flush(s), -EIO);
+    ck_assert_int_eq(sink_commit(s), -EIO);
+    ck_assert_uint_eq(writes, 1);
+    sink_close(s);
+    is_noting = false;
+    ck_assert_str_eq(calls, "unlink of nothing file\nopen file\nclose file\nunlink file\nclose file\n");
+}
+END_TEST
+
 START_TEST(what_is_given_up_gets_no_name)
 {
     struct sink *s = begin(1000000);
@@ -196,6 +241,8 @@ main(void)
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, a_dump_is_durable_before_it_has_its_name_and_its_name_after_that, 0, 4);
+    tcase_add_test(t, a_write_that_takes_a_part_is_gone_on_with);
+    tcase_add_test(t, after_an_error_nothing_more_is_written);
     tcase_add_test(t, what_is_given_up_gets_no_name);
     suite_add_tcase(s, t);
     return run_suite(s);

@@ -12,9 +12,10 @@
 #include "snapshot/sweeper.h"
 #include "tests/snapshot/toy.h"
 #include "tests/support/runner.h"
+#include "tests/support/scratch.h"
 
 static struct toy toy;
-static char dir[64];
+static char dir[SCRATCH_BYTES];
 
 /* What the sweep has seen, to compare with the digest of the cut. */
 struct seen {
@@ -60,8 +61,7 @@ static const struct snapshot_ops ops = {.save_begin = save_begin, .save_record =
 static void
 setup(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/stillframe-job-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    scratch_make(dir, "job");
     ck_assert_int_eq(chdir(dir), 0);
     ck_assert_int_eq(mm_init(&(struct mm_options){.arena_bytes = (size_t)1 << 30}), 0);
     ck_assert_int_eq(snapshot_start(), 0);
@@ -311,6 +311,98 @@ START_TEST(no_further_block_is_looked_at_after_a_cancel)
 }
 END_TEST
 
+/* ---- a sweep that waits in the middle of a slab ---- */
+
+static _Atomic bool is_reading, may_go_on;
+
+static int
+save_record_at_the_gate(void *cut, struct view *v, struct rdb_enc *e, const void *live, const uint8_t *staged,
+                        size_t staged_bytes)
+{
+    struct seen *seen = cut;
+
+    if (seen->count == 3) {
+        atomic_store(&is_reading, true);
+        while (!atomic_load(&may_go_on))
+            usleep(100);
+    }
+    return save_record(cut, v, e, live, staged, staged_bytes);
+}
+
+static void
+begin_at_the_gate(struct seen *seen, const char *path)
+{
+    static const struct snapshot_ops gated = {.save_begin = save_begin,
+                                              .save_record = save_record_at_the_gate};
+    struct snapshot_request rq = {.ops = &gated, .cut = seen, .path = path, .rdb_version = 10};
+
+    toy_digest(&toy, &rq.keys_total);
+    atomic_store(&is_reading, false);
+    atomic_store(&may_go_on, false);
+    ck_assert_int_eq(snapshot_begin(&rq), 0);
+    snapshot_offline();
+    while (!atomic_load(&is_reading))
+        usleep(100);
+    snapshot_online();
+}
+
+static int
+end_at_the_gate(void)
+{
+    struct snapshot_end end;
+
+    atomic_store(&may_go_on, true);
+    while (!snapshot_poll(100, &end))
+        snapshot_wait();
+    return end.error;
+}
+
+/* keep_polling: for 50 ms, which is many grace periods if nobody reads. */
+static void
+keep_polling(bool cancelled)
+{
+    for (int i = 0; i < 50; i++) {
+        struct snapshot_status status;
+        struct snapshot_end end;
+        struct mm_figures f;
+
+        ck_assert(!snapshot_poll(100, &end));
+        mm_figures(&f);
+        ck_assert(f.cut_open);
+        snapshot_status(&status);
+        ck_assert_int_eq(status.state, SNAPSHOT_SWEEPING);
+        ck_assert(status.cancelled == cancelled);
+        snapshot_offline();
+        usleep(1000);
+        snapshot_online();
+    }
+}
+
+START_TEST(a_cut_stays_open_while_the_sweep_reads) /* C1 */
+{
+    struct seen seen = {0};
+
+    begin_at_the_gate(&seen, "dump.rdb");
+    keep_polling(false);
+    snapshot_cancel();
+    keep_polling(true);
+    ck_assert_int_eq(end_at_the_gate(), -ECANCELED);
+    ck_assert_int_eq(one(0).error, 0);
+}
+END_TEST
+
+START_TEST(a_dump_goes_where_the_directory_was_at_the_cut)
+{
+    struct seen seen = {0};
+
+    begin_at_the_gate(&seen, "dump.rdb");
+    ck_assert_int_eq(chdir("/"), 0);
+    ck_assert_int_eq(end_at_the_gate(), 0);
+    ck_assert_int_eq(chdir(dir), 0);
+    ck_assert_uint_eq(keys_in_file("dump.rdb"), seen.count);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -324,6 +416,8 @@ main(void)
     tcase_add_test(t, a_directory_that_is_not_there_is_an_error_with_its_name);
     tcase_add_test(t, a_sweep_that_misses_a_key_is_an_error_and_no_file);
     tcase_add_test(t, stopping_while_one_runs_leaves_no_temporary_file);
+    tcase_add_test(t, a_cut_stays_open_while_the_sweep_reads);
+    tcase_add_test(t, a_dump_goes_where_the_directory_was_at_the_cut);
     tcase_add_test(looks, no_block_is_done_after_a_cancel);
     tcase_add_test(looks, no_further_block_is_looked_at_after_a_cancel);
     suite_add_tcase(s, looks);
