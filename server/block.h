@@ -1,10 +1,10 @@
 /* server/block.h - clients that wait for something before they get their reply (WAIT; the blocking commands
  * of lists, sorted sets and streams).
  *
- * A blocked client's later commands wait in its socket and input buffer; its end is noticed.  Deadlines stand
- * in a heap: O(log n) to block and to unblock, O(1) a turn.  The command is counted, and perhaps logged as
- * slow, once: when it is answered, with the time that it took before it blocked and then; not the time that
- * it waited. Threads: mutator. */
+ * A blocked client's later commands are read and wait in its input buffer; its end is noticed.  Deadlines
+ * stand in a heap: O(log n) to block and to unblock, O(1) a turn.  The command is counted, and perhaps logged
+ * as slow, once: when it is answered, with the time that it took before it blocked and then; not the time
+ * that it waited. Threads: mutator. */
 #ifndef SERVER_BLOCK_H
 #define SERVER_BLOCK_H
 

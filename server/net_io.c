@@ -416,11 +416,25 @@ input_is_too_long(struct client *c)
     return true;
 }
 
+/* What a blocked client sends waits: it may have to send all of it before it can do what ends its wait. */
+static void
+keep_input(struct client *c)
+{
+    if (c->in_is_loan && !keep_rest(c))
+        client_close(c);
+    else
+        client_evict_weigh(c);
+}
+
 static void
 serve_input(struct client *c)
 {
     if (!read_input(c) || input_is_too_long(c))
         return;
+    if (unlikely(c->block != NULL)) {
+        keep_input(c);
+        return;
+    }
     if (unlikely(!c->in_is_loan)) { /* much: it counts before it is a command */
         client_evict_weigh(c);
         if (c->close_now)
@@ -457,6 +471,6 @@ net_client_ready(struct loop_source *s, uint32_t events)
     }
     if ((c->interest & EPOLLIN) != 0 && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
         serve_input(c);
-    else if ((events & (EPOLLHUP | EPOLLERR)) != 0 || (c->block != NULL && (events & EPOLLRDHUP) != 0))
+    else if ((events & (EPOLLHUP | EPOLLERR)) != 0)
         client_close(c); /* nobody is there to read the replies that it waits for */
 }

@@ -22,11 +22,8 @@ enum {
 void
 net_update_interest(struct client *c)
 {
-    bool reads = !c->paused && !c->close_after_reply && c->block == NULL;
-    uint32_t want = (reads              ? (uint32_t)EPOLLIN
-                     : c->block != NULL ? (uint32_t)EPOLLRDHUP
-                                        : 0) |
-                    (client_pending_out(c) > 0 ? (uint32_t)EPOLLOUT : 0);
+    bool reads = !c->paused && !c->close_after_reply;
+    uint32_t want = (reads ? (uint32_t)EPOLLIN : 0) | (client_pending_out(c) > 0 ? (uint32_t)EPOLLOUT : 0);
 
     if (want == c->interest)
         return;

@@ -104,6 +104,22 @@ class Unread(unittest.TestCase):
                 with self.assertRaises(EOFError):
                     c.read()
 
+    def test_a_blocked_client_is_read_on(self):
+        count = 200000
+        for server in self.both():
+            with resp.Client(path=os.path.join(server.dir, "sock"), timeout=20) as c, server.client() as other:
+                c.send_raw(resp.pack("BLPOP", "q", 0) + resp.pack("INCR", "n") * count)
+                other.call("RPUSH", "q", "x")
+                self.assertEqual(c.read(), [b"q", b"x"])
+                self.assertEqual([c.read() for _ in range(count)], list(range(1, count + 1)))
+        server = self.start("--client-query-buffer-limit", "1mb")
+        with server.client(timeout=20) as c, server.client() as other:
+            with self.assertRaises((EOFError, ConnectionError)):
+                c.send_raw(resp.pack("BLPOP", "q", 0) + resp.pack("INCR", "n") * count)
+                c.read()
+            self.assertEqual(other.call("EXISTS", "n"), 0)
+            self.assertIn("max query buffer length", server.log())
+
     def test_others_are_served_while_one_does_not_read(self):
         server = self.start()
         c, other = server.client(), server.client()
