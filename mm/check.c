@@ -119,6 +119,21 @@ check_room(enum mm_kind kind, unsigned class, unsigned band)
     must(l->tail == prev && n == sc->room_count[band]);
 }
 
+/* check_leaving: each class knows how many of its slabs leave, and nothing leaves without a pass. */
+static void
+check_leaving(void)
+{
+    uint32_t prev = 0, of_class[2][CLASS_MAX] = {{0}};
+
+    for (uint32_t b = heap.leaving.head; b != 0; prev = b, b = heap.blocks[b].next) {
+        must(heap.blocks[b].band == BAND_LEAVING && heap.blocks[b].prev == prev);
+        of_class[slab_heap_of(block_state(b))][state_class(block_state(b))]++;
+    }
+    must(heap.leaving.tail == prev);
+    for (unsigned i = 0; i < 2 * class_count; i++)
+        must(of_class[i % 2][i / 2] == heap.classes[i % 2][i / 2].leaving);
+}
+
 void
 mm_check(void)
 {
@@ -152,4 +167,5 @@ mm_check(void)
             check_room(MM_RECORD, c, band);
             check_room(MM_VALUE, c, band);
         }
+    check_leaving();
 }

@@ -157,9 +157,10 @@ run_timers(void)
 static void
 run_background(void)
 {
-    /* A huge key that goes is freed while the pages it leaves are tidied up: together they may take one
-     * slice. */
-    unsigned slice_us = db_has_work && tidy == MM_TIDY_MORE ? SLICE_US / 2 : SLICE_US;
+    /* A huge key that goes is freed while the pages it leaves are tidied up, and others move: together they may take
+     * one slice. */
+    unsigned kinds = (unsigned)db_has_work + (tidy == MM_TIDY_MORE) + defrag_is_running;
+    unsigned slice_us = kinds > 1 ? SLICE_US / kinds : SLICE_US;
 
     persist_poll();
     if (db_has_work)

@@ -188,7 +188,7 @@ cmd_memory_doctor(struct client *c)
         text_addf(&t,
                   "* The arena holds %.1f times what is live in it: much was deleted or changed its size. "
                   "New values of "
-                  "the same sizes will use that room.\n",
+                  "the same sizes will use that room; MEMORY PURGE or activedefrag empties it.\n",
                   (double)f.resident_bytes / (double)(f.live_bytes > 0 ? f.live_bytes : 1));
     if (config.maxmemory != 0 && evict_memory_used() > config.maxmemory / 10 * 9)
         text_add(&t, "* Memory is above nine tenths of maxmemory.\n");
