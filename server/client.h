@@ -52,7 +52,7 @@ struct client {
     bool close_now;         /* out is dropped; closed at the end of the batch */
     bool closed;            /* waits for the end of the turn to be freed */
     bool running;           /* its commands are being executed: not to be served by a nested turn */
-    bool paused;            /* not read: its next command has to wait */
+    bool paused;            /* not read: its next command waits for the snapshot's memory */
     bool out_stuck;         /* its socket took no more: it is not tried again before it is ready */
     bool postponed; /* by exec_command(): the command was not executed; it will be parsed and tried again */
     bool authenticated;

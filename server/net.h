@@ -54,7 +54,7 @@ bool net_has_pending_writes(void);
 void net_resume_delayed(void);
 bool net_has_delayed(void);
 unsigned net_delayed_count(void);
-/* net_delay: c's next command has to wait; it is not read meanwhile. */
+/* net_delay: c's next command has to wait; for the snapshot's memory, it is not read meanwhile. */
 void net_delay(struct client *c);
 /* net_forget: c leaves both queues; client_close() calls it. */
 void net_forget(struct client *c);

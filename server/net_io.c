@@ -416,7 +416,8 @@ input_is_too_long(struct client *c)
     return true;
 }
 
-/* What a blocked client sends waits: it may have to send all of it before it can do what ends its wait. */
+/* What a blocked client, or one held by CLIENT PAUSE, sends is kept: it may have to send all of it before it
+ * can do what ends its wait. */
 static void
 keep_input(struct client *c)
 {
@@ -431,7 +432,7 @@ serve_input(struct client *c)
 {
     if (!read_input(c) || input_is_too_long(c))
         return;
-    if (unlikely(c->block != NULL)) {
+    if (unlikely(c->block != NULL || c->queued[QUEUE_DELAYED])) {
         keep_input(c);
         return;
     }

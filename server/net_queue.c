@@ -58,7 +58,9 @@ net_forget(struct client *c)
 void
 net_delay(struct client *c)
 {
-    c->paused = true;
+    /* The snapshot's memory comes back whatever the client does; the end of a pause may be what it does next.
+     */
+    c->paused = persist_writers_delayed();
     put(QUEUE_DELAYED, c);
 }
 

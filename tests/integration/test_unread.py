@@ -120,6 +120,24 @@ class Unread(unittest.TestCase):
             self.assertEqual(other.call("EXISTS", "n"), 0)
             self.assertIn("max query buffer length", server.log())
 
+    def test_a_client_that_a_pause_holds_is_read_on_and_its_end_is_noticed(self):
+        count, out = 200000, []
+        for server in self.both():
+            with resp.Client(path=os.path.join(server.dir, "sock"), timeout=20) as c, server.client() as other:
+                other.call("CLIENT", "PAUSE", "100000", "WRITE")
+                c.send_raw(resp.pack("INCR", "n") * count)
+                other.call("CLIENT", "UNPAUSE")
+                self.assertEqual([c.read() for _ in range(count)], list(range(1, count + 1)))
+                other.call("CLIENT", "PAUSE", "100000", "WRITE")
+                gone = server.client()
+                gone.send("SET", "gone", "1")
+                resp.wait_until(lambda: field(other, "clients", "blocked_clients") == "1", what="its wait")
+                gone.close()
+                resp.wait_until(lambda: field(other, "clients", "blocked_clients") == "0", what="its end")
+                other.call("CLIENT", "UNPAUSE")
+                out.append(other.call("EXISTS", "gone"))
+        self.assertEqual(out, [0, 0])
+
     def test_others_are_served_while_one_does_not_read(self):
         server = self.start()
         c, other = server.client(), server.client()
