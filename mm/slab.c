@@ -276,8 +276,12 @@ slot_free(uint32_t b, uint64_t state, uint32_t slot)
         uint64_t *changed = &slab_changed(blk, state_class(state))[slot / 64];
 
         must(((*used ^ *changed) & bit) != 0); /* in use, and not retired */
-        *used &= ~bit;
-        *changed &= ~bit; /* S3: it was born, so nobody at the cut knew of it */
+        /* S3: a born one goes as if it had never been; used[] is the sweep's to read meanwhile (S2), so that not
+         * even the same value is written to it.  The other kind is swept. */
+        if ((*changed & bit) != 0)
+            *changed &= ~bit;
+        else
+            *used &= ~bit;
     } else {
         must((*used & bit) != 0);
         *used &= ~bit;
