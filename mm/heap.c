@@ -156,13 +156,16 @@ heap_note_peak(void)
 void
 mm_figures(struct mm_figures *ret)
 {
+    uint32_t warm = atomic_load_explicit(&pages.warm, memory_order_relaxed);
+    uint32_t bump = atomic_load_explicit(&pages.bump, memory_order_relaxed);
+
     *ret = (struct mm_figures){
         .arena_bytes = heap.arena_bytes,
         .live_bytes = heap.live_bytes,
         .record_bytes = heap.record_bytes,
         .resident_bytes = (size_t)(heap.used_blocks + heap.dirty_free_blocks + heap.lent_blocks)
                           << MM_BLOCK_SHIFT,
-        .images_bytes = (size_t)(pages.warm > pages.bump ? pages.warm : pages.bump) << MM_PAGE_SHIFT,
+        .images_bytes = (size_t)(warm > bump ? warm : bump) << MM_PAGE_SHIFT,
         .preserved_bytes = preserved_bytes(),
         .retired_bytes = heap.retired_bytes,
         .newborn_bytes = heap.newborn_bytes,

@@ -161,8 +161,8 @@ pages_reset(void)
     pages.in_use = 0;
     if (pages.touched < load_relaxed(&pages.bump))
         pages.touched = load_relaxed(&pages.bump);
-    if (pages.touched < pages.warm)
-        pages.touched = pages.warm;
+    if (pages.touched < load_relaxed(&pages.warm))
+        pages.touched = load_relaxed(&pages.warm);
     store_relaxed(&pages.bump, 1);
 }
 
@@ -206,8 +206,8 @@ images_lend(struct os_range *ret)
     *ret = (struct os_range){pages.images + ((size_t)from << MM_PAGE_SHIFT), (size_t)(pages.touched - from)
                                                                                  << MM_PAGE_SHIFT};
     pages.touched = pages.lent_from = from;
-    if (pages.warm > from)
-        pages.warm = from;
+    if (load_relaxed(&pages.warm) > from)
+        store_relaxed(&pages.warm, from);
     return true;
 }
 
@@ -221,14 +221,15 @@ void
 mm_sweep_warm(void)
 {
     uint32_t bump = load_relaxed(&pages.bump), end = load_relaxed(&pages.committed);
-    uint32_t step = IMAGES_WARM_BYTES >> MM_PAGE_SHIFT;
+    uint32_t step = IMAGES_WARM_BYTES >> MM_PAGE_SHIFT, warm = load_relaxed(&pages.warm);
 
-    if (pages.warm < bump)
-        pages.warm = bump & ~(step - 1);
-    if (pages.warm + step > end || pages.warm >= bump + pages.ahead)
-        return;
-    os_populate(pages.images + ((size_t)pages.warm << MM_PAGE_SHIFT), IMAGES_WARM_BYTES);
-    pages.warm += step;
+    if (warm < bump)
+        warm = bump & ~(step - 1);
+    if (warm + step <= end && warm < bump + pages.ahead) {
+        os_populate(pages.images + ((size_t)warm << MM_PAGE_SHIFT), IMAGES_WARM_BYTES);
+        warm += step;
+    }
+    store_relaxed(&pages.warm, warm);
 }
 
 /* note_words: the words of block b are about to get memory. */

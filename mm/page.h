@@ -37,7 +37,8 @@ struct pages {
     uint32_t touched;      /* images below it may have memory; images_lend() works it down */
     uint32_t lent_from;    /* images from here on are on loan to the discarder; UINT32_MAX: none */
     uint32_t ahead;        /* [const while a cut is open] so many images the sweep keeps warm ahead of bump */
-    uint32_t warm;         /* [sweep while a cut is open, else mutator] images below it have memory already */
+    _Atomic uint32_t warm; /* [sweep while a cut is open, else mutator; read by any, relaxed] images below it
+                            * have memory already */
     uint32_t free_head;    /* chain of images that came back during the cut */
     uint32_t value_head;   /* chain of the images that live until the cut ends (V1) */
     uint32_t in_use;
