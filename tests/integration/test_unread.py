@@ -5,6 +5,7 @@ libraries do. The server goes on reading and running, as Redis does; what bounds
 What is compared is whether a client lives, and what it gets; where the limits are Redis's own, with redis-server beside.
 """
 import os
+import random
 import re
 import shutil
 import sys
@@ -294,6 +295,68 @@ class Unread(unittest.TestCase):
         time.sleep(0.3)  # whatever is done in the background
         self.assertLess(admin.call("DBSIZE"), 50)
         self.assertGreater(admin.call("DBSIZE"), 15)
+
+    WORDS = [["GET", "v:0"], ["GET", "v:2"], ["GET", "v:4"], ["GET", "v:5"], ["LRANGE", "l", 0, -1], ["KEYS", "*"], ["MGET", "v:3", "v:4", "v:2"],
+             ["PING"], ["SUBSCRIBE", "c"], ["UNSUBSCRIBE"], ["RESET"], ["PUBLISH", "c", "m"], ["PUBLISH", "c", "m" * 70000],
+             ["CLIENT", "REPLY", "ON"], ["CLIENT", "REPLY", "OFF"], ["CLIENT", "REPLY", "SKIP"], ["MULTI"], ["EXEC"], ["DISCARD"],
+             ["BLPOP", "q", "0.02"], ["RPUSH", "q", "1"], ["SCAN", "0", "COUNT", "500"], ["SET", "v:1", "y" * 20000], ["COMMAND"],
+             ["CLIENT", "LIST"], ["FOO"], ["GET"], ["HELLO", "2"], ["HELLO", "3"], ["XREAD", "BLOCK", "20", "STREAMS", "st", "$"],
+             ["XADD", "st", "MAXLEN", "5", "*", "f", "v"], ["WAIT", "1", "10"], ["MONITOR"], ["QUIT"]]
+
+    def trouble(self, rng, admin, client):
+        """One step of a client that sends in odd pieces, reads when it likes, and may be gone."""
+        dice = rng.random()
+        if dice < 0.5:
+            if len(client.unsent) < 1 << 20:
+                client.unsent += b"".join(resp.pack(*rng.choice(self.WORDS)) for _ in range(rng.randrange(1, 60)))
+            client.unsent = client.unsent[client.sock.send(client.unsent[:rng.choice([1, 100, 5000, 65536, MB])]):]
+        elif dice < 0.85:
+            for _ in range(rng.randrange(1, 20)):
+                if not client.sock.recv(rng.choice([100, 5000, 1 << 18])):
+                    raise ConnectionError
+        elif dice < 0.88:
+            raise ConnectionError
+        elif dice < 0.90:
+            admin.call("CLIENT", "PAUSE", rng.choice(["1", "20"]), rng.choice(["WRITE", "ALL"]))
+        elif dice < 0.93:
+            admin.call("CONFIG", "SET", "client-output-buffer-limit", "normal %s 0 0" % rng.choice(["0", "0", "1mb", "100000"]))
+        elif dice < 0.96:
+            admin.call("CONFIG", "SET", "maxmemory-clients", rng.choice(["0", "0", "20mb"]))
+        else:
+            admin.call("PUBLISH", "c", "z" * rng.choice([10, 5000, 200000]))
+
+    def test_nothing_is_left_of_clients_that_make_trouble(self):
+        seed = int(os.environ.get("TROUBLE_SEED", random.SystemRandom().randrange(1 << 32)))
+        rng = random.Random(seed)
+        server = self.start()
+        admin = server.client()
+        admin.call("CLIENT", "NO-EVICT", "ON")
+        admin.pipeline([["SET", "v:%d" % i, "x" * n] for i, n in enumerate((5, 500, 5000, 60000, 66000, 300000))])
+        admin.pipeline([["RPUSH", "l"] + ["e%d" % i for i in range(3000)]])
+        before = self.client_bytes(admin)
+        clients = []
+        end = time.monotonic() + (3 if QUICK else 6)
+        while time.monotonic() < end:
+            if len(clients) < 30:
+                path = os.path.join(server.dir, "sock")
+                clients.append(resp.Client(path=path) if rng.random() < 0.4 else server.client())
+                clients[-1].sock.setblocking(False)
+                clients[-1].unsent = b""
+            c = rng.choice(clients)
+            try:
+                self.trouble(rng, admin, c)
+            except BlockingIOError:
+                pass
+            except ConnectionError:
+                c.close()
+                clients.remove(c)
+        for c in clients:
+            c.close()
+        self.assertTrue(server.is_running(), "TROUBLE_SEED=%d" % seed)
+        resp.wait_until(lambda: field(admin, "clients", "connected_clients") == "1", what="the end of all, TROUBLE_SEED=%d" % seed)
+        self.assertLess(self.client_bytes(admin), before + 64 * 1024)
+        self.assertEqual(field(admin, "clients", "blocked_clients"), "0")
+        self.assertEqual(admin.call("ECHO", "alive"), b"alive")
 
 
 if __name__ == "__main__":
