@@ -93,9 +93,10 @@ quick:
 ## make asan       the tests under AddressSanitizer and UBSan; also: make tsan, make barrier (the barrier sanitizer)
 asan tsan barrier steps:
 	tests/run.sh $@
-## make check-hard take out each write barrier in turn, and other lines; a named test must notice each
+## make check-hard take out each write barrier, then break the core in each way of tests/hard/mutants.txt; a named test must notice
 check-hard:
 	HARD_STEPS=1 tests/hard/run.sh
+	tests/hard/mutants.py --long
 ## make check-long a million random commands on both servers, keys of ten million elements, oracles and steps in full (about an hour)
 check-long:
 	tests/run.sh long

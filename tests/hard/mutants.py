@@ -1,176 +1,307 @@
 #!/usr/bin/env python3
-"""make check-hard, second part: lines taken out, or made wrong, one at a time; a named test must notice each.
+"""Break the core in each way that tests/hard/mutants.txt lists: the test that is named there must notice.
 
-    tests/hard/mutants.py             # all of MUTANTS
-    tests/hard/mutants.py sink C1     # those whose name or file contains a word
+    tests/hard/mutants.py               the list without what takes long: part of tests/run.sh hard
+    tests/hard/mutants.py --long        all of it, and that each test passes with nothing broken: make check-hard
+    tests/hard/mutants.py WORD...       what has one of these words in its name, file or test
+    tests/hard/mutants.py --show WORD   ... and every test of the program that fails, for writing an entry
 
-The sources are copied to build/mutants/, so that nothing here is touched; a test that passes with all lines in place
-has to fail with one of them changed.  A mutant whose text is not in its file (exactly once) is a failure too: the
-list follows the code.
+A mutant is built beside the tree: a copy of the one file, changed, below build/mutants/; the commands are those
+of make, asked what it would do if that file were newer; the objects that are not concerned are those of the
+flavour's build.  Prints a line a mutant: caught, or why that is a failure: NOT CAUGHT, text not found (or found
+twice: an entry that says nothing any more is no proof), does not compile, hangs.
 """
+import concurrent.futures
+import fcntl
 import os
+import pathlib
+import re
+import select
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TREE = os.path.join(ROOT, "build/mutants")
-SECONDS = 300  # a test that hangs has noticed, too
-
-# (what is wrong, the file, a part of it, what it becomes, the test)
-#   the test: a program of the debug flavour, or an integration test and its case, of the release
-MUTANTS = [
-    ("the dump is not fsynced", "snapshot/sink_file.c", "return fsync(f->fd) < 0 ? -errno", "return f->fd < 0 ? -errno",
-     "tests/snapshot/test_sink_calls"),
-    ("the directory is not fsynced", "snapshot/sink_file.c", "return fsync(fd) < 0 && errno", "return fd < 0 && errno",
-     "tests/snapshot/test_sink_calls"),
-    ("close is forgotten before the rename", "snapshot/sink_file.c", "    if ((r = close_file(f)) < 0)\n        return r;\n    *ret_step = \"directory open\";\n",
-     "    *ret_step = \"directory open\";\n    (void)close_file;\n", "tests/snapshot/test_sink_calls"),
-    ("a temporary file is not removed", "snapshot/sink_file.c", "    if (f->has_temp)\n        unlink(f->temp_path);\n", "",
-     "tests/snapshot/test_sink"),
-    ("a temporary file is not locked", "snapshot/temp_file.c", "    if (lock(fd) == -EWOULDBLOCK)\n        return -EAGAIN;\n", "",
-     "tests/integration/test_saves.py TemporaryFiles.test_a_start_beside_a_running_save_leaves_it_alone_and_removes_what_a_killed_one_left"),
-    ("a file that was unlinked before its lock is written", "snapshot/temp_file.c", "st.st_nlink == 0 ? -EAGAIN : 0", "st.st_nlink > 99 ? -EAGAIN : 0",
-     "tests/snapshot/test_sink"),
-    ("the lock goes before the rename", "snapshot/sink_file.c", "    r = close(fd);\n",
-     "    r = close(fd);\n    close(f->lock_fd);\n    f->lock_fd = -1;\n", "tests/snapshot/test_sink_calls"),
-    ("what is locked counts as left behind", "snapshot/temp_file.c", "lock(fd) == 0 ? remove_locked(fd, name) : 0",
-     "remove_locked(fd, name)", "tests/integration/test_saves.py TemporaryFiles"),
-    ("any name counts as a save's", "snapshot/temp_file.c", "    if (!temp_file_is_ours(name))\n        return 0;\n", "",
-     "tests/integration/test_saves.py TemporaryFiles"),
-    ("a second SIGINT leaves the file", "server/signals.c",
-     "        temp_file_drop_noted();\n        _exit(1);", "        _exit(1);", "tests/integration/test_saves.py TemporaryFiles"),
-    ("C1: no look before each piece", "snapshot/view.c", "if (v->cancel != NULL && atomic_load", "if (len == 0 && atomic_load",
-     "tests/snapshot/test_cut"),
-    ("C1: no look behind an extent", "snapshot/sweep_run.c",
-     "        if (is_cancelled(o)) /* the sink may have left RCU since the last look (C1) */\n            return -ECANCELED;\n", "",
-     "tests/snapshot/test_snapshot"),
-    ("C1: no look between extents", "snapshot/sweep_run.c", "while (!is_cancelled(o) && mm_sweep_next", "while (mm_sweep_next",
-     "tests/snapshot/test_snapshot"),
-    ("the peak does not see copies", "mm/page.c", "    heap_note_peak();\n", "", "tests/mm/test_page"),
-    ("copies have no limit", "mm/page.c", " || (limit_bytes != 0 && mm_snapshot_bytes() > limit_bytes)", "", "tests/mm/test_page"),
-    ("N6: the keys are not counted", "snapshot/sweep_run.c", "!= o->rq->keys_total)", "== UINT64_MAX)",
-     "tests/snapshot/test_snapshot"),
-    ("a checksum is not compared", "snapshot/rdb_dec.c", "has != 0 && d->check_crc && has != want", "has != 0 && has != has + d->check_crc * 0",
-     "tests/snapshot/test_rdb_dec_damage"),
-    ("a payload may go on", "snapshot/rdb_dec.c",
-     "    if (source_left(d->src) > 0)\n        return dec_fail(d, rdb_source_offset(d->src), -EINVAL, \"%llu more bytes after the value\"",
-     "    if (source_left(d->src) > 1u << 30)\n        return dec_fail(d, rdb_source_offset(d->src), -EINVAL, \"%llu more bytes after the value\"",
-     "tests/snapshot/test_rdb_dec_findings"),
-    ("a stream's nodes may be out of order", "snapshot/rdb_dec_stream.c", "if (!is_first && stream_id_compare(id, s->highest) <= 0)",
-     "if (!is_first && s->highest.ms == UINT64_MAX)", "tests/server/test_stream_forms"),
-    ("sums of pending entries are not compared", "snapshot/rdb_dec_stream.c",
-     "s->owned > s->pending_count || s->sums[0].low != s->sums[1].low || s->sums[0].high != s->sums[1].high",
-     "s->owned > s->pending_count", "tests/integration/test_rdb_tool.py LargeFiles.test_memory_does_not_grow_with_what_is_pending"),
-    ("runs of marks are not merged", "snapshot/tool_marks.c", "            look(m, &last, &mark);\n", "            (void)last;\n",
-     "tests/integration/test_rdb_tool.py LargeFiles.test_what_came_twice_is_found_wherever_it_stands"),
-    ("libraries are not carried on", "server/data/save.c", "    carried_save(cut->carried, e);\n", "",
-     "tests/integration/test_dumps.py Carried"),
-    ("a list of libraries is changed while a save holds it", "server/data/carried.c", "current->references == 1 && count < current->room",
-     "count < current->room", "tests/server/test_carried"),
-    ("SAVE's failure is BGSAVE's", "server/persist.c", "    if (persist.background)\n        persist.last_ok = false;",
-     "    persist.last_ok = false;", "tests/integration/test_saves.py FailedSave"),
-    ("changes before a FLUSHALL are forgotten if its save fails", "server/persist.c",
-     "        take_flushed_back(persist.flushed_at_begin);\n", "        persist.flushed = 0;\n",
-     "tests/integration/test_saves.py Flushall"),
-    ("a running save takes changes behind a FLUSHALL", "server/persist.c", "server.dirty = persist.dirty_at_begin = 0;", "server.dirty = 0;",
-     "tests/integration/test_saves.py Flushall"),
-    ("a dump that is loaded is saved over", "server/persist_load.c", "if (exec_refused_loading(c) || !parse_reload(c, &o))",
-     "if (!parse_reload(c, &o))", "tests/integration/test_server.py Loading"),
-]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIST = ROOT / "tests/hard/mutants.txt"
+BUILD = ROOT / "build/mutants"
+BOUND_S = 180  # for a test program; an entry's "hangs" has its own
+FIELDS = {"in", "caught", "case", "flavour", "hangs", "long", "binary"}
 
 
-def copy_sources():
-    for folder in ("mm", "snapshot", "server", "tests"):
-        for path, folders, names in os.walk(os.path.join(ROOT, folder)):
-            there = os.path.join(TREE, os.path.relpath(path, ROOT))
-            os.makedirs(there, exist_ok=True)
-            for name in names:
-                copy(os.path.join(path, name), os.path.join(there, name))
-    copy(os.path.join(ROOT, "Makefile"), os.path.join(TREE, "Makefile"))
+class Broken(Exception):
+    """This entry proves nothing, and why."""
 
 
-def copy(source, target):
-    """Unless it is the same: make goes by times."""
-    if os.path.islink(source):
-        return
-    if os.path.exists(target) and read(source, "rb") == read(target, "rb"):
-        return
-    shutil.copy(source, target)
+class Mutant:
+    def __init__(self, number, name, fields):
+        self.number, self.name = number, name
+        self.file, _, self.function = fields["in"].partition(" ")
+        self.changes = fields["text"]  # [text, becomes] pairs
+        self.program, _, self.test = fields["caught"].partition(" ")
+        self.case = fields.get("case")
+        self.is_python = self.program.endswith(".py")
+        self.flavour = fields.get("flavour", "release" if self.is_python else "debug")
+        self.binary = fields.get("binary", "stillframe-server") if self.is_python else self.program
+        self.hangs_s = int(fields["hangs"]) if "hangs" in fields else None
+        self.is_long = "long" in fields
+        self.dir = BUILD / f"{number:03}"
+
+    def target(self):
+        return f"build/{self.binary}" if self.flavour == "release" else f"build/{self.flavour}/{self.binary}"
+
+    def matches(self, words):
+        return any(w in f"{self.name} {self.file} {self.program} {self.test}" for w in words)
 
 
-def read(path, mode="r"):
-    with open(path, mode) as f:
-        return f.read()
+def read_list():
+    mutants, name, fields = [], None, {}
+
+    def end():
+        if name is None:
+            return
+        if missing := {"in", "text", "caught"} - fields.keys():
+            sys.exit(f"{LIST.name}: '{name}' has no {', '.join(sorted(missing))}")
+        mutants.append(Mutant(len(mutants) + 1, name, fields))
+
+    for line in LIST.read_text().splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        if not line[0].isspace():
+            end()
+            name, fields = line.strip(), {}
+            continue
+        key, _, value = line.strip().partition(" ")
+        if key == "text":
+            fields.setdefault("text", []).append([value.strip(), ""])
+        elif key == "becomes" and "text" in fields:
+            fields["text"][-1][1] = value.strip()
+        elif key in FIELDS and key not in fields:
+            fields[key] = value.strip()
+        else:
+            sys.exit(f"{LIST.name}: '{name}': '{key}' is unknown, or out of place")
+    end()
+    return mutants
 
 
-def write(path, text):
-    with open(path, "w") as f:
-        f.write(text)
+def place_of_function(source, function):
+    """(begin, end) of a function's definition in the house's form: its name begins a line, as does its end."""
+    m = re.search(rf"^{re.escape(function)}\(.*?^}}$", source, re.M | re.S)
+    if m is None:
+        raise Broken(f"there is no function {function}()")
+    return m.span()
 
 
-def build(test):
-    """None, or what the compiler said."""
-    if test.startswith("tests/integration"):
-        words = ["all", "test-helpers"]
-    else:
-        words = ["FLAVOUR=debug", "build/debug/" + test]
-    p = subprocess.run(["make", "-s", "-j%d" % (os.cpu_count() or 1)] + words, cwd=TREE, capture_output=True, text=True)
-    return None if p.returncode == 0 else p.stdout + p.stderr
+def mutate(m):
+    """The changed file's text.  Blanks in `text` stand for any white space, so that it may span lines."""
+    path = ROOT / m.file
+    if not path.exists():
+        raise Broken("there is no such file")
+    source = path.read_text()
+    for text, becomes in m.changes:
+        begin, end = place_of_function(source, m.function) if m.function else (0, len(source))
+        found = list(re.compile(r"\s+".join(re.escape(w) for w in text.split())).finditer(source, begin, end))
+        if len(found) != 1:
+            raise Broken("the text was not found" if not found else f"the text is there {len(found)} times")
+        source = source[: found[0].start()] + becomes + source[found[0].end() :]
+    return source
 
 
-def passes(test):
-    if test.startswith("tests/integration"):
-        command = [sys.executable, "-W", "ignore"] + test.split()
-    else:
-        command = ["build/debug/" + test]
-    env = {k: v for k, v in os.environ.items() if k not in ("STILLFRAME_SERVER", "STILLFRAME_RDB")}
-    env["QUICK"] = "1"
-    p = subprocess.Popen(command, cwd=TREE, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                         start_new_session=True)
+def make(flavour, *words):
+    """Run make alone: sections of `make check` may be building the same flavour."""
+    with open(ROOT / f"build/.lock-{flavour}", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return subprocess.run(["make", "--no-print-directory", f"FLAVOUR={flavour}", *words], cwd=ROOT,
+                              env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")},
+                              capture_output=True, text=True)
+
+
+def commands(m):
+    """What make would do for this program if the file had changed."""
+    r = make(m.flavour, "-n", "V=1", "-W", m.file, m.target())
+    lines = [shlex.split(line) for line in r.stdout.splitlines() if " -o " in line]
+    if r.returncode != 0 or not lines or lines[-1][lines[-1].index("-o") + 1] != m.target():
+        raise Broken(f"{m.target()} does not depend on the file: {r.stderr.strip()}")
+    return lines
+
+
+def build(m):
+    """Compile and link beside the tree.  Returns the program."""
+    copy = m.dir / m.file
+    text = mutate(m)
+    shutil.rmtree(m.dir, ignore_errors=True)
+    copy.parent.mkdir(parents=True)
+    copy.write_text(text)
+    renamed = {m.file: str(copy)}
+    for words in commands(m):
+        out = words[words.index("-o") + 1]
+        renamed[out] = str(m.dir / "out" / out)
+        pathlib.Path(renamed[out]).parent.mkdir(parents=True, exist_ok=True)
+        # A changed header is found before the tree's.
+        words = [f"-I{m.dir}" if w == "-I." else renamed.get(w, w) for w in words]
+        r = subprocess.run([*words, "-I.", "-w"], cwd=ROOT, capture_output=True, text=True)
+        if r.returncode != 0:
+            (m.dir / "compiler.log").write_text(r.stderr)
+            raise Broken(f"does not compile: {r.stderr.strip().splitlines()[0] if r.stderr else ''}")
+    return renamed[m.target()]
+
+
+running = set()
+
+
+def end_all(_signal, _frame):
+    for p in list(running):
+        end_process(p)
+    os._exit(1)
+
+
+def end_process(p):
+    """SIGINT first: Check then kills the test that is running, which has a process group of its own, and ends
+    by sending the signal to its own group: it has one to itself."""
+    for sig in (signal.SIGINT, signal.SIGKILL):
+        p.send_signal(sig)
+        try:
+            p.wait(10)
+            return
+        except subprocess.TimeoutExpired:
+            pass
+
+
+def failing_tests(m, program, bound_s, to_the_end):
+    """Run it; yields the tests that fail as they end (Check writes them to a pipe).  Ends the program when
+    the named test has, unless to_the_end.  Returns (failed tests, did the named one run, did it hang)."""
+    failed, has_run, deadline = [], False, time.monotonic() + bound_s
+    reader, writer = os.pipe()
+    scratch = tempfile.mkdtemp(prefix="mutant-")
+    env = {**os.environ, "CK_TAP_LOG_FILE_NAME": f"/dev/fd/{writer}", "CK_VERBOSITY": "normal", "CK_FORK": "yes",
+           "CK_DEFAULT_TIMEOUT": str(2 * BOUND_S), "TMPDIR": scratch, "STEP_BUDGET": "125"}
+    if m.case:
+        env["CK_RUN_CASE"] = m.case
+    rest = b""
+    with open(m.dir / "test.log", "wb") as log:
+        p = subprocess.Popen([program], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log,
+                             stderr=subprocess.STDOUT, pass_fds=[writer], start_new_session=True)
+    running.add(p)
+    os.close(writer)
+    hung = False
     try:
-        return p.wait(SECONDS) == 0
-    except subprocess.TimeoutExpired:
-        os.killpg(p.pid, 9)
-        p.wait()
-        return False
-
-
-def try_mutant(name, path, old, new, test):
-    """What to say of it, and whether it was noticed."""
-    path = os.path.join(TREE, path)
-    text = read(path)
-    if text.count(old) != 1:
-        return "its text is %d times in %s" % (text.count(old), path), False
-    write(path, text.replace(old, new))
-    try:
-        wrong = build(test)
-        if wrong is not None:
-            return "it does not compile:\n" + wrong, False
-        return ("no test notices" if passes(test) else "noticed by %s" % test), None
+        while True:
+            if not select.select([reader], [], [], max(0, deadline - time.monotonic()))[0]:
+                hung = True
+                break
+            piece = os.read(reader, 65536)
+            if not piece:
+                break
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                # not ok 3 - file.c:case:test: message
+                r = re.match(rb"(not )?ok \d+ - [^:]*:[^:]*:(\w+)", line)
+                if not r:
+                    continue
+                has_run |= r[2].decode() == m.test
+                if r[1]:
+                    failed.append(r[2].decode())
+            if m.test in failed and not to_the_end:
+                break
     finally:
-        write(path, text)
+        os.close(reader)
+        if hung or p.poll() is None and m.test in failed:
+            end_process(p)
+        p.wait()
+        running.discard(p)
+        shutil.rmtree(scratch, ignore_errors=True)
+    return failed, has_run, hung
 
 
-def main(words):
-    chosen = [m for m in MUTANTS if not words or any(w in m[0] or w in m[1] for w in words)]
-    failed = 0
-    copy_sources()
-    for test in sorted({m[4] for m in chosen}):
-        wrong = build(test)
-        if wrong is not None or not passes(test):
-            print("FAILED with all lines in place: %s\n%s" % (test, wrong or ""))
-            failed += 1
-    for mutant in chosen:
-        start = time.monotonic()
-        said, _ = try_mutant(*mutant)
-        is_good = said.startswith("noticed")
-        failed += not is_good
-        print("%s %s: %s (%.0f s)" % ("ok    " if is_good else "FAILED", mutant[0], said, time.monotonic() - start), flush=True)
-    print("%d passed, %d failed" % (len(chosen) - failed, failed))
-    return failed != 0
+def integration_test(m, binary, bound_s):
+    """The same for a test in Python, which finds the server or the tool in its environment."""
+    env = {**os.environ, {"stillframe-server": "STILLFRAME_SERVER", "stillframe-rdb": "STILLFRAME_RDB"}[m.binary]: str(binary)}
+    with open(m.dir / "test.log", "wb") as log:
+        p = subprocess.Popen([sys.executable, "-W", "ignore", m.program, m.test], cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
+                             stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+    running.add(p)
+    try:
+        status, hung = p.wait(bound_s), False
+    except subprocess.TimeoutExpired:
+        end_process(p)
+        status, hung = 1, True
+    running.discard(p)
+    ran = re.search(r"^Ran ([1-9]\d*) test", (m.dir / "test.log").read_text(errors="replace"), re.M)
+    return [m.test] if status != 0 and ran else [], bool(ran), hung
+
+
+def run_test(m, program, bound_s, to_the_end):
+    if m.is_python:
+        return integration_test(m, pathlib.Path(program).resolve(), bound_s)
+    return failing_tests(m, program, bound_s, to_the_end)
+
+
+def try_mutant(m, show):
+    """(is caught, what happened)"""
+    try:
+        program = build(m)
+        failed, has_run, hung = run_test(m, program, m.hangs_s or BOUND_S, show)
+    except Broken as e:
+        return False, str(e)
+    others = f"; failing: {' '.join(dict.fromkeys(failed)) or 'none'}" if show else ""
+    if m.test in failed:
+        return True, f"caught by {m.test}{others}"
+    if hung and m.hangs_s is not None:
+        return True, f"caught by {m.test}, which hangs{others}"
+    if hung:
+        return False, f"hangs (killed after {BOUND_S} s){others}"
+    if not has_run:
+        return False, f"{m.program} has no test {m.test}{others}"
+    return False, f"NOT CAUGHT by {m.program} {m.test}{others}"
+
+
+def check_unbroken(mutants, report):
+    """With nothing broken each test passes, or it could not have caught anything."""
+    for m in {(m.flavour, m.program, m.test if m.is_python else m.case): m for m in mutants}.values():
+        m.dir.mkdir(parents=True, exist_ok=True)
+        failed, _, hung = run_test(m, ROOT / m.target(), 600, True)
+        report(not failed and not hung, f"{m.program} ({m.flavour}) with nothing broken",
+               "passes" if not failed else f"fails: {' '.join(failed)}")
+
+
+def main():
+    options = [a for a in sys.argv[1:] if a.startswith("--")]
+    words = [a for a in sys.argv[1:] if not a.startswith("--")]
+    passed = bad = 0
+    signal.signal(signal.SIGTERM, end_all)
+    signal.signal(signal.SIGINT, end_all)
+
+    def report(is_ok, name, what, seconds=None):
+        nonlocal passed, bad
+        passed, bad = passed + is_ok, bad + (not is_ok)
+        took = "" if seconds is None else f" ({seconds:.1f} s)"
+        print(f"{'ok    ' if is_ok else 'FAILED'} {name}: {what}{took}", flush=True)
+
+    mutants = [m for m in read_list() if (m.matches(words) if words else not m.is_long or "--long" in options)]
+    BUILD.mkdir(parents=True, exist_ok=True)
+    for flavour in sorted({m.flavour for m in mutants}):
+        r = make(flavour, "-s", f"-j{os.cpu_count()}", *sorted({m.target() for m in mutants if m.flavour == flavour}))
+        if r.returncode != 0:
+            sys.exit(r.stdout + r.stderr)
+    if "--long" in options:
+        check_unbroken(mutants, report)
+    jobs = int(os.environ.get("MUTANT_JOBS") or os.cpu_count())
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        def timed(m):
+            start = time.monotonic()
+            return m, *try_mutant(m, "--show" in options), time.monotonic() - start
+
+        for f in concurrent.futures.as_completed([pool.submit(timed, m) for m in mutants]):
+            m, is_caught, what, seconds = f.result()
+            report(is_caught, m.name, what, seconds)
+            if is_caught:
+                shutil.rmtree(m.dir / "out", ignore_errors=True)
+    print(f"{passed} passed, {bad} failed")
+    return bad != 0 or not mutants
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
