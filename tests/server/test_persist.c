@@ -224,6 +224,19 @@ START_TEST(a_save_point_is_due_after_its_changes_and_its_time)
 }
 END_TEST
 
+START_TEST(no_save_begins_while_a_dump_is_loaded)
+{
+    lab_run("flushall");
+    server.loading = true;
+    persist_cron();
+    ck_assert(!persist_is_saving());
+    server.loading = false;
+    persist_cron();
+    ck_assert(persist_is_saving());
+    finish();
+}
+END_TEST
+
 START_TEST(a_shutdown_whose_save_fails_does_not_happen)
 {
     make_saves_fail(true);
@@ -320,6 +333,7 @@ main(void)
     tcase_add_test(t, changes_made_during_a_save_are_counted_after_it);
     tcase_add_test(t, a_flush_is_saved_and_its_changes_come_back_if_it_is_not);
     tcase_add_test(t, a_save_point_is_due_after_its_changes_and_its_time);
+    tcase_add_test(t, no_save_begins_while_a_dump_is_loaded);
     tcase_add_test(t, a_shutdown_whose_save_fails_does_not_happen);
     tcase_add_test(t, a_reload_that_cannot_save_keeps_the_data);
     tcase_add_test(t, a_dump_that_cannot_be_read_is_no_empty_server);

@@ -403,6 +403,132 @@ START_TEST(a_dump_goes_where_the_directory_was_at_the_cut)
 }
 END_TEST
 
+/* ---- a file that does not become durable yet ---- */
+
+static _Atomic bool sync_waits, is_syncing;
+
+/* Stands before the C library's. */
+int
+fsync(int fd)
+{
+    if (atomic_load(&sync_waits)) {
+        atomic_store(&is_syncing, true);
+        while (atomic_load(&sync_waits))
+            usleep(100);
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
+
+static _Atomic bool wake_waits, is_waking;
+
+/* The sweep tells that it has swept by a write to the eventfd. */
+ssize_t
+write(int fd, const void *bytes, size_t len)
+{
+    if (fd == snapshot_event_fd() && atomic_load(&wake_waits)) {
+        atomic_store(&is_waking, true);
+        while (atomic_load(&wake_waits))
+            usleep(100);
+    }
+    return syscall(SYS_write, fd, bytes, len);
+}
+
+START_TEST(a_cancel_after_the_sweep_leaves_no_file)
+{
+    struct seen seen = {0};
+    struct snapshot_request rq = {.ops = &ops, .cut = &seen, .path = "dump.rdb", .rdb_version = 10};
+    struct snapshot_status status;
+    struct snapshot_end end;
+
+    toy_digest(&toy, &rq.keys_total);
+    atomic_store(&is_waking, false);
+    atomic_store(&wake_waits, true);
+    ck_assert_int_eq(snapshot_begin(&rq), 0);
+    snapshot_offline();
+    while (!atomic_load(&is_waking))
+        usleep(100);
+    snapshot_online();
+    snapshot_status(&status);
+    ck_assert_int_eq(status.state, SNAPSHOT_WRITING);
+    snapshot_cancel();
+    atomic_store(&wake_waits, false);
+    while (!snapshot_poll(100, &end))
+        snapshot_wait();
+    ck_assert_int_eq(end.error, -ECANCELED);
+    ck_assert_int_eq(access("dump.rdb", F_OK), -1);
+    ck_assert_int_eq(one(0).error, 0);
+}
+END_TEST
+
+static void
+give_others_a_turn(void)
+{
+    snapshot_offline();
+    usleep(1000);
+    snapshot_online();
+}
+
+START_TEST(memory_comes_back_before_the_file_is_durable_and_the_end_after_that)
+{
+    struct seen seen = {0};
+    struct snapshot_request rq = {.ops = &ops, .cut = &seen, .path = "dump.rdb", .rdb_version = 10};
+    struct snapshot_status status;
+    struct snapshot_end end;
+    struct mm_figures f;
+
+    toy_digest(&toy, &rq.keys_total);
+    atomic_store(&is_syncing, false);
+    atomic_store(&sync_waits, true);
+    ck_assert_int_eq(snapshot_begin(&rq), 0);
+    for (uint32_t k = 0; k < toy.keys; k += 2)
+        toy_delete(&toy, k);
+    for (int i = 0; i < 50 || !atomic_load(&is_syncing) || !mm_cut_is_ready(); i++) {
+        ck_assert(!snapshot_poll(100, &end));
+        give_others_a_turn();
+    }
+    mm_figures(&f);
+    ck_assert_uint_eq(f.preserved_bytes + f.retired_bytes, 0);
+    snapshot_status(&status);
+    ck_assert_int_eq(status.state, SNAPSHOT_WRITING);
+    ck_assert_int_eq(access("dump.rdb", F_OK), -1);
+    atomic_store(&sync_waits, false);
+    while (!snapshot_poll(100, &end))
+        snapshot_wait();
+    ck_assert_int_eq(end.error, 0);
+    ck_assert_uint_eq(keys_in_file("dump.rdb"), toy.keys);
+}
+END_TEST
+
+START_TEST(a_save_ends_when_its_leftovers_are_settled)
+{
+    struct seen seen = {0};
+    struct snapshot_status status;
+    struct snapshot_end end;
+    struct mm_figures f;
+    unsigned polls = 0;
+
+    begin_at_the_gate(&seen, "dump.rdb");
+    for (uint32_t k = 0; k < toy.keys; k++)
+        toy_delete(&toy, k);
+    atomic_store(&may_go_on, true);
+    do { /* until nothing is left to do but to settle */
+        ck_assert(!snapshot_poll(0, &end));
+        give_others_a_turn();
+        mm_figures(&f);
+        snapshot_status(&status);
+    } while (status.state != SNAPSHOT_ENDING || f.cut_open);
+    ck_assert_uint_gt(f.retired_bytes, 0);
+    while (!snapshot_poll(1, &end)) {
+        ck_assert(snapshot_wants_poll());
+        polls++;
+    }
+    ck_assert_uint_gt(polls, 10);
+    mm_figures(&f);
+    ck_assert_uint_eq(f.retired_bytes, 0);
+    ck_assert_int_eq(end.error, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -421,6 +547,9 @@ main(void)
     tcase_add_test(looks, no_block_is_done_after_a_cancel);
     tcase_add_test(looks, no_further_block_is_looked_at_after_a_cancel);
     suite_add_tcase(s, looks);
+    tcase_add_test(t, memory_comes_back_before_the_file_is_durable_and_the_end_after_that);
+    tcase_add_test(t, a_cancel_after_the_sweep_leaves_no_file);
+    tcase_add_test(t, a_save_ends_when_its_leftovers_are_settled);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
