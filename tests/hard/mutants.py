@@ -22,7 +22,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -175,9 +174,10 @@ def failing_tests(m, program, bound_s, to_the_end):
     the named test has, unless to_the_end.  Returns (failed tests, did the named one run, did it hang)."""
     failed, has_run, deadline = [], False, time.monotonic() + bound_s
     reader, writer = os.pipe()
-    scratch = tempfile.mkdtemp(prefix="mutant-")
+    scratch = m.dir / "tmp"  # what a failing test leaves behind
+    scratch.mkdir(exist_ok=True)
     env = {**os.environ, "CK_TAP_LOG_FILE_NAME": f"/dev/fd/{writer}", "CK_VERBOSITY": "normal", "CK_FORK": "yes",
-           "CK_DEFAULT_TIMEOUT": str(2 * BOUND_S), "TMPDIR": scratch, "STEP_BUDGET": "125"}
+           "CK_DEFAULT_TIMEOUT": str(2 * BOUND_S), "TMPDIR": str(scratch), "STEP_BUDGET": "125"}
     if m.case:
         env["CK_RUN_CASE"] = m.case
     rest = b""
