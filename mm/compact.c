@@ -139,6 +139,16 @@ mm_compact_is_open(void)
 }
 
 size_t
+mm_compact_left(void)
+{
+    size_t slabs = 0;
+
+    for (unsigned i = 0; i < 2 * class_count; i++)
+        slabs += heap.classes[i % 2][i / 2].leaving;
+    return slabs << MM_BLOCK_SHIFT;
+}
+
+size_t
 mm_used_bytes(void)
 {
     return (size_t)heap.used_blocks << MM_BLOCK_SHIFT;

@@ -31,6 +31,9 @@ bool mm_compact_leave(unsigned slabs);
 /* mm_compact_end: the whole of that at once.  O(slabs in which something has stayed) */
 void mm_compact_end(void);
 bool mm_compact_is_open(void);
+/* mm_compact_left: of the slabs that a pass has chosen, the bytes of those in which something still is.  O(size
+ * classes) */
+size_t mm_compact_left(void);
 /* mm_compact_begin_all: for tests: begin a pass in which every slab leaves whose slots have so many bytes, from the
  * least to the most: whatever can move does. */
 void mm_compact_begin_all(size_t least, size_t most);

@@ -21,8 +21,8 @@ enum {
     SAVE_BYTES = 4 << 20,
     PURGE_PART = 100,
     PURGE_BYTES = 256 << 10,
-    /* A pass that went through everything and gave back less than a quarter of what was expected will not do better
-     * the next time: none begins until there is a quarter more, or for a minute. */
+    /* Where a pass went through everything and less than a quarter of the slabs that it had chosen ran dry, the next
+     * one will not do better: none begins until there is a quarter more to gain, or for a minute. */
     PATIENCE_US = 60000000
 };
 
@@ -35,7 +35,7 @@ static struct {
     enum reason reason;
     unsigned percent;
     int64_t begun_us, next_us; /* next_us: no slice before that */
-    size_t expected;           /* what it was to give back */
+    size_t expected, left;     /* what it was to give back; in which something has stayed */
     bool is_whole;             /* it has walked from the first key to the last */
     bool is_done;              /* in contrast to: broken off */
 } pass;
@@ -125,6 +125,13 @@ begin(enum reason reason, size_t gain)
     defrag_is_running = true;
 }
 
+/* is_most: of what was expected. */
+static bool
+is_most(size_t bytes)
+{
+    return bytes > pass.expected - pass.expected / 4;
+}
+
 static void
 end(void)
 {
@@ -133,10 +140,15 @@ end(void)
 
     defrag_is_running = false;
     total_us += (uint64_t)(now_us - pass.begun_us);
-    if (!pass.is_done || !pass.is_whole || gain <= pass.expected - pass.expected / 4)
+    if (!pass.is_done || !pass.is_whole)
         return; /* what is left is looked at again */
-    futile_gain = gain;
-    futile_until_us = now_us + PATIENCE_US;
+    if (is_most(pass.left)) {
+        futile_gain = gain;
+        futile_until_us = now_us + PATIENCE_US;
+    }
+    if (!is_most(gain))
+        return;
+    /* Or as much has become sparse meanwhile: that is no longer what MEMORY PURGE or a save have to see to. */
     purge_is_asked = false;
     if (pass.reason == AFTER_SAVE) {
         struct mm_figures f;
@@ -146,14 +158,28 @@ end(void)
     }
 }
 
+/* adjust: what has become of the reason for the pass that is under way.  More has become sparse: it takes more of the
+ * loop; not less, or it would never end. */
+static void
+adjust(void)
+{
+    unsigned percent;
+
+    if (pass.reason != ACTIVE)
+        return;
+    if (!config.activedefrag)
+        pass.phase = LEAVING;
+    else if ((percent = active_percent(mm_compact_gain() + mm_compact_left())) > pass.percent)
+        pass.percent = percent;
+}
+
 void
 defrag_cron(void)
 {
     size_t gain;
 
     if (defrag_is_running) {
-        if (pass.reason == ACTIVE && !config.activedefrag)
-            pass.phase = LEAVING;
+        adjust();
         return;
     }
     gain = mm_compact_gain();
@@ -185,6 +211,7 @@ step(void)
         if (!db_move(work < STEP_MAX ? work : STEP_MAX)) {
             pass.phase = LEAVING;
             pass.is_done = true;
+            pass.left = mm_compact_left();
         }
         return true;
     case LEAVING:

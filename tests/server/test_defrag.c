@@ -21,7 +21,7 @@ setup(void)
     char line[64];
 
     lab_open();
-    defrag_cron(); /* of what earlier cuts have left nothing is to be seen */
+    defrag_purge(); /* nothing is there: what other tests have left is forgotten */
     ck_assert(!defrag_is_running);
     for (unsigned i = 0; i < KEYS; i++) {
         snprintf(line, sizeof line, "set key:%u @%u*x", i, 100 + i % 700);
@@ -178,6 +178,82 @@ START_TEST(between_two_slices_the_loop_has_itself) /* DF2 */
 }
 END_TEST
 
+START_TEST(more_that_is_sparse_takes_more_of_the_loop)
+{
+    struct defrag_figures f, g;
+    char line[64];
+
+    lab_run("config set active-defrag-ignore-bytes 1 active-defrag-threshold-lower 100 "
+            "active-defrag-threshold-upper 1000 active-defrag-cycle-min 1 active-defrag-cycle-max 90 "
+            "activedefrag yes");
+    defrag_cron();
+    defrag_figures(&f);
+    ck_assert_uint_gt(f.running_percent, 1);
+    ck_assert_uint_lt(f.running_percent, 89);
+    for (unsigned i = 0; i < KEYS; i += 2) {
+        snprintf(line, sizeof line, "del key:%u", i);
+        lab_run(line);
+    }
+    snprintf(before, sizeof before, "%s", lab_reply("debug digest"));
+    defrag_cron();
+    defrag_figures(&g);
+    ck_assert_uint_gt(g.running_percent, f.running_percent);
+    ends_with_little_to_gain();
+}
+END_TEST
+
+/* What is dead, and waits to be freed, is not walked through: its slabs cannot run dry.  A pass does not begin again
+ * and again for them. */
+START_TEST(a_pass_in_vain_is_not_repeated)
+{
+    lab_run("flushdb;config set active-defrag-ignore-bytes 1 activedefrag yes");
+    defrag_cron();
+    ck_assert(defrag_is_running);
+    work(UINT64_MAX);
+    ck_assert(!defrag_is_running);
+    ck_assert_uint_gt(mm_compact_gain(), mm_used_bytes() / 2);
+    defrag_cron();
+    ck_assert(!defrag_is_running);
+    lab_run("memory purge"); /* once more, if somebody says so */
+    ck_assert(defrag_is_running);
+    work(UINT64_MAX);
+    defrag_cron();
+    ck_assert(!defrag_is_running);
+    mm_check();
+    while (db_work(1000))
+        ;
+}
+END_TEST
+
+/* As much becomes sparse as is emptied: activedefrag goes on, MEMORY PURGE has done what it was asked for. */
+START_TEST(a_pass_that_was_overtaken_is_repeated)
+{
+    char line[64];
+
+    for (unsigned round = 0; round < 2; round++) {
+        lab_run(round == 0 ? "config set active-defrag-ignore-bytes 1 activedefrag yes"
+                           : "config set activedefrag no;memory purge");
+        defrag_cron();
+        ck_assert(defrag_is_running);
+        work(1000);
+        for (unsigned i = 0; i < 2 * KEYS; i++) {
+            snprintf(line, sizeof line, "set other:%u @%u*x", i, 100 + i % 700);
+            lab_run(line);
+        }
+        for (unsigned i = 0; i < 2 * KEYS; i++)
+            if (i % 8 != 0) {
+                snprintf(line, sizeof line, "del other:%u", i);
+                lab_run(line);
+            }
+        work(UINT64_MAX);
+        ck_assert(!defrag_is_running);
+        defrag_cron();
+        ck_assert(defrag_is_running == (round == 0));
+        work(UINT64_MAX);
+    }
+}
+END_TEST
+
 /* With active-defrag-max-scan-fields a user may say how much is done between two looks at the clock. */
 START_TEST(a_slice_without_time_is_one_step)
 {
@@ -208,6 +284,9 @@ main(void)
     tcase_add_test(t, what_a_save_has_left_is_looked_at_once);
     tcase_add_test(t, while_a_cut_is_open_a_pass_stands_still);
     tcase_add_test(t, between_two_slices_the_loop_has_itself);
+    tcase_add_test(t, more_that_is_sparse_takes_more_of_the_loop);
+    tcase_add_test(t, a_pass_in_vain_is_not_repeated);
+    tcase_add_test(t, a_pass_that_was_overtaken_is_repeated);
     tcase_add_test(t, a_slice_without_time_is_one_step);
     suite_add_tcase(s, t);
     return run_suite(s);
