@@ -3,7 +3,10 @@
  * The walk is a scan (ltable_walk.inc.h) through each logical database in turn.  A step of the scan shows the
  * records of one chain.  These move at once, and their blobs; a structure that is not done with what the step may
  * do stays on a list of its chain's, and the scan waits until the list is empty.  Between two steps such a key is
- * known by its hash and its record's address, which is compared, never followed (MV2). */
+ * known by its hash and its record's address, which is compared, never followed (MV2).
+ *
+ * What grows faster than it is walked through would never be done: a walk through a structure, or through all keys,
+ * ends when it has come to several times what was there when it began. */
 #include "server/data/db_move.h"
 
 #include "server/data/db_inner.h"
@@ -13,6 +16,8 @@
 
 enum {
     CHAIN = LT_CHAIN_MAX,
+    TIMES = 4, /* an element has three pointers at most: to itself, to a node, to a bucket */
+    SOME = 1000,
     HASHED_MAX = 4096 /* a key as long as this is known by its record's address alone */
 };
 
@@ -24,6 +29,7 @@ struct unfinished {
     const void *record; /* an address to compare with */
     enum value_type type;
     bool has_moved;
+    uint64_t left; /* pointers that the walk may still come to */
     struct move_cursor at;
 };
 
@@ -31,6 +37,7 @@ static struct {
     int index;       /* logical database */
     uint64_t cursor; /* of the scan */
     bool is_scanned; /* the scan of this database is over, but for the list */
+    uint64_t left;   /* keys that the walk may still come to */
     struct unfinished list[CHAIN];
     unsigned count;
 } walk;
@@ -128,11 +135,13 @@ move_key(struct db *db, const struct record *r, struct mover *m)
         count_key(m->moved != moved);
         return;
     }
-    walk.list[walk.count++] = (struct unfinished){.hash = keyhash(record_key(r)),
-                                                  .record = r,
-                                                  .type = record_type(r),
-                                                  .has_moved = m->moved != moved,
-                                                  .at = at};
+    walk.list[walk.count++] =
+        (struct unfinished){.hash = keyhash(record_key(r)),
+                            .record = r,
+                            .type = record_type(r),
+                            .has_moved = m->moved != moved,
+                            .left = SOME + TIMES * type_of(record_type(r))->elements(record_root(r)),
+                            .at = at};
 }
 
 /* ---- the list ---- */
@@ -159,7 +168,7 @@ go_on(struct db *db, struct mover *m)
 {
     struct unfinished *u = &walk.list[walk.count - 1];
     struct search s = {.u = u};
-    uint64_t moved = m->moved;
+    uint64_t moved = m->moved, seen = m->moved + m->stayed;
     bool done;
 
     if (db->keys.buckets > 0)
@@ -167,7 +176,9 @@ go_on(struct db *db, struct mover *m)
     m->left--;
     done = s.found == NULL || type_of(u->type)->move(record_root(s.found), &u->at, m);
     u->has_moved |= m->moved != moved;
-    if (!done)
+    seen = m->moved + m->stayed - seen;
+    u->left -= seen < u->left ? seen : u->left;
+    if (!done && u->left > 0)
         return;
     count_key(u->has_moved);
     walk.count--;
@@ -199,6 +210,7 @@ move_chain(struct db *db, struct mover *m)
     m->left--;
     for (unsigned i = 0; i < c.count; i++)
         move_key(db, c.at[i], m);
+    walk.left -= c.count < walk.left ? c.count : walk.left;
 }
 
 bool
@@ -207,11 +219,16 @@ db_move(int64_t work)
     struct mover m = {.left = work};
     bool more = true;
 
+    if (db_move_is_at_begin())
+        walk.left = SOME + TIMES * db_total_keys();
     while (more && m.left > 0) {
         struct db *db = db_select(walk.index);
 
         if (walk.count > 0) {
             go_on(db, &m);
+        } else if (walk.left == 0) {
+            db_move_rewind();
+            more = false;
         } else if (!walk.is_scanned) {
             move_chain(db, &m);
         } else {

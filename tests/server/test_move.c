@@ -450,6 +450,31 @@ START_TEST(a_key_that_goes_between_two_steps_ends_its_walk)
 }
 END_TEST
 
+/* ---- what grows faster than it is walked through ---- */
+
+START_TEST(what_grows_faster_than_the_walk_ends_it)
+{
+    static const char *const adds[] = {"hset k f%1$u v",     "sadd k m%1$u",          "zadd k %1$u m%1$u",
+                                       "rpush k @300*e%1$u", "xadd k %1$u-1 f @50*v", "set k%1$u v"};
+    unsigned steps = 0, n = 1;
+    char line[64];
+
+    lab_open();
+    lab_run("config set stream-node-max-entries 1;config set list-max-listpack-size 1");
+    fill(adds[_i], 600);
+    for (n = 600; lab_move(5, true); steps++) {
+        ck_assert_uint_lt(steps, 10000);
+        for (unsigned end = n + 40; n < end; n++) {
+            snprintf(line, sizeof line, adds[_i], n);
+            lab_run(line);
+        }
+    }
+    ck_assert_uint_gt(steps, 50);
+    db_verify();
+    lab_close();
+}
+END_TEST
+
 /* ---- without memory ---- */
 
 #ifdef STILLFRAME_FAULTS
@@ -499,6 +524,7 @@ main(void)
     tcase_add_loop_test(t, a_snapshot_beside_which_everything_moves_is_of_its_cut, 0, 6);
     tcase_add_loop_test(t, a_snapshot_of_each_shape_while_it_moves, 0, SHAPES);
     tcase_add_loop_test(t, no_step_of_a_huge_key_is_long, 0, 5);
+    tcase_add_loop_test(t, what_grows_faster_than_the_walk_ends_it, 0, 6);
     tcase_add_test(t, a_key_that_goes_between_two_steps_ends_its_walk);
 #ifdef STILLFRAME_FAULTS
     tcase_add_loop_test(t, without_memory_what_cannot_move_stays, 0, SHAPES);
