@@ -15,12 +15,12 @@ encoding_name(const struct value *v)
     return "stream";
 }
 
-/* elements: what is pending counts too, since it takes time to free. */
+/* elements: groups and what is pending count too, since they take time to free. */
 static uint64_t
 elements(const void *root)
 {
     const struct stream *s = root;
-    uint64_t count = s->length;
+    uint64_t count = s->length + s->groups.count;
 
     for (uint32_t i = 0; i < s->groups.count; i++)
         count += stream_group_at(s, i)->pending.count + stream_group_at(s, i)->consumers.count;
@@ -135,9 +135,11 @@ drop(const void *root, struct drop_cursor *at, uint64_t count)
         at->at[PATH] = 0;
         at->at[STAGE] = 1;
     }
-    for (; at->at[STAGE] <= s->groups.count; at->at[STAGE]++)
+    for (; at->at[STAGE] <= s->groups.count; at->at[STAGE]++) {
         if (count == 0 || !drop_group(stream_group_at(s, (uint32_t)at->at[STAGE] - 1), at, &count))
             return false;
+        count -= count > 0;
+    }
     names_free(&s->groups);
     mm_free(s);
     return true;

@@ -566,6 +566,28 @@ START_TEST(a_large_group_is_freed_in_slices)
 }
 END_TEST
 
+/* Groups without anything in them take time too. */
+START_TEST(many_groups_are_freed_in_slices)
+{
+    enum { GROUPS = 3000, SLICE = 64 };
+    struct drop_cursor at = {.at = {0}};
+    const void *copy;
+    unsigned slices = 1;
+
+    talk("xadd s 1-1 f v");
+    for (int i = 0; i < GROUPS; i++)
+        talk("xgroup create s g%d 0", i);
+    copy = type_of(TYPE_STREAM)->copy(stream_at("s"));
+    while (!type_of(TYPE_STREAM)->drop(copy, &at, SLICE))
+        slices++;
+    ck_assert_uint_ge(slices, GROUPS / SLICE);
+    talk("del s");
+    ck_assert_uint_eq(db_dead_values(), 1);
+    talk_finish_work();
+    ck_assert_uint_eq(talk_live_bytes(), 0);
+}
+END_TEST
+
 #ifdef STILLFRAME_FAULTS
 /* dump: everything that the key holds, groups too; the caller frees it. */
 static char *
@@ -662,6 +684,7 @@ main(void)
     tcase_add_test(t, groups_keep_their_rules_in_random_use);
     tcase_add_loop_test(t, a_lag_is_what_there_is_to_read_or_unknown, 1, 4);
     tcase_add_test(t, a_large_group_is_freed_in_slices);
+    tcase_add_test(t, many_groups_are_freed_in_slices);
 #ifdef STILLFRAME_FAULTS
     tcase_add_loop_test(t, without_memory_a_command_changes_nothing, 1, 2);
     tcase_add_loop_test(t, without_memory_a_command_changes_nothing, 100, 101);
