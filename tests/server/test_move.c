@@ -107,6 +107,7 @@ streams(void)
     fill("xreadgroup group group%3$u consumer%4$u count 40 streams nodes >", 0);
     fill("xreadgroup group group%4$u consumer%3$u count 31 streams nodes >", 400);
     fill("xgroup createconsumer nodes group1 idle%1$u", 40);
+    fill("xgroup create many-groups g%1$u 0 mkstream", 3000);
 }
 
 static const struct shape {
