@@ -7,6 +7,7 @@
 #include "server/config.h"
 #include "server/data/db_move.h"
 #include "server/latency.h"
+#include "server/log.h"
 #include "server/server.h"
 
 enum {
@@ -110,6 +111,9 @@ find_reason(size_t gain)
 
 /* ---- a pass ---- */
 
+static const char *const reason_names[] = {
+    [ACTIVE] = "activedefrag", [PURGE] = "MEMORY PURGE", [AFTER_SAVE] = "a save"};
+
 static void
 begin(enum reason reason, size_t gain)
 {
@@ -123,6 +127,8 @@ begin(enum reason reason, size_t gain)
     pass.is_done = false;
     pass.begun_us = pass.next_us = os_monotonic_us();
     defrag_is_running = true;
+    log_line(LOG_VERBOSE, "Sparse memory (%s): %zu bytes may go back, %u%% of the loop are used for that",
+             reason_names[reason], gain, pass.percent);
 }
 
 /* is_most: of what was expected. */
@@ -140,6 +146,9 @@ end(void)
 
     defrag_is_running = false;
     total_us += (uint64_t)(now_us - pass.begun_us);
+    log_line(LOG_VERBOSE, "Sparse memory (%s): the pass %s after %lld ms; %zu bytes may still go back",
+             reason_names[pass.reason], pass.is_done ? "ended" : "was broken off",
+             (long long)(now_us - pass.begun_us) / 1000, gain);
     if (!pass.is_done || !pass.is_whole)
         return; /* what is left is looked at again */
     if (is_most(pass.left)) {
