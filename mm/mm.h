@@ -53,6 +53,10 @@ void *mm_alloc(enum mm_kind kind, size_t bytes);
  * ask mm_usable().  For strings that grow. */
 void *mm_alloc_roomy(size_t bytes, size_t room_bytes);
 
+/* mm_spare_room: how much address space may be set aside for what may never come: what was never used, but for
+ * half of the arena, so that rooms cannot keep out what is there.  O(1) */
+size_t mm_spare_room(void);
+
 /* mm_grow: from now on the first bytes of the block at p are in use, for the accounts; bytes <= mm_usable(p).
  * Only blocks from mm_alloc_roomy() have an account that grows; for others it does nothing. */
 void mm_grow(const void *p, size_t bytes);

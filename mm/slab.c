@@ -421,6 +421,14 @@ mm_alloc(enum mm_kind kind, size_t bytes)
     return run_alloc(kind, bytes, bytes);
 }
 
+size_t
+mm_spare_room(void)
+{
+    uint32_t kept = heap.block_count / 2, spare = heap.block_count - heap.block_top;
+
+    return spare > kept ? (size_t)(spare - kept) << MM_BLOCK_SHIFT : 0;
+}
+
 void *
 mm_alloc_roomy(size_t bytes, size_t room_bytes)
 {

@@ -12,26 +12,46 @@ enum {
     ROOM_BYTES = 512 << 20,      /* the longest string by default: never moves again */
     FRESH_ROOM_FACTOR = 16,      /* a value that was never appended to gets so many times its size, ... */
     FRESH_ROOMY_BYTES = 8 << 20, /* ... from this size on all the room */
+    SHARE = 4,                   /* short of address space, a block gets one part of what is left */
+    GROWTH_PART = 8,             /* without any, one that grows gets a part of its length */
     WASTE_FACTOR = 2             /* a block may be so many times larger than what a rewritten value needs */
 };
+
+/* room_of: the address space for len bytes that would like so much.  len: none beyond them, since it would not
+ * do for doubling once. */
+static size_t
+room_of(size_t len, size_t wanted)
+{
+    size_t share = mm_spare_room() / SHARE;
+
+    if (wanted > len && wanted <= share)
+        return wanted;
+    return share >= len * 2 ? share : len;
+}
 
 char *
 blob_alloc(size_t len)
 {
-    size_t room = len >= FRESH_ROOMY_BYTES ? ROOM_BYTES : len * FRESH_ROOM_FACTOR;
-
     if (len == 0)
         len = 1;
-    return len >= ROOMY_BYTES ? mm_alloc_roomy(len, room > len ? room : len) : mm_alloc(MM_VALUE, len);
+    if (len < ROOMY_BYTES)
+        return mm_alloc(MM_VALUE, len);
+    return mm_alloc_roomy(len, room_of(len, len >= FRESH_ROOMY_BYTES ? ROOM_BYTES : len * FRESH_ROOM_FACTOR));
 }
 
 char *
 blob_alloc_growing(size_t len)
 {
     size_t room = len * 2 < ROOMY_BYTES ? len * 2 : ROOMY_BYTES;
+    char *block;
 
-    if (len >= ROOMY_BYTES)
-        return mm_alloc_roomy(len, len < ROOM_BYTES ? ROOM_BYTES : len);
+    if (len >= ROOMY_BYTES) {
+        if ((room = room_of(len, ROOM_BYTES)) > len)
+            return mm_alloc_roomy(len, room);
+        /* Growth by little still has to be growth by a part: else each step would copy everything. */
+        block = mm_alloc(MM_VALUE, len + len / GROWTH_PART);
+        return block != NULL ? block : mm_alloc(MM_VALUE, len);
+    }
     return len > MM_SLOT_MAX_BYTES ? mm_alloc_roomy(len, room) : mm_alloc(MM_VALUE, room);
 }
 

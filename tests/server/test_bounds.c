@@ -1,11 +1,12 @@
 /* tests/server/test_bounds.c - what one command or one turn may look at, whatever was removed before or has
- * expired; and which keys go first. */
+ * expired; which keys go first; and room for strings. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "mm/fault.h"
 #include "server/config.h"
+#include "server/data/blob.h"
 #include "server/data/db_inner.h"
 #include "server/data/lfu.h"
 #include "server/evict.h"
@@ -234,6 +235,53 @@ START_TEST(active_expiry_gets_round_many_databases)
 }
 END_TEST
 
+/* ---- room for strings ---- */
+
+/* A quarter of the arena in strings of a megabyte, each with the room it gets, and as much again for others. */
+START_TEST(room_for_strings_to_grow_keeps_nothing_out)
+{
+    enum { STRINGS = 2000, BYTES = 1 << 20 };
+    static void *strings[STRINGS], *others[STRINGS];
+
+    for (int i = 0; i < STRINGS; i++)
+        ck_assert_ptr_nonnull(strings[i] = blob_alloc(BYTES));
+    ck_assert_uint_gt(mm_usable(strings[0]), BYTES);
+    for (int i = 0; i < STRINGS; i++)
+        ck_assert_ptr_nonnull(others[i] = mm_alloc(MM_VALUE, BYTES));
+    for (int i = 0; i < STRINGS; i++) {
+        mm_free(strings[i]);
+        mm_free(others[i]);
+    }
+}
+END_TEST
+
+/* Where no address space is left to set aside, growth is by a part of the length, not by what is appended. */
+START_TEST(a_string_that_grows_where_room_is_short_is_copied_rarely)
+{
+    enum { FROM = 1 << 20, TO = 40 << 20, STEP = 20000, SHORT = 128 << 20 };
+    void *hoard[64], *block;
+    unsigned hoards = 0, copies = 0;
+
+    for (size_t room = (size_t)4 << 30; room >= SHORT; room /= 2) {
+        while ((block = mm_alloc_roomy(FROM, room)) != NULL && mm_usable(block) > FROM)
+            hoard[hoards++] = block;
+        mm_free(block);
+    }
+    block = blob_alloc_growing(FROM);
+    for (size_t len = FROM; len < TO; len += STEP) {
+        if (len <= mm_usable(block))
+            continue;
+        mm_free(block);
+        ck_assert_ptr_nonnull(block = blob_alloc_growing(len));
+        copies++;
+    }
+    ck_assert_uint_le(copies, 50); /* by an eighth each: 32 */
+    mm_free(block);
+    while (hoards > 0)
+        mm_free(hoard[--hoards]);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -248,6 +296,8 @@ main(void)
     tcase_add_test(t, a_switch_of_policy_keeps_what_is_known_of_use);
     tcase_add_test(t, eviction_finds_the_keys_of_a_crowd);
     tcase_add_test(t, active_expiry_gets_round_many_databases);
+    tcase_add_test(t, room_for_strings_to_grow_keeps_nothing_out);
+    tcase_add_test(t, a_string_that_grows_where_room_is_short_is_copied_rarely);
 #ifdef STILLFRAME_FAULTS
     tcase_add_test(t, eviction_ends_without_memory_for_candidates);
 #endif
