@@ -8,7 +8,9 @@
 
 Each is run without saves, then with saves every 0.3 s, every 2 s, and back to back, until SAVES (1000) were made; then
 everything is flushed.  Printed: the highest of live, resident (the arena's blocks) and the process's memory (rss), in MB,
-and the two as a ratio to the same load without saves; and what is left after FLUSHALL beside an empty server.
+and the two as a ratio to the same load without saves: at any moment, what a save needs while it runs included, and ten
+seconds after the last save, with the load going on: what saves have left behind; and what is left after FLUSHALL beside
+an empty server.
 
   SAVES=n     saves of each row (1000)          LOADS="queue jobs mixed plain small"
   PAUSES="0.3 2 0"   seconds between saves; 0: back to back
@@ -31,7 +33,7 @@ SAVES = int(os.environ.get("SAVES", "1000"))
 LOADS = os.environ.get("LOADS", "queue jobs mixed plain small").split()
 PAUSES = [float(p) for p in os.environ.get("PAUSES", "0.3 2 0").split()]
 PAGE = os.sysconf("SC_PAGESIZE")
-ALONE_S = 20
+ALONE_S, AFTER_S = 20, 10
 
 
 def rss(server):
@@ -195,17 +197,23 @@ def measure(name, load, parent, *options):
         highest, writer = Highest(server, client), load(server, 2)
         writer.start()
         took = saves(highest, pause) if pause is not None else (highest.wait(ALONE_S), ALONE_S)[1]
-        writer.stop()
+        left = highest
         if alone is None:
             alone = highest
+        else:
+            left = Highest(server, client)
+            time.sleep(AFTER_S)
+            left.wait(2)
+        writer.stop()
         what = "without" if pause is None else "back to back" if pause == 0 else "every %g s" % pause
-        print("| %s | %s | %d | %.0f | %.1f | %.1f | %.1f | **%.2f** | **%.2f** |" % (
+        print("| %s | %s | %d | %.0f | %.1f | %.1f | %.1f | %.2f | %.2f | **%.2f** | **%.2f** |" % (
             name, what, 0 if pause is None else SAVES, took, highest.live / 1e6, highest.resident / 1e6, highest.rss / 1e6,
-            highest.resident / alone.resident, highest.rss / alone.rss), flush=True)
+            highest.resident / alone.resident, highest.rss / alone.rss, left.resident / alone.resident, left.rss / alone.rss),
+              flush=True)
     client.call("FLUSHALL")
     time.sleep(6)
     left = rss(server), int(info(client, "memory")["mm_resident_bytes"])
-    print("| %s | after FLUSHALL, above an empty server | | | | %.1f | %.1f | | |" % (
+    print("| %s | after FLUSHALL, above an empty server | | | | %.1f | %.1f | | | | |" % (
         name, (left[1] - empty[1]) / 1e6, (left[0] - empty[0]) / 1e6), flush=True)
     client.close()
     server.kill()
@@ -255,7 +263,8 @@ def defrag(directory):
 
 def main():
     directory = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
-    print("| load | saves | how many | s | live MB | resident MB | rss MB | resident | rss |\n|---|---|---|---|---|---|---|---|---|")
+    print("| load | saves | how many | s | live MB | resident MB | rss MB | resident | rss | resident left | rss left |\n"
+          "|---|---|---|---|---|---|---|---|---|---|---|")
     try:
         for name in LOADS:
             if name == "defrag":
