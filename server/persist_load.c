@@ -19,7 +19,7 @@
 #include "server/server.h"
 #include "server/text.h"
 
-enum { LOG_EACH_US = 2 * 1000 * 1000 };
+enum { LOG_EACH_US = 2 * 1000 * 1000, FREE_US = 1000 };
 
 static struct {
     uint64_t size_bytes, offset;
@@ -222,6 +222,9 @@ debug_reload(struct client *c)
         key_event_flushed(i);
         (void)db_flush(i);
     }
+    /* Nobody is served meanwhile: what was there need not be in memory beside what is read. */
+    while (o.flush && db_free_dead(FREE_US))
+        ;
     if (o.flush)
         carried_clear();
     else

@@ -70,6 +70,15 @@ class ServerCase(unittest.TestCase):
 
 
 class Start(ServerCase):
+    def test_a_reload_needs_no_room_for_the_old_data_too(self):
+        c = self.start("--arena-size", "64mb", "--save", "", "--enable-debug-command", "yes").client()
+        fields = [["HSET", "h"] + [w for i in range(k, k + 100) for w in ("f%d" % i, "v" * 200)] for k in range(0, 150000, 100)]
+        self.assertEqual([100] * len(fields), c.pipeline(fields))  # more than half of the arena
+        digest = c.call("DEBUG", "DIGEST")
+        self.assertEqual(c.call("DEBUG", "RELOAD"), b"OK")
+        self.assertEqual(c.call("DEBUG", "DIGEST"), digest)
+        c.close()
+
     def test_version_and_help_need_no_server(self):
         for flag in ("-v", "--version", "-h", "--help"):
             done = subprocess.run([resp.STILLFRAME_SERVER, flag], stdout=subprocess.PIPE, timeout=10, check=False)
