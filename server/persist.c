@@ -28,12 +28,12 @@ enum {
     LOG_EACH_US = 5 * 1000 * 1000 /* progress lines of a long save */
 };
 
-struct persist persist = {.last_ok = true, .last_duration_s = -1};
+struct persist persist;
 
 int
 persist_init(void)
 {
-    persist.last_save_s = server.now_ms / 1000;
+    persist = (struct persist){.last_ok = true, .last_duration_s = -1, .last_save_s = server.now_ms / 1000};
     return 0;
 }
 

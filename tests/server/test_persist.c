@@ -27,6 +27,7 @@ setup(void)
     lab_open();
     ck_assert_int_eq(snapshot_start(), 0);
     ck_assert_int_eq(persist_init(), 0);
+    server.dirty = 0;
     lab_run("set a 1;set b 2;hset h f v");
 }
 
