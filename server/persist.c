@@ -28,7 +28,7 @@ enum {
     LOG_EACH_US = 5 * 1000 * 1000 /* progress lines of a long save */
 };
 
-struct persist persist;
+struct persist persist = {.last_ok = true, .last_duration_s = -1};
 
 int
 persist_init(void)

@@ -282,7 +282,7 @@ class Unread(unittest.TestCase):
         self.assertEqual(*out)
 
     def test_maxmemory_sees_replies_as_they_are_made(self):
-        """Twenty clients with an MGET of all keys, unread: each command sees what the replies before it hold, and a few
+        """Twenty clients with two MGETs of all keys, unread: each command sees what the replies before it hold, and a few
         keys go for them; they do not all go at once for what all of them together need."""
         server = self.start("--maxmemory-policy", "allkeys-lru")
         admin = server.client()
@@ -290,11 +290,12 @@ class Unread(unittest.TestCase):
         admin.call("CONFIG", "SET", "maxmemory", int(field(admin, "memory", "used_memory")) + 20 * MB)
         lazy = [server.client() for _ in range(20)]
         for c in lazy:
-            c.send("MGET", *["key:%02d" % i for i in range(50)])
-        resp.wait_until(lambda: b"cmdstat_mget:calls=20," in admin.call("INFO", "commandstats"), what="the MGETs")
+            for _ in range(2):  # the system takes up to 4 MB of what a client does not read
+                c.send("MGET", *["key:%02d" % i for i in range(50)])
+        resp.wait_until(lambda: b"cmdstat_mget:calls=40," in admin.call("INFO", "commandstats"), what="the MGETs")
         time.sleep(0.3)  # whatever is done in the background
         self.assertLess(admin.call("DBSIZE"), 50)
-        self.assertGreater(admin.call("DBSIZE"), 15)
+        self.assertGreater(admin.call("DBSIZE"), 5)  # how many depends on what the system takes
 
     WORDS = [["GET", "v:0"], ["GET", "v:2"], ["GET", "v:4"], ["GET", "v:5"], ["LRANGE", "l", 0, -1], ["KEYS", "*"], ["MGET", "v:3", "v:4", "v:2"],
              ["PING"], ["SUBSCRIBE", "c"], ["UNSUBSCRIBE"], ["RESET"], ["PUBLISH", "c", "m"], ["PUBLISH", "c", "m" * 70000],
