@@ -5,8 +5,8 @@
 
 #include "mm/heap.h"
 
-/* For one class (its number, doubled, and the kind): from the emptiest slabs on, as many as there is room for in the others.  What a slab of band
- * k has in use is taken for its middle: of sixteen parts 2 k + 1. */
+/* For class i / 2 of kind i % 2: from the emptiest slabs on, as many as there is room for in the others.  What a
+ * slab of band k has in use is taken for its middle: of sixteen parts 2 k + 1. */
 static uint32_t
 plan(unsigned i, uint32_t to_leave[BANDS])
 {
