@@ -84,7 +84,7 @@ run: | packages
 	@$(MAKE) --no-print-directory -j2 all
 	build/stillframe-server $(ARGS)
 
-## make check      install what is missing, build, pass the tests in every flavour (about 20 minutes on two processors)
+## make check      install what is missing, build, pass the tests in every flavour (about 15 minutes on two processors)
 check: | packages test-packages
 	tests/run.sh all
 ## make quick      the release tests alone, without installing anything
