@@ -21,7 +21,14 @@ distance(uint32_t now, uint32_t then, uint32_t mask, uint32_t ahead)
     return d > mask - ahead ? 0 : d;
 }
 
-/* idle: see lfu_idle_at(); ahead_s: so far ahead a clock may be. */
+/* minutes_since: the last access, of a clock that has its minute; ahead_s: so far ahead it may be. */
+static uint32_t
+minutes_since(uint32_t clock, int64_t now_s, uint32_t ahead_s)
+{
+    return distance(minute_of(now_s), clock >> 8 & MINUTE_MASK, MINUTE_MASK, ahead_s / MINUTE_S);
+}
+
+/* idle: see lfu_idle_at(). */
 static uint32_t
 idle(uint32_t clock, int64_t now_s, uint32_t ahead_s)
 {
@@ -29,7 +36,7 @@ idle(uint32_t clock, int64_t now_s, uint32_t ahead_s)
 
     if ((clock & LFU_COUNTS) == 0)
         return distance((uint32_t)now_s & LFU_FIELD_MASK, clock & LFU_FIELD_MASK, LFU_FIELD_MASK, ahead_s);
-    minutes = distance(minute_of(now_s), clock >> 8 & MINUTE_MASK, MINUTE_MASK, ahead_s / MINUTE_S);
+    minutes = minutes_since(clock, now_s, ahead_s);
     return minutes == 0 ? 0 : (minutes - 1) * MINUTE_S + (uint32_t)(now_s % MINUTE_S);
 }
 
@@ -37,9 +44,7 @@ static uint8_t
 counter_at(uint32_t clock, int64_t now_s, int64_t decay_minutes, uint32_t ahead_s)
 {
     bool counts = (clock & LFU_COUNTS) != 0;
-    uint32_t minutes =
-        counts ? distance(minute_of(now_s), clock >> 8 & MINUTE_MASK, MINUTE_MASK, ahead_s / MINUTE_S)
-               : idle(clock, now_s, ahead_s) / MINUTE_S;
+    uint32_t minutes = counts ? minutes_since(clock, now_s, ahead_s) : idle(clock, now_s, ahead_s) / MINUTE_S;
     uint32_t counter = counts ? clock & 255 : LFU_NEW;
     uint64_t lost = decay_minutes > 0 ? minutes / (uint64_t)decay_minutes : 0;
 

@@ -127,19 +127,15 @@ LT(random_entry)(const LT_TABLE *t)
 
 /* ---- the end ---- */
 
-/* drain_side: of a junction in a dead table: its first chain goes, and what is on the other side of the last
- * junction before that takes that junction's place.  Returns how many entries were visited. */
+/* drain_chain: visit what is in it, and free its buckets, but for the first one if that belongs to a segment.
+ * Returns how much was visited, a bucket counting for one. */
 static uint64_t
-LT(drain_side)(LT_BUCKET *junction, LT(visit) visit, void *ctx)
+LT(drain_chain)(LT_BUCKET *b, bool free_first, LT(visit) visit, void *ctx)
 {
-    LT_BUCKET *b, *other;
+    bool free_this = free_first;
     uint64_t seen = 0;
 
-    while (lt_is_junction(LT(side)(junction, 0)))
-        junction = LT(side)(junction, 0);
-    b = LT(side)(junction, 0);
-    other = LT(side)(junction, 1);
-    for (bool more = true; more;) {
+    for (bool more = true; more; free_this = true) {
         LT_BUCKET *gone = b;
 
         for (unsigned i = 0; i < lt_count(b); i++)
@@ -148,8 +144,24 @@ LT(drain_side)(LT_BUCKET *junction, LT(visit) visit, void *ctx)
         more = lt_has_child(b);
         if (more)
             b = LT(child)(b);
-        LT_CHILD_FREE(gone);
+        if (free_this)
+            LT_CHILD_FREE(gone);
     }
+    return seen;
+}
+
+/* drain_side: of a junction in a dead table: its first chain goes, and what is on the other side of the last
+ * junction before that takes that junction's place.  Returns how many entries were visited. */
+static uint64_t
+LT(drain_side)(LT_BUCKET *junction, LT(visit) visit, void *ctx)
+{
+    LT_BUCKET *other;
+    uint64_t seen;
+
+    while (lt_is_junction(LT(side)(junction, 0)))
+        junction = LT(side)(junction, 0);
+    other = LT(side)(junction, 1);
+    seen = LT(drain_chain)(LT(side)(junction, 0), true, visit, ctx);
     *LT_WRITE_BUCKET(junction) = *other;
     LT_CHILD_FREE(other);
     return seen;
@@ -163,24 +175,13 @@ LT(drain)(const LT_TABLE *t, uint64_t *next, uint64_t entries, LT(visit) visit, 
     uint64_t seen = 0;
 
     for (; *next < t->buckets; ++*next) {
-        LT_BUCKET *head = LT(at)(t, *next), *b = head;
+        LT_BUCKET *head = LT(at)(t, *next);
 
         while (unlikely(lt_is_junction(head)) && seen < entries)
             seen += LT(drain_side)(head, visit, ctx);
         if (seen >= entries)
             return false;
-        for (bool more = true; more;) {
-            LT_BUCKET *gone = b;
-
-            for (unsigned i = 0; i < lt_count(b); i++)
-                visit(ctx, lt_entry(b->slot[i]));
-            seen += 1 + lt_count(b);
-            more = lt_has_child(b);
-            if (more)
-                b = LT(child)(b);
-            if (gone != head)
-                LT_CHILD_FREE(gone);
-        }
+        seen += LT(drain_chain)(head, false, visit, ctx);
     }
     for (unsigned s = 0; s < LT_SEGMENTS && s <= lt_segment_of(t->buckets - 1) && t->buckets > 0; s++)
         LT_SEGMENT_FREE(t->segment[s], lt_segment_buckets(s));
