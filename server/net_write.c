@@ -156,8 +156,7 @@ try_send(struct client *c, struct iovec *parts)
     while (n < 0 && errno == EINTR);
     if (n <= 0)
         return 0; /* an error is met again, and told, by net_write() */
-    server.stat_net_out_bytes += (uint64_t)n;
-    server.stat_writes++;
+    count_sent(n);
     return (size_t)n;
 }
 

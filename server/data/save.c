@@ -26,8 +26,9 @@ struct save_size {
 };
 
 /* What is written of a record's access clock: under an LRU policy how long it was not used, under an LFU
- * policy how often, otherwise nothing, as Redis does; either form of a clock says both (lfu.h).  The clock is the one field that is written without a
- * barrier: it is what it was when the sweep, or the barrier, copied the record. */
+ * policy how often, otherwise nothing, as Redis does; either form of a clock says both (lfu.h).  The clock is
+ * the one field that is written without a barrier: it is what it was when the sweep, or the barrier, copied
+ * the record. */
 enum save_use { USE_NOTHING, USE_IDLE, USE_FREQ };
 
 struct save_cut {
@@ -241,6 +242,7 @@ save_value(struct save_work *w, const struct save_item *s)
 static void
 save_use(const struct save_cut *cut, struct rdb_enc *e, const struct record *r)
 {
+    /* Looked at for each record: the one before may have been written for minutes. */
     int64_t now_s = (cut->time_us + os_monotonic_us() - cut->monotonic_us) / 1000000;
 
     if (cut->use == USE_IDLE)
