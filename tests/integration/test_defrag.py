@@ -87,8 +87,11 @@ class Defrag(unittest.TestCase):
         self.assertEqual(c.call("CONFIG", "SET", "activedefrag", "yes"), b"OK")  # less than 100 MB are to be gained
         time.sleep(0.5)
         self.assertEqual(fields(c)["active_defrag_hits"], "0")
-        self.assertEqual(c.call("CONFIG", "SET", "active-defrag-ignore-bytes", "1mb", "active-defrag-cycle-min", "10"), b"OK")
-        self.wait(lambda: fields(c)["active_defrag_running"] != "0", 5)
+        self.assertEqual(c.call("CONFIG", "SET", "active-defrag-ignore-bytes", "1mb",
+                                "active-defrag-cycle-min", "1", "active-defrag-cycle-max", "1"), b"OK")
+        # At a hundredth of the loop a pass is long enough to be seen, however fast the machine is.
+        self.wait(lambda: fields(c)["active_defrag_running"] == "1")
+        self.assertEqual(c.call("CONFIG", "SET", "active-defrag-cycle-max", "25"), b"OK")
         self.wait(lambda: self.is_dense(c))
         self.wait(lambda: fields(c)["active_defrag_running"] == "0")
         self.assertGreater(int(fields(c)["total_active_defrag_time"]), 0)
