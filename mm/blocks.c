@@ -1,6 +1,6 @@
-/* mm/blocks.c - runs of blocks: segregated free lists with boundary tags (Knuth vol. 1, 2.5; binned in two
- * levels as in TLSF, Masmano et al. 2004).  Taking and giving are O(1), but for the marking of each block of
- * a run. */
+/* mm/blocks.c - runs of blocks: segregated free lists with boundary tags (Knuth vol. 1, 2.5; binned
+ * in two levels as in TLSF, Masmano et al. 2004).  Taking and giving are O(1), but for the marking
+ * of each block of a run. */
 #include <errno.h>
 
 #include "mm/heap.h"
@@ -36,7 +36,8 @@ list_remove(struct block_list *l, uint32_t b)
         l->tail = prev;
 }
 
-/* bin_of: free runs of n blocks are kept in this bin: exact below 8, then four bins a power of two. */
+/* bin_of: free runs of n blocks are kept in this bin: exact below 8, then four bins a power of
+ * two. */
 static unsigned
 bin_of(uint32_t n)
 {
@@ -102,7 +103,8 @@ first_used_bin(unsigned from)
 static bool
 commit_to(uint32_t top)
 {
-    uint32_t end = (top + COMMIT_BLOCKS - 1) / COMMIT_BLOCKS * COMMIT_BLOCKS, have = heap.committed_top;
+    uint32_t end = (top + COMMIT_BLOCKS - 1) / COMMIT_BLOCKS * COMMIT_BLOCKS,
+             have = heap.committed_top;
 
     if (end > heap.block_count)
         end = heap.block_count;

@@ -15,8 +15,8 @@ waits_for_cursor(uint32_t b, uint64_t state)
            state_birth(state) != heap.epoch && b >= heap.settle_next;
 }
 
-/* check_band: a slab with room stands on the list that its use says, a full one on none; no slab is empty but
- * one that allocation takes from, or that has to wait. */
+/* check_band: a slab with room stands on the list that its use says, a full one on none; no slab is
+ * empty but one that allocation takes from, or that has to wait. */
 static void
 check_band(uint32_t b, uint64_t state)
 {
@@ -26,7 +26,8 @@ check_band(uint32_t b, uint64_t state)
 
     if (sc->cur == b) {
         must(blk->band == BAND_NONE);
-        must(sc->mark == blk->bits + (slab_takes_births(b, state) ? class_words(state_class(state)) : 0));
+        must(sc->mark ==
+             blk->bits + (slab_takes_births(b, state) ? class_words(state_class(state)) : 0));
     } else if (blk->band == BAND_LEAVING) { /* CP1 */
         must(heap.compacting && blk->used_slots != 0 && blk->band_floor == 1);
     } else if (blk->used_slots == slots) {
@@ -53,7 +54,8 @@ check_slab(uint32_t b, uint64_t state, struct tally *t)
         must(w >= blk->hint || slab_class_of(state)->cur == b ||
              (~(used[w] | changed[w]) & valid_mask(class, w)) == 0);
     }
-    must(in_use == blk->used_slots && in_use <= class_slots[class] && retired == blk->retired_slots);
+    must(in_use == blk->used_slots && in_use <= class_slots[class] &&
+         retired == blk->retired_slots);
     must(!blk->pending || mm_barrier_on || heap.settling); /* S1 */
     check_band(b, state);
     t->live += (blk->used_slots - blk->retired_slots) * bytes;
@@ -71,10 +73,12 @@ static void
 check_run(uint32_t b, uint64_t state, struct tally *t)
 {
     const struct block *blk = &heap.blocks[b];
-    enum block_kind cont = state_kind(state) == BLOCK_RUN_RECORD ? BLOCK_CONT_RECORD : BLOCK_CONT_VALUE;
+    enum block_kind cont =
+        state_kind(state) == BLOCK_RUN_RECORD ? BLOCK_CONT_RECORD : BLOCK_CONT_VALUE;
 
     for (uint32_t i = b + 1; i < b + blk->run_blocks; i++)
-        must(state_kind(block_state(i)) == cont && state_birth(block_state(i)) == state_birth(state));
+        must(state_kind(block_state(i)) == cont &&
+             state_birth(block_state(i)) == state_birth(state));
     if (blk->retired_slots != 0)
         t->retired += blk->run_bytes;
     else
@@ -86,8 +90,8 @@ check_run(uint32_t b, uint64_t state, struct tally *t)
         t->newborn += blk->run_bytes;
 }
 
-/* check_free: a free run carries its length at both ends, and no free run follows another. Returns its
- * length. */
+/* check_free: a free run carries its length at both ends, and no free run follows another. Returns
+ * its length. */
 static uint32_t
 check_free(uint32_t b, struct tally *t)
 {
@@ -113,13 +117,15 @@ check_room(enum mm_kind kind, unsigned class, unsigned band)
     for (uint32_t b = l->head; b != 0; prev = b, b = heap.blocks[b].next, n++) {
         must(heap.blocks[b].band == band && heap.blocks[b].prev == prev);
         must(state_class(block_state(b)) == class);
-        must(state_kind(block_state(b)) == (kind == MM_RECORD ? BLOCK_SLAB_RECORD : BLOCK_SLAB_VALUE));
+        must(state_kind(block_state(b)) ==
+             (kind == MM_RECORD ? BLOCK_SLAB_RECORD : BLOCK_SLAB_VALUE));
         must(heap.blocks[b].used_slots < class_slots[class]);
     }
     must(l->tail == prev && n == sc->room_count[band]);
 }
 
-/* check_leaving: each class knows how many of its slabs leave, and nothing leaves without a pass. */
+/* check_leaving: each class knows how many of its slabs leave, and nothing leaves without a
+ * pass. */
 static void
 check_leaving(void)
 {
@@ -158,7 +164,8 @@ mm_check(void)
             b += heap.blocks[b].run_blocks;
         }
     }
-    must(t.live == heap.live_bytes && t.records == heap.record_bytes && t.retired == heap.retired_bytes);
+    must(t.live == heap.live_bytes && t.records == heap.record_bytes &&
+         t.retired == heap.retired_bytes);
     must(!mm_barrier_on || t.newborn == heap.newborn_bytes);
     must(t.used_blocks == heap.used_blocks && t.dirty_free == heap.dirty_free_blocks);
     must(t.lent == heap.lent_blocks);

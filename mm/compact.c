@@ -5,13 +5,14 @@
 
 #include "mm/heap.h"
 
-/* For class i / 2 of kind i % 2: from the emptiest slabs on, as many as there is room for in the others.  What a
- * slab of band k has in use is taken for its middle: of sixteen parts 2 k + 1. */
+/* For class i / 2 of kind i % 2: from the emptiest slabs on, as many as there is room for in the
+ * others.  What a slab of band k has in use is taken for its middle: of sixteen parts 2 k + 1. */
 static uint32_t
 plan(unsigned i, uint32_t to_leave[BANDS])
 {
     const struct slab_class *sc = &heap.classes[i % 2][i / 2];
-    uint64_t room = sc->cur == 0 ? 0 : 16 - 16 * heap.blocks[sc->cur].used_slots / class_slots[i / 2];
+    uint64_t room =
+        sc->cur == 0 ? 0 : 16 - 16 * heap.blocks[sc->cur].used_slots / class_slots[i / 2];
     uint64_t moved = 0;
     uint32_t leaving = 0;
 
@@ -206,8 +207,8 @@ mm_move(const void *p)
     if (!mm_wants_move(p))
         return p;
     sc = slab_class_of(state);
-    /* What was chosen may hold more than was reckoned.  Then a new slab takes the rest, or none of the old ones would
-     * run dry; but one for one is nothing. */
+    /* What was chosen may hold more than was reckoned.  Then a new slab takes the rest, or none of
+     * the old ones would run dry; but one for one is nothing. */
     if (!heap.compact_all && sc->leaving < 2 && sc->bands == 0 &&
         (sc->cur == 0 || heap.blocks[sc->cur].used_slots == class_slots[class]))
         return p;

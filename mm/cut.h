@@ -2,8 +2,8 @@
  *
  *     CLOSED --mm_cut_begin--> OPEN --mm_cut_end--> SETTLING --mm_settle...--> CLOSED
  *
- * Threads: mutator, but for the mm_sweep_* calls, which belong to the one sweep of an open cut [sweep].
- * A view (snapshot/view.h) is how the sweep reads bytes. */
+ * Threads: mutator, but for the mm_sweep_* calls, which belong to the one sweep of an open cut
+ * [sweep]. A view (snapshot/view.h) is how the sweep reads bytes. */
 #ifndef MM_CUT_H
 #define MM_CUT_H
 
@@ -11,15 +11,16 @@
 
 /* mm_cut_is_ready: no cut is open and no retired bit of an earlier one is left (S1).  O(1) */
 bool mm_cut_is_ready(void);
-/* mm_cut_begin: the epoch goes up by one; from now on the arena's bytes of this instant can be read by a
- * view. O(size classes), no page and no slab is visited.  -EBUSY: not ready; -EOVERFLOW: 2^32 epochs are used
- * up. */
+/* mm_cut_begin: the epoch goes up by one; from now on the arena's bytes of this instant can be read
+ * by a view. O(size classes), no page and no slab is visited.  -EBUSY: not ready; -EOVERFLOW: 2^32
+ * epochs are used up. */
 int mm_cut_begin(epoch_t *ret_epoch);
-/* mm_cut_end: the sweep has ended, or was cancelled and a grace period that began after the cancel is over
- * (C1): no barrier any more; copies and retired blocks go back, at once or in mm_settle(). O(1) */
+/* mm_cut_end: the sweep has ended, or was cancelled and a grace period that began after the cancel
+ * is over (C1): no barrier any more; copies and retired blocks go back, at once or in mm_settle().
+ * O(1) */
 void mm_cut_end(void);
-/* mm_settle: work off what a cut left behind, and, while it is open, what the sweep has passed: at most about
- * max_blocks blocks.  True: more could be done right now. */
+/* mm_settle: work off what a cut left behind, and, while it is open, what the sweep has passed: at
+ * most about max_blocks blocks.  True: more could be done right now. */
 bool mm_settle(unsigned max_blocks);
 /* mm_cut_is_broken: a page could not be preserved (C2).  [any] */
 bool mm_cut_is_broken(void);
@@ -37,17 +38,18 @@ struct mm_sweep {
     uint32_t next_block, end_block; /* end: one past the highest block in use at the cut */
     epoch_t epoch;
 };
-/* mm_sweep_init: called by the mutator right after mm_cut_begin(); handed to the sweep thread with the start
- * message. */
+/* mm_sweep_init: called by the mutator right after mm_cut_begin(); handed to the sweep thread with
+ * the start message. */
 void mm_sweep_init(struct mm_sweep *s);
-/* mm_sweep_next: the next record slab or run with an earlier birth, in address order.  False: no more.
- * [sweep] */
+/* mm_sweep_next: the next record slab or run with an earlier birth, in address order.  False: no
+ * more. [sweep] */
 bool mm_sweep_next(struct mm_sweep *s, struct mm_extent *ret);
 /* mm_sweep_done: the last read of x is over; the mutator may use its slots again (O-3).  [sweep] */
 void mm_sweep_done(const struct mm_sweep *s, const struct mm_extent *x);
 
-/* mm_sweep_warm: fetch memory for page copies ahead of the mutator, who would otherwise pay for the first
- * touch of each; a bounded step a call, nothing when enough is ready.  Call it between blocks.  [sweep] */
+/* mm_sweep_warm: fetch memory for page copies ahead of the mutator, who would otherwise pay for the
+ * first touch of each; a bounded step a call, nothing when enough is ready.  Call it between
+ * blocks.  [sweep] */
 void mm_sweep_warm(void);
 
 #endif

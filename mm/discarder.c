@@ -10,7 +10,8 @@
 #include "mm/fault.h"
 #include "mm/must.h"
 
-/* A call to the system takes so much at a time: whoever maps or protects memory meanwhile waits for it. */
+/* A call to the system takes so much at a time: whoever maps or protects memory meanwhile waits for
+ * it. */
 static const size_t CALL_BYTES = (size_t)2 << 20;
 
 static struct {
@@ -47,7 +48,8 @@ static void *
 discarder_main(void *arg)
 {
     (void)arg;
-    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){.sched_priority = 0});
+    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH,
+                                &(struct sched_param){.sched_priority = 0});
     for (;;) {
         wait_for(&discarder.posted); /* O-9 discarder */
         if (discarder.stop)

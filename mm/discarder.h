@@ -1,8 +1,9 @@
 /* mm/discarder.h - a thread that gives memory back to the system, a job of many ranges at a time.
  *
- * What the system takes for that depends on what was touched before, not on how much goes: milliseconds were
- * seen for 2 MiB.  Whoever posts a job has seen to it that nobody touches its ranges before it is taken back
- * (T1, tidy.c).  Order: O-9.  Threads: mutator, but for the thread itself. */
+ * What the system takes for that depends on what was touched before, not on how much goes:
+ * milliseconds were seen for 2 MiB.  Whoever posts a job has seen to it that nobody touches its
+ * ranges before it is taken back (T1, tidy.c).  Order: O-9.
+ * Threads: mutator, but for the thread itself. */
 #ifndef MM_DISCARDER_H
 #define MM_DISCARDER_H
 

@@ -24,18 +24,21 @@ bool fault_point(enum fault f);
 #define fault_point(f) (false)
 #endif
 
-/* fault_arm(f, n, forever): the n-th call (1 = next) of point f fails; with forever, every later one too.
- * Without STILLFRAME_FAULTS: does nothing. */
+/* fault_arm(f, n, forever): the n-th call (1 = next) of point f fails; with forever, every later
+ * one too. Without STILLFRAME_FAULTS: does nothing. */
 void fault_arm(unsigned f, unsigned long n, bool forever);
 
-/* fault_arm_crash(n): the n-th call of any point ends the process at once with FAULT_CRASH_STATUS. */
+/* fault_arm_crash(n): the n-th call of any point ends the process at once with
+ * FAULT_CRASH_STATUS. */
 enum { FAULT_CRASH_STATUS = 99 };
 void fault_arm_crash(unsigned long n);
 
-/* fault_disarm(): no point fails any more.  Returns how often a fault was delivered since fault_arm(). */
+/* fault_disarm(): no point fails any more.  Returns how often a fault was delivered since
+ * fault_arm(). */
 unsigned long fault_disarm(void);
 
-/* fault_find(name): the number of a point, FAULT_ANY for "any", -1 if there is none of that name.  [any] */
+/* fault_find(name): the number of a point, FAULT_ANY for "any", -1 if there is none of that name.
+ * [any] */
 int fault_find(const char *name);
 const char *fault_name(enum fault f);
 

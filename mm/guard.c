@@ -1,6 +1,7 @@
-/* mm/guard.c - the barrier sanitizer: while a cut is open the arena's pages are really read-only, and only
- * what went through mm_modify() or was born in the cut is opened.  A write without a barrier is a fault at
- * the culprit. Built with 4 KiB pages, so that the software page is the hardware's. */
+/* mm/guard.c - the barrier sanitizer: while a cut is open the arena's pages are really read-only,
+ * and only what went through mm_modify() or was born in the cut is opened.  A write without a
+ * barrier is a fault at the culprit. Built with 4 KiB pages, so that the software page is the
+ * hardware's. */
 #include "mm/heap.h"
 #include "mm/os.h"
 #include "mm/page.h"
@@ -13,7 +14,8 @@ ptrdiff_t mm_alias_offset;
 static void
 set_writable(size_t first, size_t end, bool writable)
 {
-    /* Too many mappings for the system: open everything; the sanitizer sees less, nothing breaks. */
+    /* Too many mappings for the system: open everything; the sanitizer sees less, nothing
+     * breaks. */
     if (os_protect(heap.base + first, end - first, writable) < 0)
         must(os_protect(heap.base, heap.arena_bytes, true) == 0);
 }
@@ -95,8 +97,8 @@ static const char *skipped_site;
 static bool skipped_site_known;
 void (*mm_site_reached)(const char *site);
 
-/* mm_modify_site: the build in which one call site, named by STILLFRAME_SKIP_SITE=file:line, has no barrier,
- * to prove that a test notices (make check-hard). */
+/* mm_modify_site: the build in which one call site, named by STILLFRAME_SKIP_SITE=file:line, has no
+ * barrier, to prove that a test notices (make check-hard). */
 void *
 mm_modify_site(const void *p, size_t len, const char *site)
 {

@@ -15,12 +15,13 @@ enum { GIB_SHIFT = 30 };
 static const size_t ARENA_MIN_BYTES = (size_t)64 << 20;
 static size_t blocks_bytes;
 
-/* default_arena: sixteen times the machine's memory, for strings that are given room to grow; within
- * RLIMIT_AS. */
+/* default_arena: sixteen times the machine's memory, for strings that are given room to grow;
+ * within RLIMIT_AS. */
 static size_t
 default_arena(void)
 {
-    size_t bytes = (size_t)64 << GIB_SHIFT, want = os_memory_bytes() * 16, limit = os_address_limit();
+    size_t bytes = (size_t)64 << GIB_SHIFT, want = os_memory_bytes() * 16,
+           limit = os_address_limit();
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || defined(STILLFRAME_BARRIER)
     want = 0; /* shadow memory is mapped in proportion */

@@ -1,8 +1,9 @@
-/* mm/heap.h - the arena's inside, shared by the files of mm/ only (and by snapshot/view.c through mm/page.h).
+/* mm/heap.h - the arena's inside, shared by the files of mm/ only (and by snapshot/view.c through
+ * mm/page.h).
  *
- * The arena is an array of blocks of 64 KiB.  A block is free, a slab (slots of one size class, of one heap),
- * or part of a run (one large object).  All that is known of a block stands in a side table entry, struct
- * block: neither allocation nor free ever touches user pages.
+ * The arena is an array of blocks of 64 KiB.  A block is free, a slab (slots of one size class, of
+ * one heap), or part of a run (one large object).  All that is known of a block stands in a side
+ * table entry, struct block: neither allocation nor free ever touches user pages.
  *
  *     FREE --slab_new/run_new--> SLAB or RUN --block_release--> FREE
  *
@@ -29,8 +30,10 @@ enum block_kind {
 };
 
 struct block {
-    _Atomic uint64_t state; /* birth epoch << 32 | class << 8 | kind  [mutator writes, sweep reads] O-7, S2 */
-    _Atomic uint32_t swept; /* epoch in which the sweep has passed here  [sweep writes, mutator reads] O-3 */
+    /* birth epoch << 32 | class << 8 | kind  [mutator writes, sweep reads] O-7, S2 */
+    _Atomic uint64_t state;
+    /* epoch in which the sweep has passed here  [sweep writes, mutator reads] O-3 */
+    _Atomic uint32_t swept;
     uint32_t run_blocks;    /* first block of a run; first and last of a free run: its length */
     uint32_t prev, next;    /* links: list of slabs with room, or free bin */
     uint32_t pending_next;  /* link of the list of value blocks that wait for the cut's end */
@@ -39,10 +42,12 @@ struct block {
     uint32_t images;        /* record slab: chain of the page copies of the open cut */
     bool dirty;             /* memory may be behind it; free blocks: for mm_tidy() */
     bool pending;           /* slab: changed[] may have bits; values: it stands on heap.pending */
-    uint8_t band;           /* slab: which list of its class it stands on; or heap.leaving; or none */
-    uint16_t band_floor;    /* with fewer slots in use it belongs to another band, or goes */
-    uint8_t hint;           /* slab: no bitmap word below it has room; that of cur: below it and cur's word */
-    bool words_touched;     /* the page words of this block and its group have memory (page.c) */
+    /* slab: which list of its class it stands on; or heap.leaving; or none */
+    uint8_t band;
+    uint16_t band_floor; /* with fewer slots in use it belongs to another band, or goes */
+    /* slab: no bitmap word below it has room; that of cur: below it and cur's word */
+    uint8_t hint;
+    bool words_touched; /* the page words of this block and its group have memory (page.c) */
     union {
         uint64_t *bits;   /* slab: used[words], then changed[words] (S2, S3) */
         size_t run_bytes; /* run: bytes in use, rounded up to 4 KiB */
@@ -53,16 +58,17 @@ struct block_list {
     uint32_t head, tail;
 };
 
-/* Slabs with room stand in bands by how full they are; the fullest are filled first, so that those with
- * little in them run dry and go. */
+/* Slabs with room stand in bands by how full they are; the fullest are filled first, so that those
+ * with little in them run dry and go. */
 enum { BANDS = 8, BAND_LEAVING = 254, BAND_NONE = 255 };
 
 struct slab_class {
     uint32_t cur;       /* the slab that allocation takes from; off every list; 0: none */
     uint32_t word;      /* index of the bitmap word that free_mask mirrors */
     uint64_t free_mask; /* free slots of that word */
-    uint64_t *mark;     /* the bitmap of cur in which a new slot is noted: used[], or changed[] (S3) */
-    uint32_t bands;     /* which of room[] have slabs: bit k for room[k] */
+    /* the bitmap of cur in which a new slot is noted: used[], or changed[] (S3) */
+    uint64_t *mark;
+    uint32_t bands;                /* which of room[] have slabs: bit k for room[k] */
     struct block_list room[BANDS]; /* [BANDS - 1]: the fullest */
     uint32_t room_count[BANDS];
     uint32_t to_leave[BANDS]; /* compact.c: how many of each are still to be chosen */
@@ -74,8 +80,9 @@ enum { CLASS_MAX = 80, RUN_BINS = 128 };
 struct heap {
     char *base;
     size_t arena_bytes;
-    uint32_t block_count;                    /* of the whole reservation */
-    uint32_t block_top;                      /* blocks [1, block_top) have been in use at some time */
+    uint32_t block_count; /* of the whole reservation */
+    /* blocks [1, block_top) have been in use at some time */
+    uint32_t block_top;
     uint32_t committed_top;                  /* blocks below it are committed */
     struct block *blocks;                    /* side table, reserved; committed with block_top */
     struct slab_class classes[2][CLASS_MAX]; /* [mm_kind][size class] */
@@ -93,8 +100,9 @@ struct heap {
     struct block_list leaving; /* slabs that are to be emptied */
     unsigned compact_next;     /* kind and class whose slabs are chosen next */
     /* free memory */
-    uint32_t tidy_next, tidy_at; /* where the walk over free runs goes on: a block at which one begins, or
-                                  * something else does; and the place in it */
+    /* where the walk over free runs goes on: a block at which one begins, or something else does;
+     * and the place in it */
+    uint32_t tidy_next, tidy_at;
     uint32_t lent_blocks;
     uint32_t dirty_free_blocks;
     uint32_t idle_blocks;    /* the least that dirty_free_blocks was in this period (tidy.c) */
@@ -141,8 +149,8 @@ state_birth(uint64_t s)
     return (epoch_t)(s >> 32);
 }
 
-/* block_set_state: publish kind, class and birth in one word, after everything that a reader of it may look
- * at (O-7). */
+/* block_set_state: publish kind, class and birth in one word, after everything that a reader of it
+ * may look at (O-7). */
 static inline void
 block_set_state(uint32_t b, enum block_kind kind, unsigned class, epoch_t birth)
 {
@@ -172,30 +180,37 @@ run_charged(uint32_t b)
 static inline bool
 block_is_swept(uint32_t b)
 {
-    return atomic_load_explicit(&heap.blocks[b].swept, memory_order_acquire) == heap.epoch; /* O-3 mutator */
+    /* O-3 mutator */
+    return atomic_load_explicit(&heap.blocks[b].swept, memory_order_acquire) == heap.epoch;
 }
 
-/* blocks.c: runs of blocks, the first `charged` of which are in use: the rest is address space to grow into.
- * run_take: 0 if there is no memory. */
+/* blocks.c: runs of blocks, the first `charged` of which are in use: the rest is address space to
+ * grow into. run_take: 0 if there is no memory. */
 uint32_t run_take(uint32_t blocks, uint32_t charged);
 void run_give(uint32_t first, uint32_t blocks, uint32_t charged);
-/* run_split: blocks [b, b + n) of the free run at first leave it and the bins; the rest of it stays. */
+/* run_split: blocks [b, b + n) of the free run at first leave it and the bins; the rest of it
+ * stays. */
 void run_split(uint32_t first, uint32_t blocks, uint32_t b, uint32_t n);
 void list_push(struct block_list *l, uint32_t b);
 void list_remove(struct block_list *l, uint32_t b);
 
-/* tidy.c: tidy_recall: wait for what is on loan to the discarder, and take it back.  False: nothing was. */
+/* tidy.c: tidy_recall: wait for what is on loan to the discarder, and take it back.  False: nothing
+ * was. */
 bool tidy_recall(void);
 
 /* slab.c */
-void slab_unlist(struct slab_class *sc, uint32_t b); /* it leaves the list on which it stands, if any */
+/* it leaves the list on which it stands, if any */
+void slab_unlist(struct slab_class *sc, uint32_t b);
 void slab_offer(uint32_t b,
                 uint64_t state); /* not cur: to the list where it belongs now, or back when empty */
 struct slab_class *slab_class_of(uint64_t state);
 void *slab_alloc(enum mm_kind kind, unsigned class); /* NULL: no memory */
-void slab_settle(uint32_t b);                        /* S3: what was retired is free, what was born is used */
-void slabs_choose_bitmaps(void); /* a cut has begun or ended: S3 for the slabs that allocation takes from */
-void slabs_drop_empty(void);  /* slabs that allocation takes from, and nothing is in them, are given back */
+/* S3: what was retired is free, what was born is used */
+void slab_settle(uint32_t b);
+/* a cut has begun or ended: S3 for the slabs that allocation takes from */
+void slabs_choose_bitmaps(void);
+/* slabs that allocation takes from, and nothing is in them, are given back */
+void slabs_drop_empty(void);
 void run_release(uint32_t b); /* the run that starts at b */
 
 /* size classes: size_class.c */
@@ -247,8 +262,8 @@ slab_heap_of(uint64_t state)
     return state_kind(state) == BLOCK_SLAB_RECORD ? MM_RECORD : MM_VALUE;
 }
 
-/* slab_takes_births: S3: a slab of before the cut that is not settled yet, so that what is allocated in it
- * stands in changed[] alone. */
+/* slab_takes_births: S3: a slab of before the cut that is not settled yet, so that what is
+ * allocated in it stands in changed[] alone. */
 static inline bool
 slab_takes_births(uint32_t b, uint64_t state)
 {
@@ -278,8 +293,8 @@ void heap_note_peak(void);
 void barrier_open(const void *p, size_t len);
 void barrier_close_all(void);
 void barrier_open_all(void);
-/* guard_births: the slots of bitmap word w on pages that hold nothing of the cut, so that a birth opens no
- * page whose other slots are to be watched; guard_has_births: has the slab any? */
+/* guard_births: the slots of bitmap word w on pages that hold nothing of the cut, so that a birth
+ * opens no page whose other slots are to be watched; guard_has_births: has the slab any? */
 uint64_t guard_births(uint32_t b, unsigned class, uint32_t w);
 bool guard_has_births(uint32_t b, unsigned class);
 #else

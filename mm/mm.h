@@ -1,8 +1,9 @@
 /* mm/mm.h - the tracked arena: allocate, modify, free.  Everything of the keyspace lives here.
  *
- * Data in the arena is read through pointers to const.  The two ways to a writable pointer are a fresh
- * mm_alloc() and mm_modify(); such a pointer dies at the end of the command and before any cut (mm/cut.h).
- * The build has -Wcast-qual -Werror: a write that skips the barrier does not compile.
+ * Data in the arena is read through pointers to const.  The two ways to a writable pointer are a
+ * fresh mm_alloc() and mm_modify(); such a pointer dies at the end of the command and before any
+ * cut (mm/cut.h). The build has -Wcast-qual -Werror: a write that skips the barrier does not
+ * compile.
  *
  * Threads: mutator (the event loop) only, unless a line says [any].
  * Rules S1, S2, V1, V2, C1-C3, O-1..O-3: docs/design.md and docs/ordering.md. */
@@ -34,76 +35,81 @@ struct mm_options {
     epoch_t first_epoch; /* 0 or 1: the usual start; tests start near the wrap */
 };
 
-/* mm_init: reserve the arena and its side tables.  0, or -ENOMEM (the reservation was refused even after
- * halving it down to 64 MiB), -EINVAL (arena_bytes above 2^46).  Once per process, or after mm_fini(). */
+/* mm_init: reserve the arena and its side tables.  0, or -ENOMEM (the reservation was refused even
+ * after halving it down to 64 MiB), -EINVAL (arena_bytes above 2^46).  Once per process, or after
+ * mm_fini(). */
 int mm_init(const struct mm_options *opt);
 /* mm_fini: unmap everything.  No cut may be open.  Pointers into the arena die. */
 void mm_fini(void);
-/* mm_clear: as mm_fini() and mm_init() with the same reservation, without the cost of new mappings: for tests
- * that make thousands of small heaps. */
+/* mm_clear: as mm_fini() and mm_init() with the same reservation, without the cost of new mappings:
+ * for tests that make thousands of small heaps. */
 void mm_clear(void);
 
-/* mm_alloc: a block of at least bytes (1 .. 2^40) for the caller to fill, aligned to 8; to 64 from 64 bytes
- * on when the size class is a multiple of 64.  NULL: no memory; nothing has changed.  The content is
- * undefined. Cost O(1).  Owner: the caller, until mm_free(). */
+/* mm_alloc: a block of at least bytes (1 .. 2^40) for the caller to fill, aligned to 8; to 64 from
+ * 64 bytes on when the size class is a multiple of 64.  NULL: no memory; nothing has changed.  The
+ * content is undefined. Cost O(1).  Owner: the caller, until mm_free(). */
 void *mm_alloc(enum mm_kind kind, size_t bytes);
 
-/* mm_alloc_roomy: a value run of bytes now whose block may grow in place up to room_bytes: address space for
- * room_bytes is set aside, memory only as it is written.  Falls back to bytes when address space is short:
- * ask mm_usable().  For strings that grow. */
+/* mm_alloc_roomy: a value run of bytes now whose block may grow in place up to room_bytes: address
+ * space for room_bytes is set aside, memory only as it is written.  Falls back to bytes when
+ * address space is short: ask mm_usable().  For strings that grow. */
 void *mm_alloc_roomy(size_t bytes, size_t room_bytes);
 
-/* mm_spare_room: how much address space may be set aside for what may never come: what was never used, but for
- * half of the arena, so that rooms cannot keep out what is there.  O(1) */
+/* mm_spare_room: how much address space may be set aside for what may never come: what was never
+ * used, but for half of the arena, so that rooms cannot keep out what is there.  O(1) */
 size_t mm_spare_room(void);
 
-/* mm_grow: from now on the first bytes of the block at p are in use, for the accounts; bytes <= mm_usable(p).
- * Only blocks from mm_alloc_roomy() have an account that grows; for others it does nothing. */
+/* mm_grow: from now on the first bytes of the block at p are in use, for the accounts; bytes <=
+ * mm_usable(p). Only blocks from mm_alloc_roomy() have an account that grows; for others it does
+ * nothing. */
 void mm_grow(const void *p, size_t bytes);
 
-/* mm_free: give a block back; while a cut is open that can still see it, it is retired instead and its bytes
- * stay as they are until the sweep has passed (S2, V1).  Never fails.  Cost O(1). */
+/* mm_free: give a block back; while a cut is open that can still see it, it is retired instead and
+ * its bytes stay as they are until the sweep has passed (S2, V1).  Never fails.  Cost O(1). */
 void mm_free(const void *p);
 
-/* mm_usable: how many bytes the block at p has (its size class or run).  p: as mm_alloc returned it.  O(1) */
+/* mm_usable: how many bytes the block at p has (its size class or run).  p: as mm_alloc returned
+ * it.  O(1) */
 size_t mm_usable(const void *p);
 
 /* mm_size_class: what mm_usable would say of a fresh block of bytes.  [any] */
 size_t mm_size_class(size_t bytes);
 
-/* mm_is_frozen: true if a cut is open that has not yet swept the block at p: a small record in this state is
- * replaced (allocate, fill, mm_free the old one) instead of changed in place.  Cost: one branch without a
- * cut. */
+/* mm_is_frozen: true if a cut is open that has not yet swept the block at p: a small record in this
+ * state is replaced (allocate, fill, mm_free the old one) instead of changed in place.  Cost: one
+ * branch without a cut. */
 #define mm_is_frozen(p) (unlikely(mm_barrier_on) && mm_block_is_frozen(p))
 
-/* mm_modify(p, len): make [p, p + len) writable in this epoch and return p without const.  The bytes must lie
- * in one allocated block.  Never fails: without memory for a page's copy the open snapshot is marked broken
- * (C2) and the write goes on. Cost    one predictable branch without a cut; with one, a copy of each page not
+/* mm_modify(p, len): make [p, p + len) writable in this epoch and return p without const.  The
+ * bytes must lie in one allocated block.  Never fails: without memory for a page's copy the open
+ * snapshot is marked broken
+ * (C2) and the write goes on. Cost    one predictable branch without a cut; with one, a copy of
+ * each page not
  * yet preserved. Order   O-1, O-2 (writer side). */
 #ifdef STILLFRAME_SITES
 #define MM_STR2(x) #x
 #define MM_STR(x)  MM_STR2(x)
-#define mm_modify(p, len)                                                                                    \
-    ({                                                                                                       \
-        static const char *const mm_site __attribute__((section("mm_sites"), used)) =                        \
-            __FILE__ ":" MM_STR(__LINE__);                                                                   \
-        mm_modify_site(p, len, mm_site);                                                                     \
+#define mm_modify(p, len)                                                                          \
+    ({                                                                                             \
+        static const char *const mm_site __attribute__((section("mm_sites"), used)) =              \
+            __FILE__ ":" MM_STR(__LINE__);                                                         \
+        mm_modify_site(p, len, mm_site);                                                           \
     })
-extern void (*mm_site_reached)(const char *site); /* called at each while a cut is open, if not NULL */
+/* called at each while a cut is open, if not NULL */
+extern void (*mm_site_reached)(const char *site);
 #else
 #define mm_modify(p, len) mm_modify_plain(p, len)
 #endif
 
-/* mm_clock_word: the address through which the access clock, the one field without a barrier, is written
- * (relaxed atomic; the barrier sanitizer has a second mapping for it). */
+/* mm_clock_word: the address through which the access clock, the one field without a barrier, is
+ * written (relaxed atomic; the barrier sanitizer has a second mapping for it). */
 static inline _Atomic uint32_t *mm_clock_word(const uint32_t *p);
 
 struct mm_figures {
-    size_t arena_bytes;  /* reserved address space */
-    size_t live_bytes;   /* allocated and not freed, in size classes; without retired */
-    size_t record_bytes; /* of these, records */
-    size_t
-        resident_bytes; /* blocks in use or dirty: what the system sees of the arena, to a block's rounding */
+    size_t arena_bytes;       /* reserved address space */
+    size_t live_bytes;        /* allocated and not freed, in size classes; without retired */
+    size_t record_bytes;      /* of these, records */
+    size_t resident_bytes;    /* blocks in use or dirty: what the system sees of the arena */
     size_t images_bytes;      /* memory that the pool of page copies holds, free ones included */
     size_t preserved_bytes;   /* page copies in use */
     size_t retired_bytes;     /* freed blocks that wait for the sweep */
@@ -119,9 +125,9 @@ void mm_figures(struct mm_figures *ret);
 /* mm_snapshot_bytes: preserved + retired + newborn, what snapshot-memory-limit caps.  O(1) */
 size_t mm_snapshot_bytes(void);
 
-/* mm_tidy: give free memory back to the system: choose what goes, for at most about budget_us microseconds,
- * and leave the rest to a thread.  DONE: nothing is left to do; WAITS: call again when the thread is done, in
- * a millisecond, say; MORE: call again. */
+/* mm_tidy: give free memory back to the system: choose what goes, for at most about budget_us
+ * microseconds, and leave the rest to a thread.  DONE: nothing is left to do; WAITS: call again
+ * when the thread is done, in a millisecond, say; MORE: call again. */
 enum mm_tidy { MM_TIDY_DONE, MM_TIDY_WAITS, MM_TIDY_MORE };
 enum mm_tidy mm_tidy(unsigned budget_us);
 /* mm_check: assert every numbered rule that can be seen from here; slow, for tests. */

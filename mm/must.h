@@ -6,10 +6,10 @@
 /* must_fail: report a broken rule on stderr and abort.  [any]  Does not return. */
 _Noreturn void must_fail(const char *file, int line, const char *what);
 
-#define must(x)                                                                                              \
-    do {                                                                                                     \
-        if (__builtin_expect(!(x), 0))                                                                       \
-            must_fail(__FILE__, __LINE__, #x);                                                               \
+#define must(x)                                                                                    \
+    do {                                                                                           \
+        if (__builtin_expect(!(x), 0))                                                             \
+            must_fail(__FILE__, __LINE__, #x);                                                     \
     } while (0)
 
 #define never(why) must_fail(__FILE__, __LINE__, why)

@@ -52,10 +52,10 @@ os_discard(void *p, size_t bytes)
     (void)madvise(p, bytes, MADV_DONTNEED);
 }
 
-/* Linux 6.16 flushes the processor's address cache once for all ranges of a process_madvise(); where flushing
- * is dear (a guest whose page tables are kept by software), that is the price: 16 ranges of 64 KiB took 250
- * us instead of 6,400.  Older ones, and other systems, refuse the file descriptor that means this process
- * (6.15). */
+/* Linux 6.16 flushes the processor's address cache once for all ranges of a process_madvise();
+ * where flushing is dear (a guest whose page tables are kept by software), that is the price: 16
+ * ranges of 64 KiB took 250 us instead of 6,400.  Older ones, and other systems, refuse the file
+ * descriptor that means this process (6.15). */
 unsigned
 os_discard_ranges(const struct os_range *r, unsigned count)
 {
@@ -66,7 +66,8 @@ os_discard_ranges(const struct os_range *r, unsigned count)
 
     for (unsigned i = 0; i < count; i++)
         v[i] = (struct iovec){.iov_base = r[i].at, .iov_len = r[i].bytes};
-    if (!refused && syscall(SYS_process_madvise, PIDFD_OF_THIS_PROCESS, v, count, MADV_DONTNEED, 0) >= 0)
+    if (!refused &&
+        syscall(SYS_process_madvise, PIDFD_OF_THIS_PROCESS, v, count, MADV_DONTNEED, 0) >= 0)
         return OS_RANGES_MAX;
     refused = true;
 #endif

@@ -14,10 +14,11 @@ struct pages pages;
 bool mm_barrier_on;
 
 enum {
-    IMAGES_COMMIT_BYTES = 32 << 20, /* address space made usable at a time; memory comes with the touch */
-    IMAGES_KEEP_BYTES = 8 << 20,    /* kept with their memory between cuts: so much at most, ... */
-    IMAGES_KEEP_LEAST = 512 << 10,  /* ... so much in any case, ... */
-    IMAGES_KEEP_SHARE = 32,         /* ... and in between this part of what is in use */
+    /* address space made usable at a time; memory comes with the touch */
+    IMAGES_COMMIT_BYTES = 32 << 20,
+    IMAGES_KEEP_BYTES = 8 << 20,   /* kept with their memory between cuts: so much at most, ... */
+    IMAGES_KEEP_LEAST = 512 << 10, /* ... so much in any case, ... */
+    IMAGES_KEEP_SHARE = 32,        /* ... and in between this part of what is in use */
     IMAGES_AHEAD_BYTES =
         2 << 20, /* the sweep keeps so much memory ready ahead of the mutator, or as much as is
                                      * kept between cuts, if that is less, ... */
@@ -52,8 +53,9 @@ pages_init(size_t arena_bytes, size_t images_bytes)
     size_t count = arena_bytes >> MM_PAGE_SHIFT;
 
     pages = (struct pages){.base = heap.base, .lent_from = UINT32_MAX};
-    pages.capacity =
-        images_bytes >> MM_PAGE_SHIFT > UINT32_MAX ? UINT32_MAX : (uint32_t)(images_bytes >> MM_PAGE_SHIFT);
+    pages.capacity = images_bytes >> MM_PAGE_SHIFT > UINT32_MAX
+                         ? UINT32_MAX
+                         : (uint32_t)(images_bytes >> MM_PAGE_SHIFT);
     words_bytes = count * sizeof *pages.words;
     next_bytes = ((size_t)pages.capacity * sizeof *pages.next + 4095) & ~(size_t)4095;
     pages.words = os_reserve(words_bytes);
@@ -185,7 +187,8 @@ pages_open(void)
     pages.ahead = images_to_keep();
     if (pages.ahead > IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT)
         pages.ahead = IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT;
-    atomic_store_explicit(&pages.broken, false, memory_order_relaxed); /* before the start message: O-4 */
+    /* before the start message: O-4 */
+    atomic_store_explicit(&pages.broken, false, memory_order_relaxed);
 }
 
 bool
@@ -203,8 +206,8 @@ images_lend(struct os_range *ret)
     if (!images_are_due())
         return false;
     from = pages.touched > keep + step ? (pages.touched - 1) / step * step : keep;
-    *ret = (struct os_range){pages.images + ((size_t)from << MM_PAGE_SHIFT), (size_t)(pages.touched - from)
-                                                                                 << MM_PAGE_SHIFT};
+    *ret = (struct os_range){pages.images + ((size_t)from << MM_PAGE_SHIFT),
+                             (size_t)(pages.touched - from) << MM_PAGE_SHIFT};
     pages.touched = pages.lent_from = from;
     if (load_relaxed(&pages.warm) > from)
         store_relaxed(&pages.warm, from);
@@ -279,7 +282,8 @@ mm_barrier(const void *p, size_t len)
     size_t first = page_index(p), last;
 
     debug_check(len > 0 && state_kind(state) != BLOCK_FREE);
-    if (state_birth(state) == heap.epoch || (record && block_is_swept(b)) || slot_is_born(b, state, p)) {
+    if (state_birth(state) == heap.epoch || (record && block_is_swept(b)) ||
+        slot_is_born(b, state, p)) {
         barrier_open(p, len);
         return;
     }
@@ -306,5 +310,6 @@ mm_block_is_frozen(const void *p)
 bool
 mm_cut_is_broken(void)
 {
-    return atomic_load_explicit(&pages.broken, memory_order_relaxed); /* O-6: the reader fences before */
+    /* O-6: the reader fences before */
+    return atomic_load_explicit(&pages.broken, memory_order_relaxed);
 }

@@ -1,11 +1,14 @@
 /* mm/page.h - pages, the unit of the write barrier, and the copies ("images") that preserve them.
  *
- * Each page of the arena has one 64-bit word: epoch << 32 | index of the image.  A word whose epoch is the
- * open cut's says: the page has changed, or may, since the cut, and its bytes at the cut are in that image.
+ * Each page of the arena has one 64-bit word: epoch << 32 | index of the image.  A word whose epoch
+ * is the open cut's says: the page has changed, or may, since the cut, and its bytes at the cut are
+ * in that image.
  *
  *   P1  A page is preserved at most once per cut.
- *   P2  An image is complete before its index is published (O-1), and never written again while it is.
- *   P3  Words are compared for equality with an epoch (C3): what older cuts left in them means nothing.
+ *   P2  An image is complete before its index is published (O-1), and never written again while it
+ *       is.
+ *   P3  Words are compared for equality with an epoch (C3): what older cuts left in them means
+ *       nothing.
  *   P4  Index 0 means "no image"; a chain of images ends with it.
  *
  * Threads: page_word(), page_image(), page_index() [any]; the others mutator. */
@@ -27,22 +30,28 @@
 enum { MM_PAGE_BYTES = 1 << MM_PAGE_SHIFT };
 
 struct pages {
-    const char *base;           /* of the arena  [const after mm_init] */
-    _Atomic uint64_t *words;    /* one a page  [mutator writes, sweep reads] O-1, O-2 */
-    char *images;               /* image i stands at images + i * MM_PAGE_BYTES  [const after mm_init] */
-    uint32_t *next;             /* [mutator] chains of images */
-    uint32_t capacity;          /* images that fit the reservation */
-    _Atomic uint32_t committed; /* [mutator writes, sweep reads, relaxed] images that may be touched */
-    _Atomic uint32_t bump; /* [as committed] images below it have been handed out since the pool was reset */
-    uint32_t touched;      /* images below it may have memory; images_lend() works it down */
-    uint32_t lent_from;    /* images from here on are on loan to the discarder; UINT32_MAX: none */
-    uint32_t ahead;        /* [const while a cut is open] so many images the sweep keeps warm ahead of bump */
-    _Atomic uint32_t warm; /* [sweep while a cut is open, else mutator; read by any, relaxed] images below it
-                            * have memory already */
-    uint32_t free_head;    /* chain of images that came back during the cut */
-    uint32_t value_head;   /* chain of the images that live until the cut ends (V1) */
+    const char *base;        /* of the arena  [const after mm_init] */
+    _Atomic uint64_t *words; /* one a page  [mutator writes, sweep reads] O-1, O-2 */
+    /* image i stands at images + i * MM_PAGE_BYTES  [const after mm_init] */
+    char *images;
+    uint32_t *next;    /* [mutator] chains of images */
+    uint32_t capacity; /* images that fit the reservation */
+    /* [mutator writes, sweep reads, relaxed] images that may be touched */
+    _Atomic uint32_t committed;
+    /* [as committed] images below it have been handed out since the pool was reset */
+    _Atomic uint32_t bump;
+    uint32_t touched;   /* images below it may have memory; images_lend() works it down */
+    uint32_t lent_from; /* images from here on are on loan to the discarder; UINT32_MAX: none */
+    /* [const while a cut is open] so many images the sweep keeps warm ahead of bump */
+    uint32_t ahead;
+    /* [sweep while a cut is open, else mutator; read by any, relaxed] images below it have memory
+     * already */
+    _Atomic uint32_t warm;
+    uint32_t free_head;  /* chain of images that came back during the cut */
+    uint32_t value_head; /* chain of the images that live until the cut ends (V1) */
     uint32_t in_use;
-    size_t words_bytes;       /* memory of the words: they get it as pages are preserved, and keep it */
+    /* memory of the words: they get it as pages are preserved, and keep it */
+    size_t words_bytes;
     uint64_t preserved_total; /* since the cut began */
     _Atomic bool broken;      /* [mutator writes, sweep reads] O-6, C2 */
 };
@@ -70,20 +79,21 @@ int pages_init(size_t arena_bytes, size_t images_bytes);
 void pages_fini(void);
 /* pages_commit: the side table of words covers the arena's first bytes.  0 or -ENOMEM. */
 int pages_commit(size_t arena_bytes);
-/* pages_reset: the cut is over and nobody reads images any more: all of them are free again.  O(1) */
+/* pages_reset: the cut is over and nobody reads images any more: all of them are free again.
+ * O(1) */
 void pages_reset(void);
 /* pages_open: a cut is about to begin. */
 void pages_open(void);
 /* pages_clear: forget all words of the arena's first bytes, and all images (mm_clear()). */
 void pages_clear(size_t arena_bytes);
-/* pages_limit: with more than this in copies, retired and newborn blocks no further copy is made and the view
- * is broken instead (C2); 0: no limit. */
+/* pages_limit: with more than this in copies, retired and newborn blocks no further copy is made
+ * and the view is broken instead (C2); 0: no limit. */
 void pages_limit(size_t bytes);
 /* images_free_chain: a swept slab's images; its pages will not be read again in this cut. */
 void images_free_chain(uint32_t head);
-/* images_lend: with no cut open, the next 2 MiB of memory that images hold beyond what is kept warm: the
- * caller gives them back to the system, and then calls images_take_back(); an image that is needed sooner
- * waits (tidy_recall()).  False: there is none. */
+/* images_lend: with no cut open, the next 2 MiB of memory that images hold beyond what is kept
+ * warm: the caller gives them back to the system, and then calls images_take_back(); an image that
+ * is needed sooner waits (tidy_recall()).  False: there is none. */
 bool images_lend(struct os_range *ret);
 bool images_are_due(void); /* would it find any? */
 void images_take_back(void);

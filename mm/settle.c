@@ -1,8 +1,10 @@
-/* mm/settle.c - take in what the sweep has passed, and what a cut leaves behind: retired slots become free,
- * born ones like any other (S3), page copies return.  In slices: no call does more than it was asked to.
+/* mm/settle.c - take in what the sweep has passed, and what a cut leaves behind: retired slots
+ * become free, born ones like any other (S3), page copies return.  In slices: no call does more
+ * than it was asked to.
  *
- * Record blocks are settled by a cursor that follows the sweep in address order, each once a cut.  Value
- * blocks with something retired or born stand on a list, and are settled when the cut has ended (V1). */
+ * Record blocks are settled by a cursor that follows the sweep in address order, each once a cut.
+ * Value blocks with something retired or born stand on a list, and are settled when the cut has
+ * ended (V1). */
 #include "mm/cut.h"
 #include "mm/heap.h"
 #include "mm/page.h"
@@ -11,7 +13,8 @@ static void
 settle_slab(uint32_t b)
 {
     if (mm_barrier_on)
-        images_free_chain(heap.blocks[b].images); /* O-3: the sweep will not read these pages again */
+        /* O-3: the sweep will not read these pages again */
+        images_free_chain(heap.blocks[b].images);
     heap.blocks[b].images = 0;
     heap.settle_next = b + 1; /* before slab_settle(): from here on b is like any other slab */
     slab_settle(b);
@@ -24,7 +27,8 @@ settle_record_block(uint32_t b)
     uint64_t state = block_state(b);
     enum block_kind kind = state_kind(state);
 
-    if ((kind != BLOCK_SLAB_RECORD && kind != BLOCK_RUN_RECORD) || state_birth(state) == heap.epoch) {
+    if ((kind != BLOCK_SLAB_RECORD && kind != BLOCK_RUN_RECORD) ||
+        state_birth(state) == heap.epoch) {
         heap.settle_next = b + 1;
         return true;
     }

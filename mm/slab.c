@@ -1,7 +1,7 @@
 /* mm/slab.c - slots of one size, and runs: allocate, free, retire.
  *
- * A slab's bitmaps stand beside the arena: used[] is what the sweep sees, frozen from the cut until it has
- * passed (S2); changed[] is the mutator's own note of what became of a slot meanwhile:
+ * A slab's bitmaps stand beside the arena: used[] is what the sweep sees, frozen from the cut until
+ * it has passed (S2); changed[] is the mutator's own note of what became of a slot meanwhile:
  *
  *     used changed
  *      0      0      free
@@ -9,9 +9,10 @@
  *      1      1      retired: freed since; the sweep may still read it
  *      0      1      born: it was free at the cut, and is in use
  *
- *   S3  What happens to a slot of before the cut while its slab is not settled is noted in changed[].  Settling
- *       is used ^= changed, changed = 0.  A born slot is no part of the cut: it is written without a barrier, and
- *       freed at once.  So a cut needs no new slab where there are holes, and leaves none behind. */
+ *   S3  What happens to a slot of before the cut while its slab is not settled is noted in
+ *       changed[].  Settling is used ^= changed, changed = 0.  A born slot is no part of the cut:
+ *       it is written without a barrier, and freed at once.  So a cut needs no new slab where there
+ *       are holes, and leaves none behind. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@
 static inline enum mm_kind
 heap_of_kind(enum block_kind k)
 {
-    return k == BLOCK_SLAB_RECORD || k == BLOCK_RUN_RECORD || k == BLOCK_CONT_RECORD ? MM_RECORD : MM_VALUE;
+    return k == BLOCK_SLAB_RECORD || k == BLOCK_RUN_RECORD || k == BLOCK_CONT_RECORD ? MM_RECORD
+                                                                                     : MM_VALUE;
 }
 
 /* open_mask: the slots of bitmap word w that may be allocated. */
@@ -65,7 +67,8 @@ slab_new(enum mm_kind kind, unsigned class)
     heap.blocks[b].band = BAND_NONE;
     heap.blocks[b].band_floor = (uint16_t)class_slots[class];
     heap.bitmap_bytes += 2 * class_words(class) * sizeof *bits;
-    block_set_state(b, kind == MM_RECORD ? BLOCK_SLAB_RECORD : BLOCK_SLAB_VALUE, class, heap.epoch); /* O-7 */
+    /* O-7 */
+    block_set_state(b, kind == MM_RECORD ? BLOCK_SLAB_RECORD : BLOCK_SLAB_VALUE, class, heap.epoch);
     if (mm_barrier_on) {
         heap.newborn_bytes += MM_BLOCK_BYTES;
         heap_note_peak();
@@ -132,8 +135,8 @@ slab_offer(uint32_t b, uint64_t state)
     sc->room_count[band]++;
     sc->bands |= 1U << band;
     blk->band = (uint8_t)band;
-    /* The least that this band holds: with one less, the next one; with none, the system. One that may not go
-     * yet is looked at when it is settled. */
+    /* The least that this band holds: with one less, the next one; with none, the system. One that
+     * may not go yet is looked at when it is settled. */
     blk->band_floor = (uint16_t)((band * slots + BANDS - 1) / BANDS);
     if (band == 0)
         blk->band_floor = blk->used_slots != 0;
@@ -170,7 +173,8 @@ choose_bitmap(struct slab_class *sc, unsigned class)
         note_pending(sc->cur, state_kind(state) == BLOCK_SLAB_VALUE);
 }
 
-/* next_word: make free_mask show the next word of cur with room.  false: cur has none behind this point. */
+/* next_word: make free_mask show the next word of cur with room.  false: cur has none behind this
+ * point. */
 static bool
 next_word(struct slab_class *sc, unsigned class)
 {
@@ -276,8 +280,8 @@ slot_free(uint32_t b, uint64_t state, uint32_t slot)
         uint64_t *changed = &slab_changed(blk, state_class(state))[slot / 64];
 
         must(((*used ^ *changed) & bit) != 0); /* in use, and not retired */
-        /* S3: a born one goes as if it had never been; used[] is the sweep's to read meanwhile (S2), so that not
-         * even the same value is written to it.  The other kind is swept. */
+        /* S3: a born one goes as if it had never been; used[] is the sweep's to read meanwhile
+         * (S2), so that not even the same value is written to it.  The other kind is swept. */
         if ((*changed & bit) != 0)
             *changed &= ~bit;
         else
@@ -383,7 +387,8 @@ run_alloc(enum mm_kind kind, size_t bytes, size_t room_bytes)
     heap.blocks[b].retired_slots = 0;
     for (uint32_t i = b + 1; i < b + n; i++)
         block_set_state(i, kind == MM_RECORD ? BLOCK_CONT_RECORD : BLOCK_CONT_VALUE, 0, heap.epoch);
-    block_set_state(b, kind == MM_RECORD ? BLOCK_RUN_RECORD : BLOCK_RUN_VALUE, 0, heap.epoch); /* O-7 */
+    /* O-7 */
+    block_set_state(b, kind == MM_RECORD ? BLOCK_RUN_RECORD : BLOCK_RUN_VALUE, 0, heap.epoch);
     heap.live_bytes += charge;
     if (kind == MM_RECORD)
         heap.record_bytes += charge;
@@ -493,7 +498,8 @@ mm_free(const void *p)
         return;
     }
     must(heap.blocks[b].retired_slots == 0);
-    /* A record run that is swept but not settled yet is retired too: settling looks at each block once. */
+    /* A record run that is swept but not settled yet is retired too: settling looks at each block
+     * once. */
     if (!frozen && !(mm_barrier_on && state_birth(state) != heap.epoch && b >= heap.settle_next)) {
         run_release(b);
         return;

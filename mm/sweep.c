@@ -3,20 +3,22 @@
 #include "mm/heap.h"
 #include "mm/step.h"
 
-/* Whatever the mutator does meanwhile, the blocks that this finds are the same: those of the records heap
- * that were there at the cut keep kind, class and bitmaps until mm_sweep_done() (S2); all others are free, of
- * the values heap, or born in this epoch. */
+/* Whatever the mutator does meanwhile, the blocks that this finds are the same: those of the
+ * records heap that were there at the cut keep kind, class and bitmaps until mm_sweep_done() (S2);
+ * all others are free, of the values heap, or born in this epoch. */
 bool
 mm_sweep_next(struct mm_sweep *s, struct mm_extent *ret)
 {
     for (; s->next_block < s->end_block; s->next_block++) {
         uint32_t b = s->next_block;
-        uint64_t state = atomic_load_explicit(&heap.blocks[b].state, memory_order_acquire); /* O-7 reader */
+        /* O-7 reader */
+        uint64_t state = atomic_load_explicit(&heap.blocks[b].state, memory_order_acquire);
         enum block_kind kind = state_kind(state);
         unsigned class = state_class(state);
 
         STEP("sweep: block");
-        if (state_birth(state) == s->epoch || (kind != BLOCK_SLAB_RECORD && kind != BLOCK_RUN_RECORD))
+        if (state_birth(state) == s->epoch ||
+            (kind != BLOCK_SLAB_RECORD && kind != BLOCK_RUN_RECORD))
             continue;
         ret->base = block_base(b);
         ret->block = b;
@@ -42,5 +44,6 @@ void
 mm_sweep_done(const struct mm_sweep *s, const struct mm_extent *x)
 {
     STEP("sweep: swept");
-    atomic_store_explicit(&heap.blocks[x->block].swept, s->epoch, memory_order_release); /* O-3 sweep */
+    /* O-3 sweep */
+    atomic_store_explicit(&heap.blocks[x->block].swept, s->epoch, memory_order_release);
 }

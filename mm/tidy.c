@@ -1,7 +1,7 @@
 /* mm/tidy.c - free memory goes back to the system, through a thread that does nothing else.
  *
- *   T1  What is on loan to the discarder stands in no bin and is of kind BLOCK_LENT: it is not allocated, and
- *       not merged with its neighbours, until the mutator has taken it back.
+ *   T1  What is on loan to the discarder stands in no bin and is of kind BLOCK_LENT: it is not
+ *       allocated, and not merged with its neighbours, until the mutator has taken it back.
  *
  *     FREE, dirty --lend--> LENT --the job is done, take_back--> FREE, clean
  *
@@ -18,7 +18,8 @@ enum {
     LOOK_EACH_BLOCKS = 512 /* between two looks at the clock */
 };
 
-/* What goes at a time: 64 MiB of blocks; without a thread 2 MiB, which take some hundred microseconds. */
+/* What goes at a time: 64 MiB of blocks; without a thread 2 MiB, which take some hundred
+ * microseconds. */
 struct portion {
     unsigned ranges, images; /* images: ranges of them among all */
     uint32_t blocks;
@@ -89,7 +90,8 @@ take_back(void)
     heap.lent_blocks -= loan.blocks;
     images_take_back();
     for (unsigned i = loan.images; i < loan.count; i++)
-        run_give(block_of(loan.ranges[i].at), (uint32_t)(loan.ranges[i].bytes >> MM_BLOCK_SHIFT), 0);
+        run_give(block_of(loan.ranges[i].at), (uint32_t)(loan.ranges[i].bytes >> MM_BLOCK_SHIFT),
+                 0);
     loan = (struct loan){.count = 0};
 }
 
@@ -102,13 +104,14 @@ run_at(uint32_t b)
     return kind_is_slab(kind) ? 1 : heap.blocks[b].run_blocks;
 }
 
-/* look_at_run: lend the next dirty blocks of the free run at tidy_next, `most` at most.  Returns how many
- * blocks were looked at; tidy_next goes on behind the run, or stays for the rest of it. */
+/* look_at_run: lend the next dirty blocks of the free run at tidy_next, `most` at most.  Returns
+ * how many blocks were looked at; tidy_next goes on behind the run, or stays for the rest of it. */
 static uint32_t
 look_at_run(uint32_t most)
 {
     uint32_t first = heap.tidy_next, blocks = run_at(first), end = first + blocks;
-    uint32_t from = heap.tidy_at > first && heap.tidy_at < end ? heap.tidy_at : first, b = from, n = 0;
+    uint32_t from = heap.tidy_at > first && heap.tidy_at < end ? heap.tidy_at : first, b = from,
+             n = 0;
 
     while (b < end && b - from < LOOK_EACH_BLOCKS && !heap.blocks[b].dirty)
         b++;

@@ -1,7 +1,7 @@
 /* server/auth.h - who may talk to the server: one user, "default", and the password of requirepass.
  *
- * A connection that came while there was no password stays welcome when one is set later.  Threads: mutator.
- */
+ * A connection that came while there was no password stays welcome when one is set later.
+ * Threads: mutator. */
 #ifndef SERVER_AUTH_H
 #define SERVER_AUTH_H
 
@@ -13,7 +13,8 @@
 
 /* auth_is_needed: is a password set? */
 bool auth_is_needed(void);
-/* auth_is_stranger: has the client still to show the password?  What it may send and leave unread is little.
+/* auth_is_stranger: has the client still to show the password?  What it may send and leave unread
+ * is little.
  */
 static inline bool
 auth_is_stranger(const struct client *c)
@@ -21,8 +22,8 @@ auth_is_stranger(const struct client *c)
     return unlikely(!c->authenticated) && auth_is_needed();
 }
 
-/* auth_log_in: the client with this name and password; false: they are wrong.  Takes as long for any wrong
- * password of a length. */
+/* auth_log_in: the client with this name and password; false: they are wrong.  Takes as long for
+ * any wrong password of a length. */
 bool auth_log_in(struct client *c, struct slice user, struct slice password);
 /* auth_is_secret: argument i of the client's command must not be shown (SLOWLOG, MONITOR). */
 bool auth_is_secret(const struct client *c, int i);

@@ -62,7 +62,8 @@ static uint64_t
 count_bytes(const char *p, size_t len)
 {
     size_t words = len / sizeof(uint64_t);
-    uint64_t sum = has_popcnt() ? count_words_popcnt(p, words) : count_words_anywhere(p, words), tail = 0;
+    uint64_t sum = has_popcnt() ? count_words_popcnt(p, words) : count_words_anywhere(p, words),
+             tail = 0;
 
     memcpy(&tail, p + words * sizeof tail, len % sizeof tail);
     return sum + (uint64_t)__builtin_popcountll(tail);
@@ -71,7 +72,8 @@ count_bytes(const char *p, size_t len)
 uint64_t
 bits_count(const char *p, uint64_t from, uint64_t end)
 {
-    uint64_t first = from / 8, last = end / 8; /* bytes [first, last), then what is too much and too little */
+    /* bytes [first, last), then what is too much and too little */
+    uint64_t first = from / 8, last = end / 8;
     uint64_t sum;
 
     if (from >= end)

@@ -16,12 +16,12 @@ enum bits_operation { BITS_AND, BITS_OR, BITS_XOR, BITS_NOT };
 uint64_t bits_count(const char *p, uint64_t from, uint64_t end);
 /* bits_find: the first that is set, or clear; -1: there is none.  O(bytes), eight at a time. */
 int64_t bits_find(const char *p, uint64_t from, uint64_t end, bool is_set);
-/* bits_combine: out[0 .. len) of several strings, zeros behind the end of each; count is 1 for BITS_NOT.
- * O(len * count), a piece that stays in the cache at a time. */
+/* bits_combine: out[0 .. len) of several strings, zeros behind the end of each; count is 1 for
+ * BITS_NOT. O(len * count), a piece that stays in the cache at a time. */
 void bits_combine(char *out, size_t len, enum bits_operation op, const struct slice *in, int count);
 
-/* bits_read, bits_write: a number of 1 to 64 bits at any offset, the highest bit first.  Reading, bytes
- * behind the end of s are zeros; writing, p has them all. */
+/* bits_read, bits_write: a number of 1 to 64 bits at any offset, the highest bit first.  Reading,
+ * bytes behind the end of s are zeros; writing, p has them all. */
 uint64_t bits_read(struct slice s, uint64_t offset, unsigned bits);
 void bits_write(char *p, uint64_t offset, unsigned bits, uint64_t value);
 

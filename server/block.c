@@ -109,7 +109,8 @@ block_reply_begin(struct client *c, const struct block *b, struct block_reply *r
 }
 
 void
-block_reply_end(struct client *c, const struct block *b, const struct block_reply *r, bool is_answered)
+block_reply_end(struct client *c, const struct block *b, const struct block_reply *r,
+                bool is_answered)
 {
     output_unmute(c);
     if (is_answered)

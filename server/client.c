@@ -156,8 +156,8 @@ client_doom(struct client *c)
 bool
 client_is_permitted(const struct client *c, int64_t permission)
 {
-    bool local =
-        c->fd < 0 || c->is_unix || strncmp(c->addr, "127.", 4) == 0 || strncmp(c->addr, "[::1]", 5) == 0;
+    bool local = c->fd < 0 || c->is_unix || strncmp(c->addr, "127.", 4) == 0 ||
+                 strncmp(c->addr, "[::1]", 5) == 0;
 
     return permission == PERMIT_YES || (permission == PERMIT_LOCAL && local);
 }
@@ -203,24 +203,27 @@ client_describe(const struct client *c, struct text *out)
     size_t pending = client_pending_out(c), parsed = resp_parsed(&c->parser),
            words = resp_words_bytes(&c->parser);
     bool in_list =
-        pending > OUTPUT_FREE_BYTES; /* as Redis has it: the first bytes are in a buffer, others in a list */
+        /* as Redis has it: the first bytes are in a buffer, others in a list */
+        pending > OUTPUT_FREE_BYTES;
     unsigned chunks = 0;
 
-    text_addf(out, "id=%llu addr=%s laddr=%s fd=%d name=%s", (unsigned long long)c->id, c->addr, c->laddr,
-              c->fd, or_empty(c->name));
+    text_addf(out, "id=%llu addr=%s laddr=%s fd=%d name=%s", (unsigned long long)c->id, c->addr,
+              c->laddr, c->fd, or_empty(c->name));
     text_addf(out, " age=%lld idle=%lld flags=", (long long)(server.now_ms - c->created_ms) / 1000,
               (long long)(server.now_ms - c->last_active_ms) / 1000);
     add_flags(c, out);
-    text_addf(out, " db=%d sub=%u psub=%u ssub=%u multi=%d", c->db_index, pubsub_count(c, PUBSUB_CHANNEL),
-              pubsub_count(c, PUBSUB_PATTERN), pubsub_count(c, PUBSUB_SHARD), multi_count(c));
-    text_addf(out, " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu", c->in_len - c->in_pos - parsed,
-              c->in_room - c->in_len, words, multi_memory(c));
+    text_addf(out, " db=%d sub=%u psub=%u ssub=%u multi=%d", c->db_index,
+              pubsub_count(c, PUBSUB_CHANNEL), pubsub_count(c, PUBSUB_PATTERN),
+              pubsub_count(c, PUBSUB_SHARD), multi_count(c));
+    text_addf(out, " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu",
+              c->in_len - c->in_pos - parsed, c->in_room - c->in_len, words, multi_memory(c));
     for (int i = 0; c->running && i < c->argc; i++)
         words += c->argv[i].len;
     for (const struct output_chunk *k = c->out_first; k != NULL; k = k->next)
         chunks++;
     text_addf(out, " rbs=%zu rbp=%zu obl=%zu oll=%u omem=%zu tot-mem=%zu", c->out_room, c->out_room,
-              in_list ? 0 : pending, in_list ? chunks : 0, in_list ? c->out_bytes : 0, client_memory(c));
+              in_list ? 0 : pending, in_list ? chunks : 0, in_list ? c->out_bytes : 0,
+              client_memory(c));
     text_addf(out, " events=%s%s", (c->interest & EPOLLIN) != 0 ? "r" : "",
               (c->interest & EPOLLOUT) != 0 ? "w" : "");
     text_addf(out, " cmd=%s user=default redir=-1 resp=%d",

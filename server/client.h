@@ -1,8 +1,9 @@
 /* server/client.h - a connection: its buffers, its selected database, its transaction.
  *
- * An idle client owns no buffer.  While its input is worked off it has the loop's input and output buffers on
- * loan; what cannot be used up (half a command, a full socket) moves to memory of its own. Threads: mutator.
- */
+ * An idle client owns no buffer.  While its input is worked off it has the loop's input and output
+ * buffers on loan; what cannot be used up (half a command, a full socket) moves to memory of its
+ * own.
+ * Threads: mutator. */
 #ifndef SERVER_CLIENT_H
 #define SERVER_CLIENT_H
 
@@ -24,8 +25,8 @@ struct pubsub_client;
 struct text;
 struct watch_client;
 
-/* In which queues of net_queue.c a client may stand: its next command has to wait; something is to be
- * written. */
+/* In which queues of net_queue.c a client may stand: its next command has to wait; something is to
+ * be written. */
 enum client_queue { QUEUE_DELAYED, QUEUE_WRITES, CLIENT_QUEUES };
 
 struct client {
@@ -54,7 +55,8 @@ struct client {
     bool running;           /* its commands are being executed: not to be served by a nested turn */
     bool paused;            /* not read: its next command waits for the snapshot's memory */
     bool out_stuck;         /* its socket took no more: it is not tried again before it is ready */
-    bool postponed; /* by exec_command(): the command was not executed; it will be parsed and tried again */
+    /* by exec_command(): the command was not executed; it will be parsed and tried again */
+    bool postponed;
     bool authenticated;
     bool is_unix;    /* came through the unix socket */
     bool is_monitor; /* see monitor.h */
@@ -90,8 +92,8 @@ struct client {
     struct client *queue_next[CLIENT_QUEUES]; /* once closed, the first links those to be freed */
 };
 
-/* The memory of all clients' buffers, kept to the byte: maxmemory has to see it between two commands.  What
- * the loop lends to the one that runs is not in it. */
+/* The memory of all clients' buffers, kept to the byte: maxmemory has to see it between two
+ * commands.  What the loop lends to the one that runs is not in it. */
 struct client_bytes {
     size_t input, output;
     size_t queued; /* commands of transactions */
@@ -108,13 +110,16 @@ client_bytes_all(void)
 struct client *client_new_detached(void);
 void client_free(struct client *c);
 
-/* client_new: for an accepted socket; it is in the list of clients, not yet in the loop.  NULL: no memory. */
+/* client_new: for an accepted socket; it is in the list of clients, not yet in the loop.  NULL: no
+ * memory. */
 struct client *client_new(int fd);
-/* client_close: out of the loop and the list, socket closed; the memory goes at the end of the turn. */
+/* client_close: out of the loop and the list, socket closed; the memory goes at the end of the
+ * turn. */
 void client_close(struct client *c);
 /* client_free_closed: the end of the turn. */
 void client_free_closed(void);
-/* client_doom: drop its output and take no more: it is closed as soon as nobody is working on it. */
+/* client_doom: drop its output and take no more: it is closed as soon as nobody is working on
+ * it. */
 void client_doom(struct client *c);
 
 /* client_find: by number; NULL: there is none.  O(clients) */
@@ -143,20 +148,23 @@ client_type(const struct client *c)
     return (int)(client_is_subscriber(c) ? OUTPUT_PUBSUB : OUTPUT_NORMAL);
 }
 
-/* client_is_permitted: may it do what a parameter of kind no, local, yes (enum debug_permission) guards? */
+/* client_is_permitted: may it do what a parameter of kind no, local, yes (enum debug_permission)
+ * guards? */
 bool client_is_permitted(const struct client *c, int64_t permission);
-/* client_memory: bytes that its struct and buffers hold, without what the loop lends to a running one. */
+/* client_memory: bytes that its struct and buffers hold, without what the loop lends to a running
+ * one. */
 size_t client_memory(const struct client *c);
 /* client_describe: the line of CLIENT LIST and CLIENT INFO, without newline. */
 void client_describe(const struct client *c, struct text *out);
 
-/* client_execute: run argv as a client's command would run (arity, MULTI queueing, MISCONF, statistics).  The
- * reply is appended to c->out. */
+/* client_execute: run argv as a client's command would run (arity, MULTI queueing, MISCONF,
+ * statistics).  The reply is appended to c->out. */
 void client_execute(struct client *c, int argc, const struct slice *argv);
 
 /* arg_int: argument i as an int64; false and ERR value is not an integer replied otherwise. */
 bool arg_int(struct client *c, int i, int64_t *ret);
-/* arg_db_number: argument i as the number of a database that there is; false, and an error was replied. */
+/* arg_db_number: argument i as the number of a database that there is; false, and an error was
+ * replied. */
 bool arg_db_number(struct client *c, int i, int *ret);
 /* arg_int32: the same of 32 bits; an error of its own for a number that has more. */
 bool arg_int32(struct client *c, int i, int32_t *ret);

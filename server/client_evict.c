@@ -1,4 +1,5 @@
-/* server/client_evict.c - clients by their memory, and closing the largest when all together hold too much.
+/* server/client_evict.c - clients by their memory, and closing the largest when all together hold
+ * too much.
  */
 #include "server/client_evict.h"
 

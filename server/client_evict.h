@@ -1,10 +1,13 @@
-/* server/client_evict.h - a limit on the memory of all clients together (maxmemory-clients): who has to go.
+/* server/client_evict.h - a limit on the memory of all clients together (maxmemory-clients): who
+ * has to go.
  *
- * While there is a limit, each client stands in a bucket by the power of two of the memory that it holds, so
- * that one of the largest is found in O(1), however many there are; redis.conf tells users of the same rule.
- * A client is weighed when a batch of its commands is done, when its output grows and when it was written to.
- * It is closed at the end of the turn, a running one as soon as its command is done.  CLIENT NO-EVICT keeps
- * one from being chosen; what it holds counts all the same.  Threads: mutator. */
+ * While there is a limit, each client stands in a bucket by the power of two of the memory that it
+ * holds, so that one of the largest is found in O(1), however many there are; redis.conf tells
+ * users of the same rule. A client is weighed when a batch of its commands is done, when its output
+ * grows and when it was written to. It is closed at the end of the turn, a running one as soon as
+ * its command is done.  CLIENT NO-EVICT keeps one from being chosen; what it holds counts all the
+ * same.
+ * Threads: mutator. */
 #ifndef SERVER_CLIENT_EVICT_H
 #define SERVER_CLIENT_EVICT_H
 
@@ -23,7 +26,8 @@ void client_evict_forget(struct client *c);
 extern bool client_evict_is_on;
 void client_evict_weigh_slowly(struct client *c);
 
-/* client_evict_weigh: the client may hold more or less than before.  It, or others, may be doomed for it. */
+/* client_evict_weigh: the client may hold more or less than before.  It, or others, may be doomed
+ * for it. */
 static inline void
 client_evict_weigh(struct client *c)
 {

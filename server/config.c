@@ -24,15 +24,16 @@ struct config config;
 static const struct config_name log_levels[] = {{"debug", LOG_DEBUG},     {"verbose", LOG_VERBOSE},
                                                 {"notice", LOG_NOTICE},   {"warning", LOG_WARNING},
                                                 {"nothing", LOG_NOTHING}, {NULL, 0}};
-static const struct config_name evict_policies[] = {{"volatile-lru", EVICT_LRU},
-                                                    {"volatile-lfu", EVICT_LFU},
-                                                    {"volatile-random", EVICT_RANDOM},
-                                                    {"volatile-ttl", EVICT_TTL},
-                                                    {"allkeys-lru", EVICT_LRU | EVICT_ALL_KEYS},
-                                                    {"allkeys-lfu", EVICT_LFU | EVICT_ALL_KEYS},
-                                                    {"allkeys-random", EVICT_RANDOM | EVICT_ALL_KEYS},
-                                                    {"noeviction", EVICT_NO},
-                                                    {NULL, 0}};
+static const struct config_name evict_policies[] = {
+    {"volatile-lru", EVICT_LRU},
+    {"volatile-lfu", EVICT_LFU},
+    {"volatile-random", EVICT_RANDOM},
+    {"volatile-ttl", EVICT_TTL},
+    {"allkeys-lru", EVICT_LRU | EVICT_ALL_KEYS},
+    {"allkeys-lfu", EVICT_LFU | EVICT_ALL_KEYS},
+    {"allkeys-random", EVICT_RANDOM | EVICT_ALL_KEYS},
+    {"noeviction", EVICT_NO},
+    {NULL, 0}};
 static const struct config_name permissions[] = {
     {"no", PERMIT_NO}, {"yes", PERMIT_YES}, {"local", PERMIT_LOCAL}, {NULL, 0}};
 
@@ -58,22 +59,22 @@ static const struct config_name permissions[] = {
 #define EVENTS            &option_events
 #define CHECKED           &option_checked
 
-#define OPTION(name_, alias_, type_, field_, initial_, min_, max_, flags_, extra_)                           \
-    {.name = name_,                                                                                          \
-     .alias = alias_,                                                                                        \
-     .type = type_,                                                                                          \
-     .offset = offsetof(struct config, field_),                                                              \
-     .initial = initial_,                                                                                    \
-     .min = min_,                                                                                            \
-     .max = max_,                                                                                            \
-     .flags = flags_,                                                                                        \
+#define OPTION(name_, alias_, type_, field_, initial_, min_, max_, flags_, extra_)                 \
+    {.name = name_,                                                                                \
+     .alias = alias_,                                                                              \
+     .type = type_,                                                                                \
+     .offset = offsetof(struct config, field_),                                                    \
+     .initial = initial_,                                                                          \
+     .min = min_,                                                                                  \
+     .max = max_,                                                                                  \
+     .flags = flags_,                                                                              \
      .extra = extra_},
-#define FIXED(name_, alias_, flags_, value_, why_)                                                           \
-    {.name = name_,                                                                                          \
-     .alias = alias_,                                                                                        \
-     .type = &option_fixed,                                                                                  \
-     .initial = value_,                                                                                      \
-     .flags = flags_,                                                                                        \
+#define FIXED(name_, alias_, flags_, value_, why_)                                                 \
+    {.name = name_,                                                                                \
+     .alias = alias_,                                                                              \
+     .type = &option_fixed,                                                                        \
+     .initial = value_,                                                                            \
+     .flags = flags_,                                                                              \
      .extra = why_},
 #define REASON(group, why) static const char no_effect_##group[] = why;
 #define KEPT(...)
@@ -82,13 +83,13 @@ static const struct config_name permissions[] = {
 #undef KEPT
 #define REASON(...)
 /* .offset: set_kept_offsets() */
-#define KEPT(name_, alias_, check_, initial_, flags_, group_)                                                \
-    {.name = name_,                                                                                          \
-     .alias = alias_,                                                                                        \
-     .type = &option_checked,                                                                                \
-     .initial = initial_,                                                                                    \
-     .flags = flags_,                                                                                        \
-     .extra = check_,                                                                                        \
+#define KEPT(name_, alias_, check_, initial_, flags_, group_)                                      \
+    {.name = name_,                                                                                \
+     .alias = alias_,                                                                              \
+     .type = &option_checked,                                                                      \
+     .initial = initial_,                                                                          \
+     .flags = flags_,                                                                              \
+     .extra = check_,                                                                              \
      .no_effect = no_effect_##group_},
 static struct option options[] = {
 #include "server/config.def"
@@ -124,14 +125,15 @@ option_find(struct slice name)
 }
 
 bool
-option_set(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-           const char **why)
+option_set(const struct option *o, struct config *into, const struct slice *words, int count,
+           bool append, const char **why)
 {
     struct slice split[WORDS_MAX];
     char *scratch;
     bool ok;
 
-    if (count != 1 && ((o->flags & OPTION_MULTI) == 0 || (count == 0 && o->type == &option_fixed))) {
+    if (count != 1 &&
+        ((o->flags & OPTION_MULTI) == 0 || (count == 0 && o->type == &option_fixed))) {
         *why = "wrong number of arguments";
         return false;
     }
@@ -255,13 +257,15 @@ check_names(const struct slice *pairs, int count, bool protected_allowed, struct
         if ((o->flags & OPTION_PROTECTED) && !protected_allowed)
             return refuse(why, name, "can't set protected config");
         for (int k = 0; k < i; k++)
-            if (pairs[2 * k].len == name.len && strncasecmp(pairs[2 * k].ptr, name.ptr, name.len) == 0)
+            if (pairs[2 * k].len == name.len &&
+                strncasecmp(pairs[2 * k].ptr, name.ptr, name.len) == 0)
                 return refuse(why, name, "duplicate parameter");
     }
     return 0;
 }
 
-/* Carry out the changed parameters' effects; on a refusal, those of the old values again, backwards. */
+/* Carry out the changed parameters' effects; on a refusal, those of the old values again,
+ * backwards. */
 static int
 apply_all(const struct slice *pairs, int count, const struct config *next, struct text *why)
 {
@@ -312,10 +316,11 @@ drop_next:
 
 /* ---- CONFIG GET ---- */
 
-/* What the parameter is called in the answer: as it was asked for, by name (in any case) or by a pattern.
- * NULL: it was not. */
+/* What the parameter is called in the answer: as it was asked for, by name (in any case) or by a
+ * pattern. NULL: it was not. */
 static const char *
-asked_name(const char *name, unsigned flags, const struct slice *patterns, int count, char *buf, size_t room)
+asked_name(const char *name, unsigned flags, const struct slice *patterns, int count, char *buf,
+           size_t room)
 {
     for (int i = 0; i < count && name != NULL && (flags & OPTION_DIRECTIVE) == 0; i++) {
         struct slice p = patterns[i];
@@ -340,8 +345,10 @@ config_each_match(const struct slice *patterns, int count,
     for (unsigned i = 0; i < OPTION_COUNT; i++) {
         const struct option *o = &options[i];
         char names[2][ASKED_NAME_BYTES];
-        const char *name = asked_name(o->name, o->flags, patterns, count, names[0], sizeof names[0]);
-        const char *alias = asked_name(o->alias, o->flags, patterns, count, names[1], sizeof names[1]);
+        const char *name =
+            asked_name(o->name, o->flags, patterns, count, names[0], sizeof names[0]);
+        const char *alias =
+            asked_name(o->alias, o->flags, patterns, count, names[1], sizeof names[1]);
         struct text t = {0};
         struct slice value;
         if (name == NULL && alias == NULL)

@@ -1,8 +1,9 @@
 /* server/config.h - the configuration: one struct with typed values, one table of parameters
  * (server/config.def).
  *
- * A change is tried on a copy of the struct, checked, applied and only then put into place: CONFIG SET and
- * the start-up take all of it or nothing. Threads: mutator. */
+ * A change is tried on a copy of the struct, checked, applied and only then put into place: CONFIG
+ * SET and the start-up take all of it or nothing.
+ * Threads: mutator. */
 #ifndef SERVER_CONFIG_H
 #define SERVER_CONFIG_H
 
@@ -30,7 +31,8 @@ struct output_limit {
     int64_t soft_seconds;
 };
 
-enum debug_permission { PERMIT_NO, PERMIT_LOCAL, PERMIT_YES }; /* for enable-debug-command and its like */
+/* for enable-debug-command and its like */
+enum debug_permission { PERMIT_NO, PERMIT_LOCAL, PERMIT_YES };
 
 /* How many parameters are kept without effect. */
 enum {
@@ -65,9 +67,10 @@ struct config {
     /* memory */
     uint64_t maxmemory;        /* bytes; 0: no limit */
     int64_t maxmemory_clients; /* bytes; below zero: percent of maxmemory; 0: no limit */
-    int64_t maxmemory_policy, maxmemory_samples, maxmemory_eviction_tenacity, lfu_log_factor, lfu_decay_time;
-    bool lazyfree_lazy_eviction, lazyfree_lazy_expire, lazyfree_lazy_server_del, lazyfree_lazy_user_del,
-        lazyfree_lazy_user_flush;
+    int64_t maxmemory_policy, maxmemory_samples, maxmemory_eviction_tenacity, lfu_log_factor,
+        lfu_decay_time;
+    bool lazyfree_lazy_eviction, lazyfree_lazy_expire, lazyfree_lazy_server_del,
+        lazyfree_lazy_user_del, lazyfree_lazy_user_flush;
     int64_t active_expire_effort;
     bool activedefrag;
     uint64_t active_defrag_ignore_bytes;
@@ -98,36 +101,37 @@ extern struct config config;
 int config_init(void);
 void config_fini(void);
 
-/* config_load: read the file (NULL: none), then standard input where the last word is "-", then the command
- * line's options, as if they were written behind it.  0; -EINVAL: refused, and *why is the report for the
- * user. */
+/* config_load: read the file (NULL: none), then standard input where the last word is "-", then the
+ * command line's options, as if they were written behind it.  0; -EINVAL: refused, and *why is the
+ * report for the user. */
 int config_load(const char *path, int argc, char *const argv[], struct text *why);
 /* config_load_text: as config_load, from memory; name is what errors call it. */
 int config_load_text(const char *name, const char *bytes, size_t len, struct text *why);
-/* config_start: carry out what takes effect outside the struct: chdir to dir, log level.  0, or -errno with
- * *why. */
+/* config_start: carry out what takes effect outside the struct: chdir to dir, log level.  0, or
+ * -errno with *why. */
 int config_start(struct text *why); /* once, after config_load() */
 const char *config_file(void);      /* absolute name of the file that was read; "" if none */
 
-/* config_set: count pairs of name and value: all, or none.  0; -EINVAL: *why is an error reply, code
- * included. */
+/* config_set: count pairs of name and value: all, or none.  0; -EINVAL: *why is an error reply,
+ * code included. */
 int config_set(const struct slice *pairs, int count, bool protected_allowed, struct text *why);
 
 /* config_value: a parameter as CONFIG GET shows it, cut to room; returns ret. */
 const char *config_value(const char *name, char *ret, size_t room);
-/* config_rewrite: make the configuration file say what holds now, whatever it includes.  0; or -errno: it is
- * as it was, and *why says what went wrong.  Only where there is one (config_file()).  all: defaults too. */
+/* config_rewrite: make the configuration file say what holds now, whatever it includes.  0; or
+ * -errno: it is as it was, and *why says what went wrong.  Only where there is one (config_file()).
+ * all: defaults too. */
 int config_rewrite(bool all, struct text *why);
 /* config_log_no_effect: lines that name what was set at start and has no effect here. */
 void config_log_no_effect(void);
 
-/* config_on_change: how a changed parameter takes effect: called with the whole new configuration before it
- * is put into place; false with *why refuses it.  It may be called again with the old one, when a later one
- * refuses. */
+/* config_on_change: how a changed parameter takes effect: called with the whole new configuration
+ * before it is put into place; false with *why refuses it.  It may be called again with the old
+ * one, when a later one refuses. */
 void config_on_change(const char *name, bool (*apply)(const struct config *next, const char **why));
 
-/* config_each_match: call fn for every parameter that matches one of the patterns (aliases too); a hidden one
- * only where a pattern is its name. */
+/* config_each_match: call fn for every parameter that matches one of the patterns (aliases too); a
+ * hidden one only where a pattern is its name. */
 void config_each_match(const struct slice *patterns, int count,
                        void (*fn)(void *ctx, const char *name, struct slice value), void *ctx);
 

@@ -1,10 +1,10 @@
-/* server/config_check.c - parameters that are kept as text, once it has been checked: in one spelling,
- * however it was given.
+/* server/config_check.c - parameters that are kept as text, once it has been checked: in one
+ * spelling, however it was given.
  *
- * A check is a word and what belongs to it: "bool", "int MIN MAX", "memory MIN", "text" (no zero byte),
- * "bytes", "hostname", "title" (of a process), "enum A B>C ..." (B is shown as C), "flags A B ..." (several
- * of them; A alone stands for none), "percentiles" (numbers from 0 to 100), "oom" (three numbers from -2000
- * to 2000). */
+ * A check is a word and what belongs to it: "bool", "int MIN MAX", "memory MIN", "text" (no zero
+ * byte), "bytes", "hostname", "title" (of a process), "enum A B>C ..." (B is shown as C), "flags A
+ * B ..." (several of them; A alone stands for none), "percentiles" (numbers from 0 to 100), "oom"
+ * (three numbers from -2000 to 2000). */
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -128,8 +128,8 @@ check_memory(struct slice word, const char *min)
         return "argument must be a memory value";
     if (bytes >= strtoull(min, NULL, 10) && bytes <= INT64_MAX)
         return NULL;
-    snprintf(buf, sizeof buf, "argument must be between %s and %lld inclusive", *min != '\0' ? min : "0",
-             (long long)INT64_MAX);
+    snprintf(buf, sizeof buf, "argument must be between %s and %lld inclusive",
+             *min != '\0' ? min : "0", (long long)INT64_MAX);
     return buf;
 }
 
@@ -146,7 +146,8 @@ check_hostname(struct slice word)
 static const char *
 check_title(struct slice word)
 {
-    static const char names[] = "title listen-addr server-mode port tls-port unixsocket config-file";
+    static const char names[] =
+        "title listen-addr server-mode port tls-port unixsocket config-file";
     const char *p = word.ptr, *end = p + word.len;
 
     while ((p = memchr(p, '{', (size_t)(end - p))) != NULL) {
@@ -283,8 +284,8 @@ field_of(const struct option *o, struct config *c)
 }
 
 static bool
-parse_checked(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-              const char **why)
+parse_checked(const struct option *o, struct config *into, const struct slice *words, int count,
+              bool append, const char **why)
 {
     const char *how = o->extra;
     struct text t = {0};

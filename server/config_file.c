@@ -1,4 +1,5 @@
-/* server/config_file.c - the configuration at start: a file in Redis's syntax, then the command line. */
+/* server/config_file.c - the configuration at start: a file in Redis's syntax, then the command
+ * line. */
 #include <ctype.h>
 #include <errno.h>
 #include <glob.h>
@@ -17,7 +18,8 @@
 enum { LINE_WORDS_MAX = 256, INCLUDE_DEPTH_MAX = 16, FILE_MAX_BYTES = 64 * 1024 * 1024 };
 
 static char absolute_path[PATH_MAX];
-static char start_dir[PATH_MAX];   /* where the process was started: what relative names in files belong to */
+/* where the process was started: what relative names in files belong to */
+static char start_dir[PATH_MAX];
 static struct text without_effect; /* names, as the start met them */
 
 /* One start's reading, or a trial of the next one's. */
@@ -43,8 +45,8 @@ report(struct reading *rd, const char *where, struct slice line, const char *rea
         text_addf(rd->why, "the next start would refuse it: %s: %s", where, reason);
         return -EINVAL;
     }
-    text_addf(rd->why, "\n*** FATAL CONFIG FILE ERROR (Stillframe %s) ***\n%s\n>>> '", STILLFRAME_VERSION,
-              where);
+    text_addf(rd->why, "\n*** FATAL CONFIG FILE ERROR (Stillframe %s) ***\n%s\n>>> '",
+              STILLFRAME_VERSION, where);
     text_add_bytes(rd->why, line.ptr, line.len);
     text_addf(rd->why, "'\n%s\n", reason);
     return -EINVAL;
@@ -56,8 +58,8 @@ word_is(struct slice word, const char *name)
     return word.len == strlen(name) && strncasecmp(word.ptr, name, word.len) == 0;
 }
 
-/* path_of: a word as a name that can be opened; NULL, or what is wrong.  Later than at the start the process
- * is somewhere else. */
+/* path_of: a word as a name that can be opened; NULL, or what is wrong.  Later than at the start
+ * the process is somewhere else. */
 static const char *
 path_of(const struct reading *rd, struct slice word, char *ret, size_t room)
 {
@@ -191,7 +193,8 @@ read_lines(struct reading *rd, const char *name, const char *bytes, size_t len)
     if (scratch == NULL)
         return report(rd, name, SLICE(""), strerror(ENOMEM));
     for (int number = 1; r == 0 && p < end; number++) {
-        const char *newline = memchr(p, '\n', (size_t)(end - p)), *stop = newline != NULL ? newline : end;
+        const char *newline = memchr(p, '\n', (size_t)(end - p)),
+                   *stop = newline != NULL ? newline : end;
         struct slice line = trim(p, stop);
         if (line.len > 0 && line.ptr[0] != '#')
             r = read_line(rd, name, number, line, scratch);
@@ -249,14 +252,17 @@ begins_option(const char *word)
     return strncmp(word, "--", 2) == 0;
 }
 
-/* take_option: the option at argv[0] as the words of a line.  NULL, or what is wrong; *ret_used: of argv.
+/* take_option: the option at argv[0] as the words of a line.  NULL, or what is wrong; *ret_used: of
+ * argv.
  *
- *   --name value ...      what follows up to the next word that begins with two dashes; the first value may
+ *   --name value ...      what follows up to the next word that begins with two dashes; the first
+ *   value may
  *                         begin with them as well
  *   "--name value ..."    the same in one word, which is split as a line of the file is
  *   --save                without a value, or with an option behind it: no save points */
 static const char *
-take_option(int argc, char *const argv[], char *scratch, struct slice *words, int *ret_count, int *ret_used)
+take_option(int argc, char *const argv[], char *scratch, struct slice *words, int *ret_count,
+            int *ret_used)
 {
     int n, used = 1;
     bool needs_value;
@@ -310,8 +316,9 @@ read_command_line(struct reading *rd, int argc, char *const argv[])
     for (int i = 0, n, used; i < argc && r == 0; i += used) {
         char *scratch = malloc(strlen(argv[i]) + 1);
         bool reported = false;
-        const char *reason =
-            scratch == NULL ? strerror(ENOMEM) : take_option(argc - i, argv + i, scratch, words, &n, &used);
+        const char *reason = scratch == NULL
+                                 ? strerror(ENOMEM)
+                                 : take_option(argc - i, argv + i, scratch, words, &n, &used);
 
         if (scratch == NULL)
             return report(rd, "Reading the command line", SLICE(""), reason);
@@ -353,7 +360,8 @@ config_load_text(const char *name, const char *bytes, size_t len, struct text *w
 }
 
 int
-config_try_text(const char *name, const char *bytes, size_t len, struct config *into, struct text *why)
+config_try_text(const char *name, const char *bytes, size_t len, struct config *into,
+                struct text *why)
 {
     struct reading rd = {.why = why, .into = into};
 
@@ -374,7 +382,8 @@ config_log_no_effect(void)
             n--;          /* the comma */
             rest = 2;
         }
-        log_line(LOG_NOTICE, "Parameters without effect here (docs/configuration.md says why): %.*s", (int)n,
+        log_line(LOG_NOTICE,
+                 "Parameters without effect here (docs/configuration.md says why): %.*s", (int)n,
                  p);
         p += n + rest;
     }
@@ -414,7 +423,7 @@ config_start(struct text *why)
     config_on_change("loglevel", change_log_level);
     change_log_level(&config, &reason);
     if (!change_directory(&config, &reason))
-        return report(&rd, "Changing the working directory", (struct slice){config.dir, strlen(config.dir)},
-                      reason);
+        return report(&rd, "Changing the working directory",
+                      (struct slice){config.dir, strlen(config.dir)}, reason);
     return 0;
 }

@@ -1,5 +1,6 @@
 /* server/config_option.h - inside the configuration: what a parameter and its type are.
- * Only config*.c include this.  Threads: mutator. */
+ * Only config*.c include this.
+ * Threads: mutator. */
 #ifndef SERVER_CONFIG_OPTION_H
 #define SERVER_CONFIG_OPTION_H
 
@@ -42,9 +43,9 @@ struct option {
 };
 
 extern const struct option_type option_bool, option_int, option_clipped, option_memory,
-    option_memory_or_percent, option_enum, option_text, option_filename, option_words, option_limits,
-    option_directory, option_save, option_compression, option_fixed, option_mode, option_events,
-    option_checked;
+    option_memory_or_percent, option_enum, option_text, option_filename, option_words,
+    option_limits, option_directory, option_save, option_compression, option_fixed, option_mode,
+    option_events, option_checked;
 
 /* config_options: the table. */
 struct option *config_options(unsigned *ret_count);
@@ -58,9 +59,11 @@ bool config_copy(const struct config *from, struct config *ret);
 void config_drop(struct config *c);
 /* config_make_defaults: to be dropped.  False: no memory. */
 bool config_make_defaults(struct config *ret);
-/* config_try_text: what the next start, in the same directory, would make of a file and all that it includes:
- * into *into, which has the defaults.  0 or -EINVAL: *why says in one line why it would not start. */
-int config_try_text(const char *name, const char *bytes, size_t len, struct config *into, struct text *why);
+/* config_try_text: what the next start, in the same directory, would make of a file and all that it
+ * includes: into *into, which has the defaults.  0 or -EINVAL: *why says in one line why it would
+ * not start. */
+int config_try_text(const char *name, const char *bytes, size_t len, struct config *into,
+                    struct text *why);
 /* config_too_long: a refusal with its reason; good until the next one. */
 const char *config_too_long(const char *what, size_t most_bytes);
 

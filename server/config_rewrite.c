@@ -1,11 +1,11 @@
 /* server/config_rewrite.c - CONFIG REWRITE: the file says what the configuration is now.
  *
- * Comments, blank lines, includes and the order stay.  Lines that still say what holds stay as they are;
- * others are replaced where they stand; what is not the default and stands nowhere is added at the end.
- * Then the new file is read as the next start will read it, with all that it includes: what comes out
- * otherwise than it holds now (an included file says something else behind the line) is said once more, at
- * the end.  What is written has been read back so.  The new file takes the old one's place in one step, or
- * everything stays as it was. */
+ * Comments, blank lines, includes and the order stay.  Lines that still say what holds stay as they
+ * are; others are replaced where they stand; what is not the default and stands nowhere is added at
+ * the end. Then the new file is read as the next start will read it, with all that it includes:
+ * what comes out otherwise than it holds now (an included file says something else behind the line)
+ * is said once more, at the end.  What is written has been read back so.  The new file takes the
+ * old one's place in one step, or everything stays as it was. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -38,8 +38,8 @@ struct rewriting {
     bool failed, is_signed, all;
 };
 
-/* make_base: what holds where no line says otherwise.  The directory is always written: another start may
- * begin elsewhere. */
+/* make_base: what holds where no line says otherwise.  The directory is always written: another
+ * start may begin elsewhere. */
 static bool
 make_base(struct config *ret)
 {
@@ -117,7 +117,8 @@ cut_into_lines(struct rewriting *rw)
     bool ok = scratch != NULL;
 
     while (ok && p < end) {
-        const char *newline = memchr(p, '\n', (size_t)(end - p)), *stop = newline != NULL ? newline : end;
+        const char *newline = memchr(p, '\n', (size_t)(end - p)),
+                   *stop = newline != NULL ? newline : end;
         ok = add_line(rw, (struct slice){p, (size_t)(stop - p)}, scratch);
         p = stop + 1;
     }
@@ -135,7 +136,8 @@ same_value(const struct option *o, const struct config *a, const struct config *
 
     o->type->show(o, a, &ta);
     o->type->show(o, b, &tb);
-    same = !ta.failed && !tb.failed && ta.len == tb.len && memcmp(text_str(&ta), text_str(&tb), ta.len) == 0;
+    same = !ta.failed && !tb.failed && ta.len == tb.len &&
+           memcmp(text_str(&ta), text_str(&tb), ta.len) == 0;
     text_free(&ta);
     text_free(&tb);
     return same;
@@ -193,8 +195,8 @@ static bool
 is_plain(const char *s, size_t len)
 {
     for (const char *p = s; p < s + len; p++)
-        if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 127 || *p == '"' || *p == '\'' || *p == '\\' ||
-            *p == '#')
+        if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 127 || *p == '"' || *p == '\'' ||
+            *p == '\\' || *p == '#')
             return false;
     return len > 0;
 }
@@ -232,7 +234,8 @@ rewrite_option(struct rewriting *rw, const struct option *o)
 
     for (size_t i = 0; i < rw->count; i++)
         is_there |= rw->lines[i].option == o;
-    if (o->type == &option_fixed || (!is_there && !rw->all && same_value(o, &rw->defaults, &config)))
+    if (o->type == &option_fixed ||
+        (!is_there && !rw->all && same_value(o, &rw->defaults, &config)))
         return;
     if (is_there && lines_are_true(rw, o))
         return;
@@ -303,7 +306,8 @@ sync_directory(const char *dir)
 static int
 replace_file(const char *path, const struct text *t)
 {
-    char dir[PATH_MAX], temp[PATH_MAX + 64]; /* a name of its own: one made of the file's may be too long */
+    /* a name of its own: one made of the file's may be too long */
+    char dir[PATH_MAX], temp[PATH_MAX + 64];
     struct stat st = {.st_mode = 0644};
     int fd, r;
 
@@ -337,7 +341,8 @@ give_back(struct rewriting *rw)
     config_drop(&rw->defaults);
 }
 
-/* add_undone: lines at the end for what the file *t would not bring about.  How many; or -EINVAL, -ENOMEM. */
+/* add_undone: lines at the end for what the file *t would not bring about.  How many; or -EINVAL,
+ * -ENOMEM. */
 static int
 add_undone(struct rewriting *rw, const struct text *t, struct text *why)
 {
@@ -386,7 +391,8 @@ make_file(struct rewriting *rw, struct text *ret, struct text *why)
         undone = add_undone(rw, ret, why);
     }
     if (undone > 0)
-        return -EINVAL; /* a line at the end does not help: a fault of ours, told rather than hidden */
+        /* a line at the end does not help: a fault of ours, told rather than hidden */
+        return -EINVAL;
     return undone;
 }
 

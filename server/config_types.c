@@ -42,8 +42,8 @@ config_too_long(const char *what, size_t most_bytes)
 /* ---- yes and no ---- */
 
 static bool
-parse_bool(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-           const char **why)
+parse_bool(const struct option *o, struct config *into, const struct slice *words, int count,
+           bool append, const char **why)
 {
     (void)count;
     (void)append;
@@ -88,8 +88,8 @@ in_range(const struct option *o, bool fits, int64_t v, const char **why)
 }
 
 static bool
-parse_int(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-          const char **why)
+parse_int(const struct option *o, struct config *into, const struct slice *words, int count,
+          bool append, const char **why)
 {
     int64_t v;
 
@@ -107,8 +107,8 @@ parse_int(const struct option *o, struct config *into, const struct slice *words
 
 /* Out of range is taken for the nearest value that is allowed. */
 static bool
-parse_clipped(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-              const char **why)
+parse_clipped(const struct option *o, struct config *into, const struct slice *words, int count,
+              bool append, const char **why)
 {
     struct option any = *o;
     int64_t *field = FIELD(int64_t, o, into);
@@ -122,8 +122,8 @@ parse_clipped(const struct option *o, struct config *into, const struct slice *w
 }
 
 static bool
-parse_memory(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-             const char **why)
+parse_memory(const struct option *o, struct config *into, const struct slice *words, int count,
+             bool append, const char **why)
 {
     uint64_t v;
 
@@ -147,8 +147,8 @@ show_int(const struct option *o, const struct config *from, struct text *out)
 
 /* A share, "5%", is kept as a number below zero. */
 static bool
-parse_memory_or_percent(const struct option *o, struct config *into, const struct slice *words, int count,
-                        bool append, const char **why)
+parse_memory_or_percent(const struct option *o, struct config *into, const struct slice *words,
+                        int count, bool append, const char **why)
 {
     static char most[96];
     int64_t percent;
@@ -168,7 +168,8 @@ parse_memory_or_percent(const struct option *o, struct config *into, const struc
         return false;
     }
     if (-percent < o->min) {
-        snprintf(most, sizeof most, "percentage argument must be less or equal to %lld", (long long)-o->min);
+        snprintf(most, sizeof most, "percentage argument must be less or equal to %lld",
+                 (long long)-o->min);
         *why = most;
         return false;
     }
@@ -195,8 +196,8 @@ const struct option_type option_memory_or_percent = {.parse = parse_memory_or_pe
 /* ---- one of several names ---- */
 
 static bool
-parse_enum(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-           const char **why)
+parse_enum(const struct option *o, struct config *into, const struct slice *words, int count,
+           bool append, const char **why)
 {
     static char buf[256];
     const struct config_name *names = o->extra;
@@ -231,7 +232,8 @@ const struct option_type option_enum = {.parse = parse_enum, .show = show_enum};
 /* ---- text ---- */
 
 static bool
-set_text(const struct option *o, struct config *into, const char *bytes, size_t len, const char **why)
+set_text(const struct option *o, struct config *into, const char *bytes, size_t len,
+         const char **why)
 {
     char **field = FIELD(char *, o, into), *copy;
 
@@ -249,8 +251,8 @@ set_text(const struct option *o, struct config *into, const char *bytes, size_t 
 }
 
 static bool
-parse_text(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-           const char **why)
+parse_text(const struct option *o, struct config *into, const struct slice *words, int count,
+           bool append, const char **why)
 {
     (void)count;
     (void)append;
@@ -262,8 +264,8 @@ parse_text(const struct option *o, struct config *into, const struct slice *word
 }
 
 static bool
-parse_filename(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-               const char **why)
+parse_filename(const struct option *o, struct config *into, const struct slice *words, int count,
+               bool append, const char **why)
 {
     if (memchr(words[0].ptr, '/', words[0].len) != NULL || word_is(words[0], ".") ||
         word_is(words[0], "..")) {
@@ -317,8 +319,8 @@ is_plain_word(struct slice word)
 
 /* Several words, kept as one text. */
 static bool
-parse_words(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-            const char **why)
+parse_words(const struct option *o, struct config *into, const struct slice *words, int count,
+            bool append, const char **why)
 {
     struct text t = {0};
     bool ok;
@@ -380,8 +382,8 @@ const struct option_type option_directory = {
 /* ---- save points ---- */
 
 static bool
-parse_save(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-           const char **why)
+parse_save(const struct option *o, struct config *into, const struct slice *words, int count,
+           bool append, const char **why)
 {
     int64_t old = append && count > 0 ? into->save_point_count : 0; /* save "" empties the list */
     struct save_point *points;
@@ -462,8 +464,8 @@ find_class(struct slice word)
 }
 
 static bool
-parse_limits(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-             const char **why)
+parse_limits(const struct option *o, struct config *into, const struct slice *words, int count,
+             bool append, const char **why)
 {
     struct output_limit limits[OUTPUT_CLASSES];
 
@@ -484,8 +486,8 @@ parse_limits(const struct option *o, struct config *into, const struct slice *wo
         l = &limits[class];
         if (!num_parse_memory(words[i + 1].ptr, words[i + 1].len, &l->hard_bytes) ||
             !num_parse_memory(words[i + 2].ptr, words[i + 2].len, &l->soft_bytes) ||
-            !num_parse(words[i + 3].ptr, words[i + 3].len, &l->soft_seconds) || l->soft_seconds < 0 ||
-            l->soft_seconds > INT32_MAX) {
+            !num_parse(words[i + 3].ptr, words[i + 3].len, &l->soft_seconds) ||
+            l->soft_seconds < 0 || l->soft_seconds > INT32_MAX) {
             *why = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
             return false;
         }
@@ -512,8 +514,8 @@ const struct option_type option_limits = {.parse = parse_limits, .show = show_li
 /* ---- parameters of which only one value is accepted ---- */
 
 static bool
-parse_fixed(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-            const char **why)
+parse_fixed(const struct option *o, struct config *into, const struct slice *words, int count,
+            bool append, const char **why)
 {
     (void)into;
     (void)append;
@@ -537,8 +539,8 @@ const struct option_type option_fixed = {.parse = parse_fixed, .show = show_fixe
 /* ---- octal modes ---- */
 
 static bool
-parse_mode(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-           const char **why)
+parse_mode(const struct option *o, struct config *into, const struct slice *words, int count,
+           bool append, const char **why)
 {
     int64_t mode = 0;
 
@@ -571,8 +573,8 @@ static const char event_letters[] = "KEg$lshzxetmdn"; /* in the order of enum ke
 static const char event_all[] = "g$lshzxetd";         /* what A stands for */
 
 static bool
-parse_events(const struct option *o, struct config *into, const struct slice *words, int count, bool append,
-             const char **why)
+parse_events(const struct option *o, struct config *into, const struct slice *words, int count,
+             bool append, const char **why)
 {
     int64_t classes = 0;
 

@@ -1,5 +1,5 @@
-/* server/crash.c - the crash report.  What runs in the handler takes no lock and no memory of its own, but
- * for the first call of backtrace(), which is made at start. */
+/* server/crash.c - the crash report.  What runs in the handler takes no lock and no memory of its
+ * own, but for the first call of backtrace(), which is made at start. */
 #include "server/crash.h"
 
 #include <execinfo.h>
@@ -180,7 +180,8 @@ static bool
 apply(const struct config *next, const char **why)
 {
     struct sigaction report = {.sa_sigaction = on_fatal,
-                               .sa_flags = (int)(SA_SIGINFO | SA_RESETHAND | SA_ONSTACK | SA_NODEFER)},
+                               .sa_flags =
+                                   (int)(SA_SIGINFO | SA_RESETHAND | SA_ONSTACK | SA_NODEFER)},
                      plain = {.sa_handler = SIG_DFL};
 
     (void)why;

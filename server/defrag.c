@@ -11,19 +11,21 @@
 #include "server/server.h"
 
 enum {
-    STEP_MAX = 1000, /* pointers between two looks at the clock: about 50 us, see bench_growth's slices */
+    /* pointers between two looks at the clock: about 50 us, see bench_growth's slices */
+    STEP_MAX = 1000,
     MARK_SLABS = 64, /* the same, of slabs that are chosen, or left */
     LEAVE_SLABS = 256,
     PURGE_PERCENT = 50, /* somebody has asked, and waits for memory */
     SAVE_PERCENT = 5,   /* nobody has */
-    /* After a save a pass is worth it where it gives back one block in so many, and so many bytes; for MEMORY PURGE
-     * less is enough. */
+    /* After a save a pass is worth it where it gives back one block in so many, and so many bytes;
+     * for MEMORY PURGE less is enough. */
     SAVE_PART = 20,
     SAVE_BYTES = 4 << 20,
     PURGE_PART = 100,
     PURGE_BYTES = 256 << 10,
-    /* Where a pass went through everything and less than a quarter of the slabs that it had chosen ran dry, the next
-     * one will not do better: none begins until there is a quarter more to gain, or for a minute. */
+    /* Where a pass went through everything and less than a quarter of the slabs that it had chosen
+     * ran dry, the next one will not do better: none begins until there is a quarter more to gain,
+     * or for a minute. */
     PATIENCE_US = 60000000
 };
 
@@ -78,9 +80,9 @@ is_active_due(size_t gain)
 static unsigned
 active_percent(size_t gain)
 {
-    int64_t lower = config.active_defrag_threshold_lower, upper = config.active_defrag_threshold_upper,
-            min = config.active_defrag_cycle_min, max = config.active_defrag_cycle_max,
-            at = (int64_t)fragmentation(gain);
+    int64_t lower = config.active_defrag_threshold_lower,
+            upper = config.active_defrag_threshold_upper, min = config.active_defrag_cycle_min,
+            max = config.active_defrag_cycle_max, at = (int64_t)fragmentation(gain);
 
     if (max < min)
         max = min;
@@ -121,13 +123,16 @@ begin(enum reason reason, size_t gain)
         return;
     pass.phase = MARKING;
     pass.reason = reason;
-    pass.percent = reason == PURGE ? PURGE_PERCENT : reason == ACTIVE ? active_percent(gain) : SAVE_PERCENT;
+    pass.percent = reason == PURGE    ? PURGE_PERCENT
+                   : reason == ACTIVE ? active_percent(gain)
+                                      : SAVE_PERCENT;
     pass.expected = gain;
     pass.is_whole = db_move_is_at_begin();
     pass.is_done = false;
     pass.begun_us = pass.next_us = os_monotonic_us();
     defrag_is_running = true;
-    log_line(LOG_VERBOSE, "Sparse memory (%s): %zu bytes may go back, %u%% of the loop are used for that",
+    log_line(LOG_VERBOSE,
+             "Sparse memory (%s): %zu bytes may go back, %u%% of the loop are used for that",
              reason_names[reason], gain, pass.percent);
 }
 
@@ -146,7 +151,8 @@ end(void)
 
     defrag_is_running = false;
     total_us += (uint64_t)(now_us - pass.begun_us);
-    log_line(LOG_VERBOSE, "Sparse memory (%s): the pass %s after %lld ms; %zu bytes may still go back",
+    log_line(LOG_VERBOSE,
+             "Sparse memory (%s): the pass %s after %lld ms; %zu bytes may still go back",
              reason_names[pass.reason], pass.is_done ? "ended" : "was broken off",
              (long long)(now_us - pass.begun_us) / 1000, gain);
     if (!pass.is_done || !pass.is_whole)
@@ -157,7 +163,8 @@ end(void)
     }
     if (!is_most(gain))
         return;
-    /* Or as much has become sparse meanwhile: that is no longer what MEMORY PURGE or a save have to see to. */
+    /* Or as much has become sparse meanwhile: that is no longer what MEMORY PURGE or a save have to
+     * see to. */
     purge_is_asked = false;
     if (pass.reason == AFTER_SAVE) {
         struct mm_figures f;
@@ -167,8 +174,8 @@ end(void)
     }
 }
 
-/* adjust: what has become of the reason for the pass that is under way.  More has become sparse: it takes more of the
- * loop; not less, or it would never end. */
+/* adjust: what has become of the reason for the pass that is under way.  More has become sparse: it
+ * takes more of the loop; not less, or it would never end. */
 static void
 adjust(void)
 {

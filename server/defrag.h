@@ -1,11 +1,11 @@
-/* server/defrag.h - when sparse slabs are emptied (mm/compact.h, data/db_move.h), and how much of the loop that may
- * take: `activedefrag yes`, MEMORY PURGE, and after a save that has left a trace.
+/* server/defrag.h - when sparse slabs are emptied (mm/compact.h, data/db_move.h), and how much of
+ * the loop that may take: `activedefrag yes`, MEMORY PURGE, and after a save that has left a trace.
  *
- *   DF1 A pass stands still while a cut is open or is being settled: what moves then would stay in memory twice.
- *       One that is under way is left, so that its slabs are filled meanwhile, and another one goes on with the walk
- *       where it was.
- *   DF2 A slice is as long as any background work's (L3); then the loop has itself for so long that the share of all
- *       slices is what it is to be.
+ *   DF1 A pass stands still while a cut is open or is being settled: what moves then would stay in
+ *       memory twice. One that is under way is left, so that its slabs are filled meanwhile, and
+ *       another one goes on with the walk where it was.
+ *   DF2 A slice is as long as any background work's (L3); then the loop has itself for so long that
+ *       the share of all slices is what it is to be.
  *
  * Threads: mutator. */
 #ifndef SERVER_DEFRAG_H

@@ -49,5 +49,6 @@ void
 info_errorstats(struct text *out)
 {
     for (unsigned i = 0; i < code_count; i++)
-        text_addf(out, "errorstat_%s:count=%llu\r\n", codes[i].code, (unsigned long long)codes[i].count);
+        text_addf(out, "errorstat_%s:count=%llu\r\n", codes[i].code,
+                  (unsigned long long)codes[i].count);
 }

@@ -49,13 +49,14 @@ evict_memory_used(void)
     struct mm_figures f;
 
     mm_figures(&f);
-    return f.live_bytes + f.side_bytes + db_mapped_bytes() + server.malloc_counted_bytes + client_bytes_all();
+    return f.live_bytes + f.side_bytes + db_mapped_bytes() + server.malloc_counted_bytes +
+           client_bytes_all();
 }
 
 /* ---- candidates ---- */
 
-/* lfu_score: by the counter; keys that were not used since another policy, by the time too: most of them have
- * the same counter, none. */
+/* lfu_score: by the counter; keys that were not used since another policy, by the time too: most of
+ * them have the same counter, none. */
 static uint64_t
 lfu_score(uint32_t clock)
 {
@@ -161,21 +162,22 @@ table_of(int index)
     return (config.maxmemory_policy & EVICT_ALL_KEYS) != 0 ? &db->keys : &db->expires;
 }
 
-/* maxmemory-samples of the records in some neighbouring buckets, where the hash has put them together.  More
- * are gathered than are wanted, since in a bucket the oldest come first. */
+/* maxmemory-samples of the records in some neighbouring buckets, where the hash has put them
+ * together.  More are gathered than are wanted, since in a bucket the oldest come first. */
 static void
 sample(int index)
 {
     const struct ktable *t = table_of(index);
     uint64_t wanted =
         (uint64_t)(config.maxmemory_samples < SAMPLES_MAX ? config.maxmemory_samples : SAMPLES_MAX);
-    /* By hash, not by number: a bucket that is not split yet holds twice as many, and is met twice as often.
+    /* By hash, not by number: a bucket that is not split yet holds twice as many, and is met twice
+     * as often.
      */
     struct ktable_place at = {.bucket = lt_home(draw(), t->buckets), .path = draw()};
     struct draw d = {.count = 0};
 
-    for (uint64_t i = 0; i < t->buckets && i < wanted + EMPTY_BUCKETS && d.count < 2 * wanted + GATHER_MORE;
-         i++)
+    for (uint64_t i = 0;
+         i < t->buckets && i < wanted + EMPTY_BUCKETS && d.count < 2 * wanted + GATHER_MORE; i++)
         ktable_visit_next(t, &at, take, &d);
     if (unlikely(d.count == 0)) /* all is elsewhere, in a few crowded buckets */
         d.at[d.count++] = ktable_draw(t);
@@ -247,8 +249,8 @@ static bool
 evict_one(void)
 {
     struct db_ref ref;
-    const struct record *r =
-        (config.maxmemory_policy & EVICT_RANDOM) != 0 ? choose_at_random(&ref) : choose_from_pool(&ref);
+    const struct record *r = (config.maxmemory_policy & EVICT_RANDOM) != 0 ? choose_at_random(&ref)
+                                                                           : choose_from_pool(&ref);
 
     if (r == NULL)
         return false;
@@ -257,7 +259,8 @@ evict_one(void)
     return true;
 }
 
-/* Microseconds for one command; as Redis: linear up to 500, then growing by 15 % a step; 100: no limit. */
+/* Microseconds for one command; as Redis: linear up to 500, then growing by 15 % a step; 100: no
+ * limit. */
 static int64_t
 time_limit_us(void)
 {
@@ -341,13 +344,10 @@ apply(const struct config *next, const char **why)
     for (int i = 0; i < POOL; i++) /* scores of another kind mean nothing */
         clear(&pool[i]);
     if (next->maxmemory != 0 && next->maxmemory < evict_memory_used())
-        log_line(LOG_WARNING,
-                 "WARNING: the new maxmemory value set via CONFIG SET (%llu) is smaller than the current "
-                 "memory usage "
-                 "(%llu). This will result in key eviction and/or the inability to accept new write commands "
-                 "depending "
-                 "on the maxmemory-policy.",
-                 (unsigned long long)next->maxmemory, (unsigned long long)evict_memory_used());
+        log_line(
+            LOG_WARNING,
+            "WARNING: the new maxmemory value set via CONFIG SET (%llu) is smaller than the current memory usage (%llu). This will result in key eviction and/or the inability to accept new write commands depending on the maxmemory-policy.",
+            (unsigned long long)next->maxmemory, (unsigned long long)evict_memory_used());
     return true;
 }
 

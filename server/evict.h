@@ -1,7 +1,9 @@
 /* server/evict.h - maxmemory: keys go when memory is short, by policy.
  *
- * Approximated LRU, LFU and TTL as Redis has them: maxmemory-samples keys are drawn, the best candidates wait
- * in a pool of sixteen.  [Redis documentation: Key eviction.]  Threads: mutator. */
+ * Approximated LRU, LFU and TTL as Redis has them: maxmemory-samples keys are drawn, the best
+ * candidates wait
+ * in a pool of sixteen.  [Redis documentation: Key eviction.]
+ * Threads: mutator. */
 #ifndef SERVER_EVICT_H
 #define SERVER_EVICT_H
 
@@ -21,11 +23,11 @@ enum evict_policy {
     EVICT_NO = 32
 };
 
-/* evict_memory_used: what maxmemory limits: data, tables, buffers; not what a snapshot holds.  O(1): cheap
- * enough to ask before each command. */
+/* evict_memory_used: what maxmemory limits: data, tables, buffers; not what a snapshot holds.
+ * O(1): cheap enough to ask before each command. */
 uint64_t evict_memory_used(void);
-/* evict_make_room: free keys until memory is within maxmemory, for a bounded time.  False: it is not within
- * it, nothing more can be freed, and commands that need memory must be refused. */
+/* evict_make_room: free keys until memory is within maxmemory, for a bounded time.  False: it is
+ * not within it, nothing more can be freed, and commands that need memory must be refused. */
 bool evict_make_room(void);
 
 static inline bool
@@ -44,7 +46,8 @@ extern struct evict_figures evict_figures;
 
 /* evict_init: hook CONFIG SET maxmemory and maxmemory-policy. */
 void evict_init(void);
-/* evict_work: go on with what evict_make_room() left undone in its time; a turn's slice.  True: more to do.
+/* evict_work: go on with what evict_make_room() left undone in its time; a turn's slice.  True:
+ * more to do.
  */
 bool evict_work(unsigned budget_us);
 

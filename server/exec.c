@@ -1,4 +1,5 @@
-/* server/exec.c - one command: what must be true before its handler runs, in Redis's order, and the counting.
+/* server/exec.c - one command: what must be true before its handler runs, in Redis's order, and the
+ * counting.
  */
 #include "server/exec.h"
 
@@ -78,19 +79,20 @@ reject_unknown(struct client *c)
     if (c->fd >= 0 && is_cross_protocol(c->argv[0])) {
         log_line(
             LOG_WARNING,
-            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to "
-            "Stillframe. Connection from %s aborted.",
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Stillframe. Connection from %s aborted.",
             c->addr);
         client_doom(c);
         return;
     }
     text_add(&t, "ERR unknown command '");
-    text_add_bytes(
-        &t, c->argv[0].ptr,
-        strnlen(c->argv[0].ptr, c->argv[0].len < UNKNOWN_ARGS_BYTES ? c->argv[0].len : UNKNOWN_ARGS_BYTES));
+    text_add_bytes(&t, c->argv[0].ptr,
+                   strnlen(c->argv[0].ptr, c->argv[0].len < UNKNOWN_ARGS_BYTES
+                                               ? c->argv[0].len
+                                               : UNKNOWN_ARGS_BYTES));
     text_add(&t, "', with args beginning with: ");
     for (int i = 1; i < c->argc && args < UNKNOWN_ARGS_BYTES; i++) {
-        size_t room = UNKNOWN_ARGS_BYTES - args, len = c->argv[i].len < room ? c->argv[i].len : room;
+        size_t room = UNKNOWN_ARGS_BYTES - args,
+               len = c->argv[i].len < room ? c->argv[i].len : room;
         size_t before = t.len;
         text_add(&t, "'");
         text_add_bytes(&t, c->argv[i].ptr, strnlen(c->argv[i].ptr, len));
@@ -124,19 +126,17 @@ object_to_subscriber(const struct cmd *cmd)
 {
     static char text[192];
 
-    snprintf(text, sizeof text,
-             "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
-             "allowed in this "
-             "context",
-             cmd->full_name);
+    snprintf(
+        text, sizeof text,
+        "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+        cmd->full_name);
     return text;
 }
 
-#define NOT_ALLOWED(name, parameter)                                                                         \
-    "ERR " name " command not allowed. If the " parameter                                                    \
-    " option is set to \"local\", you can run it from a "                                                    \
-    "local connection, otherwise you need to set this option in the configuration file, and then restart "   \
-    "the server."
+#define NOT_ALLOWED(name, parameter)                                                               \
+    "ERR " name " command not allowed. If the " parameter                                          \
+    " option is set to \"local\", you can run it from a local connection, otherwise you need to "  \
+    "set this option in the configuration file, and then restart the server."
 
 /* What a parameter has to allow. */
 static const char *
@@ -160,8 +160,8 @@ object_to_permission(const struct client *c, const struct cmd *cmd)
     return NULL;
 }
 
-/* Whether the handler may run now; if not, the error.  flags: the command's, and for EXEC those of what it
- * runs. */
+/* Whether the handler may run now; if not, the error.  flags: the command's, and for EXEC those of
+ * what it runs. */
 static const char *
 find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
 {
@@ -183,8 +183,8 @@ find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
     return NULL;
 }
 
-/* Must the command wait?  Writers do while the snapshot's memory is used up, unless they are only queued, and
- * what CLIENT PAUSE holds. */
+/* Must the command wait?  Writers do while the snapshot's memory is used up, unless they are only
+ * queued, and what CLIENT PAUSE holds. */
 static inline bool
 must_wait(const struct client *c, const struct cmd *cmd, uint32_t flags)
 {
@@ -196,7 +196,8 @@ must_wait(const struct client *c, const struct cmd *cmd, uint32_t flags)
 
 /* ---- running ---- */
 
-/* The end of the command before, or the begin of the batch, in ticks: one look at the clock a command. */
+/* The end of the command before, or the begin of the batch, in ticks: one look at the clock a
+ * command. */
 static uint64_t clock_at;
 
 static const struct client *running;
@@ -220,7 +221,8 @@ exec_begin(void)
     clock_at = ticks_now();
 }
 
-/* Longer than what anybody wants to hear of?  What follows a command that took long sees another time (L3).
+/* Longer than what anybody wants to hear of?  What follows a command that took long sees another
+ * time (L3).
  */
 static void
 note_duration(const struct client *c, const struct cmd *cmd, uint64_t ns)
@@ -397,7 +399,8 @@ arg_int32(struct client *c, int i, int32_t *ret)
     if (!arg_int(c, i, &n))
         return false;
     if (n < INT32_MIN || n > INT32_MAX) {
-        reply_errorf(c, "ERR value is out of range, value must between %d and %d", INT32_MIN, INT32_MAX);
+        reply_errorf(c, "ERR value is out of range, value must between %d and %d", INT32_MIN,
+                     INT32_MAX);
         return false;
     }
     *ret = (int32_t)n;

@@ -61,7 +61,8 @@ area_of(struct geo_cell cell)
 
     return (struct area){
         .min = {-mercator.lon + (column * 1.0 / n) * lon, -mercator.lat + (row * 1.0 / n) * lat},
-        .max = {-mercator.lon + ((column + 1) * 1.0 / n) * lon, -mercator.lat + ((row + 1) * 1.0 / n) * lat}};
+        .max = {-mercator.lon + ((column + 1) * 1.0 / n) * lon,
+                -mercator.lat + ((row + 1) * 1.0 / n) * lat}};
 }
 
 /* ---- places ---- */
@@ -69,7 +70,8 @@ area_of(struct geo_cell cell)
 bool
 geo_is_valid(struct geo_point p)
 {
-    return p.lon >= -mercator.lon && p.lon <= mercator.lon && p.lat >= -mercator.lat && p.lat <= mercator.lat;
+    return p.lon >= -mercator.lon && p.lon <= mercator.lon && p.lat >= -mercator.lat &&
+           p.lat <= mercator.lat;
 }
 
 double
@@ -103,7 +105,8 @@ geo_hash(struct geo_point p, char ret[GEO_HASH_BYTES])
 
     for (unsigned i = 0; i < GEO_HASH_BYTES - 1; i++)
         ret[i] = alphabet[bits >> (2 * GEO_STEPS - 5 * (i + 1)) & 31];
-    ret[GEO_HASH_BYTES - 1] = alphabet[0]; /* 52 bits are ten characters and two bits, which nobody gets */
+    /* 52 bits are ten characters and two bits, which nobody gets */
+    ret[GEO_HASH_BYTES - 1] = alphabet[0];
 }
 
 static double
@@ -121,7 +124,8 @@ geo_distance(struct geo_point a, struct geo_point b)
     if (v == 0)
         return distance_of_latitudes(a.lat, b.lat);
     u = sin((b.lat * radian - a.lat * radian) / 2);
-    return 2 * earth_radius_m * asin(sqrt(u * u + cos(a.lat * radian) * cos(b.lat * radian) * v * v));
+    return 2 * earth_radius_m *
+           asin(sqrt(u * u + cos(a.lat * radian) * cos(b.lat * radian) * v * v));
 }
 
 bool
@@ -180,11 +184,12 @@ step_for(double radius_m, double lat)
 
 static const struct {
     int8_t east, north;
-} directions[GEO_CELLS] = {{0, 0}, {0, 1}, {0, -1}, {1, 0}, {-1, 0}, {1, 1}, {-1, 1}, {1, -1}, {-1, -1}};
+} directions[GEO_CELLS] = {{0, 0}, {0, 1},  {0, -1}, {1, 0},  {-1, 0},
+                           {1, 1}, {-1, 1}, {1, -1}, {-1, -1}};
 enum { MIDDLE, NORTH, SOUTH, EAST, WEST };
 
-/* moved: beyond the map's edge is the other one.  A place on the very edge has a row or column one beyond the
- * last, which stays so where nothing moves. */
+/* moved: beyond the map's edge is the other one.  A place on the very edge has a row or column one
+ * beyond the last, which stays so where nothing moves. */
 static uint32_t
 moved(uint32_t at, int8_t by, uint32_t mask)
 {
@@ -211,14 +216,16 @@ are_too_small(const struct geo_cell cells[GEO_CELLS], const struct area *bounds)
 {
     return area_of(cells[NORTH]).max.lat < bounds->max.lat ||
            area_of(cells[SOUTH]).min.lat > bounds->min.lat ||
-           area_of(cells[EAST]).max.lon < bounds->max.lon || area_of(cells[WEST]).min.lon > bounds->min.lon;
+           area_of(cells[EAST]).max.lon < bounds->max.lon ||
+           area_of(cells[WEST]).min.lon > bounds->min.lon;
 }
 
 static void
 leave_out(struct geo_cell cells[GEO_CELLS], int east, int north)
 {
     for (unsigned i = 1; i < GEO_CELLS; i++)
-        if ((east != 0 && directions[i].east == east) || (north != 0 && directions[i].north == north))
+        if ((east != 0 && directions[i].east == east) ||
+            (north != 0 && directions[i].north == north))
             cells[i].step = 0;
 }
 
@@ -226,8 +233,9 @@ void
 geo_cells(const struct geo_shape *s, struct geo_cell ret[GEO_CELLS])
 {
     struct area bounds = bounds_of(s), middle;
-    double radius =
-        s->is_box ? sqrt((s->width / 2) * (s->width / 2) + (s->height / 2) * (s->height / 2)) : s->radius;
+    double radius = s->is_box
+                        ? sqrt((s->width / 2) * (s->width / 2) + (s->height / 2) * (s->height / 2))
+                        : s->radius;
     unsigned step = step_for(radius * s->unit, s->center.lat);
 
     cells_around(s->center, step, ret);

@@ -1,8 +1,8 @@
-/* server/geo.h - places on the earth as numbers: longitude and latitude interleaved to 52 bits, which are the
- * scores of a sorted set, so that a square of the map is a range of scores.
+/* server/geo.h - places on the earth as numbers: longitude and latitude interleaved to 52 bits,
+ * which are the scores of a sorted set, so that a square of the map is a range of scores.
  *
- *   G1  A cell of step n is one of 2^n columns and 2^n rows; the bits of its row and column, interleaved (row
- *       lowest), are its number, and the leading bits of all places in it.
+ *   G1  A cell of step n is one of 2^n columns and 2^n rows; the bits of its row and column,
+ *       interleaved (row lowest), are its number, and the leading bits of all places in it.
  *
  * [Niemeyer's geohash; the limits are those of Web Mercator, EPSG:3857.]  [any] */
 #ifndef SERVER_GEO_H
@@ -41,8 +41,8 @@ void geo_hash(struct geo_point p, char ret[GEO_HASH_BYTES]);
 double geo_distance(struct geo_point a, struct geo_point b);
 /* geo_contains: is it in the shape?  *ret: the distance from its center. */
 bool geo_contains(const struct geo_shape *s, struct geo_point p, double *ret);
-/* geo_cells: the cell in which the center lies, then those around it (N S E W NE NW SE SW) that the shape may
- * reach into. */
+/* geo_cells: the cell in which the center lies, then those around it (N S E W NE NW SE SW) that the
+ * shape may reach into. */
 void geo_cells(const struct geo_shape *s, struct geo_cell ret[GEO_CELLS]);
 /* geo_scores: of all places in a cell: [*from, *to). */
 void geo_scores(struct geo_cell cell, double *from, double *to);

@@ -1,8 +1,8 @@
 /* server/glob.c - glob patterns.
  *
- * A star takes as few bytes as possible; when what follows fails, only the last star seen takes one more: an
- * earlier one could not help, since whatever it would give up the last one can take.  So there is no
- * recursion, and no pattern is worse than quadratic. */
+ * A star takes as few bytes as possible; when what follows fails, only the last star seen takes one
+ * more: an earlier one could not help, since whatever it would give up the last one can take.  So
+ * there is no recursion, and no pattern is worse than quadratic. */
 #include "server/glob.h"
 
 static inline unsigned char
@@ -11,8 +11,8 @@ fold(char c, bool nocase)
     return (unsigned char)(nocase && c >= 'A' && c <= 'Z' ? c + 32 : c);
 }
 
-/* A class, from the byte after '['.  A class that is not closed ends with the pattern.  Returns the place
- * after it. */
+/* A class, from the byte after '['.  A class that is not closed ends with the pattern.  Returns the
+ * place after it. */
 static const char *
 match_class(const char *p, const char *end, char c, bool nocase, bool *ret_match)
 {
@@ -38,8 +38,8 @@ match_class(const char *p, const char *end, char c, bool nocase, bool *ret_match
     return p < end ? p + 1 : end;
 }
 
-/* One byte of text against one element (not a star) at p.  Returns the place after the element, NULL: no
- * match. */
+/* One byte of text against one element (not a star) at p.  Returns the place after the element,
+ * NULL: no match. */
 static const char *
 match_one(const char *p, const char *end, char c, bool nocase)
 {
@@ -60,7 +60,8 @@ bool
 glob_match(struct slice pattern, struct slice text, bool nocase)
 {
     const char *p = pattern.ptr, *p_end = p + pattern.len, *t = text.ptr, *t_end = t + text.len;
-    const char *star = NULL, *star_t = NULL; /* what follows the last star, and where it was tried last */
+    /* what follows the last star, and where it was tried last */
+    const char *star = NULL, *star_t = NULL;
 
     if (text.len == 0)
         return pattern.len == 0;

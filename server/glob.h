@@ -1,5 +1,5 @@
-/* server/glob.h - glob patterns as KEYS, SCAN and CONFIG GET know them: * ? [abc] [^abc] [a-z] and \ to
- * quote. [any] */
+/* server/glob.h - glob patterns as KEYS, SCAN and CONFIG GET know them: * ? [abc] [^abc] [a-z] and
+ * \ to quote. [any] */
 #ifndef SERVER_GLOB_H
 #define SERVER_GLOB_H
 
@@ -7,9 +7,9 @@
 
 #include "server/slice.h"
 
-/* glob_match: does the whole text match?  An empty text matches the empty pattern alone, not even a star, as
- * in Redis: a channel without a name reaches no pattern.  Cost: at most pattern length times text length,
- * whatever the pattern. */
+/* glob_match: does the whole text match?  An empty text matches the empty pattern alone, not even a
+ * star, as in Redis: a channel without a name reaches no pattern.  Cost: at most pattern length
+ * times text length, whatever the pattern. */
 bool glob_match(struct slice pattern, struct slice text, bool nocase);
 
 /* glob_is_all: the pattern that KEYS and SCAN take for "everything", empty names too. */

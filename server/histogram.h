@@ -1,7 +1,9 @@
 /* server/histogram.h - durations counted by size: log-linear buckets, 32 to an octave.
  *
- * A value is known to 1/32 (3 %) of itself, from 1 ns to 68 s; what is longer counts as that.  9 KiB.
- * [HdrHistogram's layout.]  Threads: mutator. */
+ * A value is known to 1/32 (3 %) of itself, from 1 ns to 68 s; what is longer counts as that.  9
+ * KiB.
+ * [HdrHistogram's layout.]
+ * Threads: mutator. */
 #ifndef SERVER_HISTOGRAM_H
 #define SERVER_HISTOGRAM_H
 
@@ -39,7 +41,8 @@ histogram_add(struct histogram *h, uint64_t ns)
 
 /* histogram_upper: the largest value that a bucket counts. */
 uint64_t histogram_upper(unsigned bucket);
-/* histogram_percentile: the value, in ns, below or at which so many percent are; 0 if there are none. */
+/* histogram_percentile: the value, in ns, below or at which so many percent are; 0 if there are
+ * none. */
 uint64_t histogram_percentile(const struct histogram *h, double percent);
 /* histogram_below: how many are smaller than 2^exponent ns; exponent >= 5. */
 uint64_t histogram_below(const struct histogram *h, unsigned exponent);

@@ -41,7 +41,8 @@ struct hll_place
 hll_place_of(struct slice element)
 {
     uint64_t hash = murmur(element);
-    uint64_t rest = hash >> HLL_BITS | (uint64_t)1 << (64 - HLL_BITS); /* so that there is a set bit */
+    /* so that there is a set bit */
+    uint64_t rest = hash >> HLL_BITS | (uint64_t)1 << (64 - HLL_BITS);
 
     return (struct hll_place){.reg = hash & (HLL_REGISTERS - 1),
                               .rank = (uint8_t)(__builtin_ctzll(rest) + 1)};
@@ -54,7 +55,8 @@ hll_is_one(struct slice s)
 {
     if (s.len < HLL_HEADER_BYTES || memcmp(s.ptr, magic, sizeof magic) != 0)
         return false;
-    return s.ptr[ENCODING_AT] == SPARSE || (s.ptr[ENCODING_AT] == DENSE && s.len == HLL_DENSE_BYTES);
+    return s.ptr[ENCODING_AT] == SPARSE ||
+           (s.ptr[ENCODING_AT] == DENSE && s.len == HLL_DENSE_BYTES);
 }
 
 bool
@@ -172,8 +174,8 @@ hll_new(struct hll *h)
     memset(h->bytes, 0, HLL_HEADER_BYTES);
     memcpy(h->bytes, magic, sizeof magic);
     h->bytes[ENCODING_AT] = SPARSE;
-    h->len =
-        (size_t)(put_run((uint8_t *)h->bytes + HLL_HEADER_BYTES, 0, HLL_REGISTERS) - (uint8_t *)h->bytes);
+    h->len = (size_t)(put_run((uint8_t *)h->bytes + HLL_HEADER_BYTES, 0, HLL_REGISTERS) -
+                      (uint8_t *)h->bytes);
 }
 
 bool
@@ -210,8 +212,8 @@ hll_to_dense(struct hll *h)
     return true;
 }
 
-/* join_runs: neighbours of one value become one where they fit; five steps from `at` on, a step being a run
- * passed over or two joined (L1). */
+/* join_runs: neighbours of one value become one where they fit; five steps from `at` on, a step
+ * being a run passed over or two joined (L1). */
 static void
 join_runs(struct hll *h, size_t at)
 {

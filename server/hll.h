@@ -1,18 +1,21 @@
-/* server/hll.h - HyperLogLog sketches as bytes, in Redis's form: a string that any client may GET, SET and
- * carry to another server.
+/* server/hll.h - HyperLogLog sketches as bytes, in Redis's form: a string that any client may GET,
+ * SET and carry to another server.
  *
- *     "HYLL" | encoding | 3 unused | cached count, 8 bytes, little endian; its highest bit: not valid |
- * registers dense   16384 registers of 6 bits, lowest bits first sparse  runs:  00nnnnnn            n+1 zeros
+ *     "HYLL" | encoding | 3 unused | cached count, 8 bytes, little endian; its highest bit: not
+ *     valid |
+ * registers dense   16384 registers of 6 bits, lowest bits first sparse  runs:  00nnnnnn
+ * n+1 zeros
  *                    01nnnnnn nnnnnnnn   n+1 zeros
  *                    1vvvvvnn            n+1 registers of value v+1
  *
- *   L1  Two servers that saw the same elements in the same order have the same bytes: which runs are split
- * and joined is part of the form. L2  Bytes come from anywhere: whatever does not cover all registers exactly
- * is refused.
+ *   L1  Two servers that saw the same elements in the same order have the same bytes: which runs
+ *       are split
+ * and joined is part of the form. L2  Bytes come from anywhere: whatever does not cover all
+ * registers exactly is refused.
  *
  * [Flajolet, Fusy, Gandouet, Meunier: HyperLogLog, 2007; the estimate: Otmar Ertl, "New cardinality
- * estimation algorithms for HyperLogLog sketches", arXiv:1702.01284, algorithm 6; the hash: MurmurHash64A.]
- * [any] */
+ * estimation algorithms for HyperLogLog sketches", arXiv:1702.01284, algorithm 6; the hash:
+ * MurmurHash64A.] [any] */
 #ifndef SERVER_HLL_H
 #define SERVER_HLL_H
 
@@ -61,21 +64,22 @@ bool hll_count(struct slice s, uint64_t *ret);
 bool hll_merge(uint8_t registers[HLL_REGISTERS], struct slice s);
 uint64_t hll_count_registers(const uint8_t registers[HLL_REGISTERS]);
 
-/* hll_dense_get, hll_dense_put: registers: what is behind the header of a dense sketch.  HLL_GROUP registers
- * are HLL_GROUP_BYTES bytes. */
+/* hll_dense_get, hll_dense_put: registers: what is behind the header of a dense sketch.  HLL_GROUP
+ * registers are HLL_GROUP_BYTES bytes. */
 unsigned hll_dense_get(const char *registers, unsigned reg);
 void hll_dense_put(char *registers, unsigned reg, unsigned value);
 void hll_new(struct hll *h); /* sparse, all zeros */
 /* hll_load: a copy of s.  False: longer than any sketch. */
 bool hll_load(struct hll *h, struct slice s);
-/* hll_raise: 1: a register was raised; 0: it was as high already; -1: L2 is broken.  A sparse sketch becomes
- * dense when it would be longer than sparse_max, or the rank does not fit.  O(runs) */
+/* hll_raise: 1: a register was raised; 0: it was as high already; -1: L2 is broken.  A sparse
+ * sketch becomes dense when it would be longer than sparse_max, or the rank does not fit.
+ * O(runs) */
 int hll_raise(struct hll *h, struct hll_place place, uint64_t sparse_max);
 /* hll_to_dense: false: L2 is broken, and nothing has changed. */
 bool hll_to_dense(struct hll *h);
 void hll_drop_cache(struct hll *h);
-/* hll_describe: the runs of a sparse sketch, for PFDEBUG DECODE, whatever they cover.  False: longer than any
- * sketch. */
+/* hll_describe: the runs of a sparse sketch, for PFDEBUG DECODE, whatever they cover.  False:
+ * longer than any sketch. */
 struct text;
 bool hll_describe(struct slice s, struct text *out);
 

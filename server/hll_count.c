@@ -1,4 +1,5 @@
-/* server/hll_count.c - what a sketch says: its registers, and the estimate of how many elements it has seen.
+/* server/hll_count.c - what a sketch says: its registers, and the estimate of how many elements it
+ * has seen.
  */
 #include <math.h>
 

@@ -9,13 +9,14 @@ struct hll_run {
     unsigned first, len; /* the registers that it covers */
     uint8_t value;
 };
-#define HLL_FIRST_RUN                                                                                        \
-    {                                                                                                        \
-        .at = HLL_HEADER_BYTES                                                                               \
+#define HLL_FIRST_RUN                                                                              \
+    {                                                                                              \
+        .at = HLL_HEADER_BYTES                                                                     \
     }
 
-/* hll_run_next: the first run, from HLL_FIRST_RUN, or the one behind *run.  False: there is none; then
- * run->at is the sketch's length, and run->first the number of registers seen, or the last run is cut off. */
+/* hll_run_next: the first run, from HLL_FIRST_RUN, or the one behind *run.  False: there is none;
+ * then run->at is the sketch's length, and run->first the number of registers seen, or the last run
+ * is cut off. */
 bool hll_run_next(struct slice s, struct hll_run *run);
 
 #endif

@@ -74,19 +74,20 @@ info_server(struct text *out)
     text_addf(out, "redis_build_id:%016llx\r\nredis_mode:standalone\r\n", build_id());
     if (uname(&u) == 0)
         text_addf(out, "os:%s %s %s\r\n", u.sysname, u.release, u.machine);
-    text_addf(out,
-              "arch_bits:%d\r\nmonotonic_clock:POSIX "
-              "clock_gettime\r\nmultiplexing_api:epoll\r\natomicvar_api:c11-builtin\r\n",
-              (int)sizeof(void *) * 8);
+    text_addf(
+        out,
+        "arch_bits:%d\r\nmonotonic_clock:POSIX clock_gettime\r\nmultiplexing_api:epoll\r\natomicvar_api:c11-builtin\r\n",
+        (int)sizeof(void *) * 8);
     text_addf(out, "gcc_version:%d.%d.%d\r\n", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
-    text_addf(out, "process_id:%d\r\nprocess_supervised:no\r\nrun_id:%s\r\n", (int)getpid(), server.run_id);
+    text_addf(out, "process_id:%d\r\nprocess_supervised:no\r\nrun_id:%s\r\n", (int)getpid(),
+              server.run_id);
     text_addf(out, "tcp_port:%lld\r\nserver_time_usec:%lld\r\n", (long long)config.port,
               (long long)server.now_us);
     text_addf(out, "uptime_in_seconds:%lld\r\nuptime_in_days:%lld\r\n", (long long)up_s,
               (long long)up_s / 86400);
     text_addf(out, "hz:%lld\r\nconfigured_hz:%lld\r\n", (long long)config.hz, (long long)config.hz);
-    text_addf(out, "lru_clock:%u\r\nexecutable:%s\r\nconfig_file:%s\r\n", server.clock_s, server.executable,
-              config_file());
+    text_addf(out, "lru_clock:%u\r\nexecutable:%s\r\nconfig_file:%s\r\n", server.clock_s,
+              server.executable, config_file());
     text_add(out, "io_threads_active:0\r\n");
     add_listeners(out);
 }
@@ -100,12 +101,14 @@ info_clients(struct text *out)
         max_in = c->in_len > max_in ? c->in_len : max_in;
         max_out = client_pending_out(c) > max_out ? client_pending_out(c) : max_out;
     }
-    text_addf(out, "connected_clients:%u\r\ncluster_connections:0\r\nmaxclients:%d\r\n", client_count(),
-              server.maxclients);
-    text_addf(out, "client_recent_max_input_buffer:%zu\r\nclient_recent_max_output_buffer:%zu\r\n", max_in,
-              max_out);
-    text_addf(out, "blocked_clients:%u\r\ntracking_clients:0\r\npubsub_clients:%u\r\nwatching_clients:%u\r\n",
-              block_count() + net_delayed_count(), pubsub_clients(), watch_clients());
+    text_addf(out, "connected_clients:%u\r\ncluster_connections:0\r\nmaxclients:%d\r\n",
+              client_count(), server.maxclients);
+    text_addf(out, "client_recent_max_input_buffer:%zu\r\nclient_recent_max_output_buffer:%zu\r\n",
+              max_in, max_out);
+    text_addf(
+        out,
+        "blocked_clients:%u\r\ntracking_clients:0\r\npubsub_clients:%u\r\nwatching_clients:%u\r\n",
+        block_count() + net_delayed_count(), pubsub_clients(), watch_clients());
     text_addf(out,
               "clients_in_timeout_table:%u\r\ntotal_watched_keys:%u\r\ntotal_blocking_keys:%u\r\n"
               "total_blocking_keys_on_nokey:%u\r\npaused_actions:%s\r\n",
@@ -138,10 +141,10 @@ info_arena(struct text *out)
     struct mm_figures f;
 
     mm_figures(&f);
-    text_addf(out, "mm_arena_bytes:%zu\r\nmm_live_bytes:%zu\r\nmm_record_bytes:%zu\r\n", f.arena_bytes,
-              f.live_bytes, f.record_bytes);
-    text_addf(out, "mm_resident_bytes:%zu\r\nmm_side_bytes:%llu\r\nmm_images_bytes:%zu\r\n", f.resident_bytes,
-              (ull)f.side_bytes, f.images_bytes);
+    text_addf(out, "mm_arena_bytes:%zu\r\nmm_live_bytes:%zu\r\nmm_record_bytes:%zu\r\n",
+              f.arena_bytes, f.live_bytes, f.record_bytes);
+    text_addf(out, "mm_resident_bytes:%zu\r\nmm_side_bytes:%llu\r\nmm_images_bytes:%zu\r\n",
+              f.resident_bytes, (ull)f.side_bytes, f.images_bytes);
     text_addf(out, "mm_preserved_bytes:%zu\r\nmm_retired_bytes:%zu\r\nmm_newborn_bytes:%zu\r\n",
               f.preserved_bytes, f.retired_bytes, f.newborn_bytes);
     text_addf(out, "mm_peak_snapshot_bytes:%zu\r\nmm_preserved_pages:%llu\r\n", f.peak_bytes,
@@ -152,12 +155,14 @@ info_arena(struct text *out)
 static void
 add_allocator(struct text *out, const struct memory_figures *m)
 {
-    text_addf(out, "allocator_allocated:%llu\r\nallocator_active:%llu\r\nallocator_resident:%llu\r\n",
+    text_addf(out,
+              "allocator_allocated:%llu\r\nallocator_active:%llu\r\nallocator_resident:%llu\r\n",
               (ull)m->used, (ull)m->active, (ull)m->resident);
     text_addf(out, "allocator_frag_ratio:%.2f\r\nallocator_frag_bytes:%llu\r\n",
               (double)m->active / (double)m->used, (ull)(m->active - m->used));
     text_addf(out, "allocator_rss_ratio:%.2f\r\nallocator_rss_bytes:%lld\r\n",
-              (double)m->resident / (double)m->active, (long long)m->resident - (long long)m->active);
+              (double)m->resident / (double)m->active,
+              (long long)m->resident - (long long)m->active);
     text_addf(out, "rss_overhead_ratio:%.2f\r\nrss_overhead_bytes:%lld\r\n",
               (double)m->rss / (double)m->resident,
               m->rss != 0 ? (long long)m->rss - (long long)m->resident : 0LL);
@@ -184,32 +189,36 @@ info_memory(struct text *out)
     add_bytes(out, "used_memory", used);
     add_bytes(out, "used_memory_rss", rss);
     add_bytes(out, "used_memory_peak", server.peak_memory);
-    text_addf(out, "used_memory_peak_perc:%.2f%%\r\n", 100.0 * (double)used / (double)server.peak_memory);
+    text_addf(out, "used_memory_peak_perc:%.2f%%\r\n",
+              100.0 * (double)used / (double)server.peak_memory);
     text_addf(out, "used_memory_overhead:%llu\r\nused_memory_startup:%llu\r\n", (ull)overhead,
               (ull)server.start_memory);
     text_addf(out, "used_memory_dataset:%zu\r\nused_memory_dataset_perc:%.2f%%\r\n", f.live_bytes,
               100.0 * (double)f.live_bytes / (double)used);
     add_bytes(out, "total_system_memory", total);
     add_bytes(out, "maxmemory", config.maxmemory);
-    text_addf(out, "maxmemory_policy:%s\r\n", config_value("maxmemory-policy", policy, sizeof policy));
-    text_add(out, "used_memory_vm_eval:0\r\nused_memory_lua:0\r\nused_memory_lua_human:0B\r\n"
-                  "used_memory_scripts_eval:0\r\nnumber_of_cached_scripts:0\r\nnumber_of_functions:0\r\n"
-                  "number_of_libraries:0\r\nused_memory_vm_functions:0\r\nused_memory_vm_total:0\r\n"
-                  "used_memory_vm_total_human:0B\r\nused_memory_functions:0\r\nused_memory_scripts:0\r\n"
-                  "used_memory_scripts_human:0B\r\n");
+    text_addf(out, "maxmemory_policy:%s\r\n",
+              config_value("maxmemory-policy", policy, sizeof policy));
+    text_add(out,
+             "used_memory_vm_eval:0\r\nused_memory_lua:0\r\nused_memory_lua_human:0B\r\n"
+             "used_memory_scripts_eval:0\r\nnumber_of_cached_scripts:0\r\nnumber_of_functions:0\r\n"
+             "number_of_libraries:0\r\nused_memory_vm_functions:0\r\nused_memory_vm_total:0\r\n"
+             "used_memory_vm_total_human:0B\r\nused_memory_functions:0\r\nused_memory_scripts:0\r\n"
+             "used_memory_scripts_human:0B\r\n");
     add_allocator(out, &m);
     text_addf(
         out,
         "mem_not_counted_for_evict:%zu\r\nmem_replication_backlog:0\r\nmem_total_replication_buffers:0\r\n",
         f.retired_bytes + f.images_bytes);
-    text_addf(out,
-              "mem_aof_buffer:0\r\nmem_cluster_links:0\r\nactive_defrag_running:%u\r\nlazyfree_pending_"
-              "objects:%llu\r\n"
-              "lazyfreed_objects:%llu\r\n",
-              defrag.running_percent, (ull)db_dead_values(), (ull)db_freed_values());
+    text_addf(
+        out,
+        "mem_aof_buffer:0\r\nmem_cluster_links:0\r\nactive_defrag_running:%u\r\nlazyfree_pending_objects:%llu\r\n"
+        "lazyfreed_objects:%llu\r\n",
+        defrag.running_percent, (ull)db_dead_values(), (ull)db_freed_values());
     text_addf(out, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%lld\r\n",
               (double)rss / (double)used, (long long)rss - (long long)used);
-    text_addf(out, "mem_clients_slaves:0\r\nmem_clients_normal:%llu\r\nmem_allocator:stillframe-mm\r\n",
+    text_addf(out,
+              "mem_clients_slaves:0\r\nmem_clients_normal:%llu\r\nmem_allocator:stillframe-mm\r\n",
               (ull)clients_bytes());
     info_arena(out);
 }
@@ -220,9 +229,10 @@ static void
 info_persistence_all(struct text *out)
 {
     info_persistence(out);
-    text_add(out, "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\naof_rewrites:0\r\n"
-                  "aof_rewrites_consecutive_failures:0\r\naof_last_cow_size:0\r\n"
-                  "module_fork_in_progress:0\r\nmodule_fork_last_cow_size:0\r\n");
+    text_add(out,
+             "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\naof_rewrites:0\r\n"
+             "aof_rewrites_consecutive_failures:0\r\naof_last_cow_size:0\r\n"
+             "module_fork_in_progress:0\r\nmodule_fork_last_cow_size:0\r\n");
 }
 
 /* ---- figures ---- */
@@ -246,13 +256,15 @@ commands_us(void)
 static void
 add_turns(struct text *out)
 {
-    text_addf(out,
-              "eventloop_cycles:%llu\r\neventloop_duration_sum:%llu\r\neventloop_duration_cmd_sum:%llu\r\n",
-              (ull)server.turns, (ull)server.turn_sum_us, commands_us());
-    text_addf(out,
-              "instantaneous_eventloop_cycles_per_sec:%llu\r\ninstantaneous_eventloop_duration_usec:%llu\r\n",
-              (ull)server.turns_per_s,
-              (ull)(server.turns_per_s > 0 ? server.turn_us_per_s / server.turns_per_s : 0));
+    text_addf(
+        out,
+        "eventloop_cycles:%llu\r\neventloop_duration_sum:%llu\r\neventloop_duration_cmd_sum:%llu\r\n",
+        (ull)server.turns, (ull)server.turn_sum_us, commands_us());
+    text_addf(
+        out,
+        "instantaneous_eventloop_cycles_per_sec:%llu\r\ninstantaneous_eventloop_duration_usec:%llu\r\n",
+        (ull)server.turns_per_s,
+        (ull)(server.turns_per_s > 0 ? server.turn_us_per_s / server.turns_per_s : 0));
     text_addf(out, "eventloop_longest_usec:%llu\r\n", (ull)server.turn_max_us);
 }
 
@@ -273,12 +285,13 @@ add_defrag(struct text *out)
     struct defrag_figures d;
 
     defrag_figures(&d);
-    text_addf(out,
-              "active_defrag_hits:%llu\r\nactive_defrag_misses:%llu\r\nactive_defrag_key_hits:%llu\r\n"
-              "active_defrag_key_misses:%llu\r\ntotal_active_defrag_time:%llu\r\n"
-              "current_active_defrag_time:%llu\r\n",
-              (ull)db_move_figures.moved, (ull)db_move_figures.stayed, (ull)db_move_figures.keys_moved,
-              (ull)db_move_figures.keys_stayed, (ull)d.total_ms, (ull)d.current_ms);
+    text_addf(
+        out,
+        "active_defrag_hits:%llu\r\nactive_defrag_misses:%llu\r\nactive_defrag_key_hits:%llu\r\n"
+        "active_defrag_key_misses:%llu\r\ntotal_active_defrag_time:%llu\r\n"
+        "current_active_defrag_time:%llu\r\n",
+        (ull)db_move_figures.moved, (ull)db_move_figures.stayed, (ull)db_move_figures.keys_moved,
+        (ull)db_move_figures.keys_stayed, (ull)d.total_ms, (ull)d.current_ms);
 }
 
 static void
@@ -291,8 +304,10 @@ info_stats(struct text *out)
               (ull)server.stat_net_in_bytes, (ull)server.stat_net_out_bytes);
     text_addf(out, "instantaneous_input_kbps:%.2f\r\ninstantaneous_output_kbps:%.2f\r\n",
               (double)server.in_bytes_per_s / 1024, (double)server.out_bytes_per_s / 1024);
-    text_addf(out, "rejected_connections:%llu\r\nsync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n",
-              (ull)server.stat_rejected_connections);
+    text_addf(
+        out,
+        "rejected_connections:%llu\r\nsync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n",
+        (ull)server.stat_rejected_connections);
     text_addf(out,
               "expired_keys:%llu\r\nexpired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\n"
               "expire_cycle_cpu_milliseconds:%llu\r\n",
@@ -304,7 +319,8 @@ info_stats(struct text *out)
               (ull)evict_figures.exceeded_us / 1000,
               evict_figures.exceeded_since_us == 0
                   ? 0LL
-                  : (long long)(server_monotonic_ns() / 1000 - evict_figures.exceeded_since_us) / 1000);
+                  : (long long)(server_monotonic_ns() / 1000 - evict_figures.exceeded_since_us) /
+                        1000);
     text_addf(out, "keyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n", (ull)server.stat_hits,
               (ull)server.stat_misses);
     text_addf(out, "pubsub_channels:%u\r\npubsub_patterns:%u\r\npubsubshard_channels:%u\r\n",
@@ -320,26 +336,29 @@ info_stats(struct text *out)
         "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n"
         "dump_payload_sanitizations:0\r\nio_threaded_reads_processed:0\r\nio_threaded_writes_processed:0\r\n"
         "reply_buffer_shrinks:0\r\nreply_buffer_expands:0\r\n");
-    text_addf(out, "latest_fork_usec:%lld\r\ntotal_forks:0\r\n", (long long)persist_last_begin_us());
+    text_addf(out, "latest_fork_usec:%lld\r\ntotal_forks:0\r\n",
+              (long long)persist_last_begin_us());
     text_addf(out, "total_error_replies:%llu\r\n", (ull)server.stat_error_replies);
-    text_addf(out, "total_reads_processed:%llu\r\ntotal_writes_processed:%llu\r\n", (ull)server.stat_reads,
-              (ull)server.stat_writes);
+    text_addf(out, "total_reads_processed:%llu\r\ntotal_writes_processed:%llu\r\n",
+              (ull)server.stat_reads, (ull)server.stat_writes);
     add_turns(out);
-    text_addf(out,
-              "acl_access_denied_auth:%llu\r\nacl_access_denied_cmd:0\r\nacl_access_denied_key:0\r\n"
-              "acl_access_denied_channel:0\r\n",
-              (ull)server.stat_auth_failures);
+    text_addf(
+        out,
+        "acl_access_denied_auth:%llu\r\nacl_access_denied_cmd:0\r\nacl_access_denied_key:0\r\n"
+        "acl_access_denied_channel:0\r\n",
+        (ull)server.stat_auth_failures);
 }
 
 static void
 info_replication(struct text *out)
 {
     text_addf(out, "role:master\r\nconnected_slaves:0\r\nmaster_failover_state:no-failover\r\n");
-    text_addf(out,
-              "master_replid:%s\r\nmaster_replid2:%040d\r\nmaster_repl_offset:0\r\nsecond_repl_offset:-1\r\n"
-              "repl_backlog_active:0\r\nrepl_backlog_size:0\r\nrepl_backlog_first_byte_offset:0\r\n"
-              "repl_backlog_histlen:0\r\n",
-              server.run_id, 0);
+    text_addf(
+        out,
+        "master_replid:%s\r\nmaster_replid2:%040d\r\nmaster_repl_offset:0\r\nsecond_repl_offset:-1\r\n"
+        "repl_backlog_active:0\r\nrepl_backlog_size:0\r\nrepl_backlog_first_byte_offset:0\r\n"
+        "repl_backlog_histlen:0\r\n",
+        server.run_id, 0);
 }
 
 static double
@@ -369,10 +388,11 @@ add_command(struct text *out, const struct cmd *cmd)
 
     if (cmd->calls == 0 && cmd->rejected == 0)
         return;
-    text_addf(out,
-              "cmdstat_%s:calls=%llu,usec=%.0f,usec_per_call=%.2f,rejected_calls=%llu,failed_calls=%llu\r\n",
-              cmd->full_name, (ull)cmd->calls, usec, cmd->calls > 0 ? usec / (double)cmd->calls : 0,
-              (ull)cmd->rejected, (ull)cmd->failed);
+    text_addf(
+        out,
+        "cmdstat_%s:calls=%llu,usec=%.0f,usec_per_call=%.2f,rejected_calls=%llu,failed_calls=%llu\r\n",
+        cmd->full_name, (ull)cmd->calls, usec, cmd->calls > 0 ? usec / (double)cmd->calls : 0,
+        (ull)cmd->rejected, (ull)cmd->failed);
 }
 
 static void

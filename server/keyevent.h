@@ -1,10 +1,12 @@
-/* server/keyevent.h - a key was changed: who watches it learns of it, and who subscribed to keyspace
- * notifications.
+/* server/keyevent.h - a key was changed: who watches it learns of it, and who subscribed to
+ * keyspace notifications.
  *
- * Each handler that changed a key calls key_changed() once for it, after the change, with Redis's name of the
- * event; key_event() alone where something happened that is no change to those who WATCH (keymiss, new,
- * XSETID, a stream's groups and consumers: tests/integration/test_watch.py knows them all). Both cost one
- * branch while nobody listens.  [Redis documentation: Keyspace notifications.] Threads: mutator. */
+ * Each handler that changed a key calls key_changed() once for it, after the change, with Redis's
+ * name of the event; key_event() alone where something happened that is no change to those who
+ * WATCH (keymiss, new, XSETID, a stream's groups and consumers: tests/integration/test_watch.py
+ * knows them all). Both cost one branch while nobody listens.  [Redis documentation: Keyspace
+ * notifications.]
+ * Threads: mutator. */
 #ifndef SERVER_KEYEVENT_H
 #define SERVER_KEYEVENT_H
 
@@ -58,7 +60,8 @@ key_event(struct db *db, struct slice key, unsigned class, const char *event)
         key_event_heard(db, key, class, event);
 }
 
-/* key_event_flushed: before logical database `index` is emptied: watched keys that exist in it are touched.
+/* key_event_flushed: before logical database `index` is emptied: watched keys that exist in it are
+ * touched.
  */
 void key_event_flushed(int index);
 /* key_event_swapped: before two logical databases are exchanged. */

@@ -1,5 +1,6 @@
-/* server/keywait.c - clients that wait for keys: per logical database a table of the keys that are waited
- * for, per key its clients in the order in which they came, and the list of keys that have become ready. */
+/* server/keywait.c - clients that wait for keys: per logical database a table of the keys that are
+ * waited for, per key its clients in the order in which they came, and the list of keys that have
+ * become ready. */
 #include "server/keywait.h"
 
 #include <errno.h>

@@ -36,7 +36,8 @@ static struct event *
 find_event(struct slice name)
 {
     for (unsigned i = 0; i < event_count; i++)
-        if (strlen(events[i].name) == name.len && strncasecmp(events[i].name, name.ptr, name.len) == 0)
+        if (strlen(events[i].name) == name.len &&
+            strncasecmp(events[i].name, name.ptr, name.len) == 0)
             return &events[i];
     return NULL;
 }
@@ -81,7 +82,8 @@ latency_add(const char *name, uint64_t ms)
 void
 latency_of_command(struct cmd *cmd, uint64_t ns)
 {
-    if (unlikely(cmd->histogram == NULL) && (cmd->histogram = calloc(1, sizeof *cmd->histogram)) == NULL)
+    if (unlikely(cmd->histogram == NULL) &&
+        (cmd->histogram = calloc(1, sizeof *cmd->histogram)) == NULL)
         return;
     histogram_add(cmd->histogram, ns);
 }
@@ -305,15 +307,15 @@ draw(struct text *t, const struct event *e)
         min = ms < min ? ms : min;
         max = ms > max ? ms : max;
     }
-    text_addf(t, "%s - high %llu ms, low %llu ms (all time high %llu ms)\n", e->name, (unsigned long long)max,
-              (unsigned long long)min, (unsigned long long)e->max_ms);
+    text_addf(t, "%s - high %llu ms, low %llu ms (all time high %llu ms)\n", e->name,
+              (unsigned long long)max, (unsigned long long)min, (unsigned long long)e->max_ms);
     for (int i = 0; i < GRAPH_COLUMNS; i++)
         text_add(t, "-");
     text_add(t, "\n");
     for (int row = GRAPH_ROWS - 1; row >= 0; row--) {
         for (unsigned i = 0; i < n; i++) {
-            uint64_t level =
-                (sample_at(e, first + i)->ms - min) * (GRAPH_ROWS * 3 - 1) / (max > min ? max - min : 1);
+            uint64_t level = (sample_at(e, first + i)->ms - min) * (GRAPH_ROWS * 3 - 1) /
+                             (max > min ? max - min : 1);
             int64_t here = (int64_t)level - row * 3;
             text_add_bytes(t, here < 0 ? " " : here > 2 ? "|" : &shade[here], 1);
         }
@@ -334,7 +336,8 @@ cmd_latency_graph(struct client *c)
     struct text t = {0};
 
     if (e == NULL) {
-        reply_errorf(c, "ERR No samples available for event '%.*s'", slice_shown(c->argv[2]), c->argv[2].ptr);
+        reply_errorf(c, "ERR No samples available for event '%.*s'", slice_shown(c->argv[2]),
+                     c->argv[2].ptr);
         return;
     }
     draw(&t, e);
@@ -347,11 +350,14 @@ static const char *
 advice(const char *name)
 {
     static const char *const rows[][2] = {
-        {"command", "Slow commands: look at SLOWLOG GET, and at the sizes of the keys that they work on."},
+        {"command",
+         "Slow commands: look at SLOWLOG GET, and at the sizes of the keys that they work on."},
         {"fast-command",
          "Commands that should be fast were not: the machine was busy, or memory was swapped out."},
-        {"expire-cycle", "Many keys expired together: spread their times, or lower active-expire-effort."},
-        {"eviction-cycle", "Memory is at maxmemory: raise it, or lower maxmemory-eviction-tenacity."},
+        {"expire-cycle",
+         "Many keys expired together: spread their times, or lower active-expire-effort."},
+        {"eviction-cycle",
+         "Memory is at maxmemory: raise it, or lower maxmemory-eviction-tenacity."},
         {"snapshot-cut",
          "The start of a snapshot took long: it should be microseconds; the machine was busy."},
     };
@@ -379,8 +385,9 @@ cmd_latency_doctor(struct client *c)
         uint64_t sum = 0;
         for (unsigned k = 0; k < e->count; k++)
             sum += sample_at(e, k)->ms;
-        text_addf(&t, "%u. %s: %u times, %.2f ms on average, %llu ms at worst.\n   %s\n", i + 1, e->name,
-                  e->count, (double)sum / e->count, (unsigned long long)e->max_ms, advice(e->name));
+        text_addf(&t, "%u. %s: %u times, %.2f ms on average, %llu ms at worst.\n   %s\n", i + 1,
+                  e->name, e->count, (double)sum / e->count, (unsigned long long)e->max_ms,
+                  advice(e->name));
     }
     reply_verbatim(c, "txt", text_str(&t), t.len);
     text_free(&t);

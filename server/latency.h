@@ -1,5 +1,6 @@
-/* server/latency.h - LATENCY: what took longer than latency-monitor-threshold, by kind of event; and how long
- * each command takes, as a histogram.  Threads: mutator. */
+/* server/latency.h - LATENCY: what took longer than latency-monitor-threshold, by kind of event;
+ * and how long each command takes, as a histogram.
+ * Threads: mutator. */
 #ifndef SERVER_LATENCY_H
 #define SERVER_LATENCY_H
 
@@ -8,8 +9,8 @@
 struct cmd;
 struct text;
 
-/* latency_add: an event ("command", "fast-command", "expire-cycle", "eviction-cycle", "snapshot-cut", ...)
- * took ms; kept if the threshold (not 0) says so. */
+/* latency_add: an event ("command", "fast-command", "expire-cycle", "eviction-cycle",
+ * "snapshot-cut", ...) took ms; kept if the threshold (not 0) says so. */
 void latency_add(const char *event, uint64_t ms);
 /* latency_of_command: one execution, for LATENCY HISTOGRAM and INFO latencystats; only called while
  * latency-tracking is on. cmd->histogram is made at the first call. */

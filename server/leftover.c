@@ -19,9 +19,11 @@ leftover_remove(void)
         int r = temp_file_remove(entry->d_name);
 
         if (r > 0)
-            log_line(LOG_NOTICE, "Removed %s, which a save that was never finished had left.", entry->d_name);
+            log_line(LOG_NOTICE, "Removed %s, which a save that was never finished had left.",
+                     entry->d_name);
         else if (r < 0)
-            log_line(LOG_WARNING, "Cannot remove %s, which a save that was never finished had left: %s",
+            log_line(LOG_WARNING,
+                     "Cannot remove %s, which a save that was never finished had left: %s",
                      entry->d_name, strerror(-r));
     }
     closedir(dir);

@@ -79,9 +79,9 @@ put_head(char *line, size_t room, enum log_level level)
 
     gettimeofday(&tv, NULL);
     localtime_r(&tv.tv_sec, &tm);
-    return (size_t)snprintf(line, room, "%d:%c %02d %s %d %02d:%02d:%02d.%03d %c ", (int)getpid(), role,
-                            tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-                            tm.tm_sec, (int)(tv.tv_usec / 1000), ".-*#"[level]);
+    return (size_t)snprintf(line, room, "%d:%c %02d %s %d %02d:%02d:%02d.%03d %c ", (int)getpid(),
+                            role, tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
+                            tm.tm_min, tm.tm_sec, (int)(tv.tv_usec / 1000), ".-*#"[level]);
 }
 
 void

@@ -102,7 +102,8 @@ wait_ms(void)
         until = PERSIST_CRON_MS; /* the clock was set back */
     if (unlikely(defrag_is_running) && defrag_wait_ms() < until)
         until = defrag_wait_ms();
-    return (net_has_delayed() || tidy == MM_TIDY_WAITS) && until > SHORT_WAIT_MS ? SHORT_WAIT_MS : (int)until;
+    return (net_has_delayed() || tidy == MM_TIDY_WAITS) && until > SHORT_WAIT_MS ? SHORT_WAIT_MS
+                                                                                 : (int)until;
 }
 
 /* Wait and serve.  The sweep's grace periods must not wait for a sleeping mutator, so it is offline
@@ -157,8 +158,8 @@ run_timers(void)
 static void
 run_background(void)
 {
-    /* A huge key that goes is freed while the pages it leaves are tidied up, and others move: together they may take
-     * one slice. */
+    /* A huge key that goes is freed while the pages it leaves are tidied up, and others move:
+     * together they may take one slice. */
     unsigned kinds = (unsigned)db_has_work + (tidy == MM_TIDY_MORE) + defrag_is_running;
     unsigned slice_us = kinds > 1 ? SLICE_US / kinds : SLICE_US;
 
@@ -189,9 +190,9 @@ answer_signals(void)
     rq.force = strstr(how, "force") != NULL;
     if (shutdown_begin(&rq) == 0)
         return;
-    log_line(LOG_WARNING,
-             "SIGTERM received but errors trying to shut down the server, check the logs for more "
-             "information");
+    log_line(
+        LOG_WARNING,
+        "SIGTERM received but errors trying to shut down the server, check the logs for more information");
     signals_forget();
 }
 
@@ -205,7 +206,8 @@ note_turn(int64_t begin_ns, uint64_t commands)
     server.turn_sum_us += us;
     if (us > server.turn_max_us)
         server.turn_max_us = us;
-    if (server.stat_commands > commands && server.stat_commands - commands > server.turn_max_commands)
+    if (server.stat_commands > commands &&
+        server.stat_commands - commands > server.turn_max_commands)
         server.turn_max_commands = server.stat_commands - commands;
 }
 

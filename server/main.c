@@ -1,7 +1,7 @@
 /* server/main.c - start and end of the process.
  *
- * main() leaves through exit(), never by returning, and nothing here forks or becomes a daemon.  It also
- * works when a loader calls it out of a shared object. */
+ * main() leaves through exit(), never by returning, and nothing here forks or becomes a daemon.  It
+ * also works when a loader calls it out of a shared object. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,8 +51,8 @@ answer_and_leave(int argc, char *const argv[])
     if (argc != 2)
         return;
     if (strcmp(argv[1], "-v") == 0 || strcmp(argv[1], "--version") == 0) {
-        printf("Stillframe server v=%s redis=%s bits=%d\n", STILLFRAME_VERSION, STILLFRAME_REDIS_VERSION,
-               (int)sizeof(void *) * 8);
+        printf("Stillframe server v=%s redis=%s bits=%d\n", STILLFRAME_VERSION,
+               STILLFRAME_REDIS_VERSION, (int)sizeof(void *) * 8);
         exit(0);
     }
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
@@ -79,7 +79,8 @@ configure(int argc, char *const argv[])
     }
     text_free(&why);
     if ((r = log_open(config.logfile)) < 0) {
-        fprintf(stderr, "\n*** FATAL CONFIG FILE ERROR (Stillframe %s) ***\nCan't open the log file: %s\n",
+        fprintf(stderr,
+                "\n*** FATAL CONFIG FILE ERROR (Stillframe %s) ***\nCan't open the log file: %s\n",
                 STILLFRAME_VERSION, strerror(-r));
         exit(1);
     }
@@ -93,7 +94,8 @@ warn_of_smaller_arena(void)
 
     mm_figures(&f);
     if (f.arena_bytes < config.arena_size)
-        log_line(LOG_WARNING, "The system refused %llu bytes of address space for the arena; it has %zu",
+        log_line(LOG_WARNING,
+                 "The system refused %llu bytes of address space for the arena; it has %zu",
                  (unsigned long long)config.arena_size, f.arena_bytes);
 }
 

@@ -1,4 +1,5 @@
-/* server/monitor.h - MONITOR: clients that are shown every command.  Threads: mutator. */
+/* server/monitor.h - MONITOR: clients that are shown every command.
+ * Threads: mutator. */
 #ifndef SERVER_MONITOR_H
 #define SERVER_MONITOR_H
 

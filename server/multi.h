@@ -11,7 +11,8 @@ struct cmd;
 
 /* multi_queue: keep a copy of the client's command; replies QUEUED, or an error without memory. */
 void multi_queue(struct client *c, struct cmd *cmd);
-/* multi_abort: reply EXECABORT with the reason (an error reply, code included) and forget the transaction. */
+/* multi_abort: reply EXECABORT with the reason (an error reply, code included) and forget the
+ * transaction. */
 void multi_abort(struct client *c, const char *error);
 /* multi_discard: forget the transaction, if there is one. */
 void multi_discard(struct client *c);

@@ -6,7 +6,10 @@
 #include "mm/must.h"
 #include "server/data/keyhash.h"
 
-enum { LOAD = 2 /* nodes a bucket, about, before the table grows; a quarter of that before it shrinks */ };
+enum {
+    LOAD =
+        2 /* nodes a bucket, about, before the table grows; a quarter of that before it shrinks */
+};
 
 uint64_t
 nametab_hash(struct slice name)
@@ -73,7 +76,8 @@ grow(struct nametab *t)
 
     if (s >= NAMETAB_SEGMENTS)
         return false;
-    if (t->segment[s] == NULL && (t->segment[s] = calloc(segment_buckets(s), sizeof *t->segment[s])) == NULL)
+    if (t->segment[s] == NULL &&
+        (t->segment[s] = calloc(segment_buckets(s), sizeof *t->segment[s])) == NULL)
         return false;
     if (fresh == 0) {
         t->buckets = NAMETAB_FIRST;

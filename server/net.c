@@ -112,10 +112,12 @@ static bool
 means_absent(int error)
 {
     return error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT || error == -EPROTONOSUPPORT ||
-           error == -ESOCKTNOSUPPORT || error == -EPFNOSUPPORT || error == -ENOPROTOOPT || error == -EINVAL;
+           error == -ESOCKTNOSUPPORT || error == -EPFNOSUPPORT || error == -ENOPROTOOPT ||
+           error == -EINVAL;
 }
 
-/* Add one listener for a word of `bind`.  0 or -errno; an address that may be missing and is, is 0. */
+/* Add one listener for a word of `bind`.  0 or -errno; an address that may be missing and is, is
+ * 0. */
 static int
 listen_on(const char *word, const struct config *conf, struct listener *at, int *count)
 {
@@ -129,7 +131,8 @@ listen_on(const char *word, const struct config *conf, struct listener *at, int 
         return 0;
     }
     if (optional && len != 0 && means_absent(fd)) {
-        log_line(LOG_NOTICE, "Not listening on %s:%d: %s", word + 1, (int)conf->port, strerror(-fd));
+        log_line(LOG_NOTICE, "Not listening on %s:%d: %s", word + 1, (int)conf->port,
+                 strerror(-fd));
         return 0;
     }
     log_line(LOG_WARNING, "Could not create server TCP listening socket %s:%d: %s", word + optional,
@@ -182,7 +185,8 @@ start_unix_listener(void)
     if (config.unixsocket[0] == '\0')
         return 0;
     if ((fd = open_unix_socket(&config)) < 0) {
-        log_line(LOG_WARNING, "Failed opening Unix socket: bind: %s: %s", config.unixsocket, strerror(-fd));
+        log_line(LOG_WARNING, "Failed opening Unix socket: bind: %s: %s", config.unixsocket,
+                 strerror(-fd));
         return fd;
     }
     unix_listener = (struct listener){.source.ready = accept_clients, .fd = fd, .is_unix = true};
@@ -201,11 +205,10 @@ warn_of_short_backlog(void)
     if (f == NULL)
         return;
     if (fscanf(f, "%d", &max) == 1 && max > 0 && max < config.tcp_backlog)
-        log_line(LOG_WARNING,
-                 "The TCP backlog setting of %lld cannot be enforced because /proc/sys/net/core/somaxconn is "
-                 "set to "
-                 "the lower value of %d.",
-                 (long long)config.tcp_backlog, max);
+        log_line(
+            LOG_WARNING,
+            "The TCP backlog setting of %lld cannot be enforced because /proc/sys/net/core/somaxconn is set to the lower value of %d.",
+            (long long)config.tcp_backlog, max);
     fclose(f);
 }
 
@@ -219,8 +222,8 @@ watch_all(void)
     return r;
 }
 
-/* CONFIG SET port, bind.  Addresses that stay are bound anew, so the old ones go first; if the new ones are
- * refused the old ones come back. */
+/* CONFIG SET port, bind.  Addresses that stay are bound anew, so the old ones go first; if the new
+ * ones are refused the old ones come back. */
 static bool
 change_listeners(const struct config *next, const char **why)
 {
@@ -268,9 +271,10 @@ change_maxclients(const struct config *next, const char **why)
     int fit = fit_maxclients(next->maxclients);
 
     if (fit < next->maxclients) {
-        snprintf(text, sizeof text,
-                 "The operating system is not able to handle the specified number of clients, try with %d",
-                 fit);
+        snprintf(
+            text, sizeof text,
+            "The operating system is not able to handle the specified number of clients, try with %d",
+            fit);
         *why = text;
         return false;
     }
@@ -294,7 +298,8 @@ net_start(void)
     if ((r = start_unix_listener()) < 0)
         return r;
     if ((r = open_all(&config, listeners, &listener_count)) < 0 || (r = watch_all()) < 0) {
-        log_line(LOG_WARNING, "Failed listening on port %lld (TCP), aborting.", (long long)config.port);
+        log_line(LOG_WARNING, "Failed listening on port %lld (TCP), aborting.",
+                 (long long)config.port);
         return r;
     }
     config_on_change("port", change_listeners);
@@ -383,10 +388,9 @@ welcome(int fd, const union address *peer, bool is_unix)
         return;
     }
     if (config.protected_mode && !auth_is_needed() && !is_loopback(peer)) {
-        refuse(fd,
-               "-DENIED Stillframe is in protected mode, and no password is set: only connections from this "
-               "machine itself are accepted. To accept others, switch it off (protected-mode no) where the "
-               "network is trusted.\r\n");
+        refuse(
+            fd,
+            "-DENIED Stillframe is in protected mode, and no password is set: only connections from this machine itself are accepted. To accept others, switch it off (protected-mode no) where the network is trusted.\r\n");
         return;
     }
     if (!is_unix)
@@ -406,7 +410,8 @@ welcome(int fd, const union address *peer, bool is_unix)
         client_evict_weigh(c);
 }
 
-/* Out of descriptors: the listener would wake the loop at once again, so it rests until net_retry_accept().
+/* Out of descriptors: the listener would wake the loop at once again, so it rests until
+ * net_retry_accept().
  */
 static void
 mute(struct listener *l, int error)

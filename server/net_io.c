@@ -1,10 +1,11 @@
-/* server/net_io.c - what a client sends: read, parse a batch, look its keys up ahead, execute; then it is
- * told once (net_write.c).
+/* server/net_io.c - what a client sends: read, parse a batch, look its keys up ahead, execute; then
+ * it is told once (net_write.c).
  *
- * Input is read into the loop's buffer, which is lent to the client for as long as its commands run; only
- * what is left of it (the begin of a command) is kept in memory of the client's own: as much as has come, and
- * if that is much, room for as much again.  What a header claims is no reason to take memory.  Requests are
- * parsed up to BATCH_MAX ahead of their execution, so that the keyspace can start to load what they need. */
+ * Input is read into the loop's buffer, which is lent to the client for as long as its commands
+ * run; only what is left of it (the begin of a command) is kept in memory of the client's own: as
+ * much as has come, and if that is much, room for as much again.  What a header claims is no reason
+ * to take memory.  Requests are parsed up to BATCH_MAX ahead of their execution, so that the
+ * keyspace can start to load what they need. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,10 +34,12 @@ enum {
     READ_BYTES = 64 * 1024, /* the loop's input buffer, and so what one read takes */
     OWN_BYTES = 16 * 1024,  /* a rest below this goes back to the loop's buffer when more comes */
     AHEAD_BYTES =
-        4 * OUTPUT_CHUNK_BYTES /* what may be pending before something is sent between two commands */
+        4 *
+        OUTPUT_CHUNK_BYTES /* what may be pending before something is sent between two commands */
 };
 
-/* What the loop lends to one client at a time; a nested turn (loading) finds it gone and makes its own. */
+/* What the loop lends to one client at a time; a nested turn (loading) finds it gone and makes its
+ * own. */
 static char *input_loan;
 static struct resp_vector vector_loan;
 
@@ -84,8 +87,8 @@ own_input(struct client *c, char *in, size_t room)
     client_bytes.input += room + 1;
 }
 
-/* How large a client's own buffer should be for what it holds (rest bytes) and what is known to come: a
- * header is only a claim, but a buffer that ends where the bulk ends spares a move. */
+/* How large a client's own buffer should be for what it holds (rest bytes) and what is known to
+ * come: a header is only a claim, but a buffer that ends where the bulk ends spares a move. */
 static size_t
 own_room(const struct client *c, size_t rest)
 {
@@ -93,12 +96,14 @@ own_room(const struct client *c, size_t rest)
 
     if (rest < OWN_BYTES)
         return rest;
-    if (c->parser.in_bulk && c->parser.bulk_len >= RESP_BIG_BULK_BYTES && needs > rest && needs < 2 * rest)
+    if (c->parser.in_bulk && c->parser.bulk_len >= RESP_BIG_BULK_BYTES && needs > rest &&
+        needs < 2 * rest)
         return needs;
     return 2 * rest;
 }
 
-/* Move the unparsed rest to the start of a buffer of the client's own, which is not much too large for it. */
+/* Move the unparsed rest to the start of a buffer of the client's own, which is not much too large
+ * for it. */
 static bool
 keep_rest(struct client *c)
 {
@@ -138,7 +143,8 @@ return_to_loan(struct client *c)
     return true;
 }
 
-/* Make room to read into.  A big bulk's buffer ends where the bulk ends: nothing has to be moved behind it.
+/* Make room to read into.  A big bulk's buffer ends where the bulk ends: nothing has to be moved
+ * behind it.
  */
 static bool
 make_input_room(struct client *c)
@@ -175,8 +181,8 @@ struct batch {
     enum resp_result result;
 };
 
-/* The command of the batch's next request: in a pipeline it is mostly the one before again, in the same
- * letters. */
+/* The command of the batch's next request: in a pipeline it is mostly the one before again, in the
+ * same letters. */
 static inline struct cmd *
 find_command(const struct batch *b, const struct resp_vector *v, int first)
 {
@@ -220,7 +226,8 @@ parse_batch(struct client *c, struct batch *b, struct resp_vector *v)
     } while (b->count < BATCH_MAX && !v->scratch_used);
 }
 
-/* Of one who has not shown the password yet, one command at a time: it may be the AUTH that lifts the limits.
+/* Of one who has not shown the password yet, one command at a time: it may be the AUTH that lifts
+ * the limits.
  */
 static void
 parse_for_stranger(struct client *c, struct batch *b, struct resp_vector *v)
@@ -230,8 +237,8 @@ parse_for_stranger(struct client *c, struct batch *b, struct resp_vector *v)
     b->count = 0;
     v->count = 0;
     v->max_bulk_bytes = config.proto_max_bulk_len;
-    b->result =
-        resp_next_of_stranger(&c->parser, c->in + c->in_pos, c->in_len - c->in_pos, v, &used, &b->error);
+    b->result = resp_next_of_stranger(&c->parser, c->in + c->in_pos, c->in_len - c->in_pos, v,
+                                      &used, &b->error);
     if (b->result == RESP_NOTHING)
         c->in_pos += used;
     if (b->result == RESP_COMMAND)
@@ -253,15 +260,16 @@ prefetch_batch(struct client *c, const struct batch *b, const struct resp_vector
         db_prefetch(db_select(c->db_index), keys, n);
 }
 
-/* Between two commands: some chunks are sent while the others are made, if the socket takes them; if not,
- * the queue grows.  False: closed, or doomed. */
+/* Between two commands: some chunks are sent while the others are made, if the socket takes them;
+ * if not, the queue grows.  False: closed, or doomed. */
 static inline bool
 may_go_on(struct client *c)
 {
     return likely(c->out_before < AHEAD_BYTES) || c->out_stuck || net_write(c);
 }
 
-/* Returns false when the client must not go on: closed, closing, blocked, or its command has to wait. */
+/* Returns false when the client must not go on: closed, closing, blocked, or its command has to
+ * wait. */
 static bool
 execute_batch(struct client *c, const struct batch *b, const struct resp_vector *v)
 {
@@ -325,7 +333,8 @@ execute_input(struct client *c, struct resp_vector *v)
     } while (b.result == RESP_COMMAND || b.result == RESP_NOTHING);
 }
 
-/* Execute what is in the input buffer, write the replies, and settle what becomes of the buffers. */
+/* Execute what is in the input buffer, write the replies, and settle what becomes of the
+ * buffers. */
 static void
 run_client(struct client *c)
 {
@@ -416,8 +425,8 @@ input_is_too_long(struct client *c)
     return true;
 }
 
-/* What a blocked client, or one held by CLIENT PAUSE, sends is kept: it may have to send all of it before it
- * can do what ends its wait. */
+/* What a blocked client, or one held by CLIENT PAUSE, sends is kept: it may have to send all of it
+ * before it can do what ends its wait. */
 static void
 keep_input(struct client *c)
 {

@@ -1,5 +1,5 @@
-/* server/net_queue.c - clients whose turn it is not: those whose next command has to wait, and those who were
- * sent something meanwhile. */
+/* server/net_queue.c - clients whose turn it is not: those whose next command has to wait, and
+ * those who were sent something meanwhile. */
 #include "server/client.h"
 #include "server/client_evict.h"
 #include "server/net.h"
@@ -58,7 +58,8 @@ net_forget(struct client *c)
 void
 net_delay(struct client *c)
 {
-    /* The snapshot's memory comes back whatever the client does; the end of a pause may be what it does next.
+    /* The snapshot's memory comes back whatever the client does; the end of a pause may be what it
+     * does next.
      */
     c->paused = persist_writers_delayed();
     put(QUEUE_DELAYED, c);

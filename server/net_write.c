@@ -23,7 +23,8 @@ void
 net_update_interest(struct client *c)
 {
     bool reads = !c->paused && !c->close_after_reply;
-    uint32_t want = (reads ? (uint32_t)EPOLLIN : 0) | (client_pending_out(c) > 0 ? (uint32_t)EPOLLOUT : 0);
+    uint32_t want =
+        (reads ? (uint32_t)EPOLLIN : 0) | (client_pending_out(c) > 0 ? (uint32_t)EPOLLOUT : 0);
 
     if (want == c->interest)
         return;
@@ -33,8 +34,8 @@ net_update_interest(struct client *c)
         c->out_stuck = false; /* nobody would say when it is ready */
 }
 
-/* Bytes that were sent to us and never read make the system reset the connection, and the reply is lost: so
- * take some of them in before a close that the client learns from a reply. */
+/* Bytes that were sent to us and never read make the system reset the connection, and the reply is
+ * lost: so take some of them in before a close that the client learns from a reply. */
 static void
 drain(struct client *c)
 {
@@ -83,8 +84,8 @@ note_sent(struct client *c, ssize_t n)
     return false;
 }
 
-/* Write until nothing is pending, the socket takes no more, or others have their turn.  False: closed, or the
- * running client, whom its own turn closes, is doomed. */
+/* Write until nothing is pending, the socket takes no more, or others have their turn.  False:
+ * closed, or the running client, whom its own turn closes, is doomed. */
 static bool
 write_much(struct client *c)
 {

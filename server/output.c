@@ -17,7 +17,8 @@ enum { RESERVE_CHUNKS = 16, CHUNK_ROOM = OUTPUT_CHUNK_BYTES - (int)sizeof(struct
 
 static struct output_chunk *reserve; /* of CHUNK_ROOM each, linked by next */
 static unsigned reserve_count;
-static struct output_chunk *loan; /* one more, for the client that runs next: as make_chunk() gives it */
+/* one more, for the client that runs next: as make_chunk() gives it */
+static struct output_chunk *loan;
 
 static inline size_t
 chunk_bytes(size_t room)
@@ -273,7 +274,8 @@ output_within_limit(struct client *c, size_t more)
     if (!is_limit_passed(c, more))
         return true;
     client_describe(c, &t);
-    log_line(LOG_WARNING, "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
+    log_line(LOG_WARNING,
+             "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
              text_str(&t));
     text_free(&t);
     client_doom(c);
@@ -392,8 +394,8 @@ output_take_back(struct client *c, size_t bytes)
     c->out_len -= bytes;
 }
 
-/* The chunk with the byte at that distance; *ret_start: the distance of its own first byte, counted from the
- * first chunk's. */
+/* The chunk with the byte at that distance; *ret_start: the distance of its own first byte, counted
+ * from the first chunk's. */
 static struct output_chunk *
 chunk_at(const struct client *c, size_t at, size_t *ret_start)
 {

@@ -33,7 +33,8 @@ struct persist persist = {.last_ok = true, .last_duration_s = -1};
 int
 persist_init(void)
 {
-    persist = (struct persist){.last_ok = true, .last_duration_s = -1, .last_save_s = server.now_ms / 1000};
+    persist = (struct persist){
+        .last_ok = true, .last_duration_s = -1, .last_save_s = server.now_ms / 1000};
     return 0;
 }
 
@@ -43,8 +44,8 @@ has_save_points(void)
     return config.save_point_count > 0;
 }
 
-/* images_cap: what the copies of pages may take before the view is given up (C2): the limit and headroom for
- * the one command that was already running when the limit was reached. */
+/* images_cap: what the copies of pages may take before the view is given up (C2): the limit and
+ * headroom for the one command that was already running when the limit was reached. */
 static size_t
 images_cap(void)
 {
@@ -121,9 +122,10 @@ begin_in_background(bool for_flush)
         note_failure(r, "Can't save in background", strerror(-r));
         return r;
     }
-    log_line(LOG_NOTICE,
-             "Background saving started without fork, %llu keys, the event loop stalled for %lld us",
-             (unsigned long long)db_total_keys(), (long long)persist.last_begin_us);
+    log_line(
+        LOG_NOTICE,
+        "Background saving started without fork, %llu keys, the event loop stalled for %lld us",
+        (unsigned long long)db_total_keys(), (long long)persist.last_begin_us);
     return 0;
 }
 
@@ -141,11 +143,11 @@ take_success(const struct snapshot_end *end)
     persist.saves += !persist.for_flush;
     persist.last_peak_bytes = f.peak_bytes;
     persist.last_file_bytes = end->file_bytes;
-    log_line(LOG_NOTICE,
-             "DB saved on disk: %llu keys, %llu bytes in %.3f seconds (swept after %.3f), %.1f MB of extra "
-             "memory at most",
-             (unsigned long long)end->keys, (unsigned long long)end->file_bytes, (double)end->total_us / 1e6,
-             (double)end->sweep_us / 1e6, (double)f.peak_bytes / 1e6);
+    log_line(
+        LOG_NOTICE,
+        "DB saved on disk: %llu keys, %llu bytes in %.3f seconds (swept after %.3f), %.1f MB of extra memory at most",
+        (unsigned long long)end->keys, (unsigned long long)end->file_bytes,
+        (double)end->total_us / 1e6, (double)end->sweep_us / 1e6, (double)f.peak_bytes / 1e6);
 }
 
 static void
@@ -163,10 +165,12 @@ take_end(const struct snapshot_end *end)
         if (persist.background)
             log_line(LOG_NOTICE, "Background saving terminated with success");
     } else if (end->error == -ECANCELED) {
-        log_line(LOG_NOTICE, "Background saving cancelled"); /* not a failure: the status stays as it was */
+        /* not a failure: the status stays as it was */
+        log_line(LOG_NOTICE, "Background saving cancelled");
         persist.last_error = end->error;
     } else {
-        note_failure(end->error, persist.background ? "Background saving error" : "Error saving the DB",
+        note_failure(end->error,
+                     persist.background ? "Background saving error" : "Error saving the DB",
                      end->text);
     }
 }
@@ -184,7 +188,8 @@ log_progress(void)
     if (s.state == SNAPSHOT_SWEEPING && s.keys_total > 0)
         log_line(LOG_NOTICE, "Background saving: %llu of %llu keys (%.0f %%), %llu MB written",
                  (unsigned long long)s.keys_done, (unsigned long long)s.keys_total,
-                 100.0 * (double)s.keys_done / (double)s.keys_total, (unsigned long long)(s.bytes_out >> 20));
+                 100.0 * (double)s.keys_done / (double)s.keys_total,
+                 (unsigned long long)(s.bytes_out >> 20));
 }
 
 static void
@@ -221,7 +226,8 @@ save_point_is_due(void)
         const struct save_point *p = &config.save_points[i];
 
         if (server.dirty >= (uint64_t)p->changes && now - persist.last_save_s > p->seconds) {
-            log_line(LOG_NOTICE, "%d changes in %d seconds. Saving...", (int)p->changes, (int)p->seconds);
+            log_line(LOG_NOTICE, "%d changes in %d seconds. Saving...", (int)p->changes,
+                     (int)p->seconds);
             return true;
         }
     }
@@ -237,7 +243,8 @@ persist_cron(void)
         log_progress();
         return;
     }
-    if (persist.scheduled && server.now_ms / 1000 - persist.last_try_s <= RETRY_S && !persist.last_ok)
+    if (persist.scheduled && server.now_ms / 1000 - persist.last_try_s <= RETRY_S &&
+        !persist.last_ok)
         return;
     if (persist.scheduled || save_point_is_due())
         (void)begin_in_background(persist.scheduled);
@@ -249,7 +256,8 @@ persist_flushed(void)
     if (!has_save_points())
         return;
     persist.scheduled = true;
-    persist.flushed += server.dirty; /* of the running save's, too, if it fails: the next one covers them */
+    /* of the running save's, too, if it fails: the next one covers them */
+    persist.flushed += server.dirty;
     server.dirty = persist.dirty_at_begin = 0;
 }
 
@@ -264,12 +272,7 @@ persist_write_error(void)
 {
     if (persist.last_ok || !config.stop_writes_on_bgsave_error || !has_save_points())
         return NULL;
-    return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. "
-           "Commands that may modify the data set are disabled, because this instance is configured to "
-           "report errors "
-           "during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the "
-           "Redis logs "
-           "for details about the RDB error.";
+    return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 }
 
 bool
@@ -350,7 +353,8 @@ bgsave_cancel(struct client *c)
 void
 cmd_bgsave(struct client *c)
 {
-    bool schedule = c->argc == 2 && arg_is(c, 1, "schedule"), cancel = c->argc == 2 && arg_is(c, 1, "cancel");
+    bool schedule = c->argc == 2 && arg_is(c, 1, "schedule"),
+         cancel = c->argc == 2 && arg_is(c, 1, "cancel");
     int r;
 
     if (c->argc > 2 || (c->argc == 2 && !schedule && !cancel)) {
@@ -408,7 +412,8 @@ info_running(struct text *out)
     mm_figures(&f);
     elapsed_us = s.state == SNAPSHOT_IDLE ? 0 : os_monotonic_us() - s.begin_us;
     if (s.state == SNAPSHOT_SWEEPING && s.keys_done > 0)
-        eta_us = (int64_t)((double)elapsed_us / (double)s.keys_done * (double)(s.keys_total - s.keys_done));
+        eta_us = (int64_t)((double)elapsed_us / (double)s.keys_done *
+                           (double)(s.keys_total - s.keys_done));
     text_addf(out, "current_cow_peak:%zu\r\ncurrent_cow_size:%zu\r\ncurrent_cow_size_age:0\r\n",
               persist.running ? f.peak_bytes : 0, persist.running ? mm_snapshot_bytes() : 0);
     text_addf(out, "current_fork_perc:%.2f\r\n", percent(s.keys_done, s.keys_total));
@@ -424,9 +429,10 @@ info_snapshot_memory(struct text *out)
     struct mm_figures f;
 
     mm_figures(&f);
-    text_addf(out,
-              "snapshot_preserved_bytes:%zu\r\nsnapshot_retired_bytes:%zu\r\nsnapshot_newborn_bytes:%zu\r\n",
-              f.preserved_bytes, f.retired_bytes, f.newborn_bytes);
+    text_addf(
+        out,
+        "snapshot_preserved_bytes:%zu\r\nsnapshot_retired_bytes:%zu\r\nsnapshot_newborn_bytes:%zu\r\n",
+        f.preserved_bytes, f.retired_bytes, f.newborn_bytes);
     text_addf(out, "snapshot_preserved_pages:%llu\r\nsnapshot_peak_bytes:%zu\r\n",
               (unsigned long long)f.preserved_pages, f.peak_bytes);
     text_addf(out, "snapshot_epoch:%u\r\nsnapshot_writers_delayed:%llu\r\n", f.epoch,
@@ -455,9 +461,11 @@ info_persistence(struct text *out)
     text_addf(out, "rdb_last_load_keys_expired:%llu\r\nrdb_last_load_keys_loaded:%llu\r\n",
               (unsigned long long)persist.load_expired, (unsigned long long)persist.load_keys);
     carried = carried_sum();
-    text_addf(out, "rdb_kept_libraries:%llu\r\nrdb_kept_library_bytes:%llu\r\nrdb_kept_aux_fields:%llu\r\n",
-              (unsigned long long)carried.libraries, (unsigned long long)carried.library_bytes,
-              (unsigned long long)carried.aux_fields);
+    text_addf(
+        out,
+        "rdb_kept_libraries:%llu\r\nrdb_kept_library_bytes:%llu\r\nrdb_kept_aux_fields:%llu\r\n",
+        (unsigned long long)carried.libraries, (unsigned long long)carried.library_bytes,
+        (unsigned long long)carried.aux_fields);
     info_snapshot_memory(out);
     text_add(out, "aof_enabled:0\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
                   "aof_last_bgrewrite_status:ok\r\naof_last_write_status:ok\r\n");

@@ -1,4 +1,5 @@
-/* server/persist_load.c - from the dump to the databases: at start-up and for DEBUG RELOAD, with progress. */
+/* server/persist_load.c - from the dump to the databases: at start-up and for DEBUG RELOAD, with
+ * progress. */
 #include <errno.h>
 #include <string.h>
 
@@ -36,7 +37,8 @@ seconds_since(int64_t start_us)
 static double
 loading_percent(void)
 {
-    return loading.size_bytes == 0 ? 0 : 100.0 * (double)loading.offset / (double)loading.size_bytes;
+    return loading.size_bytes == 0 ? 0
+                                   : 100.0 * (double)loading.offset / (double)loading.size_bytes;
 }
 
 void
@@ -46,9 +48,10 @@ info_loading(struct text *out)
 
     if (!server.loading)
         return;
-    text_addf(out, "loading_start_time:%lld\r\nloading_total_bytes:%llu\r\nloading_loaded_bytes:%llu\r\n",
-              (long long)loading.start_s, (unsigned long long)loading.size_bytes,
-              (unsigned long long)loading.offset);
+    text_addf(
+        out, "loading_start_time:%lld\r\nloading_total_bytes:%llu\r\nloading_loaded_bytes:%llu\r\n",
+        (long long)loading.start_s, (unsigned long long)loading.size_bytes,
+        (unsigned long long)loading.offset);
     text_addf(out, "loading_loaded_perc:%.2f\r\nloading_eta_seconds:%lld\r\n", perc,
               (long long)(perc < 0.01 ? 1 : elapsed * (100 - perc) / perc));
 }
@@ -71,8 +74,8 @@ static void
 on_finding(void *ctx, const struct rdb_finding *f)
 {
     (void)ctx;
-    log_line(LOG_WARNING, "Loading the dump: at offset %llu: %s (key '%s')", (unsigned long long)f->offset,
-             f->text, f->key);
+    log_line(LOG_WARNING, "Loading the dump: at offset %llu: %s (key '%s')",
+             (unsigned long long)f->offset, f->text, f->key);
 }
 
 static void
@@ -88,7 +91,8 @@ log_findings(const struct load_state *s)
 {
     for (int kind = 0; kind < RDB_FINDINGS; kind++)
         if (s->findings[kind] > LOAD_TOLD)
-            log_line(LOG_WARNING, "Loading the dump: %llu %s in all: %s (stillframe-rdb check names each)",
+            log_line(LOG_WARNING,
+                     "Loading the dump: %llu %s in all: %s (stillframe-rdb check names each)",
                      (unsigned long long)s->findings[kind], rdb_finding_plural(kind),
                      rdb_finding_remedy(kind));
 }
@@ -132,7 +136,8 @@ decode(struct rdb_source *src, struct load_state *s, struct text *why)
     return r;
 }
 
-/* load_file: 0, -ENOENT, or -errno with *why.  The databases may be partly filled after an error. */
+/* load_file: 0, -ENOENT, or -errno with *why.  The databases may be partly filled after an
+ * error. */
 static int
 load_file(const char *path, bool merge, struct text *why)
 {
@@ -165,17 +170,17 @@ persist_load(void)
     if (r == -ENOENT) {
         r = 0;
     } else if (r != 0) {
-        log_line(LOG_WARNING,
-                 "Can't load the dump %s in %s: %s. The file is left untouched and the server does not "
-                 "start: repair or "
-                 "move it (stillframe-rdb check tells more).",
-                 config.dbfilename, config.dir[0] != '\0' ? config.dir : ".", text_str(&why));
+        log_line(
+            LOG_WARNING,
+            "Can't load the dump %s in %s: %s. The file is left untouched and the server does not start: repair or move it (stillframe-rdb check tells more).",
+            config.dbfilename, config.dir[0] != '\0' ? config.dir : ".", text_str(&why));
         r = 1;
     } else {
-        log_line(LOG_NOTICE,
-                 "Done loading RDB, keys loaded: %llu, keys expired: %llu, empty keys skipped: %llu.",
-                 (unsigned long long)persist.load_keys, (unsigned long long)persist.load_expired,
-                 (unsigned long long)persist.load_empty);
+        log_line(
+            LOG_NOTICE,
+            "Done loading RDB, keys loaded: %llu, keys expired: %llu, empty keys skipped: %llu.",
+            (unsigned long long)persist.load_keys, (unsigned long long)persist.load_expired,
+            (unsigned long long)persist.load_empty);
         log_line(LOG_NOTICE, "DB loaded from disk: %.3f seconds", seconds_since(loading.start_us));
     }
     text_free(&why);
@@ -232,7 +237,8 @@ debug_reload(struct client *c)
     c->db = db_select(c->db_index);
     if (load_file(config.dbfilename, o.merge, &why) != 0) {
         log_line(LOG_WARNING, "DEBUG RELOAD: %s: %s", config.dbfilename, text_str(&why));
-        reply_errorf(c, "ERR Error trying to load the RDB dump, check server logs: %s", text_str(&why));
+        reply_errorf(c, "ERR Error trying to load the RDB dump, check server logs: %s",
+                     text_str(&why));
     } else {
         log_line(LOG_WARNING, "DB reloaded by DEBUG RELOAD");
         reply_ok(c);

@@ -1,4 +1,5 @@
-/* server/persist_state.h - what persist.c and persist_load.c share.  Threads: mutator. */
+/* server/persist_state.h - what persist.c and persist_load.c share.
+ * Threads: mutator. */
 #ifndef SERVER_PERSIST_STATE_H
 #define SERVER_PERSIST_STATE_H
 
@@ -11,15 +12,16 @@ struct text;
 
 struct persist {
     bool running, scheduled;
-    bool background;         /* the running save is BGSAVE's or a save point's, not SAVE's or SHUTDOWN's */
+    /* the running save is BGSAVE's or a save point's, not SAVE's or SHUTDOWN's */
+    bool background;
     bool last_ok;            /* rdb_last_bgsave_status */
     bool delayed;            /* snapshot-memory-limit holds writers back at this moment */
     struct save_cut *cut;    /* of the running save */
     bool for_flush;          /* ... but FLUSHALL's: no rdb_saves */
     int last_error;          /* of the last save of any kind; 0: it succeeded */
     uint64_t dirty_at_begin; /* server.dirty then: what the save, if it succeeds, covers */
-    /* changes that FLUSHALL took out of server.dirty, since the save that it asks for covers them; they come
-     * back if that fails.  flushed_at_begin: as dirty_at_begin */
+    /* changes that FLUSHALL took out of server.dirty, since the save that it asks for covers them;
+     * they come back if that fails.  flushed_at_begin: as dirty_at_begin */
     uint64_t flushed, flushed_at_begin;
     int64_t begin_s, last_save_s, last_try_s, last_duration_s;
     int64_t last_begin_us; /* how long the start stalled the loop */
@@ -31,7 +33,8 @@ struct persist {
 };
 extern struct persist persist;
 
-/* persist_save_now: wait for a running save, then save while everybody waits.  0 or -errno, logged. persist.c
+/* persist_save_now: wait for a running save, then save while everybody waits.  0 or -errno, logged.
+ * persist.c
  */
 int persist_save_now(void);
 /* info_loading: the loading_* fields while a dump is loaded; nothing otherwise.  persist_load.c */

@@ -52,7 +52,8 @@ make_channel(enum pubsub_kind kind, struct slice name)
         return NULL;
     bytes = (char *)(ch + 1);
     memcpy(bytes, name.ptr, name.len);
-    *ch = (struct channel){.node = {.hash = nametab_hash(name), .name = {bytes, name.len}}, .kind = kind};
+    *ch = (struct channel){.node = {.hash = nametab_hash(name), .name = {bytes, name.len}},
+                           .kind = kind};
     ch->last = &ch->first;
     if (nametab_add(&channels[kind], &ch->node))
         return ch;
@@ -103,8 +104,8 @@ pubsub_memory(const struct client *c)
     if (c->pubsub == NULL)
         return 0;
     for (int k = 0; k < PUBSUB_KINDS; k++)
-        bytes +=
-            nametab_bytes(&c->pubsub->table[k]) + c->pubsub->table[k].count * sizeof(struct subscription);
+        bytes += nametab_bytes(&c->pubsub->table[k]) +
+                 c->pubsub->table[k].count * sizeof(struct subscription);
     return bytes + sizeof *c->pubsub;
 }
 
@@ -143,7 +144,9 @@ drop_client_without_subscriptions(struct client *c)
     struct pubsub_client *p = c->pubsub;
 
     if (p == NULL || p->is_walked ||
-        p->table[PUBSUB_CHANNEL].count + p->table[PUBSUB_PATTERN].count + p->table[PUBSUB_SHARD].count > 0)
+        p->table[PUBSUB_CHANNEL].count + p->table[PUBSUB_PATTERN].count +
+                p->table[PUBSUB_SHARD].count >
+            0)
         return;
     free(p);
     c->pubsub = NULL;
@@ -176,7 +179,8 @@ pubsub_subscribe(struct client *c, enum pubsub_kind kind, struct slice name)
         goto no_channel;
     if ((s = malloc(sizeof *s)) == NULL)
         goto no_memory;
-    *s = (struct subscription){.node = {.hash = hash, .name = ch->node.name}, .client = c, .channel = ch};
+    *s = (struct subscription){
+        .node = {.hash = hash, .name = ch->node.name}, .client = c, .channel = ch};
     if (!nametab_add(&c->pubsub->table[kind], &s->node))
         goto no_memory;
     link_to_channel(s);
@@ -194,14 +198,16 @@ pubsub_unsubscribe(struct client *c, enum pubsub_kind kind, struct slice name)
 {
     struct nametab_node *n;
 
-    if (c->pubsub == NULL || (n = nametab_find(&c->pubsub->table[kind], nametab_hash(name), name)) == NULL)
+    if (c->pubsub == NULL ||
+        (n = nametab_find(&c->pubsub->table[kind], nametab_hash(name), name)) == NULL)
         return;
     drop_subscription(subscription_of(n));
     drop_client_without_subscriptions(c);
 }
 
 void
-pubsub_each(struct client *c, enum pubsub_kind kind, void (*fn)(void *ctx, struct nametab_node *n), void *ctx)
+pubsub_each(struct client *c, enum pubsub_kind kind, void (*fn)(void *ctx, struct nametab_node *n),
+            void *ctx)
 {
     if (c->pubsub == NULL)
         return;
@@ -247,7 +253,8 @@ format_message(struct text *t, const struct channel *ch, struct slice channel, s
         text_add(t, "*4\r\n$8\r\npmessage\r\n");
         add_bulk(t, ch->node.name);
     } else {
-        text_add(t, ch->kind == PUBSUB_SHARD ? "*3\r\n$8\r\nsmessage\r\n" : "*3\r\n$7\r\nmessage\r\n");
+        text_add(t,
+                 ch->kind == PUBSUB_SHARD ? "*3\r\n$8\r\nsmessage\r\n" : "*3\r\n$7\r\nmessage\r\n");
     }
     add_bulk(t, channel);
     add_bulk(t, message);
@@ -280,7 +287,8 @@ pubsub_deliver_own(struct client *c)
 {
     pubsub_owns = false;
     if (own.failed) {
-        log_line(LOG_WARNING, "No memory for a message of client %s to itself: closing it", c->addr);
+        log_line(LOG_WARNING, "No memory for a message of client %s to itself: closing it",
+                 c->addr);
         client_doom(c);
     } else {
         reply_raw(c, own.at, own.len);
@@ -294,7 +302,8 @@ deliver_to_all(const struct channel *ch, struct slice channel, struct slice mess
 {
     format_message(t, ch, channel, message);
     if (t->failed) {
-        log_line(LOG_WARNING, "No memory to format a message of %zu bytes: it is lost", message.len);
+        log_line(LOG_WARNING, "No memory to format a message of %zu bytes: it is lost",
+                 message.len);
         return 0;
     }
     for (const struct subscription *s = ch->first; s != NULL; s = s->next)

@@ -1,7 +1,8 @@
 /* server/pubsub.h - publish and subscribe: channels, patterns, shard channels.
  *
- * A message is written into each subscriber's output and sent at the end of the turn, all of the turn's in
- * one write. Threads: mutator. */
+ * A message is written into each subscriber's output and sent at the end of the turn, all of the
+ * turn's in one write.
+ * Threads: mutator. */
 #ifndef SERVER_PUBSUB_H
 #define SERVER_PUBSUB_H
 
@@ -16,7 +17,8 @@ enum pubsub_kind { PUBSUB_CHANNEL, PUBSUB_PATTERN, PUBSUB_SHARD, PUBSUB_KINDS };
 
 /* pubsub_publish: returns the number of subscribers that got it; shard: to shard channels. */
 unsigned pubsub_publish(struct slice channel, struct slice message, bool shard);
-/* pubsub_owns: the running client has published to itself; pubsub_deliver_own: after its reply it gets that.
+/* pubsub_owns: the running client has published to itself; pubsub_deliver_own: after its reply it
+ * gets that.
  */
 extern bool pubsub_owns;
 void pubsub_deliver_own(struct client *c);

@@ -1,4 +1,5 @@
-/* server/pubsub_inner.h - the inside of publish and subscribe, for pubsub.c and commands/cmd_pubsub.c.
+/* server/pubsub_inner.h - the inside of publish and subscribe, for pubsub.c and
+ * commands/cmd_pubsub.c.
  * Threads: mutator. */
 #ifndef SERVER_PUBSUB_INNER_H
 #define SERVER_PUBSUB_INNER_H
@@ -35,8 +36,9 @@ struct nametab *pubsub_table(enum pubsub_kind kind);
 bool pubsub_subscribe(struct client *c, enum pubsub_kind kind, struct slice name);
 /* pubsub_unsubscribe: if it was subscribed.  O(1) */
 void pubsub_unsubscribe(struct client *c, enum pubsub_kind kind, struct slice name);
-/* pubsub_each: each of the client's subscriptions of a kind; fn may end the one that it is given. */
-void pubsub_each(struct client *c, enum pubsub_kind kind, void (*fn)(void *ctx, struct nametab_node *n),
-                 void *ctx);
+/* pubsub_each: each of the client's subscriptions of a kind; fn may end the one that it is
+ * given. */
+void pubsub_each(struct client *c, enum pubsub_kind kind,
+                 void (*fn)(void *ctx, struct nametab_node *n), void *ctx);
 
 #endif

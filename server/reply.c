@@ -206,8 +206,8 @@ reply_bulk_end(struct client *c)
     reply_raw(c, "\r\n", 2);
 }
 
-/* The header of an array is put where a gap was left for the longest one; what follows in its chunk is moved
- * up to it. */
+/* The header of an array is put where a gap was left for the longest one; what follows in its chunk
+ * is moved up to it. */
 size_t
 reply_array_deferred(struct client *c)
 {
@@ -347,7 +347,8 @@ const char *
 reply_subcommand_text(const char *complaint, struct slice name, struct slice word)
 {
     static char text[256];
-    int n = snprintf(text, sizeof text, "ERR %s '%.*s'. Try ", complaint, slice_shown(word), word.ptr);
+    int n =
+        snprintf(text, sizeof text, "ERR %s '%.*s'. Try ", complaint, slice_shown(word), word.ptr);
 
     for (size_t i = 0; i < name.len && n < (int)sizeof text - 8; i++)
         text[n++] = (char)toupper((unsigned char)name.ptr[i]);
@@ -358,6 +359,6 @@ reply_subcommand_text(const char *complaint, struct slice name, struct slice wor
 void
 reply_subcommand_syntax(struct client *c)
 {
-    reply_error(c, reply_subcommand_text("unknown subcommand or wrong number of arguments for", c->argv[0],
-                                         c->argv[1]));
+    reply_error(c, reply_subcommand_text("unknown subcommand or wrong number of arguments for",
+                                         c->argv[0], c->argv[1]));
 }

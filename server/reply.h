@@ -17,8 +17,8 @@ struct client;
 void reply_raw(struct client *c, const void *bytes, size_t len); /* bytes that are already RESP */
 void reply_ok(struct client *c);
 void reply_status(struct client *c, const char *text); /* +text */
-/* reply_error: "-" text CRLF; text begins with its code ("ERR ...", "WRONGTYPE ..."); CR and LF in it become
- * spaces. */
+/* reply_error: "-" text CRLF; text begins with its code ("ERR ...", "WRONGTYPE ..."); CR and LF in
+ * it become spaces. */
 void reply_error(struct client *c, const char *text);
 void reply_errorf(struct client *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void reply_int(struct client *c, int64_t value);
@@ -39,7 +39,8 @@ size_t reply_array_deferred(struct client *c);
 void reply_array_close(struct client *c, size_t token, size_t count);
 void reply_set_close(struct client *c, size_t token, size_t count); /* the same, of a set */
 
-/* Forms that RESP2 does not have: there a number, a bulk string, or an array stands in, as Redis does it. */
+/* Forms that RESP2 does not have: there a number, a bulk string, or an array stands in, as Redis
+ * does it. */
 void reply_bool(struct client *c, bool value);               /* #t #f; RESP2: 1 0 */
 void reply_double(struct client *c, double value);           /* ,1.5; RESP2: bulk string */
 void reply_big_number(struct client *c, const char *digits); /* (123; RESP2: bulk string */
@@ -49,19 +50,22 @@ void reply_push(struct client *c, size_t count); /* >3; RESP2: array */
 /* reply_attribute: |1, then pairs, then the reply proper.  RESP3 only: ask c->resp first. */
 void reply_attribute(struct client *c, size_t pairs);
 
-/* reply_take_back: forget what was replied since client_pending_out(c) was pending; only within a handler. */
+/* reply_take_back: forget what was replied since client_pending_out(c) was pending; only within a
+ * handler. */
 void reply_take_back(struct client *c, size_t pending);
 
 /* Errors that many commands share. */
 void
-reply_wrong_type(struct client *c);   /* WRONGTYPE Operation against a key holding the wrong kind of value */
-void reply_syntax(struct client *c);  /* ERR syntax error */
-void reply_not_int(struct client *c); /* ERR value is not an integer or out of range */
-void reply_no_key(struct client *c);  /* ERR no such key */
+/* WRONGTYPE Operation against a key holding the wrong kind of value */
+reply_wrong_type(struct client *c);
+void reply_syntax(struct client *c);    /* ERR syntax error */
+void reply_not_int(struct client *c);   /* ERR value is not an integer or out of range */
+void reply_no_key(struct client *c);    /* ERR no such key */
 void reply_no_memory(struct client *c); /* OOM ...: the arena gave no memory; nothing was changed */
 /* reply_subcommand_text: ERR complaint 'word'. Try NAME HELP.  Good until the next one. */
 const char *reply_subcommand_text(const char *complaint, struct slice name, struct slice word);
-/* reply_subcommand_syntax: ERR unknown subcommand or wrong number of arguments for '...'. Try ... HELP. */
+/* reply_subcommand_syntax: ERR unknown subcommand or wrong number of arguments for '...'. Try ...
+ * HELP. */
 void reply_subcommand_syntax(struct client *c);
 void reply_arity(struct client *c); /* ERR wrong number of arguments for '...' command */
 

@@ -1,7 +1,7 @@
 /* server/resp.c - requests.  See resp.h for the two ways through it.
  *
- * Redis is followed where it is lenient: the two bytes after a header's CR and after a bulk are not looked
- * at. */
+ * Redis is followed where it is lenient: the two bytes after a header's CR and after a bulk are not
+ * looked at. */
 #include "server/resp.h"
 
 #include <stdio.h>
@@ -56,8 +56,8 @@ resp_reset(struct resp *r)
 
 /* ---- the short way ---- */
 
-/* A canonical length of up to nine digits and its CRLF; NULL: something else.  Needs no bound: it stops at
- * the NUL behind the buffer at the latest. */
+/* A canonical length of up to nine digits and its CRLF; NULL: something else.  Needs no bound: it
+ * stops at the NUL behind the buffer at the latest. */
 static inline const char *
 short_length(const char *p, uint32_t *ret)
 {
@@ -84,7 +84,8 @@ parse_short(const char *buf, size_t len, struct resp_vector *v)
     uint32_t count, bulk;
     struct slice *out;
 
-    if ((p = short_length(p, &count)) == NULL || count == 0 || count > (size_t)(end - p) / ARG_MIN_BYTES)
+    if ((p = short_length(p, &count)) == NULL || count == 0 ||
+        count > (size_t)(end - p) / ARG_MIN_BYTES)
         return 0;
     if (unlikely(!vector_reserve(v, count)))
         return 0;
@@ -104,7 +105,8 @@ parse_short(const char *buf, size_t len, struct resp_vector *v)
 
 /* ---- the long way ---- */
 
-/* The line at r->at, up to its CR: *ret_len bytes, and r->at behind it.  MORE or ERROR otherwise. */
+/* The line at r->at, up to its CR: *ret_len bytes, and r->at behind it.  MORE or ERROR
+ * otherwise. */
 static enum resp_result
 take_header(struct resp *r, const char *buf, size_t len, const char *too_long, size_t *ret_len,
             const char **ret_error)
@@ -165,7 +167,8 @@ take_bulk_length(struct resp *r, const char *buf, size_t len, const struct resp_
         *ret_error = text;
         return RESP_ERROR;
     }
-    if (n == 0 || !num_parse(buf + start + 1, n - 1, &v) || v < 0 || (uint64_t)v > limits->max_bulk_bytes) {
+    if (n == 0 || !num_parse(buf + start + 1, n - 1, &v) || v < 0 ||
+        (uint64_t)v > limits->max_bulk_bytes) {
         *ret_error = bad_bulk;
         return RESP_ERROR;
     }
@@ -183,7 +186,8 @@ add_span(struct resp *r)
 {
     if (r->have == r->room) {
         int32_t room = r->room > 0 ? r->room * 2 : 16;
-        struct resp_span *p = r->room <= INT32_MAX / 2 ? realloc(r->args, (size_t)room * sizeof *p) : NULL;
+        struct resp_span *p =
+            r->room <= INT32_MAX / 2 ? realloc(r->args, (size_t)room * sizeof *p) : NULL;
         if (p == NULL)
             return false;
         r->args = p;
@@ -255,7 +259,8 @@ static enum resp_result
 parse_inline(struct resp *r, const char *buf, size_t len, struct resp_vector *v, size_t *ret_used,
              const char **ret_error)
 {
-    /* As in Redis, no line goes on behind a zero byte: it never ends, and is refused as too long. */
+    /* As in Redis, no line goes on behind a zero byte: it never ends, and is refused as too
+     * long. */
     const char *newline = strchrnul(buf + r->at, '\n');
     size_t n;
     int words;
@@ -297,8 +302,8 @@ resp_next(struct resp *r, const char *buf, size_t len, struct resp_vector *v, si
 }
 
 enum resp_result
-resp_next_of_stranger(struct resp *r, const char *buf, size_t len, struct resp_vector *v, size_t *ret_used,
-                      const char **ret_error)
+resp_next_of_stranger(struct resp *r, const char *buf, size_t len, struct resp_vector *v,
+                      size_t *ret_used, const char **ret_error)
 {
     enum resp_result result;
 

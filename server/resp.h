@@ -1,9 +1,10 @@
 /* server/resp.h - requests: RESP arrays and inline commands, parsed where they stand.
  *
- * A complete command in canonical form takes the short way and touches nothing but the argument vector.
- * Anything else (a command of which a part is still to come, an odd form, an error) goes through the long
- * way, which stops at any byte and goes on at the same argument later, however small the pieces. The buffer
- * must hold a NUL at buf[len].  Threads: mutator. */
+ * A complete command in canonical form takes the short way and touches nothing but the argument
+ * vector. Anything else (a command of which a part is still to come, an odd form, an error) goes
+ * through the long way, which stops at any byte and goes on at the same argument later, however
+ * small the pieces. The buffer must hold a NUL at buf[len].
+ * Threads: mutator. */
 #ifndef SERVER_RESP_H
 #define SERVER_RESP_H
 
@@ -33,8 +34,8 @@ struct resp_span {
     size_t at, len; /* from the command's first byte */
 };
 
-/* A command of which a part has been parsed; all zero: none.  Offsets count from its first byte, so that the
- * buffer may move. */
+/* A command of which a part has been parsed; all zero: none.  Offsets count from its first byte, so
+ * that the buffer may move. */
 struct resp {
     int32_t want, have; /* arguments of the array; want 0: its header is still to come */
     bool in_bulk;       /* the header of the next argument was read: bulk_len counts */
@@ -55,15 +56,17 @@ struct resp_vector {
     bool is_stranger; /* set by resp_next_of_stranger() */
 };
 
-/* resp_next: the command that begins at buf.  *ret_used: how many bytes it takes (COMMAND, NOTHING).
- * The arguments of a COMMAND are v->at[count before .. v->count); they point into buf or v->scratch. */
+/* resp_next: the command that begins at buf.  *ret_used: how many bytes it takes (COMMAND,
+ * NOTHING). The arguments of a COMMAND are v->at[count before .. v->count); they point into buf or
+ * v->scratch. */
 enum resp_result resp_next(struct resp *r, const char *buf, size_t len, struct resp_vector *v,
                            size_t *ret_used, const char **ret_error);
 
-/* resp_next_of_stranger: the same with the limits for those who have not shown the password: what a header
- * claims beyond them is an error at once, before anything of it has come. */
-enum resp_result resp_next_of_stranger(struct resp *r, const char *buf, size_t len, struct resp_vector *v,
-                                       size_t *ret_used, const char **ret_error);
+/* resp_next_of_stranger: the same with the limits for those who have not shown the password: what a
+ * header claims beyond them is an error at once, before anything of it has come. */
+enum resp_result resp_next_of_stranger(struct resp *r, const char *buf, size_t len,
+                                       struct resp_vector *v, size_t *ret_used,
+                                       const char **ret_error);
 
 /* resp_needs: bytes from the command's begin that are known to be needed; 0: nothing is known. */
 static inline size_t
@@ -72,7 +75,8 @@ resp_needs(const struct resp *r)
     return r->in_bulk ? r->at + r->bulk_len + 2 : 0;
 }
 
-/* resp_parsed: so many bytes from its begin on are arguments that are there as a whole, and headers. */
+/* resp_parsed: so many bytes from its begin on are arguments that are there as a whole, and
+ * headers. */
 static inline size_t
 resp_parsed(const struct resp *r)
 {

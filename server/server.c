@@ -103,7 +103,8 @@ sample_malloc(void)
     server.malloc_bytes = less(m.uordblks + m.hblkhd, output_reserve_bytes());
     server.malloc_held_bytes = m.arena + m.hblkhd;
     if (server.malloc_bytes < client_bytes_all())
-        server.malloc_bytes = client_bytes_all(); /* an allocator that says nothing (sanitizers') says 0 */
+        /* an allocator that says nothing (sanitizers') says 0 */
+        server.malloc_bytes = client_bytes_all();
     if (!persist_is_saving())
         server.malloc_counted_bytes = less(server.malloc_bytes, client_bytes_all());
 }
@@ -173,7 +174,8 @@ server_reset_stats(void)
     server.stat_commands = server.stat_connections = server.stat_rejected_connections =
         server.stat_evicted_clients = 0;
     server.stat_expired_keys = server.stat_hits = server.stat_misses = 0;
-    server.stat_net_in_bytes = server.stat_net_out_bytes = server.stat_reads = server.stat_writes = 0;
+    server.stat_net_in_bytes = server.stat_net_out_bytes = server.stat_reads = server.stat_writes =
+        0;
     server.stat_auth_failures = 0;
     server.turns = server.turn_max_us = server.turn_sum_us = server.turn_max_commands = 0;
     server.cron_sum_us = server.expire_sum_us = 0;
@@ -244,8 +246,8 @@ static bool has_output_limit(enum output_class class)
     return limit->hard_bytes != 0 || limit->soft_bytes != 0;
 }
 
-/* A part of the clients each time, the least recently connected first; by number, since any may be gone next
- * time. */
+/* A part of the clients each time, the least recently connected first; by number, since any may be
+ * gone next time. */
 static void
 check_clients(void)
 {
@@ -253,7 +255,8 @@ check_clients(void)
     unsigned left = client_count() / (unsigned)config.hz + CLIENTS_PER_CRON;
     struct client *c = client_first(), *next;
 
-    if (config.timeout_s == 0 && !has_output_limit(OUTPUT_NORMAL) && !has_output_limit(OUTPUT_PUBSUB))
+    if (config.timeout_s == 0 && !has_output_limit(OUTPUT_NORMAL) &&
+        !has_output_limit(OUTPUT_PUBSUB))
         return;
     while (c != NULL && c->id <= checked_id)
         c = c->next;

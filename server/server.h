@@ -1,5 +1,6 @@
-/* server/server.h - what the whole server shares: clock, counters, persistence state.  Configuration:
- * config.h. Threads: mutator. */
+/* server/server.h - what the whole server shares: clock, counters, persistence state.
+ * Configuration: config.h.
+ * Threads: mutator. */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
@@ -10,12 +11,13 @@
 #define STILLFRAME_REDIS_VERSION "7.2.0" /* the command level we answer for, as redis_version */
 
 struct server {
-    /* clock, refreshed once per turn of the loop and after a command that took long; all of one EXEC see one
-     * time */
+    /* clock, refreshed once per turn of the loop and after a command that took long; all of one
+     * EXEC see one time */
     int64_t now_ms; /* unix */
     int64_t now_us;
     uint32_t clock_s; /* access clock: seconds, 24 bits */
-    /* keyspace changes since the last successful save, as Redis counts them: handlers add what they changed
+    /* keyspace changes since the last successful save, as Redis counts them: handlers add what they
+     * changed
      */
     uint64_t dirty;
     bool lfu;           /* an LFU policy: clock words are counters (data/lfu.h) */
@@ -39,11 +41,13 @@ struct server {
     /* sampled each 100 ms */
     uint64_t ops_per_s, in_bytes_per_s, out_bytes_per_s, turns_per_s, turn_us_per_s;
     uint64_t peak_memory, start_memory;
-    uint64_t malloc_bytes;         /* in use outside the arena; sampled */
-    uint64_t malloc_held_bytes;    /* what the C library has for it */
-    uint64_t malloc_counted_bytes; /* of that, what maxmemory limits besides client_bytes: the last sample
-                                    * without a save's buffers */
-    int maxclients;                /* what the limit of open files leaves of the configured number */
+    uint64_t malloc_bytes;      /* in use outside the arena; sampled */
+    uint64_t malloc_held_bytes; /* what the C library has for it */
+    /* of that, what maxmemory limits besides client_bytes: the last sample without a save's
+     * buffers */
+    uint64_t malloc_counted_bytes;
+    /* what the limit of open files leaves of the configured number */
+    int maxclients;
     char run_id[41];
     const char *executable; /* argv[0] */
 };
@@ -61,8 +65,9 @@ void server_new_run_id(void);
 void server_reset_stats(void);
 /* server_used_memory: bytes of data, tables, buffers: what INFO calls used_memory. */
 uint64_t server_used_memory(void);
-/* What is used, what is held for it (free room in blocks and in the C library's arenas too), and what the
- * system has put memory behind: of the held, which cannot be told apart, at most the whole process's. */
+/* What is used, what is held for it (free room in blocks and in the C library's arenas too), and
+ * what the system has put memory behind: of the held, which cannot be told apart, at most the whole
+ * process's. */
 struct memory_figures {
     uint64_t used, active, resident;
     uint64_t rss; /* of the process; 0: the system does not say */

@@ -32,8 +32,8 @@ shutdown_begin(const struct shutdown_request *rq)
     return 0;
 }
 
-/* In debug builds everything is given back, so that a leak checker sees what is lost; otherwise the system
- * does that, and faster. */
+/* In debug builds everything is given back, so that a leak checker sees what is lost; otherwise the
+ * system does that, and faster. */
 static void
 give_back(void)
 {

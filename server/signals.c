@@ -30,7 +30,8 @@ on_signal(int number)
         temp_file_drop_noted();
         _exit(1);
     }
-    if (__atomic_load_n(&server.loading, __ATOMIC_RELAXED)) { /* the handler may run in another thread */
+    /* the handler may run in another thread */
+    if (__atomic_load_n(&server.loading, __ATOMIC_RELAXED)) {
         log_from_signal("Received shutdown signal during loading, exiting now.");
         shutdown_remove_pidfile();
         temp_file_drop_noted(); /* DEBUG RELOAD NOSAVE loads while a save runs */

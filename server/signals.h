@@ -1,6 +1,7 @@
 /* server/signals.h - SIGTERM and SIGINT ask for a shutdown; SIGPIPE is ignored.
- * The handler sets a flag and wakes the loop; a second SIGINT, or a signal while loading, ends the process at
- * once. Threads: mutator; the handler runs wherever the system likes. */
+ * The handler sets a flag and wakes the loop; a second SIGINT, or a signal while loading, ends the
+ * process at once.
+ * Threads: mutator; the handler runs wherever the system likes. */
 #ifndef SERVER_SIGNALS_H
 #define SERVER_SIGNALS_H
 

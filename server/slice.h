@@ -13,7 +13,8 @@ struct slice {
 
 #define SLICE(literal) ((struct slice){.ptr = (literal), .len = sizeof(literal) - 1})
 
-/* slice_shown: how much of words that somebody sent is quoted back to them: the number for "%.*s". */
+/* slice_shown: how much of words that somebody sent is quoted back to them: the number for
+ * "%.*s". */
 static inline int
 slice_shown(struct slice s)
 {

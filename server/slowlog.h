@@ -1,4 +1,5 @@
-/* server/slowlog.h - SLOWLOG: the commands that took long.  Threads: mutator. */
+/* server/slowlog.h - SLOWLOG: the commands that took long.
+ * Threads: mutator. */
 #ifndef SERVER_SLOWLOG_H
 #define SERVER_SLOWLOG_H
 

@@ -154,8 +154,8 @@ is_blank(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* A quoted part, from its opening quote; the bytes go to *out.  Returns the place after the closing quote, or
- * NULL. */
+/* A quoted part, from its opening quote; the bytes go to *out.  Returns the place after the closing
+ * quote, or NULL. */
 static const char *
 take_quoted(const char *p, const char *end, char **out)
 {
@@ -176,7 +176,8 @@ take_quoted(const char *p, const char *end, char **out)
     return NULL;
 }
 
-/* One word from p on: as it stands, or from its first quote on copied to *scratch.  NULL: unbalanced quotes.
+/* One word from p on: as it stands, or from its first quote on copied to *scratch.  NULL:
+ * unbalanced quotes.
  */
 static const char *
 take_word(const char *p, const char *end, char **scratch, struct slice *ret)

@@ -1,7 +1,8 @@
 /* server/text.h - a growing piece of text.
  *
- * Without memory it stays as it is and `failed` is set: look once, at the end.  What it holds ends with a NUL
- * that does not count (at is NULL until something was added).  Threads: one at a time. */
+ * Without memory it stays as it is and `failed` is set: look once, at the end.  What it holds ends
+ * with a NUL that does not count (at is NULL until something was added).
+ * Threads: one at a time. */
 #ifndef SERVER_TEXT_H
 #define SERVER_TEXT_H
 
@@ -28,10 +29,11 @@ const char *text_str(const struct text *t);
 void text_free(struct text *t);
 
 struct slice;
-/* split_words: cut a line into words in Redis's way: blanks separate; "..." with \n \r \t \b \a \xHH and \c
- * for any other c; '...' with \' only; a closing quote is followed by a blank or the end.  A NUL ends the
- * line.  The words are put into words[0 .. max): into the line itself, or, where quotes were removed, into
- * scratch (as long as the line at least).  Returns their number; -1: unbalanced quotes; -2: more than max. */
+/* split_words: cut a line into words in Redis's way: blanks separate; "..." with \n \r \t \b \a
+ * \xHH and \c for any other c; '...' with \' only; a closing quote is followed by a blank or the
+ * end.  A NUL ends the line.  The words are put into words[0 .. max): into the line itself, or,
+ * where quotes were removed, into scratch (as long as the line at least).  Returns their number;
+ * -1: unbalanced quotes; -2: more than max. */
 int split_words(const char *line, size_t len, char *scratch, struct slice *words, int max);
 
 #endif

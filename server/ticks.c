@@ -26,7 +26,8 @@ counter_is_constant(void)
 }
 
 #ifdef __x86_64__
-/* Both clocks at one moment: the best of some tries, since another process may run between the two looks. */
+/* Both clocks at one moment: the best of some tries, since another process may run between the two
+ * looks. */
 static void
 read_both(uint64_t *ret_ticks, int64_t *ret_ns)
 {

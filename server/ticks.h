@@ -1,5 +1,5 @@
-/* server/ticks.h - a cheap clock for durations of a command: the processor's time stamp counter where it is
- * constant, the monotonic clock elsewhere.  [any], but for ticks_refresh: mutator. */
+/* server/ticks.h - a cheap clock for durations of a command: the processor's time stamp counter
+ * where it is constant, the monotonic clock elsewhere.  [any], but for ticks_refresh: mutator. */
 #ifndef SERVER_TICKS_H
 #define SERVER_TICKS_H
 
@@ -36,8 +36,8 @@ ticks_to_ns(uint64_t duration)
     return (uint64_t)((unsigned __int128)duration * ticks.ns_per_tick >> 32);
 }
 
-/* ticks_init: finds out which clock it is; ticks_refresh: measures the counter against the monotonic clock,
- * now and then. */
+/* ticks_init: finds out which clock it is; ticks_refresh: measures the counter against the
+ * monotonic clock, now and then. */
 void ticks_init(void);
 void ticks_refresh(void);
 

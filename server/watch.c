@@ -1,5 +1,5 @@
-/* server/watch.c - WATCH: per logical database a table of watched keys, per key its watchers, per client what
- * it watches. */
+/* server/watch.c - WATCH: per logical database a table of watched keys, per key its watchers, per
+ * client what it watches. */
 #include "server/watch.h"
 
 #include <stdlib.h>
@@ -244,8 +244,8 @@ look_at_key(void *ctx, struct nametab_node *n)
     }
 }
 
-/* Every key that is watched in the database is looked at; only then do the losers' watches go, so that
- * nothing moves during the walk. */
+/* Every key that is watched in the database is looked at; only then do the losers' watches go, so
+ * that nothing moves during the walk. */
 static void
 look_at_all(int index, struct db *to)
 {

@@ -1,7 +1,8 @@
 /* server/watch.h - WATCH: a transaction that gives up when a key has changed.
  *
- * Redis's rules: any change touches, whatever it left behind; a key that has expired since counts as changed
- * at EXEC, one that had expired at WATCH already and was only then deleted does not.  Threads: mutator. */
+ * Redis's rules: any change touches, whatever it left behind; a key that has expired since counts
+ * as changed at EXEC, one that had expired at WATCH already and was only then deleted does not.
+ * Threads: mutator. */
 #ifndef SERVER_WATCH_H
 #define SERVER_WATCH_H
 

@@ -1,5 +1,5 @@
-/* snapshot/byte_walk.h - a walk over the bytes of an old small form (ziplist, zipmap), which are not trusted.
- * [any] */
+/* snapshot/byte_walk.h - a walk over the bytes of an old small form (ziplist, zipmap), which are
+ * not trusted. [any] */
 #ifndef SNAPSHOT_BYTE_WALK_H
 #define SNAPSHOT_BYTE_WALK_H
 
@@ -26,7 +26,8 @@ walk_take(struct byte_walk *w, uint64_t n)
     return p;
 }
 
-/* walk_len: a length as both forms have it: a byte below 254, or 254 and four bytes, little endian. */
+/* walk_len: a length as both forms have it: a byte below 254, or 254 and four bytes, little
+ * endian. */
 static inline bool
 walk_len(struct byte_walk *w, uint32_t *ret)
 {

@@ -1,12 +1,13 @@
 /* snapshot/crc64.c - the checksum of an RDB file.
  *
- * Reflected: bit 63 of a word stands for x^0, bit 0 for x^63, and the first byte of the message holds the
- * highest powers.  Multiplying by x is a shift to the right.
+ * Reflected: bit 63 of a word stands for x^0, bit 0 for x^63, and the first byte of the message
+ * holds the highest powers.  Multiplying by x is a shift to the right.
  *
- * Two ways to the same number.  By table: eight bytes a step, table k holding a byte's effect k bytes further
- * on.  By folding: the message modulo the polynomial does not change when its first 128 bits are multiplied
- * by x^d modulo the polynomial and added to the 128 bits that stand d bits further; PCLMULQDQ does that for
- * four lanes of 16 bytes at a time, and the 16 bytes that are left at the end go through the table. */
+ * Two ways to the same number.  By table: eight bytes a step, table k holding a byte's effect k
+ * bytes further on.  By folding: the message modulo the polynomial does not change when its first
+ * 128 bits are multiplied by x^d modulo the polynomial and added to the 128 bits that stand d bits
+ * further; PCLMULQDQ does that for four lanes of 16 bytes at a time, and the 16 bytes that are left
+ * at the end go through the table. */
 #include "snapshot/crc64.h"
 
 #include <pthread.h>
@@ -31,9 +32,10 @@ enum {
 static const uint64_t polynomial = 0x95ac9329ac4bc9b5; /* 0xad93d23594c935a9 reflected */
 
 static uint64_t table[SLICES][256]; /* [const after make_tables] */
-static uint64_t fold_lane[2];       /* [const after make_tables] for the low and high word, by one lane */
-static uint64_t fold_all[2];        /* [const after make_tables] the same by LANES lanes */
-static bool can_fold;               /* [const after make_tables] */
+/* [const after make_tables] for the low and high word, by one lane */
+static uint64_t fold_lane[2];
+static uint64_t fold_all[2]; /* [const after make_tables] the same by LANES lanes */
+static bool can_fold;        /* [const after make_tables] */
 static pthread_once_t made = PTHREAD_ONCE_INIT;
 
 static uint64_t
@@ -53,8 +55,9 @@ x_to_the(unsigned n)
     return a;
 }
 
-/* make_fold: what moves a lane by `bits`.  A carry-less product of two reflected words comes out one power of
- * x too high, hence the - 1; the low word of a lane stands 64 powers above the high one. */
+/* make_fold: what moves a lane by `bits`.  A carry-less product of two reflected words comes out
+ * one power of x too high, hence the - 1; the low word of a lane stands 64 powers above the high
+ * one. */
 static void
 make_fold(uint64_t k[2], unsigned bits)
 {
@@ -91,8 +94,8 @@ by_table(uint64_t crc, const uint8_t *p, size_t len)
         memcpy(&word, p, 8);
         word ^= crc; /* little endian: the first byte is the low one */
         crc = table[7][word & 0xff] ^ table[6][word >> 8 & 0xff] ^ table[5][word >> 16 & 0xff] ^
-              table[4][word >> 24 & 0xff] ^ table[3][word >> 32 & 0xff] ^ table[2][word >> 40 & 0xff] ^
-              table[1][word >> 48 & 0xff] ^ table[0][word >> 56];
+              table[4][word >> 24 & 0xff] ^ table[3][word >> 32 & 0xff] ^
+              table[2][word >> 40 & 0xff] ^ table[1][word >> 48 & 0xff] ^ table[0][word >> 56];
     }
     for (; len > 0; len--, p++)
         crc = table[0][(crc ^ *p) & 0xff] ^ (crc >> 8);
@@ -114,7 +117,8 @@ load(const uint8_t *p)
     return _mm_loadu_si128((const __m128i *)p);
 }
 
-/* by_folding: over the multiples of FOLD_BYTES in [p, p + len), at least one; the caller does the rest. */
+/* by_folding: over the multiples of FOLD_BYTES in [p, p + len), at least one; the caller does the
+ * rest. */
 __attribute__((target("pclmul,sse2"))) static uint64_t
 by_folding(uint64_t crc, const uint8_t *p, size_t len)
 {

@@ -8,8 +8,8 @@
 
 enum { DECIMAL_BYTES = 20 }; /* the longest: -9223372036854775808 */
 
-/* decimal_parse: true, and *ret_value, if the bytes are exactly what decimal_print() gives for a number: no
- * sign but a minus, no leading zeros, no "-0", nothing around it. */
+/* decimal_parse: true, and *ret_value, if the bytes are exactly what decimal_print() gives for a
+ * number: no sign but a minus, no leading zeros, no "-0", nothing around it. */
 bool decimal_parse(const void *bytes, size_t len, int64_t *ret_value);
 /* decimal_print: writes up to DECIMAL_BYTES, no NUL; returns how many. */
 unsigned decimal_print(int64_t value, char *dst);

@@ -19,8 +19,8 @@ field_set_init(struct field_set *s)
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    *s =
-        (struct field_set){.seed = (uint64_t)now.tv_sec * 1000000007u ^ (uint64_t)now.tv_nsec ^ (uintptr_t)s};
+    *s = (struct field_set){.seed = (uint64_t)now.tv_sec * 1000000007u ^ (uint64_t)now.tv_nsec ^
+                                    (uintptr_t)s};
 }
 
 void
@@ -57,7 +57,8 @@ find(const struct field_set *s, struct field_mark m)
 static int
 grow(struct field_set *s)
 {
-    struct field_set bigger = {.slots = s->slots == 0 ? FIRST_SLOTS : 2 * s->slots, .used = s->used};
+    struct field_set bigger = {.slots = s->slots == 0 ? FIRST_SLOTS : 2 * s->slots,
+                               .used = s->used};
 
     if (!fault_point(FAULT_load_alloc))
         bigger.slot = calloc(bigger.slots, sizeof *bigger.slot);

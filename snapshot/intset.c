@@ -53,7 +53,8 @@ intset_find_from(const uint8_t *s, uint32_t from, int64_t v, uint32_t *ret_at)
         low += step;
         step *= 2;
     }
-    return search(s, (uint32_t)low, (uint32_t)(low + step + 1 < count ? low + step + 1 : count), v, ret_at);
+    return search(s, (uint32_t)low, (uint32_t)(low + step + 1 < count ? low + step + 1 : count), v,
+                  ret_at);
 }
 
 size_t
@@ -66,13 +67,15 @@ intset_init(uint8_t *dst)
 size_t
 intset_add(uint8_t *s, int64_t v)
 {
-    unsigned width = intset_width(s), wide = intset_width_of(v) > width ? intset_width_of(v) : width;
+    unsigned width = intset_width(s),
+             wide = intset_width_of(v) > width ? intset_width_of(v) : width;
     uint32_t count = intset_count(s), at;
     uint8_t *body = s + INTSET_HEADER_BYTES;
 
     (void)intset_find(s, v, &at);
     if (wide == width)
-        memmove(body + (size_t)width * (at + 1), body + (size_t)width * at, (size_t)width * (count - at));
+        memmove(body + (size_t)width * (at + 1), body + (size_t)width * at,
+                (size_t)width * (count - at));
     else /* the last one first: wider elements stand behind narrower ones of the same number */
         for (uint32_t i = count; i-- > 0;)
             intset_store(body, wide, i >= at ? i + 1 : i, intset_load(body, width, i));

@@ -1,6 +1,7 @@
-/* snapshot/intset.h - Redis's intset bytes: width of an element (u32 LE: 2, 4 or 8), elements (u32 LE), then
- * the elements, signed, little endian, in rising order.  Pure functions over caller's memory.  Here because
- * the decoder validates what it reads; server/ edits with it too.  Threads: [any]. */
+/* snapshot/intset.h - Redis's intset bytes: width of an element (u32 LE: 2, 4 or 8), elements (u32
+ * LE), then the elements, signed, little endian, in rising order.  Pure functions over caller's
+ * memory.  Here because the decoder validates what it reads; server/ edits with it too.
+ * Threads: [any]. */
 #ifndef SNAPSHOT_INTSET_H
 #define SNAPSHOT_INTSET_H
 
@@ -12,7 +13,8 @@
 
 enum { INTSET_HEADER_BYTES = 8, INTSET_WIDTH_MAX = 8 };
 
-/* intset_validate: true if [s, s + len) is a well-formed intset; *ret_count = its elements.  O(len) */
+/* intset_validate: true if [s, s + len) is a well-formed intset; *ret_count = its elements.
+ * O(len) */
 bool intset_validate(const uint8_t *s, size_t len, uint32_t *ret_count);
 
 /* intset_find: is v in it?  *ret_at: where it stands, or would.  O(log n).
@@ -20,8 +22,9 @@ bool intset_validate(const uint8_t *s, size_t len, uint32_t *ret_count);
 bool intset_find(const uint8_t *s, int64_t v, uint32_t *ret_at);
 bool intset_find_from(const uint8_t *s, uint32_t from, int64_t v, uint32_t *ret_at);
 
-/* intset_init: an empty one; returns its bytes.  intset_add: v, which is not in it; the buffer has room for
- * one element more of any width, and for all of them in that width.  Returns the new size. */
+/* intset_init: an empty one; returns its bytes.  intset_add: v, which is not in it; the buffer has
+ * room for one element more of any width, and for all of them in that width.  Returns the new
+ * size. */
 size_t intset_init(uint8_t *dst);
 size_t intset_add(uint8_t *s, int64_t v);
 

@@ -1,4 +1,5 @@
-/* snapshot/le.h - little-endian integers of 1 to 8 bytes, as RDB, listpacks and ziplists have them.  [any] */
+/* snapshot/le.h - little-endian integers of 1 to 8 bytes, as RDB, listpacks and ziplists have them.
+ * [any] */
 #ifndef SNAPSHOT_LE_H
 #define SNAPSHOT_LE_H
 

@@ -1,8 +1,9 @@
-/* snapshot/listpack.c - reading listpacks.  The contract is in listpack.h; editing: listpack_edit.c.
+/* snapshot/listpack.c - reading listpacks.  The contract is in listpack.h; editing:
+ * listpack_edit.c.
  *
- * An entry: its encoding byte, perhaps more bytes of length, the data, then the size of all that ("backlen")
- * in 1 to 5 bytes of 7 bits, most significant first, all but the first with the high bit set, so that it can
- * be read backwards.
+ * An entry: its encoding byte, perhaps more bytes of length, the data, then the size of all that
+ * ("backlen") in 1 to 5 bytes of 7 bits, most significant first, all but the first with the high
+ * bit set, so that it can be read backwards.
  *
  *     0xxxxxxx              0 .. 127
  *     10nnnnnn              string of up to 63 bytes
@@ -63,8 +64,8 @@ core_bytes(const uint8_t *entry)
 unsigned
 lp_backlen_bytes(uint64_t core)
 {
-    /* The limits are the format's, one below what would fit: 16383 takes three bytes, not two.  Readers
-     * derive the size of a backlen from the entry, so this is not ours to improve. */
+    /* The limits are the format's, one below what would fit: 16383 takes three bytes, not two.
+     * Readers derive the size of a backlen from the entry, so this is not ours to improve. */
     if (core <= 127)
         return 1;
     if (core < 16383)

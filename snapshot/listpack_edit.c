@@ -1,5 +1,5 @@
-/* snapshot/listpack_edit.c - building and changing listpacks.  The contract is in listpack.h, the format in
- * listpack.c. */
+/* snapshot/listpack_edit.c - building and changing listpacks.  The contract is in listpack.h, the
+ * format in listpack.c. */
 #include "snapshot/listpack.h"
 
 #include <string.h>
@@ -34,7 +34,8 @@ int_head(int64_t v)
     if (v >= 0 && v <= 127)
         return (struct head){.bytes = {(uint8_t)v}, .len = 1};
     if (v >= -4096 && v <= 4095)
-        return (struct head){.bytes = {(uint8_t)(0xc0 | ((uint64_t)v >> 8 & 0x1f)), (uint8_t)v}, .len = 2};
+        return (struct head){.bytes = {(uint8_t)(0xc0 | ((uint64_t)v >> 8 & 0x1f)), (uint8_t)v},
+                             .len = 2};
     while (forms[f].data_bytes < 8 && v >> (8 * forms[f].data_bytes - 1) != 0 &&
            v >> (8 * forms[f].data_bytes - 1) != -1)
         f++;
@@ -60,7 +61,8 @@ string_head(size_t len)
     return h;
 }
 
-/* make_head: *ret_data is how many of the bytes follow the head: all, or none when it is an integer. */
+/* make_head: *ret_data is how many of the bytes follow the head: all, or none when it is an
+ * integer. */
 static struct head
 make_head(const void *bytes, size_t len, size_t *ret_data)
 {
@@ -121,8 +123,8 @@ lp_init(uint8_t *dst)
     return LP_EMPTY_BYTES;
 }
 
-/* put_entry: write an entry over [lp + at, lp + at + old_bytes), moving what follows.  Returns the new total
- * size. */
+/* put_entry: write an entry over [lp + at, lp + at + old_bytes), moving what follows.  Returns the
+ * new total size. */
 static uint32_t
 put_entry(uint8_t *lp, uint32_t at, uint32_t old_bytes, const void *bytes, size_t len)
 {

@@ -1,5 +1,5 @@
-/* snapshot/rdb.h - the RDB file format: opcodes, type numbers, their names.  The format itself: docs/rdb.md.
- * [any] */
+/* snapshot/rdb.h - the RDB file format: opcodes, type numbers, their names.  The format itself:
+ * docs/rdb.md. [any] */
 #ifndef SNAPSHOT_RDB_H
 #define SNAPSHOT_RDB_H
 
@@ -44,8 +44,9 @@ enum rdb_type {
     RDB_TYPE_STREAM_3 = 21
 };
 
-/* A length: 6 bits in the first byte, or 14 with the next one, or 4 or 8 bytes that follow; highest byte
- * first.  With both high bits set it is no length: the other six say how a string is written. */
+/* A length: 6 bits in the first byte, or 14 with the next one, or 4 or 8 bytes that follow; highest
+ * byte first.  With both high bits set it is no length: the other six say how a string is
+ * written. */
 enum rdb_len_form {
     RDB_LEN_6 = 0x00,
     RDB_LEN_14 = 0x40,
@@ -73,12 +74,12 @@ enum {
     RDB_INT_TEXT_BYTES = 11   /* "-2147483648": the longest string with an integer form */
 };
 
-/* rdb_type_name: what a value type number means in a file of that version ("list quicklist 2"); NULL: nothing
- * known. rdb_opcode_name: the same of an opcode.  [any] */
+/* rdb_type_name: what a value type number means in a file of that version ("list quicklist 2");
+ * NULL: nothing known. rdb_opcode_name: the same of an opcode.  [any] */
 const char *rdb_type_name(int version, unsigned type);
 const char *rdb_opcode_name(int version, unsigned opcode);
-/* rdb_module_name: the name of a module's type, nine characters, from the number that stands in the file.
- * Returns the version of its encoding. [any] */
+/* rdb_module_name: the name of a module's type, nine characters, from the number that stands in the
+ * file. Returns the version of its encoding. [any] */
 enum { RDB_MODULE_NAME_BYTES = 10 };
 unsigned rdb_module_name(uint64_t id, char ret[RDB_MODULE_NAME_BYTES]);
 

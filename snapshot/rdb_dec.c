@@ -1,5 +1,5 @@
-/* snapshot/rdb_dec.c - reading RDB: magic, opcodes, keys, trailer.  The contract is in rdb_dec.h, the format
- * in docs/rdb.md. */
+/* snapshot/rdb_dec.c - reading RDB: magic, opcodes, keys, trailer.  The contract is in rdb_dec.h,
+ * the format in docs/rdb.md. */
 #include "snapshot/rdb_dec.h"
 
 #include <errno.h>
@@ -18,9 +18,11 @@ refuse_envelope(struct dec *d, const uint8_t *magic)
     static const char *const codec[] = {[1] = "LZ4", [2] = "Zstd"};
 
     if (magic[3] == 1 && magic[4] >= 1 && magic[4] <= 2)
-        return dec_fail(d, 0, -ENOTSUP, "an RDB compressed as a whole (Valkey's %s envelope): not read yet",
+        return dec_fail(d, 0, -ENOTSUP,
+                        "an RDB compressed as a whole (Valkey's %s envelope): not read yet",
                         codec[magic[4]]);
-    return dec_fail(d, 0, -ENOTSUP, "Valkey's envelope of compressed RDB, of unknown version %u or codec %u",
+    return dec_fail(d, 0, -ENOTSUP,
+                    "Valkey's envelope of compressed RDB, of unknown version %u or codec %u",
                     magic[3], magic[4]);
 }
 
@@ -60,10 +62,12 @@ read_magic(struct dec *d)
         d->version = parse_version(magic + (is_valkey ? 6 : 5), magic + RDB_MAGIC_BYTES);
     if (d->version < 0)
         return dec_fail(d, 0, -EINVAL, "not an RDB file: it begins with \"%s\"", shown);
-    if (is_valkey ? d->version != RDB_VERSION_VALKEY : d->version < 1 || d->version > RDB_VERSION_MAX)
-        return dec_fail(d, 0, -ENOTSUP,
-                        "%s (RDB version %d) is not read: REDIS0001 to REDIS%04d and VALKEY%03d are", shown,
-                        d->version, RDB_VERSION_MAX, RDB_VERSION_VALKEY);
+    if (is_valkey ? d->version != RDB_VERSION_VALKEY
+                  : d->version < 1 || d->version > RDB_VERSION_MAX)
+        return dec_fail(
+            d, 0, -ENOTSUP,
+            "%s (RDB version %d) is not read: REDIS0001 to REDIS%04d and VALKEY%03d are", shown,
+            d->version, RDB_VERSION_MAX, RDB_VERSION_VALKEY);
     source_skip(d->src, RDB_MAGIC_BYTES);
     return d->ev->start != NULL ? dec_sink(d, d->ev->start(d->ctx, d->version)) : 0;
 }
@@ -74,7 +78,8 @@ count_carried(struct dec *d, uint64_t offset)
 {
     if (d->carried++ < RDB_CARRIED_MOST)
         return 0;
-    return dec_fail(d, offset, -EINVAL, "more than %d function libraries and AUX fields", RDB_CARRIED_MOST);
+    return dec_fail(d, offset, -EINVAL, "more than %d function libraries and AUX fields",
+                    RDB_CARRIED_MOST);
 }
 
 static int
@@ -155,7 +160,8 @@ read_function(struct dec *d)
     printable(shown, sizeof shown, name.bytes, name.len);
     if (r == 0)
         return dec_fail(d, offset, -EINVAL, "there are two function libraries \"%s\"", shown);
-    return d->ev->function != NULL ? dec_sink(d, d->ev->function(d->ctx, bytes_slice(&d->value))) : 0;
+    return d->ev->function != NULL ? dec_sink(d, d->ev->function(d->ctx, bytes_slice(&d->value)))
+                                   : 0;
 }
 
 static int
@@ -194,7 +200,8 @@ read_idle(struct dec *d)
     d->key.idle_s = idle > INT64_MAX ? INT64_MAX : (int64_t)idle;
     if (idle <= INT64_MAX)
         return 0;
-    return dec_find(d, offset, RDB_FINDING_IDLE, "a key idle for %llu seconds", (unsigned long long)idle);
+    return dec_find(d, offset, RDB_FINDING_IDLE, "a key idle for %llu seconds",
+                    (unsigned long long)idle);
 }
 
 static int
@@ -225,7 +232,8 @@ refuse_module_aux(struct dec *d)
                     RDB_OP_MODULE_AUX, name);
 }
 
-/* What may follow the magic beside keys and the end; an opcode with a name that is not here is refused by it.
+/* What may follow the magic beside keys and the end; an opcode with a name that is not here is
+ * refused by it.
  */
 static const struct opcode {
     uint8_t code;
@@ -270,7 +278,8 @@ read_string(struct dec *d)
     while (s.left > 0) {
         if ((r = dec_string_next(d, &s, &piece)) != 0)
             return r;
-        if (d->ev->string_bytes != NULL && (r = dec_sink(d, d->ev->string_bytes(d->ctx, piece))) != 0)
+        if (d->ev->string_bytes != NULL &&
+            (r = dec_sink(d, d->ev->string_bytes(d->ctx, piece))) != 0)
             return r;
     }
     return 0;
@@ -378,8 +387,8 @@ refuse_named_type(struct dec *d, uint8_t type, const char *name, uint64_t offset
     if ((r = dec_len(d, &id)) != 0)
         return r;
     rdb_module_name(id, module);
-    return dec_fail(d, offset, -ENOTSUP, "%s (type %u) of the module type %s is not read", name, type,
-                    module);
+    return dec_fail(d, offset, -ENOTSUP, "%s (type %u) of the module type %s is not read", name,
+                    type, module);
 }
 
 /* refuse_type: a key of a type that is known by name only, or not at all. */
@@ -390,7 +399,8 @@ refuse_type(struct dec *d, uint8_t type, uint64_t offset)
     int r;
 
     if (name == NULL)
-        return dec_fail(d, offset, -EINVAL, "%u (0x%02x) is neither a type nor an opcode of RDB", type, type);
+        return dec_fail(d, offset, -EINVAL, "%u (0x%02x) is neither a type nor an opcode of RDB",
+                        type, type);
     if ((r = read_name(d)) != 0)
         return r;
     return refuse_named_type(d, type, name, offset);
@@ -410,7 +420,8 @@ read_crc(struct dec *d, enum rdb_crc *ret)
     if ((r = dec_le(d, RDB_CRC_BYTES, &has)) != 0)
         return r;
     if (has != 0 && d->check_crc && has != want)
-        return dec_fail(d, offset, -EINVAL, "wrong checksum: the file says %016llx, its bytes give %016llx",
+        return dec_fail(d, offset, -EINVAL,
+                        "wrong checksum: the file says %016llx, its bytes give %016llx",
                         (unsigned long long)has, (unsigned long long)want);
     *ret = has == 0 ? RDB_CRC_ZERO : d->check_crc ? RDB_CRC_GOOD : RDB_CRC_UNCHECKED;
     return 0;
@@ -440,8 +451,8 @@ read_opcode(struct dec *d, uint8_t code, const char *name, uint64_t offset, bool
     if (d->has_attributes && op != NULL && op->code == RDB_OP_AUX)
         return read_aux(d);
     if (d->has_attributes && (op == NULL || !op->is_attribute))
-        return dec_fail(d, offset, -EINVAL, "%s where a key should follow its expiry, idle time or frequency",
-                        name);
+        return dec_fail(d, offset, -EINVAL,
+                        "%s where a key should follow its expiry, idle time or frequency", name);
     if (op != NULL) {
         d->has_attributes = op->is_attribute;
         return op->read(d);
@@ -512,7 +523,8 @@ int
 rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool check_crc,
            struct rdb_error *err)
 {
-    struct dec d = {.src = src, .ev = ev, .ctx = ctx, .err = err, .check_crc = check_crc, .version = -1};
+    struct dec d = {
+        .src = src, .ev = ev, .ctx = ctx, .err = err, .check_crc = check_crc, .version = -1};
 
     return run(&d, decode);
 }
@@ -550,10 +562,11 @@ decode_value(struct dec *d)
 }
 
 int
-rdb_decode_value(struct rdb_source *src, struct rdb_slice name, const struct rdb_events *ev, void *ctx,
-                 struct rdb_error *err)
+rdb_decode_value(struct rdb_source *src, struct rdb_slice name, const struct rdb_events *ev,
+                 void *ctx, struct rdb_error *err)
 {
-    struct dec d = {.src = src, .ev = ev, .ctx = ctx, .err = err, .version = RDB_VERSION_MAX, .given = name};
+    struct dec d = {
+        .src = src, .ev = ev, .ctx = ctx, .err = err, .version = RDB_VERSION_MAX, .given = name};
 
     return run(&d, decode_value);
 }

@@ -1,8 +1,8 @@
 /* snapshot/rdb_dec.h - read RDB.  The one decoder: loading, checking, inspecting are sinks for it.
  *
- * Input is not trusted: every length is checked against what is there before memory is taken for it,
- * listpacks are validated entry by entry (duplicate fields included) before a sink sees them. Threads: one at
- * a time. */
+ * Input is not trusted: every length is checked against what is there before memory is taken for
+ * it, listpacks are validated entry by entry (duplicate fields included) before a sink sees them.
+ * Threads: one at a time. */
 #ifndef SNAPSHOT_RDB_DEC_H
 #define SNAPSHOT_RDB_DEC_H
 
@@ -17,8 +17,9 @@ struct rdb_slice {
     size_t len;
 };
 
-/* Where the bytes come from: rdb_source_file() reads a regular file front to back; rdb_source_memory() the
- * caller's buffer, which stays his.  0 or -errno.  A source is read once. */
+/* Where the bytes come from: rdb_source_file() reads a regular file front to back;
+ * rdb_source_memory() the caller's buffer, which stays his.  0 or -errno.  A source is read
+ * once. */
 struct rdb_source;
 int rdb_source_file(const char *path, struct rdb_source **ret);
 int rdb_source_memory(const void *bytes, size_t len, struct rdb_source **ret);
@@ -50,15 +51,16 @@ struct rdb_key {
 enum rdb_form { RDB_FORM_INT, RDB_FORM_PLAIN, RDB_FORM_LZF };
 
 /* What became of the checksum. */
-enum rdb_crc { RDB_CRC_NONE, RDB_CRC_ZERO, RDB_CRC_UNCHECKED, RDB_CRC_GOOD }; /* NONE: before version 5 */
+/* NONE: before version 5 */
+enum rdb_crc { RDB_CRC_NONE, RDB_CRC_ZERO, RDB_CRC_UNCHECKED, RDB_CRC_GOOD };
 
 /* A stream but for its entries, a group but for its consumers, and what is pending for one. */
 struct rdb_stream {
     uint64_t length;
     struct stream_id last, max_deleted;
     uint64_t entries_added;
-    bool has_counters; /* false: of an older form, which had neither max_deleted nor entries_added: 0-0,
-                          length */
+    /* false: of an older form, which had neither max_deleted nor entries_added: 0-0, length */
+    bool has_counters;
 };
 struct rdb_stream_group {
     struct rdb_slice name;
@@ -71,8 +73,8 @@ struct rdb_stream_pending {
     uint64_t deliveries;
 };
 
-/* What becomes of an AUX field (rdb_aux.def).  REFUSED ones end the decoding; of those that are CARRIED, no
- * one comes among the keys: it could not be put back where it was, and is a finding. */
+/* What becomes of an AUX field (rdb_aux.def).  REFUSED ones end the decoding; of those that are
+ * CARRIED, no one comes among the keys: it could not be put back where it was, and is a finding. */
 enum rdb_aux_fate { RDB_AUX_ANEW, RDB_AUX_CARRIED, RDB_AUX_DROPPED, RDB_AUX_REFUSED };
 struct rdb_aux {
     const char *name, *about; /* NULL: of one that nobody knows */
@@ -80,14 +82,14 @@ struct rdb_aux {
 };
 const struct rdb_aux *rdb_aux_of(struct rdb_slice name); /* [any] */
 
-/* rdb_library_name: a function library's name, from its first line: "#!lua name=mylib".  Empty: it has none.
- * [any] */
+/* rdb_library_name: a function library's name, from its first line: "#!lua name=mylib".  Empty: it
+ * has none. [any] */
 struct rdb_slice rdb_library_name(struct rdb_slice code);
 
-/* What is wrong with a file that is read all the same (rdb_finding.def): a number that follows from the data
- * and says something else, a collection without an element.  The data's own word counts.  Whoever judges a
- * file, or tells its user what became of it, lists these: the server's log and the tool's `check` say the
- * same. */
+/* What is wrong with a file that is read all the same (rdb_finding.def): a number that follows from
+ * the data and says something else, a collection without an element.  The data's own word counts.
+ * Whoever judges a file, or tells its user what became of it, lists these: the server's log and the
+ * tool's `check` say the same. */
 enum rdb_finding_kind {
 #define FINDING(name, plural, remedy) RDB_FINDING_##name,
 #include "snapshot/rdb_finding.def"
@@ -104,47 +106,54 @@ struct rdb_finding {
 const char *rdb_finding_plural(enum rdb_finding_kind kind);
 const char *rdb_finding_remedy(enum rdb_finding_kind kind);
 
-/* What a user of the decoder brings.  Any call may be NULL (the item is skipped); a call that returns
- * non-zero ends decoding with that value.  Slices are valid during the call only.  Values come after their
- * key: key, [form], then by kind
+/* What a user of the decoder brings.  Any call may be NULL (the item is skipped); a call that
+ * returns non-zero ends decoding with that value.  Slices are valid during the call only.  Values
+ * come after their key: key, [form], then by kind
  *     string_begin string_bytes* | hash_listpack | hash_begin hash_field*
  *     set_intset | set_listpack | set_begin set_member*
  *     stream_begin stream_node* stream_facts (stream_group (stream_consumer stream_pending*)*)*
- * then value_end.  A finding comes before the events of what it is about, with what is right in these.  A key
- * without an element (RDB_FINDING_EMPTY_KEY) still has its begin, perhaps, and its value_end: nobody keeps
- * it.  No two fields of a hash_listpack, or
- * of the older small forms, and no two members of a set_intset or set_listpack are the same; of the plain
- * forms, of groups and of a group's consumers the sink looks for duplicates itself, since it holds them. */
+ * then value_end.  A finding comes before the events of what it is about, with what is right in
+ * these.  A key without an element (RDB_FINDING_EMPTY_KEY) still has its begin, perhaps, and its
+ * value_end: nobody keeps it.  No two fields of a hash_listpack, or
+ * of the older small forms, and no two members of a set_intset or set_listpack are the same; of the
+ * plain forms, of groups and of a group's consumers the sink looks for duplicates itself, since it
+ * holds them. */
 struct rdb_events {
-    /* no_values: who only counts: values of hash fields and elements of lists that stand alone are read over,
-     * and come with their length and no bytes, however long they are */
+    /* no_values: who only counts: values of hash fields and elements of lists that stand alone are
+     * read over, and come with their length and no bytes, however long they are */
     bool no_values;
     int (*start)(void *ctx, int version);
-    int (*aux)(void *ctx, struct rdb_slice key, struct rdb_slice value); /* what to do: rdb_aux_of() */
+    /* what to do: rdb_aux_of() */
+    int (*aux)(void *ctx, struct rdb_slice key, struct rdb_slice value);
     int (*selectdb)(void *ctx, uint64_t db);
-    int (*resizedb)(void *ctx, uint64_t keys, uint64_t expires); /* claims: a hint, not a size to allocate */
+    /* claims: a hint, not a size to allocate */
+    int (*resizedb)(void *ctx, uint64_t keys, uint64_t expires);
     int (*function)(void *ctx, struct rdb_slice code);
     int (*finding)(void *ctx, const struct rdb_finding *finding);
     int (*key)(void *ctx, const struct rdb_key *key);
     int (*string_begin)(void *ctx,
                         uint64_t len); /* len: of the string, decompressed; a claim, not yet seen */
-    int (*string_bytes)(void *ctx, struct rdb_slice piece); /* pieces add up to len; one piece up to 64 KiB */
-    /* list_begin (list_element | list_listpack)* list_end: elements in their order; a listpack is validated
-     * and not empty. */
+    /* pieces add up to len; one piece up to 64 KiB */
+    int (*string_bytes)(void *ctx, struct rdb_slice piece);
+    /* list_begin (list_element | list_listpack)* list_end: elements in their order; a listpack is
+     * validated and not empty. */
     int (*list_begin)(void *ctx);
     int (*list_element)(void *ctx, struct rdb_slice element);
     int (*list_listpack)(void *ctx, struct rdb_slice listpack, uint32_t elements);
     int (*list_end)(void *ctx);
     int (*hash_listpack)(void *ctx, struct rdb_slice listpack, uint32_t fields); /* validated */
-    int (*hash_begin)(void *ctx, uint64_t fields);                               /* a claim, not yet seen */
+    /* a claim, not yet seen */
+    int (*hash_begin)(void *ctx, uint64_t fields);
     int (*hash_field)(void *ctx, struct rdb_slice field, struct rdb_slice value);
-    int (*set_intset)(void *ctx, struct rdb_slice intset, uint32_t members);     /* validated: rising */
+    /* validated: rising */
+    int (*set_intset)(void *ctx, struct rdb_slice intset, uint32_t members);
     int (*set_listpack)(void *ctx, struct rdb_slice listpack, uint32_t members); /* validated */
-    int (*set_begin)(void *ctx, uint64_t members);                               /* a claim, not yet seen */
+    /* a claim, not yet seen */
+    int (*set_begin)(void *ctx, uint64_t members);
     int (*set_member)(void *ctx, struct rdb_slice member);
-    /* Sorted sets, by the same rules: zset_listpack, validated, members and scores in order; or zset_begin (a
-     * claim) and its members in any order, which are told apart by the sink where the type is one of the
-     * plain forms (RDB_TYPE_ZSET, RDB_TYPE_ZSET_2).  A score is never NaN. */
+    /* Sorted sets, by the same rules: zset_listpack, validated, members and scores in order; or
+     * zset_begin (a claim) and its members in any order, which are told apart by the sink where the
+     * type is one of the plain forms (RDB_TYPE_ZSET, RDB_TYPE_ZSET_2).  A score is never NaN. */
     int (*zset_listpack)(void *ctx, struct rdb_slice listpack, uint32_t members);
     int (*zset_begin)(void *ctx, uint64_t members);
     int (*zset_member)(void *ctx, struct rdb_slice member, double score);
@@ -158,7 +167,8 @@ struct rdb_events {
     int (*value_end)(void *ctx);
     int (*progress)(void *ctx, uint64_t offset); /* about every 2 MiB */
     int (*form)(void *ctx,
-                enum rdb_form form); /* before the value; not of a plain hash, which is many strings */
+                /* before the value; not of a plain hash, which is many strings */
+                enum rdb_form form);
     int (*end)(void *ctx, enum rdb_crc crc); /* the file is whole */
 };
 
@@ -168,20 +178,20 @@ struct rdb_error {
     char text[256]; /* what is wrong, without the offset */
 };
 
-/* rdb_decode: read the whole file.  0; -EINVAL: bad contents, *err says what and where; -ENOTSUP: a version,
- * type or opcode that is not read, named in *err; -EIO, -ENOMEM or another -errno: reading failed; or what a
- * sink returned: then err->offset and err->key are filled, and err->text is what the sink itself put there,
- * or empty. check_crc: compare the trailer (a zero trailer means "not computed"). Memory: fixed, but for the
- * key, field and field value in hand (a string value is passed on in pieces), which takes no more than twice
- * what the file really holds of it. */
+/* rdb_decode: read the whole file.  0; -EINVAL: bad contents, *err says what and where; -ENOTSUP: a
+ * version, type or opcode that is not read, named in *err; -EIO, -ENOMEM or another -errno: reading
+ * failed; or what a sink returned: then err->offset and err->key are filled, and err->text is what
+ * the sink itself put there, or empty. check_crc: compare the trailer (a zero trailer means "not
+ * computed"). Memory: fixed, but for the key, field and field value in hand (a string value is
+ * passed on in pieces), which takes no more than twice what the file really holds of it. */
 int rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool check_crc,
                struct rdb_error *err);
 
-/* rdb_decode_value: one value alone, as DUMP has it: a type byte, then the value, to the source's end; the
- * key `name` is the caller's.  The events of a key, from `key` to `value_end`; the latter comes before it is
- * known that nothing follows, so what was made of the value is worth something only if this returns 0.
- * Otherwise as rdb_decode(). */
-int rdb_decode_value(struct rdb_source *src, struct rdb_slice name, const struct rdb_events *ev, void *ctx,
-                     struct rdb_error *err);
+/* rdb_decode_value: one value alone, as DUMP has it: a type byte, then the value, to the source's
+ * end; the key `name` is the caller's.  The events of a key, from `key` to `value_end`; the latter
+ * comes before it is known that nothing follows, so what was made of the value is worth something
+ * only if this returns 0. Otherwise as rdb_decode(). */
+int rdb_decode_value(struct rdb_source *src, struct rdb_slice name, const struct rdb_events *ev,
+                     void *ctx, struct rdb_error *err);
 
 #endif

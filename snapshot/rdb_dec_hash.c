@@ -20,7 +20,8 @@ dec_hash_plain(struct dec *d)
     if ((r = dec_len(d, &fields)) != 0)
         return r;
     if (fields > source_left(d->src) / LEAST_FIELD_BYTES)
-        return dec_fail(d, offset, -EINVAL, "a hash claims %llu fields where the file has %llu bytes",
+        return dec_fail(d, offset, -EINVAL,
+                        "a hash claims %llu fields where the file has %llu bytes",
                         (unsigned long long)fields, (unsigned long long)source_left(d->src));
     if (fields == 0 && (r = dec_find_empty(d, "hash")) != 0)
         return r;
@@ -63,13 +64,14 @@ dec_listpack(struct dec *d, uint64_t offset, const char *whose, uint32_t *ret_co
     bool is_right;
 
     if (!lp_measure(d->value.at, d->value.len, ret_count, &is_right))
-        return dec_fail(d, offset, -EINVAL, "%s listpack of %zu bytes is damaged", whose, d->value.len);
+        return dec_fail(d, offset, -EINVAL, "%s listpack of %zu bytes is damaged", whose,
+                        d->value.len);
     if (likely(is_right))
         return 0;
     claimed = lp_header_count(d->value.at);
     lp_set_count(d->value.at, *ret_count);
-    return dec_find(d, offset, RDB_FINDING_COUNT, "%s listpack claims %u elements and has %u", whose, claimed,
-                    *ret_count);
+    return dec_find(d, offset, RDB_FINDING_COUNT, "%s listpack claims %u elements and has %u",
+                    whose, claimed, *ret_count);
 }
 
 int
@@ -78,14 +80,16 @@ dec_ziplist(struct dec *d, uint64_t offset, const char *whose, uint64_t *ret_cou
     struct ziplist_sum sum;
 
     if (!ziplist_measure(bytes_slice(&d->value), &sum))
-        return dec_fail(d, offset, -EINVAL, "%s ziplist of %zu bytes is damaged", whose, d->value.len);
+        return dec_fail(d, offset, -EINVAL, "%s ziplist of %zu bytes is damaged", whose,
+                        d->value.len);
     *ret_count = sum.count;
     if (likely(sum.is_right))
         return 0;
-    return dec_find(d, offset, RDB_FINDING_COUNT,
-                    "%s ziplist claims %llu entries, the last at %llu, and has %llu, the last at %llu", whose,
-                    (unsigned long long)sum.claimed_count, (unsigned long long)sum.claimed_last,
-                    (unsigned long long)sum.count, (unsigned long long)sum.last);
+    return dec_find(
+        d, offset, RDB_FINDING_COUNT,
+        "%s ziplist claims %llu entries, the last at %llu, and has %llu, the last at %llu", whose,
+        (unsigned long long)sum.claimed_count, (unsigned long long)sum.claimed_last,
+        (unsigned long long)sum.count, (unsigned long long)sum.last);
 }
 
 /* once: fail if these bytes were among the fields, or members, of the value in hand. */
@@ -149,8 +153,8 @@ dec_hash_listpack(struct dec *d)
     if ((r = dec_listpack(d, offset, "the hash's", &elements)) != 0)
         return r;
     if (elements % 2 != 0)
-        return dec_fail(d, offset, -EINVAL, "the hash's listpack has %u elements: a field without a value",
-                        elements);
+        return dec_fail(d, offset, -EINVAL,
+                        "the hash's listpack has %u elements: a field without a value", elements);
     if (elements == 0 && (r = dec_find_empty(d, "hash")) != 0)
         return r;
     if ((r = check_listpack_fields(d, offset, d->value.at)) != 0)

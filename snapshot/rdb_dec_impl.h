@@ -1,6 +1,7 @@
 /* snapshot/rdb_dec_impl.h - what the decoder's files share: its state, and how they read and fail.
  *
- * Every function that returns int gives 0, or the value with which rdb_decode() ends: then *err was filled.
+ * Every function that returns int gives 0, or the value with which rdb_decode() ends: then *err was
+ * filled.
  * Threads: one at a time. */
 #ifndef SNAPSHOT_RDB_DEC_IMPL_H
 #define SNAPSHOT_RDB_DEC_IMPL_H
@@ -27,7 +28,8 @@ struct dec {
     struct rdb_error *err;
     bool check_crc;
     int version;
-    const char *what;       /* what is being read, for the message that the file ends in the middle of it */
+    /* what is being read, for the message that the file ends in the middle of it */
+    const char *what;
     bool has_key;           /* `name` is the key in hand */
     struct rdb_key key;     /* the next or current key: its attributes come before it */
     bool has_attributes;    /* an expiry, IDLE or FREQ waits for its key */
@@ -45,8 +47,9 @@ struct dec {
 /* A string being read. */
 struct string_in {
     enum rdb_form form;
-    uint64_t offset;      /* where it starts in the file */
-    uint64_t len;         /* of the string; a claim that has been checked against what the file can hold */
+    uint64_t offset; /* where it starts in the file */
+    /* of the string; a claim that has been checked against what the file can hold */
+    uint64_t len;
     uint64_t left;        /* of len, not delivered yet */
     uint64_t packed_left; /* LZF: bytes of the file */
     char text[12];        /* RDB_FORM_INT: the number printed */
@@ -55,7 +58,8 @@ struct string_in {
 /* dec_fail: fill *err; returns code. */
 int dec_fail(struct dec *d, uint64_t offset, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* dec_find: tell of something that is read all the same; 0, or what the sink returned.  The remedy is added.
+/* dec_find: tell of something that is read all the same; 0, or what the sink returned.  The remedy
+ * is added.
  */
 int dec_find(struct dec *d, uint64_t offset, enum rdb_finding_kind kind, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -73,21 +77,22 @@ int dec_byte(struct dec *d, uint8_t *ret);
 int dec_le(struct dec *d, unsigned bytes, uint64_t *ret);
 int dec_len(struct dec *d, uint64_t *ret);
 int dec_string_begin(struct dec *d, struct string_in *s);
-/* dec_string_next: the next piece, up to 64 KiB; valid until the next read.  Only while s->left > 0. */
+/* dec_string_next: the next piece, up to 64 KiB; valid until the next read.  Only while s->left >
+ * 0. */
 int dec_string_next(struct dec *d, struct string_in *s, struct rdb_slice *ret);
 /* dec_string_whole: all of the string into b (dec_string_rest: what follows dec_string_begin()). */
 int dec_string_whole(struct dec *d, struct bytes *b);
 int dec_string_rest(struct dec *d, struct string_in *s, struct bytes *b);
-/* dec_string_value: all of it into d->value, or read over, if the sink wants no values: then *ret has no
- * bytes. */
+/* dec_string_value: all of it into d->value, or read over, if the sink wants no values: then *ret
+ * has no bytes. */
 int dec_string_value(struct dec *d, struct rdb_slice *ret);
 /* dec_reserve: b, whose bytes are forgotten, has room for so many. */
 int dec_reserve(struct dec *d, struct bytes *b, size_t room);
 /* bytes_trim: give a large buffer back. */
 void bytes_trim(struct bytes *b);
 
-/* dec_listpack: is d->value, which stands at offset, a listpack?  *ret_count: its elements.  A wrong count in
- * its head is put right there.  whose: "the hash's". */
+/* dec_listpack: is d->value, which stands at offset, a listpack?  *ret_count: its elements.  A
+ * wrong count in its head is put right there.  whose: "the hash's". */
 int dec_listpack(struct dec *d, uint64_t offset, const char *whose, uint32_t *ret_count);
 /* dec_ziplist: the same of a ziplist. */
 int dec_ziplist(struct dec *d, uint64_t offset, const char *whose, uint64_t *ret_count);

@@ -1,11 +1,13 @@
-/* snapshot/rdb_dec_list.c - lists: plain, as one ziplist, as ziplists, as listpacks and plain nodes. */
+/* snapshot/rdb_dec_list.c - lists: plain, as one ziplist, as ziplists, as listpacks and plain
+ * nodes. */
 #include <errno.h>
 
 #include "snapshot/rdb.h"
 #include "snapshot/rdb_dec_impl.h"
 #include "snapshot/ziplist.h"
 
-/* begin: a claim of so many elements or nodes, each of which takes at least `least` bytes of the file. */
+/* begin: a claim of so many elements or nodes, each of which takes at least `least` bytes of the
+ * file. */
 static int
 begin(struct dec *d, unsigned least, uint64_t *ret)
 {
@@ -110,8 +112,8 @@ dec_list_ziplists(struct dec *d)
         uint64_t offset = rdb_source_offset(d->src), count = 0;
 
         d->what = "a node of a list";
-        if ((r = dec_string_whole(d, &d->value)) != 0 || (r = pass_ziplist(d, offset, &count)) != 0 ||
-            (r = dec_progress(d)) != 0)
+        if ((r = dec_string_whole(d, &d->value)) != 0 ||
+            (r = pass_ziplist(d, offset, &count)) != 0 || (r = dec_progress(d)) != 0)
             return r;
         if (count == 0 && (r = find_empty_node(d, offset)) != 0)
             return r;

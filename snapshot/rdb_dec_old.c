@@ -1,8 +1,8 @@
 /* snapshot/rdb_dec_old.c - the small hashes of older files: zipmaps (until Redis 2.4) and ziplists
  * (until 6.2; ziplist.h).
  *
- * Both are walked twice: first to check every byte and to count, then to hand the fields on.  The walk is the
- * same code, so the second one cannot meet anything that the first did not. */
+ * Both are walked twice: first to check every byte and to count, then to hand the fields on.  The
+ * walk is the same code, so the second one cannot meet anything that the first did not. */
 #include <errno.h>
 #include <string.h>
 
@@ -21,7 +21,8 @@ enum { ZIPMAP_END = 0xff, ZIPMAP_COUNT_UNKNOWN = 254 };
 
 /* One of the two kinds of blob. */
 struct old_form {
-    /* validate: d->value is one, of *ret_pairs pairs; a wrong count is told.  0 or the decoder's end. */
+    /* validate: d->value is one, of *ret_pairs pairs; a wrong count is told.  0 or the decoder's
+     * end. */
     int (*validate)(struct dec *d, uint64_t offset, uint64_t *ret_pairs);
     void (*open)(struct rdb_slice blob, struct walk *w);
     /* next: the next pair; false: there is none. */
@@ -84,7 +85,8 @@ pairs_validate(struct dec *d, uint64_t offset, uint64_t *ret_pairs)
     int r = dec_ziplist(d, offset, "the hash's", &entries);
 
     if (r == 0 && entries % 2 != 0)
-        return dec_fail(d, offset, -EINVAL, "the hash's ziplist of %zu bytes is damaged", d->value.len);
+        return dec_fail(d, offset, -EINVAL, "the hash's ziplist of %zu bytes is damaged",
+                        d->value.len);
     *ret_pairs = entries / 2;
     return r;
 }
@@ -104,7 +106,8 @@ pairs_next(struct walk *w, struct rdb_slice *field, struct rdb_slice *value)
 static const struct old_form zipmap = {zipmap_validate, zipmap_open, zipmap_next};
 static const struct old_form ziplist = {pairs_validate, pairs_open, pairs_next};
 
-/* check: every byte, the count, and that no two fields are the same.  *ret_pairs: how many there are. */
+/* check: every byte, the count, and that no two fields are the same.  *ret_pairs: how many there
+ * are. */
 static int
 check(struct dec *d, const struct old_form *form, uint64_t offset, uint64_t *ret_pairs)
 {
@@ -140,7 +143,8 @@ read_old(struct dec *d, const struct old_form *form)
         return 0;
     form->open(bytes_slice(&d->value), &w);
     for (uint64_t i = 0; i < pairs; i++)
-        if (form->next(&w, &field, &value) && (r = dec_sink(d, d->ev->hash_field(d->ctx, field, value))) != 0)
+        if (form->next(&w, &field, &value) &&
+            (r = dec_sink(d, d->ev->hash_field(d->ctx, field, value))) != 0)
             return r;
     return 0;
 }

@@ -16,7 +16,8 @@ dec_set_plain(struct dec *d)
     if ((r = dec_len(d, &members)) != 0)
         return r;
     if (members > source_left(d->src)) /* an empty member is one length byte */
-        return dec_fail(d, offset, -EINVAL, "a set claims %llu members where the file has %llu bytes",
+        return dec_fail(d, offset, -EINVAL,
+                        "a set claims %llu members where the file has %llu bytes",
                         (unsigned long long)members, (unsigned long long)source_left(d->src));
     if (members == 0 && (r = dec_find_empty(d, "set")) != 0)
         return r;
@@ -43,7 +44,8 @@ dec_set_intset(struct dec *d)
     if ((r = dec_hash_blob(d, &offset)) != 0)
         return r;
     if (!intset_validate(d->value.at, d->value.len, &members))
-        return dec_fail(d, offset, -EINVAL, "the set's intset of %zu bytes is damaged", d->value.len);
+        return dec_fail(d, offset, -EINVAL, "the set's intset of %zu bytes is damaged",
+                        d->value.len);
     if (members == 0 && (r = dec_find_empty(d, "set")) != 0)
         return r;
     if (d->ev->set_intset == NULL)

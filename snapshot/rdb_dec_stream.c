@@ -5,15 +5,16 @@
  *     from the 2nd form on: first id, highest deleted id, entries ever added
  *     number of groups, each:
  *         name, last id, from the 2nd form on: entries read
- *         number of pending entries, each: id (16 bytes), delivered (8 bytes, ms), number of deliveries
- *         number of consumers, each:
+ *         number of pending entries, each: id (16 bytes), delivered (8 bytes, ms), number of
+ *         deliveries number of consumers, each:
  *             name, seen (8 bytes, ms), from the 3rd form on: active (8 bytes, ms)
  *             number of pending entries, each: id (16 bytes)
  *
- * Each pending entry of a group belongs to exactly one of its consumers.  Where a sink wants to know which,
- * they are held until the consumers are read.  Otherwise sums are compared, and nothing is held: of a number
- * that is drawn for each id by a hash with a secret seed.  The group's ids rise, so all are different; as
- * many ids of consumers with the same sums (2 times 64 bits) are the same ones. */
+ * Each pending entry of a group belongs to exactly one of its consumers.  Where a sink wants to
+ * know which, they are held until the consumers are read.  Otherwise sums are compared, and nothing
+ * is held: of a number that is drawn for each id by a hash with a secret seed.  The group's ids
+ * rise, so all are different; as many ids of consumers with the same sums (2 times 64 bits) are the
+ * same ones. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -69,8 +70,9 @@ read_ms(struct dec *d, int64_t *ret)
     return r;
 }
 
-/* mend_node: a node whose counters are wrong, or that has deleted entries out of order or at its end, without
- * any deleted entry: nothing that lives is in these.  (XSETID of Redis 7.0 can set a stream's last ID below
+/* mend_node: a node whose counters are wrong, or that has deleted entries out of order or at its
+ * end, without any deleted entry: nothing that lives is in these.  (XSETID of Redis 7.0 can set a
+ * stream's last ID below
  * deleted entries, and new ones then stand behind them.)  With none left it is empty. */
 static int
 mend_node(struct dec *d, uint64_t offset, struct stream_id id, struct stream_node_sum *sum)
@@ -84,7 +86,8 @@ mend_node(struct dec *d, uint64_t offset, struct stream_id id, struct stream_nod
         return r;
     wrong = stream_node_mend(d->value.at, lp_count(d->value.at), id, d->field.at, &len, sum);
     if (wrong != NULL)
-        return dec_fail(d, offset, -EINVAL, "a stream's node of %zu bytes has %s", d->value.len, wrong);
+        return dec_fail(d, offset, -EINVAL, "a stream's node of %zu bytes has %s", d->value.len,
+                        wrong);
     was = d->value;
     d->value = d->field;
     d->value.len = len;
@@ -160,15 +163,17 @@ mend_facts(struct dec *d, uint64_t offset, const struct stream_in *s, struct rdb
         facts->entries_added = facts->length;
     if (facts->entries_added < s->live) {
         if ((r = dec_find(d, offset, RDB_FINDING_COUNT,
-                          "a stream of %llu entries claims that %llu were added", (unsigned long long)s->live,
-                          (unsigned long long)facts->entries_added)) != 0)
+                          "a stream of %llu entries claims that %llu were added",
+                          (unsigned long long)s->live, (unsigned long long)facts->entries_added)) !=
+            0)
             return r;
         facts->entries_added = s->live;
     }
     if (s->live > 0 && stream_id_compare(facts->last, s->highest) < 0) {
         if ((r = dec_find(d, offset, RDB_FINDING_LAST_ID,
                           "a stream's last ID %llu-%llu is below that of an entry",
-                          (unsigned long long)facts->last.ms, (unsigned long long)facts->last.seq)) != 0)
+                          (unsigned long long)facts->last.ms,
+                          (unsigned long long)facts->last.seq)) != 0)
             return r;
         facts->last = s->highest;
     }
@@ -186,8 +191,9 @@ read_facts(struct dec *d, struct stream_in *s)
     d->what = "a stream's length and IDs";
     if ((r = dec_len(d, &facts.length)) != 0 || (r = read_id(d, &facts.last)) != 0)
         return r;
-    if (facts.has_counters && ((r = read_id(d, &first)) != 0 || (r = read_id(d, &facts.max_deleted)) != 0 ||
-                               (r = dec_len(d, &facts.entries_added)) != 0))
+    if (facts.has_counters &&
+        ((r = read_id(d, &first)) != 0 || (r = read_id(d, &facts.max_deleted)) != 0 ||
+         (r = dec_len(d, &facts.entries_added)) != 0))
         return r;
     if ((r = mend_facts(d, offset, s, &facts)) != 0)
         return r;
@@ -293,7 +299,8 @@ read_consumer_pending(struct dec *d, struct stream_in *s)
             continue;
         }
         if ((p = find_pending(s, id)) == NULL)
-            return dec_fail(d, offset, -EINVAL, "a consumer's pending entry is not pending in its group");
+            return dec_fail(d, offset, -EINVAL,
+                            "a consumer's pending entry is not pending in its group");
         if (p->is_owned)
             return dec_fail(d, offset, -EINVAL, "an entry is pending for two consumers");
         p->is_owned = true;
@@ -317,7 +324,8 @@ read_consumer(struct dec *d, struct stream_in *s)
     if (s->form > 2 && (r = read_ms(d, &active)) != 0)
         return r;
     if (d->ev->stream_consumer != NULL &&
-        (r = dec_sink(d, d->ev->stream_consumer(d->ctx, bytes_slice(&d->value), seen, active))) != 0)
+        (r = dec_sink(d, d->ev->stream_consumer(d->ctx, bytes_slice(&d->value), seen, active))) !=
+            0)
         return r;
     return read_consumer_pending(d, s);
 }
@@ -337,9 +345,11 @@ read_consumers(struct dec *d, struct stream_in *s)
     if (s->owned < s->pending_count)
         return dec_fail(d, rdb_source_offset(d->src), -EINVAL,
                         "a group has pending entries without a consumer");
-    if (s->owned > s->pending_count || s->sums[0].low != s->sums[1].low || s->sums[0].high != s->sums[1].high)
-        return dec_fail(d, rdb_source_offset(d->src), -EINVAL,
-                        "consumers have other pending entries than their group, or one for two of them");
+    if (s->owned > s->pending_count || s->sums[0].low != s->sums[1].low ||
+        s->sums[0].high != s->sums[1].high)
+        return dec_fail(
+            d, rdb_source_offset(d->src), -EINVAL,
+            "consumers have other pending entries than their group, or one for two of them");
     return 0;
 }
 

@@ -1,4 +1,5 @@
-/* snapshot/rdb_dec_string.c - lengths, integers and strings of an RDB file, and how reading them fails. */
+/* snapshot/rdb_dec_string.c - lengths, integers and strings of an RDB file, and how reading them
+ * fails. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -194,8 +195,9 @@ begin_lzf(struct dec *d, struct string_in *s)
     if ((r = dec_len(d, &packed)) != 0 || (r = dec_len(d, &len)) != 0)
         return r;
     if (packed > source_left(d->src))
-        return dec_fail(d, s->offset, -EINVAL, "%s claims %llu bytes where the file has %llu", d->what,
-                        (unsigned long long)packed, (unsigned long long)source_left(d->src));
+        return dec_fail(d, s->offset, -EINVAL, "%s claims %llu bytes where the file has %llu",
+                        d->what, (unsigned long long)packed,
+                        (unsigned long long)source_left(d->src));
     if (len == 0 || packed == 0 || len / LZF_MAX_RATIO > packed)
         return dec_fail(d, s->offset, -EINVAL, "%s claims to unpack %llu bytes to %llu", d->what,
                         (unsigned long long)packed, (unsigned long long)len);
@@ -218,8 +220,9 @@ dec_string_begin(struct dec *d, struct string_in *s)
         return r;
     if (form < RDB_ENC_INT8) {
         if (len > source_left(d->src))
-            return dec_fail(d, s->offset, -EINVAL, "%s claims %llu bytes where the file has %llu", d->what,
-                            (unsigned long long)len, (unsigned long long)source_left(d->src));
+            return dec_fail(d, s->offset, -EINVAL, "%s claims %llu bytes where the file has %llu",
+                            d->what, (unsigned long long)len,
+                            (unsigned long long)source_left(d->src));
         s->len = len;
     } else if (form < RDB_ENC_LZF) {
         r = begin_int(d, s, form);
@@ -255,14 +258,16 @@ next_lzf(struct dec *d, struct string_in *s, struct rdb_slice *ret)
 
     lzf_take(w);
     while (s->packed_left > 0 && state == LZF_WANTS_INPUT) {
-        size_t want = s->packed_left < LZF_STEP_BYTES ? (size_t)s->packed_left : LZF_STEP_BYTES, n, used;
+        size_t want = s->packed_left < LZF_STEP_BYTES ? (size_t)s->packed_left : LZF_STEP_BYTES, n,
+               used;
 
         if ((r = dec_need(d, want)) != 0)
             return r;
         n = s->packed_left < source_ready(d->src) ? (size_t)s->packed_left : source_ready(d->src);
         state = lzf_unpack(w, source_here(d->src), n, &used);
         if (state == LZF_BAD_REFERENCE || (state == LZF_WANTS_INPUT && used == 0))
-            return dec_fail(d, rdb_source_offset(d->src) + used, -EINVAL, "%s is badly compressed", d->what);
+            return dec_fail(d, rdb_source_offset(d->src) + used, -EINVAL, "%s is badly compressed",
+                            d->what);
         source_skip(d->src, used);
         s->packed_left -= used;
     }
@@ -271,7 +276,8 @@ next_lzf(struct dec *d, struct string_in *s, struct rdb_slice *ret)
         return dec_fail(d, s->offset, -EINVAL,
                         "%s unpacks to another length than the %llu bytes that it claims", d->what,
                         (unsigned long long)s->len);
-    if (s->packed_left > 0 && ret->len == s->left) /* no step is empty: the rest would unpack to something */
+    /* no step is empty: the rest would unpack to something */
+    if (s->packed_left > 0 && ret->len == s->left)
         return dec_fail(d, s->offset, -EINVAL, "%s has compressed bytes left over", d->what);
     return 0;
 }
@@ -296,7 +302,8 @@ dec_string_next(struct dec *d, struct string_in *s, struct rdb_slice *ret)
 static int
 bytes_reserve(struct dec *d, struct bytes *b, size_t more)
 {
-    size_t want = b->len + more, capacity = b->capacity < FIRST_BYTES ? FIRST_BYTES : 2 * b->capacity;
+    size_t want = b->len + more,
+           capacity = b->capacity < FIRST_BYTES ? FIRST_BYTES : 2 * b->capacity;
     uint8_t *grown = NULL;
 
     if (want <= b->capacity)

@@ -1,5 +1,5 @@
-/* snapshot/rdb_dec_zset.c - sorted sets: plain with scores as text or as doubles, in a listpack, in a
- * ziplist. */
+/* snapshot/rdb_dec_zset.c - sorted sets: plain with scores as text or as doubles, in a listpack, in
+ * a ziplist. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -87,7 +87,8 @@ read_plain(struct dec *d, unsigned least_bytes, int (*read_score)(struct dec *d,
     if ((r = dec_len(d, &members)) != 0)
         return r;
     if (members > source_left(d->src) / least_bytes)
-        return dec_fail(d, offset, -EINVAL, "a sorted set claims %llu members where the file has %llu bytes",
+        return dec_fail(d, offset, -EINVAL,
+                        "a sorted set claims %llu members where the file has %llu bytes",
                         (unsigned long long)members, (unsigned long long)source_left(d->src));
     if (members == 0 && (r = dec_find_empty(d, "sorted set")) != 0)
         return r;
@@ -100,7 +101,8 @@ read_plain(struct dec *d, unsigned least_bytes, int (*read_score)(struct dec *d,
         if ((r = dec_string_whole(d, &d->field)) != 0)
             return r;
         d->what = "a member's score";
-        if ((r = read_score(d, &score)) != 0 || (r = pass_on(d, bytes_slice(&d->field), score)) != 0)
+        if ((r = read_score(d, &score)) != 0 ||
+            (r = pass_on(d, bytes_slice(&d->field), score)) != 0)
             return r;
     }
     return 0;
@@ -148,7 +150,9 @@ parse_element(struct dec *d, uint64_t offset, uint32_t at, char scratch[LP_INT_T
     struct rdb_slice score = text_at(lp, lp_next(lp, at), score_text);
 
     ret->member = text_at(lp, at, scratch);
-    return real_parse(score.bytes, score.len, &ret->score) ? 0 : bad_score(d, offset, score.bytes, score.len);
+    return real_parse(score.bytes, score.len, &ret->score)
+               ? 0
+               : bad_score(d, offset, score.bytes, score.len);
 }
 
 static bool
@@ -186,7 +190,8 @@ check_listpack(struct dec *d, uint64_t offset, bool *ret_sorted)
     return 0;
 }
 
-/* pass_on_all: one by one, where the order is not right: nobody writes such a listpack, but readers take it.
+/* pass_on_all: one by one, where the order is not right: nobody writes such a listpack, but readers
+ * take it.
  */
 static int
 pass_on_all(struct dec *d, uint64_t offset, uint32_t members)
@@ -218,13 +223,15 @@ dec_zset_listpack(struct dec *d)
         return r;
     if (elements % 2 != 0)
         return dec_fail(d, offset, -EINVAL,
-                        "the sorted set's listpack has %u elements: a member without a score", elements);
+                        "the sorted set's listpack has %u elements: a member without a score",
+                        elements);
     if (elements == 0 && (r = dec_find_empty(d, "sorted set")) != 0)
         return r;
     if ((r = check_listpack(d, offset, &sorted)) != 0)
         return r;
     if (!sorted) {
-        if ((r = dec_find(d, offset, RDB_FINDING_ORDER, "the sorted set's listpack is not in order")) != 0)
+        if ((r = dec_find(d, offset, RDB_FINDING_ORDER,
+                          "the sorted set's listpack is not in order")) != 0)
             return r;
         return pass_on_all(d, offset, elements / 2);
     }
@@ -246,7 +253,8 @@ each_pair(struct dec *d, uint64_t offset, bool only_check)
     int r = 0;
 
     ziplist_open(bytes_slice(&d->value), &w);
-    while (r == 0 && ziplist_next(&w, scratch[0], &member) && ziplist_next(&w, scratch[1], &score)) {
+    while (r == 0 && ziplist_next(&w, scratch[0], &member) &&
+           ziplist_next(&w, scratch[1], &score)) {
         if (!real_parse(score.bytes, score.len, &value))
             return bad_score(d, offset, score.bytes, score.len);
         r = only_check ? dec_new_member(d, offset, member) : pass_on(d, member, value);
@@ -265,7 +273,8 @@ dec_zset_ziplist(struct dec *d)
     if ((r = dec_ziplist(d, offset, "the sorted set's", &entries)) != 0)
         return r;
     if (entries % 2 != 0)
-        return dec_fail(d, offset, -EINVAL, "the sorted set's ziplist of %zu bytes is damaged", d->value.len);
+        return dec_fail(d, offset, -EINVAL, "the sorted set's ziplist of %zu bytes is damaged",
+                        d->value.len);
     if (entries == 0 && (r = dec_find_empty(d, "sorted set")) != 0)
         return r;
     field_set_clear(&d->fields);

@@ -34,7 +34,8 @@ int
 rdb_enc_init(struct rdb_enc *e, struct sink *out, int version, bool compress)
 {
     must(version >= 9 && version <= 12);
-    *e = (struct rdb_enc){.out = out, .compress = compress, .version = version, .work_bytes = WORK_BYTES};
+    *e = (struct rdb_enc){
+        .out = out, .compress = compress, .version = version, .work_bytes = WORK_BYTES};
     e->work = fault_point(FAULT_sink_buffer) ? NULL : malloc(WORK_BYTES);
     return e->work == NULL ? -ENOMEM : 0;
 }
@@ -232,10 +233,11 @@ struct stream {
     void *ctx;
 };
 
-/* each_block: read every block; pack it if asked to; put it if asked to.  *ret_bytes: what was or would be
- * put. */
+/* each_block: read every block; pack it if asked to; put it if asked to.  *ret_bytes: what was or
+ * would be put. */
 static int
-each_block(struct rdb_enc *e, const struct stream *s, bool packing, bool putting, uint64_t *ret_bytes)
+each_block(struct rdb_enc *e, const struct stream *s, bool packing, bool putting,
+           uint64_t *ret_bytes)
 {
     uint8_t *block = e->work + BLOCK_AT;
     uint64_t total = 0;
@@ -265,7 +267,8 @@ rdb_put_string_stream(struct rdb_enc *e, uint64_t len,
     struct stream s = {len, read, ctx};
     uint64_t packed = len, put;
     bool packing =
-        e->compress && len >= COMPRESS_FROM_BYTES && len <= UINT32_MAX; /* readers unpack up to 4 GiB */
+        /* readers unpack up to 4 GiB */
+        e->compress && len >= COMPRESS_FROM_BYTES && len <= UINT32_MAX;
     int r;
 
     if (packing && (r = each_block(e, &s, true, false, &packed)) != 0)
@@ -277,7 +280,8 @@ rdb_put_string_stream(struct rdb_enc *e, uint64_t len,
         rdb_put_len(e, len);
     if ((r = each_block(e, &s, packing, true, &put)) != 0)
         return r;
-    must(put == (packing ? packed : len)); /* read() gave the same bytes twice, and they packed the same */
+    /* read() gave the same bytes twice, and they packed the same */
+    must(put == (packing ? packed : len));
     return 0;
 }
 

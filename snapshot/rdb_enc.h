@@ -1,7 +1,8 @@
 /* snapshot/rdb_enc.h - write RDB.  The one encoder: server, tests and tool use it.
  *
- * All calls append to enc->out; errors are sticky there (sink_error).  No call allocates in proportion to the
- * data; LZF works in chunks (see rdb_put_string_stream). Threads: one at a time. */
+ * All calls append to enc->out; errors are sticky there (sink_error).  No call allocates in
+ * proportion to the data; LZF works in chunks (see rdb_put_string_stream).
+ * Threads: one at a time. */
 #ifndef SNAPSHOT_RDB_ENC_H
 #define SNAPSHOT_RDB_ENC_H
 
@@ -33,18 +34,20 @@ void rdb_put_idle(struct rdb_enc *e, uint64_t seconds);   /* since the last acce
 void rdb_put_freq(struct rdb_enc *e, uint8_t counter);    /* how often, by LFU */
 void rdb_put_byte(struct rdb_enc *e, uint8_t byte);       /* an opcode or a type */
 void rdb_put_len(struct rdb_enc *e, uint64_t len);
-/* rdb_put_string: as Redis does: integer form if the bytes are one (up to 11 characters), LZF if it helps,
- * else plain. */
+/* rdb_put_string: as Redis does: integer form if the bytes are one (up to 11 characters), LZF if it
+ * helps, else plain. */
 void rdb_put_string(struct rdb_enc *e, const void *bytes, size_t len);
 /* rdb_put_int_string: a string object known to be an integer. */
 void rdb_put_int_string(struct rdb_enc *e, int64_t value);
-/* rdb_put_blob: as rdb_put_string, without looking for an integer (listpacks and other binary blobs). */
+/* rdb_put_blob: as rdb_put_string, without looking for an integer (listpacks and other binary
+ * blobs). */
 void rdb_put_blob(struct rdb_enc *e, const void *bytes, size_t len);
 
-/* rdb_put_string_stream: a string of len bytes that is read in pieces, for values too large to stage.  read()
- * fills dst with bytes [offset, offset + n), n <= 65536, and must give the same bytes each time it is asked
- * for them; it may be asked twice (with compression: once to learn the compressed size, once to write).
- * Returns 0, what read() said, or the sink's error; unless 0, the output is useless. */
+/* rdb_put_string_stream: a string of len bytes that is read in pieces, for values too large to
+ * stage.  read() fills dst with bytes [offset, offset + n), n <= 65536, and must give the same
+ * bytes each time it is asked for them; it may be asked twice (with compression: once to learn the
+ * compressed size, once to write). Returns 0, what read() said, or the sink's error; unless 0, the
+ * output is useless. */
 int rdb_put_string_stream(struct rdb_enc *e, uint64_t len,
                           int (*read)(void *ctx, uint64_t offset, void *dst, size_t n), void *ctx);
 

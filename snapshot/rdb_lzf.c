@@ -1,4 +1,5 @@
-/* snapshot/rdb_lzf.c - LZF in blocks and through a window.  Format and contracts are in rdb_lzf.h. */
+/* snapshot/rdb_lzf.c - LZF in blocks and through a window.  Format and contracts are in
+ * rdb_lzf.h. */
 #include "snapshot/rdb_lzf.h"
 
 #include <string.h>
@@ -8,7 +9,8 @@
 enum { MIN_MATCH = 3, LITERAL_RUN = 32, TABLE_BITS = 13 };
 _Static_assert(LZF_TABLE_SLOTS == 1 << TABLE_BITS, "the table's size");
 
-/* table_bits: short blocks use a part of the table, as clearing all of it would cost more than packing them.
+/* table_bits: short blocks use a part of the table, as clearing all of it would cost more than
+ * packing them.
  */
 static unsigned
 table_bits(size_t len)

@@ -1,5 +1,6 @@
-/* snapshot/rdb_names.c - what the numbers in an RDB file are called.  Below 22 and above 243 all writers
- * agree; between them the same number means different things, and the file's version decides. */
+/* snapshot/rdb_names.c - what the numbers in an RDB file are called.  Below 22 and above 243 all
+ * writers agree; between them the same number means different things, and the file's version
+ * decides. */
 #include "snapshot/rdb.h"
 
 #include <stddef.h>
@@ -142,7 +143,8 @@ rdb_library_name(struct rdb_slice code)
     return name;
 }
 
-/* A module's number: nine characters of six bits, the first one highest, then ten bits: the version. */
+/* A module's number: nine characters of six bits, the first one highest, then ten bits: the
+ * version. */
 unsigned
 rdb_module_name(uint64_t id, char ret[RDB_MODULE_NAME_BYTES])
 {

@@ -1,4 +1,5 @@
-/* snapshot/rdb_source.c - where the decoder's bytes come from.  Contracts: rdb_dec.h, rdb_source.h. */
+/* snapshot/rdb_source.c - where the decoder's bytes come from.  Contracts: rdb_dec.h,
+ * rdb_source.h. */
 #include "snapshot/rdb_source.h"
 
 #include <errno.h>
@@ -23,7 +24,10 @@ open_regular(const char *path, uint64_t *ret_size)
     if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) <
         0) /* a FIFO is refused below, not waited for */
         return -errno;
-    r = fstat(fd, &st) < 0 ? -errno : S_ISDIR(st.st_mode) ? -EISDIR : S_ISREG(st.st_mode) ? 0 : -ESPIPE;
+    r = fstat(fd, &st) < 0    ? -errno
+        : S_ISDIR(st.st_mode) ? -EISDIR
+        : S_ISREG(st.st_mode) ? 0
+                              : -ESPIPE;
     if (r < 0) {
         close(fd);
         return r;
@@ -128,7 +132,8 @@ source_fill(struct rdb_source *s, size_t n)
     s->end = ready;
     while (s->end < n) {
         uint64_t unread =
-            s->size - s->base - s->end; /* what was appended since the file was opened is not ours */
+            /* what was appended since the file was opened is not ours */
+            s->size - s->base - s->end;
         size_t room = SOURCE_BUFFER_BYTES - s->end;
         ssize_t got = read_once(s->fd, s->buf + s->end, unread < room ? (size_t)unread : room);
 

@@ -1,5 +1,6 @@
-/* snapshot/rdb_source.h - the decoder's own view of its input: a stretch of bytes that can be asked to be
- * longer. Opening and closing: rdb_dec.h. Threads: one at a time. */
+/* snapshot/rdb_source.h - the decoder's own view of its input: a stretch of bytes that can be asked
+ * to be longer. Opening and closing: rdb_dec.h.
+ * Threads: one at a time. */
 #ifndef SNAPSHOT_RDB_SOURCE_H
 #define SNAPSHOT_RDB_SOURCE_H
 

@@ -1,12 +1,13 @@
 /* snapshot/real.c - doubles to text and back.
  *
- * The digits: of numbers with few digits behind the point by multiplying with a power of ten; that is proved
- * right by dividing again, since a whole number below 2^53 divided by a power of ten up to 10^22 is rounded
- * once, as reading the text is.  Of others by printing 15, 16 and 17 digits, until they read back as the same
- * number: what has at most 15 digits always does.
+ * The digits: of numbers with few digits behind the point by multiplying with a power of ten; that
+ * is proved right by dividing again, since a whole number below 2^53 divided by a power of ten up
+ * to 10^22 is rounded once, as reading the text is.  Of others by printing 15, 16 and 17 digits,
+ * until they read back as the same number: what has at most 15 digits always does.
  *
- * The form is that of Redis 7.2: whole numbers without exponent while at most seven zeros are added (six of a
- * negative one), fractions down to six zeros behind the point, else one digit, the point, and an exponent. */
+ * The form is that of Redis 7.2: whole numbers without exponent while at most seven zeros are added
+ * (six of a negative one), fractions down to six zeros behind the point, else one digit, the point,
+ * and an exponent. */
 #include "snapshot/real.h"
 
 #include <ctype.h>

@@ -1,5 +1,5 @@
-/* snapshot/sink.c - what all sinks share: the buffer, the checksum, the sticky error.  The contract is in
- * sink.h. */
+/* snapshot/sink.c - what all sinks share: the buffer, the checksum, the sticky error.  The contract
+ * is in sink.h. */
 #include "snapshot/sink.h"
 
 #include "mm/must.h"

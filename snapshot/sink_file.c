@@ -1,10 +1,11 @@
-/* snapshot/sink_file.c - a dump file: temporary name, front to back, write-out on the way, fsync, rename,
- * fsync of the directory.  The contract is in sink.h.
+/* snapshot/sink_file.c - a dump file: temporary name, front to back, write-out on the way, fsync,
+ * rename, fsync of the directory.  The contract is in sink.h.
  *
- * Write-out: each time writeout_bytes more are written, the kernel is asked to start writing that window, and
- * the window before it is waited for.  So the final fsync finds at most two windows of dirty pages, and the
- * disk is not stalled for others by one huge flush.  The wait may be what notices a failed write, and it then
- * takes the error away from the later fsync: an error here is as final as one of fsync. */
+ * Write-out: each time writeout_bytes more are written, the kernel is asked to start writing that
+ * window, and the window before it is waited for.  So the final fsync finds at most two windows of
+ * dirty pages, and the disk is not stalled for others by one huge flush.  The wait may be what
+ * notices a failed write, and it then takes the error away from the later fsync: an error here is
+ * as final as one of fsync. */
 #include "snapshot/sink.h"
 
 #include <dlfcn.h>
@@ -72,7 +73,8 @@ write_all(struct sink_file *f, const uint8_t *p, size_t len)
     return 0;
 }
 
-/* flush_range: 0 or -errno; what the system does not have or does not do for this file is no error. */
+/* flush_range: 0 or -errno; what the system does not have or does not do for this file is no
+ * error. */
 static int
 flush_range(struct sink_file *f, uint64_t from, uint64_t to, unsigned flags)
 {
@@ -102,7 +104,8 @@ write_out(struct sink_file *f)
     r = flush_range(f, f->started_bytes, f->written_bytes, SYNC_FILE_RANGE_WRITE);
     if (r == 0 && f->flush_range != NULL && f->started_bytes > f->waited_bytes)
         r = flush_range(f, f->waited_bytes, f->started_bytes,
-                        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+                        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                            SYNC_FILE_RANGE_WAIT_AFTER);
     f->waited_bytes = f->started_bytes;
     f->started_bytes = f->written_bytes;
     return r;
@@ -129,7 +132,8 @@ sync_file(struct sink_file *f)
     if (fault_point(FAULT_sink_fsync))
         return -EIO;
     return fsync(f->fd) < 0 ? -errno
-                            : 0; /* once, EINTR or not: a second one may say 0 for bytes that are lost */
+                            /* once, EINTR or not: a second one may say 0 for bytes that are lost */
+                            : 0;
 }
 
 static int
@@ -173,8 +177,8 @@ sync_dir(int fd)
 {
     if (fault_point(FAULT_sink_dir_fsync))
         return -EIO;
-    /* A file system that does not sync directories says so in these ways; there is nothing more to be done
-     * there. */
+    /* A file system that does not sync directories says so in these ways; there is nothing more to
+     * be done there. */
     return fsync(fd) < 0 && errno != EINVAL && errno != EBADF && errno != ENOSYS ? -errno : 0;
 }
 
@@ -319,13 +323,15 @@ sink_file_open(const struct sink_file_options *opt, struct sink **ret)
     int r = -ENOMEM;
 
     if (opt->temp_name != NULL && strchr(opt->temp_name, '/') != NULL)
-        return -EINVAL; /* it would not be in the same directory, perhaps not on the same file system */
+        /* it would not be in the same directory, perhaps not on the same file system */
+        return -EINVAL;
     if ((f = calloc(1, sizeof *f)) == NULL)
         return -ENOMEM;
     f->fd = f->lock_fd = -1;
     if (!fault_point(FAULT_sink_buffer))
         f->sink.buf = malloc(SINK_BUFFER_BYTES);
-    if (f->sink.buf == NULL || (r = set_paths(f, opt)) < 0 || (r = open_some_temp(f, opt->temp_name)) < 0) {
+    if (f->sink.buf == NULL || (r = set_paths(f, opt)) < 0 ||
+        (r = open_some_temp(f, opt->temp_name)) < 0) {
         file_free(f);
         return r;
     }
@@ -333,7 +339,8 @@ sink_file_open(const struct sink_file_options *opt, struct sink **ret)
     f->sink.capacity_bytes = SINK_BUFFER_BYTES;
     f->writeout_bytes = opt->writeout_bytes;
     f->flush_range =
-        (flush_range_fn)dlsym(RTLD_DEFAULT, "sync_file_range"); /* looked up: not every system has it */
+        /* looked up: not every system has it */
+        (flush_range_fn)dlsym(RTLD_DEFAULT, "sync_file_range");
     *ret = &f->sink;
     return 0;
 }

@@ -1,4 +1,5 @@
-/* snapshot/snapshot.c - the mutator's side of a snapshot: begin, cancel, take in what comes back. */
+/* snapshot/snapshot.c - the mutator's side of a snapshot: begin, cancel, take in what comes
+ * back. */
 #include "snapshot/snapshot.h"
 
 #include <errno.h>
@@ -30,7 +31,8 @@ static int
 can_create_thread(void)
 {
     pthread_t t;
-    int r = fault_point(FAULT_thread_create) ? EAGAIN : pthread_create(&t, NULL, return_at_once, NULL);
+    int r =
+        fault_point(FAULT_thread_create) ? EAGAIN : pthread_create(&t, NULL, return_at_once, NULL);
 
     if (r == 0)
         (void)pthread_join(t, NULL);
@@ -42,8 +44,8 @@ snapshot_start(void)
 {
     int r;
 
-    event_fd =
-        fault_point(FAULT_eventfd_create) ? (errno = EMFILE, -1) : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    event_fd = fault_point(FAULT_eventfd_create) ? (errno = EMFILE, -1)
+                                                 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (event_fd < 0)
         return -errno;
     if ((r = can_create_thread()) < 0)
@@ -119,7 +121,8 @@ job_new(const struct snapshot_request *rq)
 {
     struct job *j = fault_point(FAULT_job_alloc) ? NULL : calloc(1, sizeof *j);
 
-    if (j == NULL || (j->path = strdup(rq->path)) == NULL || (j->file = absolute(rq->path)) == NULL) {
+    if (j == NULL || (j->path = strdup(rq->path)) == NULL ||
+        (j->file = absolute(rq->path)) == NULL) {
         job_free(j);
         return NULL;
     }
@@ -164,7 +167,8 @@ note_grace_over(struct rcu_head *head)
     sweeper_wake_mutator();
 }
 
-/* ask_grace: everything that the sweep could still read is free to change once this grace period is over. */
+/* ask_grace: everything that the sweep could still read is free to change once this grace period is
+ * over. */
 static void
 ask_grace(struct job *j)
 {
@@ -220,7 +224,8 @@ snapshot_poll(unsigned max_blocks, struct snapshot_end *ret)
     phase = atomic_load_explicit(&job->phase, memory_order_acquire); /* O-5 */
     if (phase >= JOB_SWEPT)
         ask_grace(job);
-    if (!job->ended && job->grace_asked && atomic_load_explicit(&job->grace_over, memory_order_acquire)) {
+    if (!job->ended && job->grace_asked &&
+        atomic_load_explicit(&job->grace_over, memory_order_acquire)) {
         (void)sweeper_quiescent(); /* O-8: the sweep's reads are over */
         mm_cut_end();
         job->ended = true;

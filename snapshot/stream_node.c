@@ -238,7 +238,8 @@ take_items(struct check *c, struct stream_id first, int64_t fields, struct strea
 }
 
 const char *
-stream_node_validate(const uint8_t *lp, size_t len, struct stream_id first, struct stream_node_sum *ret)
+stream_node_validate(const uint8_t *lp, size_t len, struct stream_id first,
+                     struct stream_node_sum *ret)
 {
     struct check c = {.lp = lp, .at = LP_HEADER_BYTES};
     struct stream_node_sum sum = {.live = 0};
@@ -297,7 +298,8 @@ keep_live(struct check *c, struct stream_id first, int64_t fields, uint8_t *dst,
     return NULL;
 }
 
-/* put_counters: dst begins anew, with how many items live, and none deleted; then `body` of its bytes. */
+/* put_counters: dst begins anew, with how many items live, and none deleted; then `body` of its
+ * bytes. */
 static size_t
 put_counters(uint8_t *dst, uint64_t live, const uint8_t *body, size_t body_bytes)
 {
@@ -314,8 +316,8 @@ put_counters(uint8_t *dst, uint64_t live, const uint8_t *body, size_t body_bytes
 }
 
 const char *
-stream_node_mend(const uint8_t *lp, uint32_t entries, struct stream_id first, uint8_t *dst, size_t *ret_len,
-                 struct stream_node_sum *ret)
+stream_node_mend(const uint8_t *lp, uint32_t entries, struct stream_id first, uint8_t *dst,
+                 size_t *ret_len, struct stream_node_sum *ret)
 {
     enum { COUNTERS_MOST_BYTES = 24 }; /* of both, however large */
     struct check c = {.lp = lp, .at = LP_HEADER_BYTES, .entries = entries};

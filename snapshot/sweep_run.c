@@ -11,12 +11,13 @@ enum { SPARSE_PART = 4 };
 static bool
 is_cancelled(const struct sweep_options *o)
 {
-    return o->view->cancel != NULL && atomic_load_explicit(o->view->cancel, memory_order_acquire); /* C1 */
+    /* C1 */
+    return o->view->cancel != NULL && atomic_load_explicit(o->view->cancel, memory_order_acquire);
 }
 
-/* copy_used: the bitmap as the walk below uses it.  A copy, because the walk passes quiescent states (the
- * sink leaves RCU around a write), and after a cancel the slab's own may be gone by then (C1).  Returns the
- * number of set bits. */
+/* copy_used: the bitmap as the walk below uses it.  A copy, because the walk passes quiescent
+ * states (the sink leaves RCU around a write), and after a cancel the slab's own may be gone by
+ * then (C1).  Returns the number of set bits. */
 static uint32_t
 copy_used(const struct mm_extent *x, uint64_t *ret_used)
 {
@@ -30,11 +31,12 @@ copy_used(const struct mm_extent *x, uint64_t *ret_used)
 }
 
 static int
-save_slot(const struct sweep_options *o, const struct mm_extent *x, uint32_t slot, const uint8_t *staged)
+save_slot(const struct sweep_options *o, const struct mm_extent *x, uint32_t slot,
+          const uint8_t *staged)
 {
     size_t bytes = x->slot_bytes < VIEW_CHUNK_BYTES ? x->slot_bytes : VIEW_CHUNK_BYTES;
-    int r = o->rq->ops->save_record(o->rq->cut, o->view, o->enc, x->base + (size_t)slot * x->slot_bytes,
-                                    staged, bytes);
+    int r = o->rq->ops->save_record(o->rq->cut, o->view, o->enc,
+                                    x->base + (size_t)slot * x->slot_bytes, staged, bytes);
 
     if (r > 0)
         atomic_fetch_add_explicit(o->keys, 1, memory_order_relaxed);
@@ -61,8 +63,9 @@ save_extent(const struct sweep_options *o, const struct mm_extent *x)
             uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(bits);
             const uint8_t *at = sparse ? o->staging : o->staging + (size_t)slot * x->slot_bytes;
 
-            if (sparse && (r = view_read(o->view, o->staging, x->base + (size_t)slot * x->slot_bytes,
-                                         x->slot_bytes)) < 0)
+            if (sparse &&
+                (r = view_read(o->view, o->staging, x->base + (size_t)slot * x->slot_bytes,
+                               x->slot_bytes)) < 0)
                 return r;
             if ((r = save_slot(o, x, slot, at)) < 0)
                 return r;
@@ -92,7 +95,8 @@ sweep_run(const struct sweep_options *o)
         mm_sweep_done(o->sweep, &x);
         mm_sweep_warm();
         atomic_store_explicit(o->blocks_done, x.block, memory_order_relaxed);
-        atomic_store_explicit(o->bytes_out, o->enc->out->put_bytes + o->enc->out->fill, memory_order_relaxed);
+        atomic_store_explicit(o->bytes_out, o->enc->out->put_bytes + o->enc->out->fill,
+                              memory_order_relaxed);
         if (o->between != NULL)
             o->between(o->between_ctx);
     }

@@ -34,9 +34,9 @@ sweeper_wake_mutator(void)
     while (n < 0 && errno == EINTR);
 }
 
-/* pass_quiescent: before each quiescent state: what was read of the arena is over.  liburcu orders that
- * before the end of the grace period already; the counter says it in a way that ThreadSanitizer can see
- * (O-8). */
+/* pass_quiescent: before each quiescent state: what was read of the arena is over.  liburcu orders
+ * that before the end of the grace period already; the counter says it in a way that
+ * ThreadSanitizer can see (O-8). */
 static void
 pass_quiescent(void)
 {
@@ -96,7 +96,8 @@ describe(struct job *j, int error, const struct sink *out)
         snprintf(j->text, sizeof j->text, "%s of %.120s: %s",
                  out->failed_step != NULL ? out->failed_step : "write", j->path, strerror(-error));
     else if (mm_cut_is_broken())
-        snprintf(j->text, sizeof j->text, "no memory for the copy of a page that a client was changing");
+        snprintf(j->text, sizeof j->text,
+                 "no memory for the copy of a page that a client was changing");
     else
         snprintf(j->text, sizeof j->text, "%.200s", strerror(-error));
 }
@@ -162,7 +163,8 @@ run_job(struct job *j)
             pass_quiescent();
             post_phase(j, JOB_SWEPT); /* memory comes back while the file becomes durable */
             rdb_put_eof(&enc);
-            r = atomic_load_explicit(&j->cancel, memory_order_acquire) ? -ECANCELED : sink_commit(out);
+            r = atomic_load_explicit(&j->cancel, memory_order_acquire) ? -ECANCELED
+                                                                       : sink_commit(out);
         }
         rdb_enc_fini(&enc);
     }
@@ -201,9 +203,10 @@ sweeper_main(void *arg)
 
     (void)arg;
 #ifdef SCHED_BATCH
-    /* Waking up must not push the event loop off its processor: the start of a save would stall for our time
-     * slice. */
-    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){.sched_priority = 0});
+    /* Waking up must not push the event loop off its processor: the start of a save would stall for
+     * our time slice. */
+    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH,
+                                &(struct sched_param){.sched_priority = 0});
 #endif
     rcu_register_thread();
     while ((j = next_job()) != NULL)
@@ -221,7 +224,9 @@ sweeper_start(int event_fd)
     sweeper.stop = false;
     if (fault_point(FAULT_sink_buffer) || (sweeper.staging = malloc(VIEW_CHUNK_BYTES)) == NULL)
         return -ENOMEM;
-    r = fault_point(FAULT_thread_create) ? EAGAIN : pthread_create(&sweeper.thread, NULL, sweeper_main, NULL);
+    r = fault_point(FAULT_thread_create)
+            ? EAGAIN
+            : pthread_create(&sweeper.thread, NULL, sweeper_main, NULL);
     if (r != 0) {
         free(sweeper.staging);
         sweeper.staging = NULL;

@@ -1,13 +1,13 @@
 /* snapshot/sweeper.h - one sweep over the record heap, and the thread that runs it.
  *
- * A job belongs to the mutator; while it runs the sweep thread reads its request and writes the fields marked
- * [sweep].
+ * A job belongs to the mutator; while it runs the sweep thread reads its request and writes the
+ * fields marked [sweep].
  *
  *     mutator                                  sweep thread
  *     snapshot_begin: cut, post      --O-4-->  sweep, phase SWEPT, EOF, fsync, rename, phase DONE
  *     snapshot_poll                  <--O-5--  eventfd at SWEPT and at DONE
- *     call_rcu at SWEPT or cancel    ------->  quiescent between slabs, offline around blocking calls
- *     grace over: mm_cut_end, settle */
+ *     call_rcu at SWEPT or cancel    ------->  quiescent between slabs, offline around blocking
+ *     calls grace over: mm_cut_end, settle */
 #ifndef SNAPSHOT_SWEEPER_H
 #define SNAPSHOT_SWEEPER_H
 
@@ -22,9 +22,10 @@
 enum job_phase { JOB_SWEEPING, JOB_SWEPT, JOB_DONE };
 
 struct job {
-    struct snapshot_request rq;                    /* [const while it runs] */
-    char *path;                                    /* [owned] as it was given: for messages */
-    char *file;                                    /* [owned] absolute: where `dir` was at the cut */
+    struct snapshot_request rq; /* [const while it runs] */
+    char *path;                 /* [owned] as it was given: for messages */
+    /* [owned] absolute: where `dir` was at the cut */
+    char *file;
     struct mm_sweep sweep;                         /* [sweep] */
     _Atomic bool cancel;                           /* [mutator] C1 */
     _Atomic int phase;                             /* [sweep] O-5 */
@@ -38,20 +39,22 @@ struct job {
     /* [mutator] */
     int64_t begin_us;
     uint64_t begin_cost_ns;
-    _Atomic bool handed_over; /* set before call_rcu(), read by the callback: liburcu orders the two already,
-                               * in a way that ThreadSanitizer cannot see */
-    bool grace_asked, ended;  /* call_rcu was called; mm_cut_end was called */
-    _Atomic bool grace_over;  /* [call_rcu thread] */
+    /* set before call_rcu(), read by the callback: liburcu orders the two already, in a way that
+     * ThreadSanitizer cannot see */
+    _Atomic bool handed_over;
+    bool grace_asked, ended; /* call_rcu was called; mm_cut_end was called */
+    _Atomic bool grace_over; /* [call_rcu thread] */
     struct rcu_head rcu;
 };
 
-/* sweeper_start: the thread exists and waits.  0 or -errno.  sweeper_stop: no job may be running. */
+/* sweeper_start: the thread exists and waits.  0 or -errno.  sweeper_stop: no job may be
+ * running. */
 int sweeper_start(int event_fd);
 void sweeper_stop(void);
 /* sweeper_post: hand a job to the thread (O-4). */
 void sweeper_post(struct job *j);
-/* sweeper_quiescent: how often the sweep thread was quiescent; the load orders its reads before it (O-8).
- * [any] */
+/* sweeper_quiescent: how often the sweep thread was quiescent; the load orders its reads before it
+ * (O-8). [any] */
 uint64_t sweeper_quiescent(void);
 /* sweeper_wake_mutator: [any] */
 void sweeper_wake_mutator(void);

@@ -1,4 +1,5 @@
-/* snapshot/temp_file.c - temporary files: names, locks, removal.  The contract is in temp_file.h. */
+/* snapshot/temp_file.c - temporary files: names, locks, removal.  The contract is in
+ * temp_file.h. */
 #include "snapshot/temp_file.h"
 
 #include <dlfcn.h>
@@ -29,7 +30,8 @@ new_tag(void)
     clock_gettime(CLOCK_MONOTONIC, &boot);
     x = (x ^ (uint64_t)real.tv_nsec ^ (uint64_t)real.tv_sec << 30) * 0x9e3779b97f4a7c15u;
     x = (x ^ x >> 29 ^ (uint64_t)boot.tv_nsec ^ (uint64_t)boot.tv_sec << 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 32 ^ (uint64_t)(uintptr_t)&saves) * 0x94d049bb133111ebu; /* the loader's randomness */
+    /* the loader's randomness */
+    x = (x ^ x >> 32 ^ (uint64_t)(uintptr_t)&saves) * 0x94d049bb133111ebu;
     return x ^ x >> 31;
 }
 
@@ -85,7 +87,8 @@ remove_locked(int fd, const char *name)
 
     if (fstat(fd, &open_one) < 0 || lstat(name, &named) < 0)
         return errno == ENOENT ? 0 : -errno;
-    if (!S_ISREG(named.st_mode) || named.st_dev != open_one.st_dev || named.st_ino != open_one.st_ino)
+    if (!S_ISREG(named.st_mode) || named.st_dev != open_one.st_dev ||
+        named.st_ino != open_one.st_ino)
         return 0;
     return unlink(name) < 0 ? -errno : 1;
 }

@@ -19,20 +19,19 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 static void
 print_help(FILE *out)
 {
-    fputs("Usage: stillframe-rdb COMMAND [OPTION...] FILE...\n\nLook at RDB files, dumps of Stillframe, "
-          "Redis or Valkey, "
-          "without a server.\n\nCommands:\n",
-          out);
+    fputs(
+        "Usage: stillframe-rdb COMMAND [OPTION...] FILE...\n\nLook at RDB files, dumps of Stillframe, Redis or Valkey, without a server.\n\nCommands:\n",
+        out);
     for (int i = 0; i < COMMANDS; i++)
         fprintf(out, "  %-7s %s\n", commands[i].name, commands[i].about);
-    fputs("\nOptions:\n"
-          "  -q, --quiet      check: print nothing about files that are sound\n"
-          "      --biggest=N  info: name the N biggest values (10; at most 1000)\n"
-          "  -h, --help       print this\n"
-          "      --version    print the version\n"
-          "\nExit status: 0 if all is well, 1 if a file is damaged or cannot be read, 2 if the arguments are "
-          "wrong.\n",
-          out);
+    fputs(
+        "\nOptions:\n"
+        "  -q, --quiet      check: print nothing about files that are sound\n"
+        "      --biggest=N  info: name the N biggest values (10; at most 1000)\n"
+        "  -h, --help       print this\n"
+        "      --version    print the version\n"
+        "\nExit status: 0 if all is well, 1 if a file is damaged or cannot be read, 2 if the arguments are wrong.\n",
+        out);
 }
 
 static int
@@ -48,7 +47,8 @@ void
 tool_warn(struct tool_run *run, uint64_t offset, const char *text, const char *key)
 {
     tool_progress_erase(run);
-    fprintf(stderr, "stillframe-rdb: %s: byte %llu: %s", run->path, (unsigned long long)offset, text);
+    fprintf(stderr, "stillframe-rdb: %s: byte %llu: %s", run->path, (unsigned long long)offset,
+            text);
     if (key[0] != '\0')
         fprintf(stderr, " (key \"%s\")", key);
     fputc('\n', stderr);
@@ -130,8 +130,8 @@ find_command(const char *name)
     return NULL;
 }
 
-/* sort_out: options into *o; what is left, command and files, to the front of argv.  How many those are, or
- * -1. */
+/* sort_out: options into *o; what is left, command and files, to the front of argv.  How many those
+ * are, or -1. */
 static int
 sort_out(int argc, char **argv, struct tool_options *o)
 {

@@ -29,8 +29,8 @@ struct tool_options {
 int tool_check(const char *path, const struct tool_options *o);
 int tool_info(const char *path, const struct tool_options *o);
 
-/* tool_decode: open, decode with the checksum, report what is wrong on stderr.  progress is set in ev by the
- * callee; ctx begins with a struct tool_run.  *ret_size_bytes: of the file. */
+/* tool_decode: open, decode with the checksum, report what is wrong on stderr.  progress is set in
+ * ev by the callee; ctx begins with a struct tool_run.  *ret_size_bytes: of the file. */
 struct tool_run {
     const char *path;
     uint64_t size_bytes, offset;
@@ -48,8 +48,8 @@ void tool_warn(struct tool_run *run, uint64_t offset, const char *text, const ch
 void tool_progress_draw(struct tool_run *run, uint64_t offset);
 void tool_progress_erase(struct tool_run *run);
 
-/* tool_text.c.  The texts stand in a few static buffers, used in turn: good for the arguments of one
- * printf(). */
+/* tool_text.c.  The texts stand in a few static buffers, used in turn: good for the arguments of
+ * one printf(). */
 const char *tool_count(uint64_t n);                     /* 1,234,567 */
 const char *tool_size(uint64_t bytes);                  /* 1.2 MiB */
 const char *tool_seconds(double s);                     /* 0.12 s, 3 min 20 s */

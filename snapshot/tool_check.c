@@ -1,4 +1,5 @@
-/* snapshot/tool_check.c - stillframe-rdb check: everything that a loader would refuse, and duplicates. */
+/* snapshot/tool_check.c - stillframe-rdb check: everything that a loader would refuse, and
+ * duplicates. */
 #include <errno.h>
 #include <string.h>
 
@@ -24,8 +25,8 @@ static int
 cannot_compare(struct check *c, int error)
 {
     snprintf(c->run.error.text, sizeof c->run.error.text,
-             "cannot look for duplicates: %s: %s (TMPDIR names another directory)", tool_marks_dir(),
-             strerror(-error));
+             "cannot look for duplicates: %s: %s (TMPDIR names another directory)",
+             tool_marks_dir(), strerror(-error));
     return error;
 }
 
@@ -95,7 +96,8 @@ compare(struct check *c, uint64_t space, struct rdb_slice element, const char *w
 }
 
 static const char the_field[] = "the hash has the field ", the_member[] = "the set has the member ",
-                  the_ranked[] = "the sorted set has the member ", the_group[] = "the stream has the group ",
+                  the_ranked[] = "the sorted set has the member ",
+                  the_group[] = "the stream has the group ",
                   the_consumer[] = "the group has the consumer ";
 
 static int
@@ -279,6 +281,7 @@ tool_check(const char *path, const struct tool_options *o)
     if (status == TOOL_OK && !o->quiet)
         printf("%s: %s: RDB %d, %s key%s, %s, %s\n", path,
                c.findings == 0 ? "sound" : "can be loaded, but see what was found", c.version,
-               tool_count(c.keys), c.keys == 1 ? "" : "s", tool_size(c.run.size_bytes), crc_text[c.crc]);
+               tool_count(c.keys), c.keys == 1 ? "" : "s", tool_size(c.run.size_bytes),
+               crc_text[c.crc]);
     return status;
 }

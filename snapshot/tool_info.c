@@ -1,4 +1,5 @@
-/* snapshot/tool_info.c - stillframe-rdb info: count what is in a file, in memory that does not grow with it.
+/* snapshot/tool_info.c - stillframe-rdb info: count what is in a file, in memory that does not grow
+ * with it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -221,7 +222,8 @@ on_zset_member(void *ctx, struct rdb_slice member, double score)
 }
 
 static int
-on_stream_node(void *ctx, struct stream_id id, struct rdb_slice lp, const struct stream_node_sum *sum)
+on_stream_node(void *ctx, struct stream_id id, struct rdb_slice lp,
+               const struct stream_node_sum *sum)
 {
     struct info *f = ctx;
 
@@ -237,7 +239,8 @@ keep_if_big(struct info *f)
 {
     unsigned most = f->options->biggest, i;
 
-    if (most == 0 || (f->biggest_count == most && f->now.value_bytes <= f->biggest[most - 1].value_bytes))
+    if (most == 0 ||
+        (f->biggest_count == most && f->now.value_bytes <= f->biggest[most - 1].value_bytes))
         return;
     if (f->biggest_count < most)
         f->biggest_count++;

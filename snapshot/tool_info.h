@@ -1,4 +1,5 @@
-/* snapshot/tool_info.h - what `stillframe-rdb info` counts.  tool_info.c fills it, tool_report.c prints it.
+/* snapshot/tool_info.h - what `stillframe-rdb info` counts.  tool_info.c fills it, tool_report.c
+ * prints it.
  */
 #ifndef SNAPSHOT_TOOL_INFO_H
 #define SNAPSHOT_TOOL_INFO_H

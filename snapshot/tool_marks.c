@@ -1,5 +1,5 @@
-/* snapshot/tool_marks.c - duplicates among any number of things: an external sort.  The contract is in
- * tool_marks.h. */
+/* snapshot/tool_marks.c - duplicates among any number of things: an external sort.  The contract is
+ * in tool_marks.h. */
 #include "snapshot/tool_marks.h"
 
 #include <errno.h>
@@ -59,7 +59,8 @@ open_runs(struct tool_marks *m)
     int fd = open(tool_marks_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
     if (fd < 0) {
-        if ((size_t)snprintf(path, sizeof path, "%s/stillframe-rdb-XXXXXX", tool_marks_dir()) >= sizeof path)
+        if ((size_t)snprintf(path, sizeof path, "%s/stillframe-rdb-XXXXXX", tool_marks_dir()) >=
+            sizeof path)
             return -ENAMETOOLONG;
         if ((fd = mkostemp(path, O_CLOEXEC)) < 0)
             return -errno;

@@ -1,11 +1,13 @@
-/* snapshot/tool_marks.h - "did this come twice?", for any number of things, in memory that does not grow with
- * it.
+/* snapshot/tool_marks.h - "did this come twice?", for any number of things, in memory that does not
+ * grow with it.
  *
- * Of each thing 128 bits of XXH3 are compared (field_set.h).  The first MARKS_HELD stay in a table, so that a
- * second one is noticed at once.  Later ones are compared with these, and then with each other: they are
- * collected, sorted, written as a run to a temporary file without a name, and merged in the end.
+ * Of each thing 128 bits of XXH3 are compared (field_set.h).  The first MARKS_HELD stay in a table,
+ * so that a second one is noticed at once.  Later ones are compared with these, and then with each
+ * other: they are collected, sorted, written as a run to a temporary file without a name, and
+ * merged in the end.
  *
- *     add, add, ... --MARKS_RUN of them--> run | run | run | --end--> merge: two equal ones are neighbours
+ *     add, add, ... --MARKS_RUN of them--> run | run | run | --end--> merge: two equal ones are
+ *     neighbours
  * Threads: one. */
 #ifndef SNAPSHOT_TOOL_MARKS_H
 #define SNAPSHOT_TOOL_MARKS_H
@@ -43,13 +45,15 @@ void tool_marks_init(struct tool_marks *m);
 void tool_marks_fini(struct tool_marks *m);
 /* tool_marks_clear: forget all; what a large set needed is given back. */
 void tool_marks_clear(struct tool_marks *m);
-/* tool_marks_add: MARKS_TWICE: it was there; MARKS_NEW: it was not, as far as is known yet; or -errno. Places
- * rise from call to call.  space: things of different spaces are different. */
-int tool_marks_add(struct tool_marks *m, uint64_t space, const void *bytes, size_t len, uint64_t place);
-/* tool_marks_end: MARKS_NEW: nothing came twice; MARKS_TWICE and the place of the first thing that had come
- * before; or -errno. */
+/* tool_marks_add: MARKS_TWICE: it was there; MARKS_NEW: it was not, as far as is known yet; or
+ * -errno. Places rise from call to call.  space: things of different spaces are different. */
+int tool_marks_add(struct tool_marks *m, uint64_t space, const void *bytes, size_t len,
+                   uint64_t place);
+/* tool_marks_end: MARKS_NEW: nothing came twice; MARKS_TWICE and the place of the first thing that
+ * had come before; or -errno. */
 int tool_marks_end(struct tool_marks *m, uint64_t *ret_place);
-/* tool_marks_dir: where the temporary file is made: $TMPDIR, or /var/tmp: /tmp is memory on many systems. */
+/* tool_marks_dir: where the temporary file is made: $TMPDIR, or /var/tmp: /tmp is memory on many
+ * systems. */
 const char *tool_marks_dir(void);
 
 #endif

@@ -1,4 +1,5 @@
-/* snapshot/tool_progress.c - the bar on stderr, on a terminal only, and only for what takes long. */
+/* snapshot/tool_progress.c - the bar on stderr, on a terminal only, and only for what takes
+ * long. */
 #include <time.h>
 #include <unistd.h>
 
@@ -27,7 +28,8 @@ draw(const struct tool_run *run, uint64_t offset, double elapsed_s)
         bar[i] = i < full ? '#' : '.';
     bar[WIDTH] = '\0';
     fprintf(stderr, "\r\033[K%s  [%s] %3.0f %%  %s/s  %s left", run->path, bar, part * 100,
-            tool_size((uint64_t)((double)offset / elapsed_s)), tool_seconds(elapsed_s * (1 - part) / part));
+            tool_size((uint64_t)((double)offset / elapsed_s)),
+            tool_seconds(elapsed_s * (1 - part) / part));
     fflush(stderr);
 }
 

@@ -8,7 +8,8 @@
 static void
 print_libraries(const struct info *f)
 {
-    printf("  %-12s %s librar%s:", "functions", tool_count(f->functions), f->functions == 1 ? "y" : "ies");
+    printf("  %-12s %s librar%s:", "functions", tool_count(f->functions),
+           f->functions == 1 ? "y" : "ies");
     for (unsigned i = 0; i < INFO_LIBRARIES && i < f->functions; i++)
         printf(" %s", f->library[i][0] != '\0' ? f->library[i] : "(without a name)");
     printf("%s\n", f->functions > INFO_LIBRARIES ? " ..." : "");
@@ -25,10 +26,12 @@ print_head(const struct info *f, double elapsed_s)
     printf("%s\n", f->run.path);
     printf("  %-12s %s%0*d\n", "format", f->version < RDB_VERSION_VALKEY ? "REDIS" : "VALKEY",
            f->version < RDB_VERSION_VALKEY ? 4 : 3, f->version);
-    printf("  %-12s %s (%s bytes)\n", "size", tool_size(f->run.size_bytes), tool_count(f->run.size_bytes));
+    printf("  %-12s %s (%s bytes)\n", "size", tool_size(f->run.size_bytes),
+           tool_count(f->run.size_bytes));
     printf("  %-12s %s\n", "checksum", crc_text[f->crc]);
-    printf("  %-12s %s (%s/s)\n", "read in", tool_seconds(elapsed_s),
-           tool_size((uint64_t)((double)f->run.size_bytes / (elapsed_s > 1e-6 ? elapsed_s : 1e-6))));
+    printf(
+        "  %-12s %s (%s/s)\n", "read in", tool_seconds(elapsed_s),
+        tool_size((uint64_t)((double)f->run.size_bytes / (elapsed_s > 1e-6 ? elapsed_s : 1e-6))));
     if (f->functions > 0)
         print_libraries(f);
 }
@@ -77,7 +80,8 @@ print_databases(const struct info *f)
 {
     char name[24];
 
-    printf("\n  %-14s %14s %14s %12s %12s\n", "Databases", "keys", "with expiry", "key bytes", "value bytes");
+    printf("\n  %-14s %14s %14s %12s %12s\n", "Databases", "keys", "with expiry", "key bytes",
+           "value bytes");
     for (unsigned i = 0; i < f->database_count; i++) {
         snprintf(name, sizeof name, "%llu", (unsigned long long)f->database[i].db);
         print_sums(name, &f->database[i].sums);
@@ -160,7 +164,8 @@ print_chart_of_expiry(const struct info *f)
 
     if (f->total.expires == 0)
         return;
-    printf("\n  %-18s %14s  after %s\n", "Expiry", "keys", f->has_ctime ? "the file was written" : "now");
+    printf("\n  %-18s %14s  after %s\n", "Expiry", "keys",
+           f->has_ctime ? "the file was written" : "now");
     for (unsigned b = 0; b < INFO_EXPIRY_BUCKETS; b++)
         print_bar(info_expiries[b].name, f->by_expiry[b], most);
 }
@@ -182,7 +187,8 @@ print_biggest(const struct info *f)
             snprintf(what, sizeof what, "list, %s element%s", tool_count(b->fields),
                      b->fields == 1 ? "" : "s");
         else if (b->kind == RDB_VALUE_SET)
-            snprintf(what, sizeof what, "set, %s member%s", tool_count(b->fields), b->fields == 1 ? "" : "s");
+            snprintf(what, sizeof what, "set, %s member%s", tool_count(b->fields),
+                     b->fields == 1 ? "" : "s");
         else if (b->kind == RDB_VALUE_ZSET)
             snprintf(what, sizeof what, "sorted set, %s member%s", tool_count(b->fields),
                      b->fields == 1 ? "" : "s");
@@ -190,9 +196,10 @@ print_biggest(const struct info *f)
             snprintf(what, sizeof what, "stream, %s entr%s", tool_count(b->fields),
                      b->fields == 1 ? "y" : "ies");
         else
-            snprintf(what, sizeof what, "hash, %s field%s", tool_count(b->fields), b->fields == 1 ? "" : "s");
-        printf("    %10s  db %-3llu %-26s \"%s\"\n", tool_size(b->value_bytes), (unsigned long long)b->db,
-               what, b->name);
+            snprintf(what, sizeof what, "hash, %s field%s", tool_count(b->fields),
+                     b->fields == 1 ? "" : "s");
+        printf("    %10s  db %-3llu %-26s \"%s\"\n", tool_size(b->value_bytes),
+               (unsigned long long)b->db, what, b->name);
     }
 }
 

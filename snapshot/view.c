@@ -27,10 +27,10 @@ view_is_broken(const struct view *v)
     return mm_cut_is_broken();
 }
 
-/* copy_racing: copy bytes that the mutator may be changing at this moment.  What comes out is used only if
- * the page word, read again afterwards, says that no change had begun (O-2).  Word by word with relaxed
- * atomic loads, not memcpy(): the sanitizers intercept that, and this race is the design; the model and the
- * step scheduler check it. */
+/* copy_racing: copy bytes that the mutator may be changing at this moment.  What comes out is used
+ * only if the page word, read again afterwards, says that no change had begun (O-2).  Word by word
+ * with relaxed atomic loads, not memcpy(): the sanitizers intercept that, and this race is the
+ * design; the model and the step scheduler check it. */
 __attribute__((noinline, no_sanitize("thread", "address"),
                optimize("no-tree-loop-distribute-patterns"))) static void
 copy_racing(uint8_t *dst, const uint8_t *src, size_t len)

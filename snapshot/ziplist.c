@@ -17,7 +17,8 @@ take_string(struct byte_walk *w, uint8_t enc, struct rdb_slice *ret)
     }
     if ((p = walk_take(w, 4)) == NULL)
         return false;
-    return walk_slice(w, (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3], ret);
+    return walk_slice(w, (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3],
+                      ret);
 }
 
 static bool
@@ -62,7 +63,8 @@ ziplist_next(struct ziplist_walk *w, char scratch[DECIMAL_BYTES], struct rdb_sli
         return false;
     if (*enc > 0x80 && *enc < 0xc0)
         return false;
-    if (!(*enc < 0xc0 ? take_string(&w->bytes, *enc, ret) : take_int(&w->bytes, *enc, scratch, ret)))
+    if (!(*enc < 0xc0 ? take_string(&w->bytes, *enc, ret)
+                      : take_int(&w->bytes, *enc, scratch, ret)))
         return false;
     w->previous_bytes = (uint64_t)(w->bytes.at - entry);
     return true;
@@ -76,7 +78,8 @@ ziplist_measure(struct rdb_slice blob, struct ziplist_sum *ret)
     struct rdb_slice entry;
 
     *ret = (struct ziplist_sum){.count = 0};
-    if (blob.len < HEADER_BYTES + 1 || blob.bytes[blob.len - 1] != END || le_load(blob.bytes, 4) != blob.len)
+    if (blob.len < HEADER_BYTES + 1 || blob.bytes[blob.len - 1] != END ||
+        le_load(blob.bytes, 4) != blob.len)
         return false;
     ziplist_open(blob, &w);
     for (; w.bytes.at < w.bytes.end; ret->count++)

@@ -1,8 +1,10 @@
-/* server/commands/cmd.h - commands as data: one table (server/commands/commands.def), one handler each.
+/* server/commands/cmd.h - commands as data: one table (server/commands/commands.def), one handler
+ * each.
  *
- * A handler reads c->argc/c->argv (argv[0] is the command's name) and writes exactly one reply through
- * reply.h. Handlers never mention snapshots: the barrier is inside the data types.  Arity is checked before
- * the call; of a command with subcommands, the subcommand's handler is called. Threads: mutator. */
+ * A handler reads c->argc/c->argv (argv[0] is the command's name) and writes exactly one reply
+ * through reply.h. Handlers never mention snapshots: the barrier is inside the data types.  Arity
+ * is checked before the call; of a command with subcommands, the subcommand's handler is called.
+ * Threads: mutator. */
 #ifndef SERVER_CMD_H
 #define SERVER_CMD_H
 
@@ -40,8 +42,8 @@ enum cmd_flag {
     CMD_PUBSUB_CONTEXT = 1 << 19 /* allowed to RESP2 clients with subscriptions */
 };
 
-/* Access control categories; those that follow from flags (read, write, admin, fast, slow, ...) are added by
- * cmd_table_init().  The order is the one in which COMMAND INFO lists them. */
+/* Access control categories; those that follow from flags (read, write, admin, fast, slow, ...) are
+ * added by cmd_table_init().  The order is the one in which COMMAND INFO lists them. */
 enum acl_category {
     ACL_KEYSPACE = 1 << 0,
     ACL_READ = 1 << 1,
@@ -99,8 +101,8 @@ struct cmd *cmd_find(struct slice name);
 struct cmd *cmd_find_sub(const struct cmd *parent, struct slice name);
 /* cmd_find_full: "get" or "config|get". */
 struct cmd *cmd_find_full(struct slice name);
-/* cmd_set_name: found as `to` from now on, or, where that is empty, not at all; its own name in replies and
- * statistics stays.  At start, before anything is executed.  NULL, or why not. */
+/* cmd_set_name: found as `to` from now on, or, where that is empty, not at all; its own name in
+ * replies and statistics stays.  At start, before anything is executed.  NULL, or why not. */
 const char *cmd_set_name(struct slice from, struct slice to);
 /* cmd_table: all commands (not subcommands), gone ones too, and their number. */
 struct cmd *cmd_table(unsigned *ret_count);
@@ -116,8 +118,8 @@ cmd_arity_is_good(const struct cmd *cmd, int argc)
     return cmd->arity >= 0 ? argc == cmd->arity : argc >= -cmd->arity;
 }
 
-/* Names of a flag or category set, in the order in which COMMAND INFO gives them: the i-th name, NULL after
- * the last; *ret_bit is its bit. */
+/* Names of a flag or category set, in the order in which COMMAND INFO gives them: the i-th name,
+ * NULL after the last; *ret_bit is its bit. */
 const char *cmd_flag_name(unsigned i, uint32_t *ret_bit);
 const char *acl_category_name(unsigned i, uint32_t *ret_bit);
 const char *key_flag_name(unsigned i, uint32_t *ret_bit);

@@ -1,4 +1,5 @@
-/* server/commands/cmd_absent.c - what clients and tools ask for and is not there: cluster mode, modules. */
+/* server/commands/cmd_absent.c - what clients and tools ask for and is not there: cluster mode,
+ * modules. */
 #include "server/client.h"
 #include "server/commands/cmd.h"
 #include "server/log.h"
@@ -18,7 +19,8 @@ cmd_module_list(struct client *c)
     reply_array(c, 0);
 }
 
-/* MODULE LOAD path ..., MODULE LOADEX path ... -> an error, where enable-module-command lets it come so far.
+/* MODULE LOAD path ..., MODULE LOADEX path ... -> an error, where enable-module-command lets it
+ * come so far.
  */
 void
 cmd_module_load(struct client *c)

@@ -1,4 +1,5 @@
-/* server/commands/cmd_bitfield.c - BITFIELD and BITFIELD_RO: numbers of any width within a string. */
+/* server/commands/cmd_bitfield.c - BITFIELD and BITFIELD_RO: numbers of any width within a
+ * string. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -41,10 +42,11 @@ parse_type(struct client *c, int i, struct field_op *op)
     int64_t bits = 0;
 
     op->is_signed = s.len > 0 && s.ptr[0] == 'i';
-    if (s.len < 2 || (!op->is_signed && s.ptr[0] != 'u') || !num_parse(s.ptr + 1, s.len - 1, &bits) ||
-        bits < 1 || bits > (op->is_signed ? 64 : 63)) {
-        reply_error(c, "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported "
-                       "but i64 is.");
+    if (s.len < 2 || (!op->is_signed && s.ptr[0] != 'u') ||
+        !num_parse(s.ptr + 1, s.len - 1, &bits) || bits < 1 || bits > (op->is_signed ? 64 : 63)) {
+        reply_error(
+            c,
+            "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.");
         return false;
     }
     op->bits = (unsigned)bits;
@@ -67,8 +69,8 @@ parse_overflow(struct client *c, int i, enum overflow *ret)
     return true;
 }
 
-/* parse_action: the word at i; *ret_words: how many arguments belong to it.  False: it is none, or too few
- * follow. */
+/* parse_action: the word at i; *ret_words: how many arguments belong to it.  False: it is none, or
+ * too few follow. */
 static bool
 parse_action(const struct client *c, int i, enum field_action *ret, int *ret_words)
 {
@@ -138,8 +140,8 @@ field_get(struct slice s, const struct field_op *op)
     return op->is_signed ? (int64_t)(raw << (64 - op->bits)) >> (64 - op->bits) : (__int128)raw;
 }
 
-/* is_seen_as_above: SET of a number that lies further below a field's range than an int64 can tell counts as
- * above it in Redis, and saturates there. */
+/* is_seen_as_above: SET of a number that lies further below a field's range than an int64 can tell
+ * counts as above it in Redis, and saturates there. */
 static bool
 is_seen_as_above(const struct field_op *op, __int128 value, __int128 max)
 {
@@ -168,8 +170,8 @@ fit(const struct field_op *op, __int128 value, int64_t *ret)
     return true;
 }
 
-/* wanted: what the operation would leave in a field that holds `old`.  An unsigned field takes what SET says
- * as unsigned too. */
+/* wanted: what the operation would leave in a field that holds `old`.  An unsigned field takes what
+ * SET says as unsigned too. */
 static __int128
 wanted(const struct field_op *op, __int128 old)
 {
@@ -178,8 +180,8 @@ wanted(const struct field_op *op, __int128 old)
     return op->is_signed ? (__int128)op->operand : (__int128)(uint64_t)op->operand;
 }
 
-/* A string whose fields are changed: in place through its record, or, while it is small, in a copy that
- * becomes the value at the end. */
+/* A string whose fields are changed: in place through its record, or, while it is small, in a copy
+ * that becomes the value at the end. */
 struct field_target {
     struct db_ref ref;
     char *copy; /* NULL: in place */
@@ -189,7 +191,8 @@ struct field_target {
 static struct slice
 target_text(const struct field_target *t)
 {
-    return t->copy != NULL ? (struct slice){.ptr = t->copy, .len = t->len} : record_blob(t->ref.rec);
+    return t->copy != NULL ? (struct slice){.ptr = t->copy, .len = t->len}
+                           : record_blob(t->ref.rec);
 }
 
 static void
@@ -205,10 +208,12 @@ field_put(struct field_target *t, const struct field_op *op, int64_t value)
     }
     memcpy(bytes, text.ptr + first, end - first);
     bits_write(bytes, op->offset % 8, op->bits, (uint64_t)value);
-    must(blob_write(&t->ref, first, (struct slice){.ptr = bytes, .len = end - first}) == 0); /* in place */
+    /* in place */
+    must(blob_write(&t->ref, first, (struct slice){.ptr = bytes, .len = end - first}) == 0);
 }
 
-/* run: one operation, with its reply; returns whether it counts as a change: it does in a string that grows.
+/* run: one operation, with its reply; returns whether it counts as a change: it does in a string
+ * that grows.
  */
 static bool
 run(struct client *c, struct field_target *t, const struct field_op *op, bool grows)
@@ -249,7 +254,8 @@ read_fields(struct client *c, const struct field_ops *ops)
         reply_int(c, (int64_t)field_get(text, &ops->at[i]));
 }
 
-/* target_begin: room for all that is written; whatever may fail for a large string fails here.  0 or -ENOMEM
+/* target_begin: room for all that is written; whatever may fail for a large string fails here.  0
+ * or -ENOMEM
  */
 static int
 target_begin(struct field_target *t, struct slice text, uint64_t need_bytes)
@@ -267,7 +273,8 @@ target_begin(struct field_target *t, struct slice text, uint64_t need_bytes)
         memset(scratch + text.len, 0, t->len - text.len);
         return 0;
     }
-    if (t->len == text.len) /* an inline one too long to stay so: its first byte again, in a block */
+    /* an inline one too long to stay so: its first byte again, in a block */
+    if (t->len == text.len)
         return blob_write(&t->ref, 0, (struct slice){.ptr = text.ptr, .len = 1});
     return blob_write(&t->ref, t->len - 1, (struct slice){.ptr = "", .len = 1});
 }

@@ -1,4 +1,5 @@
-/* server/commands/cmd_bits.c - SETBIT, GETBIT, BITCOUNT, BITPOS, BITOP.  Fields of bits: cmd_bitfield.c. */
+/* server/commands/cmd_bits.c - SETBIT, GETBIT, BITCOUNT, BITPOS, BITOP.  Fields of bits:
+ * cmd_bitfield.c. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -23,7 +24,8 @@ arg_bit_offset(struct client *c, int i, unsigned width, uint64_t *ret)
 
     if (counts_fields)
         s.ptr++, s.len--;
-    if (!num_parse(s.ptr, s.len, &n) || n < 0 || (counts_fields && __builtin_mul_overflow(n, width, &n)) ||
+    if (!num_parse(s.ptr, s.len, &n) || n < 0 ||
+        (counts_fields && __builtin_mul_overflow(n, width, &n)) ||
         n / 8 >= (int64_t)config.proto_max_bulk_len) {
         reply_error(c, "ERR bit offset is not an integer or out of range");
         return false;
@@ -95,8 +97,8 @@ struct bit_range {
     uint64_t from_bit, end_bit; /* [from, end); empty if they are equal */
 };
 
-/* parse_range: start, end and unit at the arguments from `at` on, as many as there are; the unit is looked at
- * where Redis does it: before the end if early_unit.  False, and an error was replied. */
+/* parse_range: start, end and unit at the arguments from `at` on, as many as there are; the unit is
+ * looked at where Redis does it: before the end if early_unit.  False, and an error was replied. */
 static bool
 parse_range(struct client *c, int at, struct bit_range *r)
 {
@@ -254,7 +256,8 @@ static int
 store_result(struct client *c, enum bits_operation op, const struct operands *o)
 {
     static char scratch[RECORD_INLINE_MAX];
-    struct value v = {.type = TYPE_STRING, .enc = ENC_INLINE, .raw = true, .blob = {scratch, o->longest}};
+    struct value v = {
+        .type = TYPE_STRING, .enc = ENC_INLINE, .raw = true, .blob = {scratch, o->longest}};
     char *block = scratch;
     struct db_ref ref;
 

@@ -1,4 +1,5 @@
-/* server/commands/cmd_bits.h - what the commands on bits share.  Threads: mutator. */
+/* server/commands/cmd_bits.h - what the commands on bits share.
+ * Threads: mutator. */
 #ifndef SERVER_CMD_BITS_H
 #define SERVER_CMD_BITS_H
 
@@ -9,8 +10,8 @@
 
 struct client;
 
-/* arg_bit_offset: argument i as the number of a bit within the longest string; with width, "#n" is n times
- * that wide.  False, and an error was replied. */
+/* arg_bit_offset: argument i as the number of a bit within the longest string; with width, "#n" is
+ * n times that wide.  False, and an error was replied. */
 bool arg_bit_offset(struct client *c, int i, unsigned width, uint64_t *ret);
 
 #endif

@@ -1,5 +1,5 @@
-/* server/commands/cmd_client_control.c - CLIENT subcommands that change connections: KILL PAUSE REPLY UNBLOCK
- * ... */
+/* server/commands/cmd_client_control.c - CLIENT subcommands that change connections: KILL PAUSE
+ * REPLY UNBLOCK ... */
 #include "server/block.h"
 #include "server/client.h"
 #include "server/commands/client_name.h"
@@ -282,8 +282,8 @@ void
 cmd_client_caching(struct client *c)
 {
     reply_error(
-        c, "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT "
-           "mode enabled");
+        c,
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled");
 }
 
 /* CLIENT GETREDIR -> -1: tracking is off. */

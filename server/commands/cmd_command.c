@@ -1,5 +1,5 @@
-/* server/commands/cmd_command.c - COMMAND and its subcommands, and the HELP of every command that has
- * subcommands: what the command table says, as replies. */
+/* server/commands/cmd_command.c - COMMAND and its subcommands, and the HELP of every command that
+ * has subcommands: what the command table says, as replies. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,7 +58,9 @@ reply_begin_search(struct client *c, const struct key_spec *s)
     reply_bulk_text(c, "begin_search");
     reply_map(c, 2);
     reply_bulk_text(c, "type");
-    reply_bulk_text(c, s->begin == KEYS_INDEX ? "index" : s->begin == KEYS_KEYWORD ? "keyword" : "unknown");
+    reply_bulk_text(c, s->begin == KEYS_INDEX     ? "index"
+                       : s->begin == KEYS_KEYWORD ? "keyword"
+                                                  : "unknown");
     reply_bulk_text(c, "spec");
     switch ((enum key_begin)s->begin) {
     case KEYS_INDEX:
@@ -222,9 +224,9 @@ reply_flags_of(struct client *c, const struct syntax_node *n)
         reply_status(c, "multiple_token");
 }
 
-/* Which spec finds the next argument that is a key, or a pattern that names keys (SORT BY).  Patterns share
- * the one that nobody can follow; the other specs come in the order of the arguments, and the last has all
- * that are left. */
+/* Which spec finds the next argument that is a key, or a pattern that names keys (SORT BY).
+ * Patterns share the one that nobody can follow; the other specs come in the order of the
+ * arguments, and the last has all that are left. */
 static int
 spec_of(const struct cmd *cmd, bool is_pattern, int *keys)
 {
@@ -252,7 +254,8 @@ reply_arguments(struct client *c, const struct cmd *cmd, const struct syntax_nod
         int spec = is_key || is_pattern ? spec_of(cmd, is_pattern, keys) : -1;
         bool has_flags = n->optional || n->multiple;
         bool is_leaf = n->kind == SYNTAX_ARGUMENT || n->kind == SYNTAX_TOKEN;
-        reply_map(c, 2U + is_leaf + (spec >= 0) + (n->token.len > 0) + has_flags + (n->child != NULL));
+        reply_map(c,
+                  2U + is_leaf + (spec >= 0) + (n->token.len > 0) + has_flags + (n->child != NULL));
         reply_bulk_text(c, "name");
         reply_name(c, n->name);
         reply_pair(c, "type", type);
@@ -318,7 +321,11 @@ reply_docs(struct client *c, const struct cmd *cmd)
     int keys = 0;
 
     reply_bulk_text(c, cmd->full_name);
-    reply_map(c, 4U + (a == NULL ? 0U : a->since == NULL ? 1U : 3U) + (first != NULL) + (cmd->sub_count > 0));
+    reply_map(c, 4U +
+                     (a == NULL          ? 0U
+                      : a->since == NULL ? 1U
+                                         : 3U) +
+                     (first != NULL) + (cmd->sub_count > 0));
     reply_pair(c, "summary", cmd->summary);
     reply_pair(c, "since", cmd->since);
     reply_pair(c, "group", cmd->group);
@@ -400,7 +407,8 @@ parse_filter(struct client *c, struct filter *f)
     return f->by_module || f->by_category || f->by_pattern;
 }
 
-/* COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern] -> names, subcommands too. */
+/* COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern] -> names, subcommands
+ * too. */
 void
 cmd_command_list(struct client *c)
 {
@@ -506,7 +514,8 @@ reply_usage(struct client *c, const struct cmd *sub)
         text_add_bytes(&t, p, n);
         p += n;
         name = strcspn(p, " ]>");
-        text_add_bytes(&t, p, memchr(p, ':', name) != NULL ? strcspn(p, ":") : name); /* without its type */
+        /* without its type */
+        text_add_bytes(&t, p, memchr(p, ':', name) != NULL ? strcspn(p, ":") : name);
     }
     reply_status(c, text_str(&t));
     text_free(&t);

@@ -1,4 +1,5 @@
-/* server/commands/cmd_connection.c - commands about the connection itself: PING ECHO QUIT SELECT HELLO. */
+/* server/commands/cmd_connection.c - commands about the connection itself: PING ECHO QUIT SELECT
+ * HELLO. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,9 +93,9 @@ cmd_auth(struct client *c)
     } else if (c->argc == 2 && !auth_is_needed()) {
         reply_error(
             c,
-            "ERR AUTH <password> called without any password configured for the default user. Are you sure "
-            "your configuration is correct?");
-    } else if (authenticate(c, c->argc == 2 ? SLICE("default") : c->argv[1], c->argv[c->argc - 1])) {
+            "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?");
+    } else if (authenticate(c, c->argc == 2 ? SLICE("default") : c->argv[1],
+                            c->argv[c->argc - 1])) {
         reply_ok(c);
     }
 }
@@ -133,7 +134,8 @@ parse_hello(struct client *c, struct hello *h)
     return true;
 }
 
-/* HELLO [version [AUTH user password] [SETNAME name]] -> facts about the server, in the version asked for. */
+/* HELLO [version [AUTH user password] [SETNAME name]] -> facts about the server, in the version
+ * asked for. */
 void
 cmd_hello(struct client *c)
 {
@@ -144,9 +146,7 @@ cmd_hello(struct client *c)
     if (!c->authenticated) {
         reply_error(
             c,
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> "
-            "AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol "
-            "version at the same time");
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
         return;
     }
     if (h.with_name && !client_set_name(c, &c->name, h.name, "Client names"))

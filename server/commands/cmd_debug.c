@@ -1,4 +1,5 @@
-/* server/commands/cmd_debug.c - DEBUG: for tests of the server.  What looks at data: debug_data.c. */
+/* server/commands/cmd_debug.c - DEBUG: for tests of the server.  What looks at data:
+ * debug_data.c. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,8 +149,9 @@ debug_protocol(struct client *c)
     else if (arg_is(c, 2, "verbatim"))
         reply_verbatim(c, "txt", "This is a verbatim\nstring", 25);
     else
-        reply_error(c, "ERR Wrong protocol type name. Please use one of the following: "
-                       "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false");
+        reply_error(
+            c,
+            "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false");
 }
 
 /* ---- what has a meaning in Redis alone ---- */
@@ -164,8 +166,8 @@ debug_nothing(struct client *c)
 static void
 debug_refuse(struct client *c)
 {
-    reply_errorf(c, "ERR DEBUG %.*s is not supported", (int)(c->argv[1].len < 64 ? c->argv[1].len : 64),
-                 c->argv[1].ptr);
+    reply_errorf(c, "ERR DEBUG %.*s is not supported",
+                 (int)(c->argv[1].len < 64 ? c->argv[1].len : 64), c->argv[1].ptr);
 }
 
 static void
@@ -191,7 +193,8 @@ debug_pause_cron(struct client *c)
     reply_ok(c);
 }
 
-/* DEBUG SET-SKIP-CHECKSUM-VALIDATION 0|1: of dumps and of RESTORE; what they hold is checked all the same. */
+/* DEBUG SET-SKIP-CHECKSUM-VALIDATION 0|1: of dumps and of RESTORE; what they hold is checked all
+ * the same. */
 static void
 debug_skip_checksum(struct client *c)
 {
@@ -207,7 +210,8 @@ debug_replybuffer(struct client *c)
 
     if (!arg_is(c, 2, "peak-reset-time") && !arg_is(c, 2, "resizing"))
         reply_subcommand_syntax(c);
-    else if (arg_is(c, 2, "resizing") || arg_is(c, 3, "never") || arg_is(c, 3, "reset") || arg_int(c, 3, &ms))
+    else if (arg_is(c, 2, "resizing") || arg_is(c, 3, "never") || arg_is(c, 3, "reset") ||
+             arg_int(c, 3, &ms))
         reply_ok(c);
 }
 
@@ -234,7 +238,8 @@ debug_rewrite_all(struct client *c)
     rewrite_config(c, true);
 }
 
-/* DEBUG RESTART [ms], DEBUG CRASH-AND-RECOVER [ms]: a process that starts itself anew needs exec(). */
+/* DEBUG RESTART [ms], DEBUG CRASH-AND-RECOVER [ms]: a process that starts itself anew needs
+ * exec(). */
 static void
 debug_restart(struct client *c)
 {
@@ -253,15 +258,20 @@ static const struct debug_row {
     void (*handler)(struct client *c);
     const char *args, *summary;
 } debug_rows[] = {
-    {"aof-flush-sleep", 1, 1, debug_nothing, "<microseconds>", "Accepted: there is no append-only file."},
+    {"aof-flush-sleep", 1, 1, debug_nothing, "<microseconds>",
+     "Accepted: there is no append-only file."},
     {"assert", 0, 0, debug_assert, "", "Ends the server by a failed assertion."},
     {"change-repl-id", 0, 0, debug_change_repl_id, "", "Makes another run id."},
-    {"client-eviction", 0, 0, debug_client_eviction, "", "Answers what clients hold, where that is limited."},
-    {"config-rewrite-force-all", 0, 0, debug_rewrite_all, "", "CONFIG REWRITE, what is at its default too."},
-    {"crash-and-recover", 0, 1, debug_restart, "[<milliseconds>]", "Not supported: it needs exec()."},
+    {"client-eviction", 0, 0, debug_client_eviction, "",
+     "Answers what clients hold, where that is limited."},
+    {"config-rewrite-force-all", 0, 0, debug_rewrite_all, "",
+     "CONFIG REWRITE, what is at its default too."},
+    {"crash-and-recover", 0, 1, debug_restart, "[<milliseconds>]",
+     "Not supported: it needs exec()."},
     {"dict-resizing", 1, 1, debug_nothing, "<0|1>", "Accepted: tables grow with each write."},
     {"digest", 0, 0, debug_digest, "", "Answers a digest of all data, expiry times left out."},
-    {"digest-value", 0, -1, debug_digest_value, "<key> [<key> ...]", "Answers a digest of each value."},
+    {"digest-value", 0, -1, debug_digest_value, "<key> [<key> ...]",
+     "Answers a digest of each value."},
     {"drop-cluster-packet-filter", 1, 1, debug_nothing, "<type>", "Accepted: there is no cluster."},
     {"error", 1, 1, debug_error, "<text>", "Answers the text as an error."},
     {"htstats", 1, 2, debug_htstats, "<db> [full]", "Describes a database's tables."},
@@ -274,13 +284,16 @@ static const struct debug_row {
     {"mallctl", 1, 2, debug_refuse, "<key> [<value>]", "Not supported."},
     {"mallctl-str", 1, 2, debug_refuse, "<key> [<value>]", "Not supported."},
     {"object", 1, 2, debug_object, "<key>", "Answers how a value is stored."},
-    {"oom", 0, 0, debug_oom, "", "Ends the server as if want of memory did, which does not happen here."},
+    {"oom", 0, 0, debug_oom, "",
+     "Ends the server as if want of memory did, which does not happen here."},
     {"panic", 0, 0, debug_panic, "", "Ends the server as after a fault of its own."},
     {"pause-cron", 1, 1, debug_pause_cron, "<0|1>",
      "Whether timers stand still: save points, idle clients, active expiry."},
-    {"populate", 1, 3, debug_populate, "<count> [<prefix>] [<size>]", "Makes keys prefix:0, prefix:1, ..."},
+    {"populate", 1, 3, debug_populate, "<count> [<prefix>] [<size>]",
+     "Makes keys prefix:0, prefix:1, ..."},
     {"protocol", 1, 1, debug_protocol, "<kind>", "Answers a reply of that kind."},
-    {"quicklist", 1, 2, debug_quicklist, "<key> [<0|1>]", "Describes the nodes of a list in the log."},
+    {"quicklist", 1, 2, debug_quicklist, "<key> [<0|1>]",
+     "Describes the nodes of a list in the log."},
     {"quicklist-packed-threshold", 1, 1, debug_packed_threshold, "<size>",
      "Elements of a list from this size on get nodes of their own."},
     {"reload", 0, -1, debug_reload, "[NOSAVE] [NOFLUSH] [MERGE]",
@@ -300,7 +313,8 @@ static const struct debug_row {
     {"sleep", 1, 1, debug_sleep, "<seconds>", "Stops serving for a while. Decimals are allowed."},
     {"stringmatch-len", 2, 2, debug_stringmatch_len, "<len> <pattern>",
      "Matches a pattern with so many letters a."},
-    {"stringmatch-test", 0, 0, debug_stringmatch_test, "", "Matches random patterns with random texts."},
+    {"stringmatch-test", 0, 0, debug_stringmatch_test, "",
+     "Matches random patterns with random texts."},
     {"structsize", 0, 0, debug_structsize, "", "Answers sizes of structures."},
     {"ziplist", 1, 1, debug_refuse, "<key>", "Not supported: there are none."},
     {"help", 0, 0, debug_help, "", "Prints this help."},
@@ -333,7 +347,8 @@ cmd_debug(struct client *c)
 
     for (int i = 0; i < DEBUG_ROWS; i++) {
         const struct debug_row *row = &debug_rows[i];
-        if (!arg_is(c, 1, row->name) || args < row->min_args || (row->max_args >= 0 && args > row->max_args))
+        if (!arg_is(c, 1, row->name) || args < row->min_args ||
+            (row->max_args >= 0 && args > row->max_args))
             continue;
         row->handler(c);
         return;

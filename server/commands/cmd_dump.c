@@ -80,7 +80,8 @@ parse_ttl(struct client *c, struct restore *rs)
         reply_error(c, "ERR Invalid TTL value, must be >= 0");
         return false;
     }
-    if (ttl != 0 && (rs->absolute || !__builtin_add_overflow(ttl, server.now_ms, &rs->expire_at_ms)))
+    if (ttl != 0 &&
+        (rs->absolute || !__builtin_add_overflow(ttl, server.now_ms, &rs->expire_at_ms)))
         rs->expire_at_ms = rs->absolute ? ttl : rs->expire_at_ms;
     return true;
 }

@@ -153,7 +153,8 @@ cmd_persist(struct client *c)
 {
     struct db_ref ref;
 
-    if (db_lookup(c->db, c->argv[1], DB_WRITE, &ref) == NULL || record_expire(ref.rec) == RECORD_NO_EXPIRE) {
+    if (db_lookup(c->db, c->argv[1], DB_WRITE, &ref) == NULL ||
+        record_expire(ref.rec) == RECORD_NO_EXPIRE) {
         reply_int(c, 0);
     } else if (db_set_expire(&ref, RECORD_NO_EXPIRE) < 0) {
         reply_no_memory(c);

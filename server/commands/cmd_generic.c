@@ -1,5 +1,5 @@
-/* server/commands/cmd_generic.c - commands on keys of any type, and on whole databases.  SCAN and KEYS:
- * cmd_scan.c. */
+/* server/commands/cmd_generic.c - commands on keys of any type, and on whole databases.  SCAN and
+ * KEYS: cmd_scan.c. */
 #include <errno.h>
 #include <limits.h>
 
@@ -50,7 +50,8 @@ cmd_exists(struct client *c)
     reply_int(c, found);
 }
 
-/* TOUCH key ... -> how many there are; their access clocks are set, also for a client that said NO-TOUCH. */
+/* TOUCH key ... -> how many there are; their access clocks are set, also for a client that said
+ * NO-TOUCH. */
 void
 cmd_touch(struct client *c)
 {
@@ -90,8 +91,8 @@ cmd_randomkey(struct client *c)
 
 /* ---- one value, another key ---- */
 
-/* hand_over: the value and expiry at `from` go to `to`, over what is there; the key at from goes.  0 or
- * -ENOMEM */
+/* hand_over: the value and expiry at `from` go to `to`, over what is there; the key at from goes.
+ * 0 or -ENOMEM */
 static int
 hand_over(struct db *from_db, struct slice from_key, struct db_ref *to)
 {

@@ -1,5 +1,5 @@
-/* server/commands/cmd_geo.c - places as members of sorted sets: GEOADD, GEOPOS, GEODIST, GEOHASH.  Searching:
- * cmd_geo_search.c. */
+/* server/commands/cmd_geo.c - places as members of sorted sets: GEOADD, GEOPOS, GEODIST, GEOHASH.
+ * Searching: cmd_geo_search.c. */
 #include "server/commands/cmd_geo.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* server/commands/cmd_geo_search.c - GEOSEARCH, GEOSEARCHSTORE, GEORADIUS, GEORADIUSBYMEMBER and their _RO
- * forms. */
+/* server/commands/cmd_geo_search.c - GEOSEARCH, GEOSEARCHSTORE, GEORADIUS, GEORADIUSBYMEMBER and
+ * their _RO forms. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -73,7 +73,8 @@ parse_count(struct client *c, int i, int64_t *ret)
     return *ret > 0;
 }
 
-/* place_of_member: the center is where this member is; without a key there is nothing to look for. */
+/* place_of_member: the center is where this member is; without a key there is nothing to look
+ * for. */
 static bool
 place_of_member(struct client *c, int i, const struct record *r, struct geo_point *ret)
 {
@@ -151,7 +152,8 @@ parse_head(struct client *c, const struct record *r, struct geo_query *q)
     if (q->form->is_search)
         return true;
     if (q->form->by_member)
-        return r == NULL || (place_of_member(c, 2, r, &q->shape.center) && parse_radius(c, 3, &q->shape));
+        return r == NULL ||
+               (place_of_member(c, 2, r, &q->shape.center) && parse_radius(c, 3, &q->shape));
     return geo_arg_point(c, 2, &q->shape.center) && parse_radius(c, 4, &q->shape);
 }
 
@@ -168,8 +170,8 @@ check(struct client *c, const struct geo_query *q)
         reply_errorf(c, "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for %.*s",
                      (int)name.len, name.ptr);
     else if (q->form->is_search && !q->by_radius && !q->by_box)
-        reply_errorf(c, "ERR exactly one of BYRADIUS and BYBOX can be specified for %.*s", (int)name.len,
-                     name.ptr);
+        reply_errorf(c, "ERR exactly one of BYRADIUS and BYBOX can be specified for %.*s",
+                     (int)name.len, name.ptr);
     else if (q->any && q->count == 0)
         reply_error(c, "ERR the ANY argument requires COUNT argument");
     else
@@ -263,7 +265,8 @@ search_cell(const struct record *r, struct geo_cell cell, struct geo_results *g)
         zset_range(r, from, to - from < PIECE ? to - from : PIECE, false, look_at, g);
 }
 
-/* search: cells that are the same as the one before (the map is narrower than the shape) are left out. */
+/* search: cells that are the same as the one before (the map is narrower than the shape) are left
+ * out. */
 static void
 search(const struct record *r, struct geo_results *g)
 {
@@ -350,7 +353,8 @@ store_found(struct client *c, const struct geo_results *g)
         reply_no_memory(c);
         return;
     }
-    zset_store(c, c->argv[q->destination], z, q->form->is_search ? "geosearchstore" : "georadiusstore");
+    zset_store(c, c->argv[q->destination], z,
+               q->form->is_search ? "geosearchstore" : "georadiusstore");
     if (server.dirty != dirty && g->count > 0)
         server.dirty += g->count - 1; /* each element counts */
 }

@@ -1,4 +1,5 @@
-/* server/commands/cmd_hash.c - commands on hashes.  HRANDFIELD: cmd_hash_random.c; HSCAN: cmd_scan.c. */
+/* server/commands/cmd_hash.c - commands on hashes.  HRANDFIELD: cmd_hash_random.c; HSCAN:
+ * cmd_scan.c. */
 #include <math.h>
 
 #include "server/client.h"
@@ -18,7 +19,8 @@ find_hash(struct client *c, unsigned flags, struct db_ref *ref)
 }
 
 static bool
-find_field(const struct db_ref *ref, struct slice field, char scratch[LP_INT_TEXT_BYTES], struct slice *ret)
+find_field(const struct db_ref *ref, struct slice field, char scratch[LP_INT_TEXT_BYTES],
+           struct slice *ret)
 {
     return ref->rec != NULL && hash_get(ref->rec, field, scratch, ret);
 }
@@ -95,7 +97,8 @@ cmd_hincrby(struct client *c)
 
     if (!arg_int(c, 3, &by) || !find_hash(c, DB_WRITE, &ref))
         return;
-    if (find_field(&ref, words[0], scratch, &words[1]) && !num_parse(words[1].ptr, words[1].len, &n)) {
+    if (find_field(&ref, words[0], scratch, &words[1]) &&
+        !num_parse(words[1].ptr, words[1].len, &n)) {
         reply_error(c, "ERR hash value is not an integer");
         return;
     }

@@ -53,8 +53,8 @@ parse_count(struct client *c, int64_t *ret, bool *ret_with_values)
         return false;
     }
     if (*ret == INT64_MIN) {
-        reply_errorf(c, "ERR value is out of range, value must between %lld and %lld", (long long)-INT64_MAX,
-                     (long long)INT64_MAX);
+        reply_errorf(c, "ERR value is out of range, value must between %lld and %lld",
+                     (long long)-INT64_MAX, (long long)INT64_MAX);
         return false;
     }
     *ret_with_values = c->argc == 4;

@@ -1,5 +1,5 @@
-/* server/commands/cmd_hll.c - HyperLogLogs: PFADD, PFCOUNT, PFMERGE.  Sketches are strings; hll.h has
- * their form. */
+/* server/commands/cmd_hll.c - HyperLogLogs: PFADD, PFCOUNT, PFMERGE.  Sketches are strings; hll.h
+ * has their form. */
 #include <errno.h>
 
 #include "server/client.h"
@@ -52,8 +52,8 @@ store_sketch(struct db_ref *ref)
 
 /* ---- PFADD ---- */
 
-/* add_in_place: to a dense sketch; the bytes of the registers that rise change, and the cache's flag.  It is
- * in a block of its own and keeps its length, so that nothing can fail. */
+/* add_in_place: to a dense sketch; the bytes of the registers that rise change, and the cache's
+ * flag.  It is in a block of its own and keeps its length, so that nothing can fail. */
 static uint64_t
 add_in_place(struct client *c, struct db_ref *ref)
 {
@@ -141,8 +141,8 @@ cmd_pfadd(struct client *c)
 
 /* ---- PFCOUNT ---- */
 
-/* count_one: the count is kept in the sketch: a change of eight bytes that nobody asked for.  Without memory
- * it is not kept. */
+/* count_one: the count is kept in the sketch: a change of eight bytes that nobody asked for.
+ * Without memory it is not kept. */
 static void
 count_one(struct client *c)
 {
@@ -163,8 +163,8 @@ count_one(struct client *c)
         hll_reply_corrupt(c);
         return;
     }
-    if (is_new &&
-        blob_write(&ref, HLL_CACHE_AT, (struct slice){.ptr = (const char *)&n, .len = sizeof n}) == 0) {
+    if (is_new && blob_write(&ref, HLL_CACHE_AT,
+                             (struct slice){.ptr = (const char *)&n, .len = sizeof n}) == 0) {
         key_touched(c->db, c->argv[1]);
         server.dirty++;
     }
@@ -215,8 +215,9 @@ raise_all(bool dense)
     if (dense && !hll_to_dense(&sketch))
         return false;
     for (unsigned i = 0; i < HLL_REGISTERS; i++)
-        if (registers[i] > 0 && hll_raise(&sketch, (struct hll_place){.reg = i, .rank = registers[i]},
-                                          (uint64_t)config.hll_sparse_max_bytes) < 0)
+        if (registers[i] > 0 &&
+            hll_raise(&sketch, (struct hll_place){.reg = i, .rank = registers[i]},
+                      (uint64_t)config.hll_sparse_max_bytes) < 0)
             return false;
     hll_drop_cache(&sketch);
     return true;

@@ -14,7 +14,8 @@
 
 static struct hll sketch;
 
-/* make_dense: the sketch at ref.  True: it is one now, *ret its bytes; false: an error was replied. */
+/* make_dense: the sketch at ref.  True: it is one now, *ret its bytes; false: an error was
+ * replied. */
 static bool
 make_dense(struct client *c, struct db_ref *ref, struct slice *ret)
 {
@@ -23,7 +24,8 @@ make_dense(struct client *c, struct db_ref *ref, struct slice *ret)
             hll_reply_corrupt(c);
             return false;
         }
-        if (blob_store(ref, TYPE_STRING, (struct slice){.ptr = sketch.bytes, .len = sketch.len}) < 0) {
+        if (blob_store(ref, TYPE_STRING, (struct slice){.ptr = sketch.bytes, .len = sketch.len}) <
+            0) {
             reply_no_memory(c);
             return false;
         }
@@ -83,7 +85,8 @@ cmd_pfdebug(struct client *c)
         if (make_dense(c, &ref, &s))
             reply_int(c, was_sparse);
     } else {
-        reply_errorf(c, "ERR Unknown PFDEBUG subcommand '%.*s'", (int)c->argv[1].len, c->argv[1].ptr);
+        reply_errorf(c, "ERR Unknown PFDEBUG subcommand '%.*s'", (int)c->argv[1].len,
+                     c->argv[1].ptr);
     }
 }
 
@@ -105,7 +108,8 @@ registers_hold(void)
     return true;
 }
 
-/* counts_hold: sparse at first, then dense, a sketch's estimate stays within six standard errors. */
+/* counts_hold: sparse at first, then dense, a sketch's estimate stays within six standard
+ * errors. */
 static bool
 counts_hold(void)
 {

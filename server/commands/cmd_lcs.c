@@ -1,4 +1,5 @@
-/* server/commands/cmd_lcs.c - LCS: the longest common subsequence of two strings, by dynamic programming. */
+/* server/commands/cmd_lcs.c - LCS: the longest common subsequence of two strings, by dynamic
+ * programming. */
 #include <stdlib.h>
 
 #include "server/client.h"
@@ -13,7 +14,8 @@ struct lcs {
     struct slice a, b;
     bool len_only, indexes, with_lengths;
     int64_t min_match;
-    uint32_t *table; /* [(a.len + 1) * (b.len + 1)]: the length of the LCS of the first i and j bytes */
+    /* [(a.len + 1) * (b.len + 1)]: the length of the LCS of the first i and j bytes */
+    uint32_t *table;
 };
 
 static uint32_t *
@@ -86,8 +88,8 @@ reply_run(const struct lcs *l, const struct run *r)
     return 1;
 }
 
-/* Back from the table's last cell: the bytes into `bytes` (may be NULL), the runs, last first, into the
- * reply.  Returns the number of runs. */
+/* Back from the table's last cell: the bytes into `bytes` (may be NULL), the runs, last first, into
+ * the reply.  Returns the number of runs. */
 static size_t
 walk_back(const struct lcs *l, char *bytes)
 {
@@ -151,7 +153,8 @@ reply_lcs(const struct lcs *l)
 }
 
 static bool
-take_string(struct client *c, const struct record *r, char scratch[NUM_MAX_BYTES], struct slice *ret)
+take_string(struct client *c, const struct record *r, char scratch[NUM_MAX_BYTES],
+            struct slice *ret)
 {
     *ret = (struct slice){"", 0};
     if (r == NULL)
@@ -164,7 +167,8 @@ take_string(struct client *c, const struct record *r, char scratch[NUM_MAX_BYTES
     return true;
 }
 
-/* LCS key1 key2 [LEN] [IDX] [MINMATCHLEN n] [WITHMATCHLEN] -> the bytes, their number, or where they are. */
+/* LCS key1 key2 [LEN] [IDX] [MINMATCHLEN n] [WITHMATCHLEN] -> the bytes, their number, or where
+ * they are. */
 void
 cmd_lcs(struct client *c)
 {
@@ -174,7 +178,8 @@ cmd_lcs(struct client *c)
     char scratch[2][NUM_MAX_BYTES];
     size_t cells;
 
-    if (!take_string(c, a, scratch[0], &l.a) || !take_string(c, b, scratch[1], &l.b) || !parse(c, &l))
+    if (!take_string(c, a, scratch[0], &l.a) || !take_string(c, b, scratch[1], &l.b) ||
+        !parse(c, &l))
         return;
     if (l.a.len >= UINT32_MAX - 1 || l.b.len >= UINT32_MAX - 1) {
         reply_error(c, "ERR String too long for LCS");
@@ -182,7 +187,8 @@ cmd_lcs(struct client *c)
     }
     cells = (l.a.len + 1) * (l.b.len + 1);
     if (cells > config.proto_max_bulk_len / sizeof *l.table) {
-        reply_error(c, "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
+        reply_error(c,
+                    "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
         return;
     }
     if ((l.table = calloc(cells, sizeof *l.table)) == NULL) {

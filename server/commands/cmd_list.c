@@ -1,4 +1,5 @@
-/* server/commands/cmd_list.c - commands on one list.  Moving: cmd_list_move.c; waiting: cmd_list_block.c. */
+/* server/commands/cmd_list.c - commands on one list.  Moving: cmd_list_move.c; waiting:
+ * cmd_list_block.c. */
 #include "server/commands/cmd_list.h"
 
 #include "server/commands/cmd.h"
@@ -179,8 +180,8 @@ cmd_llen(struct client *c)
         reply_int(c, ref.rec == NULL ? 0 : (int64_t)list_len(ref.rec));
 }
 
-/* place_of: the number of the element that an index means, from the end when negative; false: there is
- * none. */
+/* place_of: the number of the element that an index means, from the end when negative; false: there
+ * is none. */
 static bool
 place_of(const struct record *r, int64_t index, uint64_t *ret)
 {
@@ -216,7 +217,8 @@ cmd_lindex(struct client *c)
     reply_element(c, &e);
 }
 
-/* clip: first and last, as users give them, of a list of so many: how many elements there are from *first on.
+/* clip: first and last, as users give them, of a list of so many: how many elements there are from
+ * *first on.
  */
 static uint64_t
 clip(int64_t *first, int64_t last, uint64_t count)
@@ -262,13 +264,15 @@ parse_lpos(struct client *c, struct lpos *ret)
             if (!arg_int(c, i + 1, &ret->rank))
                 return false;
             if (ret->rank == INT64_MIN) {
-                reply_error(c, "ERR value is out of range, value must between -9223372036854775807 and "
-                               "9223372036854775807");
+                reply_error(
+                    c,
+                    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
                 return false;
             }
             if (ret->rank == 0) {
-                reply_error(c, "ERR RANK can't be zero: use 1 to start from the first match, 2 from the "
-                               "second ... or use negative to start from the end of the list");
+                reply_error(
+                    c,
+                    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list");
                 return false;
             }
         } else if (i + 1 < c->argc && arg_is(c, i, "count")) {
@@ -417,8 +421,9 @@ cmd_lrem(struct client *c)
     if (!arg_int(c, 2, &count))
         return;
     if (count == INT64_MIN) {
-        reply_error(c, "ERR value is out of range, value must between -9223372036854775807 and "
-                       "9223372036854775807");
+        reply_error(
+            c,
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
         return;
     }
     limit = count == 0 ? UINT64_MAX : (uint64_t)(count < 0 ? -count : count);
@@ -455,14 +460,16 @@ cmd_ltrim(struct client *c)
     keep = clip(&first, last, len);
     if (keep == 0)
         first = (int64_t)len;
-    if (keep < len && list_trim(&ref, (uint64_t)first, keep == 0 ? 0 : len - keep - (uint64_t)first) < 0) {
+    if (keep < len &&
+        list_trim(&ref, (uint64_t)first, keep == 0 ? 0 : len - keep - (uint64_t)first) < 0) {
         reply_no_memory(c);
         return;
     }
     if (keep < len)
         key_changed(c->db, c->argv[1], KEY_EVENT_LIST, "ltrim");
     else
-        key_event(c->db, c->argv[1], KEY_EVENT_LIST, "ltrim"); /* an event, but nobody's transaction breaks */
+        /* an event, but nobody's transaction breaks */
+        key_event(c->db, c->argv[1], KEY_EVENT_LIST, "ltrim");
     if (ref.rec == NULL)
         key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
     server.dirty += len - keep;

@@ -1,4 +1,5 @@
-/* server/commands/cmd_list.h - what the files of list commands share.  Threads: mutator. */
+/* server/commands/cmd_list.h - what the files of list commands share.
+ * Threads: mutator. */
 #ifndef SERVER_CMD_LIST_H
 #define SERVER_CMD_LIST_H
 
@@ -8,8 +9,8 @@
 /* find_list: key_of_type() for lists. */
 bool find_list(struct client *c, int arg, unsigned flags, struct db_ref *ref);
 
-/* arg_side: LEFT or RIGHT; arg_count: an integer of at least `least`: otherwise an error, that text.  False:
- * an error was replied. */
+/* arg_side: LEFT or RIGHT; arg_count: an integer of at least `least`: otherwise an error, that
+ * text.  False: an error was replied. */
 bool arg_side(struct client *c, int arg, enum list_side *ret);
 bool arg_count(struct client *c, int arg, int64_t least, const char *error, int64_t *ret);
 
@@ -20,8 +21,9 @@ void reply_element(struct client *c, const struct list_elem *e);
 /* list_went: elements left the list at ref (at a side): events, and the count of changes. */
 void list_went(struct client *c, struct db_ref *ref, enum list_side side, uint64_t count);
 
-/* pop_replying: take `count` elements, or all there are, from the list at ref and reply them: with_key: the
- * key, then them; as_array: an array even if it is one.  Replies OOM without memory. */
+/* pop_replying: take `count` elements, or all there are, from the list at ref and reply them:
+ * with_key: the key, then them; as_array: an array even if it is one.  Replies OOM without
+ * memory. */
 struct pop {
     enum list_side side;
     uint64_t count;
@@ -29,8 +31,8 @@ struct pop {
 };
 void pop_replying(struct client *c, struct db_ref *ref, const struct pop *p);
 
-/* What LMOVE is about, and the move: source exists and is a list.  Replies the element, WRONGTYPE (of the
- * destination) or OOM. */
+/* What LMOVE is about, and the move: source exists and is a list.  Replies the element, WRONGTYPE
+ * (of the destination) or OOM. */
 struct move {
     struct slice from_key, to_key;
     enum list_side from, to;

@@ -1,5 +1,5 @@
-/* server/commands/cmd_list_block.c - list commands that wait until there is an element: BLPOP, BRPOP, BLMOVE,
- * BRPOPLPUSH, BLMPOP. */
+/* server/commands/cmd_list_block.c - list commands that wait until there is an element: BLPOP,
+ * BRPOP, BLMOVE, BRPOPLPUSH, BLMPOP. */
 #include "server/commands/cmd.h"
 #include "server/commands/cmd_list.h"
 #include "server/keywait.h"
@@ -48,8 +48,9 @@ pop_or_wait(struct client *c, enum list_side side)
                                 .key_count = c->argc - 2,
                                 .serve = side == LIST_HEAD ? serve_blpop : serve_brpop,
                                 .reply_timeout = reply_null_array};
-    struct mpop now = {
-        .first_key = 1, .key_count = c->argc - 2, .pop = {.side = side, .count = 1, .with_key = true}};
+    struct mpop now = {.first_key = 1,
+                       .key_count = c->argc - 2,
+                       .pop = {.side = side, .count = 1, .with_key = true}};
 
     if (keywait_timeout(c, c->argc - 1, &wait.deadline_ms) && !mpop_now(c, &now))
         keywait_begin(c, &wait);
@@ -86,7 +87,8 @@ serve_blmpop(struct client *c, struct slice key, int argc, const struct slice *a
 void
 cmd_blmpop(struct client *c)
 {
-    struct keywait_spec wait = {.type = TYPE_LIST, .serve = serve_blmpop, .reply_timeout = reply_null_array};
+    struct keywait_spec wait = {
+        .type = TYPE_LIST, .serve = serve_blmpop, .reply_timeout = reply_null_array};
     struct mpop m;
 
     if (!parse_mpop(c, 2, &m) || !keywait_timeout(c, 1, &wait.deadline_ms) || mpop_now(c, &m))
@@ -155,14 +157,16 @@ cmd_blmove(struct client *c)
     struct move m = {.from_key = c->argv[1], .to_key = c->argv[2]};
     struct keywait_spec wait = {.serve = serve_blmove};
 
-    if (arg_side(c, 3, &m.from) && arg_side(c, 4, &m.to) && keywait_timeout(c, 5, &wait.deadline_ms))
+    if (arg_side(c, 3, &m.from) && arg_side(c, 4, &m.to) &&
+        keywait_timeout(c, 5, &wait.deadline_ms))
         move_or_wait(c, &m, &wait);
 }
 
 void
 cmd_brpoplpush(struct client *c)
 {
-    struct move m = {.from_key = c->argv[1], .to_key = c->argv[2], .from = LIST_TAIL, .to = LIST_HEAD};
+    struct move m = {
+        .from_key = c->argv[1], .to_key = c->argv[2], .from = LIST_TAIL, .to = LIST_HEAD};
     struct keywait_spec wait = {.serve = serve_brpoplpush};
 
     if (keywait_timeout(c, 3, &wait.deadline_ms))

@@ -1,5 +1,5 @@
-/* server/commands/cmd_list_reply.c - elements of lists as bulk strings, straight from the entries: room for a
- * whole run of them is taken once. */
+/* server/commands/cmd_list_reply.c - elements of lists as bulk strings, straight from the entries:
+ * room for a whole run of them is taken once. */
 #include <string.h>
 
 #include "server/commands/cmd_list.h"
@@ -8,10 +8,12 @@
 #include "server/output.h"
 
 enum {
-    SHORT_STRINGS = 64,  /* lengths that an entry's first byte says */
-    OVERHEAD_BYTES = 28, /* what a reply is longer than its entry, at most: "$20 20 digits" of one byte */
-    STEP = 16,           /* short strings are copied in steps of so many bytes, beyond their end too */
-    RUN_MAX = 4096       /* elements for which room is taken at a time */
+    SHORT_STRINGS = 64, /* lengths that an entry's first byte says */
+    OVERHEAD_BYTES =
+        28, /* what a reply is longer than its entry, at most: "$20 20 digits" of one byte */
+    /* short strings are copied in steps of so many bytes, beyond their end too */
+    STEP = 16,
+    RUN_MAX = 4096 /* elements for which room is taken at a time */
 };
 
 static char heads[SHORT_STRINGS][8]; /* "$12\r\n" */
@@ -35,7 +37,8 @@ make_heads(void)
     }
 }
 
-/* put_short: an entry that is a string of up to 63 bytes; whether so many bytes may be read is known. */
+/* put_short: an entry that is a string of up to 63 bytes; whether so many bytes may be read is
+ * known. */
 static inline char *
 put_short(char *out, const uint8_t *bytes, size_t len)
 {

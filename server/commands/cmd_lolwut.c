@@ -45,7 +45,8 @@ cmd_lolwut(struct client *c)
         line[WIDTH] = '\n';
         text_add_bytes(&t, line, sizeof line);
     }
-    text_addf(&t, "\nStillframe %s, for Redis ver. %s\n", STILLFRAME_VERSION, STILLFRAME_REDIS_VERSION);
+    text_addf(&t, "\nStillframe %s, for Redis ver. %s\n", STILLFRAME_VERSION,
+              STILLFRAME_REDIS_VERSION);
     reply_verbatim(c, "txt", text_str(&t), t.len);
     text_free(&t);
 }

@@ -31,7 +31,8 @@ weigh(const struct db *db, const struct record *r, uint64_t samples)
 
     if (record_encoding(r) == ENC_ROOT)
         bytes += type_of(record_type(r))->weigh(record_root(r), samples);
-    else if (record_encoding(r) == ENC_OUTER) /* behind a long string there is address space, not memory */
+    /* behind a long string there is address space, not memory */
+    else if (record_encoding(r) == ENC_OUTER)
         bytes += record_blob(r).len <= MM_SLOT_MAX_BYTES
                      ? mm_usable(record_blob(r).ptr)
                      : (record_blob(r).len + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
@@ -77,7 +78,8 @@ reply_share(struct client *c, const char *name, uint64_t part, uint64_t whole, d
     reply_double(c, whole > 0 ? factor * (double)part / (double)whole : 0);
 }
 
-/* What the tables of each database take, of those that have keys; returns their number.  c NULL: only that.
+/* What the tables of each database take, of those that have keys; returns their number.  c NULL:
+ * only that.
  */
 static unsigned
 reply_databases(struct client *c)
@@ -179,28 +181,29 @@ cmd_memory_doctor(struct client *c)
     if (used < 5 << 20)
         text_add(&t, "This instance is nearly empty: there is nothing to say of its memory.\n");
     if (server.peak_memory > used + used / 2)
-        text_addf(&t,
-                  "* Memory was %.1f times as much at its peak. Free memory goes back to the system in the "
-                  "background; "
-                  "MEMORY PURGE asks for it now.\n",
-                  (double)server.peak_memory / (double)used);
+        text_addf(
+            &t,
+            "* Memory was %.1f times as much at its peak. Free memory goes back to the system in the background; MEMORY PURGE asks for it now.\n",
+            (double)server.peak_memory / (double)used);
     if (used >= 5 << 20 && f.resident_bytes > f.live_bytes + f.live_bytes / 2)
-        text_addf(&t,
-                  "* The arena holds %.1f times what is live in it: much was deleted or changed its size. "
-                  "New values of "
-                  "the same sizes will use that room; MEMORY PURGE or activedefrag empties it.\n",
-                  (double)f.resident_bytes / (double)(f.live_bytes > 0 ? f.live_bytes : 1));
+        text_addf(
+            &t,
+            "* The arena holds %.1f times what is live in it: much was deleted or changed its size. New values of the same sizes will use that room; MEMORY PURGE or activedefrag empties it.\n",
+            (double)f.resident_bytes / (double)(f.live_bytes > 0 ? f.live_bytes : 1));
     if (config.maxmemory != 0 && evict_memory_used() > config.maxmemory / 10 * 9)
         text_add(&t, "* Memory is above nine tenths of maxmemory.\n");
     if (f.retired_bytes > used / 10)
-        text_add(&t, "* A running snapshot holds more than a tenth of memory: see snapshot-memory-limit.\n");
+        text_add(
+            &t,
+            "* A running snapshot holds more than a tenth of memory: see snapshot-memory-limit.\n");
     if (t.len == 0)
         text_add(&t, "Nothing looks wrong.\n");
     reply_verbatim(c, "txt", text_str(&t), t.len);
     text_free(&t);
 }
 
-/* MEMORY PURGE -> OK: from now on the loop empties sparse slabs and gives free memory back, in slices. */
+/* MEMORY PURGE -> OK: from now on the loop empties sparse slabs and gives free memory back, in
+ * slices. */
 void
 cmd_memory_purge(struct client *c)
 {
@@ -221,10 +224,12 @@ cmd_memory_malloc_stats(struct client *c)
     mm_figures(&f);
     text_addf(&t, "arena %zu bytes of address space, %zu resident, %zu live (%zu in records)\n",
               f.arena_bytes, f.resident_bytes, f.live_bytes, f.record_bytes);
-    text_addf(&t, "snapshot: %zu retired, %zu in images, %zu newborn, epoch %u, cut %s\n", f.retired_bytes,
-              f.images_bytes, f.newborn_bytes, f.epoch, f.cut_open ? "open" : "closed");
-    text_addf(&t, "side tables %llu, keyspace tables %zu, malloc %llu\n", (unsigned long long)f.side_bytes,
-              db_table_bytes(), (unsigned long long)server.malloc_bytes);
+    text_addf(&t, "snapshot: %zu retired, %zu in images, %zu newborn, epoch %u, cut %s\n",
+              f.retired_bytes, f.images_bytes, f.newborn_bytes, f.epoch,
+              f.cut_open ? "open" : "closed");
+    text_addf(&t, "side tables %llu, keyspace tables %zu, malloc %llu\n",
+              (unsigned long long)f.side_bytes, db_table_bytes(),
+              (unsigned long long)server.malloc_bytes);
     reply_verbatim(c, "txt", text_str(&t), t.len);
     text_free(&t);
 }

@@ -51,8 +51,7 @@ cmd_object_idletime(struct client *c)
     if (r != NULL && server.lfu)
         reply_error(
             c,
-            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching "
-            "between policies at runtime LRU and LFU data will take some time to adjust.");
+            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.");
     else if (r != NULL)
         reply_int(c, lfu_idle_s(record_clock(r)));
 }
@@ -65,8 +64,7 @@ cmd_object_freq(struct client *c)
     if (r != NULL && server.lfu)
         reply_int(c, lfu_counter(record_clock(r)));
     else if (r != NULL)
-        reply_error(c,
-                    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
-                    "that when "
-                    "switching between policies at runtime LRU and LFU data will take some time to adjust.");
+        reply_error(
+            c,
+            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.");
 }

@@ -24,8 +24,8 @@ subscriptions(const struct client *c, enum pubsub_kind kind)
     return (int64_t)pubsub_count(c, PUBSUB_CHANNEL) + pubsub_count(c, PUBSUB_PATTERN);
 }
 
-/* Tell it what it listens to now.  name NULL: to nothing, and it did not before.  leaves: the subscription
- * goes only when its name, which may be given, has been told. */
+/* Tell it what it listens to now.  name NULL: to nothing, and it did not before.  leaves: the
+ * subscription goes only when its name, which may be given, has been told. */
 static void
 reply_subscription(struct client *c, enum pubsub_kind kind, const struct slice *name, bool leaves)
 {

@@ -27,7 +27,8 @@ reply_if_matching(void *ctx, const void *record)
     struct slice key = record_key(record);
     struct keys *k = ctx;
 
-    if (db_record_is_expired(record) || !(glob_is_all(k->pattern) || glob_match(k->pattern, key, false)))
+    if (db_record_is_expired(record) ||
+        !(glob_is_all(k->pattern) || glob_match(k->pattern, key, false)))
         return;
     reply_bulk(k->c, key.ptr, key.len);
     k->count++;
@@ -64,7 +65,8 @@ parse_cursor(struct client *c, int i, uint64_t *ret)
         text[s.len] = '\0';
         errno = 0;
         *ret = strtoull(text, &end, 10);
-        if (s.len == 0 || (!isspace((unsigned char)text[0]) && end == text + s.len && errno != ERANGE))
+        if (s.len == 0 ||
+            (!isspace((unsigned char)text[0]) && end == text + s.len && errno != ERANGE))
             return true;
     }
     reply_error(c, "ERR invalid cursor");
@@ -113,7 +115,8 @@ reply_cursor(struct client *c, uint64_t cursor)
     reply_bulk(c, text, (size_t)(num_put_unsigned(text, cursor) - text));
 }
 
-/* What one call meets, in order; replied when its end is known, because SCAN deletes what has expired. */
+/* What one call meets, in order; replied when its end is known, because SCAN deletes what has
+ * expired. */
 struct found {
     const void **at;
     size_t count, room;
@@ -140,7 +143,8 @@ remember(void *ctx, const void *entry)
         f->at[f->count++] = entry;
 }
 
-/* may_go_on: after so many steps, with so many found.  Empty places are walked over, but not without end. */
+/* may_go_on: after so many steps, with so many found.  Empty places are walked over, but not
+ * without end. */
 static bool
 may_go_on(const struct scan_options *o, uint64_t cursor, int64_t *steps, size_t found)
 {

@@ -58,8 +58,8 @@ cmd_config_set(struct client *c)
         reply_syntax(c);
         return;
     }
-    if (config_set(c->argv + 2, (c->argc - 2) / 2, client_is_permitted(c, config.enable_protected_configs),
-                   &why) == 0)
+    if (config_set(c->argv + 2, (c->argc - 2) / 2,
+                   client_is_permitted(c, config.enable_protected_configs), &why) == 0)
         reply_ok(c);
     else
         reply_error(c, text_str(&why));

@@ -1,4 +1,5 @@
-/* server/commands/cmd_set.h - what the commands on sets share.  Threads: mutator. */
+/* server/commands/cmd_set.h - what the commands on sets share.
+ * Threads: mutator. */
 #ifndef SERVER_CMD_SET_H
 #define SERVER_CMD_SET_H
 

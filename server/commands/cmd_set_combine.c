@@ -1,4 +1,5 @@
-/* server/commands/cmd_set_combine.c - SINTER, SINTERCARD, SUNION, SDIFF, and what stores their results. */
+/* server/commands/cmd_set_combine.c - SINTER, SINTERCARD, SUNION, SDIFF, and what stores their
+ * results. */
 #include <stdlib.h>
 
 #include "server/client.h"
@@ -122,8 +123,8 @@ cmd_sdiff(struct client *c)
     release(&s);
 }
 
-/* union_of_many: with many sets, looking each member up in all those before costs more than making the
- * union. */
+/* union_of_many: with many sets, looking each member up in all those before costs more than making
+ * the union. */
 static void
 union_of_many(struct client *c, const struct sources *s)
 {

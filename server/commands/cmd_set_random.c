@@ -169,8 +169,8 @@ cmd_srandmember(struct client *c)
     if (!arg_int(c, 2, &count))
         return;
     if (count == INT64_MIN) {
-        reply_errorf(c, "ERR value is out of range, value must between %lld and %lld", (long long)-INT64_MAX,
-                     (long long)INT64_MAX);
+        reply_errorf(c, "ERR value is out of range, value must between %lld and %lld",
+                     (long long)-INT64_MAX, (long long)INT64_MAX);
         return;
     }
     if (!key_of_type(c, 1, TYPE_SET, DB_READ, &ref))

@@ -1,4 +1,5 @@
-/* server/commands/cmd_sort.c - SORT, SORT_RO: arguments, order, reply or a list in another key.  [Redis
+/* server/commands/cmd_sort.c - SORT, SORT_RO: arguments, order, reply or a list in another key.
+ * [Redis
  * documentation: SORT]  Words are ordered byte by byte, whatever the locale. */
 #include <errno.h>
 #include <stdlib.h>
@@ -153,15 +154,16 @@ store_word(void *ctx, bool found, struct slice word)
     return load_list_element(ctx, (struct rdb_slice){(const uint8_t *)word.ptr, word.len}) == 0;
 }
 
-/* make_list: the words as a list for the destination.  0 or -ENOMEM; load_fini(work) is the caller's either
- * way. */
+/* make_list: the words as a list for the destination.  0 or -ENOMEM; load_fini(work) is the
+ * caller's either way. */
 static int
 make_list(struct client *c, const struct sort *s, struct span span, struct load_state *work,
           struct value *ret)
 {
     load_init(work);
-    if (load_add(&work->key, c->argv[s->store].ptr, c->argv[s->store].len) < 0 || load_list_begin(work) < 0 ||
-        !each_word(c, s, span, store_word, work) || load_list_end(work) < 0)
+    if (load_add(&work->key, c->argv[s->store].ptr, c->argv[s->store].len) < 0 ||
+        load_list_begin(work) < 0 || !each_word(c, s, span, store_word, work) ||
+        load_list_end(work) < 0)
         return -ENOMEM;
     return load_take(work, ret);
 }
@@ -174,7 +176,8 @@ store_list(struct client *c, const struct sort *s, struct span span)
     int r = make_list(c, s, span, &work, &v);
 
     if (r == 0) {
-        struct record_spec spec = {.key = c->argv[s->store], .expire_at_ms = RECORD_NO_EXPIRE, .value = v};
+        struct record_spec spec = {
+            .key = c->argv[s->store], .expire_at_ms = RECORD_NO_EXPIRE, .value = v};
         struct db_ref ref;
 
         db_lookup(c->db, c->argv[s->store], 0, &ref);

@@ -1,5 +1,6 @@
-/* server/commands/cmd_sort.h - SORT, SORT_RO: what cmd_sort.c (arguments, order, reply) and cmd_sort_items.c
- * (the elements, and the keys that patterns name) share.  Threads: mutator. */
+/* server/commands/cmd_sort.h - SORT, SORT_RO: what cmd_sort.c (arguments, order, reply) and
+ * cmd_sort_items.c (the elements, and the keys that patterns name) share.
+ * Threads: mutator. */
 #ifndef SERVER_CMD_SORT_H
 #define SERVER_CMD_SORT_H
 
@@ -14,8 +15,8 @@ struct client;
 
 enum { SORT_SCRATCH_BYTES = 24 }; /* a number is printed there */
 
-/* One element: its bytes, and by what it is ordered, are copies in the sort's text: at so many bytes from its
- * beginning, since that moves while it grows. */
+/* One element: its bytes, and by what it is ordered, are copies in the sort's text: at so many
+ * bytes from its beginning, since that moves while it grows. */
 struct sort_item {
     size_t at, len;
     double score;         /* by numbers */
@@ -38,16 +39,16 @@ struct sort {
     bool failed; /* no memory */
 };
 
-/* sort_collect: the elements of the value at ref (NULL: none) from rank `first` on, `count` of them where
- * their order is that of the value (lists and sorted sets that are not sorted), else all. */
+/* sort_collect: the elements of the value at ref (NULL: none) from rank `first` on, `count` of them
+ * where their order is that of the value (lists and sorted sets that are not sorted), else all. */
 void sort_collect(struct sort *s, const struct record *r, uint64_t first, uint64_t count);
 /* sort_weigh: the score or the word of each item.  False: a word where a number should be. */
 bool sort_weigh(struct sort *s, struct db *db);
-/* sort_lookup: what a pattern names for an item: "#" the item itself, else the string at the key that comes
- * of putting the item in the place of "*", or, behind "->", a field of the hash there.  False: there is no
- * such thing.  *ret is good until the data or s->text changes. */
-bool sort_lookup(const struct sort *s, struct db *db, struct slice pattern, const struct sort_item *item,
-                 char *scratch, struct slice *ret);
+/* sort_lookup: what a pattern names for an item: "#" the item itself, else the string at the key
+ * that comes of putting the item in the place of "*", or, behind "->", a field of the hash there.
+ * False: there is no such thing.  *ret is good until the data or s->text changes. */
+bool sort_lookup(const struct sort *s, struct db *db, struct slice pattern,
+                 const struct sort_item *item, char *scratch, struct slice *ret);
 void sort_fini(struct sort *s);
 
 static inline struct slice

@@ -1,5 +1,5 @@
-/* server/commands/cmd_sort_items.c - what is sorted, and by what: elements copied out of a list, set or
- * sorted set, and the keys that patterns name for them. */
+/* server/commands/cmd_sort_items.c - what is sorted, and by what: elements copied out of a list,
+ * set or sorted set, and the keys that patterns name for them. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 #include "server/data/value.h"
 #include "server/data/zset.h"
 
-_Static_assert((int)NUM_MAX_BYTES <= SORT_SCRATCH_BYTES && (int)LP_INT_TEXT_BYTES <= SORT_SCRATCH_BYTES,
+_Static_assert((int)NUM_MAX_BYTES <= SORT_SCRATCH_BYTES &&
+                   (int)LP_INT_TEXT_BYTES <= SORT_SCRATCH_BYTES,
                "room for a number");
 
 /* put: a copy of these bytes; returns where it is. */
@@ -82,7 +83,8 @@ sort_collect(struct sort *s, const struct record *r, uint64_t first, uint64_t co
         break;
     case TYPE_ZSET:
         if (count > 0)
-            zset_range(r, backwards ? zset_len(r) - 1 - first : first, count, backwards, add_scored, s);
+            zset_range(r, backwards ? zset_len(r) - 1 - first : first, count, backwards, add_scored,
+                       s);
         break;
     default:
         do
@@ -97,7 +99,8 @@ sort_collect(struct sort *s, const struct record *r, uint64_t first, uint64_t co
 static bool
 split(struct slice pattern, struct slice *before, struct slice *after, struct slice *field)
 {
-    const char *star = memchr(pattern.ptr, '*', pattern.len), *arrow, *end = pattern.ptr + pattern.len;
+    const char *star = memchr(pattern.ptr, '*', pattern.len), *arrow,
+               *end = pattern.ptr + pattern.len;
 
     *field = (struct slice){.ptr = NULL};
     if (star == NULL)
@@ -148,7 +151,8 @@ sort_lookup(const struct sort *s, struct db *db, struct slice pattern, const str
 
 /* ---- weights ---- */
 
-/* parse_score: as strtod() has it: a NUL ends the number, blanks before it are none, nothing is zero. */
+/* parse_score: as strtod() has it: a NUL ends the number, blanks before it are none, nothing is
+ * zero. */
 static bool
 parse_score(struct sort *s, struct slice word, double *ret)
 {

@@ -1,5 +1,5 @@
-/* server/commands/cmd_stream.c - streams: adding, deleting, ranges.  XREAD: cmd_stream_read.c; groups:
- * cmd_stream_group.c, cmd_stream_claim.c; XINFO: cmd_stream_info.c. */
+/* server/commands/cmd_stream.c - streams: adding, deleting, ranges.  XREAD: cmd_stream_read.c;
+ * groups: cmd_stream_group.c, cmd_stream_claim.c; XINFO: cmd_stream_info.c. */
 #include <stdlib.h>
 
 #include "server/commands/cmd.h"
@@ -34,7 +34,8 @@ parse_threshold(struct client *c, struct add_options *o, int *i)
     int64_t n;
 
     if (o->trims) {
-        reply_error(c, "ERR syntax error, MAXLEN and MINID options at the same time are not compatible");
+        reply_error(
+            c, "ERR syntax error, MAXLEN and MINID options at the same time are not compatible");
         return false;
     }
     o->trims = true;
@@ -171,11 +172,13 @@ id_for(struct client *c, const struct add_options *o, const struct stream *s, st
     uint64_t bytes = 0;
 
     if (stream_id_compare(last, STREAM_ID_MAX) == 0) {
-        reply_error(c, "ERR The stream has exhausted the last possible ID, unable to add more items");
+        reply_error(c,
+                    "ERR The stream has exhausted the last possible ID, unable to add more items");
         return false;
     }
     if (!choose_id(o, last, ret)) {
-        reply_error(c, "ERR The ID specified in XADD is equal or smaller than the target stream top item");
+        reply_error(
+            c, "ERR The ID specified in XADD is equal or smaller than the target stream top item");
         return false;
     }
     for (int i = o->at + 1; i < c->argc; i++)
@@ -218,7 +221,8 @@ append(struct client *c, struct db_ref *ref, const struct add_options *o, struct
     return make_stream(ref, s);
 }
 
-/* XADD key [options] id field value ... -> the id; null with NOMKSTREAM where there is no stream. */
+/* XADD key [options] id field value ... -> the id; null with NOMKSTREAM where there is no
+ * stream. */
 void
 cmd_xadd(struct client *c)
 {
@@ -388,7 +392,8 @@ parse_setid(struct client *c, struct setid_options *o)
                 return false;
             if (stream_id_compare(o->last, o->max_deleted) < 0) {
                 reply_error(
-                    c, "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id");
+                    c,
+                    "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id");
                 return false;
             }
         } else {
@@ -437,7 +442,8 @@ cmd_xsetid(struct client *c)
         o.max_deleted = s->max_deleted;
     stream_set_ids(s, o.last, o.max_deleted,
                    o.entries_added == -1 ? s->entries_added : (uint64_t)o.entries_added);
-    key_event(c->db, c->argv[1], KEY_EVENT_STREAM, "xsetid"); /* no change to those who watch, as in Redis */
+    /* no change to those who watch, as in Redis */
+    key_event(c->db, c->argv[1], KEY_EVENT_STREAM, "xsetid");
     server.dirty++;
     reply_ok(c);
 }

@@ -61,7 +61,8 @@ parse_pending(struct client *c, struct pending_args *a)
         }
         start = 5;
     }
-    if (!arg_int(c, start + 2, &a->count) || !arg_stream_range(c, start, start + 1, &a->from, &a->to))
+    if (!arg_int(c, start + 2, &a->count) ||
+        !arg_stream_range(c, start, start + 1, &a->from, &a->to))
         return false;
     if (start + 3 < c->argc)
         a->consumer = start + 3;
@@ -203,7 +204,8 @@ claim_tell(struct client *c, const struct claimer *w)
 static bool
 is_idle(const struct claimer *w, const struct stream_pending *p)
 {
-    return p->consumer == NULL || w->min_idle_ms == 0 || server.now_ms - p->delivered_ms >= w->min_idle_ms;
+    return p->consumer == NULL || w->min_idle_ms == 0 ||
+           server.now_ms - p->delivered_ms >= w->min_idle_ms;
 }
 
 static void
@@ -247,7 +249,8 @@ parse_claim_option(struct client *c, struct claim_args *a, int *i)
     if (more && arg_is(c, *i, "time"))
         return arg_int_or(c, ++*i, "ERR Invalid TIME option argument for XCLAIM", &a->delivered_ms);
     if (more && arg_is(c, *i, "retrycount"))
-        return arg_int_or(c, ++*i, "ERR Invalid RETRYCOUNT option argument for XCLAIM", &a->deliveries);
+        return arg_int_or(c, ++*i, "ERR Invalid RETRYCOUNT option argument for XCLAIM",
+                          &a->deliveries);
     if (more && arg_is(c, *i, "lastid"))
         return arg_stream_id(c, ++*i, &a->last);
     reply_errorf(c, "ERR Unrecognized XCLAIM option '%.*s'", (int)c->argv[*i].len, c->argv[*i].ptr);
@@ -265,7 +268,8 @@ parse_claim(struct client *c, struct claim_args *a, int64_t *ret_min_idle_ms)
         return false;
     if (*ret_min_idle_ms < 0)
         *ret_min_idle_ms = 0;
-    while (i < c->argc && stream_id_parse(c->argv[i], (struct id_syntax){.strict = true}, &id, NULL))
+    while (i < c->argc &&
+           stream_id_parse(c->argv[i], (struct id_syntax){.strict = true}, &id, NULL))
         i++;
     a->ids_end = i;
     for (; i < c->argc; i++)
@@ -308,7 +312,8 @@ prepare_claims(const struct client *c, const struct claimer *w, const struct cla
 
 /* claim_and_reply: false: not this one. */
 static bool
-claim_and_reply(struct client *c, const struct claimer *w, const struct claim_args *a, struct stream_id id)
+claim_and_reply(struct client *c, const struct claimer *w, const struct claim_args *a,
+                struct stream_id id)
 {
     const struct stream_pending *p;
     uint64_t deliveries;
@@ -423,7 +428,8 @@ look_for(const struct claimer *w, const struct auto_args *a, struct auto_found *
         } else if (!is_idle(w, idcursor_value(&at))) {
             continue;
         } else {
-            if (stream_claim_prepare(w->group, w->consumer, id) < 0) /* puts into the consumer's tree only */
+            /* puts into the consumer's tree only */
+            if (stream_claim_prepare(w->group, w->consumer, id) < 0)
                 return false;
             f->ids[f->claimed++] = id;
         }
@@ -446,7 +452,8 @@ claim_found(const struct claimer *w, const struct auto_args *a, const struct aut
 }
 
 static void
-reply_found(struct client *c, const struct claimer *w, const struct auto_args *a, const struct auto_found *f)
+reply_found(struct client *c, const struct claimer *w, const struct auto_args *a,
+            const struct auto_found *f)
 {
     reply_array(c, 3);
     reply_stream_id(c, f->next);
@@ -462,8 +469,8 @@ reply_found(struct client *c, const struct claimer *w, const struct auto_args *a
         reply_stream_id(c, f->ids[f->room - 1 - i]);
 }
 
-/* XAUTOCLAIM key group consumer min-idle-time start [COUNT n] [JUSTID] -> where to go on, the entries or
- * their ids, the ids of those that were deleted. */
+/* XAUTOCLAIM key group consumer min-idle-time start [COUNT n] [JUSTID] -> where to go on, the
+ * entries or their ids, the ids of those that were deleted. */
 void
 cmd_xautoclaim(struct client *c)
 {
@@ -480,7 +487,8 @@ cmd_xautoclaim(struct client *c)
         return;
     f.room = (uint64_t)a.count < w.group->pending.count ? (size_t)a.count : w.group->pending.count;
     if ((f.ids = calloc(f.room + 1, sizeof *f.ids)) == NULL) {
-        reply_error(c, "ERR Insufficient memory, failed allocating transient memory, COUNT too high.");
+        reply_error(c,
+                    "ERR Insufficient memory, failed allocating transient memory, COUNT too high.");
         return;
     }
     if (!claim_begin(c, &w) || !look_for(&w, &a, &f)) {

@@ -46,8 +46,8 @@ find_stream(struct client *c, bool may_miss, struct db_ref *ref)
     if (ref->rec != NULL || may_miss)
         return true;
     reply_error(
-        c, "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use "
-           "the MKSTREAM option to create an empty stream automatically.");
+        c,
+        "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.");
     return false;
 }
 
@@ -61,11 +61,13 @@ find_group(struct client *c, struct db_ref *ref, const struct stream_group **ret
         return false;
     if ((*ret = stream_group_find(stream_of(ref), name)) != NULL)
         return true;
-    reply_no_group(c, (const char *const[]){"No such consumer group", "for key name", ""}, name, key);
+    reply_no_group(c, (const char *const[]){"No such consumer group", "for key name", ""}, name,
+                   key);
     return false;
 }
 
-/* tell: groups and consumers are told as events, but they are no change of the key to those who watch it. */
+/* tell: groups and consumers are told as events, but they are no change of the key to those who
+ * watch it. */
 static void
 tell(struct client *c, const char *event)
 {
@@ -148,7 +150,8 @@ cmd_xgroup_setid(struct client *c)
     reply_ok(c);
 }
 
-/* XGROUP DESTROY key group -> 1, or 0 if it was not there.  Clients that wait in the group get an error. */
+/* XGROUP DESTROY key group -> 1, or 0 if it was not there.  Clients that wait in the group get an
+ * error. */
 void
 cmd_xgroup_destroy(struct client *c)
 {

@@ -25,7 +25,8 @@ parse_half(const char *text, uint64_t *ret)
 }
 
 bool
-stream_id_parse(struct slice text, struct id_syntax syntax, struct stream_id *ret, bool *ret_has_seq)
+stream_id_parse(struct slice text, struct id_syntax syntax, struct stream_id *ret,
+                bool *ret_has_seq)
 {
     char copy[128], *dash;
     struct stream_id id = {0, syntax.missing};
@@ -55,7 +56,8 @@ stream_id_parse(struct slice text, struct id_syntax syntax, struct stream_id *re
 }
 
 static bool
-parse_or_complain(struct client *c, struct slice text, struct id_syntax syntax, struct stream_id *ret)
+parse_or_complain(struct client *c, struct slice text, struct id_syntax syntax,
+                  struct stream_id *ret)
 {
     if (stream_id_parse(text, syntax, ret, NULL))
         return true;
@@ -78,7 +80,8 @@ parse_bound(struct client *c, int i, uint64_t missing, struct stream_id *ret, bo
     *ret_excluded = text.len > 1 && text.ptr[0] == '(';
     if (*ret_excluded)
         text = (struct slice){text.ptr + 1, text.len - 1};
-    return parse_or_complain(c, text, (struct id_syntax){.missing = missing, .strict = *ret_excluded}, ret);
+    return parse_or_complain(c, text,
+                             (struct id_syntax){.missing = missing, .strict = *ret_excluded}, ret);
 }
 
 bool
@@ -95,11 +98,13 @@ arg_stream_start(struct client *c, int i, struct stream_id *ret)
 }
 
 bool
-arg_stream_range(struct client *c, int start, int end, struct stream_id *ret_from, struct stream_id *ret_to)
+arg_stream_range(struct client *c, int start, int end, struct stream_id *ret_from,
+                 struct stream_id *ret_to)
 {
     bool excluded;
 
-    if (!arg_stream_start(c, start, ret_from) || !parse_bound(c, end, UINT64_MAX, ret_to, &excluded))
+    if (!arg_stream_start(c, start, ret_from) ||
+        !parse_bound(c, end, UINT64_MAX, ret_to, &excluded))
         return false;
     if (!excluded || stream_id_down(ret_to))
         return true;
@@ -119,7 +124,8 @@ arg_int_or(struct client *c, int i, const char *complaint, int64_t *ret)
 /* ---- replies ---- */
 
 void
-reply_no_group(struct client *c, const char *const texts[3], struct slice first, struct slice second)
+reply_no_group(struct client *c, const char *const texts[3], struct slice first,
+               struct slice second)
 {
     struct text t = {0};
 
@@ -198,7 +204,8 @@ stream_of(const struct db_ref *ref)
 }
 
 bool
-key_with_group(struct client *c, const struct stream **ret_stream, const struct stream_group **ret_group)
+key_with_group(struct client *c, const struct stream **ret_stream,
+               const struct stream_group **ret_group)
 {
     struct slice key = c->argv[1], group = c->argv[2];
     const struct stream_group *g = NULL;
@@ -208,7 +215,8 @@ key_with_group(struct client *c, const struct stream **ret_stream, const struct 
     if (!key_of_type(c, 1, TYPE_STREAM, DB_READ, &ref))
         return false;
     if ((s = stream_of(&ref)) == NULL || (g = stream_group_find(s, group)) == NULL) {
-        reply_no_group(c, (const char *const[]){"No such key", "or consumer group", ""}, key, group);
+        reply_no_group(c, (const char *const[]){"No such key", "or consumer group", ""}, key,
+                       group);
         return false;
     }
     *ret_stream = s;

@@ -101,7 +101,8 @@ reply_group_pending(struct client *c, const struct stream_group *g, int64_t coun
     reply_named_int(c, "pel-count", g->pending.count);
     reply_bulk_text(c, "pending");
     reply_array(c, n);
-    for (bool more = idcursor_from(&at, &g->pending, lowest); more && n > 0; more = idcursor_next(&at), n--) {
+    for (bool more = idcursor_from(&at, &g->pending, lowest); more && n > 0;
+         more = idcursor_next(&at), n--) {
         const struct stream_pending *p = idcursor_value(&at);
 
         reply_array(c, 4);
@@ -113,8 +114,8 @@ reply_group_pending(struct client *c, const struct stream_group *g, int64_t coun
 }
 
 static void
-reply_consumer_full(struct client *c, const struct stream_group *g, const struct stream_consumer *one,
-                    int64_t count)
+reply_consumer_full(struct client *c, const struct stream_group *g,
+                    const struct stream_consumer *one, int64_t count)
 {
     size_t n = at_most(one->pending.count, count);
     struct idcursor at;
@@ -141,7 +142,8 @@ reply_consumer_full(struct client *c, const struct stream_group *g, const struct
 }
 
 static void
-reply_group_full(struct client *c, const struct stream *s, const struct stream_group *g, int64_t count)
+reply_group_full(struct client *c, const struct stream *s, const struct stream_group *g,
+                 int64_t count)
 {
     reply_map(c, 7);
     reply_bulk_text(c, "name");
@@ -178,7 +180,8 @@ parse_full(struct client *c, int64_t *ret_count)
     enum { DEFAULT_COUNT = 10 };
 
     *ret_count = DEFAULT_COUNT;
-    if ((c->argc != 4 && c->argc != 6) || !arg_is(c, 3, "full") || (c->argc == 6 && !arg_is(c, 4, "count"))) {
+    if ((c->argc != 4 && c->argc != 6) || !arg_is(c, 3, "full") ||
+        (c->argc == 6 && !arg_is(c, 4, "count"))) {
         reply_subcommand_syntax(c);
         return false;
     }
@@ -257,8 +260,8 @@ cmd_xinfo_consumers(struct client *c)
     if (s == NULL)
         return;
     if ((g = stream_group_find(s, c->argv[3])) == NULL) {
-        reply_no_group(c, (const char *const[]){"No such consumer group", "for key name", ""}, c->argv[3],
-                       c->argv[2]);
+        reply_no_group(c, (const char *const[]){"No such consumer group", "for key name", ""},
+                       c->argv[3], c->argv[2]);
         return;
     }
     reply_array(c, g->consumers.count);

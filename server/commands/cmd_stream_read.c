@@ -1,7 +1,7 @@
 /* server/commands/cmd_stream_read.c - XREAD and XREADGROUP.
  *
- * A client that waits is served by running its command again, as if it had come just then; so the id $ is
- * replaced before it waits. */
+ * A client that waits is served by running its command again, as if it had come just then; so the
+ * id $ is replaced before it waits. */
 #include <stdlib.h>
 
 #include "server/commands/cmd.h"
@@ -41,9 +41,10 @@ parse_streams(struct client *c, struct read_args *a, int i)
     a->streams = (c->argc - a->first) / 2;
     if ((c->argc - a->first) % 2 == 0)
         return true;
-    reply_errorf(c,
-                 "ERR Unbalanced '%s' list of streams: for each stream key an ID or '%c' must be specified.",
-                 c->cmd->full_name, c->cmd->handler == cmd_xreadgroup ? '>' : '$');
+    reply_errorf(
+        c,
+        "ERR Unbalanced '%s' list of streams: for each stream key an ID or '%c' must be specified.",
+        c->cmd->full_name, c->cmd->handler == cmd_xreadgroup ? '>' : '$');
     return false;
 }
 
@@ -69,13 +70,17 @@ parse_option(struct client *c, struct read_args *a, int *i)
         a->consumer = c->argv[*i + 2];
         *i += 2;
         if (!a->is_group)
-            reply_error(c, "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.");
+            reply_error(
+                c,
+                "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.");
         return a->is_group;
     }
     if (arg_is(c, *i, "noack")) {
         a->no_ack = true;
         if (!a->is_group)
-            reply_error(c, "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.");
+            reply_error(
+                c,
+                "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.");
         return a->is_group;
     }
     reply_syntax(c);
@@ -111,9 +116,10 @@ find_group(struct client *c, const struct read_args *a, struct slice key, struct
 {
     if (o->stream != NULL && (o->group = stream_group_find(o->stream, a->group)) != NULL)
         return true;
-    reply_no_group(
-        c, (const char *const[]){"No such key", "or consumer group", " in XREADGROUP with GROUP option"}, key,
-        a->group);
+    reply_no_group(c,
+                   (const char *const[]){"No such key", "or consumer group",
+                                         " in XREADGROUP with GROUP option"},
+                   key, a->group);
     return false;
 }
 
@@ -122,9 +128,9 @@ parse_id(struct client *c, const struct read_args *a, int i, struct read_one *o)
 {
     if (slice_equal(c->argv[i], SLICE("$"))) {
         if (a->is_group)
-            reply_error(c, "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the "
-                           "history of this consumer by specifying a proper ID, or use the > ID to get new "
-                           "messages. The $ ID would just return an empty result set.");
+            reply_error(
+                c,
+                "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.");
         else if (o->stream != NULL)
             o->after = o->stream->last;
         return !a->is_group;
@@ -132,14 +138,15 @@ parse_id(struct client *c, const struct read_args *a, int i, struct read_one *o)
     if (slice_equal(c->argv[i], SLICE(">"))) {
         o->wants_new = true;
         if (!a->is_group)
-            reply_error(c,
-                        "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> "
-                        "<consumer> option.");
+            reply_error(
+                c,
+                "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.");
         return a->is_group;
     }
     if (!arg_stream_id(c, i, &o->after))
         return false;
-    o->wants_new = a->is_group && stream_id_compare(o->after, STREAM_ID_MAX) == 0; /* to Redis, that is > */
+    /* to Redis, that is > */
+    o->wants_new = a->is_group && stream_id_compare(o->after, STREAM_ID_MAX) == 0;
     return true;
 }
 
@@ -200,7 +207,8 @@ end_of(const struct read_args *a, const struct read_one *o)
     return last;
 }
 
-/* look: is there something to read?  A stream that is named twice goes on where its first reading ends. */
+/* look: is there something to read?  A stream that is named twice goes on where its first reading
+ * ends. */
 static void
 look(const struct read_args *a, const struct read_one *all, struct read_one *o)
 {
@@ -509,7 +517,8 @@ cmd_xread(struct client *c)
     read_command(c, false);
 }
 
-/* XREADGROUP GROUP group consumer [COUNT n] [BLOCK ms] [NOACK] STREAMS key ... id ... -> the same. */
+/* XREADGROUP GROUP group consumer [COUNT n] [BLOCK ms] [NOACK] STREAMS key ... id ... -> the
+ * same. */
 void
 cmd_xreadgroup(struct client *c)
 {

@@ -32,8 +32,8 @@ reply_string(struct client *c, const struct record *r)
     reply_bulk(c, text.ptr, text.len);
 }
 
-/* reply_string_direct: a large one goes from the arena to the socket without a copy, as far as the socket
- * takes it. */
+/* reply_string_direct: a large one goes from the arena to the socket without a copy, as far as the
+ * socket takes it. */
 static void
 reply_string_direct(struct client *c, const struct record *r)
 {
@@ -86,8 +86,8 @@ parse_expiry(struct client *c, int i, const struct expiry_word *w, int64_t *ret)
     return true;
 }
 
-/* parse_set: false: an error was replied.  The words are all read before a number in them is looked at; the
- * same word twice is no error, as in Redis: the last number counts. */
+/* parse_set: false: an error was replied.  The words are all read before a number in them is looked
+ * at; the same word twice is no error, as in Redis: the last number counts. */
 static bool
 parse_set(struct client *c, struct set_options *o)
 {
@@ -104,8 +104,8 @@ parse_set(struct client *c, struct set_options *o)
             o->get = true;
         } else if (arg_is(c, i, "keepttl") && w == NULL) {
             o->keep_ttl = true;
-        } else if ((this = find_expiry_word(c, i)) != NULL && (w == NULL || w == this) && !o->keep_ttl &&
-                   i + 1 < c->argc) {
+        } else if ((this = find_expiry_word(c, i)) != NULL && (w == NULL || w == this) &&
+                   !o->keep_ttl && i + 1 < c->argc) {
             w = this;
             number_at = ++i;
         } else {
@@ -136,7 +136,8 @@ set(struct client *c, struct db_ref *ref, struct slice value, const struct set_o
     return 0;
 }
 
-/* set_and_get: SET ... GET: the old value is the reply; a copy of it waits until the new one is in. */
+/* set_and_get: SET ... GET: the old value is the reply; a copy of it waits until the new one is
+ * in. */
 static void
 set_and_get(struct client *c, struct db_ref *ref, const struct set_options *o)
 {
@@ -281,7 +282,8 @@ parse_getex(struct client *c, struct getex_options *o)
         const struct expiry_word *w = find_expiry_word(c, i);
         if (arg_is(c, i, "persist") && o->expiry == NULL) {
             o->persist = true;
-        } else if (w != NULL && !o->persist && (o->expiry == NULL || o->expiry == w) && i + 1 < c->argc) {
+        } else if (w != NULL && !o->persist && (o->expiry == NULL || o->expiry == w) &&
+                   i + 1 < c->argc) {
             o->expiry = w;
             o->number_at = ++i;
         } else {

@@ -1,4 +1,5 @@
-/* server/commands/cmd_string.h - what the commands on strings share.  Threads: mutator. */
+/* server/commands/cmd_string.h - what the commands on strings share.
+ * Threads: mutator. */
 #ifndef SERVER_CMD_STRING_H
 #define SERVER_CMD_STRING_H
 
@@ -8,8 +9,8 @@
 
 struct client;
 
-/* find_string: the string at the client's argument i, in ref.  False, and an error was replied: it is of
- * another type.  ref->rec is NULL where there is no key. */
+/* find_string: the string at the client's argument i, in ref.  False, and an error was replied: it
+ * is of another type.  ref->rec is NULL where there is no key. */
 bool find_string(struct client *c, int i, unsigned flags, struct db_ref *ref);
 /* reply_string: the string that a record holds. */
 void reply_string(struct client *c, const struct record *r);

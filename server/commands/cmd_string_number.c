@@ -11,7 +11,8 @@
 
 /* ---- integers ---- */
 
-/* integer_at: the integer at ref, 0 where there is no key; false: it is none, an error was replied. */
+/* integer_at: the integer at ref, 0 where there is no key; false: it is none, an error was
+ * replied. */
 static bool
 integer_at(struct client *c, const struct db_ref *ref, int64_t *ret)
 {

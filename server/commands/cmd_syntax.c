@@ -21,7 +21,8 @@ skip_blanks(struct reader *r)
 static struct syntax_node *
 new_node(struct reader *r, enum syntax_kind kind)
 {
-    struct syntax_node *n = &r->s->at[r->s->count < SYNTAX_NODES_MAX ? r->s->count : SYNTAX_NODES_MAX - 1];
+    struct syntax_node *n =
+        &r->s->at[r->s->count < SYNTAX_NODES_MAX ? r->s->count : SYNTAX_NODES_MAX - 1];
 
     if (r->s->count < SYNTAX_NODES_MAX)
         r->s->count++;
@@ -71,7 +72,8 @@ argument_follows(struct reader *r)
 static bool
 cut_type(struct syntax_node *n, struct slice type)
 {
-    if (n->name.len <= type.len || memcmp(n->name.ptr + n->name.len - type.len, type.ptr, type.len) != 0)
+    if (n->name.len <= type.len ||
+        memcmp(n->name.ptr + n->name.len - type.len, type.ptr, type.len) != 0)
         return false;
     n->name.len -= type.len;
     return true;
@@ -137,8 +139,8 @@ wrap(struct reader *r, struct syntax_node *first)
     return n;
 }
 
-/* "[x ...]" behind x: what it holds may come again.  Returns how many words that are; 0: it is another
- * bracket. */
+/* "[x ...]" behind x: what it holds may come again.  Returns how many words that are; 0: it is
+ * another bracket. */
 static unsigned
 read_repetition(struct reader *r, bool *ret_token)
 {
@@ -335,7 +337,8 @@ syntax_type(const struct syntax_node *n)
     if (n->is_double || n->is_string || n->is_integer)
         return n->is_double ? "double" : n->is_string ? "string" : "integer";
     for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (strlen(types[i].name) == n->name.len && memcmp(types[i].name, n->name.ptr, n->name.len) == 0)
+        if (strlen(types[i].name) == n->name.len &&
+            memcmp(types[i].name, n->name.ptr, n->name.len) == 0)
             return types[i].type;
     return "string";
 }

@@ -1,10 +1,11 @@
-/* server/commands/cmd_syntax.h - a command's arguments, from the text that a person reads to the tree that
- * COMMAND DOCS answers.
+/* server/commands/cmd_syntax.h - a command's arguments, from the text that a person reads to the
+ * tree that COMMAND DOCS answers.
  *
- *   - key: an argument.  Its type follows from its name (key, seconds, pattern, ...); or it is said:
+ *   - key: an argument.  Its type follows from its name (key, seconds, pattern, ...); or it is
+ *   said:
  * x:double, x:string, x:integer.
- *   - NX: a word as it is (pure-token), and so are the signs $ * = ~.  EX seconds: an argument behind such a
- *     word.  AUTH user pass: several.
+ *   - NX: a word as it is (pure-token), and so are the signs $ * = ~.  EX seconds: an argument
+ *     behind such a word.  AUTH user pass: several.
  *   - [x]: may be left out.  x [x ...]: once or more often.  [x [x ...]]: any number.
  *   - a | b: one of them.  <a | b>: the same within a sequence.
  *
@@ -33,9 +34,11 @@ struct syntax {
     bool failed; /* too many nodes, or brackets that do not match */
 };
 
-/* syntax_parse: the first argument, NULL if there is none.  The nodes stand in *s and point into the text. */
+/* syntax_parse: the first argument, NULL if there is none.  The nodes stand in *s and point into
+ * the text. */
 struct syntax_node *syntax_parse(struct syntax *s, const char *text);
-/* syntax_type: "key", "integer", "string", "pattern", "unix-time", "double", "pure-token", "oneof", "block".
+/* syntax_type: "key", "integer", "string", "pattern", "unix-time", "double", "pure-token", "oneof",
+ * "block".
  */
 const char *syntax_type(const struct syntax_node *n);
 

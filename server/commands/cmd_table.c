@@ -1,8 +1,8 @@
 /* server/commands/cmd_table.c - the command table and its index.
  *
- * A name is found by a perfect hash: one look at a table of shifts, one at the slot, one comparison.  The
- * shifts are found at start-up.  A command that was renamed leaves its slot; its new name, which may be
- * anything, stands in a list that is looked at when no slot has the name. */
+ * A name is found by a perfect hash: one look at a table of shifts, one at the slot, one
+ * comparison.  The shifts are found at start-up.  A command that was renamed leaves its slot; its
+ * new name, which may be anything, stands in a list that is looked at when no slot has the name. */
 #include "server/commands/cmd.h"
 
 #include <errno.h>
@@ -15,18 +15,19 @@
 
 #define F(flag)     CMD_##flag
 #define A(category) ACL_##category
-#define CMD(name_, handler_, arity_, flags_, acl_, keys_, group_, since_, cost_, tips_, args_, summary_)     \
-    {.name = name_,                                                                                          \
-     .handler = handler_,                                                                                    \
-     .arity = arity_,                                                                                        \
-     .flags = flags_,                                                                                        \
-     .acl_categories = acl_,                                                                                 \
-     keys_,                                                                                                  \
-     .group = group_,                                                                                        \
-     .since = since_,                                                                                        \
-     .complexity = cost_,                                                                                    \
-     .tips = tips_,                                                                                          \
-     .args = args_,                                                                                          \
+#define CMD(name_, handler_, arity_, flags_, acl_, keys_, group_, since_, cost_, tips_, args_,     \
+            summary_)                                                                              \
+    {.name = name_,                                                                                \
+     .handler = handler_,                                                                          \
+     .arity = arity_,                                                                              \
+     .flags = flags_,                                                                              \
+     .acl_categories = acl_,                                                                       \
+     keys_,                                                                                        \
+     .group = group_,                                                                              \
+     .since = since_,                                                                              \
+     .complexity = cost_,                                                                          \
+     .tips = tips_,                                                                                \
+     .args = args_,                                                                                \
      .summary = summary_},
 #define SUB(...)
 static struct cmd commands[] = {
@@ -36,20 +37,20 @@ static struct cmd commands[] = {
 #undef SUB
 
 #define CMD(...)
-#define SUB(parent_, name_, handler_, arity_, flags_, acl_, keys_, group_, since_, cost_, tips_, args_,      \
-            summary_)                                                                                        \
-    {.name = name_,                                                                                          \
-     .parent = parent_,                                                                                      \
-     .handler = handler_,                                                                                    \
-     .arity = arity_,                                                                                        \
-     .flags = flags_,                                                                                        \
-     .acl_categories = acl_,                                                                                 \
-     keys_,                                                                                                  \
-     .group = group_,                                                                                        \
-     .since = since_,                                                                                        \
-     .complexity = cost_,                                                                                    \
-     .tips = tips_,                                                                                          \
-     .args = args_,                                                                                          \
+#define SUB(parent_, name_, handler_, arity_, flags_, acl_, keys_, group_, since_, cost_, tips_,   \
+            args_, summary_)                                                                       \
+    {.name = name_,                                                                                \
+     .parent = parent_,                                                                            \
+     .handler = handler_,                                                                          \
+     .arity = arity_,                                                                              \
+     .flags = flags_,                                                                              \
+     .acl_categories = acl_,                                                                       \
+     keys_,                                                                                        \
+     .group = group_,                                                                              \
+     .since = since_,                                                                              \
+     .complexity = cost_,                                                                          \
+     .tips = tips_,                                                                                \
+     .args = args_,                                                                                \
      .summary = summary_},
 static struct cmd subcommands[] = {
 #include "server/commands/commands.def"
@@ -84,8 +85,8 @@ lower(char c)
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
 }
 
-/* Seven letters and the length, which no two commands have in common.  The letters' case bit is set, which
- * folds some other characters too: the comparison afterwards is exact. */
+/* Seven letters and the length, which no two commands have in common.  The letters' case bit is
+ * set, which folds some other characters too: the comparison afterwards is exact. */
 static inline uint64_t
 hash(const char *s, size_t len)
 {
@@ -279,8 +280,8 @@ undo:
     return false;
 }
 
-/* Hash and displace (Belazzougui, Botelho, Dietzfelbinger 2009): groups of names, the largest first, each
- * moved by the first shift that leaves all of them alone in their slots. */
+/* Hash and displace (Belazzougui, Botelho, Dietzfelbinger 2009): groups of names, the largest
+ * first, each moved by the first shift that leaves all of them alone in their slots. */
 static void
 place_names(void)
 {

@@ -1,5 +1,5 @@
-/* server/commands/cmd_wait.c - WAIT and WAITAOF.  There are no replicas, so whoever waits for some waits
- * until the end. */
+/* server/commands/cmd_wait.c - WAIT and WAITAOF.  There are no replicas, so whoever waits for some
+ * waits until the end. */
 #include <stdlib.h>
 
 #include "server/block.h"
@@ -112,7 +112,8 @@ cmd_waitaof(struct client *c)
     if (!arg_timeout(c, 3, &timeout_ms))
         return;
     if (local > 0) {
-        reply_error(c, "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+        reply_error(c,
+                    "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
         return;
     }
     wait_for(c, replicas, timeout_ms, true);

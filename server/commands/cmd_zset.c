@@ -1,5 +1,6 @@
-/* server/commands/cmd_zset.c - commands on sorted sets: members, scores, ranks.  Ranges: cmd_zset_range.c;
- * several sets: cmd_zset_combine.c; popping and drawing: cmd_zset_pop.c; ZSCAN: cmd_scan.c. */
+/* server/commands/cmd_zset.c - commands on sorted sets: members, scores, ranks.  Ranges:
+ * cmd_zset_range.c; several sets: cmd_zset_combine.c; popping and drawing: cmd_zset_pop.c; ZSCAN:
+ * cmd_scan.c. */
 #include "server/commands/cmd_zset.h"
 
 #include <errno.h>
@@ -143,8 +144,8 @@ add(struct client *c, unsigned flags)
     if (!check_options(c, flags, c->argc - first))
         return;
     count = (c->argc - first) / 2;
-    if (count > ON_STACK &&
-        (fault_point(FAULT_side_alloc) || (members = malloc((size_t)count * sizeof *members)) == NULL)) {
+    if (count > ON_STACK && (fault_point(FAULT_side_alloc) ||
+                             (members = malloc((size_t)count * sizeof *members)) == NULL)) {
         reply_no_memory(c);
         return;
     }

@@ -1,8 +1,8 @@
-/* server/commands/cmd_zset_combine.c - several sorted sets at once, plain sets among them: ZUNION, ZINTER,
- * ZDIFF, ZINTERCARD, and the STORE forms.
+/* server/commands/cmd_zset_combine.c - several sorted sets at once, plain sets among them: ZUNION,
+ * ZINTER, ZDIFF, ZINTERCARD, and the STORE forms.
  *
- * The result is collected in a large sorted set that has no tree yet: its hash table finds the members that
- * several sources have, and adding up changes a score where it stands. */
+ * The result is collected in a large sorted set that has no tree yet: its hash table finds the
+ * members that several sources have, and adding up changes a score where it stands. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -224,7 +224,8 @@ read_sources(struct combination *k, int at)
         reply_syntax(c);
         return false;
     }
-    if (fault_point(FAULT_side_alloc) || (k->source = calloc((size_t)n, sizeof *k->source)) == NULL) {
+    if (fault_point(FAULT_side_alloc) ||
+        (k->source = calloc((size_t)n, sizeof *k->source)) == NULL) {
         reply_no_memory(c);
         return false;
     }

@@ -96,7 +96,8 @@ draw_count(struct client *c)
         return;
     if (count == INT64_MIN) {
         reply_error(
-            c, "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
+            c,
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
         return;
     }
     if (c->argc > 4 || (c->argc == 4 && !arg_is(c, 3, "withscores"))) {

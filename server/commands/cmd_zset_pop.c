@@ -1,4 +1,5 @@
-/* server/commands/cmd_zset_pop.c - popping from the ends of sorted sets, waiting for it, and drawing members.
+/* server/commands/cmd_zset_pop.c - popping from the ends of sorted sets, waiting for it, and
+ * drawing members.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -81,14 +82,16 @@ static void
 pop(struct client *c, bool highest)
 {
     bool has_count = c->argc > 2;
-    struct pop p = {.highest = highest, .form = has_count && c->resp > 2 ? POP_NESTED : POP_FLAT, .count = 1};
+    struct pop p = {
+        .highest = highest, .form = has_count && c->resp > 2 ? POP_NESTED : POP_FLAT, .count = 1};
     struct db_ref ref;
 
     if (c->argc > 3) {
         reply_syntax(c);
         return;
     }
-    if (has_count && !arg_int_from(c, 2, 0, &p.count, "ERR value is out of range, must be positive"))
+    if (has_count &&
+        !arg_int_from(c, 2, 0, &p.count, "ERR value is out of range, must be positive"))
         return;
     if (!find_zset(c, 1, DB_WRITE, &ref))
         return;
@@ -184,8 +187,8 @@ cmd_bzpopmax(struct client *c)
     pop_or_wait(c, true);
 }
 
-/* parse_mpop: numkeys is argument `at`; then the keys, MIN or MAX, and COUNT.  False, and the error was
- * replied. */
+/* parse_mpop: numkeys is argument `at`; then the keys, MIN or MAX, and COUNT.  False, and the error
+ * was replied. */
 static bool
 parse_mpop(struct client *c, int at, int64_t *ret_keys, struct pop *p)
 {

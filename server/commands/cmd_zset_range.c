@@ -1,5 +1,5 @@
-/* server/commands/cmd_zset_range.c - ranges of sorted sets, by rank, score or member: read, stored, counted,
- * removed. Each is brought to an interval of ranks first (zset.h). */
+/* server/commands/cmd_zset_range.c - ranges of sorted sets, by rank, score or member: read, stored,
+ * counted, removed. Each is brought to an interval of ranks first (zset.h). */
 #include <math.h>
 #include <stdlib.h>
 
@@ -19,7 +19,8 @@ struct range {
 
 /* ---- bounds ---- */
 
-/* parse_score: "(" for exclusive, then what strtod() takes, blanks before it and nothing included. */
+/* parse_score: "(" for exclusive, then what strtod() takes, blanks before it and nothing
+ * included. */
 static bool
 parse_score(struct slice s, struct zbound *ret)
 {
@@ -151,8 +152,8 @@ parse_option(struct client *c, int *i, bool is_store, bool any_direction, struct
     return true;
 }
 
-/* parse_query: what follows the source key, argument `key`.  given: the kind that the command's name says,
- * and the direction. False, and the error was replied. */
+/* parse_query: what follows the source key, argument `key`.  given: the kind that the command's
+ * name says, and the direction. False, and the error was replied. */
 static bool
 parse_query(struct client *c, int key, enum range_kind given, bool reverse, struct query *q)
 {
@@ -165,8 +166,9 @@ parse_query(struct client *c, int key, enum range_kind given, bool reverse, stru
     if (q->range.kind == BY_ANY)
         q->range.kind = BY_RANK;
     if (q->count != -1 && q->range.kind == BY_RANK) {
-        reply_error(c,
-                    "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
+        reply_error(
+            c,
+            "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
         return false;
     }
     if (q->range.kind == BY_RANK)
@@ -189,7 +191,8 @@ find_result(const struct record *rec, const struct query *q)
 }
 
 static void
-visit_interval(const struct record *rec, struct interval in, bool reverse, zset_visitor visit, void *ctx)
+visit_interval(const struct record *rec, struct interval in, bool reverse, zset_visitor visit,
+               void *ctx)
 {
     if (in.count > 0)
         zset_range(rec, reverse ? in.from + in.count - 1 : in.from, in.count, reverse, visit, ctx);

@@ -1,4 +1,5 @@
-/* server/commands/cmd_zset_store.c - results that become sorted sets: ZRANGESTORE, ZUNIONSTORE and its kin.
+/* server/commands/cmd_zset_store.c - results that become sorted sets: ZRANGESTORE, ZUNIONSTORE and
+ * its kin.
  */
 #include <stdlib.h>
 
@@ -7,7 +8,8 @@
 #include "server/keyevent.h"
 #include "server/server.h"
 
-/* put: the value into its key, which is told of.  false: no memory; the value is still the caller's. */
+/* put: the value into its key, which is told of.  false: no memory; the value is still the
+ * caller's. */
 static bool
 put(struct client *c, struct slice key, const struct value *v, const char *event)
 {

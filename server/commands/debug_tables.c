@@ -77,7 +77,8 @@ debug_htstats_key(struct client *c)
 
         describe(&t, "Hash table", table->count, table->buckets, table->children);
     } else {
-        reply_error(c, "ERR The value stored at the specified key is not represented using an hash table");
+        reply_error(
+            c, "ERR The value stored at the specified key is not represented using an hash table");
         return;
     }
     reply_text(c, &t);
@@ -121,10 +122,13 @@ debug_quicklist(struct client *c)
     if (record_encoding(r) == ENC_ROOT) {
         const struct list_root *l = record_root(r);
 
-        log_line(LOG_WARNING, "DEBUG QUICKLIST: %llu elements, %llu nodes; %u in the first, %u in the last",
-                 (unsigned long long)l->count, (unsigned long long)l->nodes, l->head->count, l->tail->count);
+        log_line(LOG_WARNING,
+                 "DEBUG QUICKLIST: %llu elements, %llu nodes; %u in the first, %u in the last",
+                 (unsigned long long)l->count, (unsigned long long)l->nodes, l->head->count,
+                 l->tail->count);
     } else {
-        log_line(LOG_WARNING, "DEBUG QUICKLIST: %llu elements, one node", (unsigned long long)list_len(r));
+        log_line(LOG_WARNING, "DEBUG QUICKLIST: %llu elements, one node",
+                 (unsigned long long)list_len(r));
     }
     reply_status(c, "Quicklist structure printed on stdout");
 }
@@ -141,11 +145,11 @@ debug_sdslen(struct client *c)
         reply_error(c, "ERR Not an sds encoded string.");
         return;
     }
-    snprintf(text, sizeof text,
-             "key_sds_len:%zu, key_sds_avail:0, key_zmalloc: %zu, val_sds_len:%zu, val_sds_avail:0, "
-             "val_zmalloc:%zu",
-             record_key_len(r), mm_usable(r), record_text(r, scratch).len,
-             record_encoding(r) == ENC_OUTER ? mm_usable(record_blob(r).ptr) : 0);
+    snprintf(
+        text, sizeof text,
+        "key_sds_len:%zu, key_sds_avail:0, key_zmalloc: %zu, val_sds_len:%zu, val_sds_avail:0, val_zmalloc:%zu",
+        record_key_len(r), mm_usable(r), record_text(r, scratch).len,
+        record_encoding(r) == ENC_OUTER ? mm_usable(record_blob(r).ptr) : 0);
     reply_status(c, text);
 }
 
@@ -154,7 +158,8 @@ debug_structsize(struct client *c)
 {
     char text[128];
 
-    snprintf(text, sizeof text, "bits:%d record_head_max:%d bucket:%zu client:%zu", (int)sizeof(void *) * 8,
-             (int)RECORD_HEAD_MAX, sizeof(struct lt_bucket), sizeof(struct client));
+    snprintf(text, sizeof text, "bits:%d record_head_max:%d bucket:%zu client:%zu",
+             (int)sizeof(void *) * 8, (int)RECORD_HEAD_MAX, sizeof(struct lt_bucket),
+             sizeof(struct client));
     reply_status(c, text);
 }

@@ -1,5 +1,5 @@
-/* server/commands/debug_trials.c - DEBUG subcommands that try something out: patterns, and ends of the
- * server. */
+/* server/commands/debug_trials.c - DEBUG subcommands that try something out: patterns, and ends of
+ * the server. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +39,8 @@ fill(char *bytes, size_t most, unsigned *seed)
     size_t len = (size_t)rand_r(seed) % (most + 1);
 
     for (size_t i = 0; i < len; i++)
-        bytes[i] =
-            rand_r(seed) % 4 != 0 ? special[(size_t)rand_r(seed) % (sizeof special - 1)] : (char)rand_r(seed);
+        bytes[i] = rand_r(seed) % 4 != 0 ? special[(size_t)rand_r(seed) % (sizeof special - 1)]
+                                         : (char)rand_r(seed);
     return (struct slice){bytes, len};
 }
 
@@ -86,7 +86,8 @@ void
 debug_oom(struct client *c)
 {
     (void)c;
-    log_line(LOG_WARNING, "Out Of Memory allocating %zu bytes! Asked for by DEBUG OOM", SIZE_MAX / 2);
+    log_line(LOG_WARNING, "Out Of Memory allocating %zu bytes! Asked for by DEBUG OOM",
+             SIZE_MAX / 2);
     abort();
 }
 

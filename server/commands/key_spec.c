@@ -14,7 +14,8 @@ is_word(struct slice s, const char *word)
     return s.len == strlen(word) && strncasecmp(s.ptr, word, s.len) == 0;
 }
 
-/* The argument behind the first such word; 0: there is none.  A search from the end goes backwards. */
+/* The argument behind the first such word; 0: there is none.  A search from the end goes
+ * backwards. */
 static int
 behind_keyword(const struct key_spec *s, const struct slice *argv, int argc)
 {
@@ -69,7 +70,8 @@ key_spec_count(const struct cmd *cmd)
     return n;
 }
 
-/* Keys up to the last argument, none of which is given, of a command that takes that (PFMERGE key). */
+/* Keys up to the last argument, none of which is given, of a command that takes that (PFMERGE
+ * key). */
 static bool
 is_left_out(const struct cmd *cmd, const struct key_spec *s, int argc)
 {
@@ -104,7 +106,8 @@ count_by_specs(const struct cmd *cmd, const struct slice *argv, int argc)
 }
 
 static void
-visit_by_specs(const struct cmd *cmd, const struct slice *argv, int argc, key_visit visit, void *ctx)
+visit_by_specs(const struct cmd *cmd, const struct slice *argv, int argc, key_visit visit,
+               void *ctx)
 {
     int first, last;
 
@@ -128,7 +131,9 @@ key_spec_find(const struct cmd *cmd, const struct slice *argv, int argc, key_vis
     int n = count_by_specs(cmd, argv, argc);
 
     if (n < 0)
-        return cmd->finder == NULL ? 0 : cmd->finder(argv, argc, visit != NULL ? visit : visit_nothing, ctx);
+        return cmd->finder == NULL
+                   ? 0
+                   : cmd->finder(argv, argc, visit != NULL ? visit : visit_nothing, ctx);
     if (visit != NULL)
         visit_by_specs(cmd, argv, argc, visit, ctx);
     return n;
@@ -179,7 +184,7 @@ key_spec_init(struct cmd *cmd)
     }
     cmd->hint_key = n == 0 || cmd->specs[0].begin != KEYS_INDEX ? 0
                     : cmd->specs[0].find == KEYS_RANGE          ? cmd->specs[0].at
-                                                                : cmd->specs[0].at + cmd->specs[0].last;
+                                                       : cmd->specs[0].at + cmd->specs[0].last;
 }
 
 /* ---- finders ---- */
@@ -218,8 +223,8 @@ keys_of_bitfield(const struct slice *argv, int argc, key_visit visit, void *ctx)
     return 1;
 }
 
-/* SORT key [BY pattern] [LIMIT offset count] [GET pattern ...] [STORE destination]: the last STORE counts.
- * What BY and GET name is not known before the elements are. */
+/* SORT key [BY pattern] [LIMIT offset count] [GET pattern ...] [STORE destination]: the last STORE
+ * counts. What BY and GET name is not known before the elements are. */
 int
 keys_of_sort(const struct slice *argv, int argc, key_visit visit, void *ctx)
 {
@@ -249,8 +254,8 @@ keys_of_sort_ro(const struct slice *argv, int argc, key_visit visit, void *ctx)
     return 1;
 }
 
-/* GEORADIUS key ... [STORE destination | STOREDIST destination], where the specs found a STORE without a
- * destination: the last one that has one counts. */
+/* GEORADIUS key ... [STORE destination | STOREDIST destination], where the specs found a STORE
+ * without a destination: the last one that has one counts. */
 int
 keys_of_georadius(const struct slice *argv, int argc, key_visit visit, void *ctx)
 {

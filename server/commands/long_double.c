@@ -11,7 +11,8 @@ long_double_parse(struct slice s, long double *ret)
 {
     char text[LONG_DOUBLE_BYTES], *end;
 
-    if (s.len == 0 || s.len >= sizeof text || s.ptr[0] == ' ' || (s.ptr[0] >= '\t' && s.ptr[0] <= '\r'))
+    if (s.len == 0 || s.len >= sizeof text || s.ptr[0] == ' ' ||
+        (s.ptr[0] >= '\t' && s.ptr[0] <= '\r'))
         return false;
     memcpy(text, s.ptr, s.len);
     text[s.len] = '\0';

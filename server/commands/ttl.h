@@ -1,4 +1,5 @@
-/* server/commands/ttl.h - from what a client says of time to a deadline.  Threads: mutator. */
+/* server/commands/ttl.h - from what a client says of time to a deadline.
+ * Threads: mutator. */
 #ifndef SERVER_TTL_H
 #define SERVER_TTL_H
 
@@ -7,8 +8,8 @@
 
 #include "server/server.h"
 
-/* ttl_deadline: n, in seconds or milliseconds, absolute or from now, as unix milliseconds.  False: out of
- * range. */
+/* ttl_deadline: n, in seconds or milliseconds, absolute or from now, as unix milliseconds.  False:
+ * out of range. */
 static inline bool
 ttl_deadline(int64_t n, bool seconds, bool absolute, int64_t *ret)
 {

@@ -1,5 +1,5 @@
-/* server/commands/typed_key.h - the key that a command names, of the type that it wants.  Threads: mutator.
- */
+/* server/commands/typed_key.h - the key that a command names, of the type that it wants.
+ * Threads: mutator. */
 #ifndef SERVER_TYPED_KEY_H
 #define SERVER_TYPED_KEY_H
 
@@ -7,8 +7,9 @@
 #include "server/data/db.h"
 #include "server/reply.h"
 
-/* key_of_type: look up the key at an argument (flags: enum db_lookup_flag).  True: ref->rec is of that type,
- * or NULL where there is no key.  False: it is of another type, and WRONGTYPE was replied. */
+/* key_of_type: look up the key at an argument (flags: enum db_lookup_flag).  True: ref->rec is of
+ * that type, or NULL where there is no key.  False: it is of another type, and WRONGTYPE was
+ * replied. */
 static inline bool
 key_of_type(struct client *c, int arg, enum value_type type, unsigned flags, struct db_ref *ref)
 {

@@ -5,20 +5,21 @@
 
 #include "server/data/difference.h"
 
-/* How much room a block gets.  What describes a run costs a thousandth of its address space: nothing for a
- * string of megabytes, a lot for one that is small and never appended to. */
+/* How much room a block gets.  What describes a run costs a thousandth of its address space:
+ * nothing for a string of megabytes, a lot for one that is small and never appended to. */
 enum {
-    ROOMY_BYTES = 1 << 20,       /* from here on blocks get address space to grow */
-    ROOM_BYTES = 512 << 20,      /* the longest string by default: never moves again */
-    FRESH_ROOM_FACTOR = 16,      /* a value that was never appended to gets so many times its size, ... */
+    ROOMY_BYTES = 1 << 20,  /* from here on blocks get address space to grow */
+    ROOM_BYTES = 512 << 20, /* the longest string by default: never moves again */
+    /* a value that was never appended to gets so many times its size, ... */
+    FRESH_ROOM_FACTOR = 16,
     FRESH_ROOMY_BYTES = 8 << 20, /* ... from this size on all the room */
     SHARE = 4,                   /* short of address space, a block gets one part of what is left */
     GROWTH_PART = 8,             /* without any, one that grows gets a part of its length */
-    WASTE_FACTOR = 2             /* a block may be so many times larger than what a rewritten value needs */
+    WASTE_FACTOR = 2 /* a block may be so many times larger than what a rewritten value needs */
 };
 
-/* room_of: the address space for len bytes that would like so much.  len: none beyond them, since it would not
- * do for doubling once. */
+/* room_of: the address space for len bytes that would like so much.  len: none beyond them, since
+ * it would not do for doubling once. */
 static size_t
 room_of(size_t len, size_t wanted)
 {
@@ -36,7 +37,8 @@ blob_alloc(size_t len)
         len = 1;
     if (len < ROOMY_BYTES)
         return mm_alloc(MM_VALUE, len);
-    return mm_alloc_roomy(len, room_of(len, len >= FRESH_ROOMY_BYTES ? ROOM_BYTES : len * FRESH_ROOM_FACTOR));
+    return mm_alloc_roomy(
+        len, room_of(len, len >= FRESH_ROOMY_BYTES ? ROOM_BYTES : len * FRESH_ROOM_FACTOR));
 }
 
 char *
@@ -48,7 +50,8 @@ blob_alloc_growing(size_t len)
     if (len >= ROOMY_BYTES) {
         if ((room = room_of(len, ROOM_BYTES)) > len)
             return mm_alloc_roomy(len, room);
-        /* Growth by little still has to be growth by a part: else each step would copy everything. */
+        /* Growth by little still has to be growth by a part: else each step would copy
+         * everything. */
         block = mm_alloc(MM_VALUE, len + len / GROWTH_PART);
         return block != NULL ? block : mm_alloc(MM_VALUE, len);
     }
@@ -104,8 +107,9 @@ write_in_place(struct db_ref *ref, struct slice old, size_t offset, struct slice
     return 0;
 }
 
-/* write_moved: the string moves to a larger block: one with room, where it has grown by less than its length,
- * as it may do again; else one for what it needs.  Either way moves are as rare as doublings. */
+/* write_moved: the string moves to a larger block: one with room, where it has grown by less than
+ * its length, as it may do again; else one for what it needs.  Either way moves are as rare as
+ * doublings. */
 static int
 write_moved(struct db_ref *ref, struct slice old, size_t offset, struct slice bytes, size_t len)
 {
@@ -125,9 +129,9 @@ write_moved(struct db_ref *ref, struct slice old, size_t offset, struct slice by
     return 0;
 }
 
-/* may_stay: does the block have room, and is it not cheaper to leave it?  While a cut can see the block,
- * bytes behind its end would be preserved too: growth beyond twice the length copies less than that by
- * moving. */
+/* may_stay: does the block have room, and is it not cheaper to leave it?  While a cut can see the
+ * block, bytes behind its end would be preserved too: growth beyond twice the length copies less
+ * than that by moving. */
 static bool
 may_stay(struct slice block, size_t len)
 {
@@ -158,8 +162,8 @@ blob_write(struct db_ref *ref, size_t offset, struct slice bytes)
 
 /* ---- whole values ---- */
 
-/* write_difference: make the block's first bytes these.  While a cut is open only what differs is written
- * (B1). */
+/* write_difference: make the block's first bytes these.  While a cut is open only what differs is
+ * written (B1). */
 static void
 write_difference(const char *block, size_t old_len, struct slice bytes)
 {
@@ -178,8 +182,8 @@ blob_store(struct db_ref *ref, enum value_type type, struct slice bytes)
     int r;
 
     /* A block that held an intset gets a record that does not say so any more. */
-    if (ref->rec != NULL && record_encoding(ref->rec) == ENC_OUTER && !record_has(ref->rec, RECORD_INTSET) &&
-        !record_can_inline(ref->key.len, bytes.len)) {
+    if (ref->rec != NULL && record_encoding(ref->rec) == ENC_OUTER &&
+        !record_has(ref->rec, RECORD_INTSET) && !record_can_inline(ref->key.len, bytes.len)) {
         size_t usable;
 
         old = v = value_of(ref->rec);

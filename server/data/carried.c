@@ -1,7 +1,7 @@
 /* server/data/carried.c - function libraries and AUX fields on their way from a dump to the next.
  *
- * A list that somebody holds is not changed: who changes it makes a copy of the pointers first.  Items are
- * counted references too, so that their bytes are never copied. */
+ * A list that somebody holds is not changed: who changes it makes a copy of the pointers first.
+ * Items are counted references too, so that their bytes are never copied. */
 #include "server/data/carried.h"
 
 #include <errno.h>
@@ -15,8 +15,9 @@
 struct item {
     unsigned references;
     bool is_library;
-    size_t name_len, len; /* of an AUX field its name; of a library the part of its text that is the name */
-    char *name, *bytes;   /* the text of a library, the value of a field */
+    /* of an AUX field its name; of a library the part of its text that is the name */
+    size_t name_len, len;
+    char *name, *bytes; /* the text of a library, the value of a field */
     char text[];
 };
 
@@ -35,7 +36,8 @@ item_new(bool is_library, struct slice name, struct slice bytes)
 
     if (i == NULL)
         return NULL;
-    *i = (struct item){.references = 1, .is_library = is_library, .name_len = name.len, .len = bytes.len};
+    *i = (struct item){
+        .references = 1, .is_library = is_library, .name_len = name.len, .len = bytes.len};
     i->name = i->text;
     i->bytes = i->text + name.len;
     if (name.len > 0)
@@ -133,7 +135,8 @@ find_library(struct slice name, struct slice code)
 int
 carried_library(struct slice code, bool replace)
 {
-    struct rdb_slice found = rdb_library_name((struct rdb_slice){(const uint8_t *)code.ptr, code.len});
+    struct rdb_slice found =
+        rdb_library_name((struct rdb_slice){(const uint8_t *)code.ptr, code.len});
     struct slice name = {(const char *)found.bytes, found.len};
     struct item *item, **old;
     int r;

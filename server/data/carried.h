@@ -1,5 +1,5 @@
-/* server/data/carried.h - what a dump holds that nobody here can use: function libraries, AUX fields.  It
- * goes into the next dump as it came, so that a load and a save lose nothing.
+/* server/data/carried.h - what a dump holds that nobody here can use: function libraries, AUX
+ * fields.  It goes into the next dump as it came, so that a load and a save lose nothing.
  *
  * The list belongs to the server, not to a database: FLUSHALL leaves it, as Redis leaves functions.
  * Threads: mutator; carried_save() [sweep], on a list that it holds. */
@@ -15,8 +15,9 @@
 struct rdb_enc;
 struct carried;
 
-/* carried_library: 0; -EEXIST: there is one of that name, and not `replace`; -E2BIG: above RDB_CARRIED_MOST
- * in all, so that comparing names has a bound; -ENOMEM.  carried_aux: the same, names may repeat. */
+/* carried_library: 0; -EEXIST: there is one of that name, and not `replace`; -E2BIG: above
+ * RDB_CARRIED_MOST in all, so that comparing names has a bound; -ENOMEM.  carried_aux: the same,
+ * names may repeat. */
 int carried_library(struct slice code, bool replace);
 int carried_aux(struct slice name, struct slice value);
 /* carried_clear: nothing is carried any more.  carried_forget_aux: but for libraries. */
@@ -28,8 +29,8 @@ struct carried_sum {
 };
 struct carried_sum carried_sum(void);
 
-/* carried_hold: the list as it is, for a save: later changes do not touch it.  carried_drop: not needed any
- * more. O(1) */
+/* carried_hold: the list as it is, for a save: later changes do not touch it.  carried_drop: not
+ * needed any more. O(1) */
 struct carried *carried_hold(void);
 void carried_drop(struct carried *list);
 /* carried_save: all of it, AUX fields first.  NULL: nothing. */

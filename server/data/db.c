@@ -1,4 +1,5 @@
-/* server/data/db.c - databases and lookup.  Changes: db_write.c; work in the background: db_work.c. */
+/* server/data/db.c - databases and lookup.  Changes: db_write.c; work in the background:
+ * db_work.c. */
 #include "server/data/db.h"
 
 #include <errno.h>
@@ -26,7 +27,8 @@ make_room(void)
 
     if (databases.physical_top < databases.physical_room)
         return true;
-    if (room > DB_PHYSICAL_MAX || (p = realloc(databases.physical, room * sizeof(struct db *))) == NULL)
+    if (room > DB_PHYSICAL_MAX ||
+        (p = realloc(databases.physical, room * sizeof(struct db *))) == NULL)
         return false;
     databases.physical = p;
     databases.physical_room = room;
@@ -220,7 +222,8 @@ db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret)
     ret->key = key;
     ret->hash = keyhash(key);
     r = ret->rec = ktable_find_key(&db->keys, ret->hash, key, &ret->at);
-    if (r != NULL && unlikely(db_record_is_expired(r)) && (flags & DB_EXPIRED) == 0 && !server.loading) {
+    if (r != NULL && unlikely(db_record_is_expired(r)) && (flags & DB_EXPIRED) == 0 &&
+        !server.loading) {
         /* Whoever does not read is about to change it, whatever the pause says. */
         if ((flags & DB_COUNT_HIT) == 0 || !pause_keeps_expired())
             db_expire_record(db, r);
@@ -287,7 +290,11 @@ db_each(const struct db *db, ktable_visitor visit, void *ctx)
 const struct record *
 db_random(struct db *db)
 {
-    enum { EXPIRED_MAX = 1000, DRAWS_MAX = 2 * EXPIRED_MAX, DRAWS_IN_PAUSE = 100 /* as Redis has it */ };
+    enum {
+        EXPIRED_MAX = 1000,
+        DRAWS_MAX = 2 * EXPIRED_MAX,
+        DRAWS_IN_PAUSE = 100 /* as Redis has it */
+    };
     bool paused = pause_is_on();
 
     for (unsigned i = 1; i <= DRAWS_MAX && db->keys.count > 0; i++) {

@@ -1,5 +1,5 @@
-/* server/data/db_inner.h - the inside of a database, for db*.c, expire.c and save.c only.  Threads: mutator.
- */
+/* server/data/db_inner.h - the inside of a database, for db*.c, expire.c and save.c only.
+ * Threads: mutator. */
 #ifndef SERVER_DB_INNER_H
 #define SERVER_DB_INNER_H
 
@@ -17,8 +17,9 @@ struct db {
     struct ktable_place expire_at; /* where active expiry goes on */
     /* dead ones */
     struct db *next_dead;
-    epoch_t died;         /* the epoch then */
-    uint64_t next_bucket; /* what is left begins here: of expires until that is gone, then of keys */
+    epoch_t died; /* the epoch then */
+    /* what is left begins here: of expires until that is gone, then of keys */
+    uint64_t next_bucket;
 };
 
 struct databases {
@@ -29,7 +30,8 @@ struct databases {
     uint32_t physical_used;               /* of these, not free now */
     uint32_t next_number;                 /* where the search for a free one goes on */
     struct db *dead, *dead_tail;          /* flushed, oldest first */
-    struct db *hollow; /* dead and empty: they wait for the end of a cut to give their numbers back (D4) */
+    /* dead and empty: they wait for the end of a cut to give their numbers back (D4) */
+    struct db *hollow;
     unsigned dead_count;
 };
 extern struct databases databases;
@@ -45,7 +47,8 @@ void db_work_fini(void);
 /* db_expire_record: delete a record that has expired, and count it. */
 void db_expire_record(struct db *db, const struct record *r);
 
-/* expire_run: active expiry, until the monotonic time until_us at most.  True: more to do right now. */
+/* expire_run: active expiry, until the monotonic time until_us at most.  True: more to do right
+ * now. */
 bool expire_run(int64_t until_us);
 
 #endif

@@ -1,12 +1,13 @@
 /* server/data/db_move.c - see db_move.h.
  *
- * The walk is a scan (ltable_walk.inc.h) through each logical database in turn.  A step of the scan shows the
- * records of one chain.  These move at once, and their blobs; a structure that is not done with what the step may
- * do stays on a list of its chain's, and the scan waits until the list is empty.  Between two steps such a key is
- * known by its hash and its record's address, which is compared, never followed (MV2).
+ * The walk is a scan (ltable_walk.inc.h) through each logical database in turn.  A step of the scan
+ * shows the records of one chain.  These move at once, and their blobs; a structure that is not
+ * done with what the step may do stays on a list of its chain's, and the scan waits until the list
+ * is empty.  Between two steps such a key is known by its hash and its record's address, which is
+ * compared, never followed (MV2).
  *
- * What grows faster than it is walked through would never be done: a walk through a structure, or through all keys,
- * ends when it has come to several times what was there when it began. */
+ * What grows faster than it is walked through would never be done: a walk through a structure, or
+ * through all keys, ends when it has come to several times what was there when it began. */
 #include "server/data/db_move.h"
 
 #include "server/data/db_inner.h"
@@ -71,8 +72,8 @@ move_record(struct db *db, const struct record *r, struct mover *m)
     return to;
 }
 
-/* changeable: the record, or a copy in its place if it may not be changed where it stands (R3).  NULL: no
- * memory. */
+/* changeable: the record, or a copy in its place if it may not be changed where it stands (R3).
+ * NULL: no memory. */
 static const struct record *
 changeable(struct db *db, const struct record *r)
 {
@@ -89,7 +90,8 @@ changeable(struct db *db, const struct record *r)
     return fresh;
 }
 
-/* move_value: the block that the record names.  Returns the record, which may be another one now. */
+/* move_value: the block that the record names.  Returns the record, which may be another one
+ * now. */
 static const struct record *
 move_value(struct db *db, const struct record *r, struct mover *m)
 {
@@ -120,7 +122,8 @@ count_key(bool has_moved)
     db_move_figures.keys_stayed += !has_moved;
 }
 
-/* move_key: the record, its block, and as much as may be of its structure; what is left goes to the list. */
+/* move_key: the record, its block, and as much as may be of its structure; what is left goes to the
+ * list. */
 static void
 move_key(struct db *db, const struct record *r, struct mover *m)
 {
@@ -135,13 +138,13 @@ move_key(struct db *db, const struct record *r, struct mover *m)
         count_key(m->moved != moved);
         return;
     }
-    walk.list[walk.count++] =
-        (struct unfinished){.hash = keyhash(record_key(r)),
-                            .record = r,
-                            .type = record_type(r),
-                            .has_moved = m->moved != moved,
-                            .left = SOME + TIMES * type_of(record_type(r))->elements(record_root(r)),
-                            .at = at};
+    walk.list[walk.count++] = (struct unfinished){
+        .hash = keyhash(record_key(r)),
+        .record = r,
+        .type = record_type(r),
+        .has_moved = m->moved != moved,
+        .left = SOME + TIMES * type_of(record_type(r))->elements(record_root(r)),
+        .at = at};
 }
 
 /* ---- the list ---- */
@@ -158,7 +161,8 @@ compare(void *ctx, const void *record)
     const struct record *r = record;
 
     if (record_type(r) == s->u->type && record_encoding(r) == ENC_ROOT &&
-        (record == s->u->record || (record_key_len(r) < HASHED_MAX && keyhash(record_key(r)) == s->u->hash)))
+        (record == s->u->record ||
+         (record_key_len(r) < HASHED_MAX && keyhash(record_key(r)) == s->u->hash)))
         s->found = r;
 }
 

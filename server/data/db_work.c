@@ -1,5 +1,5 @@
-/* server/data/db_work.c - what the loop does for the databases between commands: flushed databases and dead
- * structures are freed in slices, keys expire. */
+/* server/data/db_work.c - what the loop does for the databases between commands: flushed databases
+ * and dead structures are freed in slices, keys expire. */
 #include <stdlib.h>
 
 #include "mm/fault.h"
@@ -60,7 +60,8 @@ db_bury(enum value_type type, const void *root)
     const struct type_ops *ops = type_of(type);
     struct corpse *c;
 
-    if (ops->elements(root) <= SMALL || fault_point(FAULT_side_alloc) || (c = malloc(sizeof *c)) == NULL) {
+    if (ops->elements(root) <= SMALL || fault_point(FAULT_side_alloc) ||
+        (c = malloc(sizeof *c)) == NULL) {
         drop_whole(ops, root, &(struct drop_cursor){.at = {0}});
         return;
     }
@@ -178,9 +179,9 @@ db_flush(int index)
     return keys;
 }
 
-/* dead_may_go: while a cut is open, what it can see waits: freed, it would only be charged as retired.  So
- * would what was dead before; it waits too, unless there is more than one: where cuts follow each other
- * closely, flushed data must not pile up. */
+/* dead_may_go: while a cut is open, what it can see waits: freed, it would only be charged as
+ * retired.  So would what was dead before; it waits too, unless there is more than one: where cuts
+ * follow each other closely, flushed data must not pile up. */
 static bool
 dead_may_go(const struct db *db)
 {
@@ -249,8 +250,8 @@ db_work(unsigned budget_us)
     int64_t until_us = os_monotonic_us() + budget_us;
 
     /* The corpses come last: the others make some. */
-    return free_dead(until_us) || free_hollow(until_us) || (!server.cron_paused && expire_run(until_us)) ||
-           free_corpses(until_us);
+    return free_dead(until_us) || free_hollow(until_us) ||
+           (!server.cron_paused && expire_run(until_us)) || free_corpses(until_us);
 }
 
 /* ---- for tests ---- */

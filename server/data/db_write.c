@@ -1,4 +1,5 @@
-/* server/data/db_write.c - insert, change, delete keys.  Every function first takes what it may not get (D2).
+/* server/data/db_write.c - insert, change, delete keys.  Every function first takes what it may not
+ * get (D2).
  */
 #include <errno.h>
 
@@ -82,8 +83,8 @@ locate(struct db_ref *ref)
     return ref->at;
 }
 
-/* move_expiry: the table of expiries knows `fresh` in the place of `old`, as far as they expire.  Where only
- * fresh does, it was added before. */
+/* move_expiry: the table of expiries knows `fresh` in the place of `old`, as far as they expire.
+ * Where only fresh does, it was added before. */
 static void
 move_expiry(struct db_ref *ref, const struct record *old, const struct record *fresh)
 {
@@ -246,8 +247,8 @@ db_unlink(struct db_ref *ref)
     record_free(take_out(ref));
 }
 
-/* remove_and_tell: the key goes without a command having asked for it.  It is told when it is gone, but while
- * its name can still be read: that takes no memory. */
+/* remove_and_tell: the key goes without a command having asked for it.  It is told when it is gone,
+ * but while its name can still be read: that takes no memory. */
 static void
 remove_and_tell(struct db_ref *ref, unsigned class, const char *event)
 {

@@ -17,8 +17,8 @@ difference_none(const char *a, const char *b)
     return x == y;
 }
 
-/* difference_span: what must be written to turn old[0, old_len) into new[0, new_len): [*ret_begin, *ret_end)
- * of new holds every byte that differs or has no counterpart; empty if there is none. */
+/* difference_span: what must be written to turn old[0, old_len) into new[0, new_len): [*ret_begin,
+ * *ret_end) of new holds every byte that differs or has no counterpart; empty if there is none. */
 static inline void
 difference_span(const char *old, size_t old_len, const char *new, size_t new_len, size_t *ret_begin,
                 size_t *ret_end)

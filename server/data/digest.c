@@ -6,7 +6,8 @@
  *     all     = 0; per database that has keys: stir(number), then add(each key's)
  *     key     = 0; stir(name); then as value, going on with it
  *     value   = stir(type); string: stir(bytes); hash: add(each pair's); stream: of each entry
- *               stir("ms.seq"), then stir(field), stir(value) ...; with an expiry: add("!!expire!!")
+ *               stir("ms.seq"), then stir(field), stir(value) ...; with an expiry:
+ *               add("!!expire!!")
  *     pair    = 0; stir(field); stir(value)
  * Numbers are 32 bits, big endian. */
 #include "server/data/digest.h"
@@ -48,7 +49,8 @@ digest_stir(uint8_t d[DIGEST_BYTES], const void *bytes, size_t len)
 static void
 stir_number(uint8_t d[DIGEST_BYTES], uint32_t n)
 {
-    digest_stir(d, (uint8_t[]){(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}, 4);
+    digest_stir(
+        d, (uint8_t[]){(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}, 4);
 }
 
 /* type_number: Redis counts a type of modules between hashes and streams. */

@@ -1,6 +1,7 @@
-/* server/data/digest.h - DEBUG DIGEST's fingerprint of the data: the same as Redis computes for the same
- * data, whatever the order and the encodings.  It covers database numbers, keys, types, values and whether a
- * key expires, not when. Threads: mutator. */
+/* server/data/digest.h - DEBUG DIGEST's fingerprint of the data: the same as Redis computes for the
+ * same data, whatever the order and the encodings.  It covers database numbers, keys, types, values
+ * and whether a key expires, not when.
+ * Threads: mutator. */
 #ifndef SERVER_DIGEST_H
 #define SERVER_DIGEST_H
 

@@ -1,5 +1,6 @@
-/* server/data/digest_inner.h - the two steps of which a type makes the fingerprint of its values; digest.c
- * says how. Threads: mutator. */
+/* server/data/digest_inner.h - the two steps of which a type makes the fingerprint of its values;
+ * digest.c says how.
+ * Threads: mutator. */
 #ifndef SERVER_DIGEST_INNER_H
 #define SERVER_DIGEST_INNER_H
 

@@ -1,4 +1,5 @@
-/* server/data/dump.c - DUMP's payload: written by the encoder of snapshots, read by the decoder of dumps. */
+/* server/data/dump.c - DUMP's payload: written by the encoder of snapshots, read by the decoder of
+ * dumps. */
 #include "server/data/dump.h"
 
 #include <errno.h>

@@ -1,7 +1,9 @@
 /* server/data/dump.h - one value as bytes, and back: DUMP and RESTORE.
  *
- * The payload is Redis's: a type byte and the value as RDB has it, the version of that (2 bytes, little
- * endian) and the CRC64 of all of this (8 bytes).  [RDB 10; Redis documentation: DUMP.]  Threads: mutator. */
+ * The payload is Redis's: a type byte and the value as RDB has it, the version of that (2 bytes,
+ * little
+ * endian) and the CRC64 of all of this (8 bytes).  [RDB 10; Redis documentation: DUMP.]
+ * Threads: mutator. */
 #ifndef SERVER_DUMP_H
 #define SERVER_DUMP_H
 
@@ -18,9 +20,10 @@ uint64_t dump_bytes(const struct record *r);
 
 /* dump_check: has the payload a version that can be read, and the right checksum? */
 bool dump_check(struct slice payload);
-/* dump_parse: the value of a payload that dump_check() liked, for a record with a key of key_len bytes.
- * 0: *ret is the caller's; inline bytes stand in state's buffers, until load_fini(state), which the caller
- * calls in any case. -ENOMEM; -ENOTSUP: a type that is not supported; -EINVAL: it is damaged. */
+/* dump_parse: the value of a payload that dump_check() liked, for a record with a key of key_len
+ * bytes. 0: *ret is the caller's; inline bytes stand in state's buffers, until load_fini(state),
+ * which the caller calls in any case. -ENOMEM; -ENOTSUP: a type that is not supported; -EINVAL: it
+ * is damaged. */
 int dump_parse(struct slice payload, struct slice key, struct load_state *state, struct value *ret);
 
 #endif

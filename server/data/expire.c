@@ -1,8 +1,8 @@
 /* server/data/expire.c - active expiry: keys that nobody asks for go too.
  *
- * In the manner of Redis: every tenth of a second each database's table of expiries is sampled, a batch of
- * keys at a time, walking on from where the last batch ended; as long as more than a tenth of a batch had
- * expired, the next one follows at once, within the budget. */
+ * In the manner of Redis: every tenth of a second each database's table of expiries is sampled, a
+ * batch of keys at a time, walking on from where the last batch ended; as long as more than a tenth
+ * of a batch had expired, the next one follows at once, within the budget. */
 #include "server/data/db_inner.h"
 
 #include "mm/os.h"
@@ -20,7 +20,8 @@ enum {
 };
 
 struct batch {
-    const struct record *expired[BATCH_MAX]; /* the last bucket, or part of one, is looked at as a whole */
+    /* the last bucket, or part of one, is looked at as a whole */
+    const struct record *expired[BATCH_MAX];
     unsigned expired_count, seen;
     __int128 ttl_sum_ms; /* an expiry may be 2^63 ms away */
 };

@@ -1,4 +1,5 @@
-/* server/data/hash.c - the hash type: read, and change as a listpack.  Changes of tables: hash_table.c. */
+/* server/data/hash.c - the hash type: read, and change as a listpack.  Changes of tables:
+ * hash_table.c. */
 #include "server/data/hash.h"
 
 #include <errno.h>
@@ -28,7 +29,8 @@ hash_is_small(uint64_t pairs, size_t longest)
 uint64_t
 hash_len(const struct record *r)
 {
-    return record_encoding(r) == ENC_ROOT ? htable_count(record_root(r)) : lp_count(listpack(r)) / 2;
+    return record_encoding(r) == ENC_ROOT ? htable_count(record_root(r))
+                                          : lp_count(listpack(r)) / 2;
 }
 
 /* entry_text: the listpack entry at `at` as bytes. */
@@ -45,7 +47,8 @@ entry_text(const uint8_t *lp, uint32_t at, char scratch[LP_INT_TEXT_BYTES])
 }
 
 bool
-hash_get(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BYTES], struct slice *ret)
+hash_get(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BYTES],
+         struct slice *ret)
 {
     const struct pair *p;
     uint32_t at;
@@ -109,7 +112,8 @@ hash_walk(const struct record *r, uint64_t cursor, hash_visitor visit, void *ctx
 static uint8_t *scratch;
 static size_t scratch_room;
 
-/* scratch_copy: the listpack at ref, or an empty one, with so much room for more.  NULL: no memory. */
+/* scratch_copy: the listpack at ref, or an empty one, with so much room for more.  NULL: no
+ * memory. */
 static uint8_t *
 scratch_copy(const struct db_ref *ref, size_t more)
 {
@@ -187,14 +191,16 @@ hash_set(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_
         added += put_in_listpack(lp, words[2 * i], words[2 * i + 1]);
     if (!hash_is_small(lp_count(lp) / 2, 0))
         return hash_convert(ref, words, pairs, ret_added);
-    if (blob_store(ref, TYPE_HASH, (struct slice){.ptr = (const char *)lp, .len = lp_bytes(lp)}) < 0)
+    if (blob_store(ref, TYPE_HASH, (struct slice){.ptr = (const char *)lp, .len = lp_bytes(lp)}) <
+        0)
         return -ENOMEM;
     *ret_added = added;
     return 0;
 }
 
 static int
-delete_from_listpack(struct db_ref *ref, const struct slice *fields, int count, int64_t *ret_deleted)
+delete_from_listpack(struct db_ref *ref, const struct slice *fields, int count,
+                     int64_t *ret_deleted)
 {
     uint8_t *lp = scratch_copy(ref, 0);
     int64_t deleted = 0;
@@ -213,7 +219,8 @@ delete_from_listpack(struct db_ref *ref, const struct slice *fields, int count, 
     if (lp_first(lp) == 0)
         db_remove(ref);
     else if (deleted > 0)
-        return blob_store(ref, TYPE_HASH, (struct slice){.ptr = (const char *)lp, .len = lp_bytes(lp)});
+        return blob_store(ref, TYPE_HASH,
+                          (struct slice){.ptr = (const char *)lp, .len = lp_bytes(lp)});
     return 0;
 }
 

@@ -44,8 +44,8 @@ visit_of_rest(void *ctx, const void *entry)
         visit_if_chosen(&rest->sampling, pair_field(p), pair_value(p));
 }
 
-/* sample_by_drawing: few of many: what was drawn before is drawn again.  Where the table is so crowded that
- * draws meet the same few all the time, the others are chosen of the rest. */
+/* sample_by_drawing: few of many: what was drawn before is drawn again.  Where the table is so
+ * crowded that draws meet the same few all the time, the others are chosen of the rest. */
 static int
 sample_by_drawing(const struct htable *t, uint64_t count, hash_visitor visit, void *ctx)
 {

@@ -5,7 +5,8 @@
 #include "server/data/hash_inner.h"
 #include "server/data/value.h"
 
-/* set_one: in place where the pair has the room, else as a new pair.  0: replaced, 1: added, -ENOMEM */
+/* set_one: in place where the pair has the room, else as a new pair.  0: replaced, 1: added,
+ * -ENOMEM */
 static int
 set_one(const struct htable *t, struct slice field, struct slice value)
 {
@@ -24,8 +25,8 @@ set_one(const struct htable *t, struct slice field, struct slice value)
     return old == NULL;
 }
 
-/* Several pairs at once: all new blocks first; then one by one into the table, keeping what they replace, so
- * that the way back is open until the last one is in. */
+/* Several pairs at once: all new blocks first; then one by one into the table, keeping what they
+ * replace, so that the way back is open until the last one is in. */
 struct change {
     const struct pair *fresh, *old;
 };
@@ -51,7 +52,8 @@ free_fresh(const struct change *c, int count)
 }
 
 static int
-set_all(const struct htable *t, struct change *c, const struct slice *words, int pairs, int64_t *ret_added)
+set_all(const struct htable *t, struct change *c, const struct slice *words, int pairs,
+        int64_t *ret_added)
 {
     int64_t added = 0;
 

@@ -12,8 +12,8 @@ write_bucket(const struct lt_bucket *b)
     return mm_modify(b, sizeof *b);
 }
 
-/* write_root: the counts.  The segments' addresses are written by set_segment(): they may stand in another
- * page. */
+/* write_root: the counts.  The segments' addresses are written by set_segment(): they may stand in
+ * another page. */
 static struct htable *
 write_root(const struct htable *t)
 {

@@ -1,8 +1,9 @@
-/* server/data/htable.h - a large hash: field -> value, wholly in the arena's values heap, so that a snapshot
- * can read it as it was at the cut: root, segments of buckets, overflow buckets, and one block for each pair
- * of field and value.
+/* server/data/htable.h - a large hash: field -> value, wholly in the arena's values heap, so that a
+ * snapshot can read it as it was at the cut: root, segments of buckets, overflow buckets, and one
+ * block for each pair of field and value.
  *
- *   H1  Everything is read through pointers to const and changed through mm_modify(), bucket by bucket.
+ *   H1  Everything is read through pointers to const and changed through mm_modify(), bucket by
+ *       bucket.
  *   H2  A pair's field never changes; its value may change in place.
  *
  * Threads: mutator.  The sweep reads the same structures through a view (save_hash.c). */
@@ -24,8 +25,8 @@ typedef void (*htable_visitor)(void *ctx, const void *pair);
 
 /* htable_new: an empty table; NULL: no memory.  Owner: the record that will point to it. */
 const struct htable *htable_new(void);
-/* htable_free: all of it, at once; htable_drop() does it in steps: about `pairs` of what is left, from *next
- * (begins as 0) on.  True: all done. */
+/* htable_free: all of it, at once; htable_drop() does it in steps: about `pairs` of what is left,
+ * from *next (begins as 0) on.  True: all done. */
 void htable_free(const struct htable *t);
 bool htable_drop(const struct htable *t, uint64_t *next, uint64_t pairs);
 
@@ -37,8 +38,9 @@ htable_count(const struct htable *t)
 
 /* htable_get: the pair with this field, NULL if there is none. */
 const struct pair *htable_get(const struct htable *t, struct slice field);
-/* htable_put: a fresh pair, over the one with the same field, which the caller gets back in *ret_old (NULL:
- * there was none) and frees.  false: no memory, nothing has changed; never so when the field is there. */
+/* htable_put: a fresh pair, over the one with the same field, which the caller gets back in
+ * *ret_old (NULL: there was none) and frees.  false: no memory, nothing has changed; never so when
+ * the field is there. */
 bool htable_put(const struct htable *t, const struct pair *p, const struct pair **ret_old);
 /* htable_take: the pair with this field leaves the table for the caller, who frees it; NULL: there
  * was none. */
@@ -61,8 +63,8 @@ void htable_verify(const struct htable *t);
 /* pair_new: NULL: no memory. */
 const struct pair *pair_new(struct slice field, struct slice value);
 void pair_free(const struct pair *p);
-/* pair_set: change the value in place.  false, and nothing has changed: it would not fit, or another block
- * would cost less. */
+/* pair_set: change the value in place.  false, and nothing has changed: it would not fit, or
+ * another block would cost less. */
 bool pair_set(const struct pair *p, struct slice value);
 
 static inline struct slice

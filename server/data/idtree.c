@@ -8,7 +8,8 @@
 
 enum { CHILD_BYTES = sizeof(void *) };
 
-/* The way from the root to a leaf: at[] is the child taken, and in the leaf where the id stands or would. */
+/* The way from the root to a leaf: at[] is the child taken, and in the leaf where the id stands or
+ * would. */
 struct way {
     const struct idnode *node[IDTREE_LEVELS];
     unsigned at[IDTREE_LEVELS];
@@ -83,7 +84,8 @@ idtree_find(const struct idtree *t, struct stream_id id)
 static struct idnode *
 node_new(uint32_t value_bytes, unsigned room)
 {
-    struct idnode *n = mm_alloc(MM_VALUE, sizeof *n + room * (sizeof(struct stream_id) + value_bytes));
+    struct idnode *n =
+        mm_alloc(MM_VALUE, sizeof *n + room * (sizeof(struct stream_id) + value_bytes));
 
     if (n != NULL)
         *n = (struct idnode){.room = (uint16_t)room, .value_bytes = value_bytes};
@@ -172,10 +174,11 @@ grow(const struct idtree *t, unsigned at, struct stream_id id, const void *value
     return 0;
 }
 
-/* split: n is full; what goes behind it moves to the empty node `right`; then the entry is put in one of
- * them. */
+/* split: n is full; what goes behind it moves to the empty node `right`; then the entry is put in
+ * one of them. */
 static void
-split(const struct idnode *n, struct idnode *right, unsigned at, struct stream_id id, const void *value)
+split(const struct idnode *n, struct idnode *right, unsigned at, struct stream_id id,
+      const void *value)
 {
     unsigned stay = at == n->count ? n->count : n->count / 2u;
 
@@ -189,8 +192,8 @@ split(const struct idnode *n, struct idnode *right, unsigned at, struct stream_i
         insert_at(right, at - stay, id, value);
 }
 
-/* take_nodes: for splitting `full` nodes on the way up from the leaf, and a root when all are full.  False:
- * no memory. */
+/* take_nodes: for splitting `full` nodes on the way up from the leaf, and a root when all are full.
+ * False: no memory. */
 static bool
 take_nodes(const struct idtree *t, unsigned full, struct idnode **fresh)
 {
@@ -208,8 +211,8 @@ take_nodes(const struct idtree *t, unsigned full, struct idnode **fresh)
     return true;
 }
 
-/* lower_first: before an entry of this id comes behind the first one, whose own id may be above it (I1): ids
- * stay in order. */
+/* lower_first: before an entry of this id comes behind the first one, whose own id may be above it
+ * (I1): ids stay in order. */
 static void
 lower_first(const struct idnode *n, struct stream_id id)
 {
@@ -270,7 +273,8 @@ idtree_put(const struct idtree *t, struct stream_id id, const void *value)
 
 /* ---- remove ---- */
 
-/* join: what the right one of two children of n holds goes to the left one, if that is not too much. */
+/* join: what the right one of two children of n holds goes to the left one, if that is not too
+ * much. */
 static bool
 join(const struct idnode *n, unsigned left_at)
 {
@@ -358,7 +362,8 @@ idtree_cut(const struct idtree *t, struct stream_id id, uint64_t gone, struct id
 {
     const struct idnode *root = t->root, *part = NULL;
     struct idnode *fresh[IDTREE_LEVELS];
-    uint32_t height = t->height, bottom = height; /* bottom: the lowest level at which nodes are cut */
+    /* bottom: the lowest level at which nodes are cut */
+    uint32_t height = t->height, bottom = height;
     struct way w;
 
     find_way(t, id, &w);

@@ -1,4 +1,5 @@
-/* server/data/idtree_move.c - the nodes of a tree of ids move, and the blocks that its values name. */
+/* server/data/idtree_move.c - the nodes of a tree of ids move, and the blocks that its values
+ * name. */
 #include "server/data/move.h"
 #include "server/data/stream.h"
 
@@ -15,7 +16,8 @@ move_way(struct idcursor *c, struct mover *m)
     }
 }
 
-/* move_values: those of the cursor's leaf, from its own entry on.  Returns the last one that was come to. */
+/* move_values: those of the cursor's leaf, from its own entry on.  Returns the last one that was
+ * come to. */
 static unsigned
 move_values(const struct idcursor *c, struct mover *m)
 {

@@ -5,7 +5,8 @@
 
 #include "mm/mm.h"
 
-/* descend: from the child at node[level], at[level] down to a leaf, on the side of the first or last. */
+/* descend: from the child at node[level], at[level] down to a leaf, on the side of the first or
+ * last. */
 static bool
 descend(struct idcursor *c, unsigned level, bool to_last)
 {
@@ -121,7 +122,8 @@ step_node(uint64_t s)
 
 /* path[0]: how many steps follow, plus one; 0: not begun. */
 bool
-idtree_drop(const struct idtree *t, uint64_t *path, uint64_t *budget, void (*free_value)(const void *value))
+idtree_drop(const struct idtree *t, uint64_t *path, uint64_t *budget,
+            void (*free_value)(const void *value))
 {
     if (path[0] == 0) {
         path[0] = 1 + (t->root != NULL);
@@ -171,8 +173,8 @@ idtree_bytes(const struct idtree *t)
 /* ---- verifying ---- */
 
 static uint64_t
-verify_node(const struct idtree *t, const struct idnode *n, unsigned level, const struct stream_id *low,
-            const struct stream_id *high)
+verify_node(const struct idtree *t, const struct idnode *n, unsigned level,
+            const struct stream_id *low, const struct stream_id *high)
 {
     uint32_t value_bytes = level == t->height ? t->value_bytes : sizeof(void *);
     uint64_t count = 0;

@@ -1,5 +1,6 @@
-/* server/data/keyhash.h - the hash of keys and fields: XXH3 with a seed drawn at start, so that nobody
- * outside can choose keys that collide. Threads: keyhash [any]. */
+/* server/data/keyhash.h - the hash of keys and fields: XXH3 with a seed drawn at start, so that
+ * nobody outside can choose keys that collide.
+ * Threads: keyhash [any]. */
 #ifndef SERVER_KEYHASH_H
 #define SERVER_KEYHASH_H
 

@@ -8,13 +8,14 @@
 #include "server/data/draw.h"
 #include "server/data/keyhash.h"
 
-/* Segments from MAPPED_FROM buckets on are mapped: the first 2^n buckets are all of the segments before, so
- * that every bucket with a number from MAPPED_FROM on is in a mapped one.  What they take is counted by
- * buckets in use, not by segments: a segment doubles the table, and if it counted as a whole at once, a table
- * that grows at maxmemory would drive a good part of the keys out.  Memory behind buckets that a shrinking
- * table has given up goes back GIVE_BACK at a time.
+/* Segments from MAPPED_FROM buckets on are mapped: the first 2^n buckets are all of the segments
+ * before, so that every bucket with a number from MAPPED_FROM on is in a mapped one.  What they
+ * take is counted by buckets in use, not by segments: a segment doubles the table, and if it
+ * counted as a whole at once, a table that grows at maxmemory would drive a good part of the keys
+ * out.  Memory behind buckets that a shrinking table has given up goes back GIVE_BACK at a time.
  *
- * Overflow buckets are cut from chunks, linked while free.  The chunks go back when no bucket is in use. */
+ * Overflow buckets are cut from chunks, linked while free.  The chunks go back when no bucket is in
+ * use. */
 enum { CHUNK_BUCKETS = 63, MAPPED_FROM = 256, GIVE_BACK = 4096 };
 union pooled {
     struct lt_bucket bucket;
@@ -100,7 +101,8 @@ segment_new(uint64_t buckets)
         small_bytes += p != NULL ? bytes : 0;
         return p;
     }
-    p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+             0);
     return p != MAP_FAILED ? p : NULL;
 }
 
@@ -123,7 +125,8 @@ note_grown(uint64_t buckets)
     mapped_buckets += buckets > MAPPED_FROM;
 }
 
-/* note_shrunk: bucket number `buckets` of a segment is not in use any more, nor are those behind it. */
+/* note_shrunk: bucket number `buckets` of a segment is not in use any more, nor are those behind
+ * it. */
 static void
 note_shrunk(const struct ktable *t, uint64_t buckets)
 {
@@ -132,7 +135,8 @@ note_shrunk(const struct ktable *t, uint64_t buckets)
 
     mapped_buckets -= buckets >= MAPPED_FROM;
     if (buckets % GIVE_BACK == 0 && buckets > begin) /* LT3: what they hold does not matter */
-        (void)madvise(t->segment[s] + (buckets - begin), GIVE_BACK * sizeof(struct lt_bucket), MADV_DONTNEED);
+        (void)madvise(t->segment[s] + (buckets - begin), GIVE_BACK * sizeof(struct lt_bucket),
+                      MADV_DONTNEED);
 }
 
 static inline uint64_t
@@ -171,9 +175,9 @@ root_of(const struct ktable *t)
 #define LT_REHASH(entry)        rehash(entry)
 #define LT_KEY                  const struct slice *
 #define LT_EQUAL(entry, key)    has_key(entry, key)
-/* Four of seven, by bench_keyspace at 2 to 3 million keys: 17 bytes a key with 6 to 9 % of the buckets
- * overflowing; five takes 15 bytes with 17 to 19 %, and a prefetched lookup an eighth longer; six 14 bytes,
- * 27 to 31 %, a third longer. */
+/* Four of seven, by bench_keyspace at 2 to 3 million keys: 17 bytes a key with 6 to 9 % of the
+ * buckets overflowing; five takes 15 bytes with 17 to 19 %, and a prefetched lookup an eighth
+ * longer; six 14 bytes, 27 to 31 %, a third longer. */
 #define LT_LOAD_MAX 4
 #define LT_LOAD_MIN 1
 #include "server/data/ltable.inc.h"
@@ -185,7 +189,8 @@ ktable_find_key(const struct ktable *t, uint64_t hash, struct slice key, struct 
 }
 
 void
-ktable_find_record(const struct ktable *t, uint64_t hash, const struct record *r, struct ktable_ref *ret)
+ktable_find_record(const struct ktable *t, uint64_t hash, const struct record *r,
+                   struct ktable_ref *ret)
 {
     ktable_find_entry(t, hash, r, ret);
 }
@@ -261,7 +266,8 @@ ktable_warm_record(const struct ktable *t, uint64_t hash)
     if (t->buckets == 0)
         return;
     b = ktable_at(t, lt_home(hash, t->buckets));
-    for (unsigned mask = lt_match(b, lt_tag(hash)); mask != 0; mask &= mask - 1) /* of a junction: none */
+    /* of a junction: none */
+    for (unsigned mask = lt_match(b, lt_tag(hash)); mask != 0; mask &= mask - 1)
         __builtin_prefetch(lt_entry(b->slot[__builtin_ctz(mask)]));
 }
 

@@ -21,7 +21,8 @@ distance(uint32_t now, uint32_t then, uint32_t mask, uint32_t ahead)
     return d > mask - ahead ? 0 : d;
 }
 
-/* minutes_since: the last access, of a clock that has its minute; ahead_s: so far ahead it may be. */
+/* minutes_since: the last access, of a clock that has its minute; ahead_s: so far ahead it may
+ * be. */
 static uint32_t
 minutes_since(uint32_t clock, int64_t now_s, uint32_t ahead_s)
 {
@@ -35,7 +36,8 @@ idle(uint32_t clock, int64_t now_s, uint32_t ahead_s)
     uint32_t minutes;
 
     if ((clock & LFU_COUNTS) == 0)
-        return distance((uint32_t)now_s & LFU_FIELD_MASK, clock & LFU_FIELD_MASK, LFU_FIELD_MASK, ahead_s);
+        return distance((uint32_t)now_s & LFU_FIELD_MASK, clock & LFU_FIELD_MASK, LFU_FIELD_MASK,
+                        ahead_s);
     minutes = minutes_since(clock, now_s, ahead_s);
     return minutes == 0 ? 0 : (minutes - 1) * MINUTE_S + (uint32_t)(now_s % MINUTE_S);
 }
@@ -44,7 +46,8 @@ static uint8_t
 counter_at(uint32_t clock, int64_t now_s, int64_t decay_minutes, uint32_t ahead_s)
 {
     bool counts = (clock & LFU_COUNTS) != 0;
-    uint32_t minutes = counts ? minutes_since(clock, now_s, ahead_s) : idle(clock, now_s, ahead_s) / MINUTE_S;
+    uint32_t minutes =
+        counts ? minutes_since(clock, now_s, ahead_s) : idle(clock, now_s, ahead_s) / MINUTE_S;
     uint32_t counter = counts ? clock & 255 : LFU_NEW;
     uint64_t lost = decay_minutes > 0 ? minutes / (uint64_t)decay_minutes : 0;
 
@@ -84,7 +87,8 @@ lfu_idle_at(uint32_t clock, int64_t now_s)
 uint32_t
 lfu_idle_since(int64_t idle_s)
 {
-    return (server.clock_s - (uint32_t)(idle_s < LFU_FIELD_MASK ? idle_s : LFU_FIELD_MASK)) & LFU_FIELD_MASK;
+    return (server.clock_s - (uint32_t)(idle_s < LFU_FIELD_MASK ? idle_s : LFU_FIELD_MASK)) &
+           LFU_FIELD_MASK;
 }
 
 /* xorshift: where nothing depends on its quality. */
@@ -106,7 +110,8 @@ lfu_touched(uint32_t clock)
     uint64_t above = counter > LFU_NEW ? counter - LFU_NEW : 0;
 
     /* One access in above * factor + 1 counts. */
-    if (counter < 255 && (uint64_t)random32() * (above * (uint64_t)config.lfu_log_factor + 1) < 1ULL << 32)
+    if (counter < 255 &&
+        (uint64_t)random32() * (above * (uint64_t)config.lfu_log_factor + 1) < 1ULL << 32)
         counter++;
     return lfu_born(counter);
 }

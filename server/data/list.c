@@ -55,7 +55,8 @@ list_get(const struct record *r, uint64_t i, struct list_elem *ret)
     }
     list_root_find(root_of(r), i, &p);
     if (p.node->plain != 0)
-        *ret = (struct list_elem){.ptr = (const char *)node_begin(p.node), .len = node_used(p.node)};
+        *ret =
+            (struct list_elem){.ptr = (const char *)node_begin(p.node), .len = node_used(p.node)};
     else
         get_entry(node_entry(p.node, i - p.first), ret);
 }
@@ -70,12 +71,13 @@ run_at(const struct record *r, uint64_t i, uint64_t *ret_skip)
     if (is_small(r)) {
         all = small_entries(r);
         *ret_skip = i;
-        return (struct list_run){(const uint8_t *)all.ptr, (const uint8_t *)all.ptr + all.len, list_len(r),
-                                 false};
+        return (struct list_run){(const uint8_t *)all.ptr, (const uint8_t *)all.ptr + all.len,
+                                 list_len(r), false};
     }
     list_root_find(root_of(r), i, &p);
     *ret_skip = i - p.first;
-    return (struct list_run){node_begin(p.node), node_end(p.node), p.node->count, p.node->plain != 0};
+    return (struct list_run){node_begin(p.node), node_end(p.node), p.node->count,
+                             p.node->plain != 0};
 }
 
 /* entry_of: entry number i of a run, from the nearer end; i may be their number: the end. */
@@ -100,7 +102,8 @@ entry_of(const struct list_run *run, uint64_t i)
 void
 list_iter_init(struct list_iter *it, const struct record *r, uint64_t i, bool backwards)
 {
-    *it = (struct list_iter){.rec = r, .next = i, .backwards = backwards, .is_over = i >= list_len(r)};
+    *it = (struct list_iter){
+        .rec = r, .next = i, .backwards = backwards, .is_over = i >= list_len(r)};
 }
 
 /* enter_run: the run that holds the next element. */
@@ -180,8 +183,8 @@ measure(const struct slice *words, int count, uint64_t *ret_text)
     *ret_text = 0;
     for (int i = 0; i < count; i++) {
         *ret_text += words[i].len;
-        entries +=
-            words[i].len > RECORD_INLINE_MAX ? words[i].len : lp_entry_bytes(words[i].ptr, words[i].len);
+        entries += words[i].len > RECORD_INLINE_MAX ? words[i].len
+                                                    : lp_entry_bytes(words[i].ptr, words[i].len);
     }
     return entries;
 }
@@ -264,9 +267,9 @@ gather(void *ctx, const struct list_run *run)
     g->entries[g->count++] = (struct slice){(const char *)run->at, (size_t)(run->end - run->at)};
 }
 
-/* shrink: after elements went: a large list may be small again.  Half of the limits, so that a list that
- * comes and goes around them does not change its form each time.  What cannot be done for want of memory is
- * left. */
+/* shrink: after elements went: a large list may be small again.  Half of the limits, so that a list
+ * that comes and goes around them does not change its form each time.  What cannot be done for want
+ * of memory is left. */
 static void
 shrink(struct db_ref *ref)
 {
@@ -275,11 +278,12 @@ shrink(struct db_ref *ref)
     uint64_t bytes = list_root_bytes(l);
     struct gathering g = {.count = 0};
 
-    if (bytes == UINT64_MAX || bytes + LP_EMPTY_BYTES > limit.block_bytes / 2 || l->count > limit.count / 2 ||
-        list_root_has_plain(l))
+    if (bytes == UINT64_MAX || bytes + LP_EMPTY_BYTES > limit.block_bytes / 2 ||
+        l->count > limit.count / 2 || list_root_has_plain(l))
         return;
     root_set_quick(l, false);
-    if (bytes + LP_EMPTY_BYTES > RECORD_INLINE_MAX / 2 || !small_fits(record_key(ref->rec).len, bytes))
+    if (bytes + LP_EMPTY_BYTES > RECORD_INLINE_MAX / 2 ||
+        !small_fits(record_key(ref->rec).len, bytes))
         return;
     list_runs(ref->rec, 0, l->count, gather, &g);
     (void)small_store(ref, g.entries, g.count, l->count);
@@ -341,8 +345,8 @@ list_trim(struct db_ref *ref, uint64_t head, uint64_t tail)
     return 0;
 }
 
-/* splice: element i becomes the word, or the word is inserted before it.  Redis asks about its limits before
- * it does either, as if there were one element more after both. */
+/* splice: element i becomes the word, or the word is inserted before it.  Redis asks about its
+ * limits before it does either, as if there were one element more after both. */
 static int
 splice(struct db_ref *ref, uint64_t i, bool replaces, struct slice word)
 {
@@ -391,7 +395,8 @@ list_insert(struct db_ref *ref, uint64_t i, struct slice word)
 }
 
 int
-list_rem(struct db_ref *ref, struct slice word, uint64_t limit, enum list_side from, uint64_t *ret_removed)
+list_rem(struct db_ref *ref, struct slice word, uint64_t limit, enum list_side from,
+         uint64_t *ret_removed)
 {
     struct lp_needle needle;
     uint64_t was;

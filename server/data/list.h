@@ -1,9 +1,10 @@
-/* server/data/list.h - the list type: a listpack in the record while it is small, nodes of entries beyond
- * (list_inner.h).
+/* server/data/list.h - the list type: a listpack in the record while it is small, nodes of entries
+ * beyond (list_inner.h).
  *
- * Both ends are reached in O(1), any element in O(log n) and a walk within one node.  The limits are
- * list-max-listpack-size (of a listpack, and of a node); a list is never empty: the key goes with its last
- * element.  What OBJECT ENCODING says follows Redis 7.2's rules, not where the bytes are.
+ * Both ends are reached in O(1), any element in O(log n) and a walk within one node.  The limits
+ * are list-max-listpack-size (of a listpack, and of a node); a list is never empty: the key goes
+ * with its last element.  What OBJECT ENCODING says follows Redis 7.2's rules, not where the bytes
+ * are.
  * Threads: mutator. */
 #ifndef SERVER_LIST_H
 #define SERVER_LIST_H
@@ -39,8 +40,8 @@ struct list_iter {
 void list_iter_init(struct list_iter *it, const struct record *r, uint64_t i, bool backwards);
 bool list_iter_next(struct list_iter *it, struct list_elem *ret);
 
-/* list_runs: elements first .. first + count - 1 as runs of entries that stand together.  The calls that are
- * given: entries of a listpack, or one element as it is. */
+/* list_runs: elements first .. first + count - 1 as runs of entries that stand together.  The calls
+ * that are given: entries of a listpack, or one element as it is. */
 struct list_run {
     const uint8_t *at, *end;
     uint64_t count;
@@ -49,28 +50,31 @@ struct list_run {
 void list_runs(const struct record *r, uint64_t first, uint64_t count,
                void (*visit)(void *ctx, const struct list_run *run), void *ctx);
 
-/* list_add: words one after the other at that end, of the list at ref or a new one: all or, with -ENOMEM,
- * none. */
+/* list_add: words one after the other at that end, of the list at ref or a new one: all or, with
+ * -ENOMEM, none. */
 int list_add(struct db_ref *ref, enum list_side side, const struct slice *words, int count);
-/* list_trim: so many elements at the head and at the tail go; when none is left the key too.  0 or -ENOMEM.
+/* list_trim: so many elements at the head and at the tail go; when none is left the key too.  0 or
+ * -ENOMEM.
  */
 int list_trim(struct db_ref *ref, uint64_t head, uint64_t tail);
-/* list_set: element i becomes this word.  list_insert: a word before element i, or at the end for i =
- * list_len. 0 or -ENOMEM */
+/* list_set: element i becomes this word.  list_insert: a word before element i, or at the end for i
+ * = list_len. 0 or -ENOMEM */
 int list_set(struct db_ref *ref, uint64_t i, struct slice word);
 int list_insert(struct db_ref *ref, uint64_t i, struct slice word);
-/* list_rem: the first or last `limit` elements that are this word.  0 and how many in *ret_removed, or
- * -ENOMEM. */
+/* list_rem: the first or last `limit` elements that are this word.  0 and how many in *ret_removed,
+ * or -ENOMEM. */
 int list_rem(struct db_ref *ref, struct slice word, uint64_t limit, enum list_side from,
              uint64_t *ret_removed);
 
-/* list_move: the element at one end of the list at `from` goes to an end of the list at `to`, another key, or
- * a new list.  list_rotate: within one list.  0 or -ENOMEM, and nothing has changed. */
-int list_move(struct db_ref *from, enum list_side from_side, struct db_ref *to, enum list_side to_side);
+/* list_move: the element at one end of the list at `from` goes to an end of the list at `to`,
+ * another key, or a new list.  list_rotate: within one list.  0 or -ENOMEM, and nothing has
+ * changed. */
+int list_move(struct db_ref *from, enum list_side from_side, struct db_ref *to,
+              enum list_side to_side);
 int list_rotate(struct db_ref *ref, enum list_side from, enum list_side to);
 
-/* list_packed_threshold: DEBUG QUICKLIST-PACKED-THRESHOLD: an element of so many bytes gets a plain node; 0:
- * the configured limits say. */
+/* list_packed_threshold: DEBUG QUICKLIST-PACKED-THRESHOLD: an element of so many bytes gets a plain
+ * node; 0: the configured limits say. */
 extern uint64_t list_packed_threshold;
 
 #endif

@@ -6,7 +6,8 @@
 
 enum { PIECES_MAX = 3 };
 
-/* Where an edit happens: entry `at` of a node, old_bytes of which (none: an insertion) the item replaces. */
+/* Where an edit happens: entry `at` of a node, old_bytes of which (none: an insertion) the item
+ * replaces. */
 struct edit {
     const struct list_root *list;
     struct list_place place;
@@ -52,21 +53,23 @@ entries_before(const struct list_node *n, const uint8_t *p)
     return count;
 }
 
-/* cut: the node in pieces: what is before, the item with the shorter of both if that takes it, what is
- * behind.  False: no memory. */
+/* cut: the node in pieces: what is before, the item with the shorter of both if that takes it, what
+ * is behind.  False: no memory. */
 static bool
 cut(const struct edit *e, struct pieces *p)
 {
     const struct list_node *n = e->place.node;
     uint32_t before = entries_before(n, e->at), behind = n->count - before - (e->old_bytes > 0);
     struct slice left = {(const char *)node_begin(n), (size_t)(e->at - node_begin(n))},
-                 right = {(const char *)e->at + e->old_bytes, node_used(n) - left.len - e->old_bytes};
+                 right = {(const char *)e->at + e->old_bytes,
+                          node_used(n) - left.len - e->old_bytes};
     struct list_limit limit = list_limit();
     uint64_t most = limit.block_bytes - sizeof *n;
     bool joins = !e->item->plain && n->plain == 0,
-         joins_left =
-             joins && left.len <= right.len && left.len + e->item->size <= most && before < limit.count,
-         joins_right = joins && !joins_left && right.len + e->item->size <= most && behind < limit.count;
+         joins_left = joins && left.len <= right.len && left.len + e->item->size <= most &&
+                      before < limit.count,
+         joins_right =
+             joins && !joins_left && right.len + e->item->size <= most && behind < limit.count;
     struct list_parts alone = {.item = e->item, .count = 1, .gap = GAP_BACK},
                       first = {.left = left, .count = before, .gap = GAP_BACK},
                       last = {.right = right, .count = behind, .gap = GAP_FRONT};
@@ -83,13 +86,15 @@ cut(const struct edit *e, struct pieces *p)
         last.item = e->item;
         last.count++;
     }
-    if (add_piece(p, &first) && (joins_left || joins_right || add_piece(p, &alone)) && add_piece(p, &last))
+    if (add_piece(p, &first) && (joins_left || joins_right || add_piece(p, &alone)) &&
+        add_piece(p, &last))
         return true;
     free_pieces(p);
     return false;
 }
 
-/* put_pieces: they take the place of the node; spares: for as many insertions as there are pieces but one. */
+/* put_pieces: they take the place of the node; spares: for as many insertions as there are pieces
+ * but one. */
 static void
 put_pieces(const struct edit *e, const struct pieces *p, struct list_spares *spares)
 {
@@ -204,7 +209,8 @@ list_root_set(const struct list_root *l, uint64_t i, struct slice word)
     list_item_init(&it, word, &limit);
     list_root_find(l, i, &e.place);
     e.item = &it;
-    e.at = e.place.node->plain != 0 ? node_begin(e.place.node) : node_entry(e.place.node, i - e.place.first);
+    e.at = e.place.node->plain != 0 ? node_begin(e.place.node)
+                                    : node_entry(e.place.node, i - e.place.first);
     e.old_bytes = e.place.node->plain != 0 ? node_used(e.place.node) : lp_entry_size(e.at);
     return edit(&e);
 }
@@ -219,7 +225,8 @@ list_root_insert(const struct list_root *l, uint64_t i, struct slice word)
     list_item_init(&it, word, &limit);
     list_root_find(l, i, &e.place);
     e.item = &it;
-    e.at = e.place.node->plain != 0 ? node_begin(e.place.node) : node_entry(e.place.node, i - e.place.first);
+    e.at = e.place.node->plain != 0 ? node_begin(e.place.node)
+                                    : node_entry(e.place.node, i - e.place.first);
     return edit(&e);
 }
 
@@ -242,8 +249,8 @@ unlink_node(const struct list_root *l, const struct list_place *place)
 
 /* remove_here: up to `limit` of the node's elements.  Returns how many. */
 static uint64_t
-remove_here(const struct list_root *l, const struct list_place *place, const struct lp_needle *needle,
-            uint64_t limit, enum list_side from)
+remove_here(const struct list_root *l, const struct list_place *place,
+            const struct lp_needle *needle, uint64_t limit, enum list_side from)
 {
     const struct list_node *n = place->node;
     uint64_t all = node_matches(n, needle), take = all < limit ? all : limit;

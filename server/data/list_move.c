@@ -1,5 +1,5 @@
-/* server/data/list_move.c - the blocks of a large list move: nodes, and the branchings of the tree between
- * them. */
+/* server/data/list_move.c - the blocks of a large list move: nodes, and the branchings of the tree
+ * between them. */
 #include "server/data/list_inner.h"
 #include "server/data/move.h"
 
@@ -14,8 +14,8 @@ branch_with(const struct list_inner *t, uint64_t *i)
     return b;
 }
 
-/* move_nodes: the nodes of the lowest branching that element i is in, from its own on, and the branchings above
- * them.  Returns the first element that was not come to. */
+/* move_nodes: the nodes of the lowest branching that element i is in, from its own on, and the
+ * branchings above them.  Returns the first element that was not come to. */
 static uint64_t
 move_nodes(const struct list_root *l, struct mover *m, uint64_t i)
 {

@@ -60,8 +60,8 @@ put_item(uint8_t *dst, const struct list_item *it)
         lp_entry_put(dst, &it->entry);
 }
 
-/* block_bytes: of a node with so much in it and so much room: a power of two, but no more than needs be
- * beyond the limit. */
+/* block_bytes: of a node with so much in it and so much room: a power of two, but no more than
+ * needs be beyond the limit. */
 static uint64_t
 block_bytes(uint64_t used, uint64_t room)
 {
@@ -80,7 +80,8 @@ node_make(const struct list_parts *parts)
     uint64_t size = parts->item != NULL ? parts->item->size : 0,
              used = parts->left.len + size + parts->right.len, gap;
     bool plain = parts->item != NULL && parts->item->plain;
-    struct list_node *n = mm_alloc(MM_VALUE, plain ? HEADER_BYTES + used : block_bytes(used, parts->room));
+    struct list_node *n =
+        mm_alloc(MM_VALUE, plain ? HEADER_BYTES + used : block_bytes(used, parts->room));
     uint8_t *p;
 
     if (n == NULL)
@@ -88,8 +89,10 @@ node_make(const struct list_parts *parts)
     gap = plain ? 0 : mm_usable(n) - HEADER_BYTES - used;
     if (parts->gap != GAP_FRONT)
         gap = parts->gap == GAP_BACK ? 0 : gap / 2;
-    *n = (struct list_node){
-        .begin = HEADER_BYTES + gap, .end = HEADER_BYTES + gap + used, .count = parts->count, .plain = plain};
+    *n = (struct list_node){.begin = HEADER_BYTES + gap,
+                            .end = HEADER_BYTES + gap + used,
+                            .count = parts->count,
+                            .plain = plain};
     p = (uint8_t *)n + n->begin;
     if (parts->left.len > 0)
         memcpy(p, parts->left.ptr, parts->left.len);
@@ -172,7 +175,8 @@ node_pop(const struct list_node *n, enum list_side side, uint64_t elements)
     uint64_t at;
 
     debug_check(n->plain == 0 && elements < n->count);
-    at = (uint64_t)(node_entry(n, side == LIST_HEAD ? elements : n->count - elements) - (const uint8_t *)n);
+    at = (uint64_t)(node_entry(n, side == LIST_HEAD ? elements : n->count - elements) -
+                    (const uint8_t *)n);
     if (side == LIST_HEAD)
         set_header(n, at, n->end, n->count - (uint32_t)elements);
     else
@@ -180,10 +184,12 @@ node_pop(const struct list_node *n, enum list_side side, uint64_t elements)
 }
 
 bool
-node_splice(const struct list_node *n, const uint8_t *p, uint64_t old_bytes, const struct list_item *item)
+node_splice(const struct list_node *n, const uint8_t *p, uint64_t old_bytes,
+            const struct list_item *item)
 {
     uint64_t size = item != NULL ? item->size : 0, left = (uint64_t)(p - node_begin(n)),
-             right = node_used(n) - left - old_bytes, more = size - old_bytes; /* it may wrap: "less" */
+             right = node_used(n) - left - old_bytes,
+             more = size - old_bytes; /* it may wrap: "less" */
     bool grows = size > old_bytes, front = !grows || more <= node_room(n, LIST_HEAD),
          back = !grows || more <= node_room(n, LIST_TAIL);
     uint32_t count = n->count + (item != NULL) - (old_bytes > 0);
@@ -198,7 +204,8 @@ node_splice(const struct list_node *n, const uint8_t *p, uint64_t old_bytes, con
     if (front && (left < right || !back)) { /* what is before it moves */
         uint64_t begin = n->begin - more;
 
-        w = mm_modify((const uint8_t *)n + (grows ? begin : n->begin), left + (grows ? size : old_bytes));
+        w = mm_modify((const uint8_t *)n + (grows ? begin : n->begin),
+                      left + (grows ? size : old_bytes));
         w += grows ? 0 : old_bytes - size;
         memmove(w, node_begin(n), left);
         if (item != NULL)
@@ -234,7 +241,8 @@ node_matches(const struct list_node *n, const struct lp_needle *needle)
 }
 
 void
-node_remove_matches(const struct list_node *n, const struct lp_needle *needle, uint64_t skip, uint64_t take)
+node_remove_matches(const struct list_node *n, const struct lp_needle *needle, uint64_t skip,
+                    uint64_t take)
 {
     const uint8_t *p = node_begin(n), *end = node_end(n), *next;
     uint64_t removed = 0;

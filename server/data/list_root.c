@@ -1,5 +1,5 @@
-/* server/data/list_root.c - a large list as a whole: its first and last node, and the tree between them.
- * Edits in the middle: list_edit.c. */
+/* server/data/list_root.c - a large list as a whole: its first and last node, and the tree between
+ * them. Edits in the middle: list_edit.c. */
 #include <errno.h>
 #include <string.h>
 
@@ -70,8 +70,8 @@ list_root_of(const struct list_node *n)
 const struct list_root *
 list_root_new(struct slice entries, uint32_t count)
 {
-    return list_root_of(node_make(
-        &(struct list_parts){.left = entries, .count = count, .gap = GAP_BOTH, .room = entries.len / 2}));
+    return list_root_of(node_make(&(struct list_parts){
+        .left = entries, .count = count, .gap = GAP_BOTH, .room = entries.len / 2}));
 }
 
 const struct list_root *
@@ -104,7 +104,8 @@ list_root_free(const struct list_root *l)
 }
 
 void
-root_each_node(const struct list_root *l, void (*visit)(void *ctx, const struct list_node *n), void *ctx)
+root_each_node(const struct list_root *l, void (*visit)(void *ctx, const struct list_node *n),
+               void *ctx)
 {
     if (l->head != NULL)
         visit(ctx, l->head);
@@ -275,7 +276,8 @@ root_end(const struct list_root *l, enum list_side side)
     return side == LIST_HEAD && l->head != NULL ? l->head : l->tail;
 }
 
-/* root_link: a fresh node becomes the first or the last; what was there goes into the tree.  0 or -ENOMEM */
+/* root_link: a fresh node becomes the first or the last; what was there goes into the tree.  0 or
+ * -ENOMEM */
 static int
 root_link(const struct list_root *l, enum list_side side, const struct list_node *fresh)
 {
@@ -289,7 +291,8 @@ root_link(const struct list_root *l, enum list_side side, const struct list_node
     }
     if (!tree_reserve(l->tree, 1, &spares))
         return -ENOMEM;
-    root_set_tree(l, tree_insert(l->tree, side == LIST_HEAD ? 0 : tree_count(l->tree), old, &spares), 1);
+    root_set_tree(
+        l, tree_insert(l->tree, side == LIST_HEAD ? 0 : tree_count(l->tree), old, &spares), 1);
     tree_give_back(&spares);
     root_set_ends(l, side == LIST_HEAD ? fresh : l->head, side == LIST_HEAD ? l->tail : fresh);
     return 0;
@@ -305,8 +308,8 @@ root_add_node(const struct list_root *l, enum list_side side, const struct list_
     return r;
 }
 
-/* push_in_another_block: the node at that end gets a block with room for the item, and the item.  The old
- * block is freed last: the item's bytes may be in it.  0 or -ENOMEM */
+/* push_in_another_block: the node at that end gets a block with room for the item, and the item.
+ * The old block is freed last: the item's bytes may be in it.  0 or -ENOMEM */
 static int
 push_in_another_block(const struct list_root *l, enum list_side side, const struct list_item *it)
 {
@@ -321,7 +324,8 @@ push_in_another_block(const struct list_root *l, enum list_side side, const stru
 
     if ((fresh = node_make(&parts)) == NULL)
         return -ENOMEM;
-    if (node_room(fresh, side) < it->size) { /* the room on both sides is not enough for one of them */
+    /* the room on both sides is not enough for one of them */
+    if (node_room(fresh, side) < it->size) {
         mm_free(fresh);
         parts.gap = side == LIST_HEAD ? GAP_FRONT : GAP_BACK;
         if ((fresh = node_make(&parts)) == NULL)
@@ -374,8 +378,8 @@ list_root_push(const struct list_root *l, enum list_side side, struct slice word
     return 0;
 }
 
-/* take_piece: as many of the entries as a node takes that has so many bytes and elements already; they leave
- * *entries. */
+/* take_piece: as many of the entries as a node takes that has so many bytes and elements already;
+ * they leave *entries. */
 static struct slice
 take_piece(struct slice *entries, uint64_t used, uint64_t elements, uint32_t *ret_count)
 {
@@ -428,7 +432,8 @@ list_root_append(const struct list_root *l, struct slice entries)
     }
     while (entries.len > 0) {
         piece = take_piece(&entries, 0, 0, &count);
-        if ((n = node_make(&(struct list_parts){.left = piece, .count = count, .gap = GAP_BACK})) == NULL)
+        if ((n = node_make(&(struct list_parts){.left = piece, .count = count, .gap = GAP_BACK})) ==
+            NULL)
             return -ENOMEM;
         if (root_add_node(l, LIST_TAIL, n) < 0) {
             mm_free(n);
@@ -443,8 +448,8 @@ list_root_from(struct slice entries)
 {
     uint32_t count;
     struct slice piece = take_piece(&entries, 0, 0, &count);
-    const struct list_root *l =
-        list_root_of(node_make(&(struct list_parts){.left = piece, .count = count, .gap = GAP_BACK}));
+    const struct list_root *l = list_root_of(
+        node_make(&(struct list_parts){.left = piece, .count = count, .gap = GAP_BACK}));
 
     if (l == NULL || entries.len == 0 || list_root_append(l, entries) == 0)
         return l;
@@ -483,8 +488,8 @@ root_unlink(const struct list_root *l, enum list_side side)
 
 enum { MANY_NODES = 64 };
 
-/* cut_tree: of the tree, the nodes that are wholly among the first or last `elements` leave.  Returns their
- * tree; NULL: there are none, or no memory: nothing has changed. */
+/* cut_tree: of the tree, the nodes that are wholly among the first or last `elements` leave.
+ * Returns their tree; NULL: there are none, or no memory: nothing has changed. */
 static const struct list_inner *
 cut_tree(const struct list_root *l, enum list_side side, uint64_t elements)
 {
@@ -504,8 +509,8 @@ cut_tree(const struct list_root *l, enum list_side side, uint64_t elements)
     return side == LIST_HEAD ? front : back;
 }
 
-/* pop_many: the node at that end and many behind it leave at once, to be freed in slices.  Returns how many
- * elements went; 0: none, or no memory. */
+/* pop_many: the node at that end and many behind it leave at once, to be freed in slices.  Returns
+ * how many elements went; 0: none, or no memory. */
 static uint64_t
 pop_many(const struct list_root *l, enum list_side side, uint64_t elements)
 {
@@ -514,15 +519,18 @@ pop_many(const struct list_root *l, enum list_side side, uint64_t elements)
     const struct list_inner *tree;
     struct list_root *grave;
 
-    if (l->tree == NULL || elements <= n->count || (grave = mm_alloc(MM_VALUE, sizeof *grave)) == NULL)
+    if (l->tree == NULL || elements <= n->count ||
+        (grave = mm_alloc(MM_VALUE, sizeof *grave)) == NULL)
         return 0;
     elements -= n->count;
     if ((tree = cut_tree(l, side, elements < all ? elements : all)) == NULL) {
         mm_free(grave);
         return 0;
     }
-    *grave = (struct list_root){
-        .count = tree_count(tree) + n->count, .tail = n, .tree = tree, .nodes = tree_nodes(tree) + 1};
+    *grave = (struct list_root){.count = tree_count(tree) + n->count,
+                                .tail = n,
+                                .tree = tree,
+                                .nodes = tree_nodes(tree) + 1};
     root_set_tree(l, l->tree, -(int64_t)(grave->nodes - 1));
     root_account(l, -tree_count(tree));
     root_unlink(l, side);

@@ -1,4 +1,5 @@
-/* server/data/list_root.h - what list_root.c and list_edit.c share.  Threads: mutator. */
+/* server/data/list_root.h - what list_root.c and list_edit.c share.
+ * Threads: mutator. */
 #ifndef SERVER_LIST_ROOT_H
 #define SERVER_LIST_ROOT_H
 
@@ -7,7 +8,8 @@
 struct slice node_slice(const struct list_node *n);
 /* root_account: so many elements more; what is less wraps around. */
 void root_account(const struct list_root *l, uint64_t elements);
-void root_set_ends(const struct list_root *l, const struct list_node *head, const struct list_node *tail);
+void root_set_ends(const struct list_root *l, const struct list_node *head,
+                   const struct list_node *tail);
 void root_set_tree(const struct list_root *l, const struct list_inner *tree, int64_t more_nodes);
 /* root_add_node: a node and what is in it, as the first or the last one. 0 or -ENOMEM */
 int root_add_node(const struct list_root *l, enum list_side side, const struct list_node *n);

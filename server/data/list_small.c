@@ -31,7 +31,8 @@ small_entry(const struct record *r, uint64_t i)
 bool
 small_fits(size_t key_len, uint64_t entries_bytes)
 {
-    return entries_bytes <= RECORD_INLINE_MAX && record_can_inline(key_len, entries_bytes + LP_EMPTY_BYTES);
+    return entries_bytes <= RECORD_INLINE_MAX &&
+           record_can_inline(key_len, entries_bytes + LP_EMPTY_BYTES);
 }
 
 /* frame: what scratch holds behind the frame's place, up to p, as a listpack. */
@@ -128,8 +129,8 @@ small_trimmed(const struct db_ref *ref, enum list_side side)
     struct record_spec spec;
 
     record_spec_of(ref->rec, &spec);
-    spec.value =
-        (struct value){.type = TYPE_LIST, .enc = ENC_INLINE, .blob = frame(p, list_len(ref->rec) - 1)};
+    spec.value = (struct value){
+        .type = TYPE_LIST, .enc = ENC_INLINE, .blob = frame(p, list_len(ref->rec) - 1)};
     return record_new(&spec);
 }
 
@@ -158,8 +159,8 @@ small_splice(struct db_ref *ref, uint64_t i, bool replaces, struct slice word)
 }
 
 int
-small_remove(struct db_ref *ref, const struct lp_needle *needle, uint64_t limit, enum list_side from,
-             uint64_t *ret_removed)
+small_remove(struct db_ref *ref, const struct lp_needle *needle, uint64_t limit,
+             enum list_side from, uint64_t *ret_removed)
 {
     struct slice old = small_entries(ref->rec);
     const uint8_t *begin = (const uint8_t *)old.ptr, *end = begin + old.len, *next;

@@ -1,10 +1,11 @@
-/* server/data/list_tree.c - the nodes between a list's first and last: the leaves of a tree whose branchings
- * count the elements below (a B+ tree without keys).
+/* server/data/list_tree.c - the nodes between a list's first and last: the leaves of a tree whose
+ * branchings count the elements below (a B+ tree without keys).
  *
- * Everything is addressed by the number of an element, and is one way down from the root.  A full branching
- * is split on the way down, so that an insertion needs no way back; one that has become empty is freed, and a
- * root with one branch gives way to it.  Branchings that have become poor are not merged: a list shrinks from
- * its ends, or by LREM, and height is bounded by what the list once was. */
+ * Everything is addressed by the number of an element, and is one way down from the root.  A full
+ * branching is split on the way down, so that an insertion needs no way back; one that has become
+ * empty is freed, and a root with one branch gives way to it.  Branchings that have become poor are
+ * not merged: a list shrinks from its ends, or by LREM, and height is bounded by what the list once
+ * was. */
 #include <string.h>
 
 #include "mm/mm.h"
@@ -155,8 +156,8 @@ set_count(const struct list_inner *t, uint32_t b, uint64_t count)
     edit(t)->at[b].count = count;
 }
 
-/* split_child: branch b, which is full, becomes two.  Where lists grow at their ends, the older one stays
- * full. */
+/* split_child: branch b, which is full, becomes two.  Where lists grow at their ends, the older one
+ * stays full. */
 static void
 split_child(const struct list_inner *t, uint32_t b, uint64_t before, struct list_spares *s)
 {
@@ -198,7 +199,8 @@ new_root(const struct list_inner *t, struct list_spares *s)
 }
 
 const struct list_inner *
-tree_insert(const struct list_inner *t, uint64_t before, const struct list_node *n, struct list_spares *s)
+tree_insert(const struct list_inner *t, uint64_t before, const struct list_node *n,
+            struct list_spares *s)
 {
     const struct list_inner *root = t;
     uint32_t b;
@@ -274,7 +276,8 @@ tree_remove(const struct list_inner *t, uint64_t i)
     return lower(t);
 }
 
-/* split_inner: the part of t before element `before` goes to a fresh branching, which is returned. */
+/* split_inner: the part of t before element `before` goes to a fresh branching, which is
+ * returned. */
 static const struct list_inner *
 split_inner(const struct list_inner *t, uint64_t before, struct list_spares *s)
 {
@@ -309,7 +312,8 @@ tree_split(const struct list_inner *t, uint64_t before, struct list_spares *s,
 /* ---- all of it ---- */
 
 void
-tree_each(const struct list_inner *t, void (*visit)(void *ctx, const struct list_node *n), void *ctx)
+tree_each(const struct list_inner *t, void (*visit)(void *ctx, const struct list_node *n),
+          void *ctx)
 {
     for (uint32_t b = 0; t != NULL && b < t->n; b++) {
         if (t->level > 0)

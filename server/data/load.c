@@ -18,7 +18,8 @@
 #include "snapshot/rdb.h"
 
 enum {
-    SHORT_BYTES = 65536,      /* strings up to here are collected; longer ones go to their block at once */
+    /* strings up to here are collected; longer ones go to their block at once */
+    SHORT_BYTES = 65536,
     TRUSTED_BYTES = 512 << 20 /* a claimed length up to here is set aside as address space */
 };
 
@@ -111,8 +112,8 @@ refuse(struct load_state *s, int error, const char *what, const char *name)
     if (error == -EEXIST)
         snprintf(s->error, sizeof s->error, "There are two function libraries \"%s\"", name);
     else if (error == -E2BIG)
-        snprintf(s->error, sizeof s->error, "The dump has more than %d function libraries and AUX fields",
-                 RDB_CARRIED_MOST);
+        snprintf(s->error, sizeof s->error,
+                 "The dump has more than %d function libraries and AUX fields", RDB_CARRIED_MOST);
     else
         snprintf(s->error, sizeof s->error, "No memory for %s \"%s\"", what, name);
     return error;
@@ -129,8 +130,10 @@ on_function(void *ctx, struct rdb_slice code)
     printable(name, sizeof name, found.bytes, found.len);
     if ((r = carried_library(slice_of(code), s->merge)) < 0)
         return refuse(s, r, "the function library", name);
-    note(s, true, "the function library \"%s\" cannot be called here; it is kept as it is, for the next save",
-         name);
+    note(
+        s, true,
+        "the function library \"%s\" cannot be called here; it is kept as it is, for the next save",
+        name);
     return 0;
 }
 
@@ -180,7 +183,8 @@ on_key(void *ctx, const struct rdb_key *k)
     return 0;
 }
 
-/* on_finding: a key without an element is passed over, as Redis does; it is no value for RESTORE. */
+/* on_finding: a key without an element is passed over, as Redis does; it is no value for
+ * RESTORE. */
 static int
 on_finding(void *ctx, const struct rdb_finding *f)
 {
@@ -305,14 +309,15 @@ on_string_begin(void *ctx, uint64_t len)
     }
     if ((block = blob_alloc(room)) == NULL)
         return -ENOMEM;
-    s->value = (struct value){.type = TYPE_STRING, .enc = ENC_OUTER, .blob = {.ptr = block, .len = 0}};
+    s->value =
+        (struct value){.type = TYPE_STRING, .enc = ENC_OUTER, .blob = {.ptr = block, .len = 0}};
     s->block = block;
     s->form = LOAD_BLOCK;
     return 0;
 }
 
-/* move_block: a string longer than what was set aside for it: twice as much, now that its bytes are really
- * there. */
+/* move_block: a string longer than what was set aside for it: twice as much, now that its bytes are
+ * really there. */
 static int
 move_block(struct load_state *s)
 {

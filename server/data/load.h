@@ -1,9 +1,10 @@
 /* server/data/load.h - fill the databases from RDB: the server's sink for snapshot/rdb_dec.h.
  *
- * Keys that have expired are skipped, and so are empty collections, with a finding; a key that is there
- * already is an error, and so is a database number out of range.  Strings are stored as their bytes arrive: a
- * length that the file claims costs address space at most.  Function libraries and AUX fields of no use here
- * are carried on (carried.h). Threads: mutator. */
+ * Keys that have expired are skipped, and so are empty collections, with a finding; a key that is
+ * there already is an error, and so is a database number out of range.  Strings are stored as their
+ * bytes arrive: a length that the file claims costs address space at most.  Function libraries and
+ * AUX fields of no use here are carried on (carried.h).
+ * Threads: mutator. */
 #ifndef SERVER_LOAD_H
 #define SERVER_LOAD_H
 
@@ -31,13 +32,14 @@ struct stream_consumer;
 struct load_state {
     uint64_t keys_loaded, keys_expired;
     char error[256]; /* what a call of this sink did not like; empty if the error is not its own */
-    bool merge;      /* a key that is there already is replaced, not refused (DEBUG RELOAD ... MERGE) */
+    /* a key that is there already is replaced, not refused (DEBUG RELOAD ... MERGE) */
+    bool merge;
     void (*on_progress)(void *ctx, uint64_t offset); /* about every 2 MiB; may be NULL */
-    /* on_finding: something wrong that did not keep the file from being read; told the first LOAD_TOLD times
-     * for each kind.  findings: how often, by kind.  May be NULL. */
+    /* on_finding: something wrong that did not keep the file from being read; told the first
+     * LOAD_TOLD times for each kind.  findings: how often, by kind.  May be NULL. */
     void (*on_finding)(void *ctx, const struct rdb_finding *finding);
-    /* on_note: something of the file that is carried on or dropped, in words; of AUX fields of one name in a
-     * row, the first.  May be NULL. */
+    /* on_note: something of the file that is carried on or dropped, in words; of AUX fields of one
+     * name in a row, the first.  May be NULL. */
     void (*on_note)(void *ctx, bool is_warning, const char *text);
     void *progress_ctx; /* of both */
     uint64_t findings[RDB_FINDINGS];
@@ -68,8 +70,8 @@ void load_init(struct load_state *s);
 /* load_fini: free the buffers and what a decoding that failed left unfinished. */
 void load_fini(struct load_state *s);
 
-/* For rdb_decode(); the context is a struct load_state.  Besides the decoder's own errors: -ENOMEM, -EEXIST,
- * -ERANGE; then error says what and which key. */
+/* For rdb_decode(); the context is a struct load_state.  Besides the decoder's own errors: -ENOMEM,
+ * -EEXIST, -ERANGE; then error says what and which key. */
 extern const struct rdb_events load_events;
 
 #endif

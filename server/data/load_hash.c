@@ -53,7 +53,8 @@ add_to_table(struct load_state *s, struct slice field, struct slice value)
 static int
 add_to_listpack(struct load_state *s, struct slice field, struct slice value)
 {
-    size_t more = (size_t)lp_entry_bytes(field.ptr, field.len) + lp_entry_bytes(value.ptr, value.len);
+    size_t more =
+        (size_t)lp_entry_bytes(field.ptr, field.len) + lp_entry_bytes(value.ptr, value.len);
     uint8_t *lp;
 
     if (load_reserve(&s->bytes, s->bytes.len + more) < 0)
@@ -76,7 +77,8 @@ load_hash_field(void *ctx, struct rdb_slice f, struct rdb_slice v)
     if (s->skip)
         return 0;
     if (s->form == LOAD_BLOB) {
-        if (hash_is_small(lp_count((const uint8_t *)s->bytes.at) / 2 + 1, f.len > v.len ? f.len : v.len))
+        if (hash_is_small(lp_count((const uint8_t *)s->bytes.at) / 2 + 1,
+                          f.len > v.len ? f.len : v.len))
             return add_to_listpack(s, field, value);
         if (load_begin_root(s, TYPE_HASH, hash_table_of((const uint8_t *)s->bytes.at)) < 0)
             return -ENOMEM;

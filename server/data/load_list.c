@@ -1,7 +1,7 @@
 /* server/data/load_list.c - from RDB to lists: a listpack up to the limits, nodes beyond.
  *
- * Elements are collected as the entries of a listpack in s->bytes; when these are more than the record or the
- * limits allow, they become the first node, and the rest is added to it. */
+ * Elements are collected as the entries of a listpack in s->bytes; when these are more than the
+ * record or the limits allow, they become the first node, and the rest is added to it. */
 #include <errno.h>
 
 #include "server/data/list_inner.h"
@@ -109,7 +109,8 @@ int
 load_list_listpack(void *ctx, struct rdb_slice listpack, uint32_t elements)
 {
     struct load_state *s = ctx;
-    struct slice entries = {(const char *)listpack.bytes + LP_HEADER_BYTES, listpack.len - LP_EMPTY_BYTES};
+    struct slice entries = {(const char *)listpack.bytes + LP_HEADER_BYTES,
+                            listpack.len - LP_EMPTY_BYTES};
     int r;
 
     if (s->skip)

@@ -1,4 +1,5 @@
-/* server/data/load_set.c - from RDB to sets: an intset or listpack up to the limits, a table beyond. */
+/* server/data/load_set.c - from RDB to sets: an intset or listpack up to the limits, a table
+ * beyond. */
 #include <errno.h>
 
 #include "server/data/load_inner.h"
@@ -62,8 +63,9 @@ collected(const struct load_state *s)
 {
     const uint8_t *blob = (const uint8_t *)s->bytes.at;
 
-    return s->value.intset ? (struct set){.form = SET_INTS, .blob = blob, .count = intset_count(blob)}
-                           : (struct set){.form = SET_LISTPACK, .blob = blob, .count = lp_count(blob)};
+    return s->value.intset
+               ? (struct set){.form = SET_INTS, .blob = blob, .count = intset_count(blob)}
+               : (struct set){.form = SET_LISTPACK, .blob = blob, .count = lp_count(blob)};
 }
 
 static int
@@ -91,7 +93,8 @@ add_to_ints(struct load_state *s, int64_t v)
 
     if (intset_find(ints, v, &at))
         return complain_twice(s);
-    if (load_reserve(&s->bytes, intset_bytes(INTSET_WIDTH_MAX, (uint64_t)intset_count(ints) + 1)) < 0)
+    if (load_reserve(&s->bytes, intset_bytes(INTSET_WIDTH_MAX, (uint64_t)intset_count(ints) + 1)) <
+        0)
         return -ENOMEM;
     s->bytes.len = intset_add((uint8_t *)s->bytes.at, v);
     return 0;

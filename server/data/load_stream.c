@@ -22,7 +22,8 @@ load_stream_begin(void *ctx, uint64_t nodes)
 }
 
 int
-load_stream_node(void *ctx, struct stream_id id, struct rdb_slice listpack, const struct stream_node_sum *sum)
+load_stream_node(void *ctx, struct stream_id id, struct rdb_slice listpack,
+                 const struct stream_node_sum *sum)
 {
     struct load_state *s = ctx;
 

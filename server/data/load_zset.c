@@ -1,4 +1,5 @@
-/* server/data/load_zset.c - from RDB to sorted sets: a listpack up to the limits, a large one beyond. */
+/* server/data/load_zset.c - from RDB to sorted sets: a listpack up to the limits, a large one
+ * beyond. */
 #include <errno.h>
 
 #include "server/data/load_inner.h"

@@ -1,38 +1,42 @@
-/* server/data/ltable.h - linear hash tables (Litwin 1980) of pointers, for the keyspace and for large hashes.
+/* server/data/ltable.h - linear hash tables (Litwin 1980) of pointers, for the keyspace and for
+ * large hashes.
  *
- * A table of n buckets, 2^L <= n < 2^(L+1): an entry lives in bucket h mod 2^(L+1), or, when there is no such
- * bucket yet, in h mod 2^L.  The table grows by splitting one bucket at a time, in order, and shrinks by
- * merging the last one back: no operation ever pays for a doubling.
+ * A table of n buckets, 2^L <= n < 2^(L+1): an entry lives in bucket h mod 2^(L+1), or, when there
+ * is no such bucket yet, in h mod 2^L.  The table grows by splitting one bucket at a time, in
+ * order, and shrinks by merging the last one back: no operation ever pays for a doubling.
  *
  *   bucket, one cache line:
  *     tag[7]   bits 56..63 of each entry's hash, compared all at once
  *     meta     number of entries (low 3 bits) | LT_LINK: slot[6] is no entry but a child's address
  *     slot[7]  low 48 bits: the entry's address; high 16 bits: bits 16..31 of its hash
  *
- *   LT1 Only the last bucket of a chain has room; a bucket with a child holds six entries, a child at least
- *       two.
+ *   LT1 Only the last bucket of a chain has room; a bucket with a child holds six entries, a child
+ *       at least two.
  *   LT2 A chain of n entries has lt_children(n) children: splitting a chain never needs one more.
  *   LT3 A bucket is initialised when the split that makes it runs; segments are not cleared.
- *   LT4 The high bits in a slot answer which half of a split an entry belongs to while 16 <= L < 32;
- *       otherwise the entry is hashed again.
+ *   LT4 The high bits in a slot answer which half of a split an entry belongs to while 16 <= L <
+ *       32; otherwise the entry is hashed again.
  *   LT5 A chain holds at most LT_CHAIN_MAX entries, but where their hashes are all the same.
  *
- * Hashes are spread evenly, but what is removed need not be: who takes away what a scan shows first leaves
- * entries whose hashes agree in ever more bits, and adding buckets would not part them.  A chain that is full
- * (LT5) becomes a *junction* of two: a bucket without entries, which leads to two others by the next bit of
- * the hash.
+ * Hashes are spread evenly, but what is removed need not be: who takes away what a scan shows first
+ * leaves entries whose hashes agree in ever more bits, and adding buckets would not part them.  A
+ * chain that is full (LT5) becomes a *junction* of two: a bucket without entries, which leads to
+ * two others by the next bit of the hash.
  *
  *     meta     LT_LINK | LT_JUNCTION;  tag[0]: the number of that bit
- *     slot[0..1]  addresses of the two buckets; each begins a chain, or is a junction of the next bit
+ *     slot[0..1]  addresses of the two buckets; each begins a chain, or is a junction of the next
+ *     bit
  *     slot[2..3]  how many entries are below each
  *
- *   LT6 More than LT_SLOTS entries are below a junction: with fewer it becomes a plain bucket again.
- *   LT7 The junction in a bucket of the table asks for the bit by which that bucket will be split: splitting
- *       it puts its two sides into the two places, merging two buckets joins them by a junction.
+ *   LT6 More than LT_SLOTS entries are below a junction: with fewer it becomes a plain bucket
+ *       again.
+ *   LT7 The junction in a bucket of the table asks for the bit by which that bucket will be split:
+ *       splitting it puts its two sides into the two places, merging two buckets joins them by a
+ *       junction.
  *
- * Buckets stand in segments of doubling size (1, 1, 2, 4, ... buckets), never moved: segment k > 0 begins at
- * bucket 2^(k-1).  The algorithms are in ltable.inc.h, which ktable.c, htable.c, mtable.c and zroot.c include
- * with their own storage. */
+ * Buckets stand in segments of doubling size (1, 1, 2, 4, ... buckets), never moved: segment k > 0
+ * begins at bucket 2^(k-1).  The algorithms are in ltable.inc.h, which ktable.c, htable.c, mtable.c
+ * and zroot.c include with their own storage. */
 #ifndef SERVER_LTABLE_H
 #define SERVER_LTABLE_H
 
@@ -53,8 +57,8 @@ enum {
     LT_JUNCTION = 0x40,
     LT_SEGMENTS = 36,
     LT_HASH_BITS = 64,
-    /* Five buckets.  With eight entries a bucket, the most that evenly spread hashes come to just before a
-     * bucket is split, one bucket in 10^10 holds more. */
+    /* Five buckets.  With eight entries a bucket, the most that evenly spread hashes come to just
+     * before a bucket is split, one bucket in 10^10 holds more. */
     LT_CHAIN_MAX = 4 * (LT_SLOTS - 1) + LT_SLOTS
 };
 
@@ -66,16 +70,16 @@ struct lt_bucket {
 _Static_assert(sizeof(struct lt_bucket) == 64, "a bucket is one cache line");
 
 /* The table's root, and where an entry was found.  A reference is good until the table changes. */
-#define LT_DEFINE(name, constness)                                                                           \
-    struct name {                                                                                            \
-        uint64_t count;    /* entries */                                                                     \
-        uint64_t buckets;  /* 0: no table yet */                                                             \
-        uint64_t children; /* buckets in no segment */                                                       \
-        constness struct lt_bucket *segment[LT_SEGMENTS];                                                    \
-    };                                                                                                       \
-    struct name##_ref {                                                                                      \
-        constness struct lt_bucket *bucket; /* NULL: not found */                                            \
-        unsigned slot;                                                                                       \
+#define LT_DEFINE(name, constness)                                                                 \
+    struct name {                                                                                  \
+        uint64_t count;    /* entries */                                                           \
+        uint64_t buckets;  /* 0: no table yet */                                                   \
+        uint64_t children; /* buckets in no segment */                                             \
+        constness struct lt_bucket *segment[LT_SEGMENTS];                                          \
+    };                                                                                             \
+    struct name##_ref {                                                                            \
+        constness struct lt_bucket *bucket; /* NULL: not found */                                  \
+        unsigned slot;                                                                             \
     }
 
 static inline unsigned
@@ -165,8 +169,8 @@ lt_is_junction(const struct lt_bucket *b)
     return (b->meta & LT_JUNCTION) != 0;
 }
 
-/* lt_side: one of the two buckets that a junction leads to, and how many entries are below it; of a staged
- * junction: a live address. */
+/* lt_side: one of the two buckets that a junction leads to, and how many entries are below it; of a
+ * staged junction: a live address. */
 static inline const struct lt_bucket *
 lt_side(const struct lt_bucket *junction, unsigned side)
 {
@@ -218,8 +222,8 @@ lt_match(const struct lt_bucket *b, uint8_t tag)
 #endif
 }
 
-/* lt_next_cursor: what comes after these `level` bits in reversed-bit order; 0 after the last.  In that order
- * what was visited stays visited, whatever number of bits the next step looks at. */
+/* lt_next_cursor: what comes after these `level` bits in reversed-bit order; 0 after the last.  In
+ * that order what was visited stays visited, whatever number of bits the next step looks at. */
 static inline uint64_t
 lt_next_cursor(uint64_t cursor, unsigned level)
 {

@@ -1,5 +1,5 @@
-/* server/data/ltable.inc.h - the algorithms of ltable.h, over storage that the includer names.  No include
- * guard: each table type includes it once, after defining
+/* server/data/ltable.inc.h - the algorithms of ltable.h, over storage that the includer names.  No
+ * include guard: each table type includes it once, after defining
  *
  *   LT_NAME              the table's struct; LT(x) becomes LT_NAME_x
  *   LT_CONST             const, or nothing: how buckets are read
@@ -8,10 +8,12 @@
  *   LT_SET_SEGMENT(t, i, b)    note where segment i is
  *   LT_CHILD_NEW()       a fresh bucket or NULL;      LT_CHILD_FREE(b)
  *   LT_SEGMENT_NEW(n)    n fresh buckets or NULL;     LT_SEGMENT_FREE(b, n)
- *   LT_GROWN(t, n)       told that the table has n buckets now, one more;   LT_SHRUNK(t, n)   one less
+ *   LT_GROWN(t, n)       told that the table has n buckets now, one more;   LT_SHRUNK(t, n)   one
+ *   less
  *   LT_REHASH(entry)     an entry's hash
  *   LT_KEY               type of a key;               LT_EQUAL(entry, key)
- *   LT_LOAD_MAX, LT_LOAD_MIN   entries per bucket beyond which the table grows, below which it shrinks
+ *   LT_LOAD_MAX, LT_LOAD_MIN   entries per bucket beyond which the table grows, below which it
+ *   shrinks
  *
  * Junctions (LT5 to LT7) are in ltable_junction.inc.h, what only reads or ends a table in
  * ltable_walk.inc.h; both are included below.
@@ -52,8 +54,8 @@ LT(onward)(const struct lt_bucket *b, uint64_t hash)
     return unlikely(lt_is_junction(b)) ? LT(side)(b, lt_side_of(b, hash)) : LT(child)(b);
 }
 
-/* tail_of: the last bucket of the chain in which this hash lives.  Out of the way of buckets without
- * children. */
+/* tail_of: the last bucket of the chain in which this hash lives.  Out of the way of buckets
+ * without children. */
 LT_STATIC __attribute__((noinline)) LT_BUCKET *
 LT(tail_of)(LT_BUCKET *b, uint64_t hash)
 {
@@ -95,7 +97,8 @@ LT(find_in)(LT_BUCKET *b, uint64_t hash, LT_KEY key, LT_REF *ret)
     return NULL;
 }
 
-/* find_behind: not in this bucket, but perhaps in one that follows.  Out of the way of the others. */
+/* find_behind: not in this bucket, but perhaps in one that follows.  Out of the way of the
+ * others. */
 LT_STATIC __attribute__((noinline)) const void *
 LT(find_behind)(LT_BUCKET *b, uint64_t hash, LT_KEY key, LT_REF *ret)
 {
@@ -168,9 +171,10 @@ struct LT(out) {
     unsigned fill;
 };
 
-/* Taking a chain apart.  What is read goes to one of two chains; these get their children from fresh[], then
- * from the old chain's own, in order.  The reader is one bucket ahead of what is poured: then a child has
- * always been read when its turn comes to be written (for a merge of 2 + 8 entries, say, just so). */
+/* Taking a chain apart.  What is read goes to one of two chains; these get their children from
+ * fresh[], then from the old chain's own, in order.  The reader is one bucket ahead of what is
+ * poured: then a child has always been read when its turn comes to be written (for a merge of 2 + 8
+ * entries, say, just so). */
 struct LT(flow) {
     struct LT(out) out[2];
     struct lt_bucket *fresh[2];
@@ -221,9 +225,9 @@ LT(split_bit)(unsigned level, uint64_t slot)
     return (unsigned)(LT_REHASH(lt_entry(slot)) >> level & 1);
 }
 
-/* pour: the entries of the chain at `from` go to out[0] and, by their split bit, out[1]; split false: all to
- * out[0].  With split, out[0] is the empty bucket `low`, which may be `from` itself.  Returns how many of the
- * chain's children are left over; they are freed. */
+/* pour: the entries of the chain at `from` go to out[0] and, by their split bit, out[1]; split
+ * false: all to out[0].  With split, out[0] is the empty bucket `low`, which may be `from` itself.
+ * Returns how many of the chain's children are left over; they are freed. */
 static uint64_t
 LT(pour)(struct LT(flow) * f, LT_BUCKET *from, struct lt_bucket *low, bool split, unsigned level)
 {
@@ -242,7 +246,8 @@ LT(pour)(struct LT(flow) * f, LT_BUCKET *from, struct lt_bucket *low, bool split
         if (more)
             ahead = *LT(child)(&cur);
         for (unsigned i = 0; i < lt_count(&cur); i++)
-            LT(emit)(f, &f->out[split ? LT(split_bit)(level, cur.slot[i]) : 0], cur.tag[i], cur.slot[i]);
+            LT(emit)
+        (f, &f->out[split ? LT(split_bit)(level, cur.slot[i]) : 0], cur.tag[i], cur.slot[i]);
     }
     while (f->spare != NULL) {
         LT_BUCKET *b = LT(take_spare)(f);
@@ -281,7 +286,8 @@ LT(reserve)(struct LT(flow) * f, uint64_t need)
 
 #include "server/data/ltable_junction.inc.h"
 
-/* grow: split the next bucket in turn.  Without memory for its segment the table just stays fuller. */
+/* grow: split the next bucket in turn.  Without memory for its segment the table just stays
+ * fuller. */
 static void
 LT(grow)(LT_TABLE *root)
 {
@@ -311,7 +317,8 @@ LT(grow)(LT_TABLE *root)
     LT_GROWN(root, n + 1);
 }
 
-/* merge: the bucket `high` into `low`, the two that this bit parts.  false: no memory, nothing has changed.
+/* merge: the bucket `high` into `low`, the two that this bit parts.  false: no memory, nothing has
+ * changed.
  */
 static bool
 LT(merge)(LT_TABLE *root, LT_BUCKET *low, LT_BUCKET *high, unsigned bit)
@@ -337,8 +344,8 @@ LT(merge)(LT_TABLE *root, LT_BUCKET *low, LT_BUCKET *high, unsigned bit)
     return true;
 }
 
-/* shrink: merge the last bucket into the one that it was split from.  Without memory the table just stays
- * larger. */
+/* shrink: merge the last bucket into the one that it was split from.  Without memory the table just
+ * stays larger. */
 static void
 LT(shrink)(LT_TABLE *root)
 {
@@ -369,8 +376,8 @@ LT(first)(LT_TABLE *root)
 
 /* ---- an entry more, an entry less ---- */
 
-/* insert: an entry whose key is not in the table.  false: no memory, nothing has changed (but for a chain
- * that became two, perhaps). */
+/* insert: an entry whose key is not in the table.  false: no memory, nothing has changed (but for a
+ * chain that became two, perhaps). */
 LT_STATIC bool
 LT(insert)(const LT_TABLE *t, uint64_t hash, const void *entry)
 {

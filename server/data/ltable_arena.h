@@ -1,8 +1,9 @@
 /* server/data/ltable_arena.h - segments of hash tables in the arena: htable.c, mtable.c, zroot.c.
  *
- * A segment doubles its table.  A large one is a run whose address space is there at once, and whose memory
- * counts as splits reach it: else a table that grows at maxmemory would drive out keys for memory that it
- * does not use yet.  Threads: mutator. */
+ * A segment doubles its table.  A large one is a run whose address space is there at once, and
+ * whose memory counts as splits reach it: else a table that grows at maxmemory would drive out keys
+ * for memory that it does not use yet.
+ * Threads: mutator. */
 #ifndef SERVER_LTABLE_ARENA_H
 #define SERVER_LTABLE_ARENA_H
 
@@ -24,7 +25,8 @@ lt_segment_alloc(uint64_t buckets)
     return mm_alloc(MM_VALUE, bytes);
 }
 
-/* lt_segment_count: bucket number `bucket` of a table, in this segment, is in use: it and some more count. */
+/* lt_segment_count: bucket number `bucket` of a table, in this segment, is in use: it and some more
+ * count. */
 static inline void
 lt_segment_count(const struct lt_bucket *segment, uint64_t bucket)
 {

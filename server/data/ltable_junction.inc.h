@@ -1,5 +1,5 @@
-/* server/data/ltable_junction.inc.h - junctions (LT5 to LT7 in ltable.h): what becomes of a chain that is
- * full.  A part of ltable.inc.h, included there and nowhere else. */
+/* server/data/ltable_junction.inc.h - junctions (LT5 to LT7 in ltable.h): what becomes of a chain
+ * that is full.  A part of ltable.inc.h, included there and nowhere else. */
 
 /* below: the entries of a bucket and all that hangs on it. */
 static uint64_t
@@ -22,8 +22,8 @@ LT(make_junction)(struct lt_bucket *w, unsigned bit, LT_BUCKET *zero, LT_BUCKET 
     w->slot[3] = LT(below)(one);
 }
 
-/* fork_chain: the full chain at `first` becomes two behind a junction: their first buckets are fresh, their
- * children the old ones.  false: no memory. */
+/* fork_chain: the full chain at `first` becomes two behind a junction: their first buckets are
+ * fresh, their children the old ones.  false: no memory. */
 static bool
 LT(fork_chain)(LT_TABLE *root, LT_BUCKET *first, unsigned bit)
 {
@@ -44,8 +44,9 @@ LT(fork_chain)(LT_TABLE *root, LT_BUCKET *first, unsigned bit)
     return true;
 }
 
-/* lengthen: room in the chain of this hash, whose last bucket is full: a child, or two chains instead of one;
- * two may not be enough, where all entries go to the same.  The last bucket then, NULL: no memory. */
+/* lengthen: room in the chain of this hash, whose last bucket is full: a child, or two chains
+ * instead of one; two may not be enough, where all entries go to the same.  The last bucket then,
+ * NULL: no memory. */
 static LT_BUCKET *
 LT(lengthen)(LT_TABLE *root, LT_BUCKET *home, uint64_t hash)
 {
@@ -87,7 +88,8 @@ LT(note_below)(LT_BUCKET *b, uint64_t hash, uint64_t difference)
     }
 }
 
-/* collect: move all entries at and below b into `to`; the buckets are freed.  No deeper than a hash has bits.
+/* collect: move all entries at and below b into `to`; the buckets are freed.  No deeper than a hash
+ * has bits.
  */
 static void
 LT(collect)(LT_TABLE *root, LT_BUCKET *b, struct lt_bucket *to)
@@ -104,7 +106,8 @@ LT(collect)(LT_TABLE *root, LT_BUCKET *b, struct lt_bucket *to)
     root->children--;
 }
 
-/* gather: LT6: the first junction on the way of this hash that has too few below becomes a plain bucket. */
+/* gather: LT6: the first junction on the way of this hash that has too few below becomes a plain
+ * bucket. */
 static void
 LT(gather)(LT_TABLE *root, LT_BUCKET *b, uint64_t hash)
 {
@@ -119,8 +122,8 @@ LT(gather)(LT_TABLE *root, LT_BUCKET *b, uint64_t hash)
         }
 }
 
-/* part: LT7: the two sides of a junction in the table: one takes its place, the other goes to `high`. Returns
- * how many buckets were freed. */
+/* part: LT7: the two sides of a junction in the table: one takes its place, the other goes to
+ * `high`. Returns how many buckets were freed. */
 static uint64_t
 LT(part)(LT_BUCKET *junction, struct lt_bucket *high)
 {
@@ -133,8 +136,8 @@ LT(part)(LT_BUCKET *junction, struct lt_bucket *high)
     return 2;
 }
 
-/* join: LT7: two buckets of the table, with what hangs on them, become one in the place of `low`.  false: no
- * memory. */
+/* join: LT7: two buckets of the table, with what hangs on them, become one in the place of `low`.
+ * false: no memory. */
 static bool
 LT(join)(LT_TABLE *root, LT_BUCKET *low, LT_BUCKET *high, unsigned bit)
 {

@@ -1,4 +1,5 @@
-/* server/data/ltable_move.c - see ltable_move.h.  The ways through a table are those of ltable_walk.inc.h. */
+/* server/data/ltable_move.c - see ltable_move.h.  The ways through a table are those of
+ * ltable_walk.inc.h. */
 #include "server/data/ltable_move.h"
 
 #define ADDRESS_BITS 0xffffffffffffULL

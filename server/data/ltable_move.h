@@ -1,5 +1,6 @@
-/* server/data/ltable_move.h - the blocks of a linear hash table in the arena move: its segments, the buckets in no
- * segment, the entries.  One for all tables there: entries are moved by their addresses, whatever they are.
+/* server/data/ltable_move.h - the blocks of a linear hash table in the arena move: its segments,
+ * the buckets in no segment, the entries.  One for all tables there: entries are moved by their
+ * addresses, whatever they are.
  * Threads: mutator. */
 #ifndef SERVER_LTABLE_MOVE_H
 #define SERVER_LTABLE_MOVE_H
@@ -13,16 +14,16 @@ struct lt_moved {
     const struct lt_bucket *const *segment;
     bool with_entries; /* false: somebody else moves them */
 };
-#define LT_MOVED(t, entries)                                                                                 \
-    {                                                                                                        \
-        .buckets = (t)->buckets, .segment = (t)->segment, .with_entries = (entries)                          \
+#define LT_MOVED(t, entries)                                                                       \
+    {                                                                                              \
+        .buckets = (t)->buckets, .segment = (t)->segment, .with_entries = (entries)                \
     }
 
-/* ltable_move: from bucket next[0], path next[1] on (ltable_walk.inc.h); both begin as 0; at least one
- * chain.  True: that was the last one. */
+/* ltable_move: from bucket next[0], path next[1] on (ltable_walk.inc.h); both begin as 0; at least
+ * one chain.  True: that was the last one. */
 bool ltable_move(struct mover *m, const struct lt_moved *t, uint64_t next[2]);
-/* ltable_entry_moved: this entry, which is in the table under this hash, stands at `to` now.  Neither address is
- * read. */
+/* ltable_entry_moved: this entry, which is in the table under this hash, stands at `to` now.
+ * Neither address is read. */
 void ltable_entry_moved(const struct lt_moved *t, uint64_t hash, const void *entry, const void *to);
 
 #endif

@@ -1,14 +1,14 @@
-/* server/data/ltable_walk.inc.h - going through a table, drawing from it, taking it apart, checking it.  A
- * part of ltable.inc.h, included there and nowhere else.
+/* server/data/ltable_walk.inc.h - going through a table, drawing from it, taking it apart, checking
+ * it.  A part of ltable.inc.h, included there and nowhere else.
  *
- * The buckets behind junctions are found by a path: the bits of the hash above those that the entries of the
- * bucket have in common.  In reversed-bit order paths go through all chains of a bucket, as cursors do
- * through the buckets. */
+ * The buckets behind junctions are found by a path: the bits of the hash above those that the
+ * entries of the bucket have in common.  In reversed-bit order paths go through all chains of a
+ * bucket, as cursors do through the buckets. */
 
 typedef void (*LT(visit))(void *ctx, const void *entry);
 
-/* leaf_at: the chain that a path leads to in the bucket with this number; *ret_next: the next path, 0 after
- * the last. */
+/* leaf_at: the chain that a path leads to in the bucket with this number; *ret_next: the next path,
+ * 0 after the last. */
 LT_STATIC LT_BUCKET *
 LT(leaf_at)(const LT_TABLE *t, uint64_t bucket, uint64_t path, uint64_t *ret_next)
 {
@@ -21,7 +21,8 @@ LT(leaf_at)(const LT_TABLE *t, uint64_t bucket, uint64_t path, uint64_t *ret_nex
     return b;
 }
 
-/* visit_leaf: every entry of the chain that begins at b.  visit may free the entry, not change the table. */
+/* visit_leaf: every entry of the chain that begins at b.  visit may free the entry, not change the
+ * table. */
 LT_STATIC void
 LT(visit_leaf)(LT_BUCKET *b, LT(visit) visit, void *ctx)
 {
@@ -44,8 +45,9 @@ LT(visit_chain)(const LT_TABLE *t, uint64_t bucket, LT(visit) visit, void *ctx)
     while (path != 0);
 }
 
-/* scan: one step of a walk that survives growing and shrinking: an entry that is there from the first step
- * (cursor 0) to the last (0 returned) is visited at least once.  A step visits one chain: LT5. */
+/* scan: one step of a walk that survives growing and shrinking: an entry that is there from the
+ * first step (cursor 0) to the last (0 returned) is visited at least once.  A step visits one
+ * chain: LT5. */
 LT_STATIC uint64_t
 LT(scan)(const LT_TABLE *t, uint64_t cursor, LT(visit) visit, void *ctx)
 {
@@ -78,8 +80,9 @@ LT(pick_below)(LT_BUCKET *b, uint64_t place)
     return lt_entry(b->slot[place]);
 }
 
-/* sample: the entry at a random place; NULL: nothing stands there, draw again.  Each entry is as likely as
- * any other where up to sixteen share a bucket; with more, all of them together are as likely as sixteen. */
+/* sample: the entry at a random place; NULL: nothing stands there, draw again.  Each entry is as
+ * likely as any other where up to sixteen share a bucket; with more, all of them together are as
+ * likely as sixteen. */
 LT_STATIC const void *
 LT(sample)(const LT_TABLE *t, uint64_t random)
 {
@@ -96,7 +99,8 @@ LT(sample)(const LT_TABLE *t, uint64_t random)
     return place < n ? LT(pick_below)(b, place) : NULL;
 }
 
-/* any: the table has entries: one of the first bucket, from the one of this number on, that is not empty. */
+/* any: the table has entries: one of the first bucket, from the one of this number on, that is not
+ * empty. */
 LT_STATIC const void *
 LT(any)(const LT_TABLE *t, uint64_t random)
 {
@@ -109,8 +113,8 @@ LT(any)(const LT_TABLE *t, uint64_t random)
     }
 }
 
-/* random_entry: the table has some.  Where a thousand samples met none, and one bucket in 31 is in use (LT5,
- * and LT_LOAD_MIN), removals have been anything but random: then a walk finds one. */
+/* random_entry: the table has some.  Where a thousand samples met none, and one bucket in 31 is in
+ * use (LT5, and LT_LOAD_MIN), removals have been anything but random: then a walk finds one. */
 LT_STATIC const void *
 LT(random_entry)(const LT_TABLE *t)
 {
@@ -127,8 +131,8 @@ LT(random_entry)(const LT_TABLE *t)
 
 /* ---- the end ---- */
 
-/* drain_chain: visit what is in it, and free its buckets, but for the first one if that belongs to a segment.
- * Returns how much was visited, a bucket counting for one. */
+/* drain_chain: visit what is in it, and free its buckets, but for the first one if that belongs to
+ * a segment. Returns how much was visited, a bucket counting for one. */
 static uint64_t
 LT(drain_chain)(LT_BUCKET *b, bool free_first, LT(visit) visit, void *ctx)
 {
@@ -150,8 +154,9 @@ LT(drain_chain)(LT_BUCKET *b, bool free_first, LT(visit) visit, void *ctx)
     return seen;
 }
 
-/* drain_side: of a junction in a dead table: its first chain goes, and what is on the other side of the last
- * junction before that takes that junction's place.  Returns how many entries were visited. */
+/* drain_side: of a junction in a dead table: its first chain goes, and what is on the other side of
+ * the last junction before that takes that junction's place.  Returns how many entries were
+ * visited. */
 static uint64_t
 LT(drain_side)(LT_BUCKET *junction, LT(visit) visit, void *ctx)
 {
@@ -167,8 +172,9 @@ LT(drain_side)(LT_BUCKET *junction, LT(visit) visit, void *ctx)
     return seen;
 }
 
-/* drain: take apart a table that nobody looks into any more, buckets from *next on, until about `entries` of
- * them were visited.  True: all done, the segments are freed too; the root is the caller's. */
+/* drain: take apart a table that nobody looks into any more, buckets from *next on, until about
+ * `entries` of them were visited.  True: all done, the segments are freed too; the root is the
+ * caller's. */
 LT_STATIC bool
 LT(drain)(const LT_TABLE *t, uint64_t *next, uint64_t entries, LT(visit) visit, void *ctx)
 {
@@ -183,7 +189,8 @@ LT(drain)(const LT_TABLE *t, uint64_t *next, uint64_t entries, LT(visit) visit, 
             return false;
         seen += LT(drain_chain)(head, false, visit, ctx);
     }
-    for (unsigned s = 0; s < LT_SEGMENTS && s <= lt_segment_of(t->buckets - 1) && t->buckets > 0; s++)
+    for (unsigned s = 0; s < LT_SEGMENTS && s <= lt_segment_of(t->buckets - 1) && t->buckets > 0;
+         s++)
         LT_SEGMENT_FREE(t->segment[s], lt_segment_buckets(s));
     return true;
 }
@@ -194,7 +201,8 @@ struct LT(checked) {
     uint64_t count, children;
 };
 
-/* check_below: the rules for a bucket, whose entries have `bits` bits in common, and for what hangs on it. */
+/* check_below: the rules for a bucket, whose entries have `bits` bits in common, and for what hangs
+ * on it. */
 static struct LT(checked) LT(check_below)(LT_BUCKET *b, uint64_t common, unsigned bits)
 {
     struct LT(checked) sum = {.count = 0};

@@ -1,13 +1,15 @@
-/* server/data/move.h - asking mm_move() at every pointer into the arena (mm/compact.h), a bounded amount in a
- * step.
+/* server/data/move.h - asking mm_move() at every pointer into the arena (mm/compact.h), a bounded
+ * amount in a step.
  *
- * Each data type walks through its own structures (type_ops.move); db_move.c walks through the keys.
+ * Each data type walks through its own structures (type_ops.move); db_move.c walks through the
+ * keys.
  *
- *   MV1 A place that points to what has moved is written in the same step, through mm_modify() (TY2); where two
- *       places point to it, both are.  Between two steps everything is as the type's rules say.
- *   MV2 Nothing is remembered between two steps but numbers: the bucket, the rank, the id with which the walk goes
- *       on.  They mean something in whatever the structure has become; what is missed because it has changed
- *       stays where it is until the next pass.
+ *   MV1 A place that points to what has moved is written in the same step, through mm_modify()
+ *       (TY2); where two places point to it, both are.  Between two steps everything is as the
+ *       type's rules say.
+ *   MV2 Nothing is remembered between two steps but numbers: the bucket, the rank, the id with
+ *       which the walk goes on.  They mean something in whatever the structure has become; what is
+ *       missed because it has changed stays where it is until the next pass.
  *
  * Threads: mutator. */
 #ifndef SERVER_MOVE_H
@@ -21,7 +23,8 @@
 #include "mm/compact.h"
 #include "mm/mm.h"
 
-/* Looking at a pointer counts as one; moving what it names as MOVE_COST more, and one for each MOVE_BYTES copied. */
+/* Looking at a pointer counts as one; moving what it names as MOVE_COST more, and one for each
+ * MOVE_BYTES copied. */
 enum { MOVE_COST = 4, MOVE_BYTES = 256 };
 
 /* What a step may still do, and what was done. */
@@ -48,7 +51,8 @@ move_ask(struct mover *m, const void *p)
 
 /* move_set: the pointer at `place`, in the arena, becomes p. */
 void move_set(const void *place, const void *p);
-/* move_at: the block that the pointer at `place` names moves, if it is to; the pointer follows.  True: it has. */
+/* move_at: the block that the pointer at `place` names moves, if it is to; the pointer follows.
+ * True: it has. */
 bool move_at(struct mover *m, const void *place);
 
 #endif

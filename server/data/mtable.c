@@ -12,8 +12,8 @@ write_bucket(const struct lt_bucket *b)
     return mm_modify(b, sizeof *b);
 }
 
-/* write_root: the counts.  The segments' addresses are written by set_segment(): they may stand in another
- * page. */
+/* write_root: the counts.  The segments' addresses are written by set_segment(): they may stand in
+ * another page. */
 static struct mtable *
 write_root(const struct mtable *t)
 {
@@ -170,7 +170,8 @@ warm_candidate(const struct lt_bucket *b, uint64_t hash)
 }
 
 uint32_t
-mtable_probe(const struct mtable *t, const struct slice *texts, const uint64_t *hashes, uint32_t asked)
+mtable_probe(const struct mtable *t, const struct slice *texts, const uint64_t *hashes,
+             uint32_t asked)
 {
     struct mtable_ref ref;
     uint32_t found = 0;

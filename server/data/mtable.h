@@ -1,10 +1,13 @@
-/* server/data/mtable.h - a large set: members, wholly in the arena's values heap, so that a snapshot can read
- * it as it was at the cut: root, segments of buckets, overflow buckets, and one block for each member.
+/* server/data/mtable.h - a large set: members, wholly in the arena's values heap, so that a
+ * snapshot can read it as it was at the cut: root, segments of buckets, overflow buckets, and one
+ * block for each member.
  *
- *   M1  Everything is read through pointers to const and changed through mm_modify(), bucket by bucket.
+ *   M1  Everything is read through pointers to const and changed through mm_modify(), bucket by
+ *       bucket.
  *   M2  A member never changes.
  *
- * A member's block: its length in one byte, or MEMBER_LONG and four bytes (little endian); then its bytes.
+ * A member's block: its length in one byte, or MEMBER_LONG and four bytes (little endian); then its
+ * bytes.
  *
  * Threads: mutator.  The sweep reads the same structures through a view (save_table.c). */
 #ifndef SERVER_MTABLE_H
@@ -19,8 +22,8 @@ enum { MEMBER_LONG = 255, MEMBER_HEAD_BYTES = 1, MEMBER_LONG_HEAD_BYTES = 5, MTA
 
 struct member; /* opaque: bytes as above */
 
-/* member_text: of a block, or of its staged first MEMBER_LONG_HEAD_BYTES bytes: then only the length
- * counts. */
+/* member_text: of a block, or of its staged first MEMBER_LONG_HEAD_BYTES bytes: then only the
+ * length counts. */
 static inline struct slice
 member_text(const void *member)
 {
@@ -41,8 +44,8 @@ typedef void (*mtable_visitor)(void *ctx, const void *member);
 
 /* mtable_new: an empty table; NULL: no memory.  Owner: the record that will point to it. */
 const struct mtable *mtable_new(void);
-/* mtable_free: all of it, at once; mtable_drop() does it in steps: about `members` of what is left, from
- * *next (begins as 0) on.  True: all done. */
+/* mtable_free: all of it, at once; mtable_drop() does it in steps: about `members` of what is left,
+ * from *next (begins as 0) on.  True: all done. */
 void mtable_free(const struct mtable *t);
 bool mtable_drop(const struct mtable *t, uint64_t *next, uint64_t members);
 
@@ -52,14 +55,14 @@ uint64_t mtable_hash(struct slice text);
 bool mtable_has(const struct mtable *t, uint64_t hash, struct slice text);
 /* mtable_add: a fresh member that is not there.  false: no memory, nothing has changed. */
 bool mtable_add(const struct mtable *t, uint64_t hash, const struct member *m);
-/* mtable_take: the member with these bytes leaves the table for the caller, who frees it; NULL: there was
- * none. mtable_take_this: this very one, which is there.  Cannot fail. */
+/* mtable_take: the member with these bytes leaves the table for the caller, who frees it; NULL:
+ * there was none. mtable_take_this: this very one, which is there.  Cannot fail. */
 const struct member *mtable_take(const struct mtable *t, struct slice text);
 void mtable_take_this(const struct mtable *t, const struct member *m);
 
 /* mtable_warm: hints for lookups soon to come: the buckets of these hashes.  count <= MTABLE_BATCH
- * mtable_probe: which of the texts in `asked` (bit i: texts[i] with hashes[i]) are members?  Their buckets
- * and blocks are loaded side by side. */
+ * mtable_probe: which of the texts in `asked` (bit i: texts[i] with hashes[i]) are members?  Their
+ * buckets and blocks are loaded side by side. */
 void mtable_warm(const struct mtable *t, const uint64_t *hashes, unsigned count);
 uint32_t mtable_probe(const struct mtable *t, const struct slice *texts, const uint64_t *hashes,
                       uint32_t asked);
@@ -70,9 +73,10 @@ struct mtable_at {
     const struct lt_bucket *link; /* of the chain; NULL: not begun */
     unsigned slot;
 };
-/* mtable_next: the next members, up to `most`; begins with an *at of zeros.  Their blocks are on the way to
- * the cache.  0: that was all. */
-unsigned mtable_next(const struct mtable *t, struct mtable_at *at, const struct member **ret, unsigned most);
+/* mtable_next: the next members, up to `most`; begins with an *at of zeros.  Their blocks are on
+ * the way to the cache.  0: that was all. */
+unsigned mtable_next(const struct mtable *t, struct mtable_at *at, const struct member **ret,
+                     unsigned most);
 /* mtable_draw: a member at random; the table has some. */
 const struct member *mtable_draw(const struct mtable *t);
 

@@ -1,9 +1,10 @@
-/* server/data/names.h - named things in the values heap, in the order of their names: a stream's groups, a
- * group's consumers.
+/* server/data/names.h - named things in the values heap, in the order of their names: a stream's
+ * groups, a group's consumers.
  *
- * An array of addresses that doubles.  Finding is O(log n); adding and removing move the addresses behind: a
- * stream has few groups, a group has few consumers beside its messages.  The struct stands within its owner's
- * block.  Threads: mutator; the layout [any]. */
+ * An array of addresses that doubles.  Finding is O(log n); adding and removing move the addresses
+ * behind: a stream has few groups, a group has few consumers beside its messages.  The struct
+ * stands within its owner's block.
+ * Threads: mutator; the layout [any]. */
 #ifndef SERVER_NAMES_H
 #define SERVER_NAMES_H
 

@@ -53,7 +53,8 @@ record_head(const struct record_spec *s, uint8_t head[RECORD_HEAD_MAX])
 static size_t
 head_bytes(size_t key_len, bool has_expire, enum encoding enc)
 {
-    return 8U + (has_expire ? 8 : 0) + record_fixed_bytes[enc] + (key_len > RECORD_SHORT_KEY_MAX ? 8 : 0);
+    return 8U + (has_expire ? 8 : 0) + record_fixed_bytes[enc] +
+           (key_len > RECORD_SHORT_KEY_MAX ? 8 : 0);
 }
 
 size_t
@@ -114,15 +115,17 @@ record_spec_of(const struct record *r, struct record_spec *ret)
         ret->value.blob = record_blob(r);
 }
 
-/* patch: bytes [at, at + len) of the record become these.  The one write into an existing record (R2). */
+/* patch: bytes [at, at + len) of the record become these.  The one write into an existing record
+ * (R2). */
 static void
 patch(const struct record *r, size_t at, const void *bytes, size_t len)
 {
     memcpy(mm_modify((const char *)r + at, len), bytes, len);
 }
 
-/* patch_difference: make bytes [at, at + len) of the record, the first old_len of which count, these.  While
- * a cut is open only what differs is written; without one, looking for that would cost more than writing. */
+/* patch_difference: make bytes [at, at + len) of the record, the first old_len of which count,
+ * these.  While a cut is open only what differs is written; without one, looking for that would
+ * cost more than writing. */
 static void
 patch_difference(const struct record *r, size_t at, const void *bytes, size_t len, size_t old_len)
 {

@@ -1,16 +1,18 @@
-/* server/data/record.h - a record: one key with its header, and its value when that is small.  One allocation
- * of the records heap; what it points to lives in the values heap.
+/* server/data/record.h - a record: one key with its header, and its value when that is small.  One
+ * allocation of the records heap; what it points to lives in the values heap.
  *
  *   byte 0      type (low 4 bits: enum value_type) and encoding (high 4 bits: enum encoding)
  *        1      flags (RECORD_HAS_EXPIRE, RECORD_LONG_KEY, RECORD_RAW, RECORD_INTSET)
  *        2..3   physical database number (16 bits)
- *        4..7   access clock (25 bits, lfu.h) | key length (7 bits, 127 with RECORD_LONG_KEY); written without
- *               a barrier, relaxed atomic; a snapshot saves it as it is when the record is copied (save.c)
+ *        4..7   access clock (25 bits, lfu.h) | key length (7 bits, 127 with RECORD_LONG_KEY);
+ *               written without a barrier, relaxed atomic; a snapshot saves it as it is when the
+ *               record is copied (save.c)
  *        then   expiry, unix ms (8 bytes), if RECORD_HAS_EXPIRE
  *        then   the value's fixed part, by encoding:
  *                 int          int64 (8 bytes)
  *                 inline blob  length (2 bytes): short strings, small listpacks and intsets
- *                 outer blob   pointer (8 bytes), length (8 bytes): longer strings, larger listpacks, intsets
+ *                 outer blob   pointer (8 bytes), length (8 bytes): longer strings, larger
+ *                 listpacks, intsets
  *                 root         pointer to the root of the type's own structure (8 bytes)
  *        then   key length (8 bytes), if RECORD_LONG_KEY
  *        then   the key's bytes
@@ -18,10 +20,12 @@
  *
  * Fields are read with memcpy (no alignment is promised beyond the allocation's 8 bytes).
  *
- *   R1  A record is read through its accessors only; the same ones work on the live record and on a staged
- *       copy.
- *   R2  A record is changed in one place, record_rewrite(); what does not fit there becomes a new record.
- *   R3  A frozen record of at most RECORD_REPLACE_MAX bytes is never changed in place: it is replaced.
+ *   R1  A record is read through its accessors only; the same ones work on the live record and on a
+ *       staged copy.
+ *   R2  A record is changed in one place, record_rewrite(); what does not fit there becomes a new
+ *       record.
+ *   R3  A frozen record of at most RECORD_REPLACE_MAX bytes is never changed in place: it is
+ *       replaced.
  *
  * Threads: accessors [any]; the others mutator. */
 #ifndef SERVER_RECORD_H
@@ -48,14 +52,17 @@ enum encoding {
 enum record_flag {
     RECORD_HAS_EXPIRE = 1,
     RECORD_LONG_KEY = 2,
-    RECORD_RAW = 4,   /* a string that APPEND or SETRANGE has made: raw, however short, to OBJECT ENCODING */
+    /* a string that APPEND or SETRANGE has made: raw, however short, to OBJECT ENCODING */
+    RECORD_RAW = 4,
     RECORD_INTSET = 8 /* a set whose blob is an intset, not a listpack */
 };
 
 enum {
-    RECORD_INLINE_MAX = 1024,  /* a blob stays in the record while the whole has so many bytes, ... */
-    RECORD_INLINE_ALWAYS = 64, /* ... or when the blob alone is as short as this, whatever the key */
-    RECORD_REPLACE_MAX = 512,  /* R3; the largest page: a copy of the page would not cost less */
+    /* a blob stays in the record while the whole has so many bytes, ... */
+    RECORD_INLINE_MAX = 1024,
+    /* ... or when the blob alone is as short as this, whatever the key */
+    RECORD_INLINE_ALWAYS = 64,
+    RECORD_REPLACE_MAX = 512, /* R3; the largest page: a copy of the page would not cost less */
     RECORD_HEAD_MAX = 8 + 8 + 16 + 8,
     RECORD_CLOCK_BITS = 25,
     RECORD_CLOCK_MASK = (1 << RECORD_CLOCK_BITS) - 1,
@@ -64,8 +71,8 @@ enum {
 
 #define RECORD_NO_EXPIRE ((int64_t)-1)
 
-/* A value, as handlers and records exchange it.  blob is inline bytes that will be copied, or a block of the
- * values heap with how many of its bytes count. */
+/* A value, as handlers and records exchange it.  blob is inline bytes that will be copied, or a
+ * block of the values heap with how many of its bytes count. */
 struct value {
     enum value_type type;
     enum encoding enc;
@@ -84,19 +91,21 @@ struct record_spec {
     struct value value;
 };
 
-/* record_new: a record with copies of key and inline bytes; the value's block or table becomes the record's.
- * NULL: no memory. */
+/* record_new: a record with copies of key and inline bytes; the value's block or table becomes the
+ * record's. NULL: no memory. */
 const struct record *record_new(const struct record_spec *spec);
 /* record_spec_of: what the record is made of; its slices point into the record and its blob. */
 void record_spec_of(const struct record *r, struct record_spec *ret);
-/* record_rewrite: make r what spec says, in place, changing only bytes that differ.  spec has r's key.
- * False, and nothing has changed: another size class, another layout, or R3: make a new one. */
+/* record_rewrite: make r what spec says, in place, changing only bytes that differ.  spec has r's
+ * key. False, and nothing has changed: another size class, another layout, or R3: make a new
+ * one. */
 bool record_rewrite(const struct record *r, const struct record_spec *spec);
 /* record_free: the record alone, not what it points to. */
 void record_free(const struct record *r);
 /* record_bytes: the size that record_new() would ask for. */
 size_t record_bytes(const struct record_spec *spec);
-/* record_can_inline: does a blob of this length stay in the record?  Room for an expiry is counted in. */
+/* record_can_inline: does a blob of this length stay in the record?  Room for an expiry is counted
+ * in. */
 bool record_can_inline(size_t key_len, size_t blob_len);
 
 /* ---- accessors ---- */
@@ -198,7 +207,8 @@ record_int(const struct record *r)
     return (int64_t)record_u64(r, record_fixed_at(r));
 }
 
-/* record_blob: of ENC_INLINE and ENC_OUTER.  Of a staged copy, an outer blob's pointer is a live one. */
+/* record_blob: of ENC_INLINE and ENC_OUTER.  Of a staged copy, an outer blob's pointer is a live
+ * one. */
 static inline struct slice
 record_blob(const struct record *r)
 {
@@ -227,8 +237,8 @@ record_touch(const struct record *r, uint32_t clock)
              now = (word & ~(uint32_t)RECORD_CLOCK_MASK) | (clock & RECORD_CLOCK_MASK);
 
     if (word != now)
-        atomic_store_explicit(mm_clock_word((const uint32_t *)(const void *)((const char *)r + 4)), now,
-                              memory_order_relaxed);
+        atomic_store_explicit(mm_clock_word((const uint32_t *)(const void *)((const char *)r + 4)),
+                              now, memory_order_relaxed);
 }
 
 #endif

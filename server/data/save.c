@@ -1,5 +1,5 @@
-/* server/data/save.c - what a snapshot writes of each record; what stands behind the key is the type's
- * business (type.h).  Tables of pairs: save_table.c. */
+/* server/data/save.c - what a snapshot writes of each record; what stands behind the key is the
+ * type's business (type.h).  Tables of pairs: save_table.c. */
 #include "server/data/save.h"
 
 #include <errno.h>
@@ -25,10 +25,10 @@ struct save_size {
     bool told; /* RESIZEDB was written */
 };
 
-/* What is written of a record's access clock: under an LRU policy how long it was not used, under an LFU
- * policy how often, otherwise nothing, as Redis does; either form of a clock says both (lfu.h).  The clock is
- * the one field that is written without a barrier: it is what it was when the sweep, or the barrier, copied
- * the record. */
+/* What is written of a record's access clock: under an LRU policy how long it was not used, under
+ * an LFU policy how often, otherwise nothing, as Redis does; either form of a clock says both
+ * (lfu.h).  The clock is the one field that is written without a barrier: it is what it was when
+ * the sweep, or the barrier, copied the record. */
 enum save_use { USE_NOTHING, USE_IDLE, USE_FREQ };
 
 struct save_cut {
@@ -278,4 +278,5 @@ save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, cons
     return 1;
 }
 
-const struct snapshot_ops server_snapshot_ops = {.save_begin = save_begin, .save_record = save_record};
+const struct snapshot_ops server_snapshot_ops = {.save_begin = save_begin,
+                                                 .save_record = save_record};

@@ -1,10 +1,10 @@
-/* server/data/save_inner.h - what turning a value into RDB needs: shared by save.c, dump.c and the types'
- * save functions.
+/* server/data/save_inner.h - what turning a value into RDB needs: shared by save.c, dump.c and the
+ * types' save functions.
  *
- * The same functions serve two callers: the sweep, whose view shows the arena as it was at the cut, and DUMP,
- * whose view is live.  So they read everything but the record's staged bytes through view_read(), into
- * w->buffer or a buffer of their own, and never follow a pointer into the arena. Threads: [sweep], or the
- * mutator with a live view. */
+ * The same functions serve two callers: the sweep, whose view shows the arena as it was at the cut,
+ * and DUMP, whose view is live.  So they read everything but the record's staged bytes through
+ * view_read(), into w->buffer or a buffer of their own, and never follow a pointer into the arena.
+ * Threads: [sweep], or the mutator with a live view. */
 #ifndef SERVER_SAVE_INNER_H
 #define SERVER_SAVE_INNER_H
 
@@ -45,15 +45,17 @@ int save_string(struct save_work *w, const char *live, size_t len, bool is_text)
 /* save_blob: the record's blob (ENC_INLINE, ENC_OUTER) as one RDB string.  0 or -errno */
 int save_blob(struct save_work *w, const struct save_item *s, bool is_text);
 /* save_read_blob: [at, at + len) of the record's blob to dst.  0 or -errno */
-int save_read_blob(struct save_work *w, const struct save_item *s, size_t at, void *dst, size_t len);
-/* save_table: a table of pairs: its count, then each field and value; save_members: of members: its count,
- * then each.  0 or -errno */
+int save_read_blob(struct save_work *w, const struct save_item *s, size_t at, void *dst,
+                   size_t len);
+/* save_table: a table of pairs: its count, then each field and value; save_members: of members: its
+ * count, then each.  0 or -errno */
 int save_table(struct save_work *w, const struct htable *live);
 int save_members(struct save_work *w, const struct mtable *live);
-/* save_entries_of_listpack: the record's listpack as its count and a string for each entry.  0 or -errno */
+/* save_entries_of_listpack: the record's listpack as its count and a string for each entry.  0 or
+ * -errno */
 int save_entries_of_listpack(struct save_work *w, const struct save_item *s);
-/* save_breath: to be called from time to time in long work: the sweep thread looks up (cancel, quiescent
- * state). 0 or -errno: give up */
+/* save_breath: to be called from time to time in long work: the sweep thread looks up (cancel,
+ * quiescent state). 0 or -errno: give up */
 int save_breath(struct save_work *w);
 /* save_value: type byte apart: what the type saves.  0 or -errno */
 int save_value(struct save_work *w, const struct save_item *s);

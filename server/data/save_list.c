@@ -1,5 +1,6 @@
-/* server/data/save_list.c - a large list, read through the view: root, branchings, nodes.  Nothing here
- * follows a live pointer: every address comes from staged bytes and is only read through view_read().
+/* server/data/save_list.c - a large list, read through the view: root, branchings, nodes.  Nothing
+ * here follows a live pointer: every address comes from staged bytes and is only read through
+ * view_read().
  * Threads: save_inner.h. */
 #include "server/data/save_list.h"
 
@@ -85,7 +86,8 @@ save_node(struct list_walk *w, const struct list_node *live)
     if (staged.plain == 0)
         return save_packed(w->work, &staged, live);
     rdb_put_len(w->work->enc, RDB_QUICKLIST_PLAIN);
-    return save_string(w->work, (const char *)live + staged.begin, staged.end - staged.begin, false);
+    return save_string(w->work, (const char *)live + staged.begin, staged.end - staged.begin,
+                       false);
 }
 
 /* save_tree: levels are bounded by LIST_LEVELS_MAX. */
@@ -102,7 +104,8 @@ save_tree(struct list_walk *w, const struct list_inner *live, unsigned depth)
     if (staged.n > LIST_BRANCHES)
         return -EBADMSG;
     for (uint32_t b = 0; b < staged.n; b++) {
-        r = staged.level > 0 ? save_tree(w, staged.at[b].child, depth + 1) : save_node(w, staged.at[b].child);
+        r = staged.level > 0 ? save_tree(w, staged.at[b].child, depth + 1)
+                             : save_node(w, staged.at[b].child);
         if (r != 0)
             return r;
     }

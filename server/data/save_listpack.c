@@ -1,5 +1,6 @@
-/* server/data/save_listpack.c - a listpack that the RDB version has no type for: entry by entry, read through
- * the view a window at a time.  Threads: save_inner.h. */
+/* server/data/save_listpack.c - a listpack that the RDB version has no type for: entry by entry,
+ * read through the view a window at a time.
+ * Threads: save_inner.h. */
 #include <errno.h>
 
 #include "server/data/save_inner.h"

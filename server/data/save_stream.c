@@ -1,6 +1,7 @@
-/* server/data/save_stream.c - a stream, read through the view: root, nodes, groups.  Nothing here follows a
- * live pointer: every address comes from staged bytes and is only read through view_read().  What is written:
- * snapshot/rdb_dec_stream.c.  Threads: save_inner.h. */
+/* server/data/save_stream.c - a stream, read through the view: root, nodes, groups.  Nothing here
+ * follows a live pointer: every address comes from staged bytes and is only read through
+ * view_read().  What is written: snapshot/rdb_dec_stream.c.
+ * Threads: save_inner.h. */
 #include "server/data/save_stream.h"
 
 #include <errno.h>
@@ -31,7 +32,8 @@ static int
 stage_node(struct save_work *w, const struct idnode *live, union staged_node *ret)
 {
     int r = view_read(w->view, &ret->node, live, sizeof ret->node);
-    size_t bytes = sizeof ret->node + ret->node.count * (sizeof(struct stream_id) + ret->node.value_bytes);
+    size_t bytes =
+        sizeof ret->node + ret->node.count * (sizeof(struct stream_id) + ret->node.value_bytes);
 
     if (r != 0)
         return r;
@@ -137,7 +139,8 @@ save_consumer(struct save_work *w, const struct named *live)
     struct stream_consumer c;
     int r = view_read(w->view, &c, live, sizeof c);
 
-    if (r != 0 || (r = save_string(w, (const char *)live + c.named.name_at, c.named.name_len, true)) != 0)
+    if (r != 0 ||
+        (r = save_string(w, (const char *)live + c.named.name_at, c.named.name_len, true)) != 0)
         return r;
     put_ms(w, c.seen_ms);
     if (w->enc->version >= FIRST_WITH_ACTIVE)
@@ -171,7 +174,8 @@ save_group(struct save_work *w, const struct named *live)
     struct stream_group g;
     int r = view_read(w->view, &g, live, sizeof g);
 
-    if (r != 0 || (r = save_string(w, (const char *)live + g.named.name_at, g.named.name_len, true)) != 0)
+    if (r != 0 ||
+        (r = save_string(w, (const char *)live + g.named.name_at, g.named.name_len, true)) != 0)
         return r;
     put_id(w, g.last);
     if (w->enc->version >= FIRST_WITH_COUNTERS)

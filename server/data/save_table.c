@@ -1,13 +1,15 @@
-/* server/data/save_table.c - a table of pairs or of members (a large hash or set), read through the view:
- * root, then bucket after bucket, each with its entries. Nothing here follows a live pointer: every address
- * comes from staged bytes and is only read through view_read(). Threads: save_inner.h. */
+/* server/data/save_table.c - a table of pairs or of members (a large hash or set), read through the
+ * view: root, then bucket after bucket, each with its entries. Nothing here follows a live pointer:
+ * every address comes from staged bytes and is only read through view_read().
+ * Threads: save_inner.h. */
 #include <errno.h>
 
 #include "server/data/htable.h"
 #include "server/data/mtable.h"
 #include "server/data/save_inner.h"
 
-/* Both tables have the same root and buckets (ltable.h); save_entry: what one of their entries is. */
+/* Both tables have the same root and buckets (ltable.h); save_entry: what one of their entries
+ * is. */
 _Static_assert(sizeof(struct htable) == sizeof(struct mtable), "LT_DEFINE");
 struct table_walk {
     struct save_work *work;
@@ -71,8 +73,8 @@ save_entries(struct table_walk *w, const struct lt_bucket *staged)
     return 0;
 }
 
-/* save_chain: a staged bucket, and its children one by one; of a junction, both sides.  Recursion goes as
- * deep as hashes have bits. */
+/* save_chain: a staged bucket, and its children one by one; of a junction, both sides.  Recursion
+ * goes as deep as hashes have bits. */
 static int
 save_chain(struct table_walk *w, const struct lt_bucket *staged, unsigned depth)
 {
@@ -133,15 +135,16 @@ save_whole(struct table_walk *w, const void *live)
     rdb_put_len(work->enc, root.count);
     for (uint64_t done = 0; done < root.buckets;) {
         unsigned s = lt_segment_of(done);
-        uint64_t n =
-            lt_segment_buckets(s) < root.buckets - done ? lt_segment_buckets(s) : root.buckets - done;
+        uint64_t n = lt_segment_buckets(s) < root.buckets - done ? lt_segment_buckets(s)
+                                                                 : root.buckets - done;
 
         if ((r = save_segment(w, root.segment[s], n)) != 0)
             return r;
         done += n;
     }
     return w->entries == root.count ? 0
-                                    : -EBADMSG; /* else a rule is broken: better no file than a wrong one */
+                                    /* else a rule is broken: better no file than a wrong one */
+                                    : -EBADMSG;
 }
 
 int

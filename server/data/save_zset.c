@@ -1,5 +1,5 @@
-/* server/data/save_zset.c - a large sorted set, read through the view: root, then the tree from right to
- * left, each leaf's entries.  Nothing here follows a live pointer. */
+/* server/data/save_zset.c - a large sorted set, read through the view: root, then the tree from
+ * right to left, each leaf's entries.  Nothing here follows a live pointer. */
 #include "server/data/save_zset.h"
 
 #include <errno.h>
@@ -39,7 +39,8 @@ save_entry(struct tree_walk *w, const struct zentry *live, double score)
     if (head.entry.score != score)
         return -EBADMSG; /* ZR1 */
     member = zentry_member(&head.entry);
-    if ((r = save_string(w->work, (const char *)live + zentry_head(member.len), member.len, true)) != 0)
+    if ((r = save_string(w->work, (const char *)live + zentry_head(member.len), member.len,
+                         true)) != 0)
         return r;
     put_score(w->work->enc, score);
     w->entries++;
@@ -82,7 +83,8 @@ save_node(struct tree_walk *w, const void *live, uint64_t height)
 
         if ((r = save_node(w, node.child[i], height - 1)) != 0)
             return r;
-        if (w->entries - before != node.below[i] || w->score != node.score[i] || w->last != node.first[i])
+        if (w->entries - before != node.below[i] || w->score != node.score[i] ||
+            w->last != node.first[i])
             return -EBADMSG; /* ZT2 */
     }
     return 0;
@@ -112,8 +114,8 @@ count_chain(struct save_work *work, struct lt_bucket *staged, uint64_t *count)
     return r;
 }
 
-/* check_table: ZR1 as far as numbers go.  Files are made of the tree alone: in test builds the table must be
- * what it was at the cut all the same. */
+/* check_table: ZR1 as far as numbers go.  Files are made of the tree alone: in test builds the
+ * table must be what it was at the cut all the same. */
 static int
 check_table(struct save_work *work, const struct ztable *table)
 {
@@ -124,8 +126,8 @@ check_table(struct save_work *work, const struct ztable *table)
         unsigned s = lt_segment_of(i);
         struct lt_bucket bucket;
 
-        r = view_read(work->view, &bucket, table->segment[s] + (s == 0 ? 0 : i - lt_segment_buckets(s)),
-                      sizeof bucket);
+        r = view_read(work->view, &bucket,
+                      table->segment[s] + (s == 0 ? 0 : i - lt_segment_buckets(s)), sizeof bucket);
         if (r == 0)
             r = count_chain(work, &bucket, &count);
     }

@@ -1,5 +1,6 @@
-/* server/data/save_zset.h - a large sorted set as RDB: its count, then member and score of each, the highest
- * first: who reads them that way inserts each before all others.  Threads: save_inner.h. */
+/* server/data/save_zset.h - a large sorted set as RDB: its count, then member and score of each,
+ * the highest first: who reads them that way inserts each before all others.
+ * Threads: save_inner.h. */
 #ifndef SERVER_SAVE_ZSET_H
 #define SERVER_SAVE_ZSET_H
 

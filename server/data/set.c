@@ -1,4 +1,5 @@
-/* server/data/set.c - the set type: read.  Changes: set_change.c, set_ints.c; sets of several: set_combine.c.
+/* server/data/set.c - the set type: read.  Changes: set_change.c, set_ints.c; sets of several:
+ * set_combine.c.
  */
 #include "server/data/set.h"
 

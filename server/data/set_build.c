@@ -1,6 +1,6 @@
-/* server/data/set_build.c - a new set from members as they come: SINTERSTORE and its kin, SPOP of most of a
- * set. It takes the forms that Redis 7.2 gives it: integers while they are few, then a listpack, then a
- * table. */
+/* server/data/set_build.c - a new set from members as they come: SINTERSTORE and its kin, SPOP of
+ * most of a set. It takes the forms that Redis 7.2 gives it: integers while they are few, then a
+ * listpack, then a table. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -117,7 +117,8 @@ put_in_listpack(struct set_build *b, struct slice text, int *ret_error)
         (is_new ? 0 : lp_bytes(p)) + (uint64_t)text.len + 16 > SET_LISTPACK_MAX_BYTES)
         return false;
     if (!grow(&p, &b->listpack_room,
-              (is_new ? LP_EMPTY_BYTES : lp_bytes(p)) + (size_t)lp_entry_bytes(text.ptr, text.len))) {
+              (is_new ? LP_EMPTY_BYTES : lp_bytes(p)) +
+                  (size_t)lp_entry_bytes(text.ptr, text.len))) {
         *ret_error = -ENOMEM;
         return true;
     }
@@ -285,7 +286,8 @@ as_intset(struct set_build *b)
     return b->listpack = p;
 }
 
-/* back_to_ints: a listpack or table that has integers only, and few, as SINTERSTORE may end with. */
+/* back_to_ints: a listpack or table that has integers only, and few, as SINTERSTORE may end
+ * with. */
 static void
 back_to_ints(struct set_build *b)
 {
@@ -337,9 +339,9 @@ make_value(struct set_build *b, size_t key_len, struct value *ret)
     }
     must(s.blob != NULL); /* it is not empty */
     if (value_blob(ret, TYPE_SET,
-                   (struct slice){(const char *)s.blob, s.form == SET_INTS
-                                                            ? intset_bytes(intset_width(s.blob), s.count)
-                                                            : lp_bytes(s.blob)},
+                   (struct slice){(const char *)s.blob,
+                                  s.form == SET_INTS ? intset_bytes(intset_width(s.blob), s.count)
+                                                     : lp_bytes(s.blob)},
                    key_len) < 0)
         return -ENOMEM;
     ret->intset = s.form == SET_INTS;

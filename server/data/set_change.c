@@ -1,5 +1,5 @@
-/* server/data/set_change.c - the set type: add and remove members, from one form to the next as Redis 7.2
- * goes.  How an intset changes where it stands: set_ints.c. */
+/* server/data/set_change.c - the set type: add and remove members, from one form to the next as
+ * Redis 7.2 goes.  How an intset changes where it stands: set_ints.c. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -35,7 +35,8 @@ free_members(const struct member **m, int count)
 
 /* make_members: a block for each that the table does not have. */
 static int
-make_members(const struct mtable *t, const struct member **fresh, const struct slice *texts, int count)
+make_members(const struct mtable *t, const struct member **fresh, const struct slice *texts,
+             int count)
 {
     for (int i = 0; i < count; i++) {
         fresh[i] = NULL;
@@ -51,8 +52,8 @@ make_members(const struct mtable *t, const struct member **fresh, const struct s
 
 /* link_members: the fresh ones into the table; of those given twice the later ones are freed. */
 static int
-link_members(const struct mtable *t, const struct member **fresh, const struct slice *texts, int count,
-             int64_t *ret_added)
+link_members(const struct mtable *t, const struct member **fresh, const struct slice *texts,
+             int count, int64_t *ret_added)
 {
     int64_t added = 0;
 
@@ -102,7 +103,8 @@ expiry(const struct db_ref *ref)
     return ref->rec != NULL ? record_expire(ref->rec) : RECORD_NO_EXPIRE;
 }
 
-/* become_table: the small set `from` (count 0: nothing) becomes a table, and these members are added. */
+/* become_table: the small set `from` (count 0: nothing) becomes a table, and these members are
+ * added. */
 static int
 become_table(struct db_ref *ref, const struct set *from, const struct slice *texts, int count)
 {
@@ -122,8 +124,8 @@ become_table(struct db_ref *ref, const struct set *from, const struct slice *tex
 
 /* ---- listpacks: changed in scratch memory, then stored ---- */
 
-/* add_to_listpack: members to the listpack `lp` in scratch memory, which has the room; it becomes a table
- * where it does not fit any more. */
+/* add_to_listpack: members to the listpack `lp` in scratch memory, which has the room; it becomes a
+ * table where it does not fit any more. */
 static int
 add_to_listpack(struct db_ref *ref, uint8_t *lp, const struct slice *texts, int count)
 {
@@ -133,8 +135,8 @@ add_to_listpack(struct db_ref *ref, uint8_t *lp, const struct slice *texts, int 
         if (lp_find(lp, texts[i].ptr, texts[i].len, 0) != 0)
             continue;
         if (!set_is_small((uint64_t)n + 1, texts[i].len))
-            return become_table(ref, &(struct set){.form = SET_LISTPACK, .blob = lp, .count = n}, texts + i,
-                                count - i);
+            return become_table(ref, &(struct set){.form = SET_LISTPACK, .blob = lp, .count = n},
+                                texts + i, count - i);
         lp_append(lp, texts[i].ptr, texts[i].len);
         n++;
     }
@@ -156,7 +158,8 @@ room_for(const struct slice *texts, int count)
 }
 
 static int
-add_to_stored_listpack(struct db_ref *ref, const struct set *s, const struct slice *texts, int count)
+add_to_stored_listpack(struct db_ref *ref, const struct set *s, const struct slice *texts,
+                       int count)
 {
     struct slice old = {.len = LP_EMPTY_BYTES};
     size_t more = room_for(texts, count);
@@ -180,8 +183,8 @@ add_to_stored_listpack(struct db_ref *ref, const struct set *s, const struct sli
 static int64_t *values; /* the new integers of one call */
 static uint32_t values_room;
 
-/* take_values: integers at the front of the texts that are not in the intset, rising, in values[].  Returns
- * at how many texts it stopped, because the next one is no integer, or -ENOMEM. */
+/* take_values: integers at the front of the texts that are not in the intset, rising, in values[].
+ * Returns at how many texts it stopped, because the next one is no integer, or -ENOMEM. */
 static int
 take_values(const struct set *s, const struct slice *texts, int count, uint32_t *ret_count)
 {
@@ -203,10 +206,11 @@ take_values(const struct set *s, const struct slice *texts, int count, uint32_t 
     return i;
 }
 
-/* leave_ints: the intset s and values[0, more) become a listpack, if that may be with these texts; else a
- * table. */
+/* leave_ints: the intset s and values[0, more) become a listpack, if that may be with these texts;
+ * else a table. */
 static int
-leave_ints(struct db_ref *ref, const struct set *s, uint32_t more, const struct slice *rest, int count)
+leave_ints(struct db_ref *ref, const struct set *s, uint32_t more, const struct slice *rest,
+           int count)
 {
     struct set empty = {.form = SET_INTS};
     size_t bytes = INTSET_HEADER_BYTES + INTSET_WIDTH_MAX * (s->count + more), longest, room;
@@ -267,12 +271,13 @@ first_form(const struct slice *texts, int count)
 static bool
 has_room(enum set_form form, int count)
 {
-    return form == SET_TABLE ||
-           (form == SET_INTS ? set_ints_are_few((uint64_t)count) : set_is_small((uint64_t)count, 0));
+    return form == SET_TABLE || (form == SET_INTS ? set_ints_are_few((uint64_t)count)
+                                                  : set_is_small((uint64_t)count, 0));
 }
 
 static int
-add(struct db_ref *ref, const struct set *s, const struct slice *texts, int count, int64_t *ret_added)
+add(struct db_ref *ref, const struct set *s, const struct slice *texts, int count,
+    int64_t *ret_added)
 {
     if (s->form == SET_TABLE && ref->rec != NULL)
         return add_to_table(s->table, texts, count, ret_added);
@@ -343,7 +348,8 @@ remove_from_listpack(struct db_ref *ref, const struct slice *texts, int count, i
     if (lp_first(lp) == 0)
         db_remove(ref);
     else if (removed > 0)
-        return blob_store(ref, TYPE_SET, (struct slice){.ptr = (const char *)lp, .len = lp_bytes(lp)});
+        return blob_store(ref, TYPE_SET,
+                          (struct slice){.ptr = (const char *)lp, .len = lp_bytes(lp)});
     return 0;
 }
 

@@ -1,5 +1,6 @@
-/* server/data/set_combine.c - intersection, union and difference, in batches: what is looked up in large
- * tables is hashed, fetched and compared sixteen members at a time, so that the misses of the cache overlap.
+/* server/data/set_combine.c - intersection, union and difference, in batches: what is looked up in
+ * large tables is hashed, fetched and compared sixteen members at a time, so that the misses of the
+ * cache overlap.
  */
 #include "server/data/set_combine.h"
 
@@ -141,7 +142,8 @@ note_gone(const struct set *first, struct set_batch *b, uint32_t *hint, const st
     return 0;
 }
 
-/* diff_by_taking: members of the others that the first has are collected; what it has beside them is left. */
+/* diff_by_taking: members of the others that the first has are collected; what it has beside them
+ * is left. */
 static int
 diff_by_taking(const struct set *sets, unsigned count, set_sink sink, void *ctx)
 {

@@ -1,4 +1,5 @@
-/* server/data/set_inner.h - what the files of the set type share.  Threads: mutator. */
+/* server/data/set_inner.h - what the files of the set type share.
+ * Threads: mutator. */
 #ifndef SERVER_SET_INNER_H
 #define SERVER_SET_INNER_H
 
@@ -6,8 +7,9 @@
 
 enum { SET_LISTPACK_MAX_BYTES = 1 << 30 }; /* a listpack's sizes are 32 bits */
 
-/* set_ints_add: rising integers, none of which is in the intset at ref (or none is there yet).  0 or -ENOMEM.
- * set_ints_remove: the elements with these rising numbers, not all of them.  0 or -ENOMEM */
+/* set_ints_add: rising integers, none of which is in the intset at ref (or none is there yet).  0
+ * or -ENOMEM. set_ints_remove: the elements with these rising numbers, not all of them.  0 or
+ * -ENOMEM */
 int set_ints_add(struct db_ref *ref, const int64_t *values, uint32_t count);
 int set_ints_remove(struct db_ref *ref, const uint32_t *at, uint32_t count);
 

@@ -1,5 +1,5 @@
-/* server/data/set_ints.c - change intsets where they stand: of a large one, what lies behind the first change
- * moves, and nothing else is written. */
+/* server/data/set_ints.c - change intsets where they stand: of a large one, what lies behind the
+ * first change moves, and nothing else is written. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 enum {
     GROWING_BYTES = 8192,  /* from here on an intset gets twice the room that it needs */
     ROOMY_BYTES = 1 << 20, /* and from here on address space: it is not moved for being too large */
-    WASTE_FACTOR = 4       /* else a block may be so many times larger than what is left in it needs */
+    WASTE_FACTOR = 4 /* else a block may be so many times larger than what is left in it needs */
 };
 
 static int
@@ -87,8 +87,8 @@ note_length(struct db_ref *ref, const struct edit *e)
     return 0;
 }
 
-/* open_body: elements from number `first` up to `end` of the intset, writable, as a body that begins at
- * number 0. */
+/* open_body: elements from number `first` up to `end` of the intset, writable, as a body that
+ * begins at number 0. */
 static uint8_t *
 open_body(const struct edit *e, uint32_t first, uint32_t end)
 {
@@ -124,8 +124,8 @@ store_fresh(struct db_ref *ref, const struct edit *e, uint8_t *bytes, enum encod
     return -ENOMEM;
 }
 
-/* merge: old elements from number `first` on and the values, from the last one back to the first of the
- * values, into `to`, which may be the old body. */
+/* merge: old elements from number `first` on and the values, from the last one back to the first of
+ * the values, into `to`, which may be the old body. */
 static void
 merge(const struct edit *e, uint8_t *to, uint32_t first, const int64_t *values, uint32_t count)
 {
@@ -155,7 +155,8 @@ move_up(const struct edit *e, uint8_t *body, uint32_t first, int64_t value)
 }
 
 static int
-add_in_place(struct db_ref *ref, const struct edit *e, uint32_t first, const int64_t *values, uint32_t count)
+add_in_place(struct db_ref *ref, const struct edit *e, uint32_t first, const int64_t *values,
+             uint32_t count)
 {
     uint8_t *body;
 
@@ -206,7 +207,8 @@ close_gaps(const struct edit *e, uint8_t *to, const uint32_t *gone, uint32_t cou
     for (uint32_t i = 0; i < count; i++) {
         uint32_t end = i + 1 < count ? gone[i + 1] : e->old_count, n = end - gone[i] - 1;
 
-        memmove(to + (size_t)e->width * at, from + (size_t)e->width * (gone[i] + 1), (size_t)e->width * n);
+        memmove(to + (size_t)e->width * at, from + (size_t)e->width * (gone[i] + 1),
+                (size_t)e->width * n);
         at += n;
     }
 }

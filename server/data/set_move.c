@@ -3,8 +3,8 @@
 
 #include "server/data/set_inner.h"
 
-/* without: what is left of a small set of several members, as a value; its inline bytes are in scratch
- * memory. */
+/* without: what is left of a small set of several members, as a value; its inline bytes are in
+ * scratch memory. */
 static int
 without(const struct db_ref *ref, const struct set *s, struct slice member, struct value *ret)
 {

@@ -70,8 +70,8 @@ pass_on_rest(struct outlet *o, const struct mtable *t, uint64_t left, const stru
             return;
 }
 
-/* sample_by_drawing: few of many: what was drawn before is drawn again.  Where the table is so crowded that
- * draws meet the same few all the time, the others are chosen of the rest. */
+/* sample_by_drawing: few of many: what was drawn before is drawn again.  Where the table is so
+ * crowded that draws meet the same few all the time, the others are chosen of the rest. */
 static int
 sample_by_drawing(const struct set *s, uint64_t count, set_sink sink, void *ctx)
 {

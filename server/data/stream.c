@@ -42,7 +42,8 @@ node_fits(const uint8_t *lp, const struct slice *words, int pairs)
     if (bytes >= node_max_bytes())
         return false;
     stream_node_items(lp, &live, &deleted);
-    return config.stream_node_max_entries == 0 || live + deleted < (uint64_t)config.stream_node_max_entries;
+    return config.stream_node_max_entries == 0 ||
+           live + deleted < (uint64_t)config.stream_node_max_entries;
 }
 
 const uint8_t *
@@ -92,7 +93,8 @@ fit_node(const struct idcursor *at)
     const uint8_t *lp = *(const uint8_t *const *)idcursor_value(at), *fresh;
     uint32_t bytes = lp_bytes(lp);
 
-    if (mm_size_class(bytes + NODE_SLACK) < mm_usable(lp) && (fresh = stream_node_copy(lp, bytes)) != NULL)
+    if (mm_size_class(bytes + NODE_SLACK) < mm_usable(lp) &&
+        (fresh = stream_node_copy(lp, bytes)) != NULL)
         set_node(at, fresh);
 }
 
@@ -106,7 +108,8 @@ append_to_node(const struct idcursor *at, struct stream_id id, const struct slic
     stream_node_open(&n, lp, idcursor_id(at));
     if (stream_build_item(&n, id, words, pairs, &item) < 0)
         return -ENOMEM;
-    if (lp_bytes(lp) + item.len + NODE_SLACK > mm_usable(lp) && (lp = grow_node(at, lp, item.len)) == NULL)
+    if (lp_bytes(lp) + item.len + NODE_SLACK > mm_usable(lp) &&
+        (lp = grow_node(at, lp, item.len)) == NULL)
         return -ENOMEM;
     stream_item_append(lp, &item);
     return 0;

@@ -61,8 +61,8 @@ has_same_fields(const struct stream_node *n, const struct slice *words, int pair
 }
 
 static void
-append_item(uint8_t *lp, const struct stream_node *n, struct stream_id id, const struct slice *words,
-            int pairs)
+append_item(uint8_t *lp, const struct stream_node *n, struct stream_id id,
+            const struct slice *words, int pairs)
 {
     bool same = n == NULL || has_same_fields(n, words, pairs);
 
@@ -91,8 +91,8 @@ append_master(uint8_t *lp, const struct slice *words, int pairs)
 }
 
 int
-stream_build_item(const struct stream_node *n, struct stream_id id, const struct slice *words, int pairs,
-                  struct stream_bytes *ret)
+stream_build_item(const struct stream_node *n, struct stream_id id, const struct slice *words,
+                  int pairs, struct stream_bytes *ret)
 {
     size_t bytes = LP_EMPTY_BYTES + 9 * (size_t)NUMBER_BYTES;
 
@@ -123,7 +123,8 @@ set_head(const uint8_t *lp, uint32_t bytes, uint32_t elements)
     le_store(w + 4, elements < LP_ELEMENTS_UNKNOWN ? elements : LP_ELEMENTS_UNKNOWN, 2);
 }
 
-/* put_in_form: the number in the form of the integer entry that stands there; false: it takes a larger one.
+/* put_in_form: the number in the form of the integer entry that stands there; false: it takes a
+ * larger one.
  */
 static bool
 put_in_form(uint8_t *entry, uint64_t n)
@@ -192,7 +193,8 @@ stream_item_append(const uint8_t *lp, const struct stream_bytes *item)
 
     memcpy(tail, item->at, item->len);
     tail[item->len] = LP_END;
-    set_head(lp, bytes + item->len, elements == LP_ELEMENTS_UNKNOWN ? elements : elements + item->elements);
+    set_head(lp, bytes + item->len,
+             elements == LP_ELEMENTS_UNKNOWN ? elements : elements + item->elements);
     stream_node_items(lp, &live, &deleted);
     set_number(lp, LP_HEADER_BYTES, live + 1);
 }

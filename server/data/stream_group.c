@@ -5,7 +5,8 @@
 #include "server/data/db.h"
 #include "server/data/stream.h"
 
-/* thing_new: a named thing of so many bytes, to be filled behind its first member; its name follows. */
+/* thing_new: a named thing of so many bytes, to be filled behind its first member; its name
+ * follows. */
 static void *
 thing_new(size_t bytes, struct slice name)
 {
@@ -33,7 +34,8 @@ stream_group_find(const struct stream *s, struct slice name)
 }
 
 const struct stream_group *
-stream_group_create(const struct stream *s, struct slice name, struct stream_id last, int64_t entries_read)
+stream_group_create(const struct stream *s, struct slice name, struct stream_id last,
+                    int64_t entries_read)
 {
     struct stream_group *g = thing_new(sizeof *g, name);
 
@@ -144,7 +146,8 @@ stream_consumer_delete(const struct stream_group *g, const struct stream_consume
     struct idcursor at;
     bool more;
 
-    for (more = idcursor_from(&at, &c->pending, (struct stream_id){0, 0}); more; more = idcursor_next(&at))
+    for (more = idcursor_from(&at, &c->pending, (struct stream_id){0, 0}); more;
+         more = idcursor_next(&at))
         idtree_remove(&g->pending, idcursor_id(&at));
     idtree_drop(&c->pending, path, &budget, NULL);
     names_remove(&g->consumers, &c->named);
@@ -172,7 +175,8 @@ open_pending(const struct stream_pending *p)
 }
 
 int
-stream_claim_prepare(const struct stream_group *g, const struct stream_consumer *c, struct stream_id id)
+stream_claim_prepare(const struct stream_group *g, const struct stream_consumer *c,
+                     struct stream_id id)
 {
     const struct stream_pending *p = idtree_find(&g->pending, id);
     bool is_new = p == NULL;
@@ -189,7 +193,8 @@ stream_claim_prepare(const struct stream_group *g, const struct stream_consumer 
 }
 
 void
-stream_claim_undo(const struct stream_group *g, const struct stream_consumer *c, struct stream_id id)
+stream_claim_undo(const struct stream_group *g, const struct stream_consumer *c,
+                  struct stream_id id)
 {
     const struct stream_pending *p = idtree_find(&g->pending, id);
     const struct stream_consumer *owner = p == NULL ? c : p->consumer;
@@ -211,7 +216,8 @@ stream_claim(const struct stream_group *g, const struct stream_consumer *c, stru
     if (p->consumer != NULL && p->consumer != c)
         idtree_remove(&p->consumer->pending, id);
     w = open_pending(p);
-    *w = (struct stream_pending){.delivered_ms = delivered_ms, .deliveries = deliveries, .consumer = c};
+    *w = (struct stream_pending){
+        .delivered_ms = delivered_ms, .deliveries = deliveries, .consumer = c};
 }
 
 void

@@ -1,14 +1,14 @@
-/* server/data/stream_move.c - the blocks of a stream move: nodes and their tree; groups, what is pending in them,
- * their consumers. */
+/* server/data/stream_move.c - the blocks of a stream move: nodes and their tree; groups, what is
+ * pending in them, their consumers. */
 #include "server/data/move.h"
 #include "server/data/stream.h"
 
-/* A consumer is named by each entry that is pending for it.  One with more of them than this stays where it is:
- * what hangs on it takes as much memory as the slab that it keeps from going. */
+/* A consumer is named by each entry that is pending for it.  One with more of them than this stays
+ * where it is: what hangs on it takes as much memory as the slab that it keeps from going. */
 enum { NAMED_MAX = 1000, NAMED_COST = 4 };
 
-/* The walk: stage 0 are the stream's nodes, stage n its group n - 1; of a group, part 0 is what is pending, part n
- * the consumer n - 1; of a tree, the id that comes next. */
+/* The walk: stage 0 are the stream's nodes, stage n its group n - 1; of a group, part 0 is what is
+ * pending, part n the consumer n - 1; of a tree, the id that comes next. */
 enum { STAGE, PART, MS, SEQ };
 
 /* move_consumer: number i of the group. */
@@ -26,7 +26,8 @@ move_consumer(const struct stream_group *g, struct mover *m, uint32_t i)
     if ((to = move_ask(m, c)) == c)
         return c;
     move_set(&g->consumers.at[i], to);
-    for (more = idcursor_from(&at, &to->pending, (struct stream_id){0, 0}); more; more = idcursor_next(&at)) {
+    for (more = idcursor_from(&at, &to->pending, (struct stream_id){0, 0}); more;
+         more = idcursor_next(&at)) {
         const struct stream_pending *p = idtree_find(&g->pending, idcursor_id(&at));
 
         move_set(&p->consumer, to); /* X3 */

@@ -42,8 +42,8 @@ open_node(struct stream_iter *it)
 }
 
 void
-stream_iter_init(struct stream_iter *it, const struct stream *s, struct stream_id from, struct stream_id to,
-                 bool reverse)
+stream_iter_init(struct stream_iter *it, const struct stream *s, struct stream_id from,
+                 struct stream_id to, bool reverse)
 {
     it->from = from;
     it->to = to;
@@ -77,12 +77,14 @@ bool
 stream_iter_next(struct stream_iter *it, struct stream_item *ret)
 {
     while (!it->ended && step(it, ret)) {
-        if (it->reverse ? stream_id_compare(ret->id, it->from) < 0 : stream_id_compare(ret->id, it->to) > 0)
+        if (it->reverse ? stream_id_compare(ret->id, it->from) < 0
+                        : stream_id_compare(ret->id, it->to) > 0)
             break;
         it->next = it->reverse ? stream_item_prev(&it->node, ret) : stream_item_next(ret);
         if ((ret->flags & STREAM_ITEM_DELETED) != 0)
             continue;
-        if (it->reverse ? stream_id_compare(ret->id, it->to) <= 0 : stream_id_compare(ret->id, it->from) >= 0)
+        if (it->reverse ? stream_id_compare(ret->id, it->to) <= 0
+                        : stream_id_compare(ret->id, it->from) >= 0)
             return true;
     }
     it->ended = true;
@@ -149,7 +151,8 @@ stream_distance(const struct stream *s, struct stream_id id)
 int64_t
 stream_count_read(const struct stream *s, struct stream_id last, int64_t read, struct stream_id id)
 {
-    if (read != STREAM_READ_UNKNOWN && stream_id_compare(last, s->first) >= 0 && !deleted_behind(s, last))
+    if (read != STREAM_READ_UNKNOWN && stream_id_compare(last, s->first) >= 0 &&
+        !deleted_behind(s, last))
         return read + 1;
     return s->entries_added > 0 ? stream_distance(s, id) : read;
 }
@@ -162,7 +165,8 @@ stream_lag(const struct stream *s, const struct stream_group *g, int64_t *ret)
     *ret = 0;
     if (s->entries_added == 0 || s->length == 0)
         return true;
-    if (stream_id_compare(g->last, s->first) < 0 && stream_id_compare(s->max_deleted, s->first) < 0) {
+    if (stream_id_compare(g->last, s->first) < 0 &&
+        stream_id_compare(s->max_deleted, s->first) < 0) {
         *ret = (int64_t)s->length; /* all that is left, and nothing of that was deleted */
         return true;
     }

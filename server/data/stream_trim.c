@@ -14,7 +14,8 @@ take_from_length(const struct stream *s, uint64_t entries)
 
 /* is_whole: may the whole node go, when so many entries before it do? */
 static bool
-is_whole(const struct stream *s, const struct stream_trim *how, const struct stream_node *n, uint64_t before)
+is_whole(const struct stream *s, const struct stream_trim *how, const struct stream_node *n,
+         uint64_t before)
 {
     struct stream_item last;
 
@@ -40,7 +41,8 @@ trim_node(const struct stream *s, const struct stream_trim *how, const struct st
         struct stream_item item;
 
         stream_item_read(n, at, &item);
-        if (how->by_id ? stream_id_compare(item.id, how->min) >= 0 : s->length - gone <= how->length)
+        if (how->by_id ? stream_id_compare(item.id, how->min) >= 0
+                       : s->length - gone <= how->length)
             break;
         if ((item.flags & STREAM_ITEM_DELETED) == 0) {
             stream_mark_deleted(&item);
@@ -70,8 +72,9 @@ open_at(const struct idcursor *at, struct stream_node *ret)
     stream_node_open(ret, *(const uint8_t *const *)idcursor_value(at), idcursor_id(at));
 }
 
-/* find_boundary: from both ends at once, so that it takes as long as the shorter way: O(nodes that go, or
- * that stay).  With a limit, which is about what goes, from the front alone.  False: no node goes. */
+/* find_boundary: from both ends at once, so that it takes as long as the shorter way: O(nodes that
+ * go, or that stay).  With a limit, which is about what goes, from the front alone.  False: no node
+ * goes. */
 static bool
 find_boundary(const struct stream *s, const struct stream_trim *how, struct boundary *ret)
 {
@@ -111,8 +114,8 @@ find_boundary(const struct stream *s, const struct stream_trim *how, struct boun
     }
 }
 
-/* bury_front: what is before the boundary leaves at once, to be freed in slices.  False: no memory, and it is
- * all there. */
+/* bury_front: what is before the boundary leaves at once, to be freed in slices.  False: no memory,
+ * and it is all there. */
 static bool
 bury_front(const struct stream *s, const struct boundary *b)
 {

@@ -35,7 +35,8 @@ copy_nodes(const struct stream *to, const struct stream *from)
     struct idcursor at;
     bool more;
 
-    for (more = idcursor_from(&at, &from->nodes, (struct stream_id){0, 0}); more; more = idcursor_next(&at)) {
+    for (more = idcursor_from(&at, &from->nodes, (struct stream_id){0, 0}); more;
+         more = idcursor_next(&at)) {
         const uint8_t *lp = *(const uint8_t *const *)idcursor_value(&at);
 
         if (stream_add_node(to, idcursor_id(&at), lp, lp_bytes(lp)) < 0)
@@ -92,7 +93,8 @@ copy_groups(const struct stream *to, const struct stream *from)
 
 /* ---- freeing ---- */
 
-/* Where drop() goes on: STAGE 0: the nodes; n: the group n - 1; CONSUMER: of that group; PATH: in a tree. */
+/* Where drop() goes on: STAGE 0: the nodes; n: the group n - 1; CONSUMER: of that group; PATH: in a
+ * tree. */
 enum { STAGE, CONSUMER, PATH, PATH_END = PATH + IDTREE_LEVELS + 1 };
 _Static_assert(PATH_END <= sizeof(struct drop_cursor) / sizeof(uint64_t),
                "the cursor holds the way in a tree");
@@ -194,7 +196,8 @@ weigh(const void *root, uint64_t samples)
 
         bytes += mm_usable(g) + idtree_bytes(&g->pending) + weigh_names(&g->consumers);
         for (uint32_t j = 0; j < g->consumers.count; j++)
-            bytes += mm_usable(stream_consumer_at(g, j)) + idtree_bytes(&stream_consumer_at(g, j)->pending);
+            bytes += mm_usable(stream_consumer_at(g, j)) +
+                     idtree_bytes(&stream_consumer_at(g, j)->pending);
     }
     return bytes;
 }
@@ -208,7 +211,8 @@ verify_nodes(const struct stream *s)
     bool more;
 
     idtree_verify(&s->nodes);
-    for (more = idcursor_from(&at, &s->nodes, (struct stream_id){0, 0}); more; more = idcursor_next(&at)) {
+    for (more = idcursor_from(&at, &s->nodes, (struct stream_id){0, 0}); more;
+         more = idcursor_next(&at)) {
         const uint8_t *lp = *(const uint8_t *const *)idcursor_value(&at);
         struct stream_node_sum sum;
 

@@ -43,5 +43,8 @@ save(struct save_work *w, const struct save_item *s)
     return 0;
 }
 
-const struct type_ops string_type = {
-    .name = "string", .encoding_name = encoding_name, .digest = digest, .rdb_type = rdb_type, .save = save};
+const struct type_ops string_type = {.name = "string",
+                                     .encoding_name = encoding_name,
+                                     .digest = digest,
+                                     .rdb_type = rdb_type,
+                                     .save = save};

@@ -85,7 +85,8 @@ value_free(const struct value *v)
 bool
 value_same_block(const struct value *a, const struct value *b)
 {
-    return a->enc == b->enc && (a->enc == ENC_OUTER ? a->blob.ptr == b->blob.ptr : a->root == b->root);
+    return a->enc == b->enc &&
+           (a->enc == ENC_OUTER ? a->blob.ptr == b->blob.ptr : a->root == b->root);
 }
 
 const char *
@@ -101,7 +102,8 @@ value_refcount(const struct value *v)
     /* With one object for all, none could have a time of use or a frequency of its own. */
     bool shares = config.maxmemory == 0 || (config.maxmemory_policy & (EVICT_LRU | EVICT_LFU)) == 0;
 
-    return shares && v->enc == ENC_INT && v->integer >= 0 && v->integer < SHARED_INTEGERS ? INT_MAX : 1;
+    return shares && v->enc == ENC_INT && v->integer >= 0 && v->integer < SHARED_INTEGERS ? INT_MAX
+                                                                                          : 1;
 }
 
 const char *

@@ -8,8 +8,8 @@
 
 /* value_of: what the record holds; slices point into it. */
 struct value value_of(const struct record *r);
-/* value_string: a string of these bytes in its best encoding: an integer, inline (the bytes are not copied
- * yet), or a block of its own.  key_len: of the key that will hold it.  0 or -ENOMEM */
+/* value_string: a string of these bytes in its best encoding: an integer, inline (the bytes are not
+ * copied yet), or a block of its own.  key_len: of the key that will hold it.  0 or -ENOMEM */
 int value_string(struct value *ret, struct slice bytes, size_t key_len);
 /* value_blob: bytes of a type as they are, inline (not copied yet) or in a block of their own.  0
  * or -ENOMEM */
@@ -23,7 +23,8 @@ bool value_same_block(const struct value *a, const struct value *b);
 
 /* value_encoding_name: as OBJECT ENCODING says it. */
 const char *value_encoding_name(const struct value *v);
-/* value_refcount: as OBJECT REFCOUNT says it: nothing is shared here, but Redis shares the small integers. */
+/* value_refcount: as OBJECT REFCOUNT says it: nothing is shared here, but Redis shares the small
+ * integers. */
 int value_refcount(const struct value *v);
 /* value_type_name: as TYPE says it. */
 const char *value_type_name(enum value_type type);
@@ -34,7 +35,8 @@ record_text(const struct record *r, char scratch[NUM_MAX_BYTES])
 {
     if (record_encoding(r) != ENC_INT)
         return record_blob(r);
-    return (struct slice){.ptr = scratch, .len = (size_t)(num_put(scratch, record_int(r)) - scratch)};
+    return (struct slice){.ptr = scratch,
+                          .len = (size_t)(num_put(scratch, record_int(r)) - scratch)};
 }
 
 #endif

@@ -1,5 +1,5 @@
-/* server/data/zentry.h - one member of a large sorted set: a block of the values heap with score and member.
- * The table of members and the tree both point to it.
+/* server/data/zentry.h - one member of a large sorted set: a block of the values heap with score
+ * and member. The table of members and the tree both point to it.
  *
  *     score (8)  length (1)  member                    up to 254 bytes
  *     score (8)  255  length (4)  member               longer ones
@@ -23,7 +23,11 @@ struct zentry {
     char bytes[];
 };
 
-enum { ZENTRY_LONG = 255, ZENTRY_HEAD = offsetof(struct zentry, bytes), ZENTRY_LONG_HEAD = ZENTRY_HEAD + 4 };
+enum {
+    ZENTRY_LONG = 255,
+    ZENTRY_HEAD = offsetof(struct zentry, bytes),
+    ZENTRY_LONG_HEAD = ZENTRY_HEAD + 4
+};
 
 /* zentry_head: bytes before the member. */
 static inline size_t
@@ -32,7 +36,8 @@ zentry_head(size_t member_len)
     return member_len < ZENTRY_LONG ? ZENTRY_HEAD : ZENTRY_LONG_HEAD;
 }
 
-/* zentry_member: of a staged copy, the first zentry_head() bytes must be there for the length to be right. */
+/* zentry_member: of a staged copy, the first zentry_head() bytes must be there for the length to be
+ * right. */
 static inline struct slice
 zentry_member(const struct zentry *e)
 {

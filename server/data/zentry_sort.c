@@ -1,6 +1,6 @@
-/* server/data/zentry_sort.c - bring entries into order: by the bytes of their scores, lowest first, as one
- * sorts punched cards (LSD radix sort), eight passes of which those are left out that would change nothing;
- * then, where scores are equal, by member. */
+/* server/data/zentry_sort.c - bring entries into order: by the bytes of their scores, lowest first,
+ * as one sorts punched cards (LSD radix sort), eight passes of which those are left out that would
+ * change nothing; then, where scores are equal, by member. */
 #include <stdlib.h>
 
 #include "mm/fault.h"
@@ -36,7 +36,8 @@ compare(const void *a, const void *b)
 
 /* pass: from one array into the other, by one byte of the key. */
 static void
-pass(const struct card *from, struct card *to, uint64_t count, const uint64_t *how_many, unsigned byte)
+pass(const struct card *from, struct card *to, uint64_t count, const uint64_t *how_many,
+     unsigned byte)
 {
     uint64_t at[VALUES], sum = 0;
 

@@ -164,7 +164,8 @@ zroot_weigh(const struct zroot *z, uint64_t samples)
         samples = UINT64_MAX;
         nodes = ztree_bytes(&z->tree);
     } else { /* seven tenths full, as such trees are */
-        nodes = leaves * sizeof(struct zleaf) + leaves / (ZTREE_MAX * 7 / 10) * sizeof(struct zinner);
+        nodes =
+            leaves * sizeof(struct zleaf) + leaves / (ZTREE_MAX * 7 / 10) * sizeof(struct zinner);
     }
     do
         cursor = zroot_walk(z, cursor, weigh_entry, &w);

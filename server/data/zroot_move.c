@@ -1,11 +1,11 @@
-/* server/data/zroot_move.c - the blocks of a large sorted set move: the table's, then the tree's, and with its
- * leaves the entries, to which both point. */
+/* server/data/zroot_move.c - the blocks of a large sorted set move: the table's, then the tree's,
+ * and with its leaves the entries, to which both point. */
 #include "server/data/keyhash.h"
 #include "server/data/ltable_move.h"
 #include "server/data/zroot.h"
 
-/* set_entry: the key at the path is that of an entry that stands somewhere else now; where it is the first one
- * below a child, the node above says so too (ZT2). */
+/* set_entry: the key at the path is that of an entry that stands somewhere else now; where it is
+ * the first one below a child, the node above says so too (ZT2). */
 static void
 set_entry(const struct zpath *p, const struct zentry *e)
 {

@@ -1,4 +1,5 @@
-/* server/data/zset.c - the sorted set type: reading, in both encodings.  Changing: zset_change.c. */
+/* server/data/zset.c - the sorted set type: reading, in both encodings.  Changing:
+ * zset_change.c. */
 #include "server/data/zset.h"
 
 #include "server/config.h"
@@ -86,8 +87,8 @@ zset_rank(const struct record *r, struct slice member, uint64_t *ret_rank, doubl
 static bool
 is_below(const struct zsmall *z, const struct zbound *b, bool or_equal)
 {
-    int order =
-        b->is_member ? member_compare(z->member, b->member) : (z->score > b->score) - (z->score < b->score);
+    int order = b->is_member ? member_compare(z->member, b->member)
+                             : (z->score > b->score) - (z->score < b->score);
 
     return order < 0 || (order == 0 && or_equal);
 }
@@ -107,7 +108,8 @@ below(const struct record *r, const struct zbound *b, bool or_equal)
         return b->is_member ? ztree_below_member(tree, b->member, or_equal)
                             : ztree_below_score(tree, b->score, or_equal);
     }
-    for (bool more = zsmall_first(&z, listpack(r)); more && is_below(&z, b, or_equal); more = zsmall_next(&z))
+    for (bool more = zsmall_first(&z, listpack(r)); more && is_below(&z, b, or_equal);
+         more = zsmall_next(&z))
         n++;
     return n;
 }
@@ -125,8 +127,8 @@ zset_to(const struct record *r, const struct zbound *max)
 }
 
 static void
-range_of_listpack(const uint8_t *lp, uint64_t rank, uint64_t count, bool reverse, zset_visitor visit,
-                  void *ctx)
+range_of_listpack(const uint8_t *lp, uint64_t rank, uint64_t count, bool reverse,
+                  zset_visitor visit, void *ctx)
 {
     bool (*step)(struct zsmall *) = reverse ? zsmall_previous : zsmall_next;
     struct zsmall z;
@@ -160,7 +162,8 @@ prefetch(const struct zpath *p, uint64_t count, bool reverse)
 }
 
 void
-zset_range(const struct record *r, uint64_t rank, uint64_t count, bool reverse, zset_visitor visit, void *ctx)
+zset_range(const struct record *r, uint64_t rank, uint64_t count, bool reverse, zset_visitor visit,
+           void *ctx)
 {
     bool (*step)(struct zpath *) = reverse ? ztree_previous : ztree_next;
     const struct zleaf *seen;

@@ -1,5 +1,6 @@
-/* server/data/zset_change.c - the sorted set type: adding and removing.  A listpack is edited in a scratch
- * copy, which is then stored; in a large one each change is noted until the last one has succeeded. */
+/* server/data/zset_change.c - the sorted set type: adding and removing.  A listpack is edited in a
+ * scratch copy, which is then stored; in a large one each change is noted until the last one has
+ * succeeded. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -58,7 +59,8 @@ store_scratch(struct db_ref *ref)
 /* What is to become of one member. */
 enum verdict { HELD_BACK, ADD, UPDATE, AS_IT_IS, NO_NUMBER };
 
-/* judge: *score is the given one and becomes the one it shall have.  has: the member is there, with `now`. */
+/* judge: *score is the given one and becomes the one it shall have.  has: the member is there, with
+ * `now`. */
 static enum verdict
 judge(unsigned flags, bool has, double now, double *score)
 {
@@ -104,14 +106,15 @@ put_in_root(const struct zroot *z, unsigned flags, const struct zmember *m, stru
 }
 
 static int
-add_to_root(const struct zroot *z, unsigned flags, const struct zmember *m, int count, struct zset_added *sum)
+add_to_root(const struct zroot *z, unsigned flags, const struct zmember *m, int count,
+            struct zset_added *sum)
 {
     enum { ON_STACK = 32 };
     struct zchange few[ON_STACK], *changes = few;
     int r = 0, done = 0;
 
-    if (count > ON_STACK &&
-        (fault_point(FAULT_side_alloc) || (changes = malloc((size_t)count * sizeof *changes)) == NULL))
+    if (count > ON_STACK && (fault_point(FAULT_side_alloc) ||
+                             (changes = malloc((size_t)count * sizeof *changes)) == NULL))
         return -ENOMEM;
     while (done < count && (r = put_in_root(z, flags, &m[done], sum, &changes[done])) == 0)
         done++;
@@ -124,7 +127,8 @@ add_to_root(const struct zroot *z, unsigned flags, const struct zmember *m, int 
     return r;
 }
 
-/* put_in_scratch: 0; -ENOMEM; -EDOM; or 1: the member makes it a large one, and nothing was done. */
+/* put_in_scratch: 0; -ENOMEM; -EDOM; or 1: the member makes it a large one, and nothing was
+ * done. */
 static int
 put_in_scratch(unsigned flags, const struct zmember *m, struct zset_added *sum)
 {
@@ -136,7 +140,8 @@ put_in_scratch(unsigned flags, const struct zmember *m, struct zset_added *sum)
 
     if (v == NO_NUMBER)
         return -EDOM;
-    if (v == ADD && (!zset_is_small(zsmall_count(scratch) + 1, m->member.len) || bytes > LISTPACK_MAX))
+    if (v == ADD &&
+        (!zset_is_small(zsmall_count(scratch) + 1, m->member.len) || bytes > LISTPACK_MAX))
         return 1;
     if (v == ADD || v == UPDATE) {
         if (!scratch_reserve(bytes))
@@ -151,7 +156,8 @@ put_in_scratch(unsigned flags, const struct zmember *m, struct zset_added *sum)
 
 /* convert: the listpack in the scratch copy becomes a large one with these members too. */
 static int
-convert(struct db_ref *ref, unsigned flags, const struct zmember *m, int count, struct zset_added *sum)
+convert(struct db_ref *ref, unsigned flags, const struct zmember *m, int count,
+        struct zset_added *sum)
 {
     struct value v = {.type = TYPE_ZSET, .enc = ENC_ROOT, .root = zset_root_of(scratch)};
     int r = v.root == NULL ? -ENOMEM : add_to_root(v.root, flags, m, count, sum);
@@ -164,7 +170,8 @@ convert(struct db_ref *ref, unsigned flags, const struct zmember *m, int count, 
 }
 
 int
-zset_add(struct db_ref *ref, unsigned flags, const struct zmember *members, int count, struct zset_added *ret)
+zset_add(struct db_ref *ref, unsigned flags, const struct zmember *members, int count,
+         struct zset_added *ret)
 {
     struct zset_added sum = {.added = 0};
     int done = 0, r = 0;
@@ -199,7 +206,8 @@ store_rest(struct db_ref *ref)
 }
 
 static int
-remove_from_listpack(struct db_ref *ref, const struct slice *members, int count, int64_t *ret_removed)
+remove_from_listpack(struct db_ref *ref, const struct slice *members, int count,
+                     int64_t *ret_removed)
 {
     int64_t removed = 0;
     struct zsmall z;
@@ -301,7 +309,8 @@ longest_member(const struct zentry *const *sorted, uint64_t count)
 }
 
 bool
-zset_value_of(const struct zroot *z, const struct zentry *const *sorted, size_t key_len, struct value *ret)
+zset_value_of(const struct zroot *z, const struct zentry *const *sorted, size_t key_len,
+              struct value *ret)
 {
     uint64_t count = zroot_count(z);
 
@@ -310,7 +319,8 @@ zset_value_of(const struct zroot *z, const struct zentry *const *sorted, size_t 
         return zroot_plant(z, sorted);
     }
     if (!as_listpack(sorted, count) ||
-        value_blob(ret, TYPE_ZSET, (struct slice){(const char *)scratch, lp_bytes(scratch)}, key_len) < 0)
+        value_blob(ret, TYPE_ZSET, (struct slice){(const char *)scratch, lp_bytes(scratch)},
+                   key_len) < 0)
         return false;
     zroot_free(z);
     return true;

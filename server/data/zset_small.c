@@ -22,7 +22,8 @@ element_score(const uint8_t *lp, uint32_t at)
     lp_get(lp, at, &e);
     if (e.bytes == NULL)
         return (double)e.value;
-    (void)real_parse(e.bytes, e.len, &score); /* it was when it was written, or the decoder has looked */
+    /* it was when it was written, or the decoder has looked */
+    (void)real_parse(e.bytes, e.len, &score);
     return score;
 }
 

@@ -1,8 +1,9 @@
-/* server/data/ztree.c - the counted B+ tree: finding, counting, walking.  Changes: ztree_edit.c; building and
- * freeing: ztree_build.c. */
+/* server/data/ztree.c - the counted B+ tree: finding, counting, walking.  Changes: ztree_edit.c;
+ * building and freeing: ztree_build.c. */
 #include "server/data/ztree.h"
 
-/* less: how many of the first n scores are below x.  All are compared: no branch to guess, two at a time. */
+/* less: how many of the first n scores are below x.  All are compared: no branch to guess, two at a
+ * time. */
 static inline unsigned
 less(const double *score, unsigned n, double x)
 {
@@ -23,8 +24,8 @@ less_or_equal(const double *score, unsigned n, double x)
     return (unsigned)sum;
 }
 
-/* members_below: of the entries [from, to), sorted by member, the first that is not below (or_equal: above)
- * it. */
+/* members_below: of the entries [from, to), sorted by member, the first that is not below
+ * (or_equal: above) it. */
 static unsigned
 members_below(const struct zentry *const *entry, unsigned from, unsigned to, struct slice member,
               bool or_equal)
@@ -43,8 +44,8 @@ members_below(const struct zentry *const *entry, unsigned from, unsigned to, str
 
 /* keys_below: how many of n keys are below the key, or are it. */
 static inline unsigned
-keys_below(const double *score, const struct zentry *const *entry, unsigned n, const struct zkey *key,
-           bool or_equal)
+keys_below(const double *score, const struct zentry *const *entry, unsigned n,
+           const struct zkey *key, bool or_equal)
 {
     unsigned from = less(score, n, key->score), to = from;
 
@@ -68,7 +69,8 @@ ztree_find(const struct ztree *t, struct zkey key, struct zpath *ret)
         node = in->child[ret->up[l].at];
     }
     ret->leaf = node;
-    ret->at = keys_below(ret->leaf->score, ret->leaf->entry, (unsigned)ret->leaf->count, &key, false);
+    ret->at =
+        keys_below(ret->leaf->score, ret->leaf->entry, (unsigned)ret->leaf->count, &key, false);
 }
 
 void

@@ -1,16 +1,20 @@
-/* server/data/ztree.h - the order of a large sorted set: a counted B+ tree over its entries, in the arena.
+/* server/data/ztree.h - the order of a large sorted set: a counted B+ tree over its entries, in the
+ * arena.
  *
  *   leaf    512 bytes: up to 31 scores, and as many pointers to entries, in order
- *   inner   1024 bytes: up to 31 children; of each, how many entries are below it, and its first key
+ *   inner   1024 bytes: up to 31 children; of each, how many entries are below it, and its first
+ *   key
  *
- * A key is a score and, where scores are equal, the member.  Scores stand in the nodes, so that a search
- * reads a member only where scores are equal.
+ * A key is a score and, where scores are equal, the member.  Scores stand in the nodes, so that a
+ * search reads a member only where scores are equal.
  *
  *   ZT1  All leaves have the same depth; no node is empty, but for the only leaf of an empty tree.
- *   ZT2  below[i] is the number of entries under child i; score[i] and first[i] are its first key, exactly.
- *   ZT3  An insertion takes its nodes beforehand (ztree_reserve) and cannot fail then; removing needs none.
- *   ZT4  Nodes that have become small are merged with a neighbour where both then fill three quarters of a
- *        node at most; nothing is borrowed, so that a removal changes few pages.
+ *   ZT2  below[i] is the number of entries under child i; score[i] and first[i] are its first key,
+ *        exactly.
+ *   ZT3  An insertion takes its nodes beforehand (ztree_reserve) and cannot fail then; removing
+ *        needs none.
+ *   ZT4  Nodes that have become small are merged with a neighbour where both then fill three
+ *        quarters of a node at most; nothing is borrowed, so that a removal changes few pages.
  *
  * There are no links between leaves: a path knows the way.  A path is good until the tree changes.
  * Threads: mutator; the sweep reads the same nodes through a view (save_zset.c). */
@@ -81,10 +85,12 @@ bool ztree_init(struct ztree *t);
 
 /* ---- where ---- */
 
-/* ztree_find: the path to where the key stands, or would stand: before the first key that is not less. */
+/* ztree_find: the path to where the key stands, or would stand: before the first key that is not
+ * less. */
 void ztree_find(const struct ztree *t, struct zkey key, struct zpath *ret);
 /* ztree_find_entry: the path to an entry that is in the tree with this score. */
-void ztree_find_entry(const struct ztree *t, double score, const struct zentry *e, struct zpath *ret);
+void ztree_find_entry(const struct ztree *t, double score, const struct zentry *e,
+                      struct zpath *ret);
 /* ztree_seek: the path to the entry of this rank, which must be there. */
 void ztree_seek(const struct ztree *t, uint64_t rank, struct zpath *ret);
 uint64_t ztree_rank(const struct zpath *p);
@@ -117,8 +123,8 @@ struct zroom {
     unsigned inner_count;
 };
 
-/* ztree_reserve: what an insertion at this path needs; false: no memory, or too high a tree.  Nothing has
- * changed.  ztree_unreserve: give it back unused. */
+/* ztree_reserve: what an insertion at this path needs; false: no memory, or too high a tree.
+ * Nothing has changed.  ztree_unreserve: give it back unused. */
 bool ztree_reserve(const struct zpath *p, struct zroom *ret);
 void ztree_unreserve(struct zroom *room);
 /* ztree_insert: the entry, at the path of its key; uses the room up. */
@@ -126,7 +132,8 @@ void ztree_insert(const struct ztree *t, struct zpath *p, struct zroom *room, do
                   const struct zentry *e);
 /* ztree_remove: count keys from the path on, all in its leaf. */
 void ztree_remove(const struct ztree *t, struct zpath *p, unsigned count);
-/* ztree_restamp: another score for the key at the path, if it stays where it is; false: it would not. */
+/* ztree_restamp: another score for the key at the path, if it stays where it is; false: it would
+ * not. */
 bool ztree_restamp(struct zpath *p, double score);
 
 /* ztree_set_top: what the tree consists of; for those who build one. */
@@ -136,8 +143,8 @@ void ztree_set_top(const struct ztree *t, const void *top, uint64_t height);
 
 /* ztree_build: a tree of sorted entries into a fresh block; false: no memory. */
 bool ztree_build(struct ztree *t, const struct zentry *const *sorted, uint64_t count);
-/* ztree_drop: free about so many nodes; where[] (zeros at first, ZTREE_LEVELS of them) says how far it came.
- * True: all are gone.  The entries are the caller's. */
+/* ztree_drop: free about so many nodes; where[] (zeros at first, ZTREE_LEVELS of them) says how far
+ * it came. True: all are gone.  The entries are the caller's. */
 bool ztree_drop(const struct ztree *t, uint64_t *where, uint64_t nodes);
 /* ztree_bytes: of all nodes. */
 uint64_t ztree_bytes(const struct ztree *t);

@@ -1,5 +1,5 @@
-/* server/data/ztree_build.c - the counted B+ tree as a whole: built from sorted entries, freed in steps,
- * weighed, checked. */
+/* server/data/ztree_build.c - the counted B+ tree as a whole: built from sorted entries, freed in
+ * steps, weighed, checked. */
 #include <stdlib.h>
 
 #include "mm/fault.h"
@@ -47,7 +47,8 @@ static bool
 build_leaves(const struct zentry *const *sorted, uint64_t count, uint64_t parts, struct level *out)
 {
     for (; out->count < parts; out->count++) {
-        uint64_t from = share(count, parts, out->count), n = share(count, parts, out->count + 1) - from;
+        uint64_t from = share(count, parts, out->count),
+                 n = share(count, parts, out->count + 1) - from;
         struct zleaf *leaf = mm_alloc(MM_VALUE, sizeof *leaf);
 
         if (leaf == NULL)
@@ -142,8 +143,8 @@ ztree_build(struct ztree *t, const struct zentry *const *sorted, uint64_t count)
 
 /* ---- drop ---- */
 
-/* Nodes go from left to right, a parent after its children.  where[l] is the child of the inner node at level
- * l where it goes on; nodes on the way there are whole. */
+/* Nodes go from left to right, a parent after its children.  where[l] is the child of the inner
+ * node at level l where it goes on; nodes on the way there are whole. */
 bool
 ztree_drop(const struct ztree *t, uint64_t *where, uint64_t nodes)
 {

@@ -1,7 +1,9 @@
-/* server/data/ztree_edit.c - the counted B+ tree: inserting and removing.  The contract is in ztree.h.
+/* server/data/ztree_edit.c - the counted B+ tree: inserting and removing.  The contract is in
+ * ztree.h.
  *
- * A path names the nodes as they were read; each is opened to writing when its turn comes, and only the pages
- * that change: counts and children stand in an inner node's first page, keys in its second. */
+ * A path names the nodes as they were read; each is opened to writing when its turn comes, and only
+ * the pages that change: counts and children stand in an inner node's first page, keys in its
+ * second. */
 #include "server/data/ztree.h"
 
 enum { KEPT_HALF = (ZTREE_MAX + 1) / 2 };
@@ -70,7 +72,8 @@ set_first(const struct zinner *in, unsigned i, double score, const struct zentry
     w->first[i] = first;
 }
 
-/* new_first: the first key under the node at level l of the path (l == height: the leaf) is now this one. */
+/* new_first: the first key under the node at level l of the path (l == height: the leaf) is now
+ * this one. */
 static void
 new_first(const struct zpath *p, unsigned l, double score, const struct zentry *first)
 {
@@ -142,8 +145,9 @@ ztree_reserve(const struct zpath *p, struct zroom *ret)
 
 /* ---- insert ---- */
 
-/* Which of the ZTREE_MAX + 1 keys of a split stay: half; but all the old ones where keys come in ascending
- * order, at the end of the tree, and only the new one in descending order: then nodes become full. */
+/* Which of the ZTREE_MAX + 1 keys of a split stay: half; but all the old ones where keys come in
+ * ascending order, at the end of the tree, and only the new one in descending order: then nodes
+ * become full. */
 static unsigned
 kept_by(const struct zpath *p, unsigned last_level)
 {
@@ -176,7 +180,8 @@ put_in_leaf(const struct zleaf *leaf, unsigned at, double score, const struct ze
     w->count++;
 }
 
-/* split_leaf: the full leaf at the path takes one more, and gives its upper keys to `fresh`: the limb for it.
+/* split_leaf: the full leaf at the path takes one more, and gives its upper keys to `fresh`: the
+ * limb for it.
  */
 static struct limb
 split_leaf(const struct zpath *p, double score, const struct zentry *e, struct zleaf *fresh)
@@ -198,7 +203,8 @@ split_leaf(const struct zpath *p, double score, const struct zentry *e, struct z
     memcpy(fresh->entry, entries + kept, moved * sizeof *entries);
     w->count = kept;
     fresh->count = moved;
-    return (struct limb){.below = moved, .child = fresh, .score = scores[kept], .first = entries[kept]};
+    return (struct limb){
+        .below = moved, .child = fresh, .score = scores[kept], .first = entries[kept]};
 }
 
 static void
@@ -211,7 +217,8 @@ put_in_inner(const struct zinner *in, unsigned at, struct limb limb)
     w->count++;
 }
 
-/* split_inner: the same, for the full inner node at level l, which gets a limb behind the path's. */
+/* split_inner: the same, for the full inner node at level l, which gets a limb behind the
+ * path's. */
 static struct limb
 split_inner(const struct zpath *p, unsigned l, struct limb more, struct zinner *fresh)
 {
@@ -263,7 +270,8 @@ grow(const struct ztree *t, const struct zpath *p, struct limb more, struct zinn
 }
 
 void
-ztree_insert(const struct ztree *t, struct zpath *p, struct zroom *room, double score, const struct zentry *e)
+ztree_insert(const struct ztree *t, struct zpath *p, struct zroom *room, double score,
+             const struct zentry *e)
 {
     unsigned l = p->height;
     struct limb more;
@@ -302,12 +310,13 @@ ztree_restamp(struct zpath *p, double score)
 
     if (ztree_previous(&beside) &&
         (zpath_score(&beside) > score ||
-         (zpath_score(&beside) == score && member_compare(zentry_member(zpath_entry(&beside)), member) >= 0)))
+         (zpath_score(&beside) == score &&
+          member_compare(zentry_member(zpath_entry(&beside)), member) >= 0)))
         return false;
     beside = *p;
-    if (ztree_next(&beside) &&
-        (zpath_score(&beside) < score ||
-         (zpath_score(&beside) == score && member_compare(zentry_member(zpath_entry(&beside)), member) <= 0)))
+    if (ztree_next(&beside) && (zpath_score(&beside) < score ||
+                                (zpath_score(&beside) == score &&
+                                 member_compare(zentry_member(zpath_entry(&beside)), member) <= 0)))
         return false;
     w = mm_modify(&p->leaf->score[p->at], sizeof *w);
     *w = score;
@@ -357,7 +366,8 @@ node_count(const void *node, bool is_leaf)
     return is_leaf ? ((const struct zleaf *)node)->count : ((const struct zinner *)node)->count;
 }
 
-/* merge: the child at the path of the inner node at level l has become small: join it with a neighbour (ZT4).
+/* merge: the child at the path of the inner node at level l has become small: join it with a
+ * neighbour (ZT4).
  */
 static void
 merge(const struct zpath *p, unsigned l)
@@ -405,8 +415,8 @@ take_from_leaf(const struct zpath *p, unsigned count)
     w->count -= count;
 }
 
-/* drop_emptied: the leaf is empty: it goes, and so do the inner nodes that become empty with it.  Returns the
- * level below which nothing is left to look at. */
+/* drop_emptied: the leaf is empty: it goes, and so do the inner nodes that become empty with it.
+ * Returns the level below which nothing is left to look at. */
 static unsigned
 drop_emptied(struct zpath *p)
 {

@@ -1,11 +1,12 @@
-/* tests/bench/bench_commands.c - what a save costs the commands, in process: client_execute() on one core,
- * the sweep with its encoder on the other; against a window in which a plain reader of the same memory takes
- * the sweep's place.
+/* tests/bench/bench_commands.c - what a save costs the commands, in process: client_execute() on
+ * one core, the sweep with its encoder on the other; against a window in which a plain reader of
+ * the same memory takes the sweep's place.
  *
  *   bench_commands [keys] [rounds]
  *
- * Workloads: SET (random keys, 100-byte values), INCR (random counters), HSET (random fields of one hash of a
- * million), SETRANGE (random places of one 512 MB string).  A turn is 64 commands; times are thread CPU time.
+ * Workloads: SET (random keys, 100-byte values), INCR (random counters), HSET (random fields of one
+ * hash of a million), SETRANGE (random places of one 512 MB string).  A turn is 64 commands; times
+ * are thread CPU time.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -83,7 +84,8 @@ fill(enum workload w)
     for (unsigned long i = 0; i < n; i++)
         command(w, i);
     if (w == SETRANGE)
-        execute(4, (struct slice[]){SLICE("SETRANGE"), SLICE("string"), SLICE("536870911"), SLICE("x")});
+        execute(4, (struct slice[]){SLICE("SETRANGE"), SLICE("string"), SLICE("536870911"),
+                                    SLICE("x")});
 }
 
 static _Atomic bool stop_reader;
@@ -193,9 +195,9 @@ run(enum workload w, int rounds)
         v[5][i] = save.preserved_mb;
         v[6][i] = save.peak_mb;
     }
-    printf("%-9s %9.3f %12.0f %9.2f %10.0f %10.0f %12.1f %9.1f %9.1f\n", names[w], median(v[0], rounds),
-           median(v[1], rounds), median(v[2], rounds), median(v[3], rounds), median(v[4], rounds),
-           median(v[5], rounds), median(v[6], rounds), median(v[7], rounds));
+    printf("%-9s %9.3f %12.0f %9.2f %10.0f %10.0f %12.1f %9.1f %9.1f\n", names[w],
+           median(v[0], rounds), median(v[1], rounds), median(v[2], rounds), median(v[3], rounds),
+           median(v[4], rounds), median(v[5], rounds), median(v[6], rounds), median(v[7], rounds));
     fflush(stdout);
 }
 
@@ -211,10 +213,10 @@ main(int argc, char **argv)
     printf(
         "%lu keys; %d counters; a hash of %d fields; a string of 512 MB; medians of %d rounds, alternating\n",
         keys, COUNTERS, FIELDS, rounds);
-    printf("%-9s %9s %12s %9s %10s %10s %12s %9s %9s\n", "command", "ratio to", "thousand/s", "save",
-           "longest", "turn us", "preserved", "peak", "stall");
-    printf("%-9s %9s %12s %9s %10s %10s %12s %9s %9s\n", "", "reader", "in save", "s", "save", "reader",
-           "MB in all", "MB", "us");
+    printf("%-9s %9s %12s %9s %10s %10s %12s %9s %9s\n", "command", "ratio to", "thousand/s",
+           "save", "longest", "turn us", "preserved", "peak", "stall");
+    printf("%-9s %9s %12s %9s %10s %10s %12s %9s %9s\n", "", "reader", "in save", "s", "save",
+           "reader", "MB in all", "MB", "us");
     for (enum workload w = SET; w < WORKLOADS; w++) {
         must(mm_init(&(struct mm_options){0}) == 0);
         cmd_table_init();

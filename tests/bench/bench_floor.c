@@ -2,9 +2,10 @@
  *
  *   bench_floor PORT
  *
- * Waits with epoll, reads once from each client that is ready, and answers +PONG for each 14 bytes, which is
- * what redis-benchmark's PING takes: no parsing, no commands, no buffers kept.  Its CPU time is the part of
- * any server's that is not its own: system calls, and coming back from them with cold caches. */
+ * Waits with epoll, reads once from each client that is ready, and answers +PONG for each 14 bytes,
+ * which is what redis-benchmark's PING takes: no parsing, no commands, no buffers kept.  Its CPU
+ * time is the part of any server's that is not its own: system calls, and coming back from them
+ * with cold caches. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,12 +1,15 @@
-/* tests/bench/bench_growth.c - the longest turn while a keyspace grows from nothing, without sockets.
+/* tests/bench/bench_growth.c - the longest turn while a keyspace grows from nothing, without
+ * sockets.
  *
  *   bench_growth [keys]        by the clock
- *   bench_growth [keys] work   what the table does in a turn: chains that are split, entries that move
+ *   bench_growth [keys] work   what the table does in a turn: chains that are split, entries that
+ *   move
  *
- * Keys are inserted sixteen at a time, as a pipelined turn of the loop does it; of each such turn the
- * thread's CPU time and its page faults.  A table that doubled would show as one turn of seconds; what the
- * system takes to find memory is in the turns too.  The clock of a shared machine has turns of its own;
- * "work" counts, so that what it says repeats but for the seed of the hash. */
+ * Keys are inserted sixteen at a time, as a pipelined turn of the loop does it; of each such turn
+ * the thread's CPU time and its page faults.  A table that doubled would show as one turn of
+ * seconds; what the system takes to find memory is in the turns too.  The clock of a shared machine
+ * has turns of its own; "work" counts, so that what it says repeats but for the seed of the
+ * hash. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,12 +77,14 @@ insert(struct db *db, unsigned long n)
 }
 
 static void
-report(const char *what, unsigned long turns, double sum, unsigned long above_100us, unsigned long above_1ms)
+report(const char *what, unsigned long turns, double sum, unsigned long above_100us,
+       unsigned long above_1ms)
 {
     printf("%s: %lu turns, mean %.2f us, above 100 us %lu, above 1 ms %lu\n", what, turns,
            sum / (double)turns, above_100us, above_1ms);
     for (int i = 0; i < LONGEST; i++)
-        printf("  %8.1f us at %lu, %ld page faults\n", longest[i].us, longest[i].keys, longest[i].faults);
+        printf("  %8.1f us at %lu, %ld page faults\n", longest[i].us, longest[i].keys,
+               longest[i].faults);
     memset(longest, 0, sizeof longest);
 }
 
@@ -99,8 +104,9 @@ count_entry(void *ctx, const void *record)
     ++*(unsigned *)ctx;
 }
 
-/* The same turns, and the work of the table in each: the chains that it splits, and their entries as they
- * were before the turn (what the turn itself inserts may be among them: sixteen more at most). */
+/* The same turns, and the work of the table in each: the chains that it splits, and their entries
+ * as they were before the turn (what the turn itself inserts may be among them: sixteen more at
+ * most). */
 static void
 grow_by_work(struct db *db, unsigned long keys)
 {
@@ -130,13 +136,15 @@ grow_by_work(struct db *db, unsigned long keys)
     for (unsigned i = 0; i <= BATCH; i++)
         if (turns_with[i] > 0)
             printf("%u chains split: %lu turns\n", i, turns_with[i]);
-    printf("most entries in the chains of a turn %u, in one chain %u\n", most_entries, longest_chain);
+    printf("most entries in the chains of a turn %u, in one chain %u\n", most_entries,
+           longest_chain);
 }
 
 int
 main(int argc, char *argv[])
 {
-    unsigned long keys = argc > 1 ? strtoul(argv[1], NULL, 10) : 20000000, above_100us = 0, above_1ms = 0;
+    unsigned long keys = argc > 1 ? strtoul(argv[1], NULL, 10) : 20000000, above_100us = 0,
+                  above_1ms = 0;
     double begin, sum = 0;
     uint64_t x = 1;
     struct db *db;

@@ -2,14 +2,14 @@
  *
  *   bench_huge [elements [rounds [limit-us]]]
  *
- * Status 1 if the best round has a turn above the limit, to which is added what turns that only calculate are
- * too long on this machine now.
+ * Status 1 if the best round has a turn above the limit, to which is added what turns that only
+ * calculate are too long on this machine now.
  *
- * Of each type that there is a key is built and then deleted, left to expire, overwritten, flushed, or
- * trimmed. Measured are the command and each turn's db_work() and mm_tidy() with the loop's budgets, as the
- * thread's CPU time: what the machine does meanwhile is not in it, but for page faults and interrupts.  The
- * best of some rounds, beside turns that only calculate, and beside what the system takes to get touched
- * memory back.
+ * Of each type that there is a key is built and then deleted, left to expire, overwritten, flushed,
+ * or trimmed. Measured are the command and each turn's db_work() and mm_tidy() with the loop's
+ * budgets, as the thread's CPU time: what the machine does meanwhile is not in it, but for page
+ * faults and interrupts.  The best of some rounds, beside turns that only calculate, and beside
+ * what the system takes to get touched memory back.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,14 +94,15 @@ static void
 print_row(const char *what, const char *way, const struct turns *t)
 {
     printf("| %s | %s | %lu | %.0f | %.0f | %lu | %ld | %lu | %.0f |\n", what, way, t->count,
-           t->sum_us / (double)t->count, t->longest_us, t->longest_at, t->longest_faults, t->above_1ms,
-           t->sum_us / 1000);
+           t->sum_us / (double)t->count, t->longest_us, t->longest_at, t->longest_faults,
+           t->above_1ms, t->sum_us / 1000);
     fflush(stdout);
 }
 
 /* put_element: its words, from argv[at] on. */
 static int
-put_element(const struct kind *k, unsigned long i, struct slice *argv, char (*text)[WORD_BYTES], int at)
+put_element(const struct kind *k, unsigned long i, struct slice *argv, char (*text)[WORD_BYTES],
+            int at)
 {
     const char *formats[][3] = {
         {"member:%010lu", "%lu", ""}, {"%lu", "member:%010lu", ""}, {"%lu-1", "field", "v%lu"}};
@@ -181,7 +182,8 @@ bench(const struct kind *k, unsigned long elements, int rounds)
     for (size_t w = 0; w < sizeof ways / sizeof ways[0] && ways[w] != NULL; w++) {
         struct turns best = {.longest_us = 1e12};
 
-        for (int r = 0; r < rounds && (r == 0 || limit_us >= 1e12 || best.longest_us > limit_us); r++) {
+        for (int r = 0; r < rounds && (r == 0 || limit_us >= 1e12 || best.longest_us > limit_us);
+             r++) {
             struct turns t;
 
             build(k, elements);
@@ -202,8 +204,8 @@ compare_us(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* calculating: turns of the same length without any memory.  By how much the longest of as many turns as a
- * key takes is usually too long: that much is the machine's. */
+/* calculating: turns of the same length without any memory.  By how much the longest of as many
+ * turns as a key takes is usually too long: that much is the machine's. */
 static double
 calculating(void)
 {
@@ -230,14 +232,14 @@ calculating(void)
     return longest_us[BATCHES / 2] - SLICE_US;
 }
 
-/* giving_back: what the system alone takes to get memory back, which is what mm_tidy() asks of it: so many
- * MiB are touched, and go 2 MiB at a time. */
+/* giving_back: what the system alone takes to get memory back, which is what mm_tidy() asks of it:
+ * so many MiB are touched, and go 2 MiB at a time. */
 static void
 giving_back(size_t mib)
 {
     enum { PIECE = 2 << 20 };
-    char *p =
-        mmap(NULL, mib << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *p = mmap(NULL, mib << 20, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     struct turns t = {.longest_us = 0};
     char name[64];
 
@@ -265,13 +267,15 @@ main(int argc, char *argv[])
         limit_us = atof(argv[3]);
     talk_open();
     talk("CONFIG SET latency-tracking no");
-    printf("| %lu elements | goes by | turns | mean us | longest us | it was turn | its faults | above 1 ms "
-           "| all "
-           "ms |\n|---|---|---|---|---|---|---|---|---|\n",
-           elements);
+    printf(
+        "| %lu elements | goes by | turns | mean us | longest us | it was turn | its faults | above 1 ms "
+        "| all "
+        "ms |\n|---|---|---|---|---|---|---|---|---|\n",
+        elements);
     limit_us += calculating();
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (cmd_find((struct slice){.ptr = kinds[i].command, .len = strlen(kinds[i].command)}) != NULL)
+        if (cmd_find((struct slice){.ptr = kinds[i].command, .len = strlen(kinds[i].command)}) !=
+            NULL)
             bench(&kinds[i], elements, rounds);
     giving_back(128);
     giving_back(512);

@@ -2,10 +2,10 @@
  *
  *   bench_keyspace [keys] [get|set|none]
  *
- * Every key is set, read at random, missed, overwritten at random and deleted, through db_lookup() and
- * db_store(); times are the whole operation's, with and without db_prefetch() of a batch of 16.  With get or
- * set, only that is repeated, through client_execute(): for counting instructions (valgrind --tool=callgrind
- * --toggle-collect=execute_many). */
+ * Every key is set, read at random, missed, overwritten at random and deleted, through db_lookup()
+ * and db_store(); times are the whole operation's, with and without db_prefetch() of a batch of 16.
+ * With get or set, only that is repeated, through client_execute(): for counting instructions
+ * (valgrind --tool=callgrind --toggle-collect=execute_many). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +96,8 @@ execute_many(struct client *c, const char *name, unsigned long n)
 {
     for (unsigned long i = 0; i < n; i++) {
         char text[32];
-        struct slice argv[3] = {{name, 3}, key_of(next_random() % keys, text), {value, sizeof value}};
+        struct slice argv[3] = {
+            {name, 3}, key_of(next_random() % keys, text), {value, sizeof value}};
 
         c->out_len = c->out_sent = 0;
         client_execute(c, strcmp(name, "get") == 0 ? 2 : 3, argv);

@@ -2,10 +2,10 @@
  *
  *   bench_load PORT KEYS VALUE_BYTES SECONDS RATE PIPELINE
  *
- * The writer sends SET key:<random below KEYS> <random bytes>, PIPELINE at a time, RATE a second (0: full
- * speed).  The probe sends one GET each millisecond on a connection of its own and notes how long the reply
- * took.  Prints one line: writes_per_s probe_p50_us probe_p99_us probe_p999_us probe_max_us probes "fill"
- * instead of SECONDS: sets each key once and stops. */
+ * The writer sends SET key:<random below KEYS> <random bytes>, PIPELINE at a time, RATE a second
+ * (0: full speed).  The probe sends one GET each millisecond on a connection of its own and notes
+ * how long the reply took.  Prints one line: writes_per_s probe_p50_us probe_p99_us probe_p999_us
+ * probe_max_us probes "fill" instead of SECONDS: sets each key once and stops. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -115,7 +115,8 @@ put_set(char *out, unsigned long key)
 {
     char name[24];
     int len = snprintf(name, sizeof name, "key:%012lu", key);
-    size_t n = (size_t)sprintf(out, "*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%lu\r\n", len, name, value_bytes);
+    size_t n =
+        (size_t)sprintf(out, "*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%lu\r\n", len, name, value_bytes);
 
     memcpy(out + n, noise + next_random() % (sizeof noise - value_bytes), value_bytes);
     n += value_bytes;

@@ -1,12 +1,13 @@
-/* tests/bench/bench_sweep.c - what a sweep costs the mutator, in process: one thread writes at full speed,
- * the other sweeps; against a window in which a plain reader of the same memory takes the sweep's place.
+/* tests/bench/bench_sweep.c - what a sweep costs the mutator, in process: one thread writes at full
+ * speed, the other sweeps; against a window in which a plain reader of the same memory takes the
+ * sweep's place.
  *
  *   bench_sweep [records] [record bytes] [rounds]
  *
- * Writes: "replace" (a new record for an old one, as SET does), "in place" (mm_modify of 16 bytes in a
- * record), "value" (mm_modify of 16 bytes somewhere in large values).  The page size is the build's
- * (EXTRA_CFLAGS=-DMM_PAGE_SHIFT=n). A turn is 64 writes; its time is the thread's CPU time, so that other
- * load on the machine does not show.  */
+ * Writes: "replace" (a new record for an old one, as SET does), "in place" (mm_modify of 16 bytes
+ * in a record), "value" (mm_modify of 16 bytes somewhere in large values).  The page size is the
+ * build's (EXTRA_CFLAGS=-DMM_PAGE_SHIFT=n). A turn is 64 writes; its time is the thread's CPU time,
+ * so that other load on the machine does not show.  */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +64,8 @@ read_plain(struct reader *r, unsigned char *staging)
     size_t have;
 
     mm_figures(&f);
-    have = f.resident_bytes < record_count * record_bytes ? f.resident_bytes : record_count * record_bytes;
+    have = f.resident_bytes < record_count * record_bytes ? f.resident_bytes
+                                                          : record_count * record_bytes;
     for (size_t at = 65536; at + 65536 <= have; at += 65536, r->bytes += 65536) {
         memcpy(staging, pages.base + at, 65536);
         __asm__ volatile("" ::"r"(staging) : "memory");
@@ -210,10 +212,13 @@ main(int argc, char **argv)
     if (argc > 2)
         record_bytes = strtoull(argv[2], NULL, 10);
     records = calloc(record_count, sizeof *records);
-    printf("%zu records of %zu bytes (%.0f MB), medians of %d rounds, sweep and plain reader alternating\n",
-           record_count, record_bytes, (double)(record_count * record_bytes) / 1e6, rounds);
-    printf("page size  writes     ratio    M writes/s  reader   preserved  new+retired  longest turn, us\n");
-    printf("  (bytes)           sweep/plain   (sweep)    GB/s         MB         MB     sweep     plain\n");
+    printf(
+        "%zu records of %zu bytes (%.0f MB), medians of %d rounds, sweep and plain reader alternating\n",
+        record_count, record_bytes, (double)(record_count * record_bytes) / 1e6, rounds);
+    printf(
+        "page size  writes     ratio    M writes/s  reader   preserved  new+retired  longest turn, us\n");
+    printf(
+        "  (bytes)           sweep/plain   (sweep)    GB/s         MB         MB     sweep     plain\n");
     must(mm_init(&(struct mm_options){0}) == 0);
     fill(record_count, record_bytes, MM_RECORD);
     run_kind(REPLACE, rounds);

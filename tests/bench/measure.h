@@ -1,4 +1,5 @@
-/* tests/bench/measure.h - what the in-process benchmarks share: random numbers, thread CPU time, medians. */
+/* tests/bench/measure.h - what the in-process benchmarks share: random numbers, thread CPU time,
+ * medians. */
 #ifndef TESTS_BENCH_MEASURE_H
 #define TESTS_BENCH_MEASURE_H
 

@@ -1,6 +1,6 @@
-/* tests/fault/test_save_faults.c - fail each step of a save in turn, once and for good: the server lives, the
- * old dump is whole, the error is told, nothing is left behind, and the next save succeeds.  Then: crash at
- * each step. */
+/* tests/fault/test_save_faults.c - fail each step of a save in turn, once and for good: the server
+ * lives, the old dump is whole, the error is told, nothing is left behind, and the next save
+ * succeeds.  Then: crash at each step. */
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
@@ -58,8 +58,9 @@ setup(void)
     lab_open();
     ck_assert_int_eq(snapshot_start(), 0);
     ck_assert_int_eq(persist_init(), 0);
-    config.rdb_compression = false;             /* more bytes, more writes */
-    config.stop_writes_on_bgsave_error = false; /* a failed save must not keep this test from writing */
+    config.rdb_compression = false; /* more bytes, more writes */
+    /* a failed save must not keep this test from writing */
+    config.stop_writes_on_bgsave_error = false;
     fill();
     saved = lab_quiet();
     ck_assert_str_eq(lab_reply("save"), "+OK\r\n");
@@ -130,12 +131,13 @@ sweep_point(unsigned point, bool forever)
         if (ok)
             saved = before;
         else if (!lab_same(after, saved)) /* after the rename the new one may be there, but whole */
-            ck_assert_msg(lab_same(after, before), "%s: the dump is neither the old nor the new one",
-                          fault_name(point));
+            ck_assert_msg(lab_same(after, before),
+                          "%s: the dump is neither the old nor the new one", fault_name(point));
         else
             ck_assert(delivered > 0);
         if (ok)
-            ck_assert_msg(lab_same(after, saved), "point %u, call %lu: the dump is not of its cut", point, n);
+            ck_assert_msg(lab_same(after, saved), "point %u, call %lu: the dump is not of its cut",
+                          point, n);
         ck_assert_int_eq(files_in("."), 1); /* no temporary file */
         ck_assert_int_eq(open_descriptors(), descriptors);
         mm_figures(&f);
@@ -152,8 +154,9 @@ sweep_point(unsigned point, bool forever)
 
 /* The points that a save passes after the start of the server. */
 static const enum fault points[] = {
-    FAULT_job_alloc,  FAULT_sink_buffer, FAULT_sink_open,   FAULT_sink_write,    FAULT_sink_short_write,
-    FAULT_sink_fsync, FAULT_sink_close,  FAULT_sink_rename, FAULT_sink_dir_open, FAULT_sink_dir_fsync};
+    FAULT_job_alloc,        FAULT_sink_buffer,   FAULT_sink_open,  FAULT_sink_write,
+    FAULT_sink_short_write, FAULT_sink_fsync,    FAULT_sink_close, FAULT_sink_rename,
+    FAULT_sink_dir_open,    FAULT_sink_dir_fsync};
 
 START_TEST(a_save_survives_the_failure_of_each_step)
 {
@@ -183,8 +186,8 @@ START_TEST(without_memory_for_a_page_the_save_is_given_up_and_the_write_is_not)
         fault_arm(FAULT_mm_image, 1, true);
         lab_run("setrange large 70000 while-it-runs"); /* must succeed */
         finish_save();
-        failed =
-            fault_disarm() > 0 && strstr(lab_reply("info persistence"), "rdb_last_bgsave_status:err") != NULL;
+        failed = fault_disarm() > 0 &&
+                 strstr(lab_reply("info persistence"), "rdb_last_bgsave_status:err") != NULL;
     }
     ck_assert_msg(failed, "no save was ever broken");
     ck_assert_str_eq(lab_reply("getrange large 70000 70014"), "$15\r\nwhile-it-runsxx\r\n");
@@ -208,8 +211,8 @@ START_TEST(threads_that_cannot_be_made_are_a_refusal_at_start)
 }
 END_TEST
 
-/* In a child: crash at the n-th step of a save.  What the directory holds then is the old dump or the new
- * one, whole. */
+/* In a child: crash at the n-th step of a save.  What the directory holds then is the old dump or
+ * the new one, whole. */
 START_TEST(after_a_crash_at_any_step_the_dump_is_the_old_or_the_new_one)
 {
     unsigned long old_ones = 0, new_ones = 0;

@@ -1,7 +1,7 @@
 /* tests/fuzz/fuzz_config.c - configuration files and CONFIG SET against bytes that mean harm.
  *
- * Properties: what was taken can be shown and set again, and shows the same then; a refused CONFIG SET
- * changes nothing; a refusal always has a text. */
+ * Properties: what was taken can be shown and set again, and shows the same then; a refused CONFIG
+ * SET changes nothing; a refusal always has a text. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -15,8 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 /* What a sink may rely on: checked, not believed. */
 struct counts {
-    uint64_t keys, bytes; /* bytes: read from every slice, so that a sanitizer sees one that points nowhere */
-    uint64_t left;        /* of a string or of a hash's fields */
+    /* bytes: read from every slice, so that a sanitizer sees one that points nowhere */
+    uint64_t keys, bytes;
+    uint64_t left; /* of a string or of a hash's fields */
     bool in_value;
     unsigned sum;
 };
@@ -141,7 +142,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     must(r == 0 || r == -EINVAL || r == -ENOTSUP);
     must(r == 0 || (err.text[0] != '\0' && err.offset <= len));
     must(r != 0 || !c.in_value);
-    must(memchr(err.text, '\0', sizeof err.text) != NULL && memchr(err.key, '\0', sizeof err.key) != NULL);
+    must(memchr(err.text, '\0', sizeof err.text) != NULL &&
+         memchr(err.key, '\0', sizeof err.key) != NULL);
     rdb_source_close(src);
     return 0;
 }

@@ -1,8 +1,8 @@
 /* tests/fuzz/fuzz_resp.c - the request parser against bytes that mean harm.
  *
- * Properties: the same commands, and the same error, whether the bytes come at once or in pieces; no look
- * outside of the buffer (each state of it is a block of exactly its size); a stranger's half-sent command is
- * never one that needs more than the limits for strangers. */
+ * Properties: the same commands, and the same error, whether the bytes come at once or in pieces;
+ * no look outside of the buffer (each state of it is a block of exactly its size); a stranger's
+ * half-sent command is never one that needs more than the limits for strangers. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,14 +1,17 @@
-/* tests/fuzz/fuzz_restore.c - RESTORE against payloads that mean harm, and commands on what it took.
+/* tests/fuzz/fuzz_restore.c - RESTORE against payloads that mean harm, and commands on what it
+ * took.
  *
- *   build/fuzz/tests/fuzz/fuzz_restore -seeds DIRECTORY     writes payloads of every type and form, to begin
+ *   build/fuzz/tests/fuzz/fuzz_restore -seeds DIRECTORY     writes payloads of every type and form,
+ *   to begin
  * with
  *
- * Input: a byte that chooses the commands, then the payload's type byte and value; version and checksum are
- * added here, so that no input is refused for them.
+ * Input: a byte that chooses the commands, then the payload's type byte and value; version and
+ * checksum are added here, so that no input is refused for them.
  *
- * Properties: a refusal is one of RESTORE's errors, and leaves nothing behind.  What is taken obeys its
- * structure's rules; what DUMP says of it is taken again and has the same digest, and so has a COPY; commands
- * of its type keep the rules; when all keys are gone, nothing is left in the arena. */
+ * Properties: a refusal is one of RESTORE's errors, and leaves nothing behind.  What is taken obeys
+ * its structure's rules; what DUMP says of it is taken again and has the same digest, and so has a
+ * COPY; commands of its type keep the rules; when all keys are gone, nothing is left in the
+ * arena. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,8 +60,10 @@ with_footer(const uint8_t *body, size_t len)
 static const char *
 restore(const char *key, const char *payload, size_t len)
 {
-    struct slice argv[] = {
-        SLICE("restore"), {.ptr = key, .len = strlen(key)}, SLICE("0"), {.ptr = payload, .len = len}};
+    struct slice argv[] = {SLICE("restore"),
+                           {.ptr = key, .len = strlen(key)},
+                           SLICE("0"),
+                           {.ptr = payload, .len = len}};
 
     return talk_words(4, argv);
 }
@@ -81,10 +86,18 @@ dump(const char *key, size_t *ret_len)
 /* ---- commands on what was taken ---- */
 
 /* %d is a small number, %w a short word. */
-static const char *const list_lines[] = {
-    "lrange k 0 -1",        "lpush k %w %w",         "rpush k %d",   "lpop k %d",      "rpop k",
-    "lset k %d %w",         "linsert k after %w %d", "lrem k %d %w", "ltrim k %d -%d", "lpos k %w rank -1",
-    "lmove k k left right", "lindex k -%d"};
+static const char *const list_lines[] = {"lrange k 0 -1",
+                                         "lpush k %w %w",
+                                         "rpush k %d",
+                                         "lpop k %d",
+                                         "rpop k",
+                                         "lset k %d %w",
+                                         "linsert k after %w %d",
+                                         "lrem k %d %w",
+                                         "ltrim k %d -%d",
+                                         "lpos k %w rank -1",
+                                         "lmove k k left right",
+                                         "lindex k -%d"};
 static const char *const set_lines[] = {
     "smembers k", "sadd k %w %d",      "srem k %w %d",      "spop k %d",  "smove k j %w",
     "sscan k %d", "srandmember k -%d", "sunionstore j k k", "sinter k j", "sdiffstore k k j"};
@@ -124,18 +137,19 @@ static const char *const stream_lines[] = {"xrange k - +",
                                            "xgroup destroy k %w",
                                            "xsetid k %d-%d",
                                            "xrevrange k + - count %d"};
-static const char *const string_lines[] = {"get k",         "append k %w",       "setrange k %d %w",
-                                           "incr k",        "getrange k %d -%d", "setbit k %d 1",
-                                           "pfadd k %w %d", "pfcount k",         "pfmerge k k",
-                                           "bitcount k",    "incrbyfloat k %d",  "bitfield k incrby u5 %d 3"};
+static const char *const string_lines[] = {
+    "get k",         "append k %w",       "setrange k %d %w",
+    "incr k",        "getrange k %d -%d", "setbit k %d 1",
+    "pfadd k %w %d", "pfcount k",         "pfmerge k k",
+    "bitcount k",    "incrbyfloat k %d",  "bitfield k incrby u5 %d 3"};
 
 static const struct {
     const char *const *at;
     size_t count;
 } lines_of[] = {
-#define LINES(a)                                                                                             \
-    {                                                                                                        \
-        a, sizeof a / sizeof *a                                                                              \
+#define LINES(a)                                                                                   \
+    {                                                                                              \
+        a, sizeof a / sizeof *a                                                                    \
     }
     [TYPE_STRING] = LINES(string_lines), [TYPE_LIST] = LINES(list_lines),
     [TYPE_SET] = LINES(set_lines),       [TYPE_HASH] = LINES(hash_lines),
@@ -166,7 +180,8 @@ fill_in(const char *line, uint32_t *draws, char ret[LINE_BYTES])
         if (*++line == 'd')
             n += (size_t)sprintf(ret + n, "%u", draw % 7 == 0 ? draw % 5000 : draw % 8);
         else
-            n += (size_t)sprintf(ret + n, "%c%.*s", 'a' + (int)(draw % 5), (int)(draw / 5 % 4), "bcd");
+            n += (size_t)sprintf(ret + n, "%c%.*s", 'a' + (int)(draw % 5), (int)(draw / 5 % 4),
+                                 "bcd");
     }
     ret[n] = '\0';
 }
@@ -316,9 +331,9 @@ run_lines(const char *lines)
 static void
 write_seeds(const char *directory)
 {
-    static const char *const small[] = {"list-max-listpack-size 2",    "set-max-listpack-entries 1",
-                                        "set-max-intset-entries 1",    "hash-max-listpack-entries 1",
-                                        "zset-max-listpack-entries 1", "stream-node-max-entries 2"};
+    static const char *const small[] = {
+        "list-max-listpack-size 2",    "set-max-listpack-entries 1",  "set-max-intset-entries 1",
+        "hash-max-listpack-entries 1", "zset-max-listpack-entries 1", "stream-node-max-entries 2"};
 
     for (int large = 0; large < 2; large++) {
         for (size_t i = 0; large == 1 && i < sizeof small / sizeof *small; i++)

@@ -1,4 +1,5 @@
-/* tests/integration/loader.c - start a server that is a shared object, as a unikernel's loader does: open it,
+/* tests/integration/loader.c - start a server that is a shared object, as a unikernel's loader
+ * does: open it,
  * look up main, call it.   loader FILE.so [server's arguments] */
 #include <dlfcn.h>
 #include <stdio.h>

@@ -9,8 +9,8 @@ static int
 on_key(void *ctx, const struct rdb_key *k)
 {
     (void)ctx;
-    printf("%llu %lld %.*s\n", (unsigned long long)k->db, (long long)k->expire_at_ms, (int)k->name.len,
-           (const char *)k->name.bytes);
+    printf("%llu %lld %.*s\n", (unsigned long long)k->db, (long long)k->expire_at_ms,
+           (int)k->name.len, (const char *)k->name.bytes);
     return 0;
 }
 
@@ -27,7 +27,8 @@ main(int argc, char **argv)
         return 2;
     }
     if ((r = rdb_decode(src, &events, NULL, true, &err)) != 0)
-        fprintf(stderr, "rdb_expires: %s: at %llu: %s\n", argv[1], (unsigned long long)err.offset, err.text);
+        fprintf(stderr, "rdb_expires: %s: at %llu: %s\n", argv[1], (unsigned long long)err.offset,
+                err.text);
     rdb_source_close(src);
     return r != 0;
 }

@@ -1,6 +1,6 @@
-/* tests/integration/seccomp_preload.c - LD_PRELOAD: from its constructor on the process is killed when it
- * tries to make another one.  clone3 answers ENOSYS, as on a system without it, so that its flags need not be
- * read from memory. */
+/* tests/integration/seccomp_preload.c - LD_PRELOAD: from its constructor on the process is killed
+ * when it tries to make another one.  clone3 answers ENOSYS, as on a system without it, so that its
+ * flags need not be read from memory. */
 #include <errno.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -19,7 +19,8 @@ need(int r, const char *what)
 __attribute__((constructor)) static void
 install(void)
 {
-    static const int forbidden[] = {SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(execve), SCMP_SYS(execveat)};
+    static const int forbidden[] = {SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(execve),
+                                    SCMP_SYS(execveat)};
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 
     for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++)

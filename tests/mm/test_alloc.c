@@ -129,8 +129,8 @@ START_TEST(free_memory_goes_back_to_the_system)
 }
 END_TEST
 
-/* A little is kept for a while; what nobody asks for in two periods of 2 s goes, and so do slabs that allocation has held
- * on to. */
+/* A little is kept for a while; what nobody asks for in two periods of 2 s goes, and so do slabs
+ * that allocation has held on to. */
 START_TEST(what_is_not_needed_for_a_while_goes_too)
 {
     enum { SIZES = 40, WAIT_MS = 4300 };
@@ -219,7 +219,8 @@ differing(const unsigned char *p, size_t len, unsigned char fill)
     return n;
 }
 
-/* Memory comes and goes while some of it is on loan to the discarder: what is in use stays as it is. */
+/* Memory comes and goes while some of it is on loan to the discarder: what is in use stays as it
+ * is. */
 START_TEST(blocks_in_use_stay_while_free_ones_go_back)
 {
     enum { PIECES = 600, STEPS = 12000 };
@@ -266,7 +267,8 @@ END_TEST
 START_TEST(memory_on_loan_is_taken_back_when_there_is_no_other)
 {
     enum { RUNS = 900, RUN_BYTES = 1 << 20 };
-    const size_t most = (size_t)896 << 20; /* a bin's length: more than is left beside the loan, or above */
+    /* a bin's length: more than is left beside the loan, or above */
+    const size_t most = (size_t)896 << 20;
     unsigned char *p[RUNS + 1], *last;
 
     for (int i = 0; i <= RUNS; i++) {
@@ -303,7 +305,8 @@ change_all(char *p, size_t bytes, char from, char to)
     ck_assert_uint_eq(wrong, 0);
 }
 
-/* A cut that begins while the copies' memory of the one before is on its way back needs it again. */
+/* A cut that begins while the copies' memory of the one before is on its way back needs it
+ * again. */
 START_TEST(memory_of_page_copies_goes_back_and_a_cut_may_want_it_sooner)
 {
     enum { BYTES = 24 << 20 };
@@ -356,7 +359,8 @@ START_TEST(without_a_thread_memory_goes_back_all_the_same)
 END_TEST
 #endif
 
-/* Whether the system takes several ranges in a call or not: these pages are empty then, and no other. */
+/* Whether the system takes several ranges in a call or not: these pages are empty then, and no
+ * other. */
 START_TEST(ranges_are_discarded_and_nothing_else)
 {
     enum { RANGES = 5, PIECE = 8192 };

@@ -164,8 +164,9 @@ START_TEST(a_pass_may_go_on_while_a_cut_is_open)
 }
 END_TEST
 
-/* Slabs of a band are taken to be as full as its middle.  Where all are a little fuller, fewer stay than the room is
- * needed of: a new one takes the rest, so that one pass empties what it has chosen. */
+/* Slabs of a band are taken to be as full as its middle.  Where all are a little fuller, fewer stay
+ * than the room is needed of: a new one takes the rest, so that one pass empties what it has
+ * chosen. */
 START_TEST(slabs_fuller_than_was_reckoned_run_dry_too)
 {
     uint32_t before;
@@ -191,7 +192,8 @@ START_TEST(slabs_fuller_than_was_reckoned_run_dry_too)
 }
 END_TEST
 
-/* The pass over all that tests use: everything moves, full slabs too, and what has not when it ends stays. */
+/* The pass over all that tests use: everything moves, full slabs too, and what has not when it ends
+ * stays. */
 START_TEST(a_pass_over_all_moves_everything)
 {
     unsigned moved = 0, there = 0, wanted = 0;

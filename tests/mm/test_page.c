@@ -1,5 +1,5 @@
-/* tests/mm/test_page.c - page copies, and what else a save holds: how much there may be, when it comes back, what is
- * counted of it. */
+/* tests/mm/test_page.c - page copies, and what else a save holds: how much there may be, when it
+ * comes back, what is counted of it. */
 #include "mm/page.h"
 
 #include <check.h>
@@ -258,7 +258,8 @@ START_TEST(above_the_limit_no_page_is_copied_and_the_write_goes_on) /* C2 */
     for (size_t i = 0; i < WRITES; i++)
         ck_assert_int_eq(value[i * MM_PAGE_BYTES], 2);
     mm_figures(&f);
-    ck_assert_uint_eq(f.preserved_pages, LIMIT + 1); /* the one that comes to the limit is still copied */
+    /* the one that comes to the limit is still copied */
+    ck_assert_uint_eq(f.preserved_pages, LIMIT + 1);
     end();
     pages_limit(0);
     begin();
@@ -269,8 +270,8 @@ START_TEST(above_the_limit_no_page_is_copied_and_the_write_goes_on) /* C2 */
 }
 END_TEST
 
-/* Address space alone is no memory: neither that of a string which may grow, nor that of page words that were never
- * written. */
+/* Address space alone is no memory: neither that of a string which may grow, nor that of page words
+ * that were never written. */
 START_TEST(tables_are_counted_by_the_memory_that_they_have)
 {
     struct mm_figures before, roomy, written;
@@ -286,9 +287,11 @@ START_TEST(tables_are_counted_by_the_memory_that_they_have)
         write_page(i);
     end();
     mm_figures(&written);
-    /* Eight bytes a page, in whole pages of the system's, of which the first and the last may have other words, too. */
+    /* Eight bytes a page, in whole pages of the system's, of which the first and the last may have
+     * other words, too. */
     ck_assert_uint_ge(written.side_bytes - roomy.side_bytes, VALUE_BYTES / MM_PAGE_BYTES * 8);
-    ck_assert_uint_le(written.side_bytes - roomy.side_bytes, VALUE_BYTES / MM_PAGE_BYTES * 8 + 2 * 4096);
+    ck_assert_uint_le(written.side_bytes - roomy.side_bytes,
+                      VALUE_BYTES / MM_PAGE_BYTES * 8 + 2 * 4096);
     mm_free(p);
 }
 END_TEST

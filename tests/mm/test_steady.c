@@ -1,5 +1,5 @@
-/* tests/mm/test_steady.c - S3: a cut leaves no trace in memory.  Counted are blocks of the arena, whatever
- * the system makes of them. */
+/* tests/mm/test_steady.c - S3: a cut leaves no trace in memory.  Counted are blocks of the arena,
+ * whatever the system makes of them. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,8 +67,8 @@ end(struct mm_sweep *s)
     mm_check();
 }
 
-/* A queue that is filled and emptied beside a cut, in every size: before, each cut left a slab of each size
- * behind, and two thousand blocks were in use in the end. */
+/* A queue that is filled and emptied beside a cut, in every size: before, each cut left a slab of
+ * each size behind, and two thousand blocks were in use in the end. */
 START_TEST(slabs_of_a_cut_go_when_they_are_empty)
 {
     const void *p[2][SIZES];
@@ -132,7 +132,8 @@ write_some(const void **objects, const struct load *l, unsigned n)
     }
 }
 
-/* Random objects are replaced, as SET does it: 500 cuts need no more memory than the same writes without. */
+/* Random objects are replaced, as SET does it: 500 cuts need no more memory than the same writes
+ * without. */
 START_TEST(cuts_under_a_steady_load_leave_no_trace)
 {
     const struct load *l = &loads[_i];
@@ -175,8 +176,9 @@ main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 300);
     tcase_add_test(t, slabs_of_a_cut_go_when_they_are_empty);
-#ifndef STILLFRAME_BARRIER /* there births are kept off pages of the cut, and need slabs of their own */
-    tcase_add_loop_test(t, cuts_under_a_steady_load_leave_no_trace, 0, (int)(sizeof loads / sizeof loads[0]));
+#ifndef STILLFRAME_BARRIER /* there births need slabs of their own, off pages of the cut */
+    tcase_add_loop_test(t, cuts_under_a_steady_load_leave_no_trace, 0,
+                        (int)(sizeof loads / sizeof loads[0]));
 #endif
     suite_add_tcase(s, t);
     return run_suite(s);

@@ -1,9 +1,11 @@
-/* tests/server/test_barriers.c - each kind of write after a cut leaves the snapshot as it was at the cut.
+/* tests/server/test_barriers.c - each kind of write after a cut leaves the snapshot as it was at
+ * the cut.
  *
- * In the "hard" flavour one call site of mm_modify(), named by STILLFRAME_SKIP_SITE, has no barrier;
- * tests/hard/run.sh expects this program to fail for each of them.
+ * In the "hard" flavour one call site of mm_modify(), named by STILLFRAME_SKIP_SITE, has no
+ * barrier; tests/hard/run.sh expects this program to fail for each of them.
  *
- *   test_barriers              all scenarios; "hard" prints "reached: SCENARIO SITE" for each site on the way
+ *   test_barriers              all scenarios; "hard" prints "reached: SCENARIO SITE" for each site
+ *   on the way
  *   test_barriers --sites      all call sites
  *   test_barriers SCENARIO...  these scenarios alone
  */
@@ -24,8 +26,8 @@ static const char *running; /* the scenario */
 static const char *seen[64];
 static size_t seen_count;
 
-/* Prints a site the first time that the test comes to it; past the buffer of stdout, which a fork would
- * double. */
+/* Prints a site the first time that the test comes to it; past the buffer of stdout, which a fork
+ * would double. */
 static void
 print_reached(const char *site)
 {
@@ -83,9 +85,9 @@ check_scenario(const struct scenario *s)
     lab_end();
     mm_check();
     ck_assert_msg(lab_same(want, got),
-                  "%s: the snapshot is not of its cut: %llu keys, sum %llx; at the cut %llu, %llx", s->name,
-                  (unsigned long long)got.keys, (unsigned long long)got.sum, (unsigned long long)want.keys,
-                  (unsigned long long)want.sum);
+                  "%s: the snapshot is not of its cut: %llu keys, sum %llx; at the cut %llu, %llx",
+                  s->name, (unsigned long long)got.keys, (unsigned long long)got.sum,
+                  (unsigned long long)want.keys, (unsigned long long)want.sum);
     after = lab_quiet(); /* leftovers of one cut must not show in the next */
     again = lab_quiet();
     ck_assert(lab_same(after, again));

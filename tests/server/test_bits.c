@@ -26,7 +26,8 @@ fill(int kind)
                                       : rand());
 }
 
-/* expect: where it is asked millions of times: Check tells its parent of each of its own assertions. */
+/* expect: where it is asked millions of times: Check tells its parent of each of its own
+ * assertions. */
 static void
 expect(bool holds)
 {
@@ -120,7 +121,8 @@ START_TEST(a_far_bit_makes_a_string_of_zeros)
     ck_assert_str_eq(talk("strlen a"), ":536870912\r\n");
     ck_assert_str_eq(talk("getbit a 4294967295"), ":1\r\n");
     ck_assert_str_eq(talk("bitpos a 1 -1"), ":4294967295\r\n");
-    ck_assert_str_eq(talk("setbit a 4294967296 1"), "-ERR bit offset is not an integer or out of range\r\n");
+    ck_assert_str_eq(talk("setbit a 4294967296 1"),
+                     "-ERR bit offset is not an integer or out of range\r\n");
 }
 END_TEST
 
@@ -165,7 +167,8 @@ main(void)
     tcase_add_test(t, combining_agrees_with_a_look_at_each_byte);
     tcase_add_test(t, a_far_bit_makes_a_string_of_zeros);
 #ifdef STILLFRAME_FAULTS
-    tcase_add_loop_test(t, without_memory_nothing_changes, 0, (int)(sizeof writes / sizeof *writes));
+    tcase_add_loop_test(t, without_memory_nothing_changes, 0,
+                        (int)(sizeof writes / sizeof *writes));
 #endif
     suite_add_tcase(s, t);
     return run_suite(s);

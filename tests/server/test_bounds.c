@@ -1,5 +1,5 @@
-/* tests/server/test_bounds.c - what one command or one turn may look at, whatever was removed before or has
- * expired; which keys go first; and room for strings. */
+/* tests/server/test_bounds.c - what one command or one turn may look at, whatever was removed
+ * before or has expired; which keys go first; and room for strings. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +57,8 @@ END_TEST
 
 /* ---- random keys, fields and members ---- */
 
-/* Not as many deletions as there are dead keys, in one command; and what is alive is found within them. */
+/* Not as many deletions as there are dead keys, in one command; and what is alive is found within
+ * them. */
 START_TEST(a_random_key_is_not_looked_for_without_end)
 {
     enum { DEAD = 5000, MOST = 1000 };
@@ -237,7 +238,8 @@ END_TEST
 
 /* ---- room for strings ---- */
 
-/* A quarter of the arena in strings of a megabyte, each with the room it gets, and as much again for others. */
+/* A quarter of the arena in strings of a megabyte, each with the room it gets, and as much again
+ * for others. */
 START_TEST(room_for_strings_to_grow_keeps_nothing_out)
 {
     enum { STRINGS = 2000, BYTES = 1 << 20 };
@@ -255,7 +257,8 @@ START_TEST(room_for_strings_to_grow_keeps_nothing_out)
 }
 END_TEST
 
-/* Where no address space is left to set aside, growth is by a part of the length, not by what is appended. */
+/* Where no address space is left to set aside, growth is by a part of the length, not by what is
+ * appended. */
 START_TEST(a_string_that_grows_where_room_is_short_is_copied_rarely)
 {
     enum { FROM = 1 << 20, TO = 40 << 20, STEP = 20000, SHORT = 128 << 20 };

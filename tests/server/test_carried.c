@@ -1,5 +1,5 @@
-/* tests/server/test_carried.c - what is carried from a dump to the next: a list that a save holds stays what
- * it was. */
+/* tests/server/test_carried.c - what is carried from a dump to the next: a list that a save holds
+ * stays what it was. */
 #include "server/data/carried.h"
 
 #include <check.h>

@@ -1,5 +1,5 @@
-/* tests/server/test_config.c - the configuration: what is taken, what is refused in which words, all or
- * nothing. */
+/* tests/server/test_config.c - the configuration: what is taken, what is refused in which words,
+ * all or nothing. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,7 +172,8 @@ static const struct {
     {"port 65536", "argument must be between 0 and 65535 inclusive"},
     {"port -1", "argument must be between 0 and 65535 inclusive"},
     {"port 99999999999999999999", "argument couldn't be parsed into an integer"},
-    {"loglevel loud", "argument(s) must be one of the following: debug, verbose, notice, warning, nothing"},
+    {"loglevel loud",
+     "argument(s) must be one of the following: debug, verbose, notice, warning, nothing"},
     {"protected-mode maybe", "argument must be 'yes' or 'no'"},
     {"proto-max-bulk-len many", "argument must be a memory value"},
     {"proto-max-bulk-len 1zb", "argument must be a memory value"},
@@ -184,7 +185,8 @@ static const struct {
     {"dbfilename a/b", "dbfilename can't be a path, just a filename"},
     {"dbfilename ..", "dbfilename can't be a path, just a filename"},
     {"dir /nonexistent", "No such file or directory"},
-    {"client-output-buffer-limit normal 1 2", "Wrong number of arguments in buffer limit configuration."},
+    {"client-output-buffer-limit normal 1 2",
+     "Wrong number of arguments in buffer limit configuration."},
     {"client-output-buffer-limit master 1 2 3",
      "Invalid client class specified in buffer limit configuration."},
     {"client-output-buffer-limit normal 1 2 x",
@@ -212,7 +214,8 @@ START_TEST(a_refused_line_is_reported_with_file_line_and_reason)
         return;
     }
     ck_assert_ptr_nonnull(strstr(text_str(&why), "*** FATAL CONFIG FILE ERROR (Stillframe "));
-    ck_assert_ptr_nonnull(strstr(text_str(&why), "Reading the configuration file test.conf, at line 3\n"));
+    ck_assert_ptr_nonnull(
+        strstr(text_str(&why), "Reading the configuration file test.conf, at line 3\n"));
     ck_assert_ptr_nonnull(strstr(text_str(&why), refused_lines[_i].line));
     ck_assert_ptr_nonnull(strstr(text_str(&why), refused_lines[_i].reason));
 }
@@ -247,9 +250,10 @@ write_file(const char *name, const char *text)
 START_TEST(the_command_line_comes_after_the_file_and_its_includes)
 {
     char dir[] = "/tmp/stillframe-config-XXXXXX";
-    char *words[] = {(char[]){"--port"},    (char[]){"7002"},      (char[]){"--save"}, (char[]){"60"},
-                     (char[]){"1"},         (char[]){"--logfile"}, (char[]){""},       (char[]){"--bind"},
-                     (char[]){"127.0.0.1"}, (char[]){"::1"}};
+    char *words[] = {(char[]){"--port"}, (char[]){"7002"},   (char[]){"--save"},
+                     (char[]){"60"},     (char[]){"1"},      (char[]){"--logfile"},
+                     (char[]){""},       (char[]){"--bind"}, (char[]){"127.0.0.1"},
+                     (char[]){"::1"}};
 
     ck_assert_ptr_nonnull(mkdtemp(dir));
     ck_assert_int_eq(chdir(dir), 0);
@@ -294,8 +298,12 @@ static const struct {
     {{"--client-output-buffer-limit"},
      "client-output-buffer-limit",
      "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"},
-    {{"--latency-tracking-info-percentiles", "--hz"}, NULL, "Invalid latency-tracking-info-percentiles"},
-    {{"--shutdown-on-sigint"}, NULL, "argument(s) must be one of the following: default, save, nosave"},
+    {{"--latency-tracking-info-percentiles", "--hz"},
+     NULL,
+     "Invalid latency-tracking-info-percentiles"},
+    {{"--shutdown-on-sigint"},
+     NULL,
+     "argument(s) must be one of the following: default, save, nosave"},
     {{"--oom-score-adj-values"}, NULL, "wrong number of arguments"},
     {{"--replicaof"}, NULL, "wrong number of arguments"},
     {{"--loglevel", "--port", "7000"}, NULL, ">>> 'loglevel \"--port\" \"7000\"'"},
@@ -391,7 +399,8 @@ START_TEST(what_is_hidden_is_shown_by_its_name_alone)
     ck_assert_str_eq(get("aof-disable-auto-gc"), "aof-disable-auto-gc=no");
     ck_assert_str_eq(get("user"), "");
     ck_assert_int_eq(set("user|x"), -22);
-    ck_assert_str_eq(text_str(&why), "ERR Unknown option or number of arguments for CONFIG SET - 'user'");
+    ck_assert_str_eq(text_str(&why),
+                     "ERR Unknown option or number of arguments for CONFIG SET - 'user'");
 }
 END_TEST
 
@@ -442,8 +451,9 @@ END_TEST
 START_TEST(a_missing_file_is_reported)
 {
     ck_assert_int_lt(config_load("/nonexistent.conf", 0, NULL, &why), 0);
-    ck_assert_str_eq(text_str(&why),
-                     "Fatal error, can't open config file '/nonexistent.conf': No such file or directory\n");
+    ck_assert_str_eq(
+        text_str(&why),
+        "Fatal error, can't open config file '/nonexistent.conf': No such file or directory\n");
 }
 END_TEST
 
@@ -454,24 +464,28 @@ static const struct {
 } refused_sets[] = {
     {"foo|bar", "ERR Unknown option or number of arguments for CONFIG SET - 'foo'"},
     {"timeout|1|foo|2", "ERR Unknown option or number of arguments for CONFIG SET - 'foo'"},
-    {"timeout|1|port|abc", "ERR CONFIG SET failed (possibly related to argument 'port') - argument couldn't "
-                           "be parsed into an integer"},
+    {"timeout|1|port|abc",
+     "ERR CONFIG SET failed (possibly related to argument 'port') - argument couldn't "
+     "be parsed into an integer"},
     {"databases|3",
      "ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config"},
-    {"dir|/tmp", "ERR CONFIG SET failed (possibly related to argument 'dir') - can't set protected config"},
+    {"dir|/tmp",
+     "ERR CONFIG SET failed (possibly related to argument 'dir') - can't set protected config"},
     {"dbfilename|x",
      "ERR CONFIG SET failed (possibly related to argument 'dbfilename') - can't set protected config"},
     {"timeout|1|Timeout|2",
      "ERR CONFIG SET failed (possibly related to argument 'Timeout') - duplicate parameter"},
-    {"save|60", "ERR CONFIG SET failed (possibly related to argument 'save') - Invalid save parameters"},
+    {"save|60",
+     "ERR CONFIG SET failed (possibly related to argument 'save') - Invalid save parameters"},
     {"maxclients|0",
      "ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument must be between 1 and "
      "4294967295 inclusive"},
     {"hash-max-listpack-entries|-1",
      "ERR CONFIG SET failed (possibly related to argument 'hash-max-listpack-entries') - "
      "argument must be between 0 and 9223372036854775807 inclusive"},
-    {"proto-max-bulk-len|abc", "ERR CONFIG SET failed (possibly related to argument 'proto-max-bulk-len') - "
-                               "argument must be a memory value"},
+    {"proto-max-bulk-len|abc",
+     "ERR CONFIG SET failed (possibly related to argument 'proto-max-bulk-len') - "
+     "argument must be a memory value"},
 };
 
 START_TEST(a_refused_set_names_the_parameter_and_changes_nothing)
@@ -495,8 +509,9 @@ START_TEST(several_parameters_are_set_together)
     ck_assert_int_eq(set("save|''"), 0);
     ck_assert_int_eq(config.save_point_count, 0);
     ck_assert_int_eq(set("client-output-buffer-limit|normal 1mb 2 3 slave 1 2 3"), 0);
-    ck_assert_str_eq(get("client-output*"),
-                     "client-output-buffer-limit=normal 1048576 2 3 slave 1 2 3 pubsub 33554432 8388608 60");
+    ck_assert_str_eq(
+        get("client-output*"),
+        "client-output-buffer-limit=normal 1048576 2 3 slave 1 2 3 pubsub 33554432 8388608 60");
 }
 END_TEST
 
@@ -537,7 +552,8 @@ START_TEST(a_change_that_cannot_be_applied_takes_the_others_back)
     seen_count = 0;
     refuse_hz = true;
     ck_assert_int_lt(set("timeout|30|maxclients|77|hz|50"), 0);
-    ck_assert_str_eq(text_str(&why), "ERR CONFIG SET failed (possibly related to argument 'hz') - not now");
+    ck_assert_str_eq(text_str(&why),
+                     "ERR CONFIG SET failed (possibly related to argument 'hz') - not now");
     ck_assert_int_eq(seen_count, 3);
     ck_assert_int_eq(seen[0], 30);
     ck_assert_int_eq(seen[1], 50);
@@ -552,8 +568,9 @@ END_TEST
 
 START_TEST(get_takes_patterns_of_any_case_and_aliases)
 {
-    ck_assert_str_eq(get("HASH-max-*"), "hash-max-listpack-entries=512;hash-max-ziplist-entries=512;"
-                                        "hash-max-listpack-value=64;hash-max-ziplist-value=64");
+    ck_assert_str_eq(get("HASH-max-*"),
+                     "hash-max-listpack-entries=512;hash-max-ziplist-entries=512;"
+                     "hash-max-listpack-value=64;hash-max-ziplist-value=64");
     ck_assert_str_eq(get("t?meout"), "timeout=0");
     ck_assert_str_eq(get("nothing*"), "");
 }
@@ -575,7 +592,8 @@ main(void)
 
     tcase_add_checked_fixture(start, setup, teardown);
     tcase_add_checked_fixture(running, setup, teardown);
-    tcase_add_loop_test(start, defaults_are_redis_defaults, 0, sizeof defaults / sizeof defaults[0]);
+    tcase_add_loop_test(start, defaults_are_redis_defaults, 0,
+                        sizeof defaults / sizeof defaults[0]);
     tcase_add_test(start, a_file_in_redis_syntax_is_read);
     tcase_add_test(start, save_lines_add_up_and_replace_the_default);
     tcase_add_loop_test(start, a_refused_line_is_reported_with_file_line_and_reason, 0,
@@ -584,7 +602,8 @@ main(void)
     tcase_add_test(start, the_command_line_comes_after_the_file_and_its_includes);
     tcase_add_loop_test(start, the_command_line_has_the_forms_of_redis_7, 0,
                         (int)(sizeof forms / sizeof forms[0]));
-    tcase_add_loop_test(running, a_value_is_shown_in_one_spelling, 0, sizeof spellings / sizeof spellings[0]);
+    tcase_add_loop_test(running, a_value_is_shown_in_one_spelling, 0,
+                        sizeof spellings / sizeof spellings[0]);
     tcase_add_test(running, a_password_may_hold_any_byte);
     tcase_add_test(running, what_is_hidden_is_shown_by_its_name_alone);
     tcase_add_test(start, a_file_that_includes_itself_is_refused);

@@ -1,5 +1,5 @@
-/* tests/server/test_db.c - databases: expiry, flushing, moving, huge strings, and what happens without
- * memory. */
+/* tests/server/test_db.c - databases: expiry, flushing, moving, huge strings, and what happens
+ * without memory. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,7 +297,8 @@ START_TEST(a_string_that_grows_stays_where_it_is)
     talk("setrange a 50000000 tail");
     ck_assert_ptr_eq(record_blob(talk_record("a")).ptr, block);
     ck_assert_str_eq(talk("strlen a"), ":50000004\r\n");
-    ck_assert_int_eq(memcmp(talk("getrange a 21048570 21048580"), "$11\r\nttttttt\0\0\0\0\r\n", 18), 0);
+    ck_assert_int_eq(memcmp(talk("getrange a 21048570 21048580"), "$11\r\nttttttt\0\0\0\0\r\n", 18),
+                     0);
     ck_assert_int_eq(memcmp(talk("getrange a -6 -1"), "$6\r\n\0\0tail\r\n", 12), 0);
 }
 END_TEST
@@ -401,8 +402,8 @@ START_TEST(several_keys_are_set_in_order_and_lose_their_expiry)
 END_TEST
 
 #ifdef STILLFRAME_FAULTS
-/* D2: each write, with the n-th allocation failing, for every n.  Either it is done, or it answers OOM and
- * nothing has changed.  The setup makes tables so full that buckets overflow. */
+/* D2: each write, with the n-th allocation failing, for every n.  Either it is done, or it answers
+ * OOM and nothing has changed.  The setup makes tables so full that buckets overflow. */
 static const char *const writes[] = {
     "set a new",
     "set a new px 1000",
@@ -483,10 +484,11 @@ START_TEST(without_memory_nothing_has_changed)
         delivered = fault_disarm();
         if (strncmp(reply, "-OOM", 4) == 0) {
             if (strncmp(writes[_i], "debug", 5) != 0) {
-                ck_assert_msg(strcmp(before, talk_digest()) == 0, "%s, allocation %u: the data has changed",
-                              writes[_i], n);
-                ck_assert_msg(live == talk_live_bytes(), "%s, allocation %u: %zu bytes before, %zu after",
-                              writes[_i], n, live, talk_live_bytes());
+                ck_assert_msg(strcmp(before, talk_digest()) == 0,
+                              "%s, allocation %u: the data has changed", writes[_i], n);
+                ck_assert_msg(live == talk_live_bytes(),
+                              "%s, allocation %u: %zu bytes before, %zu after", writes[_i], n, live,
+                              talk_live_bytes());
             }
             refused++;
         } else {

@@ -1,4 +1,5 @@
-/* tests/server/test_defrag.c - when a pass begins, stands still and ends (DF1, DF2); what moves is test_move.c. */
+/* tests/server/test_defrag.c - when a pass begins, stands still and ends (DF1, DF2); what moves is
+ * test_move.c. */
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,7 +71,8 @@ START_TEST(without_a_reason_nothing_begins)
 {
     defrag_cron();
     ck_assert(!defrag_is_running);
-    lab_run("config set activedefrag yes"); /* less than active-defrag-ignore-bytes are to be gained */
+    /* less than active-defrag-ignore-bytes are to be gained */
+    lab_run("config set activedefrag yes");
     defrag_cron();
     ck_assert(!defrag_is_running);
     lab_run("config set active-defrag-ignore-bytes 1 active-defrag-threshold-lower 1000");
@@ -162,8 +164,9 @@ START_TEST(between_two_slices_the_loop_has_itself) /* DF2 */
 {
     uint64_t looked_at;
 
-    lab_run("config set active-defrag-ignore-bytes 1 active-defrag-cycle-min 1 active-defrag-cycle-max 1 "
-            "activedefrag yes");
+    lab_run(
+        "config set active-defrag-ignore-bytes 1 active-defrag-cycle-min 1 active-defrag-cycle-max 1 "
+        "activedefrag yes");
     defrag_cron();
     ck_assert(defrag_is_running);
     ck_assert_int_eq(defrag_wait_ms(), 0);
@@ -183,9 +186,10 @@ START_TEST(more_that_is_sparse_takes_more_of_the_loop)
     struct defrag_figures f, g;
     char line[64];
 
-    lab_run("config set active-defrag-ignore-bytes 1 active-defrag-threshold-lower 100 "
-            "active-defrag-threshold-upper 1000 active-defrag-cycle-min 1 active-defrag-cycle-max 90 "
-            "activedefrag yes");
+    lab_run(
+        "config set active-defrag-ignore-bytes 1 active-defrag-threshold-lower 100 "
+        "active-defrag-threshold-upper 1000 active-defrag-cycle-min 1 active-defrag-cycle-max 90 "
+        "activedefrag yes");
     defrag_cron();
     defrag_figures(&f);
     ck_assert_uint_gt(f.running_percent, 1);
@@ -202,8 +206,8 @@ START_TEST(more_that_is_sparse_takes_more_of_the_loop)
 }
 END_TEST
 
-/* What is dead, and waits to be freed, is not walked through: its slabs cannot run dry.  A pass does not begin again
- * and again for them. */
+/* What is dead, and waits to be freed, is not walked through: its slabs cannot run dry.  A pass
+ * does not begin again and again for them. */
 START_TEST(a_pass_in_vain_is_not_repeated)
 {
     lab_run("flushdb;config set active-defrag-ignore-bytes 1 activedefrag yes");
@@ -225,7 +229,8 @@ START_TEST(a_pass_in_vain_is_not_repeated)
 }
 END_TEST
 
-/* As much becomes sparse as is emptied: activedefrag goes on, MEMORY PURGE has done what it was asked for. */
+/* As much becomes sparse as is emptied: activedefrag goes on, MEMORY PURGE has done what it was
+ * asked for. */
 START_TEST(a_pass_that_was_overtaken_is_repeated)
 {
     char line[64];
@@ -254,7 +259,8 @@ START_TEST(a_pass_that_was_overtaken_is_repeated)
 }
 END_TEST
 
-/* With active-defrag-max-scan-fields a user may say how much is done between two looks at the clock. */
+/* With active-defrag-max-scan-fields a user may say how much is done between two looks at the
+ * clock. */
 START_TEST(a_slice_without_time_is_one_step)
 {
     uint64_t looked_at = 0, keys = 0;

@@ -1,4 +1,5 @@
-/* tests/server/test_digest.c - the fingerprint of the data: what redis-server 7.0 gives for the same data. */
+/* tests/server/test_digest.c - the fingerprint of the data: what redis-server 7.0 gives for the
+ * same data. */
 #include <check.h>
 #include <stdio.h>
 
@@ -85,9 +86,10 @@ END_TEST
 
 START_TEST(every_part_of_the_data_shows)
 {
-    static const char *const changes[] = {
-        "set a hellp",  "set b hello", "rename a b", "hset h f w", "hset h i v", "hdel h g",
-        "expire a 100", "persist e",   "move a 1",   "swapdb 0 1", "del e",      "select 1;set a hello"};
+    static const char *const changes[] = {"set a hellp",  "set b hello", "rename a b",
+                                          "hset h f w",   "hset h i v",  "hdel h g",
+                                          "expire a 100", "persist e",   "move a 1",
+                                          "swapdb 0 1",   "del e",       "select 1;set a hello"};
     char before[DIGEST_TEXT_BYTES], line[64];
 
     make_data();

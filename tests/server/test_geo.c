@@ -1,4 +1,5 @@
-/* tests/server/test_geo.c - places, distances, the cells of a search, and GEO commands without memory. */
+/* tests/server/test_geo.c - places, distances, the cells of a search, and GEO commands without
+ * memory. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -25,7 +26,8 @@ any_place(void)
 
 START_TEST(a_score_gives_the_place_back_to_half_a_cell)
 {
-    double half_lon = 360.0 / (1 << GEO_STEPS) / 2, half_lat = 2 * 85.05112878 / (1 << GEO_STEPS) / 2;
+    double half_lon = 360.0 / (1 << GEO_STEPS) / 2,
+           half_lat = 2 * 85.05112878 / (1 << GEO_STEPS) / 2;
 
     srand48(1);
     for (int i = 0; i < PLACES; i++) {
@@ -61,17 +63,20 @@ START_TEST(distances_are_those_of_a_sphere)
     ck_assert_double_eq_tol(geo_distance(here, there), 166274.15, 0.5);
     ck_assert_double_eq(geo_distance(here, here), 0);
     ck_assert_double_eq_tol(geo_distance(here, there), geo_distance(there, here), 1e-6);
-    ck_assert_double_eq_tol(geo_distance(pole, other), radius * 10 / 180 * M_PI, 1); /* across the pole */
-    ck_assert_double_eq_tol(geo_distance((struct geo_point){-179.5, 0}, (struct geo_point){179.5, 0}),
-                            radius / 180 * M_PI, 1);
+    /* across the pole */
+    ck_assert_double_eq_tol(geo_distance(pole, other), radius * 10 / 180 * M_PI, 1);
+    ck_assert_double_eq_tol(
+        geo_distance((struct geo_point){-179.5, 0}, (struct geo_point){179.5, 0}),
+        radius / 180 * M_PI, 1);
 }
 END_TEST
 
 static struct geo_shape
 any_shape(void)
 {
-    struct geo_shape s = {
-        .center = {between(-179, 179), between(-70, 70)}, .is_box = lrand48() % 2 == 1, .unit = 1000};
+    struct geo_shape s = {.center = {between(-179, 179), between(-70, 70)},
+                          .is_box = lrand48() % 2 == 1,
+                          .unit = 1000};
     double size = exp(between(0, log(3000)));
 
     s.radius = size;
@@ -100,7 +105,8 @@ static struct geo_point
 near(const struct geo_shape *s)
 {
     double degrees = s->radius / 111;
-    struct geo_point p = {s->center.lon + between(-degrees, degrees) / cos(s->center.lat / 180 * M_PI),
+    struct geo_point p = {s->center.lon +
+                              between(-degrees, degrees) / cos(s->center.lat / 180 * M_PI),
                           s->center.lat + between(-degrees, degrees)};
 
     p.lon = fmod(p.lon + 540, 360) - 180;
@@ -126,8 +132,9 @@ START_TEST(what_is_in_a_shape_is_in_one_of_its_cells)
                 continue;
             inside++;
             ck_assert_double_eq(distance, geo_distance(s.center, p));
-            ck_assert_msg(is_in_a_cell(cells, geo_score(p)), "shape %d of %.3f km at %.6f %.6f: %.6f %.6f", i,
-                          s.radius, s.center.lon, s.center.lat, p.lon, p.lat);
+            ck_assert_msg(is_in_a_cell(cells, geo_score(p)),
+                          "shape %d of %.3f km at %.6f %.6f: %.6f %.6f", i, s.radius, s.center.lon,
+                          s.center.lat, p.lon, p.lat);
         }
     }
     ck_assert_uint_gt(inside, SHAPES * 10);
@@ -155,10 +162,10 @@ START_TEST(a_search_finds_what_a_look_at_each_place_finds)
         s.radius = between(1, 400);
         s.width = between(1, 600);
         s.height = between(1, 600);
-        reply = s.is_box ? talk("geosearch g fromlonlat %.17g %.17g bybox %.17g %.17g km", s.center.lon,
-                                s.center.lat, s.width, s.height)
-                         : talk("geosearch g fromlonlat %.17g %.17g byradius %.17g km", s.center.lon,
-                                s.center.lat, s.radius);
+        reply = s.is_box ? talk("geosearch g fromlonlat %.17g %.17g bybox %.17g %.17g km",
+                                s.center.lon, s.center.lat, s.width, s.height)
+                         : talk("geosearch g fromlonlat %.17g %.17g byradius %.17g km",
+                                s.center.lon, s.center.lat, s.radius);
         for (int k = 0; k < PLACES; k++) {
             char name[32];
             bool is_there;

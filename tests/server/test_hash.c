@@ -1,4 +1,5 @@
-/* tests/server/test_hash.c - the hash type: both encodings, the way from one to the other, all or nothing. */
+/* tests/server/test_hash.c - the hash type: both encodings, the way from one to the other, all or
+ * nothing. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,7 +147,8 @@ START_TEST(a_large_listpack_is_changed_where_it_stands)
     mm_cut_end();
     while (mm_settle(1000))
         ;
-    ck_assert_str_eq(talk("hget h field:150"), "$40\r\nwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww\r\n");
+    ck_assert_str_eq(talk("hget h field:150"),
+                     "$40\r\nwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww\r\n");
     ck_assert_str_eq(talk("hstrlen h field:299"), ":40\r\n");
 }
 END_TEST
@@ -202,7 +204,8 @@ START_TEST(draws_are_even)
         unsigned seen[10] = {0}, total = 0;
 
         while (total < 20000)
-            for (const char *p = strchr(talk("%s", commands[k]), 'f'); p != NULL; p = strchr(p + 1, 'f')) {
+            for (const char *p = strchr(talk("%s", commands[k]), 'f'); p != NULL;
+                 p = strchr(p + 1, 'f')) {
                 ck_assert(p[1] >= '0' && p[1] <= '9');
                 seen[p[1] - '0']++;
                 total++;
@@ -224,9 +227,12 @@ START_TEST(counting_in_floating_point_keeps_seventeen_digits)
         ck_assert_str_eq(talk("hincrbyfloat h%d n 10.5", limit), "$4\r\n10.5\r\n");
         ck_assert_str_eq(talk("hincrbyfloat h%d n 0.1", limit), "$4\r\n10.6\r\n");
         ck_assert_str_eq(talk("hincrbyfloat h%d n -10.6", limit), "$1\r\n0\r\n");
-        ck_assert_str_eq(talk("hincrbyfloat h%d n 5e20", limit), "$21\r\n500000000000000000000\r\n");
-        ck_assert_str_eq(talk("hincrbyfloat h%d n inf", limit), "-ERR value is NaN or Infinity\r\n");
-        ck_assert_str_eq(talk("hincrbyfloat h%d n x", limit), "-ERR value is not a valid float\r\n");
+        ck_assert_str_eq(talk("hincrbyfloat h%d n 5e20", limit),
+                         "$21\r\n500000000000000000000\r\n");
+        ck_assert_str_eq(talk("hincrbyfloat h%d n inf", limit),
+                         "-ERR value is NaN or Infinity\r\n");
+        ck_assert_str_eq(talk("hincrbyfloat h%d n x", limit),
+                         "-ERR value is not a valid float\r\n");
         talk("hset h%d s text", limit);
         ck_assert_str_eq(talk("hincrbyfloat h%d s 1", limit), "-ERR hash value is not a float\r\n");
         ck_assert_str_eq(talk("hget h%d n", limit), "$21\r\n500000000000000000000\r\n");

@@ -1,4 +1,5 @@
-/* tests/server/test_hll.c - HyperLogLogs: what they count, that both forms agree, all or nothing. */
+/* tests/server/test_hll.c - HyperLogLogs: what they count, that both forms agree, all or
+ * nothing. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,8 +22,8 @@ static void
 add(unsigned n)
 {
     char text[16];
-    struct hll_place place =
-        hll_place_of((struct slice){.ptr = text, .len = (size_t)snprintf(text, sizeof text, "e%u", n)});
+    struct hll_place place = hll_place_of(
+        (struct slice){.ptr = text, .len = (size_t)snprintf(text, sizeof text, "e%u", n)});
     int raised = hll_raise(&sparse, place, UINT64_MAX);
 
     ck_assert_int_ge(raised, 0);
@@ -125,7 +126,8 @@ main(void)
     tcase_add_test(t, runs_that_do_not_cover_all_registers_are_refused);
     tcase_add_test(t, the_count_is_kept_until_something_is_added);
 #ifdef STILLFRAME_FAULTS
-    tcase_add_loop_test(t, without_memory_nothing_changes, 0, (int)(sizeof writes / sizeof *writes));
+    tcase_add_loop_test(t, without_memory_nothing_changes, 0,
+                        (int)(sizeof writes / sizeof *writes));
 #endif
     suite_add_tcase(s, t);
     return run_suite(s);

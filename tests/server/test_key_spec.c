@@ -1,6 +1,6 @@
-/* tests/server/test_key_spec.c - where the keys of a call are.  What is expected is what redis-server 7.0
- * answers to COMMAND GETKEYSANDFLAGS and COMMAND INFO; the rows are those of commands.def's explanation,
- * whether or not the command is built. */
+/* tests/server/test_key_spec.c - where the keys of a call are.  What is expected is what
+ * redis-server 7.0 answers to COMMAND GETKEYSANDFLAGS and COMMAND INFO; the rows are those of
+ * commands.def's explanation, whether or not the command is built. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,12 +28,14 @@ static struct cmd rows[] = {
     {.name = "xreadgroup", KEYWORD("STREAMS", 4, A_READ)},
     {.name = "set", FOUND_BY(keys_of_set, KEY_AT(1, K(RW) | K(VARIABLE)))},
     {.name = "bitfield", FOUND_BY(keys_of_bitfield, KEY_AT(1, K(RW) | K(VARIABLE)))},
-    {.name = "sort", FOUND_BY(keys_of_sort, KEY_AT(1, A_READ), KEYS_HIDDEN(A_READ), KEYS_HIDDEN(A_STORE))},
+    {.name = "sort",
+     FOUND_BY(keys_of_sort, KEY_AT(1, A_READ), KEYS_HIDDEN(A_READ), KEYS_HIDDEN(A_STORE))},
     {.name = "sort_ro", FOUND_BY(keys_of_sort_ro, KEY_AT(1, A_READ), KEYS_HIDDEN(A_READ))},
     {.name = "georadius",
      FOUND_BY(keys_of_georadius, KEY_AT(1, A_READ), BEHIND("STORE", 6, 0, 1, 0, A_STORE),
               BEHIND("STOREDIST", 6, 0, 1, 0, A_STORE))},
-    {.name = "migrate", SPECS(KEY_AT(3, K(RW)), BEHIND("KEYS", -2, -1, 1, 0, K(RW) | K(INCOMPLETE)))},
+    {.name = "migrate",
+     SPECS(KEY_AT(3, K(RW)), BEHIND("KEYS", -2, -1, 1, 0, K(RW) | K(INCOMPLETE)))},
 };
 
 static struct cmd *
@@ -57,8 +59,8 @@ note(void *ctx, int at, uint32_t flags)
     struct found *f = ctx;
     size_t used = strlen(f->text);
 
-    snprintf(f->text + used, sizeof f->text - used, "%s%.*s:%c", used > 0 ? " " : "", (int)f->argv[at].len,
-             f->argv[at].ptr,
+    snprintf(f->text + used, sizeof f->text - used, "%s%.*s:%c", used > 0 ? " " : "",
+             (int)f->argv[at].len, f->argv[at].ptr,
              flags & K(RO)   ? 'r'
              : flags & K(OW) ? 'w'
                              : 'm');
@@ -164,7 +166,8 @@ START_TEST(old_clients_are_told_a_range_where_there_is_one_KS2)
                           cmd->key_step == want[i].step,
                       "%s: %d %d %d", cmd->name, cmd->first_key, cmd->last_key, cmd->key_step);
         ck_assert_msg(cmd->hint_key == want[i].hint, "%s: hint %d", cmd->name, cmd->hint_key);
-        ck_assert_msg(((cmd->flags & CMD_MOVABLEKEYS) != 0) == want[i].movable, "%s: movable", cmd->name);
+        ck_assert_msg(((cmd->flags & CMD_MOVABLEKEYS) != 0) == want[i].movable, "%s: movable",
+                      cmd->name);
     }
 }
 END_TEST

@@ -1,5 +1,5 @@
-/* tests/server/test_list.c - the list type: both forms, the way from one to the other, a model beside random
- * writes, memory that runs out at every point. */
+/* tests/server/test_list.c - the list type: both forms, the way from one to the other, a model
+ * beside random writes, memory that runs out at every point. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +48,8 @@ START_TEST(a_quicklist_is_what_redis_would_call_one)
     talk("rpush l @200*c");
     ck_assert_str_eq(talk("object encoding l"), "$9\r\nquicklist\r\n");
     talk("rpop l");
-    ck_assert_str_eq(talk("object encoding l"), "$9\r\nquicklist\r\n"); /* above half of the limit */
+    /* above half of the limit */
+    ck_assert_str_eq(talk("object encoding l"), "$9\r\nquicklist\r\n");
     talk("rpop l");
     ck_assert_str_eq(talk("object encoding l"), "$8\r\nlistpack\r\n");
     config.list_max_listpack_size = 3;
@@ -108,7 +109,8 @@ START_TEST(the_key_goes_with_its_last_element)
 }
 END_TEST
 
-/* What is written while a snapshot can see the list: the pages of what is written, however long it is. */
+/* What is written while a snapshot can see the list: the pages of what is written, however long it
+ * is. */
 START_TEST(a_push_preserves_few_pages)
 {
     struct mm_figures f;
@@ -120,7 +122,8 @@ START_TEST(a_push_preserves_few_pages)
     talk("rpush l new");
     talk("lpush l new");
     mm_figures(&f);
-    ck_assert_uint_le(f.preserved_pages, 5); /* root, and of each end the header and where the element goes */
+    /* root, and of each end the header and where the element goes */
+    ck_assert_uint_le(f.preserved_pages, 5);
     talk("lset l 2500 different");
     mm_figures(&f);
     ck_assert_uint_le(f.preserved_pages, 5 + 9); /* half a node at most, its header */
@@ -252,7 +255,8 @@ push_step(struct model *m)
     bool head = draw(2);
     char *w = new_word();
 
-    talk_words(3, (struct slice[]){head ? SLICE("lpush") : SLICE("rpush"), SLICE("l"), {w, strlen(w)}});
+    talk_words(
+        3, (struct slice[]){head ? SLICE("lpush") : SLICE("rpush"), SLICE("l"), {w, strlen(w)}});
     model_insert(m, head ? 0 : m->count, w);
 }
 
@@ -290,7 +294,8 @@ set_step(struct model *m)
     char *w = new_word(), index[16];
 
     len = snprintf(index, sizeof index, "%d", at);
-    talk_words(4, (struct slice[]){SLICE("lset"), SLICE("l"), {index, (size_t)len}, {w, strlen(w)}});
+    talk_words(4,
+               (struct slice[]){SLICE("lset"), SLICE("l"), {index, (size_t)len}, {w, strlen(w)}});
     free(m->at[at]);
     m->at[at] = w;
 }

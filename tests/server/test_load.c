@@ -1,5 +1,5 @@
-/* tests/server/test_load.c - from RDB to databases: what is kept, what is skipped, what is refused, and no
- * memory. */
+/* tests/server/test_load.c - from RDB to databases: what is kept, what is skipped, what is refused,
+ * and no memory. */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* tests/server/test_ltable.c - linear hash tables, both kinds: of records (ktable) and of pairs (htable).
- * Random tests print their seed.  Crowded ones: test_ltable_crowd.c. */
+/* tests/server/test_ltable.c - linear hash tables, both kinds: of records (ktable) and of pairs
+ * (htable). Random tests print their seed.  Crowded ones: test_ltable_crowd.c. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +73,8 @@ START_TEST(the_figure_of_memory_grows_with_the_buckets)
     }
     full = ktable_bytes();
     ck_assert_uint_ge(full, m.table.buckets * sizeof(struct lt_bucket));
-    ck_assert_uint_le(full, (m.table.buckets + m.table.children) * sizeof(struct lt_bucket) * 11 / 10);
+    ck_assert_uint_le(full,
+                      (m.table.buckets + m.table.children) * sizeof(struct lt_bucket) * 11 / 10);
     for (unsigned n = 0; n < LARGE; n++)
         if (n % 16 != 0)
             model_drop(&m, n);
@@ -215,8 +216,8 @@ START_TEST(without_memory_a_table_stays_fuller_or_refuses)
 }
 END_TEST
 
-/* Only segments fail: all is in one bucket, behind junctions, and every split of it still works out (LT2,
- * LT7). */
+/* Only segments fail: all is in one bucket, behind junctions, and every split of it still works out
+ * (LT2, LT7). */
 START_TEST(a_table_without_segments_has_junctions_and_recovers)
 {
     struct model m = model_new(4000);
@@ -326,7 +327,8 @@ END_TEST
 /* No more at a time than a few buckets, though segments double the table. */
 START_TEST(the_memory_of_a_table_of_pairs_grows_with_it)
 {
-    enum { FIELDS = 200000, STEP_BYTES = 66 << 10 }; /* the largest segment that counts as a whole */
+    /* the largest segment that counts as a whole */
+    enum { FIELDS = 200000, STEP_BYTES = 66 << 10 };
     const struct htable *t = htable_new();
     unsigned large = 0;
 
@@ -340,7 +342,8 @@ START_TEST(the_memory_of_a_table_of_pairs_grows_with_it)
     ck_assert_uint_le(large, 10);
     ck_assert_uint_ge(live_bytes(), t->buckets * sizeof(struct lt_bucket));
     ck_assert_uint_le(live_bytes(),
-                      (t->buckets + t->children) * sizeof(struct lt_bucket) * 11 / 10 + FIELDS * 32);
+                      (t->buckets + t->children) * sizeof(struct lt_bucket) * 11 / 10 +
+                          FIELDS * 32);
     htable_free(t);
     ck_assert_uint_eq(live_bytes(), 0);
 }

@@ -1,6 +1,6 @@
-/* tests/server/test_ltable_crowd.c - tables from which is removed what a walk shows first, again and again,
- * so that the hashes of what stays agree in ever more bits: junctions (LT5 to LT7).  Random tests print their
- * seed. */
+/* tests/server/test_ltable_crowd.c - tables from which is removed what a walk shows first, again
+ * and again, so that the hashes of what stays agree in ever more bits: junctions (LT5 to LT7).
+ * Random tests print their seed. */
 #include <check.h>
 #include <stdlib.h>
 
@@ -24,8 +24,9 @@ note_first(void *ctx, const void *record)
     f->at[f->count++] = record;
 }
 
-/* crowd: again and again what a walk meets first goes, and as many others come: the hashes of what stays
- * agree in ever more bits.  *next: names of others begin here.  Returns the most that a step met. */
+/* crowd: again and again what a walk meets first goes, and as many others come: the hashes of what
+ * stays agree in ever more bits.  *next: names of others begin here.  Returns the most that a step
+ * met. */
 static unsigned
 crowd(struct model *m, unsigned rounds, unsigned *next)
 {
@@ -49,8 +50,8 @@ crowd(struct model *m, unsigned rounds, unsigned *next)
     return most;
 }
 
-/* No step of a walk, of active expiry, or of freeing meets more than LT5 says, and everything is still found,
- * walked through and drawn. */
+/* No step of a walk, of active expiry, or of freeing meets more than LT5 says, and everything is
+ * still found, walked through and drawn. */
 START_TEST(what_is_removed_does_not_make_a_step_longer)
 {
     enum { ROUNDS = 3000, NAMES = CROWD + ROUNDS * (CROWD_TAKEN + LT_CHAIN_MAX) };
@@ -83,7 +84,8 @@ START_TEST(what_is_removed_does_not_make_a_step_longer)
     count = 0;
     for (unsigned n = 0; n < NAMES; n++)
         count += times[n] > 0;
-    ck_assert_uint_gt(count, m.count - m.count / 100); /* all, but for who stands alone in a bucket */
+    /* all, but for who stands alone in a bucket */
+    ck_assert_uint_gt(count, m.count - m.count / 100);
     free(times);
     for (cursor = 0, count = 0; m.table.buckets > 0; count += step) {
         step = 0;
@@ -127,11 +129,15 @@ START_TEST(what_a_step_shows_does_not_gather_there)
 }
 END_TEST
 
-/* Crowded, then filled evenly, then emptied: buckets with junctions are split and merged, junctions come and
- * go. */
+/* Crowded, then filled evenly, then emptied: buckets with junctions are split and merged, junctions
+ * come and go. */
 START_TEST(a_crowded_table_grows_and_shrinks)
 {
-    enum { ROUNDS = 300, MORE = 20000, NAMES = CROWD + ROUNDS * (CROWD_TAKEN + LT_CHAIN_MAX) + MORE };
+    enum {
+        ROUNDS = 300,
+        MORE = 20000,
+        NAMES = CROWD + ROUNDS * (CROWD_TAKEN + LT_CHAIN_MAX) + MORE
+    };
     struct model m = model_new(NAMES);
     unsigned next = 0, first, last;
 

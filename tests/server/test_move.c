@@ -1,7 +1,9 @@
-/* tests/server/test_move.c - every block of the arena moves, step by step, and nothing changes by it (MV1, MV2).
+/* tests/server/test_move.c - every block of the arena moves, step by step, and nothing changes by
+ * it (MV1, MV2).
  *
- * The walks here are those in which every slab leaves (mm_compact_begin_all()): at its end nothing may be left in
- * any of them, so a pointer that a type has forgotten is found by the block that it names. */
+ * The walks here are those in which every slab leaves (mm_compact_begin_all()): at its end nothing
+ * may be left in any of them, so a pointer that a type has forgotten is found by the block that it
+ * names. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +19,8 @@
 
 /* ---- data ---- */
 
-/* fill: a command for each of many elements: in the format, %1$u is its number, and %2$u to %4$u follow from
- * that. */
+/* fill: a command for each of many elements: in the format, %1$u is its number, and %2$u to %4$u
+ * follow from that. */
 static void
 fill(const char *format, unsigned count)
 {
@@ -172,7 +174,8 @@ START_TEST(every_block_moves_and_nothing_changes)
 }
 END_TEST
 
-/* A consumer for whom very much is pending stays; all else moves, and the next walk finds it as well. */
+/* A consumer for whom very much is pending stays; all else moves, and the next walk finds it as
+ * well. */
 START_TEST(a_consumer_with_many_entries_stays_where_it_is)
 {
     static char before[4096];
@@ -215,7 +218,8 @@ draw_aside(unsigned n)
     return (unsigned)(state >> 33) % n;
 }
 
-/* random_command: of a type's own kind, on one of its three keys; now and then one of those for any key. */
+/* random_command: of a type's own kind, on one of its three keys; now and then one of those for any
+ * key. */
 static void
 random_command(char *line, size_t room)
 {
@@ -239,24 +243,25 @@ random_command(char *line, size_t room)
     static const char *const own[6][8] = {
         {"set k%1$u @%3$u*x", "append k%1$u @%4$u*y", "setrange k%1$u %3$u abc", "set k%1$u %3$u",
          "incr k%1$u", "getrange k%1$u 0 5", "set k%1$u @%3$u0*x", "getdel k%1$u"},
-        {"rpush k%1$u a%3$u @%4$u*b", "lpush k%1$u @%3$u*c @%4$u*d e", "lpop k%1$u %4$u", "rpop k%1$u",
-         "lset k%1$u %4$u x%3$u", "linsert k%1$u before e y%3$u", "ltrim k%1$u %4$u -%4$u", "lrem k%1$u 3 e"},
-        {"sadd k%1$u m%3$u m%4$u @%4$u*x", "sadd k%1$u %3$u %4$u", "srem k%1$u m%3$u", "spop k%1$u %4$u",
-         "smove k%1$u k%2$u m%3$u", "sunionstore k%1$u k%1$u k%2$u", "sadd k%1$u 1 2 3",
-         "sinterstore k%1$u k%1$u k%2$u"},
+        {"rpush k%1$u a%3$u @%4$u*b", "lpush k%1$u @%3$u*c @%4$u*d e", "lpop k%1$u %4$u",
+         "rpop k%1$u", "lset k%1$u %4$u x%3$u", "linsert k%1$u before e y%3$u",
+         "ltrim k%1$u %4$u -%4$u", "lrem k%1$u 3 e"},
+        {"sadd k%1$u m%3$u m%4$u @%4$u*x", "sadd k%1$u %3$u %4$u", "srem k%1$u m%3$u",
+         "spop k%1$u %4$u", "smove k%1$u k%2$u m%3$u", "sunionstore k%1$u k%1$u k%2$u",
+         "sadd k%1$u 1 2 3", "sinterstore k%1$u k%1$u k%2$u"},
         {"zadd k%1$u %3$u m%4$u %4$u @%4$u*x", "zadd k%1$u %3$u m%3$u", "zrem k%1$u m%3$u m%4$u",
          "zincrby k%1$u %4$u m%3$u", "zremrangebyrank k%1$u %4$u 90", "zpopmin k%1$u %4$u",
          "zunionstore k%1$u 2 k%1$u k%2$u", "zremrangebyscore k%1$u %4$u %3$u"},
-        {"hset k%1$u f%3$u v%4$u g%4$u @%4$u*x", "hset k%1$u f%3$u @%4$u0*v", "hdel k%1$u f%3$u g%4$u",
-         "hincrby k%1$u n %3$u", "hset k%1$u f%4$u v", "hdel k%1$u f%4$u", "hset k%1$u a%3$u 1 b%3$u 2",
-         "hgetall k%1$u"},
+        {"hset k%1$u f%3$u v%4$u g%4$u @%4$u*x", "hset k%1$u f%3$u @%4$u0*v",
+         "hdel k%1$u f%3$u g%4$u", "hincrby k%1$u n %3$u", "hset k%1$u f%4$u v", "hdel k%1$u f%4$u",
+         "hset k%1$u a%3$u 1 b%3$u 2", "hgetall k%1$u"},
         {"xadd k%1$u * f%3$u @%4$u*v", "xadd k%1$u * a 1 b 2", "xtrim k%1$u maxlen %3$u",
-         "xgroup create k%1$u g%4$u 0 mkstream", "xreadgroup group g%4$u c%3$u count %4$u streams k%1$u >",
-         "xgroup destroy k%1$u g%4$u", "xautoclaim k%1$u g%4$u c1 0 0 count 7",
-         "xgroup delconsumer k%1$u g%4$u c%3$u"}};
+         "xgroup create k%1$u g%4$u 0 mkstream",
+         "xreadgroup group g%4$u c%3$u count %4$u streams k%1$u >", "xgroup destroy k%1$u g%4$u",
+         "xautoclaim k%1$u g%4$u c1 0 0 count 7", "xgroup delconsumer k%1$u g%4$u c%3$u"}};
     unsigned key = draw_below(KEYS), other = draw_below(3) * 6 + key % 6;
-    const char *format =
-        draw_below(20) == 0 ? any[draw_below(sizeof any / sizeof *any)] : own[key % 6][draw_below(8)];
+    const char *format = draw_below(20) == 0 ? any[draw_below(sizeof any / sizeof *any)]
+                                             : own[key % 6][draw_below(8)];
 
     snprintf(line, room, format, key, other, 1 + draw_below(400), 1 + draw_below(40));
 }
@@ -277,7 +282,8 @@ some_commands(struct run *r, unsigned count)
         lab_try(line);
         if (!r->moves)
             continue;
-        if (!mm_compact_is_open()) { /* all of them, or half of the sizes: what points to them stays */
+        /* all of them, or half of the sizes: what points to them stays */
+        if (!mm_compact_is_open()) {
             size_t size = draw_aside(3) == 0 ? 0 : (size_t)16 << draw_aside(9);
 
             lab_move_sizes(size / 2, size == 0 ? SIZE_MAX : size * 2);
@@ -294,7 +300,8 @@ between_blocks(void *ctx)
     some_commands(ctx, 60);
 }
 
-/* run: all commands; in_a_cut: half of them while a cut is open, and the snapshot must be that of the cut. */
+/* run: all commands; in_a_cut: half of them while a cut is open, and the snapshot must be that of
+ * the cut. */
 static void
 run(struct run r, unsigned seed, char ret_digest[64])
 {
@@ -347,7 +354,8 @@ START_TEST(a_snapshot_beside_which_everything_moves_is_of_its_cut)
 }
 END_TEST
 
-/* Every shape as a whole: each block moves while the sweep is somewhere, and what has moved is written to. */
+/* Every shape as a whole: each block moves while the sweep is somewhere, and what has moved is
+ * written to. */
 static void
 move_between_blocks(void *ctx)
 {
@@ -383,8 +391,8 @@ END_TEST
 
 /* ---- a step is short ---- */
 
-/* A key of very many elements takes very many steps, none of which does more than it was asked to: counted, not
- * timed. */
+/* A key of very many elements takes very many steps, none of which does more than it was asked to:
+ * counted, not timed. */
 START_TEST(no_step_of_a_huge_key_is_long)
 {
     /* beyond the work asked for: the last thing may be a chain, or a node's whole way down */
@@ -455,8 +463,9 @@ END_TEST
 
 START_TEST(what_grows_faster_than_the_walk_ends_it)
 {
-    static const char *const adds[] = {"hset k f%1$u v",     "sadd k m%1$u",          "zadd k %1$u m%1$u",
-                                       "rpush k @300*e%1$u", "xadd k %1$u-1 f @50*v", "set k%1$u v"};
+    static const char *const adds[] = {"hset k f%1$u v",        "sadd k m%1$u",
+                                       "zadd k %1$u m%1$u",     "rpush k @300*e%1$u",
+                                       "xadd k %1$u-1 f @50*v", "set k%1$u v"};
     unsigned steps = 0, n = 1;
     char line[64];
 

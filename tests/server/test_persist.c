@@ -1,5 +1,6 @@
-/* tests/server/test_persist.c - when a save begins, and what becomes of its end: LASTSAVE, status, changes,
- * scheduled saves, save points.  A dump that is a directory is a save that fails, in its last step but one. */
+/* tests/server/test_persist.c - when a save begins, and what becomes of its end: LASTSAVE, status,
+ * changes, scheduled saves, save points.  A dump that is a directory is a save that fails, in its
+ * last step but one. */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -168,8 +169,8 @@ START_TEST(changes_made_during_a_save_are_counted_after_it)
 }
 END_TEST
 
-/* FLUSHALL counts no change any more, because a save begins at once: whatever keeps that from succeeding
- * brings them back. */
+/* FLUSHALL counts no change any more, because a save begins at once: whatever keeps that from
+ * succeeding brings them back. */
 START_TEST(a_flush_is_saved_and_its_changes_come_back_if_it_is_not)
 {
     lab_run("flushall");
@@ -285,8 +286,8 @@ START_TEST(what_was_loaded_is_no_change)
 }
 END_TEST
 
-/* C2: one write that needs more copies than the limit and its headroom has its reply, and the save is given
- * up; and while the sum is above the limit, nobody writes. */
+/* C2: one write that needs more copies than the limit and its headroom has its reply, and the save
+ * is given up; and while the sum is above the limit, nobody writes. */
 START_TEST(the_memory_of_a_save_has_a_limit)
 {
     enum { LIMIT = 1 << 20, CAP = LIMIT + LIMIT / 4 + (16 << 20) };

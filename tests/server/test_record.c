@@ -9,7 +9,8 @@
 
 static char *long_text;
 enum { LONG_BYTES = 200000 };
-static const size_t key_lengths[] = {0, 1, 16, 125, 126, 127, 128, 254, 255, 256, 1000, 70000, 200000};
+static const size_t key_lengths[] = {0,   1,   16,  125,  126,   127,   128,
+                                     254, 255, 256, 1000, 70000, 200000};
 enum { KEY_LENGTHS = sizeof key_lengths / sizeof *key_lengths };
 
 static void
@@ -57,7 +58,8 @@ assert_same_spec(const struct record *r, const struct record_spec *want)
     if (want->value.enc == ENC_INLINE)
         ck_assert(slice_equal(got.value.blob, want->value.blob));
     if (want->value.enc == ENC_OUTER)
-        ck_assert(got.value.blob.ptr == want->value.blob.ptr && got.value.blob.len == want->value.blob.len);
+        ck_assert(got.value.blob.ptr == want->value.blob.ptr &&
+                  got.value.blob.len == want->value.blob.len);
 }
 
 /* values: one of each encoding. */
@@ -77,8 +79,10 @@ sample_value(int i)
 
     if (i < 5)
         return values[i];
-    return (struct value){
-        .type = TYPE_STRING, .enc = ENC_INLINE, .raw = i == 6, .blob = {long_text, i == 5 ? 0 : 1000}};
+    return (struct value){.type = TYPE_STRING,
+                          .enc = ENC_INLINE,
+                          .raw = i == 6,
+                          .blob = {long_text, i == 5 ? 0 : 1000}};
 }
 
 START_TEST(a_record_gives_back_what_it_was_made_of)
@@ -228,8 +232,9 @@ START_TEST(without_memory_there_is_no_record)
 
     mm_fini();
     ck_assert_int_eq(mm_init(&(struct mm_options){.arena_bytes = (size_t)64 << 20}), 0);
-    while ((r = record_new(&(struct record_spec){
-                .key = {long_text, 150000}, .expire_at_ms = RECORD_NO_EXPIRE, .value = spec.value})) != NULL)
+    while ((r = record_new(&(struct record_spec){.key = {long_text, 150000},
+                                                 .expire_at_ms = RECORD_NO_EXPIRE,
+                                                 .value = spec.value})) != NULL)
         ;
     mm_check();
 }

@@ -1,5 +1,5 @@
-/* tests/server/test_reply.c - replies of both protocol versions, and what becomes of a client that takes too
- * much. */
+/* tests/server/test_reply.c - replies of both protocol versions, and what becomes of a client that
+ * takes too much. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,7 +231,8 @@ START_TEST(a_queue_of_chunks_gives_the_bytes_in_order_however_they_are_sent)
         expect_numbers(&want, n, n + more);
         n += more;
         for (int i = 0, count = output_vector(c, parts, 5); i < count; i++) {
-            ck_assert_int_eq(memcmp(parts[i].iov_base, want.at + sent + there, parts[i].iov_len), 0);
+            ck_assert_int_eq(memcmp(parts[i].iov_base, want.at + sent + there, parts[i].iov_len),
+                             0);
             there += parts[i].iov_len;
         }
         ck_assert_uint_eq(client_pending_out(c), want.len - sent);
@@ -371,7 +372,8 @@ main(void)
     tcase_add_test(forms, an_error_is_one_line_and_is_counted);
     tcase_add_loop_test(forms, deferred_arrays_may_be_nested_and_outgrow_the_buffer, 0, 2);
     tcase_add_test(buffers, what_was_sent_goes_and_memory_follows);
-    tcase_add_loop_test(buffers, a_queue_of_chunks_gives_the_bytes_in_order_however_they_are_sent, 0, 20);
+    tcase_add_loop_test(buffers, a_queue_of_chunks_gives_the_bytes_in_order_however_they_are_sent,
+                        0, 20);
     tcase_add_loop_test(buffers, replies_are_taken_back_over_chunks, 0, 6);
     tcase_add_test(buffers, what_a_muted_client_is_told_is_dropped);
     tcase_add_test(buffers, a_little_that_is_pending_keeps_no_large_chunk);

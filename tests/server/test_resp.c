@@ -1,5 +1,5 @@
-/* tests/server/test_resp.c - the request parser: the same commands however the bytes arrive, and no hostile
- * length gets anywhere. */
+/* tests/server/test_resp.c - the request parser: the same commands however the bytes arrive, and no
+ * hostile length gets anywhere. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,8 +32,9 @@ static const char pipeline_commands[] =
     "<mset><*1\r\n$4\r\nPING><\r\n>\n<get><a><b><c>\n"
     "<0><1><2><3><4><5><6><7><8><9><a><bbbbbbbbbb>\n";
 
-/* A reader in the manner of a connection.  Each piece arrives in a new block of exactly the right size, so
- * that a look behind the end, or a pointer kept over a move, is seen by the address sanitizer. */
+/* A reader in the manner of a connection.  Each piece arrives in a new block of exactly the right
+ * size, so that a look behind the end, or a pointer kept over a move, is seen by the address
+ * sanitizer. */
 struct reader {
     struct resp parser;
     struct resp_vector v;
@@ -213,7 +214,8 @@ END_TEST
 static const struct {
     const char *bytes, *commands;
 } odd[] = {
-    {"*1\r\n$4\r\nPINGxx*1\r\n$4\r\nPONG\r\n", "<PING>\n<PONG>\n"}, /* the end of a bulk is not looked at */
+    /* the end of a bulk is not looked at */
+    {"*1\r\n$4\r\nPINGxx*1\r\n$4\r\nPONG\r\n", "<PING>\n<PONG>\n"},
     {"*1\rx$4\ryPING\r\n", "<PING>\n"},
     {"*1\r\n$4\r\nPI", ""},
     {"*2147483647\r\n$4\r\nPING\r\n", ""},
@@ -277,7 +279,8 @@ static const struct {
     {"*2\r\n$4\r\nAUTH\r\n$1048577\r\n", "Protocol error: invalid bulk length", ""},
     {"*2\r\n$4\r\nAUTH\r\n$16384\r\n", NULL, ""},
     {"*0\r\n*-1\r\n\r\n*1\r\n$4\r\nPING\r\nPING 1 2 3 4 5 6 7 8 9 10 11\r\n*x\r\n",
-     "Protocol error: invalid multibulk length", "<PING>\n<PING><1><2><3><4><5><6><7><8><9><10><11>\n"},
+     "Protocol error: invalid multibulk length",
+     "<PING>\n<PING><1><2><3><4><5><6><7><8><9><10><11>\n"},
 };
 
 START_TEST(strangers_may_say_little)
@@ -412,8 +415,8 @@ START_TEST(only_quotes_need_the_scratch_buffer)
 }
 END_TEST
 
-/* A command of very many arguments in small pieces takes time in proportion to its length: eight times the
- * arguments must not take anywhere near sixty-four times as long. */
+/* A command of very many arguments in small pieces takes time in proportion to its length: eight
+ * times the arguments must not take anywhere near sixty-four times as long. */
 static double
 seconds_for(int arguments)
 {
@@ -475,10 +478,10 @@ START_TEST(random_bytes_give_the_same_in_random_pieces)
             n = n < len - at ? n : len - at;
             feed(&pieces, bytes + at, n);
         }
-        ck_assert_msg(strcmp(text_str(&whole.commands), text_str(&pieces.commands)) == 0, "round %d: %.*s",
-                      round, (int)len, bytes);
-        ck_assert_msg((whole.error == NULL) == (pieces.error == NULL), "round %d: %.*s", round, (int)len,
-                      bytes);
+        ck_assert_msg(strcmp(text_str(&whole.commands), text_str(&pieces.commands)) == 0,
+                      "round %d: %.*s", round, (int)len, bytes);
+        ck_assert_msg((whole.error == NULL) == (pieces.error == NULL), "round %d: %.*s", round,
+                      (int)len, bytes);
         reader_fini(&whole);
         reader_fini(&pieces);
     }
@@ -489,7 +492,8 @@ int
 main(void)
 {
     Suite *s = suite_create("resp");
-    TCase *pieces = tcase_create("pieces"), *forms = tcase_create("forms"), *limits = tcase_create("limits");
+    TCase *pieces = tcase_create("pieces"), *forms = tcase_create("forms"),
+          *limits = tcase_create("limits");
 
     tcase_add_test(pieces, a_pipeline_gives_the_same_commands_at_every_split);
     tcase_add_test(pieces, a_pipeline_gives_the_same_commands_at_every_pair_of_splits);
@@ -498,8 +502,10 @@ main(void)
     tcase_add_test(pieces, many_arguments_in_small_pieces_take_linear_time);
     tcase_add_loop_test(forms, odd_requests_are_refused_in_redis_words, 0,
                         sizeof refused / sizeof refused[0]);
-    tcase_add_loop_test(forms, strangers_may_say_little, 0, sizeof from_strangers / sizeof from_strangers[0]);
-    tcase_add_loop_test(forms, odd_requests_that_redis_takes_are_taken, 0, sizeof odd / sizeof odd[0]);
+    tcase_add_loop_test(forms, strangers_may_say_little, 0,
+                        sizeof from_strangers / sizeof from_strangers[0]);
+    tcase_add_loop_test(forms, odd_requests_that_redis_takes_are_taken, 0,
+                        sizeof odd / sizeof odd[0]);
     tcase_add_test(forms, an_inline_command_with_a_zero_byte_never_ends);
     tcase_add_test(forms, a_whole_command_is_not_copied_and_leaves_no_state);
     tcase_add_test(forms, only_quotes_need_the_scratch_buffer);

@@ -1,5 +1,5 @@
-/* tests/server/test_save_use.c - access clocks in a dump: as what, under which policy, and what becomes of
- * those that change while the save runs. */
+/* tests/server/test_save_use.c - access clocks in a dump: as what, under which policy, and what
+ * becomes of those that change while the save runs. */
 #include <check.h>
 
 #include "server/config.h"
@@ -54,8 +54,10 @@ static void
 cut_save(void)
 {
     static const struct rdb_events events = {.key = note_key};
-    struct snapshot_request rq = {
-        .ops = &server_snapshot_ops, .cut = cut, .rdb_version = RDB_VERSION_DEFAULT, .keys_total = keys};
+    struct snapshot_request rq = {.ops = &server_snapshot_ops,
+                                  .cut = cut,
+                                  .rdb_version = RDB_VERSION_DEFAULT,
+                                  .keys_total = keys};
     struct rdb_source *src;
     struct rdb_error err;
     struct sink *out;
@@ -123,7 +125,8 @@ START_TEST(an_idle_time_beyond_the_clock_is_the_longest_one)
 }
 END_TEST
 
-/* A client's access behind the cut: its time may be ahead of the one that the sweep reckons with. */
+/* A client's access behind the cut: its time may be ahead of the one that the sweep reckons
+ * with. */
 START_TEST(a_key_that_was_used_after_the_cut_is_not_idle)
 {
     set_policy(_i == 0 ? EVICT_LRU : EVICT_LFU);
@@ -146,13 +149,14 @@ START_TEST(a_save_goes_on_as_its_cut_began)
 
     evict_init(); /* hooks CONFIG SET */
     config.maxmemory_policy = EVICT_ALL_KEYS | (lru ? EVICT_LRU : EVICT_LFU);
-    talk(lru ? "config set maxmemory-policy allkeys-lru" : "config set maxmemory-policy allkeys-lfu");
+    talk(lru ? "config set maxmemory-policy allkeys-lru"
+             : "config set maxmemory-policy allkeys-lfu");
     talk("set a 1");
     db_set_use(talk_record("a"), 1000, 200);
     cut_begin();
-    ck_assert_str_eq(
-        talk(lru ? "config set maxmemory-policy allkeys-lfu" : "config set maxmemory-policy allkeys-lru"),
-        "+OK\r\n");
+    ck_assert_str_eq(talk(lru ? "config set maxmemory-policy allkeys-lfu"
+                              : "config set maxmemory-policy allkeys-lru"),
+                     "+OK\r\n");
     talk("get a");
     cut_save();
     ck_assert_int_eq(idle_s, lru ? 0 : -1);

@@ -1,5 +1,5 @@
-/* tests/server/test_set.c - the set type: its three forms, the ways between them, sets of several, draws, all
- * or nothing. */
+/* tests/server/test_set.c - the set type: its three forms, the ways between them, sets of several,
+ * draws, all or nothing. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +83,8 @@ END_TEST
 START_TEST(an_intset_outside_the_record_that_becomes_a_listpack_is_one)
 {
     set_limits(512, 128, 64);
-    for (int large = 20; large < 120; large++) { /* the listpack is smaller or larger than the intset */
+    /* the listpack is smaller or larger than the intset */
+    for (int large = 20; large < 120; large++) {
         talk("del s");
         for (int i = 0; i < 127; i++)
             ck_assert_str_eq(talk("sadd s %lld", (i < large ? 1LL << 40 : 10000000) + i), ":1\r\n");
@@ -237,8 +238,8 @@ combine(unsigned op, unsigned to)
         ck_assert_str_eq(talk("sintercard 2 s%u s%u", a, b), want);
     }
     snprintf(want, sizeof want, "*%u\r\n", n);
-    ck_assert(
-        strncmp(talk("%.*s s%u s%u", (int)strlen(names[op]) - 5, names[op], a, b), want, strlen(want)) == 0);
+    ck_assert(strncmp(talk("%.*s s%u s%u", (int)strlen(names[op]) - 5, names[op], a, b), want,
+                      strlen(want)) == 0);
     snprintf(want, sizeof want, ":%u\r\n", n);
     ck_assert_str_eq(talk("%s s%u s%u s%u", names[op], to, a, b), want);
     for (unsigned w = 0; w < WORDS; w++) {
@@ -263,7 +264,8 @@ pop(unsigned key)
 
         ck_assert_int_eq(sscanf(p, "$%ld", &len), 1);
         p = strchr(p, '\n') + 1;
-        while (w < WORDS && !(word(w).len == (size_t)len && memcmp(word(w).ptr, p, (size_t)len) == 0))
+        while (w < WORDS &&
+               !(word(w).len == (size_t)len && memcmp(word(w).ptr, p, (size_t)len) == 0))
             w++;
         ck_assert_uint_lt(w, WORDS);
         ck_assert(model[key][w]);
@@ -350,7 +352,8 @@ START_TEST(a_large_intset_is_changed_where_it_stands)
     mm_cut_end();
     while (mm_settle(1000))
         ;
-    ck_assert_str_eq(talk("smismember s 139995 139996 139997 139998"), "*4\r\n:0\r\n:0\r\n:1\r\n:1\r\n");
+    ck_assert_str_eq(talk("smismember s 139995 139996 139997 139998"),
+                     "*4\r\n:0\r\n:0\r\n:1\r\n:1\r\n");
     ck_assert_uint_eq(set_at("s").count, 19999);
 }
 END_TEST
@@ -366,8 +369,8 @@ START_TEST(many_integers_at_once_are_merged)
     argv[0] = SLICE("sadd");
     argv[1] = SLICE("s");
     for (unsigned i = 0; i < MANY; i++) /* each twice, in no order, two of them there already */
-        argv[2 + i] = (struct slice){
-            text[i], (size_t)snprintf(text[i], sizeof text[i], "%d", (int)(i * 7919 % (MANY / 2)) - 10)};
+        argv[2 + i] = (struct slice){text[i], (size_t)snprintf(text[i], sizeof text[i], "%d",
+                                                               (int)(i * 7919 % (MANY / 2)) - 10)};
     ck_assert_str_eq(talk_words(2 + MANY, argv), ":2498\r\n");
     argv[0] = SLICE("srem");
     ck_assert_str_eq(talk_words(2 + MANY, argv), ":2500\r\n");
@@ -452,12 +455,14 @@ START_TEST(a_walk_shows_every_member)
         seen += (unsigned)n;
     } while (cursor != 0);
     ck_assert_uint_ge(seen, 300);
-    ck_assert_str_eq(talk("sscan s 0 match 897 count 1000"), "*2\r\n$1\r\n0\r\n*1\r\n$3\r\n897\r\n");
+    ck_assert_str_eq(talk("sscan s 0 match 897 count 1000"),
+                     "*2\r\n$1\r\n0\r\n*1\r\n$3\r\n897\r\n");
 }
 END_TEST
 
 #ifdef STILLFRAME_FAULTS
-/* Every write of several steps: the n-th allocation fails, for every n; then nothing has changed. */
+/* Every write of several steps: the n-th allocation fails, for every n; then nothing has
+ * changed. */
 static const char *const writes[] = {
     "sadd s 5 6 7 8 9 10 11 12 13 14 15 16",
     "sadd s a b c d e f g h i j k l m n o p q r s t",

@@ -31,7 +31,8 @@ START_TEST(numbers_come_in_order)
     }
     qsort(numbers, NUMBERS, sizeof *numbers, compare);
     for (int way = 0; way < 3; way++) {
-        static const char *const sorts[] = {"sort l", "sort l by w_* desc", "sort l desc limit 0 10"};
+        static const char *const sorts[] = {"sort l", "sort l by w_* desc",
+                                            "sort l desc limit 0 10"};
         int count = way == 2 ? 10 : NUMBERS;
 
         p = talk("%s", sorts[way]);

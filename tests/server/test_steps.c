@@ -1,10 +1,10 @@
 /* tests/server/test_steps.c - the step scheduler: each kind of write, at every point of the sweep.
  *
- * Sweep and write are two coroutines on one thread, which may change hands at each STEP() of mm/, snapshot/
- * and the view.  All schedules are tried that change hands at most k times, for k = 1, 2, 3, ... until all
- * there are have been tried or the budget is used up (context-bounded exploration: Musuvathi and Qadeer, PLDI
- * 2007); each run prints how far it came.  Pages have 16 KiB here, so that a slab is four pages and a heap a
- * handful.
+ * Sweep and write are two coroutines on one thread, which may change hands at each STEP() of mm/,
+ * snapshot/ and the view.  All schedules are tried that change hands at most k times, for k = 1, 2,
+ * 3, ... until all there are have been tried or the budget is used up (context-bounded exploration:
+ * Musuvathi and Qadeer, PLDI 2007); each run prints how far it came.  Pages have 16 KiB here, so
+ * that a slab is four pages and a heap a handful.
  *
  *   STEP_BUDGET=n   schedules a scenario (default 2000; make check-hard takes 6000) */
 #include <check.h>
@@ -65,7 +65,8 @@ at_step(const char *name)
         change_hands();
 }
 
-/* next_schedule: the next in depth-first order with at most `bound` changes; false: there is none. */
+/* next_schedule: the next in depth-first order with at most `bound` changes; false: there is
+ * none. */
 static bool
 next_schedule(void)
 {
@@ -121,8 +122,8 @@ sweep_body(void)
     finish(&sweep_co);
 }
 
-/* wait_for_grace: a grace period that began after the flag: the sweep was quiescent once more, or has ended
- * (C1). */
+/* wait_for_grace: a grace period that began after the flag: the sweep was quiescent once more, or
+ * has ended (C1). */
 static void
 wait_for_grace(void)
 {
@@ -132,7 +133,8 @@ wait_for_grace(void)
         change_hands();
 }
 
-/* The runs are alike: the copy of a page that the last one left would stand for one that is yet to be made. */
+/* The runs are alike: the copy of a page that the last one left would stand for one that is yet to
+ * be made. */
 static uint32_t used_images;
 
 static void
@@ -168,7 +170,8 @@ write_body(void)
         note_images();
         lab_end();
         lab_run(
-            "flushall;set x @5000*x;set y @100*y"); /* what the sweep may have been about to read is gone */
+            /* what the sweep may have been about to read is gone */
+            "flushall;set x @5000*x;set y @100*y");
         lab_cut();
         lab_run("set x @5000*z");
     }
@@ -260,8 +263,9 @@ explore(const struct scenario *s, enum mode mode)
         total += runs;
         complete = runs == before; /* one more change of hands gave no new schedule */
     }
-    printf("steps: %-50s%-16s %6lu schedules, %u points, %s %u changes of hands\n", s->name, modes[mode],
-           total, reached, complete ? "all with any number of, at most" : "up to", bound - 1);
+    printf("steps: %-50s%-16s %6lu schedules, %u points, %s %u changes of hands\n", s->name,
+           modes[mode], total, reached, complete ? "all with any number of, at most" : "up to",
+           bound - 1);
     fflush(stdout);
 }
 
@@ -301,7 +305,8 @@ main(void)
 
         tcase_set_timeout(t, 600);
         tcase_add_loop_test(t, every_schedule_gives_the_instant_of_the_cut, i, i + 1);
-        tcase_add_loop_test(t, without_memory_for_a_copy_the_save_fails_and_the_write_does_not, i, i + 1);
+        tcase_add_loop_test(t, without_memory_for_a_copy_the_save_fails_and_the_write_does_not, i,
+                            i + 1);
         tcase_add_loop_test(t, at_the_memory_limit_the_save_fails_and_the_write_does_not, i, i + 1);
         tcase_add_loop_test(t, a_cancel_waits_for_its_grace_period, i, i + 1);
         suite_add_tcase(suite, t);

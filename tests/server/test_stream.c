@@ -141,7 +141,8 @@ START_TEST(a_tree_holds_what_a_simple_array_holds)
 }
 END_TEST
 
-/* Ids that come below all others, into the first children: what an inner node's first entry says counts not.
+/* Ids that come below all others, into the first children: what an inner node's first entry says
+ * counts not.
  */
 START_TEST(a_tree_grows_at_its_front)
 {
@@ -191,7 +192,8 @@ START_TEST(the_front_of_a_tree_leaves_whole)
     static const unsigned sizes[] = {1, 2, 24, 25, 26, 60, 700, IDS};
 
     for (unsigned s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
-        for (unsigned i = 0; i < sizes[s]; i += sizes[s] < 100 ? 1 : 1 + (unsigned)rand() % (sizes[s] / 10)) {
+        for (unsigned i = 0; i < sizes[s];
+             i += sizes[s] < 100 ? 1 : 1 + (unsigned)rand() % (sizes[s] / 10)) {
             check_cut(0, sizes[s], i);
             check_cut(24, sizes[s], i);
         }
@@ -210,7 +212,8 @@ START_TEST(a_tree_stays_whole_when_a_cut_finds_no_memory)
         is_in[n] = true;
         ck_assert_int_eq(idtree_put(t, nth(n), value), 0);
     }
-    for (unsigned i = 5; i < IDS; i += 5) /* the first ids of leaves and of inner nodes are among them */
+    /* the first ids of leaves and of inner nodes are among them */
+    for (unsigned i = 5; i < IDS; i += 5)
         for (unsigned n = 1; n <= 1 + t->height; n++) {
             struct idtree cut = {.value_bytes = 24};
 
@@ -320,7 +323,8 @@ random_step(struct model *m)
 
 START_TEST(a_stream_holds_what_a_simple_array_holds)
 {
-    static const int64_t limits[][2] = {{100, 4096}, {3, 4096}, {1, 4096}, {0, 60}, {0, 0}, {200, 0}};
+    static const int64_t limits[][2] = {{100, 4096}, {3, 4096}, {1, 4096},
+                                        {0, 60},     {0, 0},    {200, 0}};
 
     config.stream_node_max_entries = limits[_i][0];
     config.stream_node_max_bytes = limits[_i][1];
@@ -362,7 +366,8 @@ START_TEST(an_entry_is_added_where_it_stands)
 }
 END_TEST
 
-/* A number of the master entry takes more bytes when it grows, and a node has room for that (E1). */
+/* A number of the master entry takes more bytes when it grows, and a node has room for that
+ * (E1). */
 START_TEST(many_entries_of_a_node_may_be_deleted)
 {
     config.stream_node_max_entries = 0;
@@ -373,7 +378,8 @@ START_TEST(many_entries_of_a_node_may_be_deleted)
     for (int i = 1; i < 5000; i++)
         talk("xdel t %d-1", i);
     verify("t");
-    ck_assert_str_eq(talk("xrange t - +"), "*1\r\n*2\r\n$6\r\n5000-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
+    ck_assert_str_eq(talk("xrange t - +"),
+                     "*1\r\n*2\r\n$6\r\n5000-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
 }
 END_TEST
 
@@ -491,7 +497,8 @@ behind(const struct stream *s, struct stream_id id)
     return n;
 }
 
-/* check_lag: it is what there is to read, or unknown; and unknown only after XDEL or XGROUP SETID. */
+/* check_lag: it is what there is to read, or unknown; and unknown only after XDEL or XGROUP
+ * SETID. */
 static unsigned
 check_lag(const struct stream *s, const struct stream_group *g, bool may_be_unknown)
 {
@@ -541,8 +548,8 @@ START_TEST(a_lag_is_what_there_is_to_read_or_unknown) /* X5 */
                     was_set[g] = *talk("xgroup setid s g%u %u-0", g, id) == '+';
             }
             for (unsigned i = 0; i < 2; i++)
-                known +=
-                    check_lag(stream_at("s"), stream_group_at(stream_at("s"), i), was_set[i] || was_deleted);
+                known += check_lag(stream_at("s"), stream_group_at(stream_at("s"), i),
+                                   was_set[i] || was_deleted);
         }
     }
     ck_assert_uint_gt(known, 300 * 40);

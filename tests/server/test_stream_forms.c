@@ -1,5 +1,5 @@
-/* tests/server/test_stream_forms.c - streams in RDB: each form is read back, and whatever is damaged is
- * either refused or as sound as any other. */
+/* tests/server/test_stream_forms.c - streams in RDB: each form is read back, and whatever is
+ * damaged is either refused or as sound as any other. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,7 +99,8 @@ START_TEST(each_form_is_read_back)
     if (_i == 9) /* what the form does not have is estimated */
         ck_assert_str_eq(talk("xsetid s 20-1 entriesadded 12 maxdeletedid 6-1"), "+OK\r\n");
     if (_i >= 10)
-        ck_assert_ptr_nonnull(strstr(talk("xinfo stream s"), "$20\r\nmax-deleted-entry-id\r\n$3\r\n6-1\r\n"));
+        ck_assert_ptr_nonnull(
+            strstr(talk("xinfo stream s"), "$20\r\nmax-deleted-entry-id\r\n$3\r\n6-1\r\n"));
     free(facts);
     free(f.bytes);
 }
@@ -147,7 +148,8 @@ END_TEST
 
 /* change: where the file has these bytes, one becomes another. */
 static void
-check_refused(struct file *f, const char *what, const void *bytes, size_t len, size_t at, uint8_t value)
+check_refused(struct file *f, const char *what, const void *bytes, size_t len, size_t at,
+              uint8_t value)
 {
     uint8_t *p = memmem(f->bytes, f->len, bytes, len), was;
 
@@ -159,7 +161,8 @@ check_refused(struct file *f, const char *what, const void *bytes, size_t len, s
     ck_assert_int_eq(load(f), 0);
 }
 
-#define REFUSED(f, what, bytes, at, value) check_refused(f, what, bytes, sizeof(bytes) - 1, at, value)
+#define REFUSED(f, what, bytes, at, value)                                                         \
+    check_refused(f, what, bytes, sizeof(bytes) - 1, at, value)
 
 START_TEST(what_is_not_consistent_is_refused)
 {

@@ -15,7 +15,8 @@
 static uint64_t
 random_bits(unsigned *seed)
 {
-    uint64_t v = (uint64_t)rand_r(seed) << 42 ^ (uint64_t)rand_r(seed) << 21 ^ (uint64_t)rand_r(seed);
+    uint64_t v =
+        (uint64_t)rand_r(seed) << 42 ^ (uint64_t)rand_r(seed) << 21 ^ (uint64_t)rand_r(seed);
 
     return v >> (unsigned)rand_r(seed) % 64; /* all magnitudes */
 }
@@ -165,7 +166,8 @@ START_TEST(quoted_text_splits_back_into_what_it_was)
         for (int w = 0; w < 2; w++) {
             len[w] = (size_t)rand_r(&seed) % sizeof bytes[w];
             for (size_t i = 0; i < len[w]; i++)
-                bytes[w][i] = (char)(rand_r(&seed) % 2 ? rand_r(&seed) : "\"\\'\n\0x7 "[rand_r(&seed) % 8]);
+                bytes[w][i] =
+                    (char)(rand_r(&seed) % 2 ? rand_r(&seed) : "\"\\'\n\0x7 "[rand_r(&seed) % 8]);
             text_add(&line, "  ");
             text_add_quoted(&line, bytes[w], len[w]);
         }
@@ -240,8 +242,8 @@ START_TEST(patterns_match_as_in_redis)
     struct slice pattern = {globs[_i].pattern, strlen(globs[_i].pattern)};
     struct slice text = {globs[_i].text, strlen(globs[_i].text)};
 
-    ck_assert_msg(glob_match(pattern, text, globs[_i].nocase) == globs[_i].match, "%s ~ %s", pattern.ptr,
-                  text.ptr);
+    ck_assert_msg(glob_match(pattern, text, globs[_i].nocase) == globs[_i].match, "%s ~ %s",
+                  pattern.ptr, text.ptr);
 }
 END_TEST
 
@@ -276,8 +278,8 @@ START_TEST(random_patterns_match_as_defined)
             t[i] = "ab"[rand_r(&seed) % 2];
         bool match = matches_slowly(p, t);
         matches += match;
-        ck_assert_msg(glob_match((struct slice){p, (size_t)plen}, (struct slice){t, (size_t)tlen}, false) ==
-                          match,
+        ck_assert_msg(glob_match((struct slice){p, (size_t)plen}, (struct slice){t, (size_t)tlen},
+                                 false) == match,
                       "%s ~ %s", p, t);
     }
     ck_assert_uint_gt(matches, 10000);
@@ -294,7 +296,8 @@ START_TEST(no_pattern_takes_exponential_time)
     pattern[60] = 'b';
     memset(text, 'a', sizeof text);
     for (int i = 0; i < 10; i++)
-        ck_assert(!glob_match((struct slice){pattern, 61}, (struct slice){text, sizeof text}, false));
+        ck_assert(
+            !glob_match((struct slice){pattern, 61}, (struct slice){text, sizeof text}, false));
     ck_assert_int_lt(clock() - begin, 2 * CLOCKS_PER_SEC);
 }
 END_TEST

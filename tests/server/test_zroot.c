@@ -1,5 +1,5 @@
-/* tests/server/test_zroot.c - the structure of large sorted sets against a sorted array: order, ranks,
- * counts, and that nothing changes without memory. */
+/* tests/server/test_zroot.c - the structure of large sorted sets against a sorted array: order,
+ * ranks, counts, and that nothing changes without memory. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -246,7 +246,8 @@ START_TEST(ranges_are_cut)
             model_put(score, name);
         }
         for (unsigned k = 0; k < 5 && items > 0; k++) {
-            unsigned from = (unsigned)(draw() % items), count = (unsigned)(draw() % (items - from) + 1);
+            unsigned from = (unsigned)(draw() % items),
+                     count = (unsigned)(draw() % (items - from) + 1);
 
             if (draw() % 2 == 0 && count > 40)
                 count = 40;
@@ -294,7 +295,8 @@ END_TEST
 
 START_TEST(entries_are_sorted_as_the_tree_sorts_them)
 {
-    static const double special[] = {0.0, -0.0, INFINITY, -INFINITY, 1e-310, -1e-310, 1e308, -1e308, 1, -1};
+    static const double special[] = {0.0,     -0.0,  INFINITY, -INFINITY, 1e-310,
+                                     -1e-310, 1e308, -1e308,   1,         -1};
     const struct zroot *z = zroot_new();
     const struct zentry *sorted[2000];
     struct zpath p;
@@ -305,7 +307,8 @@ START_TEST(entries_are_sorted_as_the_tree_sorts_them)
 
         snprintf(name, sizeof name, "m%u", i);
         ck_assert_int_eq(
-            zroot_add(z, draw() % 2 == 0 ? special[draw() % 10] : (double)(int64_t)draw() / 7, text(name)),
+            zroot_add(z, draw() % 2 == 0 ? special[draw() % 10] : (double)(int64_t)draw() / 7,
+                      text(name)),
             0);
         sorted[i] = zroot_get(z, text(name));
     }

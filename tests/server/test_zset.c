@@ -1,5 +1,5 @@
-/* tests/server/test_zset.c - the sorted set type: both encodings, the way from one to the other, all or
- * nothing. */
+/* tests/server/test_zset.c - the sorted set type: both encodings, the way from one to the other,
+ * all or nothing. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,8 @@ START_TEST(it_becomes_large_at_the_limit_of_members)
     ck_assert(is_large("z"));
     ck_assert_str_eq(talk("ttl z"), ":100\r\n");
     ck_assert_str_eq(talk("zcard z"), ":9\r\n");
-    ck_assert_str_eq(talk("zrange z 0 1 withscores"), "*4\r\n$2\r\nm0\r\n$1\r\n0\r\n$2\r\nm1\r\n$1\r\n1\r\n");
+    ck_assert_str_eq(talk("zrange z 0 1 withscores"),
+                     "*4\r\n$2\r\nm0\r\n$1\r\n0\r\n$2\r\nm1\r\n$1\r\n1\r\n");
     talk("zremrangebyrank z 0 5");
     ck_assert(is_large("z"));
     ck_assert_str_eq(talk("object encoding z"), "$8\r\nskiplist\r\n");
@@ -106,7 +107,8 @@ START_TEST(rank_with_score)
     ck_assert_str_eq(talk("zrank n x withscore"), "*-1\r\n");
     ck_assert_str_eq(talk("zrank z x"), "$-1\r\n");
     ck_assert_str_eq(talk("zrank z a foo"), "-ERR syntax error\r\n");
-    ck_assert_str_eq(talk("zrank z a withscore b"), "-ERR wrong number of arguments for 'zrank' command\r\n");
+    ck_assert_str_eq(talk("zrank z a withscore b"),
+                     "-ERR wrong number of arguments for 'zrank' command\r\n");
     talk("hello 3");
     ck_assert_str_eq(talk("zrank z b withscore"), "*2\r\n:1\r\n,2.5\r\n");
     ck_assert_str_eq(talk("zrank z x withscore"), "_\r\n");
@@ -249,7 +251,8 @@ main(void)
     tcase_add_test(t, a_listpack_moves_out_of_its_record_and_back);
     tcase_add_test(t, a_change_during_a_cut_preserves_few_pages);
 #ifdef STILLFRAME_FAULTS
-    tcase_add_loop_test(t, without_memory_nothing_changes, 0, (int)(sizeof refusable / sizeof *refusable));
+    tcase_add_loop_test(t, without_memory_nothing_changes, 0,
+                        (int)(sizeof refusable / sizeof *refusable));
 #endif
     suite_add_tcase(s, t);
     return run_suite(s);

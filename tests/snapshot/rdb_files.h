@@ -1,4 +1,5 @@
-/* tests/snapshot/rdb_files.h - good files, spelled out by hand (spell.h), and the events that they give. */
+/* tests/snapshot/rdb_files.h - good files, spelled out by hand (spell.h), and the events that they
+ * give. */
 #ifndef TESTS_SNAPSHOT_RDB_FILES_H
 #define TESTS_SNAPSHOT_RDB_FILES_H
 
@@ -20,7 +21,8 @@ static const struct {
     {"'REDIS0012' f4 40 ff 01 00 ff crc", "start 12\nend good\n"},
     {"'VALKEY080' f4 40 ff 01 00 ff crc", "start 80\nend good\n"},
     /* strings: forms of the length, integers, LZF */
-    {"'REDIS0010' 00 ['k'] 03 'abc' ff crc", "start 10\nkey 0 k type 0\nform plain\nstring abc\nend good\n"},
+    {"'REDIS0010' 00 ['k'] 03 'abc' ff crc",
+     "start 10\nkey 0 k type 0\nform plain\nstring abc\nend good\n"},
     {"'REDIS0010' 00 ['k'] 40 03 'abc' ff crc",
      "start 10\nkey 0 k type 0\nform plain\nstring abc\nend good\n"},
     {"'REDIS0010' 00 ['k'] 80 00 00 00 03 'abc' ff crc",
@@ -28,7 +30,8 @@ static const struct {
     {"'REDIS0010' 00 ['k'] 81 00 x 7 03 'abc' ff crc",
      "start 10\nkey 0 k type 0\nform plain\nstring abc\nend good\n"},
     {"'REDIS0010' 00 00 00 ff crc", "start 10\nkey 0  type 0\nform plain\nstring \nend good\n"},
-    {"'REDIS0010' 00 c0 80 c0 7f ff crc", "start 10\nkey 0 -128 type 0\nform int\nstring 127\nend good\n"},
+    {"'REDIS0010' 00 c0 80 c0 7f ff crc",
+     "start 10\nkey 0 -128 type 0\nform int\nstring 127\nend good\n"},
     {"'REDIS0010' 00 c1 00 80 c1 ff 7f ff crc",
      "start 10\nkey 0 -32768 type 0\nform int\nstring 32767\nend good\n"},
     {"'REDIS0010' 00 c2 00 00 00 80 c2 ff ff ff 7f ff crc",
@@ -65,8 +68,8 @@ static const struct {
     {"'REDIS0003' 09 ['h'] [00 ff] ff", "start 3\nkey 0 h type 9\nform plain\nhash 0\nend none\n"},
     {"'REDIS0003' 09 ['h'] [fe fe 01 00 00 00 'f' 02 01 'va.' ff] ff",
      "start 3\nkey 0 h type 9\nform plain\nhash 1\nfield f=va\nend none\n"},
-    /* ziplist: bytes, offset of the last entry, count, entries: small integers, all sizes, long forms of
-       lengths */
+    /* ziplist: bytes, offset of the last entry, count, entries: small integers, all sizes, long
+       forms of lengths */
     {"'REDIS0006' 0d ['h'] [16 00 00 00 13 00 00 00 04 00 00 01 'f' 03 fe fb 03 01 'g' 03 fd ff] ff crc",
      "start 6\nkey 0 h type 13\nform plain\nhash 2\nfield f=-5\nfield g=12\nend good\n"},
     {"'REDIS0006' 0d ['h'] [1d 00 00 00 17 00 00 00 04 00 00 c0 e8 03 04 01 'x' 03 d0 c0 c6 2d 00 06 f0 90 "
@@ -84,14 +87,15 @@ static const struct {
 enum { GOOD = sizeof good / sizeof *good };
 
 /* A file with a bit of everything in it. */
-static const char everything[] = "'REDIS0012' fa ['redis-ver'] ['7.4.0'] fe 00 fb 05 01 f4 01 02 03 f5 "
-                                 "['#!lua name=x'] fc 00 e8 76 48 17 00 00 00 00 "
-                                 "['string'] ['value of it'] f8 40 64 00 ['int'] c1 00 80 f9 07 00 ['lzf'] "
-                                 "c3 09 13 02 'abc' e0 06 02 00 '!' "
-                                 "04 ['plain'] 02 ['f'] ['v'] c0 05 c1 00 01 "
-                                 "10 ['listpack'] [( 4 : 81 'f' 02 f1 00 10 03 05 01 f4 00 x 7 80 09 )] "
-                                 "09 ['zipmap'] [02 01 'f' 03 02 'val..' 00 00 00 ff] "
-                                 "0d ['ziplist'] [1d 00 00 00 17 00 00 00 04 00 00 c0 e8 03 04 01 'x' 03 d0 "
-                                 "c0 c6 2d 00 06 f0 90 ee fe ff] ff zero";
+static const char everything[] =
+    "'REDIS0012' fa ['redis-ver'] ['7.4.0'] fe 00 fb 05 01 f4 01 02 03 f5 "
+    "['#!lua name=x'] fc 00 e8 76 48 17 00 00 00 00 "
+    "['string'] ['value of it'] f8 40 64 00 ['int'] c1 00 80 f9 07 00 ['lzf'] "
+    "c3 09 13 02 'abc' e0 06 02 00 '!' "
+    "04 ['plain'] 02 ['f'] ['v'] c0 05 c1 00 01 "
+    "10 ['listpack'] [( 4 : 81 'f' 02 f1 00 10 03 05 01 f4 00 x 7 80 09 )] "
+    "09 ['zipmap'] [02 01 'f' 03 02 'val..' 00 00 00 ff] "
+    "0d ['ziplist'] [1d 00 00 00 17 00 00 00 04 00 00 c0 e8 03 04 01 'x' 03 d0 "
+    "c0 c6 2d 00 06 f0 90 ee fe ff] ff zero";
 
 #endif

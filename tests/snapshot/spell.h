@@ -1,4 +1,5 @@
-/* tests/snapshot/spell.h - bytes spelled out for a reader:  "'REDIS0010' 00 01 'k' [ 'abc' ] ff crc"
+/* tests/snapshot/spell.h - bytes spelled out for a reader:  "'REDIS0010' 00 01 'k' [ 'abc' ] ff
+ * crc"
  *
  *   7f        a byte                    'text'   its bytes
  *   x 8       the byte before, x times in all    zero     eight bytes of 0
@@ -45,7 +46,8 @@ static inline void
 spell_listpack(struct spelled *s, const struct spelled *entries, unsigned count)
 {
     size_t total = entries->len + 7;
-    uint8_t head[6] = {(uint8_t)total, (uint8_t)(total >> 8), 0, 0, (uint8_t)count, (uint8_t)(count >> 8)};
+    uint8_t head[6] = {(uint8_t)total, (uint8_t)(total >> 8), 0, 0,
+                       (uint8_t)count, (uint8_t)(count >> 8)};
 
     spell_append(s, head, 6);
     spell_append(s, entries->bytes, entries->len);
@@ -96,7 +98,8 @@ spell_until(struct spelled *s, const char *p, char end)
             char hex[3] = {p[0], p[1], '\0'};
             uint8_t byte = (uint8_t)strtoul(hex, NULL, 16);
 
-            ck_assert_msg(isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1]), "no bytes: %s", p);
+            ck_assert_msg(isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1]),
+                          "no bytes: %s", p);
             spell_append(s, &byte, 1);
             p += 2;
         }

@@ -1,4 +1,5 @@
-/* tests/snapshot/test_crc64.c - the checksum: known values, and every way of computing it gives the same. */
+/* tests/snapshot/test_crc64.c - the checksum: known values, and every way of computing it gives the
+ * same. */
 #include "snapshot/crc64.h"
 #include "tests/support/runner.h"
 

@@ -1,4 +1,5 @@
-/* tests/snapshot/test_cut.c - what a sweep reads is the instant of the cut, whatever is written meanwhile. */
+/* tests/snapshot/test_cut.c - what a sweep reads is the instant of the cut, whatever is written
+ * meanwhile. */
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
@@ -77,8 +78,8 @@ one_cut(unsigned writes_per_block, unsigned cancel_one_in)
     ck_assert_uint_eq(sum, want);
 }
 
-/* S1, S2, V1: hundreds of cuts in a row over the same data, so that what one leaves behind would show in the
- * next. */
+/* S1, S2, V1: hundreds of cuts in a row over the same data, so that what one leaves behind would
+ * show in the next. */
 START_TEST(a_sweep_reads_the_instant_of_its_cut)
 {
     toy_init(&toy, 3000, 400, 3000, (uint64_t)_i + 1);
@@ -133,7 +134,8 @@ START_TEST(the_last_epoch_is_refused_and_not_wrapped)
     epoch_t epoch;
 
     mm_fini();
-    ck_assert_int_eq(mm_init(&(struct mm_options){.arena_bytes = 1 << 30, .first_epoch = UINT32_MAX - 1}), 0);
+    ck_assert_int_eq(
+        mm_init(&(struct mm_options){.arena_bytes = 1 << 30, .first_epoch = UINT32_MAX - 1}), 0);
     toy_init(&toy, 10, 100, 0, 1);
     toy_set(&toy, 1);
     one_cut(5, 0);
@@ -254,7 +256,8 @@ cancel_now(void *ctx)
     return 0; /* it had looked before the flag was set */
 }
 
-/* After a quiescent state the memory may be another's: no piece is read unless the flag was looked at. */
+/* After a quiescent state the memory may be another's: no piece is read unless the flag was looked
+ * at. */
 START_TEST(a_long_read_looks_for_a_cancel_before_each_piece)
 {
     enum { PIECES = 6, LEN = PIECES * VIEW_CHUNK_BYTES };
@@ -304,7 +307,8 @@ skip_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, cons
     return 1;
 }
 
-/* cancel_between: between two blocks, where the thread is quiescent; ctx: where the sweep stands then. */
+/* cancel_between: between two blocks, where the thread is quiescent; ctx: where the sweep stands
+ * then. */
 static struct mm_sweep sweep_at_cancel;
 
 static void

@@ -1,5 +1,5 @@
-/* tests/snapshot/test_listpack.c - listpacks against bytes written by hand, against a model, and against
- * damage. */
+/* tests/snapshot/test_listpack.c - listpacks against bytes written by hand, against a model, and
+ * against damage. */
 #include "snapshot/listpack.h"
 
 #include <check.h>
@@ -37,7 +37,8 @@ add_text(struct lp *l, const char *text)
     add(l, text, strlen(text));
 }
 
-/* valid: a copy of exactly the listpack's size validates (so that a sanitizer sees a read past its end). */
+/* valid: a copy of exactly the listpack's size validates (so that a sanitizer sees a read past its
+ * end). */
 static bool
 valid(const uint8_t *bytes, size_t len, uint32_t *ret_count)
 {
@@ -175,7 +176,8 @@ START_TEST(each_form_has_the_bytes_that_the_format_gives_it)
 }
 END_TEST
 
-/* Lengths of strings, and the head and backlen that they get.  A backlen of 16383 takes three bytes. */
+/* Lengths of strings, and the head and backlen that they get.  A backlen of 16383 takes three
+ * bytes. */
 static const struct {
     uint32_t len;
     unsigned head, backlen;
@@ -351,8 +353,8 @@ START_TEST(more_elements_than_the_header_can_say_are_counted)
     ck_assert_uint_eq(lp_count(l.bytes), 65544);
     ck_assert(valid(l.bytes, l.len, &count));
     ck_assert_uint_eq(count, 65544);
-    l.len =
-        lp_delete(l.bytes, LP_HEADER_BYTES, 20); /* the header goes on saying "unknown": that is allowed */
+    l.len = lp_delete(l.bytes, LP_HEADER_BYTES,
+                      20); /* the header goes on saying "unknown": that is allowed */
     ck_assert_uint_eq(lp_count(l.bytes), 65524);
     ck_assert(valid(l.bytes, l.len, &count));
     free(l.bytes);
@@ -392,7 +394,8 @@ START_TEST(damage_is_noticed)
 {
     uint32_t count;
 
-    ck_assert_msg(!valid((const uint8_t *)damaged[_i].bytes, damaged[_i].len, &count), "%s", damaged[_i].why);
+    ck_assert_msg(!valid((const uint8_t *)damaged[_i].bytes, damaged[_i].len, &count), "%s",
+                  damaged[_i].why);
 }
 END_TEST
 
@@ -428,7 +431,8 @@ START_TEST(random_damage_is_noticed_or_harmless)
         }
         ck_assert_uint_eq(count, 0);
     }
-    ck_assert_uint_gt(accepted, 100); /* flips within strings are no damage: the loop above saw some */
+    /* flips within strings are no damage: the loop above saw some */
+    ck_assert_uint_gt(accepted, 100);
     free(copy);
     free(l.bytes);
 }
@@ -474,11 +478,13 @@ int
 main(void)
 {
     Suite *s = suite_create("snapshot/listpack");
-    TCase *form = tcase_create("format"), *edit = tcase_create("edit"), *damage = tcase_create("damage");
+    TCase *form = tcase_create("format"), *edit = tcase_create("edit"),
+          *damage = tcase_create("damage");
 
     tcase_add_test(form, an_empty_listpack_is_seven_bytes);
     tcase_add_loop_test(form, each_form_has_the_bytes_that_the_format_gives_it, 0, ENTRIES);
-    tcase_add_loop_test(form, each_length_has_its_head_and_backlen, 0, sizeof lengths / sizeof *lengths);
+    tcase_add_loop_test(form, each_length_has_its_head_and_backlen, 0,
+                        sizeof lengths / sizeof *lengths);
     tcase_add_test(form, find_steps_over_values_and_knows_integers_in_both_forms);
     tcase_add_test(form, a_string_entry_that_looks_like_an_integer_is_found);
     tcase_add_test(form, decimals_are_canonical_or_no_integers);

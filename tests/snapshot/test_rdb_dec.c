@@ -1,5 +1,5 @@
-/* tests/snapshot/test_rdb_dec.c - the decoder: files spelled out by hand give the events that they should,
- * and wrong ones the error and its place. */
+/* tests/snapshot/test_rdb_dec.c - the decoder: files spelled out by hand give the events that they
+ * should, and wrong ones the error and its place. */
 #include "snapshot/rdb_dec.h"
 
 #include <check.h>
@@ -15,7 +15,8 @@
 #include "tests/snapshot/trace.h"
 #include "tests/support/runner.h"
 
-/* decode: exactly the spelled bytes, in memory of their size, so that a sanitizer sees a read past the end.
+/* decode: exactly the spelled bytes, in memory of their size, so that a sanitizer sees a read past
+ * the end.
  */
 static int
 decode(struct trace *t, const char *file, struct rdb_error *err)
@@ -36,7 +37,8 @@ START_TEST(a_good_file_gives_its_events)
     struct rdb_error err;
     int r = decode(&t, good[_i].file, &err);
 
-    ck_assert_msg(r == 0, "%s\n%d: at %llu: %s", good[_i].file, r, (unsigned long long)err.offset, err.text);
+    ck_assert_msg(r == 0, "%s\n%d: at %llu: %s", good[_i].file, r, (unsigned long long)err.offset,
+                  err.text);
     ck_assert_str_eq(t.text, good[_i].events);
     trace_fini(&t);
 }
@@ -83,10 +85,12 @@ static const struct {
     {"'VALKEY080' f3 01", -ENOTSUP, 9, "", "SLOT_IMPORT (opcode 243)"},
     {"'REDIS0009' ca 01", -ENOTSUP, 9, "", "Dragonfly"},
     {"'REDIS0009' 1e ['k']", -ENOTSUP, 9, "k", "Dragonfly"},
-    {"'REDIS0010' 07 ['k'] 00", -ENOTSUP, 9, "k", "(type 7) of the module type AAAAAAAAA is not read"},
+    {"'REDIS0010' 07 ['k'] 00", -ENOTSUP, 9, "k",
+     "(type 7) of the module type AAAAAAAAA is not read"},
     {"'REDIS0010' 07 ['k'] 81 98 07 91 93 49 76 44 17 80 04", -ENOTSUP, 9, "k",
      "module value (type 7) of the module type"},
-    {"'REDIS0010' 06 ['k'] 00", -ENOTSUP, 9, "k", "module value, first form (type 6) of the module type"},
+    {"'REDIS0010' 06 ['k'] 00", -ENOTSUP, 9, "k",
+     "module value, first form (type 6) of the module type"},
     {"'REDIS0012' 18 ['k'] 00", -ENOTSUP, 9, "k", "hash with field expiry (type 24) is not read"},
     {"'REDIS0011' 18 ['k'] 00", -EINVAL, 9, "", "24 (0x18) is neither"},
     {"'REDIS0012' 16 ['k'] 00", -ENOTSUP, 9, "k", "hash with field expiry, first form (type 22)"},
@@ -120,14 +124,19 @@ static const struct {
      "unpacks to another length than the 5 bytes"},
     {"'REDIS0010' 00 ['k'] c3 04 07 00 'a' 60 00", -EINVAL, 12, "k",
      "unpacks to another length than the 7 bytes"},
-    {"'REDIS0010' 00 ['k'] c3 03 06 00 'a' 60 00", -EINVAL, 17, "k", "the value is badly compressed"},
-    {"'REDIS0010' 00 ['k'] c3 04 06 00 'a' 60 01", -EINVAL, 17, "k", "the value is badly compressed"},
-    {"'REDIS0010' 00 ['k'] c3 05 06 02 'abc' 02 'abc'", -EINVAL, 19, "k", "the value is badly compressed"},
+    {"'REDIS0010' 00 ['k'] c3 03 06 00 'a' 60 00", -EINVAL, 17, "k",
+     "the value is badly compressed"},
+    {"'REDIS0010' 00 ['k'] c3 04 06 00 'a' 60 01", -EINVAL, 17, "k",
+     "the value is badly compressed"},
+    {"'REDIS0010' 00 ['k'] c3 05 06 02 'abc' 02 'abc'", -EINVAL, 19, "k",
+     "the value is badly compressed"},
     /* hashes */
     {"'REDIS0010' 04 ['h'] 03 ['f'] ['v']", -EINVAL, 12, "h",
      "a hash claims 3 fields where the file has 4 bytes"},
-    {"'REDIS0010' 04 ['h'] 02 ['f'] ['v'] ['g']", -EINVAL, 19, "h", "in the middle of a field's value"},
-    {"'REDIS0010' 04 ['h'] 81 ff x 8", -EINVAL, 12, "h", "a hash claims 18446744073709551615 fields"},
+    {"'REDIS0010' 04 ['h'] 02 ['f'] ['v'] ['g']", -EINVAL, 19, "h",
+     "in the middle of a field's value"},
+    {"'REDIS0010' 04 ['h'] 81 ff x 8", -EINVAL, 12, "h",
+     "a hash claims 18446744073709551615 fields"},
     {"'REDIS0010' 10 ['h'] [( 1 : 81 'f' 02 )] ff", -EINVAL, 12, "h",
      "has 1 elements: a field without a value"},
     {"'REDIS0010' 10 ['h'] [( 2 : 81 'f' 02 )] ff", -EINVAL, 12, "h",
@@ -138,12 +147,15 @@ static const struct {
      "the field \"f\" twice"},
     {"'REDIS0010' 10 ['h'] [( 4 : 07 01 05 01 81 '7' 02 06 01 )] ff", -EINVAL, 12, "h",
      "the field \"7\" twice"},
-    {"'REDIS0003' 09 ['h'] [01 01 'f' 01 00 'v'] ff", -EINVAL, 12, "h", "zipmap of 6 bytes is damaged"},
-    {"'REDIS0003' 09 ['h'] [01 01 'f' 01 01 'v' ff] ff", -EINVAL, 12, "h", "zipmap of 7 bytes is damaged"},
+    {"'REDIS0003' 09 ['h'] [01 01 'f' 01 00 'v'] ff", -EINVAL, 12, "h",
+     "zipmap of 6 bytes is damaged"},
+    {"'REDIS0003' 09 ['h'] [01 01 'f' 01 01 'v' ff] ff", -EINVAL, 12, "h",
+     "zipmap of 7 bytes is damaged"},
     {"'REDIS0003' 09 ['h'] [01 01 'f' fe ff ff ff ff 00 ff] ff", -EINVAL, 12, "h",
      "zipmap of 10 bytes is damaged"},
     {"'REDIS0003' 09 ['h'] [01 01 'f' ff] ff", -EINVAL, 12, "h", "zipmap of 4 bytes is damaged"},
-    {"'REDIS0003' 09 ['h'] [02 01 'f' 00 00 01 'f' 00 00 ff] ff", -EINVAL, 12, "h", "the field \"f\" twice"},
+    {"'REDIS0003' 09 ['h'] [02 01 'f' 00 00 01 'f' 00 00 ff] ff", -EINVAL, 12, "h",
+     "the field \"f\" twice"},
     {"'REDIS0006' 0d ['h'] [0c 00 00 00 0a 00 00 00 00 00 ff] ff", -EINVAL, 12, "h",
      "ziplist of 11 bytes is damaged"},
     {"'REDIS0006' 0d ['h'] [0e 00 00 00 0a 00 00 00 01 00 00 01 'f' ff] ff", -EINVAL, 12, "h",
@@ -156,8 +168,8 @@ static const struct {
      "ziplist of 15 bytes is damaged"},
     {"'REDIS0006' 0d ['h'] [0f 00 00 00 0c 00 00 00 02 00 00 f1 02 e0 ff] ff", -EINVAL, 12, "h",
      "ziplist of 15 bytes is damaged"},
-    {"'REDIS0006' 0d ['h'] [13 00 00 00 10 00 00 00 04 00 00 f1 02 f2 02 f1 02 f3 ff] ff", -EINVAL, 12, "h",
-     "the field \"0\" twice"},
+    {"'REDIS0006' 0d ['h'] [13 00 00 00 10 00 00 00 04 00 00 f1 02 f2 02 f1 02 f3 ff] ff", -EINVAL,
+     12, "h", "the field \"0\" twice"},
 };
 enum { BAD = sizeof bad / sizeof *bad };
 
@@ -167,10 +179,10 @@ START_TEST(a_bad_file_is_refused_with_reason_and_place)
     struct rdb_error err;
     int r = decode(&t, bad[_i].file, &err);
 
-    ck_assert_msg(r == bad[_i].error && err.offset == bad[_i].offset && strcmp(err.key, bad[_i].key) == 0 &&
-                      strstr(err.text, bad[_i].text) != NULL,
-                  "%s\n%d: at %llu, key \"%s\": %s", bad[_i].file, r, (unsigned long long)err.offset, err.key,
-                  err.text);
+    ck_assert_msg(r == bad[_i].error && err.offset == bad[_i].offset &&
+                      strcmp(err.key, bad[_i].key) == 0 && strstr(err.text, bad[_i].text) != NULL,
+                  "%s\n%d: at %llu, key \"%s\": %s", bad[_i].file, r,
+                  (unsigned long long)err.offset, err.key, err.text);
     trace_fini(&t);
 }
 END_TEST
@@ -191,9 +203,9 @@ END_TEST
 
 START_TEST(a_sink_that_says_no_ends_decoding_with_its_word)
 {
-    struct spelled s =
-        spell("'REDIS0010' fa ['a'] ['b'] fe 01 fb 01 01 f5 ['c'] 00 ['k'] ['v'] 04 ['h'] 01 ['f'] ['v'] "
-              "10 ['l'] [( 2 : 05 01 06 01 )] ff crc");
+    struct spelled s = spell(
+        "'REDIS0010' fa ['a'] ['b'] fe 01 fb 01 01 f5 ['c'] 00 ['k'] ['v'] 04 ['h'] 01 ['f'] ['v'] "
+        "10 ['l'] [( 2 : 05 01 06 01 )] ff crc");
     struct trace whole = {.with_forms = true};
     struct rdb_error err;
 
@@ -292,8 +304,10 @@ START_TEST(claims_take_no_memory)
         {"'REDIS0010' 00 c3 80 00 3f 00 00 80 15 a8 00 00 20 ff", "a key is badly compressed"},
         {"'REDIS0010' 04 ['h'] 01 ['f'] c3 80 00 3f 00 00 80 15 a8 00 00 20 ff",
          "a field's value is badly compressed"},
-        {"'REDIS0010' 10 ['h'] c3 80 00 3f 00 00 80 15 a8 00 00 20 ff", "the value is badly compressed"},
-        {"'REDIS0010' fa ['a'] c3 80 00 3f 00 00 80 15 a8 00 00 20 ff", "an AUX field is badly compressed"},
+        {"'REDIS0010' 10 ['h'] c3 80 00 3f 00 00 80 15 a8 00 00 20 ff",
+         "the value is badly compressed"},
+        {"'REDIS0010' fa ['a'] c3 80 00 3f 00 00 80 15 a8 00 00 20 ff",
+         "an AUX field is badly compressed"},
         {"'REDIS0010' 04 ['h'] 80 00 1f 00 00 c4", "a string of unknown form"},
     };
     enum { LEN = 4 << 20 };
@@ -321,15 +335,15 @@ START_TEST(many_fields_are_compared_without_mistake)
     field_set_init(&set);
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 100000; i++)
-            ck_assert_int_eq(field_set_add(&set, text, (size_t)snprintf(text, sizeof text, "field:%d", i)),
-                             1);
+            ck_assert_int_eq(
+                field_set_add(&set, text, (size_t)snprintf(text, sizeof text, "field:%d", i)), 1);
         for (int i = 0; i < 100000; i++)
-            ck_assert_int_eq(field_set_add(&set, text, (size_t)snprintf(text, sizeof text, "field:%d", i)),
-                             0);
+            ck_assert_int_eq(
+                field_set_add(&set, text, (size_t)snprintf(text, sizeof text, "field:%d", i)), 0);
         field_set_clear(&set);
         for (int i = 0; i < 100; i++)
-            ck_assert_int_eq(field_set_add(&set, text, (size_t)snprintf(text, sizeof text, "field:%d", i)),
-                             1);
+            ck_assert_int_eq(
+                field_set_add(&set, text, (size_t)snprintf(text, sizeof text, "field:%d", i)), 1);
         ck_assert_int_eq(field_set_add(&set, "", 0), 1);
         ck_assert_int_eq(field_set_add(&set, "", 0), 0);
         field_set_clear(&set);

@@ -1,4 +1,5 @@
-/* tests/snapshot/test_rdb_dec_damage.c - the decoder and damaged files: never more than an error. */
+/* tests/snapshot/test_rdb_dec_damage.c - the decoder and damaged files: never more than an
+ * error. */
 #include "snapshot/rdb_dec.h"
 
 #include <check.h>
@@ -25,7 +26,8 @@ random_below(uint32_t n)
 static size_t
 mutate(uint8_t *bytes, size_t len)
 {
-    static const uint8_t interesting[] = {0, 1, 0x3f, 0x40, 0x7f, 0x80, 0x81, 0xc0, 0xc3, 0xfe, 0xff};
+    static const uint8_t interesting[] = {0,    1,    0x3f, 0x40, 0x7f, 0x80,
+                                          0x81, 0xc0, 0xc3, 0xfe, 0xff};
 
     for (unsigned n = random_below(4) + 1; n > 0 && len > 0; n--) {
         size_t at = random_below((uint32_t)len), more = random_below(8);

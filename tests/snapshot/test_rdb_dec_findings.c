@@ -1,5 +1,5 @@
-/* tests/snapshot/test_rdb_dec_findings.c - what is wrong with a file and does not keep it from being read:
- * each is told, with its place and key, and what is handed on is right. */
+/* tests/snapshot/test_rdb_dec_findings.c - what is wrong with a file and does not keep it from
+ * being read: each is told, with its place and key, and what is handed on is right. */
 #include <check.h>
 #include <errno.h>
 
@@ -12,14 +12,17 @@ static const struct {
     const char *file, *events;
 } files[] = {
     /* collections without an element, in every form */
-    {"'REDIS0003' 01 ['l'] 00 ff", "key 0 l type 1\nlist\nat 9 l: an empty list: left out\nlist end\n"},
+    {"'REDIS0003' 01 ['l'] 00 ff",
+     "key 0 l type 1\nlist\nat 9 l: an empty list: left out\nlist end\n"},
     {"'REDIS0006' 0a ['l'] [0b 00 00 00 0a 00 00 00 00 00 ff] ff zero",
      "key 0 l type 10\nlist\nat 9 l: an empty list: left out\nlist end\n"},
-    {"'REDIS0007' 0e ['l'] 00 ff zero", "key 0 l type 14\nlist\nat 9 l: an empty list: left out\nlist end\n"},
+    {"'REDIS0007' 0e ['l'] 00 ff zero",
+     "key 0 l type 14\nlist\nat 9 l: an empty list: left out\nlist end\n"},
     {"'REDIS0007' 0e ['l'] 01 [0b 00 00 00 0a 00 00 00 00 00 ff] ff zero",
      "key 0 l type 14\nlist\nat 13 l: a list's node without an element: left out\n"
      "at 9 l: an empty list: left out\nlist end\n"},
-    {"'REDIS0010' 12 ['l'] 00 ff zero", "key 0 l type 18\nlist\nat 9 l: an empty list: left out\nlist end\n"},
+    {"'REDIS0010' 12 ['l'] 00 ff zero",
+     "key 0 l type 18\nlist\nat 9 l: an empty list: left out\nlist end\n"},
     {"'REDIS0010' 12 ['l'] 02 02 [( 0 : )] 02 [( 0 : )] ff zero",
      "key 0 l type 18\nlist\nat 13 l: a list's node without an element: left out\n"
      "at 22 l: a list's node without an element: left out\nat 9 l: an empty list: left out\nlist end\n"},
@@ -29,8 +32,10 @@ static const struct {
     {"'REDIS0010' 0b ['s'] [02 00 00 00 00 00 00 00] ff zero",
      "key 0 s type 11\nat 9 s: an empty set: left out\n"},
     {"'REDIS0011' 14 ['s'] [( 0 : )] ff zero", "key 0 s type 20\nat 9 s: an empty set: left out\n"},
-    {"'REDIS0010' 04 ['h'] 00 ff zero", "key 0 h type 4\nat 9 h: an empty hash: left out\nhash 0\n"},
-    {"'REDIS0003' 09 ['h'] [00 ff] ff", "key 0 h type 9\nat 9 h: an empty hash: left out\nhash 0\n"},
+    {"'REDIS0010' 04 ['h'] 00 ff zero",
+     "key 0 h type 4\nat 9 h: an empty hash: left out\nhash 0\n"},
+    {"'REDIS0003' 09 ['h'] [00 ff] ff",
+     "key 0 h type 9\nat 9 h: an empty hash: left out\nhash 0\n"},
     {"'REDIS0006' 0d ['h'] [0b 00 00 00 0a 00 00 00 00 00 ff] ff zero",
      "key 0 h type 13\nat 9 h: an empty hash: left out\nhash 0\n"},
     {"'REDIS0010' 10 ['h'] [( 0 : )] ff zero",
@@ -39,7 +44,8 @@ static const struct {
     {"'REDIS0010' 05 ['z'] 00 ff zero", "key 0 z type 5\nat 9 z: an empty sorted set: left out\n"},
     {"'REDIS0006' 0c ['z'] [0b 00 00 00 0a 00 00 00 00 00 ff] ff zero",
      "key 0 z type 12\nat 9 z: an empty sorted set: left out\n"},
-    {"'REDIS0010' 11 ['z'] [( 0 : )] ff zero", "key 0 z type 17\nat 9 z: an empty sorted set: left out\n"},
+    {"'REDIS0010' 11 ['z'] [( 0 : )] ff zero",
+     "key 0 z type 17\nat 9 z: an empty sorted set: left out\n"},
     /* what says how a key was used is not worth the dump */
     {"'REDIS0010' f8 81 ff x 8 00 ['k'] ['v'] ff zero",
      "at 10 : a key idle for 18446744073709551615 seconds: taken for the longest\n"
@@ -85,9 +91,11 @@ START_TEST(a_finding_is_told_and_what_is_right_is_handed_on)
     const char *from, *end;
     int r = trace_memory(&t, s.bytes, s.len, true, &err);
 
-    ck_assert_msg(r == 0, "%s\n%d: at %llu: %s", files[_i].file, r, (unsigned long long)err.offset, err.text);
+    ck_assert_msg(r == 0, "%s\n%d: at %llu: %s", files[_i].file, r, (unsigned long long)err.offset,
+                  err.text);
     from = strchr(t.text, '\n') + 1;
-    end = strstr(t.text, "end none\n") != NULL ? strstr(t.text, "end none\n") : strstr(t.text, "end zero\n");
+    end = strstr(t.text, "end none\n") != NULL ? strstr(t.text, "end none\n")
+                                               : strstr(t.text, "end zero\n");
     ck_assert_ptr_nonnull(end);
     ck_assert_msg((size_t)(end - from) == strlen(files[_i].events) &&
                       memcmp(from, files[_i].events, (size_t)(end - from)) == 0,
@@ -133,7 +141,8 @@ hear_node(void *ctx, struct stream_id id, struct rdb_slice lp, const struct stre
     hear("node %u+%u:", n.live, n.deleted);
     for (uint32_t at = n.items_at; at != 0; at = stream_item_next(&item)) {
         stream_item_read(&n, at, &item);
-        hear(" %llu%s", (unsigned long long)item.id.ms, (item.flags & STREAM_ITEM_DELETED) != 0 ? "d" : "");
+        hear(" %llu%s", (unsigned long long)item.id.ms,
+             (item.flags & STREAM_ITEM_DELETED) != 0 ? "d" : "");
     }
     hear("\n");
     return 0;
@@ -148,8 +157,8 @@ hear_facts(void *ctx, const struct rdb_stream *f)
     return 0;
 }
 
-/* A node under the id 5-0 whose master entry says: live, deleted, one field 'f'; and an item with a flag and
- * a difference of milliseconds. */
+/* A node under the id 5-0 whose master entry says: live, deleted, one field 'f'; and an item with a
+ * flag and a difference of milliseconds. */
 #define ID           "10 00 x 7 05 00 x 8 "
 #define MASTER       " 01 01 81 'f' 02 00 01 "
 #define ITEM(ms)     " 02 01 " ms " 01 00 01 81 'v' 02 04 01 "
@@ -187,7 +196,8 @@ static const struct {
     {STREAM("( 09 : 02 01 00 01" MASTER ITEM("00") ITEM("01") ")") "02 07 00 05 00 00 00 02" END,
      "the stream's listpack claims 9 elements and has 15: counted anew\n"
      "node 2+0: 5 6\n2 entries of 2, last 7\n"},
-    /* deleted entries: at the end they may be above the last id; out of order if new ones followed */
+    /* deleted entries: at the end they may be above the last id; out of order if new ones
+     * followed */
     {STREAM("( 15 : 01 01 01 01" MASTER ITEM("00") DELETED("09") ")") "01 06 00 05 00 0e 00 02" END,
      "node 1+0: 5\n1 entries of 2, last 6\n"},
     {STREAM("( 20 : 02 01 01 01" MASTER ITEM("00") DELETED("09")
@@ -197,7 +207,8 @@ static const struct {
     {STREAM("( 20 : 02 01 01 01" MASTER ITEM("00") DELETED("01")
                 ITEM("02") ")") "02 07 00 05 00 06 00 03" END,
      "node 2+1: 5 6d 7\n2 entries of 3, last 7\n"},
-    {STREAM("( 15 : 00 01 02 01" MASTER DELETED("00") DELETED("01") ")") "00 07 00 00 00 06 00 02" END,
+    {STREAM("( 15 : 00 01 02 01" MASTER DELETED("00")
+                DELETED("01") ")") "00 07 00 00 00 06 00 02" END,
      "a stream's node without an entry: left out\n0 entries of 2, last 7\n"},
 };
 enum { STREAMS = sizeof streams / sizeof *streams };
@@ -210,7 +221,8 @@ START_TEST(what_follows_from_a_streams_entries_is_taken_from_them)
     struct rdb_error err;
 
     heard[0] = '\0';
-    ck_assert_msg(spell_decode(streams[_i].file, &hearing, &err) == 0, "%s\n%s", streams[_i].file, err.text);
+    ck_assert_msg(spell_decode(streams[_i].file, &hearing, &err) == 0, "%s\n%s", streams[_i].file,
+                  err.text);
     ck_assert_msg(strcmp(heard, streams[_i].heard) == 0, "%s\n%s", streams[_i].file, heard);
 }
 END_TEST
@@ -230,7 +242,8 @@ static const char *const damaged_streams[][2] = {
     {STREAM("( 15 : 02 01 00 01 02 01 81 'f' 02 00 01" ITEM("00")
                 ITEM("01") ")") "02 07 00 05 00 00 00 02" END,
      "a wrong master entry"},
-    {STREAM("( 15 : 81 'x' 02 00 01" MASTER ITEM("00") ITEM("01") ")") "02 07 00 05 00 00 00 02" END,
+    {STREAM("( 15 : 81 'x' 02 00 01" MASTER ITEM("00")
+                ITEM("01") ")") "02 07 00 05 00 00 00 02" END,
      "a wrong master entry"},
 };
 enum { DAMAGED = sizeof damaged_streams / sizeof *damaged_streams };
@@ -244,7 +257,8 @@ START_TEST(a_damaged_stream_is_refused)
 }
 END_TEST
 
-/* Every byte of every stream, changed in every bit: an error or a node that is sound (hear_node). */
+/* Every byte of every stream, changed in every bit: an error or a node that is sound
+ * (hear_node). */
 START_TEST(a_node_that_is_handed_on_is_sound_whatever_was_damaged)
 {
     struct spelled s = spell(streams[_i].file);

@@ -1,4 +1,5 @@
-/* tests/snapshot/test_rdb_dec_list.c - the decoder: lists in each of their forms, right and wrong. */
+/* tests/snapshot/test_rdb_dec_list.c - the decoder: lists in each of their forms, right and
+ * wrong. */
 #include <check.h>
 #include <errno.h>
 
@@ -33,19 +34,22 @@ static const struct {
     uint64_t offset;
     const char *text; /* a part of it */
 } bad[] = {
-    {"'REDIS0003' 01 ['l'] 80 ff ff ff ff ['a'] ff", 12, "a list claims 4294967295 elements or nodes"},
+    {"'REDIS0003' 01 ['l'] 80 ff ff ff ff ['a'] ff", 12,
+     "a list claims 4294967295 elements or nodes"},
     {"'REDIS0003' 01 ['l'] 81 ff x 8 ['a'] ff", 12, "a list claims 18446744073709551615 elements"},
     {"'REDIS0003' 01 ['l'] 02 ['a']", 15, "ends in the middle"},
     {"'REDIS0006' 0a ['l'] [0d 00 00 00 0a 00 00 00 01 00 00 f0 ff] ff crc", 12,
      "the list's ziplist of 13 bytes is damaged"},
-    {"'REDIS0007' 0e ['l'] 01 [0d 00 00 00 0a 00 00 00 01 00 01 f2 ff] ff crc", 13, "ziplist of 13 bytes"},
+    {"'REDIS0007' 0e ['l'] 01 [0d 00 00 00 0a 00 00 00 01 00 01 f2 ff] ff crc", 13,
+     "ziplist of 13 bytes"},
     {"'REDIS0007' 0e ['l'] 80 7f ff ff ff ff crc", 12, "a list claims 2147483647"},
     {"'REDIS0010' 12 ['l'] 01 03 ['x'] ff crc", 13, "a list's node of kind 3: 1 and 2 are known"},
     {"'REDIS0010' 12 ['l'] 01 02 ['x'] ff crc", 13, "the list's listpack of 1 bytes is damaged"},
     {"'REDIS0010' 12 ['l'] 01 02 [( 2 : 05 02 )] ff crc", 13, "listpack of 9 bytes is damaged"},
     /* a node that is one element is for long ones: Redis refuses an empty one too */
     {"'REDIS0010' 12 ['l'] 01 01 [] ff crc", 13, "a list's node that is one element is empty"},
-    {"'REDIS0010' 12 ['l'] 02 01 ['x'] 01 [] ff crc", 16, "a list's node that is one element is empty"},
+    {"'REDIS0010' 12 ['l'] 02 01 ['x'] 01 [] ff crc", 16,
+     "a list's node that is one element is empty"},
     {"'REDIS0010' 12 ['l'] 40 ff 01 ['x'] ff crc", 12, "a list claims 255"},
 };
 enum { BAD = sizeof bad / sizeof *bad };
@@ -69,7 +73,8 @@ START_TEST(a_good_list_gives_its_elements)
     struct rdb_error err;
     int r = decode(&t, good[_i].file, &err);
 
-    ck_assert_msg(r == 0, "%s\n%d: at %llu: %s", good[_i].file, r, (unsigned long long)err.offset, err.text);
+    ck_assert_msg(r == 0, "%s\n%d: at %llu: %s", good[_i].file, r, (unsigned long long)err.offset,
+                  err.text);
     ck_assert_str_eq(t.text, good[_i].events);
     trace_fini(&t);
 }
@@ -81,7 +86,8 @@ START_TEST(a_bad_list_is_refused_with_reason_and_place)
     struct rdb_error err;
     int r = decode(&t, bad[_i].file, &err);
 
-    ck_assert_msg(r == -EINVAL && err.offset == bad[_i].offset && strstr(err.text, bad[_i].text) != NULL,
+    ck_assert_msg(r == -EINVAL && err.offset == bad[_i].offset &&
+                      strstr(err.text, bad[_i].text) != NULL,
                   "%s\n%d: at %llu: %s", bad[_i].file, r, (unsigned long long)err.offset, err.text);
     trace_fini(&t);
 }

@@ -17,7 +17,8 @@ note(const char *what, struct rdb_slice member, unsigned long number)
     if (what[0] != '\0')
         snprintf(heard + at, sizeof heard - at, "%s=%lu ", what, number);
     else
-        snprintf(heard + at, sizeof heard - at, "%.*s ", (int)member.len, (const char *)member.bytes);
+        snprintf(heard + at, sizeof heard - at, "%.*s ", (int)member.len,
+                 (const char *)member.bytes);
 }
 
 static int
@@ -55,8 +56,10 @@ on_member(void *ctx, struct rdb_slice member)
 static int
 decode(const char *text, struct rdb_error *error)
 {
-    static const struct rdb_events events = {
-        .set_intset = on_intset, .set_listpack = on_listpack, .set_begin = on_begin, .set_member = on_member};
+    static const struct rdb_events events = {.set_intset = on_intset,
+                                             .set_listpack = on_listpack,
+                                             .set_begin = on_begin,
+                                             .set_member = on_member};
 
     heard[0] = '\0';
     return spell_decode(text, &events, error);
@@ -66,8 +69,10 @@ static const char *const good[][2] = {
     {"'REDIS0003' 02 [ 's' ] 03 [ 'a' ] [ '' ] c0 07 ff", "begin=3 a  7 "},
     {"'REDIS0010' 02 [ 's' ] 00 ff zero", "begin=0 "},
     {"'REDIS0010' 0b [ 's' ] [ 02 00 00 00 03 00 00 00 fe ff 01 00 00 7f ] ff zero", "intset=3 "},
-    {"'REDIS0010' 0b [ 's' ] [ 04 00 00 00 02 00 00 00 00 00 00 80 ff ff ff 7f ] ff zero", "intset=2 "},
-    {"'REDIS0010' 0b [ 's' ] [ 08 00 00 00 01 00 00 00 00 00 00 00 00 00 00 80 ] ff zero", "intset=1 "},
+    {"'REDIS0010' 0b [ 's' ] [ 04 00 00 00 02 00 00 00 00 00 00 80 ff ff ff 7f ] ff zero",
+     "intset=2 "},
+    {"'REDIS0010' 0b [ 's' ] [ 08 00 00 00 01 00 00 00 00 00 00 00 00 00 00 80 ] ff zero",
+     "intset=1 "},
     {"'REDIS0011' 14 [ 's' ] [ ( 3 : 81 'a' 02 07 01 80 01 ) ] ff zero", "listpack=3 "},
 };
 

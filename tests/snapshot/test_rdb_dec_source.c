@@ -1,5 +1,5 @@
-/* tests/snapshot/test_rdb_dec_source.c - the decoder and what it reads from: files and memory, progress,
- * failures of reading and of memory. */
+/* tests/snapshot/test_rdb_dec_source.c - the decoder and what it reads from: files and memory,
+ * progress, failures of reading and of memory. */
 #include "snapshot/rdb_dec.h"
 
 #include <check.h>
@@ -231,7 +231,8 @@ main(void)
     tcase_add_test(t, what_is_no_regular_file_is_not_opened);
     tcase_add_test(t, progress_is_told_within_long_values_too);
 #ifdef STILLFRAME_FAULTS
-    tcase_add_loop_test(t, each_failure_of_reading_or_memory_is_told, 0, sizeof faults / sizeof *faults);
+    tcase_add_loop_test(t, each_failure_of_reading_or_memory_is_told, 0,
+                        sizeof faults / sizeof *faults);
 #endif
     suite_add_tcase(s, t);
     return run_suite(s);

@@ -1,4 +1,5 @@
-/* tests/snapshot/test_rdb_dec_zset.c - sorted sets in every form that files have, and wrong ones. */
+/* tests/snapshot/test_rdb_dec_zset.c - sorted sets in every form that files have, and wrong
+ * ones. */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +15,8 @@ note(const char *what, struct rdb_slice name, double number)
 {
     size_t at = strlen(heard);
 
-    snprintf(heard + at, sizeof heard - at, "%s%.*s=%g ", what, (int)name.len, (const char *)name.bytes,
-             number);
+    snprintf(heard + at, sizeof heard - at, "%s%.*s=%g ", what, (int)name.len,
+             (const char *)name.bytes, number);
 }
 
 static int
@@ -59,11 +60,13 @@ static const char *const good[][2] = {
     {"'REDIS0010' 05 [ 'z' ] 02 [ 'a' ] 00 00 00 00 00 00 f8 3f c0 07 00 00 00 00 00 00 f0 7f ff zero",
      "begin=2 a=1.5 7=inf "},
     {"'REDIS0010' 11 [ 'z' ] [ ( 4 : 81 'a' 02 01 01 81 'b' 02 02 01 ) ] ff zero", "listpack=2 "},
-    {"'REDIS0010' 11 [ 'z' ] [ ( 4 : 81 'b' 02 01 01 81 'a' 02 01 01 ) ] ff zero", "begin=2 b=1 a=1 "},
+    {"'REDIS0010' 11 [ 'z' ] [ ( 4 : 81 'b' 02 01 01 81 'a' 02 01 01 ) ] ff zero",
+     "begin=2 b=1 a=1 "},
     {"'REDIS0010' 11 [ 'z' ] [ ( 4 : 81 'a' 02 83 '2.5' 04 81 'b' 02 02 01 ) ] ff zero",
      "begin=2 a=2.5 b=2 "},
     {"'REDIS0010' 11 [ 'z' ] [ ( 0 : ) ] ff zero", "listpack=0 "},
-    {"'REDIS0009' 0c [ 'z' ] [ 10 00 00 00 0d 00 00 00 02 00 00 01 'a' 03 f2 ff ] ff zero", "begin=1 a=1 "},
+    {"'REDIS0009' 0c [ 'z' ] [ 10 00 00 00 0d 00 00 00 02 00 00 01 'a' 03 f2 ff ] ff zero",
+     "begin=1 a=1 "},
 };
 
 START_TEST(every_form_is_read)
@@ -88,12 +91,15 @@ static const char *const wrong[][3] = {
     {"'REDIS0010' 11 [ 'z' ] [ ( 3 : 81 'a' 02 01 01 81 'b' 02 ) ] ff zero", "without a score", ""},
     {"'REDIS0010' 11 [ 'z' ] [ ( 2 : 81 'a' 02 81 'x' 02 ) ] ff zero", "\"x\" is no score", ""},
     {"'REDIS0010' 11 [ 'z' ] [ ( 2 : 81 'a' 02 83 'nan' 04 ) ] ff zero", "\"nan\" is no score", ""},
-    {"'REDIS0010' 11 [ 'z' ] [ ( 4 : 81 'a' 02 01 01 81 'a' 02 02 01 ) ] ff zero", "member \"a\" twice", ""},
+    {"'REDIS0010' 11 [ 'z' ] [ ( 4 : 81 'a' 02 01 01 81 'a' 02 02 01 ) ] ff zero",
+     "member \"a\" twice", ""},
     {"'REDIS0010' 11 [ 'z' ] [ ( 4 : 81 'a' 02 01 01 81 'b' 02 02 02 ) ] ff zero", "damaged", ""},
-    {"'REDIS0009' 0c [ 'z' ] [ 0e 00 00 00 0a 00 00 00 01 00 00 01 'a' ff ] ff zero", "damaged", ""},
-    {"'REDIS0009' 0c [ 'z' ] [ 11 00 00 00 0d 00 00 00 02 00 00 01 'a' 03 01 'x' ff ] ff zero", "no score",
+    {"'REDIS0009' 0c [ 'z' ] [ 0e 00 00 00 0a 00 00 00 01 00 00 01 'a' ff ] ff zero", "damaged",
      ""},
-    {"'REDIS0009' 0c [ 'z' ] [ 10 00 00 00 0d 00 00 00 02 00 00 01 'a' 04 f2 ff ] ff zero", "damaged", ""},
+    {"'REDIS0009' 0c [ 'z' ] [ 11 00 00 00 0d 00 00 00 02 00 00 01 'a' 03 01 'x' ff ] ff zero",
+     "no score", ""},
+    {"'REDIS0009' 0c [ 'z' ] [ 10 00 00 00 0d 00 00 00 02 00 00 01 'a' 04 f2 ff ] ff zero",
+     "damaged", ""},
 };
 
 START_TEST(what_is_wrong_is_refused)

@@ -1,8 +1,8 @@
-/* tests/snapshot/test_rdb_enc.c - the encoder against bytes written by hand, against liblzf, and through the
- * decoder.
+/* tests/snapshot/test_rdb_enc.c - the encoder against bytes written by hand, against liblzf, and
+ * through the decoder.
  *
- * test_rdb_enc --write FILE VERSION yes|no   writes a dump of every form there is (compressed or not), for
- * other readers: tests/integration/test_rdb_tool.py knows what must be in it. */
+ * test_rdb_enc --write FILE VERSION yes|no   writes a dump of every form there is (compressed or
+ * not), for other readers: tests/integration/test_rdb_tool.py knows what must be in it. */
 #include "snapshot/rdb_enc.h"
 
 #include <check.h>
@@ -197,7 +197,8 @@ enum kind { ZEROS, TEXT, NOISE, MIXED, KINDS };
 static uint8_t *
 contents(enum kind kind, size_t len)
 {
-    static const char *const words[] = {"snapshot", "page", "epoch", "the ", "record", ", ", "0123", "\n"};
+    static const char *const words[] = {"snapshot", "page", "epoch", "the ",
+                                        "record",   ", ",   "0123",  "\n"};
     uint8_t *p = malloc(len + 16);
     uint32_t x = 4711;
 
@@ -302,9 +303,9 @@ START_TEST(a_stream_that_compression_helps_is_written_compressed)
     } else {
         uint8_t *back = malloc(LEN);
         bool is_short = file[4] < 0x80; /* the packed length takes two bytes, or five */
-        unsigned packed =
-            is_short ? (file[4] & 0x3fu) << 8 | file[5]
-                     : (unsigned)file[5] << 24 | (unsigned)file[6] << 16 | (unsigned)file[7] << 8 | file[8];
+        unsigned packed = is_short ? (file[4] & 0x3fu) << 8 | file[5]
+                                   : (unsigned)file[5] << 24 | (unsigned)file[6] << 16 |
+                                         (unsigned)file[7] << 8 | file[8];
         const uint8_t *p = file + (is_short ? 6 : 9);
 
         ck_assert_mem_eq(file, "\x00\x01k\xc3", 4);
@@ -322,7 +323,8 @@ END_TEST
 
 START_TEST(a_block_packs_the_same_each_time_and_unpacks)
 {
-    static const size_t lens[] = {0, 1, 2, 3, 4, 31, 32, 33, 34, 263, 264, 265, 8192, 8193, 20000, 65536};
+    static const size_t lens[] = {0,  1,   2,   3,   4,    31,   32,    33,
+                                  34, 263, 264, 265, 8192, 8193, 20000, 65536};
     uint16_t *table = malloc(LZF_TABLE_SLOTS * sizeof *table);
     uint8_t *back = malloc(65536);
 
@@ -391,8 +393,8 @@ START_TEST(a_sink_that_fails_ends_the_stream)
 END_TEST
 #endif
 
-/* The dump for other readers.  Keys in database 0: s:<i> strings of all forms, h:<n> listpack hashes, p:<n>
- * plain hashes; in database 3 the same few keys with expiry. */
+/* The dump for other readers.  Keys in database 0: s:<i> strings of all forms, h:<n> listpack
+ * hashes, p:<n> plain hashes; in database 3 the same few keys with expiry. */
 enum { SAMPLE_STRINGS = 500, SAMPLE_HASHES = 40 };
 
 static void
@@ -403,9 +405,11 @@ put_listpack_hash(struct rdb_enc *e, unsigned fields)
     char text[64];
 
     for (unsigned i = 0; i < fields; i++) {
-        len = lp_append(lp, text, (size_t)snprintf(text, sizeof text, i % 3 == 0 ? "%u" : "field:%u", i));
         len = lp_append(lp, text,
-                        (size_t)snprintf(text, sizeof text, i % 2 == 0 ? "%d" : "value %d", (int)i * -99991));
+                        (size_t)snprintf(text, sizeof text, i % 3 == 0 ? "%u" : "field:%u", i));
+        len = lp_append(
+            lp, text,
+            (size_t)snprintf(text, sizeof text, i % 2 == 0 ? "%d" : "value %d", (int)i * -99991));
     }
     rdb_put_blob(e, lp, len);
     free(lp);
@@ -419,8 +423,9 @@ put_plain_hash(struct rdb_enc *e, unsigned fields)
     rdb_put_len(e, fields);
     for (unsigned i = 0; i < fields; i++) {
         rdb_put_string(e, text, (size_t)snprintf(text, sizeof text, "field:%u", i));
-        rdb_put_string(e, text,
-                       (size_t)snprintf(text, sizeof text, i % 2 == 0 ? "%d" : "value %d", (int)i * -99991));
+        rdb_put_string(
+            e, text,
+            (size_t)snprintf(text, sizeof text, i % 2 == 0 ? "%d" : "value %d", (int)i * -99991));
     }
 }
 
@@ -508,7 +513,8 @@ static int
 run_tests(void)
 {
     Suite *s = suite_create("snapshot/rdb_enc");
-    TCase *form = tcase_create("form"), *lzf = tcase_create("lzf"), *stream = tcase_create("stream");
+    TCase *form = tcase_create("form"), *lzf = tcase_create("lzf"),
+          *stream = tcase_create("stream");
 
     tcase_add_test(form, lengths_take_one_two_five_or_nine_bytes);
     tcase_add_loop_test(form, strings_take_the_form_that_the_format_has_for_them, 0,

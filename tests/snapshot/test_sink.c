@@ -1,5 +1,5 @@
-/* tests/snapshot/test_sink.c - sinks: bytes arrive, in order and durable, or the old file stays and nothing
- * else does. */
+/* tests/snapshot/test_sink.c - sinks: bytes arrive, in order and durable, or the old file stays and
+ * nothing else does. */
 #include "snapshot/sink.h"
 
 #include <check.h>
@@ -108,7 +108,8 @@ open_file(size_t writeout_bytes)
 {
     struct sink *s = NULL;
 
-    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){path, "temp-1.rdb", writeout_bytes}, &s), 0);
+    ck_assert_int_eq(
+        sink_file_open(&(struct sink_file_options){path, "temp-1.rdb", writeout_bytes}, &s), 0);
     return s;
 }
 
@@ -244,7 +245,8 @@ START_TEST(a_name_without_a_directory_is_beside_us)
     char *before = getcwd(NULL, 0);
 
     ck_assert_int_eq(chdir(dir), 0);
-    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){"dump.rdb", "temp-1.rdb", 0}, &s), 0);
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){"dump.rdb", "temp-1.rdb", 0}, &s),
+                     0);
     sink_put(s, "here", 4);
     ck_assert_int_eq(sink_commit(s), 0);
     sink_close(s);
@@ -258,8 +260,9 @@ START_TEST(what_cannot_be_opened_is_an_error)
 {
     struct sink *s = NULL;
 
-    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){"/nowhere/at/all/dump.rdb", "t", 0}, &s),
-                     -ENOENT);
+    ck_assert_int_eq(
+        sink_file_open(&(struct sink_file_options){"/nowhere/at/all/dump.rdb", "t", 0}, &s),
+        -ENOENT);
     ck_assert_int_eq(sink_file_open(&(struct sink_file_options){path, "../t", 0}, &s), -EINVAL);
     ck_assert_ptr_null(s);
 }

@@ -1,8 +1,8 @@
-/* tests/snapshot/test_sink_calls.c - the system calls of a save, in their order (N4): what makes a dump
- * durable is seen itself, not the place before it where it can be made to fail.
+/* tests/snapshot/test_sink_calls.c - the system calls of a save, in their order (N4): what makes a
+ * dump durable is seen itself, not the place before it where it can be made to fail.
  *
- * The program's own open, write, fsync, close, rename and unlink stand before the C library's: each is noted
- * with the file that it is about, and then done by syscall(). */
+ * The program's own open, write, fsync, close, rename and unlink stand before the C library's: each
+ * is noted with the file that it is about, and then done by syscall(). */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +70,8 @@ open(const char *name, int flags, ...)
     return fd;
 }
 
-static size_t takes_bytes; /* write() takes so much at most, and is interrupted now and then; 0: all */
+/* write() takes so much at most, and is interrupted now and then; 0: all */
+static size_t takes_bytes;
 static bool write_fails;
 static unsigned writes;
 
@@ -84,7 +85,8 @@ write(int fd, const void *bytes, size_t len)
         errno = write_fails ? EIO : EINTR;
         return -1;
     }
-    n = syscall(SYS_write, fd, bytes, is_noting && takes_bytes != 0 && len > takes_bytes ? takes_bytes : len);
+    n = syscall(SYS_write, fd, bytes,
+                is_noting && takes_bytes != 0 && len > takes_bytes ? takes_bytes : len);
 
     if (is_noting && n > 0)
         written_bytes += (size_t)n;
@@ -164,7 +166,8 @@ begin(size_t bytes)
     calls[0] = '\0';
     written_bytes = writes = 0;
     is_noting = true;
-    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){path, "temp-1.rdb", 1 << 20}, &s), 0);
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){path, "temp-1.rdb", 1 << 20}, &s),
+                     0);
     sink_put(s, some, bytes);
     free(some);
     return s;
@@ -179,10 +182,11 @@ START_TEST(a_dump_is_durable_before_it_has_its_name_and_its_name_after_that)
     ck_assert_int_eq(sink_commit(s), 0);
     sink_close(s);
     is_noting = false;
-    snprintf(want, sizeof want,
-             "unlink of nothing file\nopen file\n%sfsync file\nclose file\nopen directory\nrename file\n"
-             "fsync directory\nclose directory\nclose file\n", /* the last one is the lock's */
-             sizes[_i] > 0 ? "write file\n" : "");
+    snprintf(
+        want, sizeof want,
+        "unlink of nothing file\nopen file\n%sfsync file\nclose file\nopen directory\nrename file\n"
+        "fsync directory\nclose directory\nclose file\n", /* the last one is the lock's */
+        sizes[_i] > 0 ? "write file\n" : "");
     ck_assert_str_eq(calls, want);
     ck_assert_uint_eq(written_bytes, sizes[_i]);
 }
@@ -218,7 +222,8 @@ START_TEST(after_an_error_nothing_more_is_written)
     ck_assert_uint_eq(writes, 1);
     sink_close(s);
     is_noting = false;
-    ck_assert_str_eq(calls, "unlink of nothing file\nopen file\nclose file\nunlink file\nclose file\n");
+    ck_assert_str_eq(calls,
+                     "unlink of nothing file\nopen file\nclose file\nunlink file\nclose file\n");
 }
 END_TEST
 
@@ -228,8 +233,9 @@ START_TEST(what_is_given_up_gets_no_name)
 
     sink_close(s);
     is_noting = false;
-    ck_assert_str_eq(calls,
-                     "unlink of nothing file\nopen file\nwrite file\nclose file\nunlink file\nclose file\n");
+    ck_assert_str_eq(
+        calls,
+        "unlink of nothing file\nopen file\nwrite file\nclose file\nunlink file\nclose file\n");
 }
 END_TEST
 

@@ -167,7 +167,8 @@ END_TEST
 START_TEST(a_directory_that_is_not_there_is_an_error_with_its_name)
 {
     struct seen seen = {0};
-    struct snapshot_request rq = {.ops = &ops, .cut = &seen, .path = "nowhere/dump.rdb", .rdb_version = 10};
+    struct snapshot_request rq = {
+        .ops = &ops, .cut = &seen, .path = "nowhere/dump.rdb", .rdb_version = 10};
     struct snapshot_end end;
 
     ck_assert_int_eq(snapshot_begin(&rq), 0);
@@ -183,8 +184,11 @@ END_TEST
 START_TEST(a_sweep_that_misses_a_key_is_an_error_and_no_file)
 {
     struct seen seen = {0};
-    struct snapshot_request rq = {
-        .ops = &ops, .cut = &seen, .path = "dump.rdb", .rdb_version = 10, .keys_total = toy.keys + 1};
+    struct snapshot_request rq = {.ops = &ops,
+                                  .cut = &seen,
+                                  .path = "dump.rdb",
+                                  .rdb_version = 10,
+                                  .keys_total = toy.keys + 1};
     struct snapshot_end end;
 
     ck_assert_int_eq(snapshot_begin(&rq), 0);
@@ -219,10 +223,11 @@ save_nothing(void *cut, struct rdb_enc *e)
     return 0;
 }
 
-/* save_and_cancel: as if the cancel came, and its grace period ended, while the sink wrote this record. */
+/* save_and_cancel: as if the cancel came, and its grace period ended, while the sink wrote this
+ * record. */
 static int
-save_and_cancel(void *cut, struct view *v, struct rdb_enc *e, const void *live, const uint8_t *staged,
-                size_t staged_bytes)
+save_and_cancel(void *cut, struct view *v, struct rdb_enc *e, const void *live,
+                const uint8_t *staged, size_t staged_bytes)
 {
     (void)v;
     (void)e;
@@ -240,15 +245,16 @@ cancel_between(void *ctx)
     atomic_store_explicit(&cancel, true, memory_order_release);
 }
 
-/* sweep_cancelled: two slabs with a record each; in_record: the cancel comes with the first record, else
- * between the slabs.  *ret_done: the last block that was said to be done. */
+/* sweep_cancelled: two slabs with a record each; in_record: the cancel comes with the first record,
+ * else between the slabs.  *ret_done: the last block that was said to be done. */
 static struct mm_sweep
 sweep_cancelled(bool in_record, uint64_t *ret_done)
 {
     static uint8_t staging[VIEW_CHUNK_BYTES];
     static const struct snapshot_ops cancelling = {.save_begin = save_nothing,
                                                    .save_record = save_and_cancel};
-    struct snapshot_request rq = {.ops = &cancelling, .cut = &in_record, .rdb_version = 10, .keys_total = 2};
+    struct snapshot_request rq = {
+        .ops = &cancelling, .cut = &in_record, .rdb_version = 10, .keys_total = 2};
     const void *small, *large;
     _Atomic uint64_t keys = 0, bytes = 0, blocks = 0;
     struct mm_sweep sweep;
@@ -316,8 +322,8 @@ END_TEST
 static _Atomic bool is_reading, may_go_on;
 
 static int
-save_record_at_the_gate(void *cut, struct view *v, struct rdb_enc *e, const void *live, const uint8_t *staged,
-                        size_t staged_bytes)
+save_record_at_the_gate(void *cut, struct view *v, struct rdb_enc *e, const void *live,
+                        const uint8_t *staged, size_t staged_bytes)
 {
     struct seen *seen = cut;
 

@@ -1,7 +1,9 @@
-/* tests/snapshot/toy.h - a small keyspace over mm/, to test cuts without a server: an array of keys, each
- * with a record (replaced or changed in place) and perhaps a value block that the record points to.
+/* tests/snapshot/toy.h - a small keyspace over mm/, to test cuts without a server: an array of
+ * keys, each with a record (replaced or changed in place) and perhaps a value block that the record
+ * points to.
  *
- * toy_digest() is the sum of one hash a record, over live data; toy_sweep_digest() is the same over a view.
+ * toy_digest() is the sum of one hash a record, over live data; toy_sweep_digest() is the same over
+ * a view.
  */
 #ifndef TESTS_SNAPSHOT_TOY_H
 #define TESTS_SNAPSHOT_TOY_H
@@ -82,7 +84,8 @@ toy_digest(const struct toy *t, uint64_t *ret_count)
 static inline void
 toy_init(struct toy *t, uint32_t keys, size_t payload_max, size_t value_max, uint64_t seed)
 {
-    *t = (struct toy){.keys = keys, .payload_max = payload_max, .value_max = value_max, .seed = seed * 2 + 1};
+    *t = (struct toy){
+        .keys = keys, .payload_max = payload_max, .value_max = value_max, .seed = seed * 2 + 1};
     t->slot = calloc(keys, sizeof *t->slot);
 }
 
@@ -131,7 +134,8 @@ static inline void
 toy_set(struct toy *t, uint32_t key) /* overwrite */
 {
     size_t bytes = toy_random(t) % t->payload_max;
-    size_t value = t->value_max != 0 && toy_random(t) % 4 == 0 ? 1 + toy_random(t) % t->value_max : 0;
+    size_t value =
+        t->value_max != 0 && toy_random(t) % 4 == 0 ? 1 + toy_random(t) % t->value_max : 0;
     struct toy_record *r = toy_new(t, key, bytes, value);
 
     toy_delete(t, key);

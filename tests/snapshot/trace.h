@@ -1,5 +1,5 @@
-/* tests/snapshot/trace.h - a decoder's sink that writes down what it is told, one line an event, and a list
- * of bytes to decode.  Long strings are written as "<length:crc64>". */
+/* tests/snapshot/trace.h - a decoder's sink that writes down what it is told, one line an event,
+ * and a list of bytes to decode.  Long strings are written as "<length:crc64>". */
 #ifndef TESTS_SNAPSHOT_TRACE_H
 #define TESTS_SNAPSHOT_TRACE_H
 
@@ -96,7 +96,8 @@ trace_finding(void *ctx, const struct rdb_finding *f)
 {
     struct trace *t = ctx;
 
-    return t->with_findings ? trace_add(t, "at %" PRIu64 " %s: %s\n", f->offset, f->key, f->text) : 0;
+    return t->with_findings ? trace_add(t, "at %" PRIu64 " %s: %s\n", f->offset, f->key, f->text)
+                            : 0;
 }
 
 static inline int
@@ -113,7 +114,8 @@ trace_key(void *ctx, const struct rdb_key *k)
     if (k->freq != -1)
         snprintf(more + at, sizeof more - at, " freq %d", k->freq);
     t->string_len = UINT64_MAX; /* until it is seen to be a string */
-    return trace_add(t, "key %" PRIu64 " %s type %d%s\n", k->db, trace_shown(name, k->name), k->type, more);
+    return trace_add(t, "key %" PRIu64 " %s type %d%s\n", k->db, trace_shown(name, k->name),
+                     k->type, more);
 }
 
 static inline int
@@ -221,7 +223,8 @@ trace_value_end(void *ctx)
     if (t->string_len == UINT64_MAX)
         return 0;
     if (t->string_seen != t->string_len)
-        return trace_add(t, "string of %" PRIu64 " has %" PRIu64 "\n", t->string_len, t->string_seen);
+        return trace_add(t, "string of %" PRIu64 " has %" PRIu64 "\n", t->string_len,
+                         t->string_seen);
     if (t->string_len < TRACE_LONG_BYTES)
         return trace_add(t, "string %s\n",
                          trace_shown(text, (struct rdb_slice){t->head, (size_t)t->string_len}));

@@ -209,8 +209,9 @@ on_key(void *ctx, const struct rdb_key *k)
 {
     struct digest_state *s = ctx;
 
-    s->key = lab_mix(lab_mix_int(lab_mix_int(14695981039346656037ULL, k->db), (uint64_t)k->expire_at_ms),
-                     k->name.bytes, k->name.len);
+    s->key =
+        lab_mix(lab_mix_int(lab_mix_int(14695981039346656037ULL, k->db), (uint64_t)k->expire_at_ms),
+                k->name.bytes, k->name.len);
     s->key = lab_mix_int(s->key, k->kind);
     s->value = 0;
     return 0;
@@ -221,7 +222,8 @@ on_string_bytes(void *ctx, struct rdb_slice piece)
 {
     struct digest_state *s = ctx;
 
-    s->value = crc64(s->value, piece.bytes, piece.len); /* the same however the string is cut into pieces */
+    /* the same however the string is cut into pieces */
+    s->value = crc64(s->value, piece.bytes, piece.len);
     return 0;
 }
 
@@ -267,7 +269,8 @@ on_value_end(void *ctx)
     return 0;
 }
 
-/* A dump of our own has nothing in it to be mended: what is taken anew from the data was not of the cut. */
+/* A dump of our own has nothing in it to be mended: what is taken anew from the data was not of the
+ * cut. */
 static int
 on_finding(void *ctx, const struct rdb_finding *f)
 {

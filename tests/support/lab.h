@@ -1,12 +1,14 @@
-/* tests/support/lab.h - the server's data in process, without sockets or threads, and snapshots of it taken
- * by hand.
+/* tests/support/lab.h - the server's data in process, without sockets or threads, and snapshots of
+ * it taken by hand.
  *
- *   lab_open(); lab_run("set a 1"); want = lab_quiet();            what a snapshot of this instant says
- *   lab_cut(); lab_run("incr a"); got = lab_sweep(); lab_end();     what one says that was begun before the
+ *   lab_open(); lab_run("set a 1"); want = lab_quiet();            what a snapshot of this instant
+ *   says
+ *   lab_cut(); lab_run("incr a"); got = lab_sweep(); lab_end();     what one says that was begun
+ *   before the
  * write
  *
- * A digest does not depend on the order of keys or fields, but on everything else, expiry times to the
- * millisecond. */
+ * A digest does not depend on the order of keys or fields, but on everything else, expiry times to
+ * the millisecond. */
 #ifndef TESTS_SUPPORT_LAB_H
 #define TESTS_SUPPORT_LAB_H
 
@@ -24,16 +26,17 @@ struct lab_digest {
 void lab_open(void);
 void lab_close(void);
 
-/* lab_run: execute commands, separated by ';'; words are separated by blanks; "@N*c" is a word of N times the
- * character c; "pass 5" lets five milliseconds go by; "moving" lets every
- * block of the arena move, "moving 16 32" those in slots of so many bytes.  Fails the test when a reply is an error. */
+/* lab_run: execute commands, separated by ';'; words are separated by blanks; "@N*c" is a word of N
+ * times the character c; "pass 5" lets five milliseconds go by; "moving" lets every
+ * block of the arena move, "moving 16 32" those in slots of so many bytes.  Fails the test when a
+ * reply is an error. */
 void lab_run(const char *commands);
 /* lab_try: the same, errors welcome. */
 void lab_try(const char *commands);
 
-/* lab_move: a step of a walk in which every block moves (mm_compact_begin_all()), begun where none is under way.
- * False: it has come to its end; the test fails if a block was not come to, unless may_stray: something has changed
- * meanwhile. */
+/* lab_move: a step of a walk in which every block moves (mm_compact_begin_all()), begun where none
+ * is under way. False: it has come to its end; the test fails if a block was not come to, unless
+ * may_stray: something has changed meanwhile. */
 bool lab_move(int64_t work, bool may_stray);
 /* lab_move_sizes: of walks that begin from now on: only blocks in slots of so many bytes leave. */
 void lab_move_sizes(size_t least, size_t most);

@@ -1,5 +1,5 @@
-/* tests/support/lab_stream.c - the digest of streams in a dump: entries, facts, groups, what is pending;
- * their order counts, and how they are spread over nodes too. */
+/* tests/support/lab_stream.c - the digest of streams in a dump: entries, facts, groups, what is
+ * pending; their order counts, and how they are spread over nodes too. */
 #include "tests/support/lab_inner.h"
 
 static void
@@ -15,7 +15,8 @@ add_id(struct digest_state *s, struct stream_id id)
 }
 
 int
-lab_stream_node(void *ctx, struct stream_id id, struct rdb_slice listpack, const struct stream_node_sum *sum)
+lab_stream_node(void *ctx, struct stream_id id, struct rdb_slice listpack,
+                const struct stream_node_sum *sum)
 {
     (void)sum;
     add_id(ctx, id);

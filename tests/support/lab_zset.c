@@ -11,7 +11,8 @@ lab_zset_member(void *ctx, struct rdb_slice member, double score)
 {
     struct digest_state *s = ctx;
 
-    s->value += lab_mix(lab_mix_int(lab_mix(11, member.bytes, member.len), member.len), &score, sizeof score);
+    s->value += lab_mix(lab_mix_int(lab_mix(11, member.bytes, member.len), member.len), &score,
+                        sizeof score);
     return 0;
 }
 

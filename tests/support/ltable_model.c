@@ -35,7 +35,8 @@ model_setup(void)
 
     ck_assert_int_eq(mm_init(&(struct mm_options){.arena_bytes = (size_t)4 << 30}), 0);
     keyhash_init();
-    seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 0x9e3779b97f4a7c15ULL | 1;
+    seed = given != NULL ? strtoull(given, NULL, 10)
+                         : (uint64_t)time(NULL) * 0x9e3779b97f4a7c15ULL | 1;
     printf("seed %llu\n", (unsigned long long)seed);
 }
 

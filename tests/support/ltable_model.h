@@ -1,5 +1,5 @@
-/* tests/support/ltable_model.h - a table of records beside a model: element n is there, or is not.  Random
- * numbers come from a seed that is printed; TEST_SEED gives it. */
+/* tests/support/ltable_model.h - a table of records beside a model: element n is there, or is not.
+ * Random numbers come from a seed that is printed; TEST_SEED gives it. */
 #ifndef TESTS_SUPPORT_LTABLE_MODEL_H
 #define TESTS_SUPPORT_LTABLE_MODEL_H
 
@@ -9,10 +9,10 @@
 #include "server/data/ktable.h"
 
 /* expect: ck_assert() for loops: that one writes to a pipe each time. */
-#define expect(x)                                                                                            \
-    do {                                                                                                     \
-        if (!(x))                                                                                            \
-            ck_abort_msg("%s", #x);                                                                          \
+#define expect(x)                                                                                  \
+    do {                                                                                           \
+        if (!(x))                                                                                  \
+            ck_abort_msg("%s", #x);                                                                \
     } while (0)
 
 struct model {

@@ -4,8 +4,8 @@
 
 #include <check.h>
 
-/* run_suite: run it as the CK_ variables say, and free it.  Returns the exit status: 0 if nothing failed
- * (T3). */
+/* run_suite: run it as the CK_ variables say, and free it.  Returns the exit status: 0 if nothing
+ * failed (T3). */
 static inline int
 run_suite(Suite *suite)
 {

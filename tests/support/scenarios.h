@@ -1,12 +1,13 @@
-/* tests/support/scenarios.h - one write of each kind, and the data that it finds.  test_barriers.c runs each
- * between a cut and its sweep; test_steps.c runs each at every point of the sweep. */
+/* tests/support/scenarios.h - one write of each kind, and the data that it finds.  test_barriers.c
+ * runs each between a cut and its sweep; test_steps.c runs each at every point of the sweep. */
 #ifndef TESTS_SUPPORT_SCENARIOS_H
 #define TESTS_SUPPORT_SCENARIOS_H
 
-#define FIELDS_20                                                                                            \
-    "hset h f1 v1 f2 v2 f3 v3 f4 v4 f5 v5 f6 v6 f7 v7 f8 v8 f9 v9 f10 v10;"                                  \
+#define FIELDS_20                                                                                  \
+    "hset h f1 v1 f2 v2 f3 v3 f4 v4 f5 v5 f6 v6 f7 v7 f8 v8 f9 v9 f10 v10;"                        \
     "hset h f11 v1 f12 v2 f13 v3 f14 v4 f15 v5 f16 v6 f17 v7 f18 v8 f19 v9 f20 v10;"
-#define AS_TABLE "hset h long @70*x;" /* a value above hash-max-listpack-value makes it a hashtable */
+#define AS_TABLE                                                                                   \
+    "hset h long @70*x;" /* a value above hash-max-listpack-value makes it a hashtable */
 
 /* clang-format off */
 #define SET_150 \
@@ -52,12 +53,14 @@ static const struct scenario scenarios[] = {
     {"setrange_beyond_the_end", "set a @5000*x", "setrange a 5100 XYZ"},
     {"replace_by_an_expiry", "set a old", "pexpireat a 99999999999999"},
     {"change_an_expiry", "set a old;pexpireat a 88888888888888", "pexpireat a 99999999999999"},
-    {"change_an_expiry_of_a_key_too_large_to_replace", "set @3000*k old;pexpireat @3000*k 88888888888888",
-     "pexpireat @3000*k 99999999999999"},
+    {"change_an_expiry_of_a_key_too_large_to_replace",
+     "set @3000*k old;pexpireat @3000*k 88888888888888", "pexpireat @3000*k 99999999999999"},
     {"change_an_integer_of_a_key_too_large_to_replace", "set @3000*k 41", "incr @3000*k"},
-    {"set_a_key_too_large_to_replace", "set @3000*k @4000*x", "append @3000*k tail;setrange @3000*k 5 ABC"},
+    {"set_a_key_too_large_to_replace", "set @3000*k @4000*x",
+     "append @3000*k tail;setrange @3000*k 5 ABC"},
     {"append_below_a_key_too_large_to_replace", "set @3000*k short", "append @3000*k tail"},
-    {"grow_a_string_below_a_key_too_large_to_replace", "set @3000*k @4000*x", "append @3000*k @9000*y"},
+    {"grow_a_string_below_a_key_too_large_to_replace", "set @3000*k @4000*x",
+     "append @3000*k @9000*y"},
     {"hash_below_a_key_too_large_to_replace", "hset @3000*k f @2000*x g @2000*y",
      "hset @3000*k f @2000*z n 1;hdel @3000*k g"},
     {"listpack_below_a_key_too_large_to_replace", "hset @3000*k f 1 g 2",
@@ -76,7 +79,8 @@ static const struct scenario scenarios[] = {
     {"copy_to_another_database", "set a @5000*x;hset h f v", "copy a a db 2;copy h h db 2"},
     {"swapdb", "set a old;select 1;set b one;select 0", "swapdb 0 1;set c new;set a newer"},
     {"flushdb", "set a old;hset h f v;select 1;set b one;select 0", "flushdb;set a new"},
-    {"flushall", "set a old;hset h f v;select 1;set b one;select 0", "flushall;set a new;set c @5000*z"},
+    {"flushall", "set a old;hset h f v;select 1;set b one;select 0",
+     "flushall;set a new;set c @5000*z"},
     {"change_a_small_hash", "hset h f1 v1 f2 v2", "hset h f1 new"},
     {"grow_a_small_hash", "hset h f1 v1 f2 v2", "hset h f3 v3 f4 v4"},
     {"shrink_a_small_hash", "hset h f1 v1 f2 v2", "hdel h f1"},
@@ -104,7 +108,8 @@ static const struct scenario scenarios[] = {
      "hset h n1 1 n2 2 n3 3 n4 4 n5 5 n6 6 n7 7 n8 8 n9 9 n10 1 n11 1 n12 1 n13 1 n14 1 n15 1 n16 1 n17 1 "
      "n18 1 n19 1"},
     {"shrink_a_table_and_grow_it_again", /* the other tables put its root across a page's edge */
-     "hset x long @70*x;hset y long @70*x;hset z long @70*x;" AS_TABLE SET_150, DELETE_150 SET_150 CHANGE_25},
+     "hset x long @70*x;hset y long @70*x;hset z long @70*x;" AS_TABLE SET_150,
+     DELETE_150 SET_150 CHANGE_25},
     {"remove_a_field_from_a_table", FIELDS_20 AS_TABLE, "hdel h f1 f2 f3"},
     {"empty_a_table", FIELDS_20 AS_TABLE,
      "hdel h f1 f2 f3 f4 f5 f6 f7 f8 f9 f10 f11 f12 f13 f14 f15 f16 f17 f18 f19 f20;hdel h long;set x @70*x"},

@@ -1,5 +1,5 @@
-/* tests/support/scratch.h - a directory of its own for a test, below TMPDIR: who runs tests that are meant to
- * fail, and so leave it behind, says where. */
+/* tests/support/scratch.h - a directory of its own for a test, below TMPDIR: who runs tests that
+ * are meant to fail, and so leave it behind, says where. */
 #ifndef TESTS_SUPPORT_SCRATCH_H
 #define TESTS_SUPPORT_SCRATCH_H
 
@@ -17,7 +17,8 @@ scratch_make(char ret[SCRATCH_BYTES], const char *what)
 
     if (below == NULL || below[0] == '\0')
         below = "/tmp";
-    ck_assert_int_lt(snprintf(ret, SCRATCH_BYTES, "%s/stillframe-%s-XXXXXX", below, what), SCRATCH_BYTES);
+    ck_assert_int_lt(snprintf(ret, SCRATCH_BYTES, "%s/stillframe-%s-XXXXXX", below, what),
+                     SCRATCH_BYTES);
     ck_assert_ptr_nonnull(mkdtemp(ret));
 }
 

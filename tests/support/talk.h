@@ -2,8 +2,8 @@
  *
  *   talk_open(); ck_assert_str_eq(talk("set a 1"), "+OK\r\n"); talk_close();
  *
- * A command's words are separated by blanks; "@N*c" is a word of N times the character c, "''" the empty
- * word. */
+ * A command's words are separated by blanks; "@N*c" is a word of N times the character c, "''" the
+ * empty word. */
 #ifndef TESTS_SUPPORT_TALK_H
 #define TESTS_SUPPORT_TALK_H
 
@@ -33,9 +33,10 @@ void talk_pass_ms(int64_t ms);
 void talk_finish_work(void);
 
 #ifdef STILLFRAME_FAULTS
-/* talk_starve: after fill(), run the command with its n-th allocation failing (from_there: and all that
- * follow), for every n that there is.  Fails the test where an error comes with changed data or broken
- * structures.  fill() begins with no keys.  Returns how many times the command was refused. */
+/* talk_starve: after fill(), run the command with its n-th allocation failing (from_there: and all
+ * that follow), for every n that there is.  Fails the test where an error comes with changed data
+ * or broken structures.  fill() begins with no keys.  Returns how many times the command was
+ * refused. */
 unsigned talk_starve(void (*fill)(void), const char *command, bool from_there);
 #endif
 

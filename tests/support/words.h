@@ -1,5 +1,6 @@
-/* tests/support/words.h - a command line as arguments: words are separated by blanks; "@N*c" is a word of N
- * times the character c, "''" the empty word, "^N" word number N of a crowd: their hashes end in ten ones. */
+/* tests/support/words.h - a command line as arguments: words are separated by blanks; "@N*c" is a
+ * word of N times the character c, "''" the empty word, "^N" word number N of a crowd: their hashes
+ * end in ten ones. */
 #ifndef TESTS_SUPPORT_WORDS_H
 #define TESTS_SUPPORT_WORDS_H
 

@@ -1,17 +1,17 @@
-/* tests/integration/clients/hiredis_client.c - hiredis as a program uses it: commands, pipelines, binary
- * values, transactions, messages; a pipeline that is written as a whole before the first reply is read.
- * hiredis_client PORT SOCKET; status 0: all as expected. */
+/* tests/integration/clients/hiredis_client.c - hiredis as a program uses it: commands, pipelines,
+ * binary values, transactions, messages; a pipeline that is written as a whole before the first
+ * reply is read. hiredis_client PORT SOCKET; status 0: all as expected. */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "hiredis_client.c:%d: %s\n", __LINE__, #condition);                              \
-            exit(1);                                                                                         \
-        }                                                                                                    \
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "hiredis_client.c:%d: %s\n", __LINE__, #condition);                    \
+            exit(1);                                                                               \
+        }                                                                                          \
     } while (0)
 
 static redisContext *
@@ -31,7 +31,8 @@ check_commands(redisContext *c)
     CHECK(r != NULL && r->type == REDIS_REPLY_STATUS && strcmp(r->str, "OK") == 0);
     freeReplyObject(r);
     r = redisCommand(c, "GET %b", "bin\0key", (size_t)7);
-    CHECK(r != NULL && r->type == REDIS_REPLY_STRING && r->len == 5 && memcmp(r->str, "v\r\n\0x", 5) == 0);
+    CHECK(r != NULL && r->type == REDIS_REPLY_STRING && r->len == 5 &&
+          memcmp(r->str, "v\r\n\0x", 5) == 0);
     freeReplyObject(r);
     r = redisCommand(c, "GET nothing");
     CHECK(r != NULL && r->type == REDIS_REPLY_NIL);
@@ -66,7 +67,8 @@ check_transaction(redisContext *c)
     freeReplyObject(redisCommand(c, "SET a 1"));
     freeReplyObject(redisCommand(c, "INCR a"));
     r = redisCommand(c, "EXEC");
-    CHECK(r != NULL && r->type == REDIS_REPLY_ARRAY && r->elements == 2 && r->element[1]->integer == 2);
+    CHECK(r != NULL && r->type == REDIS_REPLY_ARRAY && r->elements == 2 &&
+          r->element[1]->integer == 2);
     freeReplyObject(r);
 }
 
@@ -97,12 +99,14 @@ check_big_value(redisContext *c)
         big[i] = (char)(i * 7);
     freeReplyObject(redisCommand(c, "SET big %b", big, len));
     r = redisCommand(c, "GET big");
-    CHECK(r != NULL && r->type == REDIS_REPLY_STRING && r->len == len && memcmp(r->str, big, len) == 0);
+    CHECK(r != NULL && r->type == REDIS_REPLY_STRING && r->len == len &&
+          memcmp(r->str, big, len) == 0);
     freeReplyObject(r);
     free(big);
 }
 
-/* More requests and more replies than sockets hold: the server has to go on reading although nobody reads. */
+/* More requests and more replies than sockets hold: the server has to go on reading although nobody
+ * reads. */
 static void
 check_unread_pipeline(const char *socket)
 {
