@@ -53,10 +53,10 @@ TEST_LIBS   := -llzf -lcheck -lsubunit -lm -lrt
 # $(call show,CC) before a command: one short line instead of it, none with -s, the whole command with V=1.
 show = $(if $(filter-out 0,$(V)),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,printf '  %-3s %s\n' $(1) $@;))
 
-MM_SRC       := $(wildcard mm/*.c)
-SNAPSHOT_SRC := $(filter-out snapshot/tool%.c,$(wildcard snapshot/*.c))
-TOOL_SRC     := $(wildcard snapshot/tool*.c)
-SERVER_SRC   := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c))
+MM_SRC       := $(wildcard mm/*.c mm/base/*.c)
+SNAPSHOT_SRC := $(wildcard snapshot/*.c snapshot/rdb/*.c)
+TOOL_SRC     := $(wildcard snapshot/tool/*.c)
+SERVER_SRC   := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c server/*/*/*.c))
 SUPPORT_SRC  := $(wildcard tests/support/*.c)
 TEST_SRC     := $(wildcard tests/mm/test_*.c tests/snapshot/test_*.c tests/server/test_*.c tests/fault/test_*.c)
 ifneq ($(FLAVOUR),steps) # the step scheduler needs its points compiled in
@@ -106,7 +106,7 @@ check-fault:
 ## make model      check the concurrency model and its wrong variants with spin
 model:
 	tests/model/run.sh
-## make lint       include order, format, cppcheck, clang-tidy: zero findings
+## make lint       floors, format, cppcheck, clang-tidy: zero findings
 lint:
 	tests/lint/run.sh
 ## make bench      the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save cpu load loop fan-out memory instructions types zset sets huge hit-ratio floor growth keyspace steady"; about an hour in all)

@@ -3,8 +3,8 @@
  * of each block of a run. */
 #include <errno.h>
 
+#include "mm/base/os.h"
 #include "mm/heap.h"
-#include "mm/os.h"
 #include "mm/page.h"
 
 enum { COMMIT_BLOCKS = 512 }; /* 32 MiB of arena become usable at a time */

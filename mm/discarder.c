@@ -7,8 +7,8 @@
 #include <semaphore.h>
 #include <string.h>
 
-#include "mm/fault.h"
-#include "mm/must.h"
+#include "mm/base/fault.h"
+#include "mm/base/must.h"
 
 /* A call to the system takes so much at a time: whoever maps or protects memory meanwhile waits for
  * it. */

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "mm/os.h"
+#include "mm/base/os.h"
 
 enum { DISCARDER_RANGES = 128 };
 

@@ -2,8 +2,8 @@
  * and only what went through mm_modify() or was born in the cut is opened.  A write without a
  * barrier is a fault at the culprit. Built with 4 KiB pages, so that the software page is the
  * hardware's. */
+#include "mm/base/os.h"
 #include "mm/heap.h"
-#include "mm/os.h"
 #include "mm/page.h"
 
 #ifdef STILLFRAME_BARRIER

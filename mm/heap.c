@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/os.h"
 #include "mm/discarder.h"
-#include "mm/os.h"
 #include "mm/page.h"
 
 struct heap heap;

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "mm/must.h"
+#include "mm/base/must.h"
 
 typedef uint32_t epoch_t;
 

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "mm/base/fault.h"
+#include "mm/base/os.h"
+#include "mm/base/step.h"
 #include "mm/cut.h"
-#include "mm/fault.h"
 #include "mm/heap.h"
-#include "mm/os.h"
-#include "mm/step.h"
 
 struct pages pages;
 bool mm_barrier_on;

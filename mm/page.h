@@ -19,8 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mm/base/os.h"
 #include "mm/mm.h"
-#include "mm/os.h"
 
 /* The page size was chosen by tests/bench/bench_sweep (make bench BENCH=page-size);
  * docs/decisions/001-page-size.md has the table. */

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/fault.h"
+#include "mm/base/fault.h"
 #include "mm/heap.h"
 #include "mm/page.h"
 

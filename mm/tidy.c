@@ -8,9 +8,9 @@
  *       Memory of page copies is lent as well; a copy that would go there waits (image_get()).
  *
  * Without a thread (none can be made) the mutator discards by itself, less at a time. */
+#include "mm/base/os.h"
 #include "mm/discarder.h"
 #include "mm/heap.h"
-#include "mm/os.h"
 #include "mm/page.h"
 
 enum {

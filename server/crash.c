@@ -9,12 +9,12 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "server/client.h"
-#include "server/commands/cmd.h"
-#include "server/config.h"
-#include "server/exec.h"
-#include "server/log.h"
-#include "server/num.h"
+#include "mm/base/log.h"
+#include "mm/base/num.h"
+#include "server/config/config.h"
+#include "server/exec/cmd.h"
+#include "server/exec/exec.h"
+#include "server/net/client.h"
 #include "server/server.h"
 
 enum { FRAMES_MAX = 64, STACK_BYTES = 64 * 1024, LINE_BYTES = 256 };

@@ -4,8 +4,8 @@
 #include <dirent.h>
 #include <string.h>
 
-#include "server/log.h"
-#include "snapshot/temp_file.h"
+#include "mm/base/log.h"
+#include "snapshot/rdb/temp_file.h"
 
 void
 leftover_remove(void)

@@ -7,20 +7,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mm/base/log.h"
+#include "mm/base/ticks.h"
 #include "mm/mm.h"
-#include "server/client.h"
-#include "server/commands/cmd.h"
-#include "server/config.h"
-#include "server/data/db.h"
-#include "server/defrag.h"
-#include "server/errorstats.h"
-#include "server/evict.h"
-#include "server/latency.h"
-#include "server/log.h"
-#include "server/net.h"
-#include "server/output.h"
-#include "server/persist.h"
-#include "server/ticks.h"
+#include "server/config/config.h"
+#include "server/data/db/db.h"
+#include "server/exec/cmd.h"
+#include "server/figures/errorstats.h"
+#include "server/figures/latency.h"
+#include "server/memory/defrag.h"
+#include "server/memory/evict.h"
+#include "server/net/client.h"
+#include "server/net/net.h"
+#include "server/net/output.h"
+#include "server/persist/persist.h"
 
 enum {
     SAMPLE_MS = 100,
@@ -42,16 +42,7 @@ server_clock_refresh(void)
     server.now_us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
     server.now_ms = server.now_us / 1000;
     server.clock_s = (uint32_t)ts.tv_sec & 0xffffff;
-    server.turn_begin_ns = server_monotonic_ns();
-}
-
-int64_t
-server_monotonic_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+    server.turn_begin_ns = os_monotonic_ns();
 }
 
 /* Forty hexadecimal digits that no other run has. */
@@ -60,7 +51,7 @@ make_run_id(char *ret)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char bytes[20] = {0};
-    uint64_t x = (uint64_t)server_monotonic_ns() * 0x9e3779b97f4a7c15u ^ (uint64_t)getpid() << 32 ^
+    uint64_t x = (uint64_t)os_monotonic_ns() * 0x9e3779b97f4a7c15u ^ (uint64_t)getpid() << 32 ^
                  (uint64_t)server.now_us;
     int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
 

@@ -20,7 +20,7 @@ struct server {
      * changed
      */
     uint64_t dirty;
-    bool lfu;           /* an LFU policy: clock words are counters (data/lfu.h) */
+    bool lfu;           /* an LFU policy: clock words are counters (data/db/lfu.h) */
     bool active_expire; /* DEBUG SET-ACTIVE-EXPIRE */
     bool cron_paused;   /* DEBUG PAUSE-CRON */
     bool skip_checksum; /* DEBUG SET-SKIP-CHECKSUM-VALIDATION */
@@ -55,8 +55,6 @@ extern struct server server;
 
 /* server_clock_refresh: read the clocks into server.now_*; once per turn. */
 void server_clock_refresh(void);
-/* server_monotonic_ns: for durations.  [any] */
-int64_t server_monotonic_ns(void);
 /* server_init: clock, run id; after config_load(). */
 void server_init(const char *executable);
 /* server_new_run_id: DEBUG CHANGE-REPL-ID. */

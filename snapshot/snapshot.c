@@ -12,8 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "mm/fault.h"
-#include "mm/os.h"
+#include "mm/base/fault.h"
+#include "mm/base/os.h"
 #include "snapshot/sweeper.h"
 
 static struct job *job; /* the running one, or NULL */

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "mm/cut.h"
-#include "snapshot/rdb_enc.h"
+#include "snapshot/rdb/rdb_enc.h"
 #include "snapshot/view.h"
 
 /* What the server brings: how its records become RDB.  All [sweep]; `cut` is the caller's state of

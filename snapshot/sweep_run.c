@@ -1,8 +1,8 @@
 /* snapshot/sweep_run.c - from record slabs to RDB, in address order.  Thread: sweep. */
 #include <errno.h>
 
+#include "mm/base/step.h"
 #include "mm/cut.h"
-#include "mm/step.h"
 #include "snapshot/sweeper.h"
 
 /* A slab with fewer used bytes than this part of it is read slot by slot. */

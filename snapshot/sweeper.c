@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mm/fault.h"
-#include "mm/os.h"
+#include "mm/base/fault.h"
+#include "mm/base/os.h"
 
 static struct {
     pthread_t thread;

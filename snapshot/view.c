@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "mm/base/step.h"
 #include "mm/cut.h"
 #include "mm/page.h"
-#include "mm/step.h"
 
 void
 view_init(struct view *v, epoch_t epoch)

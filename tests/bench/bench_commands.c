@@ -15,13 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "mm/os.h"
+#include "mm/base/os.h"
 #include "mm/page.h"
-#include "server/client.h"
-#include "server/commands/cmd.h"
-#include "server/config.h"
-#include "server/data/db.h"
-#include "server/data/save.h"
+#include "server/config/config.h"
+#include "server/data/db/db.h"
+#include "server/data/db/save.h"
+#include "server/exec/cmd.h"
+#include "server/net/client.h"
 #include "server/server.h"
 #include "snapshot/snapshot.h"
 #include "tests/bench/measure.h"

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mm/must.h"
+#include "mm/base/must.h"
 
 enum { PING_BYTES = 14, EVENTS = 64, IN_BYTES = 16384, FDS = 1024 };
 

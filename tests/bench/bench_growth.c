@@ -17,11 +17,11 @@
 #include <time.h>
 
 #include "mm/mm.h"
-#include "server/commands/cmd.h"
-#include "server/config.h"
-#include "server/data/db.h"
-#include "server/data/db_inner.h"
-#include "server/data/value.h"
+#include "server/config/config.h"
+#include "server/data/db/db.h"
+#include "server/data/db/db_impl.h"
+#include "server/data/db/value.h"
+#include "server/exec/cmd.h"
 #include "server/server.h"
 
 enum { BATCH = 16, LONGEST = 8 };

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "mm/mm.h"
-#include "server/commands/cmd.h"
+#include "server/exec/cmd.h"
 #include "server/server.h"
 #include "tests/support/talk.h"
 
@@ -152,7 +152,7 @@ go(const char *way)
     begin = begin_turn();
     must(talk("%s", way)[0] != '-');
     note(&t, &begin);
-    do { /* as run_background() of server/loop.c, which looks for work ten times a second */
+    do { /* as run_background() of server/net/loop.c, which looks for work ten times a second */
         unsigned slice_us;
 
         looks = thread_us() >= next_tick_us || (!dead && tidy == MM_TIDY_DONE);

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/os.h"
-#include "server/client.h"
-#include "server/commands/cmd.h"
-#include "server/config.h"
-#include "server/data/db_inner.h"
-#include "server/data/value.h"
+#include "mm/base/os.h"
+#include "server/config/config.h"
+#include "server/data/db/db_impl.h"
+#include "server/data/db/value.h"
+#include "server/exec/cmd.h"
+#include "server/net/client.h"
 #include "server/server.h"
 
 enum { BATCH = 16, VALUE_BYTES = 100 };

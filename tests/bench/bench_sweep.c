@@ -14,8 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "mm/base/os.h"
 #include "mm/cut.h"
-#include "mm/os.h"
 #include "mm/page.h"
 #include "snapshot/view.h"
 #include "tests/bench/measure.h"

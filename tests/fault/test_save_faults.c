@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "mm/fault.h"
-#include "server/config.h"
-#include "server/persist.h"
+#include "mm/base/fault.h"
+#include "server/config/config.h"
+#include "server/persist/persist.h"
 #include "snapshot/snapshot.h"
 #include "tests/support/lab.h"
 #include "tests/support/runner.h"

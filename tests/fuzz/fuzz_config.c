@@ -7,9 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "mm/must.h"
-#include "server/config.h"
-#include "server/text.h"
+#include "mm/base/must.h"
+#include "mm/base/text.h"
+#include "server/config/config.h"
 
 enum { PAIRS_MAX = 8 };
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/must.h"
-#include "snapshot/listpack.h"
-#include "snapshot/rdb_dec.h"
+#include "mm/base/must.h"
+#include "snapshot/rdb/listpack.h"
+#include "snapshot/rdb/rdb_dec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/must.h"
-#include "server/resp.h"
-#include "server/text.h"
+#include "mm/base/must.h"
+#include "mm/base/text.h"
+#include "server/net/resp.h"
 
 enum { MAX_BULK = 4096, MAX_BULK_OF_STRANGER = 1 << 20 };
 

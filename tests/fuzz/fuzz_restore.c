@@ -17,12 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/must.h"
-#include "server/config.h"
-#include "server/data/record.h"
-#include "server/data/type.h"
+#include "mm/base/crc64.h"
+#include "mm/base/must.h"
+#include "server/config/config.h"
+#include "server/data/db/record.h"
+#include "server/data/db/type.h"
 #include "server/server.h"
-#include "snapshot/crc64.h"
 #include "tests/support/talk.h"
 
 enum { FOOTER_BYTES = 10, RDB_VERSION = 10, COMMANDS = 12, LINE_BYTES = 160 };

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "snapshot/rdb_dec.h"
+#include "snapshot/rdb/rdb_dec.h"
 
 static int
 on_key(void *ctx, const struct rdb_key *k)

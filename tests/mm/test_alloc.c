@@ -5,10 +5,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "mm/base/fault.h"
+#include "mm/base/os.h"
 #include "mm/cut.h"
-#include "mm/fault.h"
 #include "mm/heap.h"
-#include "mm/os.h"
 #include "mm/page.h"
 #include "tests/support/runner.h"
 

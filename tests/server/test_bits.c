@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "server/bits.h"
+#include "server/data/string/bits.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mm/fault.h"
-#include "server/config.h"
-#include "server/data/blob.h"
-#include "server/data/db_inner.h"
-#include "server/data/lfu.h"
-#include "server/evict.h"
+#include "mm/base/fault.h"
+#include "server/config/config.h"
+#include "server/data/db/blob.h"
+#include "server/data/db/db_impl.h"
+#include "server/data/db/lfu.h"
+#include "server/memory/evict.h"
 #include "server/server.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"

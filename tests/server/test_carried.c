@@ -1,6 +1,6 @@
 /* tests/server/test_carried.c - what is carried from a dump to the next: a list that a save holds
  * stays what it was. */
-#include "server/data/carried.h"
+#include "server/data/db/carried.h"
 
 #include <check.h>
 #include <errno.h>
@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/fault.h"
-#include "snapshot/rdb.h"
-#include "snapshot/rdb_dec.h"
-#include "snapshot/rdb_enc.h"
+#include "mm/base/fault.h"
+#include "snapshot/rdb/rdb.h"
+#include "snapshot/rdb/rdb_dec.h"
+#include "snapshot/rdb/rdb_enc.h"
 #include "tests/support/runner.h"
 
 static char said[1024];

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "server/config.h"
-#include "server/log.h"
-#include "server/text.h"
+#include "mm/base/log.h"
+#include "mm/base/text.h"
+#include "server/config/config.h"
 #include "tests/support/runner.h"
 
 static struct text why;

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "mm/base/fault.h"
 #include "mm/cut.h"
-#include "mm/fault.h"
-#include "server/data/blob.h"
-#include "server/data/db_inner.h"
-#include "server/data/value.h"
+#include "server/data/db/blob.h"
+#include "server/data/db/db_impl.h"
+#include "server/data/db/value.h"
 #include "server/server.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"

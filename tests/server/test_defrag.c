@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "mm/compact.h"
-#include "server/config.h"
-#include "server/data/db.h"
-#include "server/data/db_move.h"
-#include "server/defrag.h"
+#include "server/config/config.h"
+#include "server/data/db/db.h"
+#include "server/data/db/db_move.h"
+#include "server/memory/defrag.h"
 #include "tests/support/lab.h"
 #include "tests/support/runner.h"
 

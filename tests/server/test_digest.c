@@ -3,8 +3,8 @@
 #include <check.h>
 #include <stdio.h>
 
-#include "server/config.h"
-#include "server/data/digest.h"
+#include "server/config/config.h"
+#include "server/data/db/digest.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/geo.h"
+#include "server/data/zset/geo.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 

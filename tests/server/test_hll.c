@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "server/config.h"
-#include "server/hll.h"
+#include "server/config/config.h"
+#include "server/data/string/hll.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/commands/cmd.h"
-#include "server/commands/key_spec.h"
-#include "server/slice.h"
+#include "mm/base/slice.h"
+#include "server/exec/cmd.h"
+#include "server/exec/key_spec.h"
 #include "tests/support/runner.h"
 
 #define A_READ  (K(RO) | K(ACCESS))

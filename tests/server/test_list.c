@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mm/base/fault.h"
 #include "mm/cut.h"
-#include "mm/fault.h"
-#include "server/config.h"
-#include "server/data/list_inner.h"
+#include "server/config/config.h"
+#include "server/data/list/list_impl.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mm/fault.h"
-#include "server/config.h"
-#include "server/data/load.h"
+#include "mm/base/fault.h"
+#include "server/config/config.h"
+#include "server/data/db/load.h"
 #include "server/server.h"
-#include "snapshot/listpack.h"
-#include "snapshot/rdb.h"
-#include "snapshot/rdb_enc.h"
+#include "snapshot/rdb/listpack.h"
+#include "snapshot/rdb/rdb.h"
+#include "snapshot/rdb/rdb_enc.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 

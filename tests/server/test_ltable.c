@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mm/base/fault.h"
+#include "mm/base/keyhash.h"
 #include "mm/cut.h"
-#include "mm/fault.h"
-#include "server/data/htable.h"
-#include "server/data/keyhash.h"
-#include "server/data/ktable.h"
+#include "server/data/db/ktable.h"
+#include "server/data/hash/htable.h"
 #include "tests/support/ltable_model.h"
 #include "tests/support/runner.h"
 

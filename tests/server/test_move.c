@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/fault.h"
 #include "mm/compact.h"
-#include "mm/fault.h"
-#include "server/data/db.h"
-#include "server/data/db_move.h"
-#include "server/data/move.h"
+#include "server/data/db/db.h"
+#include "server/data/db/db_move.h"
+#include "server/data/db/move.h"
 #include "tests/support/lab.h"
 #include "tests/support/runner.h"
 

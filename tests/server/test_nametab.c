@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "server/data/keyhash.h"
-#include "server/histogram.h"
-#include "server/nametab.h"
+#include "mm/base/histogram.h"
+#include "mm/base/keyhash.h"
+#include "mm/base/nametab.h"
 #include "tests/support/runner.h"
 
 enum { COUNT = 5000 };

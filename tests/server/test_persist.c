@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "mm/heap.h"
-#include "server/config.h"
-#include "server/persist.h"
+#include "server/config/config.h"
+#include "server/persist/persist.h"
 #include "server/server.h"
 #include "snapshot/snapshot.h"
 #include "tests/support/lab.h"

@@ -4,7 +4,7 @@
 
 #include "mm/cut.h"
 #include "mm/page.h"
-#include "server/data/record.h"
+#include "server/data/db/record.h"
 #include "tests/support/runner.h"
 
 static char *long_text;

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/client.h"
-#include "server/config.h"
-#include "server/errorstats.h"
-#include "server/output.h"
-#include "server/reply.h"
-#include "server/text.h"
+#include "mm/base/text.h"
+#include "server/config/config.h"
+#include "server/figures/errorstats.h"
+#include "server/net/client.h"
+#include "server/net/output.h"
+#include "server/net/reply.h"
 #include "tests/support/runner.h"
 
 static struct client *c;

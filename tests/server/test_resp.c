@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "server/resp.h"
-#include "server/text.h"
+#include "mm/base/text.h"
+#include "server/net/resp.h"
 #include "tests/support/runner.h"
 
 enum { MAX_BULK = 1 << 20 };

@@ -2,13 +2,13 @@
  * becomes of those that change while the save runs. */
 #include <check.h>
 
-#include "server/config.h"
-#include "server/data/lfu.h"
-#include "server/data/save.h"
-#include "server/evict.h"
+#include "server/config/config.h"
+#include "server/data/db/lfu.h"
+#include "server/data/db/save.h"
+#include "server/memory/evict.h"
 #include "server/server.h"
-#include "snapshot/rdb.h"
-#include "snapshot/rdb_dec.h"
+#include "snapshot/rdb/rdb.h"
+#include "snapshot/rdb/rdb_dec.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 

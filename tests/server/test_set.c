@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "mm/cut.h"
-#include "server/config.h"
-#include "server/data/draw.h"
-#include "server/data/set.h"
+#include "server/config/config.h"
+#include "server/data/db/draw.h"
+#include "server/data/set/set.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 

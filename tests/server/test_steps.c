@@ -15,9 +15,9 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "mm/fault.h"
+#include "mm/base/fault.h"
+#include "mm/base/step.h"
 #include "mm/page.h"
-#include "mm/step.h"
 #include "tests/support/lab.h"
 #include "tests/support/runner.h"
 #include "tests/support/scenarios.h"

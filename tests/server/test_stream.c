@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/fault.h"
 #include "mm/cut.h"
-#include "mm/fault.h"
-#include "server/config.h"
-#include "server/data/stream.h"
-#include "server/data/type.h"
+#include "server/config/config.h"
+#include "server/data/db/type.h"
+#include "server/data/stream/stream.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/config.h"
-#include "server/data/load.h"
-#include "server/data/save_inner.h"
-#include "server/data/stream.h"
-#include "server/data/type.h"
-#include "snapshot/rdb_dec.h"
+#include "server/config/config.h"
+#include "server/data/db/load.h"
+#include "server/data/db/save_impl.h"
+#include "server/data/db/type.h"
+#include "server/data/stream/stream.h"
+#include "snapshot/rdb/rdb_dec.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "server/glob.h"
-#include "server/num.h"
-#include "server/slice.h"
-#include "server/text.h"
+#include "mm/base/glob.h"
+#include "mm/base/num.h"
+#include "mm/base/slice.h"
+#include "mm/base/text.h"
 #include "tests/support/runner.h"
 
 static uint64_t

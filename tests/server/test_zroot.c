@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mm/fault.h"
-#include "server/data/keyhash.h"
-#include "server/data/zroot.h"
+#include "mm/base/fault.h"
+#include "mm/base/keyhash.h"
+#include "server/data/zset/zroot.h"
 #include "tests/support/runner.h"
 
 enum { MODEL_MAX = 20000, NAME_BYTES = 24 };

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "mm/cut.h"
-#include "server/config.h"
-#include "server/data/zset.h"
+#include "server/config/config.h"
+#include "server/data/zset/zset.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "snapshot/crc64.h"
-#include "snapshot/rdb_dec.h"
+#include "mm/base/crc64.h"
+#include "snapshot/rdb/rdb_dec.h"
 
 struct spelled {
     uint8_t bytes[4096];

@@ -1,6 +1,6 @@
 /* tests/snapshot/test_crc64.c - the checksum: known values, and every way of computing it gives the
  * same. */
-#include "snapshot/crc64.h"
+#include "mm/base/crc64.h"
 #include "tests/support/runner.h"
 
 #include <check.h>

@@ -5,8 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "mm/fault.h"
-#include "mm/os.h"
+#include "mm/base/fault.h"
+#include "mm/base/os.h"
 #include "mm/page.h"
 #include "snapshot/sweeper.h"
 #include "tests/snapshot/toy.h"

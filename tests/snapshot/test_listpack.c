@@ -1,13 +1,13 @@
 /* tests/snapshot/test_listpack.c - listpacks against bytes written by hand, against a model, and
  * against damage. */
-#include "snapshot/listpack.h"
+#include "snapshot/rdb/listpack.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "snapshot/decimal.h"
+#include "mm/base/decimal.h"
 #include "tests/support/runner.h"
 
 struct lp {

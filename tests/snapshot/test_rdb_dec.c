@@ -1,15 +1,15 @@
 /* tests/snapshot/test_rdb_dec.c - the decoder: files spelled out by hand give the events that they
  * should, and wrong ones the error and its place. */
-#include "snapshot/rdb_dec.h"
+#include "snapshot/rdb/rdb_dec.h"
 
 #include <check.h>
 #include <errno.h>
 #include <liblzf/lzf.h>
 #include <sys/resource.h>
 
-#include "snapshot/field_set.h"
-#include "snapshot/rdb.h"
-#include "snapshot/rdb_enc.h"
+#include "snapshot/rdb/field_set.h"
+#include "snapshot/rdb/rdb.h"
+#include "snapshot/rdb/rdb_enc.h"
 #include "tests/snapshot/rdb_files.h"
 #include "tests/snapshot/spell.h"
 #include "tests/snapshot/trace.h"

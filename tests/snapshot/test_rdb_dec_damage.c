@@ -1,11 +1,11 @@
 /* tests/snapshot/test_rdb_dec_damage.c - the decoder and damaged files: never more than an
  * error. */
-#include "snapshot/rdb_dec.h"
+#include "snapshot/rdb/rdb_dec.h"
 
 #include <check.h>
 #include <errno.h>
 
-#include "snapshot/rdb.h"
+#include "snapshot/rdb/rdb.h"
 #include "tests/snapshot/rdb_files.h"
 #include "tests/snapshot/spell.h"
 #include "tests/snapshot/trace.h"

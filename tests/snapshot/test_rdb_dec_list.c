@@ -3,7 +3,7 @@
 #include <check.h>
 #include <errno.h>
 
-#include "snapshot/rdb_dec.h"
+#include "snapshot/rdb/rdb_dec.h"
 #include "tests/snapshot/spell.h"
 #include "tests/snapshot/trace.h"
 #include "tests/support/runner.h"

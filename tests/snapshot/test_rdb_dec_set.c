@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "snapshot/rdb_dec.h"
+#include "snapshot/rdb/rdb_dec.h"
 #include "tests/snapshot/spell.h"
 #include "tests/support/runner.h"
 

@@ -1,6 +1,6 @@
 /* tests/snapshot/test_rdb_dec_source.c - the decoder and what it reads from: files and memory,
  * progress, failures of reading and of memory. */
-#include "snapshot/rdb_dec.h"
+#include "snapshot/rdb/rdb_dec.h"
 
 #include <check.h>
 #include <errno.h>
@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mm/fault.h"
-#include "snapshot/rdb.h"
-#include "snapshot/rdb_enc.h"
+#include "mm/base/fault.h"
+#include "snapshot/rdb/rdb.h"
+#include "snapshot/rdb/rdb_enc.h"
 #include "tests/snapshot/rdb_files.h"
 #include "tests/snapshot/spell.h"
 #include "tests/snapshot/trace.h"

@@ -3,16 +3,16 @@
  *
  * test_rdb_enc --write FILE VERSION yes|no   writes a dump of every form there is (compressed or
  * not), for other readers: tests/integration/test_rdb_tool.py knows what must be in it. */
-#include "snapshot/rdb_enc.h"
+#include "snapshot/rdb/rdb_enc.h"
 
 #include <check.h>
 #include <errno.h>
 #include <liblzf/lzf.h>
 
-#include "mm/fault.h"
-#include "mm/must.h"
-#include "snapshot/rdb.h"
-#include "snapshot/rdb_lzf.h"
+#include "mm/base/fault.h"
+#include "mm/base/must.h"
+#include "snapshot/rdb/rdb.h"
+#include "snapshot/rdb/rdb_lzf.h"
 #include "tests/snapshot/trace.h"
 #include "tests/support/runner.h"
 

@@ -1,6 +1,6 @@
 /* tests/snapshot/test_sink.c - sinks: bytes arrive, in order and durable, or the old file stays and
  * nothing else does. */
-#include "snapshot/sink.h"
+#include "snapshot/rdb/sink.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mm/fault.h"
-#include "snapshot/crc64.h"
-#include "snapshot/temp_file.h"
+#include "mm/base/crc64.h"
+#include "mm/base/fault.h"
+#include "snapshot/rdb/temp_file.h"
 #include "tests/support/runner.h"
 #include "tests/support/scratch.h"
 

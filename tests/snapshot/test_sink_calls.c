@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "snapshot/sink.h"
+#include "snapshot/rdb/sink.h"
 #include "tests/support/runner.h"
 #include "tests/support/scratch.h"
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "snapshot/rdb.h"
-#include "snapshot/rdb_dec.h"
+#include "snapshot/rdb/rdb.h"
+#include "snapshot/rdb/rdb_dec.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/sweeper.h"
 #include "tests/snapshot/toy.h"

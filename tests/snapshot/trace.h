@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "snapshot/crc64.h"
-#include "snapshot/listpack.h"
-#include "snapshot/printable.h"
-#include "snapshot/rdb_dec.h"
+#include "mm/base/crc64.h"
+#include "mm/base/printable.h"
+#include "snapshot/rdb/listpack.h"
+#include "snapshot/rdb/rdb_dec.h"
 
 enum { TRACE_LONG_BYTES = 100 };
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "snapshot/rdb_dec.h"
+#include "snapshot/rdb/rdb_dec.h"
 #include "tests/support/lab.h"
 
 struct digest_state {

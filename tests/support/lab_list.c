@@ -1,6 +1,6 @@
 /* tests/support/lab_list.c - lists: the order of elements counts, how they are cut into nodes does
  * not. */
-#include "snapshot/listpack.h"
+#include "snapshot/rdb/listpack.h"
 #include "tests/support/lab_inner.h"
 
 int

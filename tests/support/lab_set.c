@@ -1,7 +1,7 @@
 /* tests/support/lab_set.c - the digest of sets: the same in every form. */
-#include "snapshot/decimal.h"
-#include "snapshot/intset.h"
-#include "snapshot/listpack.h"
+#include "mm/base/decimal.h"
+#include "snapshot/rdb/intset.h"
+#include "snapshot/rdb/listpack.h"
 #include "tests/support/lab_inner.h"
 
 int

@@ -1,9 +1,9 @@
 /* tests/support/lab_zset.c - the digest of sorted sets in a dump: the same for every form. */
 #include <string.h>
 
-#include "mm/must.h"
-#include "snapshot/listpack.h"
-#include "snapshot/real.h"
+#include "mm/base/must.h"
+#include "mm/base/real.h"
+#include "snapshot/rdb/listpack.h"
 #include "tests/support/lab_inner.h"
 
 int

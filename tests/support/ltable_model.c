@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "mm/base/keyhash.h"
 #include "mm/mm.h"
-#include "server/data/keyhash.h"
 
 static uint64_t seed;
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "server/data/ktable.h"
+#include "server/data/db/ktable.h"
 
 /* expect: ck_assert() for loops: that one writes to a pipe each time. */
 #define expect(x)                                                                                  \

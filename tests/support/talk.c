@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/fault.h"
-#include "server/client.h"
-#include "server/commands/cmd.h"
-#include "server/config.h"
-#include "server/data/digest.h"
+#include "mm/base/fault.h"
+#include "server/config/config.h"
+#include "server/data/db/digest.h"
+#include "server/exec/cmd.h"
+#include "server/net/client.h"
 #include "server/server.h"
 #include "tests/support/words.h"
 

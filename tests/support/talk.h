@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 
-#include "server/data/db.h"
-#include "server/slice.h"
+#include "mm/base/slice.h"
+#include "server/data/db/db.h"
 
 void talk_open(void);
 /* talk_close: fails the test if the databases leave anything in the arena. */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/must.h"
-#include "server/data/keyhash.h"
+#include "mm/base/keyhash.h"
+#include "mm/base/must.h"
 
 /* hash_of: not inlined, or the compiler thinks that it sees XXH3 read beyond a short word. */
 __attribute__((noinline)) static uint64_t

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "server/slice.h"
+#include "mm/base/slice.h"
 
 enum { WORDS_MAX = 256 };
 

@@ -1,0 +1,166 @@
+/* mm/base/crc64.c - the checksum of an RDB file.
+ *
+ * Reflected: bit 63 of a word stands for x^0, bit 0 for x^63, and the first byte of the message
+ * holds the highest powers.  Multiplying by x is a shift to the right.
+ *
+ * Two ways to the same number.  By table: eight bytes a step, table k holding a byte's effect k
+ * bytes further on.  By folding: the message modulo the polynomial does not change when its first
+ * 128 bits are multiplied by x^d modulo the polynomial and added to the 128 bits that stand d bits
+ * further; PCLMULQDQ does that for four lanes of 16 bytes at a time, and the 16 bytes that are left
+ * at the end go through the table. */
+#include "mm/base/crc64.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define HAVE_FOLDING 1
+#else
+#define HAVE_FOLDING 0
+#endif
+
+enum {
+    SLICES = 8,
+    LANES = 4,
+    LANE_BYTES = 16,
+    FOLD_BYTES = LANES * LANE_BYTES,
+    FOLD_FROM_BYTES = 4 * FOLD_BYTES
+};
+
+static const uint64_t polynomial = 0x95ac9329ac4bc9b5; /* 0xad93d23594c935a9 reflected */
+
+static uint64_t table[SLICES][256]; /* [const after make_tables] */
+/* [const after make_tables] for the low and high word, by one lane */
+static uint64_t fold_lane[2];
+static uint64_t fold_all[2]; /* [const after make_tables] the same by LANES lanes */
+static bool can_fold;        /* [const after make_tables] */
+static pthread_once_t made = PTHREAD_ONCE_INIT;
+
+static uint64_t
+times_x(uint64_t a)
+{
+    return (a >> 1) ^ ((a & 1) != 0 ? polynomial : 0);
+}
+
+/* x_to_the: x^n modulo the polynomial. */
+static uint64_t
+x_to_the(unsigned n)
+{
+    uint64_t a = (uint64_t)1 << 63;
+
+    while (n-- > 0)
+        a = times_x(a);
+    return a;
+}
+
+/* make_fold: what moves a lane by `bits`.  A carry-less product of two reflected words comes out
+ * one power of x too high, hence the - 1; the low word of a lane stands 64 powers above the high
+ * one. */
+static void
+make_fold(uint64_t k[2], unsigned bits)
+{
+    k[0] = x_to_the(bits + 64 - 1);
+    k[1] = x_to_the(bits - 1);
+}
+
+static void
+make_tables(void)
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        uint64_t a = byte;
+
+        for (int bit = 0; bit < 8; bit++)
+            a = times_x(a);
+        table[0][byte] = a;
+    }
+    for (unsigned byte = 0; byte < 256; byte++)
+        for (int k = 1; k < SLICES; k++)
+            table[k][byte] = table[0][table[k - 1][byte] & 0xff] ^ (table[k - 1][byte] >> 8);
+    make_fold(fold_lane, 8 * LANE_BYTES);
+    make_fold(fold_all, 8 * FOLD_BYTES);
+#if HAVE_FOLDING
+    can_fold = __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse2");
+#endif
+}
+
+static uint64_t
+by_table(uint64_t crc, const uint8_t *p, size_t len)
+{
+    for (; len >= 8; len -= 8, p += 8) {
+        uint64_t word;
+
+        memcpy(&word, p, 8);
+        word ^= crc; /* little endian: the first byte is the low one */
+        crc = table[7][word & 0xff] ^ table[6][word >> 8 & 0xff] ^ table[5][word >> 16 & 0xff] ^
+              table[4][word >> 24 & 0xff] ^ table[3][word >> 32 & 0xff] ^
+              table[2][word >> 40 & 0xff] ^ table[1][word >> 48 & 0xff] ^ table[0][word >> 56];
+    }
+    for (; len > 0; len--, p++)
+        crc = table[0][(crc ^ *p) & 0xff] ^ (crc >> 8);
+    return crc;
+}
+
+#if HAVE_FOLDING
+__attribute__((target("pclmul,sse2"))) static inline __m128i
+fold(__m128i lane, __m128i k, __m128i onto)
+{
+    __m128i low = _mm_clmulepi64_si128(lane, k, 0x00), high = _mm_clmulepi64_si128(lane, k, 0x11);
+
+    return _mm_xor_si128(_mm_xor_si128(low, high), onto);
+}
+
+__attribute__((target("pclmul,sse2"))) static inline __m128i
+load(const uint8_t *p)
+{
+    return _mm_loadu_si128((const __m128i *)p);
+}
+
+/* by_folding: over the multiples of FOLD_BYTES in [p, p + len), at least one; the caller does the
+ * rest. */
+__attribute__((target("pclmul,sse2"))) static uint64_t
+by_folding(uint64_t crc, const uint8_t *p, size_t len)
+{
+    const __m128i all = _mm_set_epi64x((long long)fold_all[1], (long long)fold_all[0]);
+    const __m128i one = _mm_set_epi64x((long long)fold_lane[1], (long long)fold_lane[0]);
+    __m128i lane[LANES];
+    uint8_t rest[LANE_BYTES];
+
+    for (int i = 0; i < LANES; i++)
+        lane[i] = load(p + i * LANE_BYTES);
+    lane[0] = _mm_xor_si128(lane[0], _mm_cvtsi64_si128((long long)crc));
+    for (p += FOLD_BYTES, len -= FOLD_BYTES; len >= FOLD_BYTES; p += FOLD_BYTES, len -= FOLD_BYTES)
+        for (int i = 0; i < LANES; i++)
+            lane[i] = fold(lane[i], all, load(p + i * LANE_BYTES));
+    for (int i = 1; i < LANES; i++)
+        lane[0] = fold(lane[0], one, lane[i]);
+    _mm_storeu_si128((__m128i *)rest, lane[0]);
+    return by_table(0, rest, sizeof rest);
+}
+#endif
+
+uint64_t
+crc64_by_table(uint64_t crc, const void *bytes, size_t len)
+{
+    pthread_once(&made, make_tables);
+    return by_table(crc, bytes, len);
+}
+
+uint64_t
+crc64(uint64_t crc, const void *bytes, size_t len)
+{
+    const uint8_t *p = bytes;
+
+    pthread_once(&made, make_tables);
+#if HAVE_FOLDING
+    if (can_fold && len >= FOLD_FROM_BYTES) {
+        size_t folded = len - len % FOLD_BYTES;
+
+        crc = by_folding(crc, p, folded);
+        p += folded;
+        len -= folded;
+    }
+#endif
+    return by_table(crc, p, len);
+}

@@ -1,0 +1,132 @@
+/* mm/base/log.c - the server's log.  One write per line: lines of two threads do not mix. */
+#include "mm/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "mm/base/num.h"
+
+enum { LINE_MAX_BYTES = 1024 };
+
+static char log_path[PATH_MAX]; /* [const after log_open] "": standard output */
+static atomic_int min_level = LOG_NOTICE;
+static pthread_t main_thread; /* [const after log_open] */
+static bool opened;
+
+static int
+open_log(void)
+{
+    return open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+}
+
+int
+log_open(const char *path)
+{
+    int fd;
+
+    if (strlen(path) >= sizeof log_path)
+        return -ENAMETOOLONG;
+    strcpy(log_path, path);
+    main_thread = pthread_self();
+    opened = true;
+    if (path[0] == '\0')
+        return 0;
+    if ((fd = open_log()) < 0)
+        return -errno;
+    close(fd);
+    return 0;
+}
+
+void
+log_set_level(enum log_level level)
+{
+    atomic_store_explicit(&min_level, (int)level, memory_order_relaxed);
+}
+
+static void
+put_line(const char *line, size_t len)
+{
+    int fd = log_path[0] != '\0' ? open_log() : STDOUT_FILENO;
+    ssize_t n;
+
+    if (fd < 0)
+        return;
+    do
+        n = write(fd, line, len);
+    while (n < 0 && errno == EINTR); /* a log that cannot be written cannot be complained about */
+    if (fd != STDOUT_FILENO)
+        close(fd);
+}
+
+static size_t
+put_head(char *line, size_t room, enum log_level level)
+{
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    char role = !opened || pthread_equal(main_thread, pthread_self()) ? 'M' : 'C';
+    struct timeval tv;
+    struct tm tm;
+
+    gettimeofday(&tv, NULL);
+    localtime_r(&tv.tv_sec, &tm);
+    return (size_t)snprintf(line, room, "%d:%c %02d %s %d %02d:%02d:%02d.%03d %c ", (int)getpid(),
+                            role, tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
+                            tm.tm_min, tm.tm_sec, (int)(tv.tv_usec / 1000), ".-*#"[level]);
+}
+
+void
+log_line(enum log_level level, const char *format, ...)
+{
+    char line[LINE_MAX_BYTES];
+    size_t head;
+    va_list ap;
+    int n;
+
+    if ((int)level < atomic_load_explicit(&min_level, memory_order_relaxed))
+        return;
+    head = put_head(line, sizeof line, level);
+    va_start(ap, format);
+    n = vsnprintf(line + head, sizeof line - head - 1, format, ap);
+    va_end(ap);
+    if (n < 0)
+        return;
+    if ((size_t)n > sizeof line - head - 2)
+        n = (int)(sizeof line - head - 2);
+    line[head + (size_t)n] = '\n';
+    put_line(line, head + (size_t)n + 1);
+}
+
+void
+log_from_signal(const char *message)
+{
+    char line[LINE_MAX_BYTES], *p = num_put(line, getpid());
+    size_t len = strlen(message);
+    int saved = errno;
+
+    memcpy(p, ":signal-handler (", 17);
+    p = num_put(p + 17, (int64_t)time(NULL));
+    *p++ = ')';
+    *p++ = ' ';
+    if (len > 512)
+        len = 512;
+    memcpy(p, message, len);
+    p[len] = '\n';
+    put_line(line, (size_t)(p + len + 1 - line));
+    errno = saved;
+}
+
+int
+log_open_for_signal(void)
+{
+    return log_path[0] != '\0' ? open_log() : STDOUT_FILENO;
+}

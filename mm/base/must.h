@@ -1,0 +1,26 @@
+/* mm/base/must.h - assertions: must() stays on in release, debug_check() is for debug builds.
+ * Threads: [any].  Asserts are for our own bugs; error codes are for the world's. */
+#ifndef MM_BASE_MUST_H
+#define MM_BASE_MUST_H
+
+/* must_fail: report a broken rule on stderr and abort.  [any]  Does not return. */
+_Noreturn void must_fail(const char *file, int line, const char *what);
+
+#define must(x)                                                                                    \
+    do {                                                                                           \
+        if (__builtin_expect(!(x), 0))                                                             \
+            must_fail(__FILE__, __LINE__, #x);                                                     \
+    } while (0)
+
+#define never(why) must_fail(__FILE__, __LINE__, why)
+
+#ifdef STILLFRAME_DEBUG
+#define debug_check(x) must(x)
+#else
+#define debug_check(x) ((void)sizeof(!(x)))
+#endif
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#endif

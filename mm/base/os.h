@@ -1,0 +1,49 @@
+/* mm/base/os.h - the one seam to the operating system's memory and clock.  os_linux.c implements
+ * it; everything that a system may lack (OSv: MADV_* variants, overcommit figures) is best effort
+ * here and never an error above.
+ * Threads: [any]. */
+#ifndef MM_BASE_OS_H
+#define MM_BASE_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* os_reserve: address space without memory behind it, page aligned; NULL if refused. */
+void *os_reserve(size_t bytes);
+/* os_commit: make reserved pages readable and writable; memory comes with the first touch.  0 or
+ * -errno. */
+int os_commit(void *p, size_t bytes);
+/* os_release: undo os_reserve. */
+void os_release(void *p, size_t bytes);
+/* os_discard: give the memory behind pages back; their content becomes zero or undefined.  Best
+ * effort. */
+void os_discard(void *p, size_t bytes);
+/* os_discard_ranges: the same for several ranges in one call to the system, where it has such a
+ * call, and one by one where it has not.  Returns for how many ranges the next such call makes
+ * sense: OS_RANGES_MAX or 1.
+ */
+enum { OS_RANGES_MAX = 16 };
+struct os_range {
+    void *at;
+    size_t bytes;
+};
+unsigned os_discard_ranges(const struct os_range *r, unsigned count);
+/* os_populate: put memory behind committed pages without changing their bytes.  Best effort. */
+void os_populate(void *p, size_t bytes);
+/* os_protect: for the barrier sanitizer.  0 or -errno. */
+int os_protect(void *p, size_t bytes, bool writable);
+/* os_reserve_twice: one piece of memory at two addresses, both writable, for the barrier sanitizer.
+ * 0 or -errno. */
+int os_reserve_twice(size_t bytes, void **ret_first, void **ret_second);
+
+/* os_memory_bytes: the machine's memory; 0 if unknown.  os_address_limit: RLIMIT_AS, SIZE_MAX if
+ * none. */
+size_t os_memory_bytes(void);
+size_t os_address_limit(void);
+
+/* os_monotonic_us / _ns: a clock that never goes back. */
+int64_t os_monotonic_us(void);
+int64_t os_monotonic_ns(void);
+
+#endif

@@ -1,0 +1,55 @@
+/* mm/base/slice.h - bytes that somebody else owns: arguments, keys, values.  [any] */
+#ifndef MM_BASE_SLICE_H
+#define MM_BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct slice {
+    const char *ptr;
+    size_t len;
+};
+
+#define SLICE(literal) ((struct slice){.ptr = (literal), .len = sizeof(literal) - 1})
+
+/* slice_shown: how much of words that somebody sent is quoted back to them: the number for
+ * "%.*s". */
+static inline int
+slice_shown(struct slice s)
+{
+    enum { SHOWN_MAX = 128 };
+
+    return (int)(s.len < SHOWN_MAX ? s.len : SHOWN_MAX);
+}
+
+static inline bool
+slice_equal(struct slice a, struct slice b)
+{
+    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+/* slices_bytes, slices_copy: a copy of some slices and of what they show, in one block. */
+static inline size_t
+slices_bytes(const struct slice *s, int count)
+{
+    size_t bytes = (size_t)count * sizeof *s;
+
+    for (int i = 0; i < count; i++)
+        bytes += s[i].len;
+    return bytes;
+}
+
+static inline void
+slices_copy(struct slice *to, const struct slice *s, int count)
+{
+    char *p = (char *)(to + count);
+
+    for (int i = 0; i < count; i++) {
+        memcpy(p, s[i].ptr, s[i].len);
+        to[i] = (struct slice){p, s[i].len};
+        p += s[i].len;
+    }
+}
+
+#endif

@@ -1,0 +1,7 @@
+/* mm/base/version.h - the version of the whole project: of the server and of stillframe-rdb. */
+#ifndef MM_BASE_VERSION_H
+#define MM_BASE_VERSION_H
+
+#define STILLFRAME_VERSION "0.1.0"
+
+#endif

@@ -1,0 +1,120 @@
+/* server/commands/generic/wait.c - WAIT and WAITAOF.  There are no replicas, so whoever waits for
+ * some waits until the end. */
+#include <stdlib.h>
+
+#include "mm/base/num.h"
+#include "server/exec/block.h"
+#include "server/exec/cmd.h"
+#include "server/net/client.h"
+#include "server/net/reply.h"
+#include "server/server.h"
+
+struct waiting {
+    struct block block; /* first */
+    bool is_aof;
+    struct slice argv[];
+};
+
+static void
+reply_nobody(struct client *c, bool is_aof)
+{
+    if (is_aof) {
+        reply_array(c, 2);
+        reply_int(c, 0);
+    }
+    reply_int(c, 0);
+}
+
+static void
+end_wait(struct client *c, struct block *b, enum block_end why)
+{
+    struct waiting *w = (struct waiting *)(void *)b;
+
+    if (why == BLOCK_TIMEOUT)
+        reply_nobody(c, w->is_aof);
+    else if (why == BLOCK_ERROR)
+        reply_error(c, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+}
+
+static void
+wait_for(struct client *c, int64_t replicas, int64_t timeout_ms, bool is_aof)
+{
+    struct waiting *w;
+
+    if (replicas <= 0 || c->in_exec || c->fd < 0) {
+        reply_nobody(c, is_aof);
+        return;
+    }
+    if ((w = malloc(sizeof *w + slices_bytes(c->argv, c->argc))) == NULL) {
+        reply_error(c, "OOM no memory to wait");
+        return;
+    }
+    w->is_aof = is_aof;
+    w->block = (struct block){.end = end_wait,
+                              .deadline_ms = timeout_ms > 0 ? server.now_ms + timeout_ms : 0,
+                              .argc = c->argc,
+                              .argv = w->argv};
+    slices_copy(w->argv, c->argv, c->argc);
+    if (block_client(c, &w->block) < 0) {
+        free(w);
+        reply_error(c, "OOM no memory to wait");
+    }
+}
+
+/* arg_timeout: argument i, milliseconds from now. */
+static bool
+arg_timeout(struct client *c, int i, int64_t *ret)
+{
+    int64_t sum;
+
+    if (!num_parse(c->argv[i].ptr, c->argv[i].len, ret)) {
+        reply_error(c, "ERR timeout is not an integer or out of range");
+        return false;
+    }
+    if (*ret < 0) {
+        reply_error(c, "ERR timeout is negative");
+        return false;
+    }
+    if (!__builtin_add_overflow(*ret, server.now_ms, &sum))
+        return true;
+    reply_error(c, "ERR timeout is out of range");
+    return false;
+}
+
+/* WAIT replicas timeout -> 0. */
+void
+cmd_wait(struct client *c)
+{
+    int64_t replicas, timeout_ms;
+
+    if (arg_int(c, 1, &replicas) && arg_timeout(c, 2, &timeout_ms))
+        wait_for(c, replicas, timeout_ms, false);
+}
+
+/* WAITAOF local replicas timeout -> 0, 0. */
+void
+cmd_waitaof(struct client *c)
+{
+    int64_t local, replicas, timeout_ms;
+
+    if (!arg_int(c, 1, &local))
+        return;
+    if (local < 0 || local > 1) {
+        reply_error(c, "ERR value is out of range, value must between 0 and 1");
+        return;
+    }
+    if (!arg_int(c, 2, &replicas))
+        return;
+    if (replicas < 0) {
+        reply_error(c, "ERR value is out of range, must be positive");
+        return;
+    }
+    if (!arg_timeout(c, 3, &timeout_ms))
+        return;
+    if (local > 0) {
+        reply_error(c,
+                    "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+        return;
+    }
+    wait_for(c, replicas, timeout_ms, true);
+}

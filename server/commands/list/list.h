@@ -1,0 +1,52 @@
+/* server/commands/list/list.h - what the files of list commands share.
+ * Threads: mutator. */
+#ifndef SERVER_COMMANDS_LIST_LIST_H
+#define SERVER_COMMANDS_LIST_LIST_H
+
+#include "server/data/list/list.h"
+#include "server/exec/typed_key.h"
+
+/* find_list: key_of_type() for lists. */
+bool find_list(struct client *c, int arg, unsigned flags, struct db_ref *ref);
+
+/* arg_side: LEFT or RIGHT; arg_count: an integer of at least `least`: otherwise an error, that
+ * text.  False: an error was replied. */
+bool arg_side(struct client *c, int arg, enum list_side *ret);
+bool arg_count(struct client *c, int arg, int64_t least, const char *error, int64_t *ret);
+
+/* reply_elements: so many elements from first on, as bulk strings.  reply_element: one. */
+void reply_elements(struct client *c, const struct record *r, uint64_t first, uint64_t count);
+void reply_element(struct client *c, const struct list_elem *e);
+
+/* list_went: elements left the list at ref (at a side): events, and the count of changes. */
+void list_went(struct client *c, struct db_ref *ref, enum list_side side, uint64_t count);
+
+/* pop_replying: take `count` elements, or all there are, from the list at ref and reply them:
+ * with_key: the key, then them; as_array: an array even if it is one.  Replies OOM without
+ * memory. */
+struct pop {
+    enum list_side side;
+    uint64_t count;
+    bool with_key, as_array;
+};
+void pop_replying(struct client *c, struct db_ref *ref, const struct pop *p);
+
+/* What LMOVE is about, and the move: source exists and is a list.  Replies the element, WRONGTYPE
+ * (of the destination) or OOM. */
+struct move {
+    struct slice from_key, to_key;
+    enum list_side from, to;
+};
+void move_replying(struct client *c, const struct move *m, struct db_ref *source);
+
+/* What LMPOP and BLMPOP are about: first_key is that of the arguments that is the first key. */
+struct mpop {
+    int first_key, key_count;
+    struct pop pop;
+};
+/* parse_mpop: argument `at` is the number of keys. */
+bool parse_mpop(struct client *c, int at, struct mpop *ret);
+/* mpop_now: from the first list that there is.  True: replied, be it with an error. */
+bool mpop_now(struct client *c, const struct mpop *m);
+
+#endif

@@ -1,0 +1,144 @@
+/* server/commands/list/list_move.c - from one list to another, and from the first of several:
+ * LMOVE, RPOPLPUSH, LMPOP. */
+#include "server/commands/list/list.h"
+#include "server/exec/cmd.h"
+#include "server/exec/keyevent.h"
+#include "server/server.h"
+
+/* tell_move: the destination's event comes first. */
+static void
+tell_move(struct client *c, const struct move *m, struct db_ref *source)
+{
+    key_changed(c->db, m->to_key, KEY_EVENT_LIST, m->to == LIST_HEAD ? "lpush" : "rpush");
+    list_went(c, source, m->from, 1);
+}
+
+/* rotate: source and destination are one list. */
+static void
+rotate(struct client *c, const struct move *m, struct db_ref *source)
+{
+    size_t pending = client_pending_out(c);
+    struct list_elem e;
+
+    list_get(source->rec, m->from == LIST_HEAD ? 0 : list_len(source->rec) - 1, &e);
+    reply_element(c, &e);
+    if (list_rotate(source, m->from, m->to) == 0) {
+        tell_move(c, m, source);
+        return;
+    }
+    if (!c->close_now)
+        reply_take_back(c, pending);
+    reply_no_memory(c);
+}
+
+void
+move_replying(struct client *c, const struct move *m, struct db_ref *source)
+{
+    size_t pending = client_pending_out(c);
+    struct db_ref to;
+    struct list_elem e;
+
+    if (slice_equal(m->from_key, m->to_key)) {
+        rotate(c, m, source);
+        return;
+    }
+    if (db_lookup(c->db, m->to_key, DB_WRITE, &to) != NULL && record_type(to.rec) != TYPE_LIST) {
+        reply_wrong_type(c);
+        return;
+    }
+    source->at.bucket = NULL; /* an expired destination may have gone meanwhile */
+    list_get(source->rec, m->from == LIST_HEAD ? 0 : list_len(source->rec) - 1, &e);
+    reply_element(c, &e);
+    if (list_move(source, m->from, &to, m->to) == 0) {
+        tell_move(c, m, source);
+        return;
+    }
+    if (!c->close_now)
+        reply_take_back(c, pending);
+    reply_no_memory(c);
+}
+
+static void
+move_now(struct client *c, enum list_side from, enum list_side to)
+{
+    struct move m = {.from_key = c->argv[1], .to_key = c->argv[2], .from = from, .to = to};
+    struct db_ref source;
+
+    if (!find_list(c, 1, DB_WRITE, &source))
+        return;
+    if (source.rec == NULL)
+        reply_null(c);
+    else
+        move_replying(c, &m, &source);
+}
+
+void
+cmd_lmove(struct client *c)
+{
+    enum list_side from, to;
+
+    if (arg_side(c, 3, &from) && arg_side(c, 4, &to))
+        move_now(c, from, to);
+}
+
+void
+cmd_rpoplpush(struct client *c)
+{
+    move_now(c, LIST_TAIL, LIST_HEAD);
+}
+
+/* ---- LMPOP ---- */
+
+bool
+parse_mpop(struct client *c, int at, struct mpop *ret)
+{
+    int64_t keys, count = -1;
+    int side_at;
+
+    if (!arg_count(c, at, 1, "ERR numkeys should be greater than 0", &keys))
+        return false;
+    if (keys >= c->argc - at - 1) {
+        reply_syntax(c);
+        return false;
+    }
+    side_at = at + 1 + (int)keys;
+    *ret = (struct mpop){.first_key = at + 1, .key_count = (int)keys};
+    if (!arg_side(c, side_at, &ret->pop.side))
+        return false;
+    for (int i = side_at + 1; i < c->argc; i += 2) {
+        if (count != -1 || !arg_is(c, i, "count") || i + 1 == c->argc) {
+            reply_syntax(c);
+            return false;
+        }
+        if (!arg_count(c, i + 1, 1, "ERR count should be greater than 0", &count))
+            return false;
+    }
+    ret->pop.count = count == -1 ? 1 : (uint64_t)count;
+    ret->pop.with_key = ret->pop.as_array = true;
+    return true;
+}
+
+bool
+mpop_now(struct client *c, const struct mpop *m)
+{
+    for (int i = m->first_key; i < m->first_key + m->key_count; i++) {
+        struct db_ref ref;
+
+        if (!find_list(c, i, DB_WRITE, &ref))
+            return true;
+        if (ref.rec == NULL)
+            continue;
+        pop_replying(c, &ref, &m->pop);
+        return true;
+    }
+    return false;
+}
+
+void
+cmd_lmpop(struct client *c)
+{
+    struct mpop m;
+
+    if (parse_mpop(c, 1, &m) && !mpop_now(c, &m))
+        reply_null_array(c);
+}

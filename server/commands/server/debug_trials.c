@@ -1,0 +1,104 @@
+/* server/commands/server/debug_trials.c - DEBUG subcommands that try something out: patterns, and
+ * ends of the server. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/base/glob.h"
+#include "mm/base/log.h"
+#include "mm/base/must.h"
+#include "server/commands/server/debug.h"
+#include "server/net/client.h"
+#include "server/net/reply.h"
+
+/* ---- patterns ---- */
+
+void
+debug_stringmatch_len(struct client *c)
+{
+    enum { LEN_MAX = 64 << 20 };
+    int64_t len;
+    char *text;
+
+    if (!arg_int(c, 2, &len))
+        return;
+    if (len < 0 || len > LEN_MAX || (text = malloc((size_t)len + 1)) == NULL) {
+        reply_error(c, "ERR the length is out of range");
+        return;
+    }
+    memset(text, 'a', (size_t)len);
+    reply_int(c, glob_match(c->argv[3], (struct slice){text, (size_t)len}, false));
+    free(text);
+}
+
+/* fill: bytes that mean something to a matcher more often than others. */
+static struct slice
+fill(char *bytes, size_t most, unsigned *seed)
+{
+    static const char special[] = "*?[]^-\\aab";
+    size_t len = (size_t)rand_r(seed) % (most + 1);
+
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = rand_r(seed) % 4 != 0 ? special[(size_t)rand_r(seed) % (sizeof special - 1)]
+                                         : (char)rand_r(seed);
+    return (struct slice){bytes, len};
+}
+
+void
+debug_stringmatch_test(struct client *c)
+{
+    enum { ROUNDS = 1000000 };
+    char pattern[32], text[32];
+    unsigned seed = 1, matched = 0;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        struct slice p = fill(pattern, sizeof pattern, &seed), t = fill(text, sizeof text, &seed);
+        matched += glob_match(p, t, i % 2 == 0);
+    }
+    log_line(LOG_VERBOSE, "DEBUG STRINGMATCH-TEST: %u of %d matched", matched, ROUNDS);
+    reply_status(c, "Apparently Redis did not crash: test passed");
+}
+
+/* ---- ends ---- */
+
+void
+debug_segfault(struct client *c)
+{
+    (void)c;
+    raise(SIGSEGV);
+}
+
+void
+debug_panic(struct client *c)
+{
+    (void)c;
+    log_line(LOG_WARNING, "Panic asked for by DEBUG PANIC");
+    abort();
+}
+
+void
+debug_assert(struct client *c)
+{
+    must(c == NULL); /* fails: that is what it is for */
+}
+
+void
+debug_oom(struct client *c)
+{
+    (void)c;
+    log_line(LOG_WARNING, "Out Of Memory allocating %zu bytes! Asked for by DEBUG OOM",
+             SIZE_MAX / 2);
+    abort();
+}
+
+void
+debug_leak(struct client *c)
+{
+    char *lost = malloc(c->argv[2].len + 1);
+
+    if (lost != NULL)
+        memcpy(lost, c->argv[2].ptr, c->argv[2].len);
+    __asm__ volatile("" : : "r"(lost) : "memory"); /* or the compiler sees that nobody needs it */
+    /* cppcheck-suppress memleak */
+    reply_ok(c); /* NOLINT(clang-analyzer-unix.Malloc): lost is what it is for */
+}

@@ -1,0 +1,235 @@
+/* server/commands/server/memory.c - MEMORY: what is used, by what, and what can be done. */
+#include <malloc.h>
+#include <stdio.h>
+
+#include "mm/base/num.h"
+#include "mm/base/text.h"
+#include "mm/mm.h"
+#include "server/config/config.h"
+#include "server/data/db/db_impl.h"
+#include "server/data/db/type.h"
+#include "server/exec/cmd.h"
+#include "server/memory/defrag.h"
+#include "server/memory/evict.h"
+#include "server/net/client.h"
+#include "server/net/reply.h"
+#include "server/server.h"
+
+/* ---- one key ---- */
+
+static uint64_t
+table_bytes(const struct ktable *t)
+{
+    return (t->buckets + t->children) * sizeof(struct lt_bucket);
+}
+
+static uint64_t
+weigh(const struct db *db, const struct record *r, uint64_t samples)
+{
+    enum { PAGE_BYTES = 4096 };
+    uint64_t bytes = mm_usable(r) + table_bytes(&db->keys) / db->keys.count;
+
+    if (record_encoding(r) == ENC_ROOT)
+        bytes += type_of(record_type(r))->weigh(record_root(r), samples);
+    /* behind a long string there is address space, not memory */
+    else if (record_encoding(r) == ENC_OUTER)
+        bytes += record_blob(r).len <= MM_SLOT_MAX_BYTES
+                     ? mm_usable(record_blob(r).ptr)
+                     : (record_blob(r).len + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    return bytes;
+}
+
+/* MEMORY USAGE key [SAMPLES count] -> bytes, or null. */
+void
+cmd_memory_usage(struct client *c)
+{
+    int64_t samples = 5;
+    struct db_ref ref;
+
+    for (int i = 3; i < c->argc; i += 2) {
+        if (!arg_is(c, i, "samples") || i + 1 >= c->argc) {
+            reply_syntax(c);
+            return;
+        }
+        if (!arg_int(c, i + 1, &samples))
+            return;
+        if (samples < 0) {
+            reply_syntax(c);
+            return;
+        }
+    }
+    if (db_lookup(c->db, c->argv[2], DB_LOOK | DB_QUIET, &ref) == NULL)
+        reply_null(c);
+    else
+        reply_int(c, (int64_t)weigh(c->db, ref.rec, (uint64_t)samples));
+}
+
+/* ---- all of it ---- */
+
+struct figure {
+    const char *name;
+    uint64_t bytes;
+};
+
+static void
+reply_share(struct client *c, const char *name, uint64_t part, uint64_t whole, double factor)
+{
+    reply_bulk_text(c, name);
+    reply_double(c, whole > 0 ? factor * (double)part / (double)whole : 0);
+}
+
+/* What the tables of each database take, of those that have keys; returns their number.  c NULL:
+ * only that.
+ */
+static unsigned
+reply_databases(struct client *c)
+{
+    unsigned n = 0;
+
+    for (int i = 0; i < db_count(); i++) {
+        const struct db *db = db_select(i);
+        char name[16];
+        if (db_size(db) == 0)
+            continue;
+        n++;
+        if (c == NULL)
+            continue;
+        snprintf(name, sizeof name, "db.%d", i);
+        reply_bulk_text(c, name);
+        reply_map(c, 3);
+        reply_bulk_text(c, "overhead.hashtable.main");
+        reply_int(c, (int64_t)table_bytes(&db->keys));
+        reply_bulk_text(c, "overhead.hashtable.expires");
+        reply_int(c, (int64_t)table_bytes(&db->expires));
+        reply_bulk_text(c, "overhead.hashtable.slot-to-keys");
+        reply_int(c, 0);
+    }
+    return n;
+}
+
+/* MEMORY STATS -> names and numbers. */
+void
+cmd_memory_stats(struct client *c)
+{
+    struct mm_figures f;
+    struct memory_figures m;
+    uint64_t used, clients = 0, keys = db_total_keys();
+
+    mm_figures(&f);
+    server_memory_figures(&m);
+    used = m.used;
+    if (used > server.peak_memory)
+        server.peak_memory = used;
+    for (const struct client *other = client_first(); other != NULL; other = other->next)
+        clients += client_memory(other);
+    {
+        const struct figure figures[] = {
+            {"peak.allocated", server.peak_memory},
+            {"total.allocated", used},
+            {"startup.allocated", server.start_memory},
+            {"replication.backlog", 0},
+            {"clients.slaves", 0},
+            {"clients.normal", clients},
+            {"cluster.links", 0},
+            {"aof.buffer", 0},
+            {"lua.caches", 0},
+            {"functions.caches", 0},
+            {"overhead.total", used > f.live_bytes ? used - f.live_bytes : 0},
+            {"keys.count", keys},
+            {"keys.bytes-per-key", keys > 0 ? (f.live_bytes + db_table_bytes()) / keys : 0},
+            {"dataset.bytes", f.live_bytes},
+            {"arena.bytes", f.arena_bytes},
+            {"arena.resident", f.resident_bytes},
+            {"arena.side", f.side_bytes},
+            {"keyspace.tables", db_table_bytes()},
+            {"snapshot.images", f.images_bytes},
+            {"snapshot.retired", f.retired_bytes},
+            {"allocator.malloc", server.malloc_bytes},
+            {"allocator.allocated", used},
+            {"allocator.active", m.active},
+            {"allocator.resident", m.resident},
+            {"allocator-fragmentation.bytes", m.active - used},
+            {"allocator-rss.bytes", m.resident - m.active}, /* may be below zero, as a reply too */
+            {"rss-overhead.bytes", m.rss != 0 ? m.rss - m.resident : 0},
+            {"fragmentation.bytes", m.rss - used},
+        };
+        unsigned count = sizeof figures / sizeof figures[0];
+        reply_map(c, count + 6 + reply_databases(NULL));
+        for (unsigned i = 0; i < count; i++) {
+            reply_bulk_text(c, figures[i].name);
+            reply_int(c, (int64_t)figures[i].bytes);
+        }
+    }
+    reply_databases(c);
+    reply_share(c, "dataset.percentage", f.live_bytes, used, 100);
+    reply_share(c, "peak.percentage", used, server.peak_memory, 100);
+    reply_share(c, "allocator-fragmentation.ratio", m.active, used, 1);
+    reply_share(c, "allocator-rss.ratio", m.resident, m.active, 1);
+    reply_share(c, "rss-overhead.ratio", m.rss, m.resident, 1);
+    reply_share(c, "fragmentation", m.rss, used, 1);
+}
+
+/* MEMORY DOCTOR -> what looks wrong, in words. */
+void
+cmd_memory_doctor(struct client *c)
+{
+    uint64_t used = server_used_memory();
+    struct mm_figures f;
+    struct text t = {0};
+
+    mm_figures(&f);
+    if (used < 5 << 20)
+        text_add(&t, "This instance is nearly empty: there is nothing to say of its memory.\n");
+    if (server.peak_memory > used + used / 2)
+        text_addf(
+            &t,
+            "* Memory was %.1f times as much at its peak. Free memory goes back to the system in the background; MEMORY PURGE asks for it now.\n",
+            (double)server.peak_memory / (double)used);
+    if (used >= 5 << 20 && f.resident_bytes > f.live_bytes + f.live_bytes / 2)
+        text_addf(
+            &t,
+            "* The arena holds %.1f times what is live in it: much was deleted or changed its size. New values of the same sizes will use that room; MEMORY PURGE or activedefrag empties it.\n",
+            (double)f.resident_bytes / (double)(f.live_bytes > 0 ? f.live_bytes : 1));
+    if (config.maxmemory != 0 && evict_memory_used() > config.maxmemory / 10 * 9)
+        text_add(&t, "* Memory is above nine tenths of maxmemory.\n");
+    if (f.retired_bytes > used / 10)
+        text_add(
+            &t,
+            "* A running snapshot holds more than a tenth of memory: see snapshot-memory-limit.\n");
+    if (t.len == 0)
+        text_add(&t, "Nothing looks wrong.\n");
+    reply_verbatim(c, "txt", text_str(&t), t.len);
+    text_free(&t);
+}
+
+/* MEMORY PURGE -> OK: from now on the loop empties sparse slabs and gives free memory back, in
+ * slices. */
+void
+cmd_memory_purge(struct client *c)
+{
+    enum { FIRST_SLICE_US = 200 };
+
+    defrag_purge();
+    mm_tidy(FIRST_SLICE_US); /* server_cron() makes the loop look for more */
+    reply_ok(c);
+}
+
+/* MEMORY MALLOC-STATS -> the arena's figures, as text. */
+void
+cmd_memory_malloc_stats(struct client *c)
+{
+    struct mm_figures f;
+    struct text t = {0};
+
+    mm_figures(&f);
+    text_addf(&t, "arena %zu bytes of address space, %zu resident, %zu live (%zu in records)\n",
+              f.arena_bytes, f.resident_bytes, f.live_bytes, f.record_bytes);
+    text_addf(&t, "snapshot: %zu retired, %zu in images, %zu newborn, epoch %u, cut %s\n",
+              f.retired_bytes, f.images_bytes, f.newborn_bytes, f.epoch,
+              f.cut_open ? "open" : "closed");
+    text_addf(&t, "side tables %llu, keyspace tables %zu, malloc %llu\n",
+              (unsigned long long)f.side_bytes, db_table_bytes(),
+              (unsigned long long)server.malloc_bytes);
+    reply_verbatim(c, "txt", text_str(&t), t.len);
+    text_free(&t);
+}

@@ -1,0 +1,168 @@
+/* server/commands/server/server.c - commands about the server: CONFIG ROLE TIME SHUTDOWN. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "mm/base/log.h"
+#include "mm/base/text.h"
+#include "server/commands/server/debug.h"
+#include "server/config/config.h"
+#include "server/exec/cmd.h"
+#include "server/net/client.h"
+#include "server/net/reply.h"
+#include "server/process/shutdown.h"
+#include "server/server.h"
+#include "snapshot/snapshot.h"
+
+/* ---- CONFIG ---- */
+
+static void
+count_pair(void *ctx, const char *name, struct slice value)
+{
+    size_t *count = ctx;
+
+    (void)name;
+    (void)value;
+    ++*count;
+}
+
+static void
+reply_config_pair(void *ctx, const char *name, struct slice value)
+{
+    struct client *c = ctx;
+
+    reply_bulk_text(c, name);
+    reply_bulk(c, value.ptr, value.len);
+}
+
+/* CONFIG GET pattern ... -> names and values. */
+void
+cmd_config_get(struct client *c)
+{
+    size_t count = 0;
+
+    config_each_match(c->argv + 2, c->argc - 2, count_pair, &count);
+    reply_map(c, count);
+    config_each_match(c->argv + 2, c->argc - 2, reply_config_pair, c);
+}
+
+/* CONFIG SET name value ... -> OK; all or nothing. */
+void
+cmd_config_set(struct client *c)
+{
+    struct text why = {0};
+
+    if (c->argc % 2 != 0) {
+        reply_syntax(c);
+        return;
+    }
+    if (config_set(c->argv + 2, (c->argc - 2) / 2,
+                   client_is_permitted(c, config.enable_protected_configs), &why) == 0)
+        reply_ok(c);
+    else
+        reply_error(c, text_str(&why));
+    text_free(&why);
+}
+
+/* CONFIG RESETSTAT -> OK. */
+void
+cmd_config_resetstat(struct client *c)
+{
+    server_reset_stats();
+    reply_ok(c);
+}
+
+void
+rewrite_config(struct client *c, bool all)
+{
+    struct text why = {0};
+
+    if (config_file()[0] == '\0') {
+        reply_error(c, "ERR The server is running without a config file");
+        return;
+    }
+    if (config_rewrite(all, &why) == 0) {
+        reply_ok(c);
+        log_line(LOG_NOTICE, "CONFIG REWRITE executed with success.");
+    } else {
+        reply_errorf(c, "ERR Rewriting config file: %s", text_str(&why));
+        log_line(LOG_WARNING, "CONFIG REWRITE failed: %s", text_str(&why));
+    }
+    text_free(&why);
+}
+
+/* CONFIG REWRITE -> OK: the file says what holds. */
+void
+cmd_config_rewrite(struct client *c)
+{
+    rewrite_config(c, false);
+}
+
+/* ROLE -> master, and no replicas. */
+void
+cmd_role(struct client *c)
+{
+    reply_array(c, 3);
+    reply_bulk_text(c, "master");
+    reply_int(c, 0);
+    reply_array(c, 0);
+}
+
+/* TIME -> seconds and microseconds, as text. */
+void
+cmd_time(struct client *c)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    reply_array(c, 2);
+    reply_bulk_int(c, ts.tv_sec);
+    reply_bulk_int(c, ts.tv_nsec / 1000);
+}
+
+/* ---- SHUTDOWN ---- */
+
+static bool
+parse_shutdown(const struct client *c, struct shutdown_request *rq, bool *ret_abort)
+{
+    for (int i = 1; i < c->argc; i++) {
+        if (arg_is(c, i, "NOSAVE"))
+            rq->nosave = true;
+        else if (arg_is(c, i, "SAVE"))
+            rq->save = true;
+        else if (arg_is(c, i, "FORCE"))
+            rq->force = true;
+        else if (arg_is(c, i, "ABORT"))
+            *ret_abort = true;
+        else if (!arg_is(c, i, "NOW")) /* there are no replicas to wait for: it is always now */
+            return false;
+    }
+    return !(rq->save && rq->nosave) && !(*ret_abort && c->argc > 2);
+}
+
+/* SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT] -> no reply, but the end; or an error. */
+void
+cmd_shutdown(struct client *c)
+{
+    struct shutdown_request rq = {.save = false};
+    bool abort = false;
+
+    if (!parse_shutdown(c, &rq, &abort)) {
+        reply_syntax(c);
+        return;
+    }
+    if (abort) {
+        reply_error(c, "ERR No shutdown in progress.");
+        return;
+    }
+    if (server.loading) { /* what is loaded so far must not replace the file that it comes from */
+        rq.save = false;
+        rq.nosave = true;
+    }
+    if (shutdown_begin(&rq) < 0)
+        reply_error(c, "ERR Errors trying to SHUTDOWN. Check logs.");
+    else
+        c->close_after_reply = true;
+}

@@ -1,0 +1,42 @@
+/* server/commands/sorted_set/zset.h - what the files of commands on sorted sets share.
+ * Threads: mutator. */
+#ifndef SERVER_COMMANDS_SORTED_SET_ZSET_H
+#define SERVER_COMMANDS_SORTED_SET_ZSET_H
+
+#include "server/data/db/value.h"
+#include "server/data/zset/zset.h"
+#include "server/exec/typed_key.h"
+#include "server/net/client.h"
+
+/* find_zset: key_of_type() for sorted sets. */
+static inline bool
+find_zset(struct client *c, int arg, unsigned flags, struct db_ref *ref)
+{
+    return key_of_type(c, arg, TYPE_ZSET, flags, ref);
+}
+
+/* arg_double: false, and the error was replied (NULL: ERR value is not a valid float). */
+bool arg_double(struct client *c, int i, double *ret, const char *error);
+/* arg_int_from: an integer of at least min; false, and the error was replied. */
+bool arg_int_from(struct client *c, int i, int64_t min, int64_t *ret, const char *error);
+
+/* An array of elements while it is replied: with scores, RESP2 has them flat, RESP3 in arrays of
+ * two. */
+struct zset_reply {
+    struct client *c;
+    bool with_scores;
+};
+/* zset_reply_begin: so many elements follow.  zset_reply_element: a zset_visitor; ctx: a struct
+ * zset_reply.
+ */
+void zset_reply_begin(const struct zset_reply *z, uint64_t count);
+void zset_reply_element(void *ctx, struct slice member, double score);
+
+/* zset_changed: tell who listens of an event; is_gone: and that the key went with it. */
+void zset_changed(struct client *c, struct slice key, const char *event, bool is_gone);
+
+/* zset_store: the entries that were collected in z, which becomes the key's or is freed; replies
+ * their number. Without any the key is deleted. */
+void zset_store(struct client *c, struct slice key, const struct zroot *z, const char *event);
+
+#endif

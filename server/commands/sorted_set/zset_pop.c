@@ -1,0 +1,256 @@
+/* server/commands/sorted_set/zset_pop.c - popping from the ends of sorted sets, waiting for it, and
+ * drawing members.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/base/fault.h"
+#include "mm/base/keyhash.h"
+#include "server/commands/sorted_set/zset.h"
+#include "server/exec/cmd.h"
+#include "server/exec/keyevent.h"
+#include "server/exec/keywait.h"
+#include "server/server.h"
+
+/* ---- pop ---- */
+
+/* How what was popped is replied. */
+enum pop_form {
+    POP_FLAT,   /* member, score, member, score ... */
+    POP_NESTED, /* an array of arrays of two */
+    POP_ONE,    /* key, member, score */
+    POP_KEY     /* key, and an array of arrays of two */
+};
+
+struct pop {
+    bool highest; /* else the lowest */
+    enum pop_form form;
+    int64_t count;
+};
+
+static void
+reply_pop_head(struct client *c, struct slice key, const struct pop *p, uint64_t count)
+{
+    if (p->form == POP_FLAT)
+        reply_array(c, 2 * count);
+    else if (p->form == POP_NESTED)
+        reply_array(c, count);
+    if (p->form < POP_ONE)
+        return;
+    reply_array(c, p->form == POP_ONE ? 3 : 2);
+    reply_bulk(c, key.ptr, key.len);
+    if (p->form == POP_KEY)
+        reply_array(c, count);
+}
+
+struct pop_visit {
+    struct client *c;
+    bool nested;
+};
+
+static void
+reply_popped(void *ctx, struct slice member, double score)
+{
+    const struct pop_visit *v = ctx;
+
+    if (v->nested)
+        reply_array(v->c, 2);
+    reply_bulk(v->c, member.ptr, member.len);
+    reply_double(v->c, score);
+}
+
+/* pop_key: from the sorted set at ref, which is there; count > 0. */
+static void
+pop_key(struct client *c, struct db_ref *ref, const struct pop *p)
+{
+    struct pop_visit v = {.c = c, .nested = p->form == POP_NESTED || p->form == POP_KEY};
+    uint64_t len = zset_len(ref->rec), count = (uint64_t)p->count < len ? (uint64_t)p->count : len;
+    size_t pending = client_pending_out(c);
+
+    reply_pop_head(c, ref->key, p, count);
+    zset_range(ref->rec, p->highest ? len - 1 : 0, count, p->highest, reply_popped, &v);
+    if (zset_cut(ref, p->highest ? len - count : 0, count) < 0) {
+        reply_take_back(c, pending);
+        reply_no_memory(c);
+        return;
+    }
+    zset_changed(c, ref->key, p->highest ? "zpopmax" : "zpopmin", ref->rec == NULL);
+    server.dirty += count;
+}
+
+static void
+pop(struct client *c, bool highest)
+{
+    bool has_count = c->argc > 2;
+    struct pop p = {
+        .highest = highest, .form = has_count && c->resp > 2 ? POP_NESTED : POP_FLAT, .count = 1};
+    struct db_ref ref;
+
+    if (c->argc > 3) {
+        reply_syntax(c);
+        return;
+    }
+    if (has_count &&
+        !arg_int_from(c, 2, 0, &p.count, "ERR value is out of range, must be positive"))
+        return;
+    if (!find_zset(c, 1, DB_WRITE, &ref))
+        return;
+    if (ref.rec == NULL || p.count == 0)
+        reply_array(c, 0);
+    else
+        pop_key(c, &ref, &p);
+}
+
+void
+cmd_zpopmin(struct client *c)
+{
+    pop(c, false);
+}
+
+void
+cmd_zpopmax(struct client *c)
+{
+    pop(c, true);
+}
+
+/* ---- of the first of several keys, or after a wait ---- */
+
+/* pop_first: from the first key that is there.  False: none is.  An error counts as replied. */
+static bool
+pop_first(struct client *c, int first_key, int keys, const struct pop *p)
+{
+    struct db_ref ref;
+
+    for (int i = 0; i < keys; i++) {
+        if (!find_zset(c, first_key + i, DB_WRITE, &ref))
+            return true;
+        if (ref.rec != NULL) {
+            pop_key(c, &ref, p);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+serve(struct client *c, struct slice key, const struct pop *p)
+{
+    struct db_ref ref;
+
+    if (db_lookup(c->db, key, DB_WRITE, &ref) == NULL)
+        return false;
+    pop_key(c, &ref, p);
+    return true;
+}
+
+static bool
+serve_min(struct client *c, struct slice key, int argc, const struct slice *argv)
+{
+    (void)argc;
+    (void)argv;
+    return serve(c, key, &(struct pop){.form = POP_ONE, .count = 1});
+}
+
+static bool
+serve_max(struct client *c, struct slice key, int argc, const struct slice *argv)
+{
+    (void)argc;
+    (void)argv;
+    return serve(c, key, &(struct pop){.highest = true, .form = POP_ONE, .count = 1});
+}
+
+static void
+pop_or_wait(struct client *c, bool highest)
+{
+    struct pop p = {.highest = highest, .form = POP_ONE, .count = 1};
+    struct keywait_spec spec = {.type = TYPE_ZSET,
+                                .first_key = 1,
+                                .key_count = c->argc - 2,
+                                .serve = highest ? serve_max : serve_min,
+                                .reply_timeout = reply_null_array};
+
+    if (!keywait_timeout(c, c->argc - 1, &spec.deadline_ms))
+        return;
+    if (!pop_first(c, spec.first_key, spec.key_count, &p))
+        keywait_begin(c, &spec);
+}
+
+void
+cmd_bzpopmin(struct client *c)
+{
+    pop_or_wait(c, false);
+}
+
+void
+cmd_bzpopmax(struct client *c)
+{
+    pop_or_wait(c, true);
+}
+
+/* parse_mpop: numkeys is argument `at`; then the keys, MIN or MAX, and COUNT.  False, and the error
+ * was replied. */
+static bool
+parse_mpop(struct client *c, int at, int64_t *ret_keys, struct pop *p)
+{
+    bool has_count = false;
+    int64_t i;
+
+    if (!arg_int_from(c, at, 1, ret_keys, "ERR numkeys should be greater than 0"))
+        return false;
+    if (*ret_keys >= c->argc - at - 1) {
+        reply_syntax(c);
+        return false;
+    }
+    *p = (struct pop){.form = POP_KEY, .count = 1};
+    i = at + 1 + *ret_keys;
+    p->highest = arg_is(c, (int)i, "max");
+    if (!p->highest && !arg_is(c, (int)i, "min")) {
+        reply_syntax(c);
+        return false;
+    }
+    for (i++; i < c->argc; i += 2, has_count = true) {
+        if (has_count || i + 1 >= c->argc || !arg_is(c, (int)i, "count")) {
+            reply_syntax(c);
+            return false;
+        }
+        if (!arg_int_from(c, (int)i + 1, 1, &p->count, "ERR count should be greater than 0"))
+            return false;
+    }
+    return true;
+}
+
+void
+cmd_zmpop(struct client *c)
+{
+    int64_t keys;
+    struct pop p;
+
+    if (parse_mpop(c, 1, &keys, &p) && !pop_first(c, 2, (int)keys, &p))
+        reply_null_array(c);
+}
+
+static bool
+serve_mpop(struct client *c, struct slice key, int argc, const struct slice *argv)
+{
+    int64_t keys;
+    struct pop p;
+
+    (void)argc;
+    (void)argv;
+    return parse_mpop(c, 2, &keys, &p) && serve(c, key, &p);
+}
+
+void
+cmd_bzmpop(struct client *c)
+{
+    struct keywait_spec spec = {
+        .type = TYPE_ZSET, .first_key = 3, .serve = serve_mpop, .reply_timeout = reply_null_array};
+    int64_t keys;
+    struct pop p;
+
+    if (!parse_mpop(c, 2, &keys, &p) || !keywait_timeout(c, 1, &spec.deadline_ms))
+        return;
+    spec.key_count = (int)keys;
+    if (!pop_first(c, spec.first_key, spec.key_count, &p))
+        keywait_begin(c, &spec);
+}

@@ -1,0 +1,18 @@
+/* server/commands/string/string.h - what the commands on strings share.
+ * Threads: mutator. */
+#ifndef SERVER_COMMANDS_STRING_STRING_H
+#define SERVER_COMMANDS_STRING_STRING_H
+
+#include <stdbool.h>
+
+#include "server/data/db/db.h"
+
+struct client;
+
+/* find_string: the string at the client's argument i, in ref.  False, and an error was replied: it
+ * is of another type.  ref->rec is NULL where there is no key. */
+bool find_string(struct client *c, int i, unsigned flags, struct db_ref *ref);
+/* reply_string: the string that a record holds. */
+void reply_string(struct client *c, const struct record *r);
+
+#endif

@@ -1,0 +1,138 @@
+/* server/config/config.h - the configuration: one struct with typed values, one table of parameters
+ * (server/config/config.def).
+ *
+ * A change is tried on a copy of the struct, checked, applied and only then put into place: CONFIG
+ * SET and the start-up take all of it or nothing.
+ * Threads: mutator. */
+#ifndef SERVER_CONFIG_CONFIG_H
+#define SERVER_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mm/base/slice.h"
+
+struct text;
+
+/* A value that may hold any byte; a NUL that does not count follows it. */
+struct config_bytes {
+    char *at; /* [owned] never NULL in a configuration that holds */
+    size_t len;
+};
+
+struct save_point {
+    int64_t seconds, changes;
+};
+
+enum output_class { OUTPUT_NORMAL, OUTPUT_REPLICA, OUTPUT_PUBSUB, OUTPUT_CLASSES };
+struct output_limit {
+    uint64_t hard_bytes, soft_bytes; /* 0: no limit */
+    int64_t soft_seconds;
+};
+
+/* for enable-debug-command and its like */
+enum debug_permission { PERMIT_NO, PERMIT_LOCAL, PERMIT_YES };
+
+/* How many parameters are kept without effect. */
+enum {
+    CONFIG_KEPT = 0
+#define REASON(group, why)
+#define KEPT(name, alias, check, initial, flags, group) +1
+#include "server/config/kept.def"
+#undef REASON
+#undef KEPT
+};
+
+struct config {
+    /* network */
+    int64_t port, tcp_backlog, timeout_s, tcp_keepalive_s, maxclients;
+    char *unixsocket;                /* "": none */
+    struct config_bytes requirepass; /* empty: none */
+    int64_t unixsocketperm;          /* mode; 0: as the umask makes it */
+    char *bind;                      /* addresses, separated by blanks; "-": may be missing */
+    bool protected_mode;
+    uint64_t proto_max_bulk_len, client_query_buffer_limit;
+    struct output_limit output_limits[OUTPUT_CLASSES];
+    /* general */
+    int64_t databases, hz, log_level;
+    char *logfile, *pidfile, *dir; /* dir: absolute */
+    int64_t enable_debug_command, enable_protected_configs, enable_module_command;
+    /* snapshots */
+    char *dbfilename;
+    struct save_point *save_points;
+    int64_t save_point_count;
+    bool stop_writes_on_bgsave_error, rdb_compression, rdb_checksum;
+    uint64_t snapshot_memory_limit; /* bytes; 0: none */
+    /* memory */
+    uint64_t maxmemory;        /* bytes; 0: no limit */
+    int64_t maxmemory_clients; /* bytes; below zero: percent of maxmemory; 0: no limit */
+    int64_t maxmemory_policy, maxmemory_samples, maxmemory_eviction_tenacity, lfu_log_factor,
+        lfu_decay_time;
+    bool lazyfree_lazy_eviction, lazyfree_lazy_expire, lazyfree_lazy_server_del,
+        lazyfree_lazy_user_del, lazyfree_lazy_user_flush;
+    int64_t active_expire_effort;
+    bool activedefrag;
+    uint64_t active_defrag_ignore_bytes;
+    int64_t active_defrag_threshold_lower, active_defrag_threshold_upper; /* percent */
+    int64_t active_defrag_cycle_min, active_defrag_cycle_max;             /* percent of the loop */
+    int64_t active_defrag_max_scan_fields;
+    uint64_t arena_size; /* bytes of address space; 0: chosen at start */
+    /* what is watched */
+    int64_t slowlog_log_slower_than, slowlog_max_len; /* us; -1: nothing is kept */
+    int64_t latency_monitor_threshold;                /* ms; 0: off */
+    bool latency_tracking;
+    int64_t notify_keyspace_events; /* enum key_event_class */
+    bool crash_log_enabled;
+    int64_t shutdown_timeout;
+    struct config_bytes shutdown_on_sigint, shutdown_on_sigterm, latency_percentiles; /* words */
+    /* encodings */
+    int64_t list_max_listpack_size; /* >= 0: elements a node; -1 .. -5: 4 KiB .. 64 KiB */
+    int64_t hash_max_listpack_entries, hash_max_listpack_value;
+    int64_t hll_sparse_max_bytes;
+    int64_t set_max_intset_entries, set_max_listpack_entries, set_max_listpack_value;
+    int64_t zset_max_listpack_entries, zset_max_listpack_value;
+    int64_t stream_node_max_bytes, stream_node_max_entries;
+    struct config_bytes kept[CONFIG_KEPT]; /* kept.def */
+};
+extern struct config config;
+
+/* config_init: the defaults.  0 or -ENOMEM.  Before anything reads config. */
+int config_init(void);
+void config_fini(void);
+
+/* config_load: read the file (NULL: none), then standard input where the last word is "-", then the
+ * command line's options, as if they were written behind it.  0; -EINVAL: refused, and *why is the
+ * report for the user. */
+int config_load(const char *path, int argc, char *const argv[], struct text *why);
+/* config_load_text: as config_load, from memory; name is what errors call it. */
+int config_load_text(const char *name, const char *bytes, size_t len, struct text *why);
+/* config_start: carry out what takes effect outside the struct: chdir to dir, log level.  0, or
+ * -errno with *why. */
+int config_start(struct text *why); /* once, after config_load() */
+const char *config_file(void);      /* absolute name of the file that was read; "" if none */
+
+/* config_set: count pairs of name and value: all, or none.  0; -EINVAL: *why is an error reply,
+ * code included. */
+int config_set(const struct slice *pairs, int count, bool protected_allowed, struct text *why);
+
+/* config_value: a parameter as CONFIG GET shows it, cut to room; returns ret. */
+const char *config_value(const char *name, char *ret, size_t room);
+/* config_rewrite: make the configuration file say what holds now, whatever it includes.  0; or
+ * -errno: it is as it was, and *why says what went wrong.  Only where there is one (config_file()).
+ * all: defaults too. */
+int config_rewrite(bool all, struct text *why);
+/* config_log_no_effect: lines that name what was set at start and has no effect here. */
+void config_log_no_effect(void);
+
+/* config_on_change: how a changed parameter takes effect: called with the whole new configuration
+ * before it is put into place; false with *why refuses it.  It may be called again with the old
+ * one, when a later one refuses. */
+void config_on_change(const char *name, bool (*apply)(const struct config *next, const char **why));
+
+/* config_each_match: call fn for every parameter that matches one of the patterns (aliases too); a
+ * hidden one only where a pattern is its name. */
+void config_each_match(const struct slice *patterns, int count,
+                       void (*fn)(void *ctx, const char *name, struct slice value), void *ctx);
+
+#endif

@@ -1,0 +1,39 @@
+/* server/data/db/carried.h - what a dump holds that nobody here can use: function libraries, AUX
+ * fields.  It goes into the next dump as it came, so that a load and a save lose nothing.
+ *
+ * The list belongs to the server, not to a database: FLUSHALL leaves it, as Redis leaves functions.
+ * Threads: mutator; carried_save() [sweep], on a list that it holds. */
+#ifndef SERVER_DATA_DB_CARRIED_H
+#define SERVER_DATA_DB_CARRIED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mm/base/slice.h"
+
+struct rdb_enc;
+struct carried;
+
+/* carried_library: 0; -EEXIST: there is one of that name, and not `replace`; -E2BIG: above
+ * RDB_CARRIED_MOST in all, so that comparing names has a bound; -ENOMEM.  carried_aux: the same,
+ * names may repeat. */
+int carried_library(struct slice code, bool replace);
+int carried_aux(struct slice name, struct slice value);
+/* carried_clear: nothing is carried any more.  carried_forget_aux: but for libraries. */
+void carried_clear(void);
+void carried_forget_aux(void);
+
+struct carried_sum {
+    uint64_t libraries, library_bytes, aux_fields;
+};
+struct carried_sum carried_sum(void);
+
+/* carried_hold: the list as it is, for a save: later changes do not touch it.  carried_drop: not
+ * needed any more. O(1) */
+struct carried *carried_hold(void);
+void carried_drop(struct carried *list);
+/* carried_save: all of it, AUX fields first.  NULL: nothing. */
+void carried_save(const struct carried *list, struct rdb_enc *e);
+
+#endif

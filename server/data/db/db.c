@@ -1,0 +1,309 @@
+/* server/data/db/db.c - databases and lookup.  Changes: db_write.c; work in the background:
+ * db_work.c. */
+#include "server/data/db/db.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "mm/base/fault.h"
+#include "mm/base/keyhash.h"
+#include "server/data/db/db_impl.h"
+#include "server/data/db/draw.h"
+#include "server/data/db/lfu.h"
+#include "server/exec/keyevent.h"
+#include "server/exec/pause.h"
+#include "server/server.h"
+
+struct databases databases;
+
+/* ---- the map ---- */
+
+/* make_room: the table of physical databases has a place for one more number. */
+static bool
+make_room(void)
+{
+    uint32_t room = databases.physical_room == 0 ? 64 : databases.physical_room * 2;
+    struct db **p;
+
+    if (databases.physical_top < databases.physical_room)
+        return true;
+    if (room > DB_PHYSICAL_MAX ||
+        (p = realloc(databases.physical, room * sizeof(struct db *))) == NULL)
+        return false;
+    databases.physical = p;
+    databases.physical_room = room;
+    return true;
+}
+
+/* free_number: a number that no database has; physical_room: there is none. */
+static uint32_t
+free_number(void)
+{
+    uint32_t n = databases.next_number;
+
+    if (databases.physical_used == databases.physical_top)
+        return make_room() ? databases.physical_top++ : databases.physical_room;
+    for (;; n++) {
+        if (n >= databases.physical_top)
+            n = 0;
+        if (databases.physical[n] == NULL)
+            return n;
+    }
+}
+
+struct db *
+db_new(int index)
+{
+    struct db *db;
+    uint32_t number;
+
+    if (fault_point(FAULT_side_alloc) || (db = calloc(1, sizeof *db)) == NULL)
+        return NULL;
+    if ((number = free_number()) == databases.physical_room) {
+        free(db);
+        return NULL;
+    }
+    db->number = (uint16_t)number;
+    db->index = index;
+    databases.physical[number] = db;
+    databases.physical_used++;
+    databases.next_number = number + 1;
+    return db;
+}
+
+void
+db_release(struct db *db)
+{
+    databases.physical[db->number] = NULL;
+    databases.physical_used--;
+    free(db);
+}
+
+int
+db_init(int count)
+{
+    keyhash_init();
+    if ((databases.logical = calloc((size_t)count, sizeof(struct db *))) == NULL)
+        return -ENOMEM;
+    for (int i = 0; i < count; i++) {
+        if ((databases.logical[i] = db_new(i)) == NULL) {
+            db_fini();
+            return -ENOMEM;
+        }
+        databases.logical_count = i + 1;
+    }
+    return 0;
+}
+
+void
+db_fini(void)
+{
+    for (uint32_t i = 0; i < databases.physical_top; i++)
+        if (databases.physical[i] != NULL) {
+            db_empty(databases.physical[i]);
+            free(databases.physical[i]);
+        }
+    db_work_fini();
+    free(databases.physical);
+    free(databases.logical);
+    databases = (struct databases){.dead = NULL};
+}
+
+int
+db_count(void)
+{
+    return databases.logical_count;
+}
+
+struct db *
+db_select(int index)
+{
+    return index >= 0 && index < databases.logical_count ? databases.logical[index] : NULL;
+}
+
+int
+db_index_of(const struct db *db)
+{
+    return db->index;
+}
+
+uint16_t
+db_number(const struct db *db)
+{
+    return db->number;
+}
+
+uint64_t
+db_size(const struct db *db)
+{
+    return db->keys.count;
+}
+
+uint64_t
+db_expires(const struct db *db)
+{
+    return db->expires.count;
+}
+
+int64_t
+db_avg_ttl_ms(const struct db *db)
+{
+    return db->avg_ttl_ms;
+}
+
+uint64_t
+db_total_keys(void)
+{
+    uint64_t n = 0;
+
+    for (int i = 0; i < databases.logical_count; i++)
+        n += databases.logical[i]->keys.count;
+    return n;
+}
+
+size_t
+db_table_bytes(void)
+{
+    return ktable_bytes();
+}
+
+size_t
+db_mapped_bytes(void)
+{
+    return ktable_mapped_bytes();
+}
+
+void
+db_swap(int a, int b)
+{
+    struct db *was = databases.logical[a];
+
+    databases.logical[a] = databases.logical[b];
+    databases.logical[b] = was;
+    databases.logical[a]->index = a;
+    databases.logical[b]->index = b;
+}
+
+/* ---- lookup ---- */
+
+bool
+db_record_is_expired(const struct record *r)
+{
+    return record_has(r, RECORD_HAS_EXPIRE) && record_expire(r) < server.now_ms;
+}
+
+static bool clocks_are_kept;
+
+void
+db_keep_clocks(bool on)
+{
+    clocks_are_kept = on;
+}
+
+/* note_read: a key was looked up for reading: found or missed. */
+static inline void
+note_read(const struct db_ref *ref, unsigned flags)
+{
+    if (ref->rec != NULL) {
+        server.stat_hits++;
+        return;
+    }
+    server.stat_misses++;
+    if ((flags & DB_QUIET) == 0)
+        key_event(ref->db, ref->key, KEY_EVENT_MISS, "keymiss");
+}
+
+const struct record *
+db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret)
+{
+    const struct record *r;
+
+    ret->db = db;
+    ret->key = key;
+    ret->hash = keyhash(key);
+    r = ret->rec = ktable_find_key(&db->keys, ret->hash, key, &ret->at);
+    if (r != NULL && unlikely(db_record_is_expired(r)) && (flags & DB_EXPIRED) == 0 &&
+        !server.loading) {
+        /* Whoever does not read is about to change it, whatever the pause says. */
+        if ((flags & DB_COUNT_HIT) == 0 || !pause_keeps_expired())
+            db_expire_record(db, r);
+        r = ret->rec = NULL;
+    }
+    if ((flags & DB_COUNT_HIT) != 0)
+        note_read(ret, flags);
+    if (r != NULL && (flags & DB_TOUCH) != 0 && !clocks_are_kept)
+        record_touch(r, unlikely(server.lfu) ? lfu_touched(record_clock(r)) : server.clock_s);
+    return r;
+}
+
+const struct record *
+db_find_read(struct db *db, struct slice key)
+{
+    struct db_ref ref;
+
+    return db_lookup(db, key, DB_READ, &ref);
+}
+
+const struct record *
+db_find_write(struct db *db, struct slice key)
+{
+    struct db_ref ref;
+
+    return db_lookup(db, key, DB_WRITE, &ref);
+}
+
+const struct record *
+db_peek(struct db *db, struct slice key)
+{
+    struct ktable_ref at;
+
+    return ktable_find_key(&db->keys, keyhash(key), key, &at);
+}
+
+void
+db_prefetch(struct db *db, const struct slice *keys, int count)
+{
+    enum { MAX = 16 };
+    uint64_t hash[MAX];
+
+    for (int i = 0; i < count && i < MAX; i++) {
+        hash[i] = keyhash(keys[i]);
+        ktable_warm_bucket(&db->keys, hash[i]);
+    }
+    for (int i = 0; i < count && i < MAX; i++)
+        ktable_warm_record(&db->keys, hash[i]);
+}
+
+uint64_t
+db_walk(const struct db *db, uint64_t cursor, ktable_visitor visit, void *ctx)
+{
+    return ktable_walk(&db->keys, cursor, visit, ctx);
+}
+
+void
+db_each(const struct db *db, ktable_visitor visit, void *ctx)
+{
+    for (uint64_t i = 0; i < db->keys.buckets; i++)
+        ktable_visit_bucket(&db->keys, i, visit, ctx);
+}
+
+const struct record *
+db_random(struct db *db)
+{
+    enum {
+        EXPIRED_MAX = 1000,
+        DRAWS_MAX = 2 * EXPIRED_MAX,
+        DRAWS_IN_PAUSE = 100 /* as Redis has it */
+    };
+    bool paused = pause_is_on();
+
+    for (unsigned i = 1; i <= DRAWS_MAX && db->keys.count > 0; i++) {
+        const struct record *r = ktable_draw(&db->keys);
+
+        if (!db_record_is_expired(r) || (paused && i == DRAWS_IN_PAUSE))
+            return r;
+        if (!paused && i <= EXPIRED_MAX)
+            db_expire_record(db, r);
+    }
+    return NULL;
+}

@@ -1,0 +1,360 @@
+/* server/data/db/db_write.c - insert, change, delete keys.  Every function first takes what it may
+ * not get (D2).
+ */
+#include <errno.h>
+
+#include "mm/base/keyhash.h"
+#include "server/data/db/db_impl.h"
+#include "server/data/db/lfu.h"
+#include "server/data/db/value.h"
+#include "server/exec/keyevent.h"
+#include "server/exec/keywait.h"
+#include "server/server.h"
+
+/* forget: take the record out of one of its database's tables. */
+static void
+forget(struct ktable *t, uint64_t hash, const struct record *r)
+{
+    struct ktable_ref at;
+
+    ktable_find_record(t, hash, r, &at);
+    must(at.bucket != NULL); /* D1 */
+    ktable_drop(t, hash, at);
+}
+
+/* is_waited_for: has the type commands that block until a key has something? */
+static bool
+is_waited_for(enum value_type type)
+{
+    return type == TYPE_LIST || type == TYPE_ZSET || type == TYPE_STREAM;
+}
+
+/* add: a record for a key that is not there; nobody is told. */
+static int
+add(struct db_ref *ref, struct record_spec *spec)
+{
+    struct db *db = ref->db;
+    const struct record *r;
+
+    spec->db = db->number;
+    spec->clock = db_birth_clock();
+    if ((r = record_new(spec)) == NULL)
+        return -ENOMEM;
+    if (!ktable_add(&db->keys, ref->hash, r))
+        goto free_record;
+    if (record_has(r, RECORD_HAS_EXPIRE) && !ktable_add(&db->expires, ref->hash, r))
+        goto forget_record;
+    ref->rec = r;
+    ref->at.bucket = NULL; /* the table may have grown */
+    return 0;
+forget_record:
+    forget(&db->keys, ref->hash, r);
+free_record:
+    record_free(r);
+    return -ENOMEM;
+}
+
+/* tell_new: who listens for new keys, and who waits for one of this type. */
+static void
+tell_new(struct db *db, struct slice key, enum value_type type)
+{
+    key_event(db, key, KEY_EVENT_NEW, "new");
+    if (is_waited_for(type))
+        keywait_ready(db, key);
+}
+
+int
+db_insert(struct db_ref *ref, struct record_spec *spec)
+{
+    int r = add(ref, spec);
+
+    if (r == 0)
+        tell_new(ref->db, ref->key, spec->value.type);
+    return r;
+}
+
+/* locate: where ref->rec stands in the table of keys; after db_insert() that is not known yet. */
+static struct ktable_ref
+locate(struct db_ref *ref)
+{
+    if (ref->at.bucket == NULL)
+        ktable_find_record(&ref->db->keys, ref->hash, ref->rec, &ref->at);
+    must(ref->at.bucket != NULL);
+    return ref->at;
+}
+
+/* move_expiry: the table of expiries knows `fresh` in the place of `old`, as far as they expire.
+ * Where only fresh does, it was added before. */
+static void
+move_expiry(struct db_ref *ref, const struct record *old, const struct record *fresh)
+{
+    struct ktable_ref at;
+
+    if (!record_has(old, RECORD_HAS_EXPIRE))
+        return;
+    ktable_find_record(&ref->db->expires, ref->hash, old, &at);
+    must(at.bucket != NULL); /* D1 */
+    if (record_has(fresh, RECORD_HAS_EXPIRE))
+        ktable_switch(at, fresh);
+    else
+        ktable_drop(&ref->db->expires, ref->hash, at);
+}
+
+/* replace: a new record of this spec takes the place of ref->rec. */
+static int
+replace(struct db_ref *ref, const struct record_spec *spec)
+{
+    const struct record *old = ref->rec, *fresh = record_new(spec);
+
+    if (fresh == NULL)
+        return -ENOMEM;
+    if (record_has(fresh, RECORD_HAS_EXPIRE) && !record_has(old, RECORD_HAS_EXPIRE) &&
+        !ktable_add(&ref->db->expires, ref->hash, fresh)) {
+        record_free(fresh);
+        return -ENOMEM;
+    }
+    ktable_switch(locate(ref), fresh);
+    move_expiry(ref, old, fresh);
+    ref->rec = fresh;
+    record_free(old);
+    return 0;
+}
+
+/* tell_waiters: the key has another value. */
+static void
+tell_waiters(struct db_ref *ref, enum value_type was, enum value_type is)
+{
+    struct slice key = record_key(ref->rec);
+
+    if (is_waited_for(is))
+        keywait_ready(ref->db, key);
+    if (was != is)
+        keywait_gone(ref->db, key);
+}
+
+const struct record *
+db_make(const struct db_ref *ref, const struct value *value)
+{
+    struct record_spec spec = {.key = ref->key,
+                               .expire_at_ms = record_expire(ref->rec),
+                               .db = ref->db->number,
+                               .clock = record_clock(ref->rec),
+                               .value = *value};
+
+    return record_new(&spec);
+}
+
+void
+db_exchange(struct db_ref *ref, const struct record *fresh)
+{
+    const struct record *old = ref->rec;
+    struct value gone = value_of(old);
+
+    ref->at.bucket = NULL;
+    ktable_switch(locate(ref), fresh);
+    move_expiry(ref, old, fresh);
+    ref->rec = fresh;
+    record_free(old);
+    value_free(&gone);
+}
+
+int
+db_update(struct db_ref *ref, struct record_spec *spec)
+{
+    enum value_type was = record_type(ref->rec);
+    struct value gone = {.enc = ENC_INT};
+    bool has_block = record_encoding(ref->rec) >= ENC_OUTER;
+
+    if (unlikely(has_block))
+        gone = value_of(ref->rec);
+    spec->db = ref->db->number;
+    spec->clock = unlikely(server.lfu) ? record_clock(ref->rec) : server.clock_s;
+    if (!record_rewrite(ref->rec, spec) && replace(ref, spec) < 0)
+        return -ENOMEM;
+    if (unlikely(has_block) && !value_same_block(&gone, &spec->value))
+        value_free(&gone);
+    if (unlikely(keywait_clients != 0))
+        tell_waiters(ref, was, spec->value.type);
+    return 0;
+}
+
+int
+db_supplant(struct db_ref *ref, struct record_spec *spec)
+{
+    int r;
+
+    if (ref->rec == NULL)
+        return db_insert(ref, spec);
+    if ((r = db_update(ref, spec)) < 0)
+        return r;
+    record_touch(ref->rec, db_birth_clock());
+    tell_new(ref->db, ref->key, spec->value.type);
+    return 0;
+}
+
+int
+db_load(struct db_ref *ref, const struct value *value, int64_t expire_at_ms)
+{
+    struct record_spec spec = {.key = ref->key, .expire_at_ms = expire_at_ms, .value = *value};
+
+    return ref->rec == NULL ? add(ref, &spec) : db_update(ref, &spec);
+}
+
+int
+db_store(struct db_ref *ref, const struct value *value, int64_t expire_at_ms)
+{
+    struct record_spec spec = {.key = ref->key, .expire_at_ms = expire_at_ms, .value = *value};
+
+    return ref->rec == NULL ? db_insert(ref, &spec) : db_update(ref, &spec);
+}
+
+int
+db_set_expire(struct db_ref *ref, int64_t expire_at_ms)
+{
+    struct record_spec spec;
+
+    record_spec_of(ref->rec, &spec);
+    spec.expire_at_ms = expire_at_ms;
+    return db_update(ref, &spec);
+}
+
+void
+db_set_use(const struct record *r, int64_t idle_s, int64_t freq)
+{
+    if (server.lfu && freq >= 0)
+        record_touch(r, lfu_born((uint8_t)freq));
+    else if (!server.lfu && idle_s >= 0)
+        record_touch(r, lfu_idle_since(idle_s));
+}
+
+/* take_out: the record leaves the tables, and is still there to be read. */
+static const struct record *
+take_out(struct db_ref *ref)
+{
+    const struct record *r = ref->rec;
+
+    keywait_gone(ref->db, record_key(r));
+    if (record_has(r, RECORD_HAS_EXPIRE))
+        forget(&ref->db->expires, ref->hash, r);
+    ktable_drop(&ref->db->keys, ref->hash, locate(ref));
+    ref->rec = NULL;
+    return r;
+}
+
+void
+db_unlink(struct db_ref *ref)
+{
+    record_free(take_out(ref));
+}
+
+/* remove_and_tell: the key goes without a command having asked for it.  It is told when it is gone,
+ * but while its name can still be read: that takes no memory. */
+static void
+remove_and_tell(struct db_ref *ref, unsigned class, const char *event)
+{
+    const struct record *r = take_out(ref);
+    struct value gone = value_of(r);
+
+    key_changed(ref->db, record_key(r), class, event);
+    record_free(r);
+    value_free(&gone);
+}
+
+void
+db_remove(struct db_ref *ref)
+{
+    struct value gone = value_of(ref->rec);
+
+    db_unlink(ref);
+    value_free(&gone);
+}
+
+bool
+db_delete(struct db *db, struct slice key)
+{
+    struct db_ref ref;
+
+    if (db_lookup(db, key, 0, &ref) == NULL)
+        return false;
+    db_remove(&ref);
+    return true;
+}
+
+void
+db_evict(struct db_ref *ref)
+{
+    ref->hash = keyhash(record_key(ref->rec));
+    ref->at.bucket = NULL;
+    remove_and_tell(ref, KEY_EVENT_EVICTED, "evicted");
+}
+
+uint32_t
+db_birth_clock(void)
+{
+    return unlikely(server.lfu) ? lfu_born(LFU_NEW) : server.clock_s;
+}
+
+void
+db_expire_record(struct db *db, const struct record *r)
+{
+    struct db_ref ref = {.db = db, .hash = keyhash(record_key(r)), .rec = r};
+
+    server.stat_expired_keys++;
+    remove_and_tell(&ref, KEY_EVENT_EXPIRED, "expired");
+}
+
+/* ---- several keys at once ---- */
+
+/* put_back: undo what db_store_all() did for this item. */
+static void
+put_back(struct db *db, const struct db_item *it)
+{
+    uint64_t hash = keyhash(record_key(it->fresh));
+    struct ktable_ref at;
+
+    ktable_find_record(&db->keys, hash, it->fresh, &at);
+    must(at.bucket != NULL);
+    if (it->old != NULL)
+        ktable_switch(at, it->old);
+    else
+        ktable_drop(&db->keys, hash, at);
+}
+
+/* take_leave: the old record of an item goes for good; until then its expiry stood in the table. */
+static void
+take_leave(struct db *db, const struct record *old)
+{
+    struct value gone = value_of(old);
+
+    if (record_type(old) != TYPE_STRING)
+        keywait_gone(db, record_key(old));
+    if (record_has(old, RECORD_HAS_EXPIRE))
+        forget(&db->expires, keyhash(record_key(old)), old);
+    record_free(old);
+    value_free(&gone);
+}
+
+int
+db_store_all(struct db *db, struct db_item *items, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct db_ref ref;
+
+        items[i].old = db_lookup(db, record_key(items[i].fresh), DB_EXPIRED, &ref);
+        if (items[i].old != NULL) {
+            ktable_switch(ref.at, items[i].fresh);
+        } else if (!ktable_add(&db->keys, ref.hash, items[i].fresh)) {
+            while (--i >= 0)
+                put_back(db, &items[i]);
+            return -ENOMEM;
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        items[i].had_expired = items[i].old != NULL && db_record_is_expired(items[i].old);
+        items[i].is_new = items[i].old == NULL || items[i].had_expired;
+        server.stat_expired_keys += items[i].had_expired;
+        if (items[i].old != NULL)
+            take_leave(db, items[i].old);
+    }
+    return 0;
+}

@@ -1,0 +1,142 @@
+/* server/data/db/dump.c - DUMP's payload: written by the encoder of snapshots, read by the decoder
+ * of dumps. */
+#include "server/data/db/dump.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/base/crc64.h"
+#include "mm/base/log.h"
+#include "server/config/config.h"
+#include "server/data/db/save_impl.h"
+#include "server/data/db/value.h"
+#include "server/server.h"
+#include "snapshot/rdb/rdb_enc.h"
+#include "snapshot/rdb/sink.h"
+
+enum { DUMP_VERSION = 10, DUMP_VERSION_MAX = 12, TRAILER_BYTES = 10 };
+
+/* ---- writing ---- */
+
+/* save_live: the record's value as it is now. 0 or -errno */
+static int
+save_live(struct rdb_enc *e, const struct record *r)
+{
+    struct save_item s = {.rec = r, .live = (const char *)r, .bytes = mm_usable(r)};
+    struct save_work *w = malloc(sizeof *w);
+    struct view view;
+    int result;
+
+    if (w == NULL)
+        return -ENOMEM;
+    view_init_live(&view);
+    w->view = &view;
+    w->enc = e;
+    result = save_value(w, &s);
+    free(w);
+    return result;
+}
+
+uint64_t
+dump_bytes(const struct record *r)
+{
+    struct rdb_enc e;
+    struct sink *out;
+    uint64_t n = 0;
+
+    if (sink_memory_open(&out) < 0)
+        return 0;
+    if (rdb_enc_init(&e, out, DUMP_VERSION, config.rdb_compression) == 0) {
+        if (save_live(&e, r) == 0 && sink_error(out) == 0)
+            n = out->put_bytes + out->fill;
+        rdb_enc_fini(&e);
+    }
+    sink_close(out);
+    return n;
+}
+
+static void
+put_trailer(struct sink *out)
+{
+    uint8_t bytes[TRAILER_BYTES] = {DUMP_VERSION & 0xff, DUMP_VERSION >> 8};
+    uint64_t crc;
+
+    sink_put(out, bytes, 2);
+    crc = sink_crc(out);
+    for (int i = 0; i < 8; i++)
+        bytes[2 + i] = (uint8_t)(crc >> 8 * i);
+    sink_put(out, bytes + 2, 8);
+}
+
+int
+dump_value(const struct record *r, uint8_t **ret, size_t *ret_len)
+{
+    struct rdb_enc e;
+    struct sink *out;
+    int result;
+
+    if ((result = sink_memory_open(&out)) < 0)
+        return result;
+    out->with_crc = true;
+    if ((result = rdb_enc_init(&e, out, DUMP_VERSION, config.rdb_compression)) == 0) {
+        rdb_put_byte(&e, save_rdb_type(r, DUMP_VERSION));
+        result = save_live(&e, r);
+        rdb_enc_fini(&e);
+        put_trailer(out);
+        if (result == 0)
+            result = sink_commit(out);
+    }
+    if (result == 0 && (*ret = sink_memory_take(out, ret_len)) == NULL)
+        result = -ENOMEM;
+    sink_close(out);
+    return result;
+}
+
+/* ---- reading ---- */
+
+bool
+dump_check(struct slice payload)
+{
+    const uint8_t *trailer;
+    uint64_t crc = 0;
+    int version;
+
+    if (payload.len < TRAILER_BYTES)
+        return false;
+    trailer = (const uint8_t *)payload.ptr + payload.len - TRAILER_BYTES;
+    version = trailer[0] | trailer[1] << 8;
+    for (int i = 7; i >= 0; i--)
+        crc = crc << 8 | trailer[2 + i];
+    return version <= DUMP_VERSION_MAX &&
+           (server.skip_checksum || crc64(0, payload.ptr, payload.len - 8) == crc);
+}
+
+static void
+on_finding(void *ctx, const struct rdb_finding *f)
+{
+    (void)ctx;
+    log_line(LOG_WARNING, "RESTORE: %s (key '%s')", f->text, f->key);
+}
+
+int
+dump_parse(struct slice payload, struct slice key, struct load_state *state, struct value *ret)
+{
+    struct rdb_slice name = {(const uint8_t *)key.ptr, key.len};
+    struct rdb_source *source;
+    struct rdb_error error;
+    int r;
+
+    load_init(state);
+    state->capture = ret;
+    state->on_finding = on_finding;
+    if (rdb_source_memory(payload.ptr, payload.len - TRAILER_BYTES, &source) < 0)
+        return -ENOMEM;
+    r = rdb_decode_value(source, name, &load_events, state, &error);
+    rdb_source_close(source);
+    if (r == 0 && !state->captured)
+        return -EINVAL;
+    if (r < 0 && state->captured && ret->enc != ENC_INLINE)
+        value_free(ret);
+    return r == 0 || r == -ENOMEM || r == -ENOTSUP ? r : -EINVAL;
+}

@@ -1,0 +1,392 @@
+/* server/data/db/load.c - from RDB to databases: keys and strings.  The other types:
+ * load_<type>.c. */
+#include "server/data/db/load.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/base/fault.h"
+#include "mm/base/printable.h"
+#include "server/data/db/blob.h"
+#include "server/data/db/carried.h"
+#include "server/data/db/db.h"
+#include "server/data/db/load_impl.h"
+#include "server/data/db/value.h"
+#include "server/server.h"
+#include "snapshot/rdb/rdb.h"
+
+enum {
+    /* strings up to here are collected; longer ones go to their block at once */
+    SHORT_BYTES = 65536,
+    TRUSTED_BYTES = 512 << 20 /* a claimed length up to here is set aside as address space */
+};
+
+void
+load_init(struct load_state *s)
+{
+    *s = (struct load_state){.form = LOAD_NOTHING};
+}
+
+/* drop_value: what was read of a value that no record will hold. */
+static void
+drop_value(struct load_state *s)
+{
+    if (s->form == LOAD_BLOCK || s->form == LOAD_ROOT)
+        value_free(&s->value);
+    s->form = LOAD_NOTHING;
+    s->bytes.len = 0;
+}
+
+void
+load_fini(struct load_state *s)
+{
+    drop_value(s);
+    free(s->key.at);
+    free(s->bytes.at);
+}
+
+int
+load_reserve(struct load_buffer *b, size_t room)
+{
+    char *p;
+
+    if (room <= b->room)
+        return 0;
+    room += room / 2;
+    if (fault_point(FAULT_load_alloc) || (p = realloc(b->at, room)) == NULL)
+        return -ENOMEM;
+    b->at = p;
+    b->room = room;
+    return 0;
+}
+
+int
+load_add(struct load_buffer *b, const void *bytes, size_t len)
+{
+    if (load_reserve(b, b->len + len + 1) < 0)
+        return -ENOMEM;
+    if (len > 0)
+        memcpy(b->at + b->len, bytes, len);
+    b->len += len;
+    return 0;
+}
+
+int
+load_complain(struct load_state *s, int error, const char *what)
+{
+    char name[128];
+
+    printable(name, sizeof name, (const uint8_t *)s->key.at, s->key.len);
+    snprintf(s->error, sizeof s->error, "%s: key '%s'", what, name);
+    return error;
+}
+
+/* ---- what is not a key ---- */
+
+static void __attribute__((format(printf, 3, 4)))
+note(const struct load_state *s, bool is_warning, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+
+    if (s->on_note == NULL)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    s->on_note(s->progress_ctx, is_warning, text);
+}
+
+static struct slice
+slice_of(struct rdb_slice s)
+{
+    return (struct slice){.ptr = (const char *)s.bytes, .len = s.len};
+}
+
+/* refuse: an error of carried.h, in words. */
+static int
+refuse(struct load_state *s, int error, const char *what, const char *name)
+{
+    if (error == -EEXIST)
+        snprintf(s->error, sizeof s->error, "There are two function libraries \"%s\"", name);
+    else if (error == -E2BIG)
+        snprintf(s->error, sizeof s->error,
+                 "The dump has more than %d function libraries and AUX fields", RDB_CARRIED_MOST);
+    else
+        snprintf(s->error, sizeof s->error, "No memory for %s \"%s\"", what, name);
+    return error;
+}
+
+static int
+on_function(void *ctx, struct rdb_slice code)
+{
+    struct rdb_slice found = rdb_library_name(code);
+    struct load_state *s = ctx;
+    char name[128];
+    int r;
+
+    printable(name, sizeof name, found.bytes, found.len);
+    if ((r = carried_library(slice_of(code), s->merge)) < 0)
+        return refuse(s, r, "the function library", name);
+    note(
+        s, true,
+        "the function library \"%s\" cannot be called here; it is kept as it is, for the next save",
+        name);
+    return 0;
+}
+
+static int
+on_aux(void *ctx, struct rdb_slice field, struct rdb_slice value)
+{
+    const struct rdb_aux *aux = rdb_aux_of(field);
+    struct load_state *s = ctx;
+    bool is_new;
+    char name[64];
+    int r;
+
+    if (aux->fate == RDB_AUX_ANEW)
+        return 0;
+    printable(name, sizeof name, field.bytes, field.len);
+    if (aux->fate == RDB_AUX_CARRIED && (r = carried_aux(slice_of(field), slice_of(value))) < 0)
+        return refuse(s, r, "the AUX field", name);
+    is_new = strcmp(name, s->noted_aux) != 0;
+    memcpy(s->noted_aux, name, sizeof name);
+    if (is_new && aux->fate == RDB_AUX_CARRIED)
+        note(s, false, "the AUX field %s (%s) is kept as it is, for the next save", name,
+             aux->about != NULL ? aux->about : "unknown here");
+    else if (is_new)
+        note(s, false, "the AUX field %s is not kept: %s", name, aux->about);
+    return 0;
+}
+
+/* ---- keys ---- */
+
+static int
+on_key(void *ctx, const struct rdb_key *k)
+{
+    struct load_state *s = ctx;
+
+    drop_value(s);
+    s->key.len = 0;
+    if (load_add(&s->key, k->name.bytes, k->name.len) < 0)
+        return -ENOMEM;
+    if (k->db >= (uint64_t)db_count())
+        return load_complain(s, -ERANGE, "The dump has more databases than are configured");
+    s->db = db_select((int)k->db);
+    s->expire_at_ms = k->expire_at_ms;
+    s->idle_s = k->idle_s;
+    s->freq = k->freq;
+    s->skip = k->expire_at_ms != -1 && k->expire_at_ms < server.now_ms;
+    s->keys_expired += s->skip;
+    return 0;
+}
+
+/* on_finding: a key without an element is passed over, as Redis does; it is no value for
+ * RESTORE. */
+static int
+on_finding(void *ctx, const struct rdb_finding *f)
+{
+    struct load_state *s = ctx;
+
+    if (f->kind == RDB_FINDING_EMPTY_KEY && s->capture != NULL)
+        return -EBADMSG;
+    s->skip |= f->kind == RDB_FINDING_EMPTY_KEY;
+    if (s->findings[f->kind]++ < LOAD_TOLD && s->on_finding != NULL)
+        s->on_finding(s->progress_ctx, f);
+    return 0;
+}
+
+/* finish: the value that the record will hold; its block or root is the caller's. */
+static int
+finish(struct load_state *s, struct value *ret)
+{
+    struct slice bytes = {.ptr = s->bytes.at, .len = s->bytes.len};
+    int r;
+
+    switch (s->form) {
+    case LOAD_BYTES:
+        return value_string(ret, bytes, s->key.len);
+    case LOAD_BLOB:
+        if ((r = value_blob(ret, s->value.type, bytes, s->key.len)) == 0)
+            ret->intset = s->value.intset;
+        return r;
+    case LOAD_BLOCK:
+    case LOAD_ROOT:
+        *ret = s->value;
+        s->form = LOAD_NOTHING;
+        return 0;
+    case LOAD_NOTHING:
+        break;
+    }
+    return -EBADMSG;
+}
+
+int
+load_take(struct load_state *s, struct value *ret)
+{
+    int r = finish(s, ret);
+
+    if (r == 0 && ret->enc != ENC_INLINE) /* else its bytes are still the buffer's */
+        drop_value(s);
+    return r;
+}
+
+/* capture: the value is handed over instead of stored. */
+static int
+capture(struct load_state *s)
+{
+    int r;
+
+    if ((r = load_take(s, s->capture)) < 0)
+        return r;
+    s->captured = true;
+    return 0;
+}
+
+static int
+on_value_end(void *ctx)
+{
+    struct load_state *s = ctx;
+    struct db_ref ref;
+    struct value v;
+    int r;
+
+    if (s->skip) {
+        drop_value(s);
+        return 0;
+    }
+    if (s->capture != NULL)
+        return capture(s);
+    db_lookup(s->db, (struct slice){.ptr = s->key.at, .len = s->key.len}, 0, &ref);
+    if (ref.rec != NULL && !s->merge)
+        return load_complain(s, -EEXIST, "The dump has a key twice, or one that is there already");
+    if ((r = finish(s, &v)) < 0)
+        return r;
+    if (db_load(&ref, &v, s->expire_at_ms) < 0) {
+        value_free(&v);
+        return -ENOMEM;
+    }
+    db_set_use(ref.rec, s->idle_s, s->freq);
+    s->keys_loaded++;
+    drop_value(s);
+    return 0;
+}
+
+void
+load_begin_blob(struct load_state *s, enum value_type type)
+{
+    s->value = (struct value){.type = type, .enc = ENC_INLINE};
+    s->form = LOAD_BLOB;
+}
+
+int
+load_begin_root(struct load_state *s, enum value_type type, const void *root)
+{
+    if (root == NULL)
+        return -ENOMEM;
+    s->value = (struct value){.type = type, .enc = ENC_ROOT, .root = root};
+    s->form = LOAD_ROOT;
+    return 0;
+}
+
+/* ---- strings ---- */
+
+static int
+on_string_begin(void *ctx, uint64_t len)
+{
+    struct load_state *s = ctx;
+    uint64_t room = len < TRUSTED_BYTES ? len : TRUSTED_BYTES;
+    char *block;
+
+    if (s->skip)
+        return 0;
+    s->claimed_len = len;
+    if (len <= SHORT_BYTES) {
+        s->form = LOAD_BYTES;
+        return load_reserve(&s->bytes, len + 1);
+    }
+    if ((block = blob_alloc(room)) == NULL)
+        return -ENOMEM;
+    s->value =
+        (struct value){.type = TYPE_STRING, .enc = ENC_OUTER, .blob = {.ptr = block, .len = 0}};
+    s->block = block;
+    s->form = LOAD_BLOCK;
+    return 0;
+}
+
+/* move_block: a string longer than what was set aside for it: twice as much, now that its bytes are
+ * really there. */
+static int
+move_block(struct load_state *s)
+{
+    struct slice *old = &s->value.blob;
+    uint64_t room = old->len * 2 < s->claimed_len ? old->len * 2 : s->claimed_len;
+    char *block = blob_alloc(room);
+
+    if (block == NULL)
+        return -ENOMEM;
+    memcpy(block, old->ptr, old->len);
+    mm_free(old->ptr);
+    old->ptr = s->block = block;
+    return 0;
+}
+
+static int
+on_string_bytes(void *ctx, struct rdb_slice piece)
+{
+    struct load_state *s = ctx;
+    struct slice *blob = &s->value.blob;
+
+    if (s->skip)
+        return 0;
+    if (s->form == LOAD_BYTES)
+        return load_add(&s->bytes, piece.bytes, piece.len);
+    while (blob->len + piece.len > mm_usable(blob->ptr))
+        if (move_block(s) < 0)
+            return -ENOMEM;
+    memcpy(s->block + blob->len, piece.bytes, piece.len);
+    blob->len += piece.len;
+    return 0;
+}
+
+static int
+on_progress(void *ctx, uint64_t offset)
+{
+    struct load_state *s = ctx;
+
+    if (s->on_progress != NULL)
+        s->on_progress(s->progress_ctx, offset);
+    return 0;
+}
+
+const struct rdb_events load_events = {.aux = on_aux,
+                                       .function = on_function,
+                                       .finding = on_finding,
+                                       .key = on_key,
+                                       .string_begin = on_string_begin,
+                                       .string_bytes = on_string_bytes,
+                                       .list_begin = load_list_begin,
+                                       .list_element = load_list_element,
+                                       .list_listpack = load_list_listpack,
+                                       .list_end = load_list_end,
+                                       .hash_listpack = load_hash_listpack,
+                                       .hash_begin = load_hash_begin,
+                                       .hash_field = load_hash_field,
+                                       .set_intset = load_set_intset,
+                                       .set_listpack = load_set_listpack,
+                                       .set_begin = load_set_begin,
+                                       .set_member = load_set_member,
+                                       .zset_listpack = load_zset_listpack,
+                                       .zset_begin = load_zset_begin,
+                                       .zset_member = load_zset_member,
+                                       .stream_begin = load_stream_begin,
+                                       .stream_node = load_stream_node,
+                                       .stream_facts = load_stream_facts,
+                                       .stream_group = load_stream_group,
+                                       .stream_consumer = load_stream_consumer,
+                                       .stream_pending = load_stream_pending,
+                                       .value_end = on_value_end,
+                                       .progress = on_progress};

@@ -1,0 +1,78 @@
+/* server/data/db/load.h - fill the databases from RDB: the server's sink for
+ * snapshot/rdb/rdb_dec.h.
+ *
+ * Keys that have expired are skipped, and so are empty collections, with a finding; a key that is
+ * there already is an error, and so is a database number out of range.  Strings are stored as their
+ * bytes arrive: a length that the file claims costs address space at most.  Function libraries and
+ * AUX fields of no use here are carried on (carried.h).
+ * Threads: mutator. */
+#ifndef SERVER_DATA_DB_LOAD_H
+#define SERVER_DATA_DB_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/data/db/record.h"
+#include "snapshot/rdb/rdb_dec.h"
+
+enum { LOAD_TOLD = 10 };
+
+/* What has come of the value so far. */
+enum load_form {
+    LOAD_NOTHING,
+    LOAD_BYTES, /* a short string, in bytes[] */
+    LOAD_BLOCK, /* a long string, in value's block */
+    LOAD_BLOB,  /* a listpack or intset, in bytes[]; value says of which type */
+    LOAD_ROOT   /* a structure: value's root */
+};
+
+struct stream_group;
+struct stream_consumer;
+
+struct load_state {
+    uint64_t keys_loaded, keys_expired;
+    char error[256]; /* what a call of this sink did not like; empty if the error is not its own */
+    /* a key that is there already is replaced, not refused (DEBUG RELOAD ... MERGE) */
+    bool merge;
+    void (*on_progress)(void *ctx, uint64_t offset); /* about every 2 MiB; may be NULL */
+    /* on_finding: something wrong that did not keep the file from being read; told the first
+     * LOAD_TOLD times for each kind.  findings: how often, by kind.  May be NULL. */
+    void (*on_finding)(void *ctx, const struct rdb_finding *finding);
+    /* on_note: something of the file that is carried on or dropped, in words; of AUX fields of one
+     * name in a row, the first.  May be NULL. */
+    void (*on_note)(void *ctx, bool is_warning, const char *text);
+    void *progress_ctx; /* of both */
+    uint64_t findings[RDB_FINDINGS];
+    char noted_aux[64]; /* the last AUX field that on_note was told of */
+    /* for RESTORE: the one value goes here, and to no key; an empty collection is refused */
+    struct value *capture; /* NULL: keys are stored */
+    bool captured;
+    /* the key being read */
+    struct db *db;
+    int64_t expire_at_ms, idle_s, freq;
+    bool skip;
+    enum load_form form;
+    struct load_buffer {
+        char *at;
+        size_t len, room;
+    } key, bytes;
+    struct value value; /* block or root: no record owns it yet */
+    char *block;        /* the block, writable: fresh, and no cut begins while loading */
+    uint64_t claimed_len;
+    /* of a stream */
+    bool stream_counts; /* the file says what was read and deleted */
+    const struct stream_group *group;
+    const struct stream_consumer *consumer;
+};
+
+/* load_init: all zero; then set merge and on_progress as wanted. */
+void load_init(struct load_state *s);
+/* load_fini: free the buffers and what a decoding that failed left unfinished. */
+void load_fini(struct load_state *s);
+
+/* For rdb_decode(); the context is a struct load_state.  Besides the decoder's own errors: -ENOMEM,
+ * -EEXIST, -ERANGE; then error says what and which key. */
+extern const struct rdb_events load_events;
+
+#endif

@@ -1,0 +1,23 @@
+/* server/data/db/save.h - what a snapshot writes: the server's side of snapshot/snapshot.h.
+ *
+ * A save_cut is all that the sweep needs to know beyond the arena: which physical database was
+ * which logical one at the cut, how large each was, which kind of use is written, and the fields of
+ * the file's head.
+ * Threads: save_cut_new, save_cut_free mutator; server_snapshot_ops [sweep]. */
+#ifndef SERVER_DATA_DB_SAVE_H
+#define SERVER_DATA_DB_SAVE_H
+
+#include "snapshot/snapshot.h"
+
+struct save_cut;
+
+/* save_cut_new: taken in the same turn as the cut, right before it.  O(databases).  NULL: no
+ * memory. */
+struct save_cut *save_cut_new(void);
+/* save_cut_free: after snapshot_poll() has reported the end.  NULL is welcome. */
+void save_cut_free(struct save_cut *cut);
+
+/* The calls that turn records into RDB; their `cut` is a struct save_cut. */
+extern const struct snapshot_ops server_snapshot_ops;
+
+#endif

@@ -1,0 +1,82 @@
+/* server/data/db/type.h - what each data type brings, so that records, loading, saving and the
+ * commands on any key need not know how a hash or a sorted set is laid out.
+ *
+ * A value is a blob (ENC_INLINE, ENC_OUTER) or, once it is large, a structure in the values heap
+ * with a root (ENC_ROOT).  Blobs are copied and freed by value.c; of structures the type does it.
+ *
+ *   TY1 A structure is reached through its root only, and has one owner, the record (V2).
+ *   TY2 Nothing outside the type's own files changes it; they do it through mm_modify(), page by
+ *       page.
+ *
+ * To add a type: server/data/<type>.h for its own users, a <type>_type.c with one struct type_ops,
+ * and a row in type.c.
+ * Threads: mutator, unless a line says otherwise. */
+#ifndef SERVER_DATA_DB_TYPE_H
+#define SERVER_DATA_DB_TYPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/data/db/digest.h"
+#include "server/data/db/record.h"
+
+struct mover;
+struct save_work;
+struct save_item;
+
+/* Where the freeing of a structure goes on: all zero at first, then the type's own business. */
+struct drop_cursor {
+    uint64_t at[16];
+};
+
+/* Where moving a structure goes on: all zero at first; numbers that mean something in any structure
+ * of the type (MV2 in move.h). */
+struct move_cursor {
+    uint64_t at[4];
+};
+
+/* What a walk shows of an element: a field and its value, a member and its score as text; value.ptr
+ * NULL: it has none. Good during the call. */
+typedef void (*element_visitor)(void *ctx, struct slice element, struct slice value);
+
+struct type_ops {
+    const char *name; /* as TYPE says it */
+    /* encoding_name: as OBJECT ENCODING says it. */
+    const char *(*encoding_name)(const struct value *v);
+
+    /* ---- of ENC_ROOT; NULL: the type has no structure ---- */
+    uint64_t (*elements)(const void *root); /* O(1) */
+    /* copy: another one; NULL: no memory. */
+    const void *(*copy)(const void *root);
+    /* drop: free about so many elements; true: all is gone, the root too.  The structure may be in
+     * any state of being taken apart between two calls; nobody else sees it. */
+    bool (*drop)(const void *root, struct drop_cursor *at, uint64_t elements);
+    /* move: go on moving what is below the root, at least a little, until the mover has done
+     * enough; true: all was come to.  The structure may have changed in any way between two
+     * calls. */
+    bool (*move)(const void *root, struct move_cursor *at, struct mover *m);
+    /* weigh: bytes that it takes, from a sample of so many elements; 0: from all. */
+    uint64_t (*weigh)(const void *root, uint64_t samples);
+    void (*verify)(const void *root); /* assert the structure's rules; slow, for tests */
+
+    /* ---- of every encoding ---- */
+    /* walk: one step through the elements, for HSCAN and its kin: from cursor (0: the first) on;
+     * returns the next cursor, 0 after the last.  What is there throughout is shown at least once,
+     * whatever happens between two steps; a small value is shown whole in one.  NULL: the type is
+     * not walked through. */
+    uint64_t (*walk)(const struct record *r, uint64_t cursor, element_visitor visit, void *ctx);
+    /* digest: stir what the value holds into d, after its type: digest.c says how. */
+    void (*digest)(const struct record *r, uint8_t d[DIGEST_BYTES]);
+    /* rdb_type: under which type number it is saved.  [any] r may be a staged copy. */
+    uint8_t (*rdb_type)(const struct record *r, int rdb_version);
+    /* save: the value behind that number.  0 or -errno; [sweep], and the mutator with a live view
+     * (DUMP): no live pointer is followed, everything is read through the view (save_impl.h). */
+    int (*save)(struct save_work *w, const struct save_item *s);
+};
+
+/* type_of: never NULL. [any] */
+const struct type_ops *type_of(enum value_type type);
+
+extern const struct type_ops string_type, list_type, set_type, hash_type, zset_type, stream_type;
+
+#endif

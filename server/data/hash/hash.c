@@ -1,0 +1,244 @@
+/* server/data/hash/hash.c - the hash type: read, and change as a listpack.  Changes of tables:
+ * hash_table.c. */
+#include "server/data/hash/hash.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "server/config/config.h"
+#include "server/data/db/blob.h"
+#include "server/data/hash/hash_impl.h"
+
+enum { LISTPACK_MAX = 1 << 30 }; /* a listpack's sizes are 32 bits */
+
+static const uint8_t *
+listpack(const struct record *r)
+{
+    return (const uint8_t *)record_blob(r).ptr;
+}
+
+bool
+hash_is_small(uint64_t pairs, size_t longest)
+{
+    return pairs <= (uint64_t)config.hash_max_listpack_entries &&
+           longest <= (uint64_t)config.hash_max_listpack_value;
+}
+
+/* ---- read ---- */
+
+uint64_t
+hash_len(const struct record *r)
+{
+    return record_encoding(r) == ENC_ROOT ? htable_count(record_root(r))
+                                          : lp_count(listpack(r)) / 2;
+}
+
+/* entry_text: the listpack entry at `at` as bytes. */
+static struct slice
+entry_text(const uint8_t *lp, uint32_t at, char scratch[LP_INT_TEXT_BYTES])
+{
+    struct lp_elem e;
+    uint32_t len;
+    const uint8_t *text;
+
+    lp_get(lp, at, &e);
+    text = lp_text(&e, scratch, &len);
+    return (struct slice){.ptr = (const char *)text, .len = len};
+}
+
+bool
+hash_get(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BYTES],
+         struct slice *ret)
+{
+    const struct pair *p;
+    uint32_t at;
+
+    if (record_encoding(r) == ENC_ROOT) {
+        if ((p = htable_get(record_root(r), field)) == NULL)
+            return false;
+        *ret = pair_value(p);
+        return true;
+    }
+    if ((at = lp_find(listpack(r), field.ptr, field.len, 1)) == 0)
+        return false;
+    *ret = entry_text(listpack(r), lp_next(listpack(r), at), scratch);
+    return true;
+}
+
+struct table_visit {
+    hash_visitor visit;
+    void *ctx;
+};
+
+static void
+visit_pair(void *ctx, const void *pair)
+{
+    const struct table_visit *v = ctx;
+
+    v->visit(v->ctx, pair_field(pair), pair_value(pair));
+}
+
+static void
+each_in_listpack(const uint8_t *lp, hash_visitor visit, void *ctx)
+{
+    char scratch[2][LP_INT_TEXT_BYTES];
+
+    for (uint32_t at = lp_first(lp), value_at; at != 0; at = lp_next(lp, value_at)) {
+        value_at = lp_next(lp, at);
+        visit(ctx, entry_text(lp, at, scratch[0]), entry_text(lp, value_at, scratch[1]));
+    }
+}
+
+void
+hash_each(const struct record *r, hash_visitor visit, void *ctx)
+{
+    if (record_encoding(r) == ENC_ROOT)
+        htable_each(record_root(r), visit_pair, &(struct table_visit){visit, ctx});
+    else
+        each_in_listpack(listpack(r), visit, ctx);
+}
+
+uint64_t
+hash_walk(const struct record *r, uint64_t cursor, hash_visitor visit, void *ctx)
+{
+    if (record_encoding(r) == ENC_ROOT)
+        return htable_walk(record_root(r), cursor, visit_pair, &(struct table_visit){visit, ctx});
+    each_in_listpack(listpack(r), visit, ctx);
+    return 0;
+}
+
+/* ---- change a listpack: in a scratch copy, which is then stored ---- */
+
+static uint8_t *scratch;
+static size_t scratch_room;
+
+/* scratch_copy: the listpack at ref, or an empty one, with so much room for more.  NULL: no
+ * memory. */
+static uint8_t *
+scratch_copy(const struct db_ref *ref, size_t more)
+{
+    struct slice old = {.ptr = NULL, .len = LP_EMPTY_BYTES};
+    uint8_t *p;
+
+    if (ref->rec != NULL)
+        old = record_blob(ref->rec);
+    if (old.len + more > scratch_room) {
+        size_t room = (old.len + more) * 2;
+
+        if ((p = realloc(scratch, room)) == NULL)
+            return NULL;
+        scratch = p;
+        scratch_room = room;
+    }
+    if (old.ptr == NULL)
+        lp_init(scratch);
+    else
+        memcpy(scratch, old.ptr, old.len);
+    return scratch;
+}
+
+/* put_in_listpack: true: the field is new. */
+static bool
+put_in_listpack(uint8_t *lp, struct slice field, struct slice value)
+{
+    uint32_t at = lp_find(lp, field.ptr, field.len, 1);
+
+    if (at != 0) {
+        lp_replace(lp, lp_next(lp, at), value.ptr, value.len);
+        return false;
+    }
+    lp_append(lp, field.ptr, field.len);
+    lp_append(lp, value.ptr, value.len);
+    return true;
+}
+
+/* measure: bytes that these pairs may add to a listpack, and the longest of their words. */
+static size_t
+measure(const struct slice *words, int count, size_t *ret_longest)
+{
+    size_t bytes = 0, longest = 0;
+
+    for (int i = 0; i < count; i++) {
+        bytes += lp_entry_bytes(words[i].ptr, words[i].len);
+        if (words[i].len > longest)
+            longest = words[i].len;
+    }
+    *ret_longest = longest;
+    return bytes;
+}
+
+static size_t
+listpack_bytes(const struct db_ref *ref)
+{
+    return ref->rec == NULL ? LP_EMPTY_BYTES : record_blob(ref->rec).len;
+}
+
+int
+hash_set(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_added)
+{
+    size_t longest, more;
+    int64_t added = 0;
+    uint8_t *lp;
+
+    if (ref->rec != NULL && record_encoding(ref->rec) == ENC_ROOT)
+        return hash_table_set(record_root(ref->rec), words, pairs, ret_added);
+    more = measure(words, 2 * pairs, &longest);
+    if (!hash_is_small(0, longest) || listpack_bytes(ref) + more > LISTPACK_MAX)
+        return hash_convert(ref, words, pairs, ret_added);
+    if ((lp = scratch_copy(ref, more)) == NULL)
+        return -ENOMEM;
+    for (int i = 0; i < pairs; i++)
+        added += put_in_listpack(lp, words[2 * i], words[2 * i + 1]);
+    if (!hash_is_small(lp_count(lp) / 2, 0))
+        return hash_convert(ref, words, pairs, ret_added);
+    if (blob_store(ref, TYPE_HASH, (struct slice){.ptr = (const char *)lp, .len = lp_bytes(lp)}) <
+        0)
+        return -ENOMEM;
+    *ret_added = added;
+    return 0;
+}
+
+static int
+delete_from_listpack(struct db_ref *ref, const struct slice *fields, int count,
+                     int64_t *ret_deleted)
+{
+    uint8_t *lp = scratch_copy(ref, 0);
+    int64_t deleted = 0;
+
+    if (lp == NULL)
+        return -ENOMEM;
+    for (int i = 0; i < count; i++) {
+        uint32_t at = lp_find(lp, fields[i].ptr, fields[i].len, 1);
+
+        if (at == 0)
+            continue;
+        lp_delete(lp, at, 2);
+        deleted++;
+    }
+    *ret_deleted = deleted;
+    if (lp_first(lp) == 0)
+        db_remove(ref);
+    else if (deleted > 0)
+        return blob_store(ref, TYPE_HASH,
+                          (struct slice){.ptr = (const char *)lp, .len = lp_bytes(lp)});
+    return 0;
+}
+
+int
+hash_delete(struct db_ref *ref, const struct slice *fields, int count, int64_t *ret_deleted)
+{
+    if (record_encoding(ref->rec) != ENC_ROOT)
+        return delete_from_listpack(ref, fields, count, ret_deleted);
+    *ret_deleted = 0;
+    for (int i = 0; i < count && htable_count(record_root(ref->rec)) > 0; i++) {
+        const struct pair *p = htable_take(record_root(ref->rec), fields[i]);
+
+        if (p == NULL)
+            continue;
+        pair_free(p);
+        ++*ret_deleted;
+    }
+    if (htable_count(record_root(ref->rec)) == 0)
+        db_remove(ref);
+    return 0;
+}

@@ -1,0 +1,44 @@
+/* server/data/hash/hash.h - the hash type: a listpack (field, value, field, value, ...) while it is
+ * small, a table beyond.
+ *
+ * The limits are hash-max-listpack-entries (pairs) and hash-max-listpack-value (bytes of a field or
+ * value); a hash that has become a table stays one.  A hash is never empty: the key goes with its
+ * last field.
+ * Threads: mutator. */
+#ifndef SERVER_DATA_HASH_HASH_H
+#define SERVER_DATA_HASH_HASH_H
+
+#include "server/data/db/db.h"
+#include "server/data/hash/htable.h"
+#include "snapshot/rdb/listpack.h"
+
+uint64_t hash_len(const struct record *r);
+/* hash_get: the value of a field, good until the hash changes; a number in a listpack is printed
+ * into scratch. False: there is no such field. */
+bool hash_get(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BYTES],
+              struct slice *ret);
+/* hash_each: every pair; the slices are good during the call. */
+typedef void (*hash_visitor)(void *ctx, struct slice field, struct slice value);
+void hash_each(const struct record *r, hash_visitor visit, void *ctx);
+/* hash_walk: one step as in htable_walk(); a listpack is shown whole, and 0 returned. */
+uint64_t hash_walk(const struct record *r, uint64_t cursor, hash_visitor visit, void *ctx);
+
+/* hash_draw: one pair at random, visited.  hash_sample: so many different ones, at most as many as
+ * there are; each choice is as likely as any other.  0 or -ENOMEM */
+void hash_draw(const struct record *r, hash_visitor visit, void *ctx);
+int hash_sample(const struct record *r, uint64_t count, hash_visitor visit, void *ctx);
+
+/* hash_set: pairs of field and value, for the hash at ref or a new one.  All of them are set, or
+ * -ENOMEM. Returns 0 and how many fields are new in *ret_added. */
+int hash_set(struct db_ref *ref, const struct slice *fields_and_values, int pairs,
+             int64_t *ret_added);
+/* hash_delete: 0 and the number of fields that were there in *ret_deleted, or -ENOMEM and all are
+ * still there. */
+int hash_delete(struct db_ref *ref, const struct slice *fields, int count, int64_t *ret_deleted);
+
+/* For loading: hash_table_of: a table of what the listpack holds; NULL: no memory.  hash_is_small:
+ * may so many pairs, the longest field or value of which is so long, be a listpack? */
+const struct htable *hash_table_of(const uint8_t *listpack);
+bool hash_is_small(uint64_t pairs, size_t longest);
+
+#endif

@@ -1,0 +1,95 @@
+/* server/data/hash/hash_type.c - what the type table knows of hashes. */
+#include "server/data/db/digest_impl.h"
+#include "server/data/db/ltable_move.h"
+#include "server/data/db/save_impl.h"
+#include "server/data/db/type.h"
+#include "server/data/hash/hash.h"
+#include "snapshot/rdb/rdb.h"
+
+static const char *
+encoding_name(const struct value *v)
+{
+    return v->enc == ENC_ROOT ? "hashtable" : "listpack";
+}
+
+static uint64_t
+elements(const void *root)
+{
+    return htable_count(root);
+}
+
+static const void *
+copy(const void *root)
+{
+    return htable_copy(root);
+}
+
+static bool
+drop(const void *root, struct drop_cursor *at, uint64_t pairs)
+{
+    return htable_drop(root, &at->at[0], pairs);
+}
+
+static bool
+move(const void *root, struct move_cursor *at, struct mover *m)
+{
+    const struct htable *t = root;
+
+    return ltable_move(m, &(struct lt_moved)LT_MOVED(t, true), at->at);
+}
+
+static void
+verify(const void *root)
+{
+    htable_verify(root);
+}
+
+static uint64_t
+weigh(const void *root, uint64_t samples)
+{
+    return htable_weigh(root, samples);
+}
+
+static void
+digest_pair(void *ctx, struct slice field, struct slice value)
+{
+    uint8_t pair[DIGEST_BYTES] = {0};
+
+    digest_stir(pair, field.ptr, field.len);
+    digest_stir(pair, value.ptr, value.len);
+    digest_add(ctx, pair, DIGEST_BYTES);
+}
+
+static void
+digest(const struct record *r, uint8_t d[DIGEST_BYTES])
+{
+    hash_each(r, digest_pair, d);
+}
+
+static uint8_t
+rdb_type(const struct record *r, int rdb_version)
+{
+    (void)rdb_version;
+    return record_encoding(r) == ENC_ROOT ? RDB_TYPE_HASH : RDB_TYPE_HASH_LISTPACK;
+}
+
+static int
+save(struct save_work *w, const struct save_item *s)
+{
+    if (record_encoding(s->rec) == ENC_ROOT)
+        return save_table(w, record_root(s->rec));
+    return save_blob(w, s, false);
+}
+
+const struct type_ops hash_type = {.name = "hash",
+                                   .encoding_name = encoding_name,
+                                   .elements = elements,
+                                   .copy = copy,
+                                   .drop = drop,
+                                   .move = move,
+                                   .weigh = weigh,
+                                   .verify = verify,
+                                   .walk = hash_walk,
+                                   .digest = digest,
+                                   .rdb_type = rdb_type,
+                                   .save = save};

@@ -1,0 +1,82 @@
+/* server/data/hash/htable.h - a large hash: field -> value, wholly in the arena's values heap, so
+ * that a snapshot can read it as it was at the cut: root, segments of buckets, overflow buckets,
+ * and one block for each pair of field and value.
+ *
+ *   H1  Everything is read through pointers to const and changed through mm_modify(), bucket by
+ *       bucket.
+ *   H2  A pair's field never changes; its value may change in place.
+ *
+ * Threads: mutator.  The sweep reads the same structures through a view (save_hash.c). */
+#ifndef SERVER_DATA_HASH_HTABLE_H
+#define SERVER_DATA_HASH_HTABLE_H
+
+#include "mm/base/slice.h"
+#include "server/data/db/ltable.h"
+
+LT_DEFINE(htable, const);
+
+/* A field and its value: field_len bytes, then value_len bytes. */
+struct pair {
+    uint32_t field_len, value_len;
+    char bytes[];
+};
+
+typedef void (*htable_visitor)(void *ctx, const void *pair);
+
+/* htable_new: an empty table; NULL: no memory.  Owner: the record that will point to it. */
+const struct htable *htable_new(void);
+/* htable_free: all of it, at once; htable_drop() does it in steps: about `pairs` of what is left,
+ * from *next (begins as 0) on.  True: all done. */
+void htable_free(const struct htable *t);
+bool htable_drop(const struct htable *t, uint64_t *next, uint64_t pairs);
+
+static inline uint64_t
+htable_count(const struct htable *t)
+{
+    return t->count;
+}
+
+/* htable_get: the pair with this field, NULL if there is none. */
+const struct pair *htable_get(const struct htable *t, struct slice field);
+/* htable_put: a fresh pair, over the one with the same field, which the caller gets back in
+ * *ret_old (NULL: there was none) and frees.  false: no memory, nothing has changed; never so when
+ * the field is there. */
+bool htable_put(const struct htable *t, const struct pair *p, const struct pair **ret_old);
+/* htable_take: the pair with this field leaves the table for the caller, who frees it; NULL: there
+ * was none. */
+const struct pair *htable_take(const struct htable *t, struct slice field);
+
+/* htable_draw: a pair at random; the table has some. */
+const struct pair *htable_draw(const struct htable *t);
+/* htable_walk: as ktable's. */
+uint64_t htable_walk(const struct htable *t, uint64_t cursor, htable_visitor visit, void *ctx);
+void htable_visit_bucket(const struct htable *t, uint64_t bucket, htable_visitor visit, void *ctx);
+/* htable_each: every pair. */
+void htable_each(const struct htable *t, htable_visitor visit, void *ctx);
+/* htable_copy: another table with copies of all pairs; NULL: no memory. */
+const struct htable *htable_copy(const struct htable *t);
+/* htable_weigh: bytes that it takes, reckoned from a sample of so many pairs; 0: from all. */
+uint64_t htable_weigh(const struct htable *t, uint64_t samples);
+/* htable_verify: see ktable_verify(). */
+void htable_verify(const struct htable *t);
+
+/* pair_new: NULL: no memory. */
+const struct pair *pair_new(struct slice field, struct slice value);
+void pair_free(const struct pair *p);
+/* pair_set: change the value in place.  false, and nothing has changed: it would not fit, or
+ * another block would cost less. */
+bool pair_set(const struct pair *p, struct slice value);
+
+static inline struct slice
+pair_field(const struct pair *p)
+{
+    return (struct slice){.ptr = p->bytes, .len = p->field_len};
+}
+
+static inline struct slice
+pair_value(const struct pair *p)
+{
+    return (struct slice){.ptr = p->bytes + p->field_len, .len = p->value_len};
+}
+
+#endif

@@ -1,0 +1,88 @@
+/* server/data/hash/load_hash.c - from RDB to hashes: a listpack up to the limits, a table
+ * beyond. */
+#include <errno.h>
+
+#include "server/data/db/load_impl.h"
+#include "server/data/hash/hash.h"
+
+int
+load_hash_listpack(void *ctx, struct rdb_slice listpack, uint32_t fields)
+{
+    struct load_state *s = ctx;
+
+    if (s->skip)
+        return 0;
+    if (!hash_is_small(fields, 0))
+        return load_begin_root(s, TYPE_HASH, hash_table_of(listpack.bytes));
+    load_begin_blob(s, TYPE_HASH);
+    return load_add(&s->bytes, listpack.bytes, listpack.len);
+}
+
+int
+load_hash_begin(void *ctx, uint64_t fields)
+{
+    struct load_state *s = ctx;
+
+    if (s->skip)
+        return 0;
+    if (!hash_is_small(fields, 0))
+        return load_begin_root(s, TYPE_HASH, htable_new());
+    if (load_reserve(&s->bytes, LP_EMPTY_BYTES) < 0)
+        return -ENOMEM;
+    s->bytes.len = lp_init((uint8_t *)s->bytes.at);
+    load_begin_blob(s, TYPE_HASH);
+    return 0;
+}
+
+static int
+add_to_table(struct load_state *s, struct slice field, struct slice value)
+{
+    const struct pair *p = pair_new(field, value), *old;
+
+    if (p == NULL)
+        return -ENOMEM;
+    if (!htable_put(s->value.root, p, &old)) {
+        pair_free(p);
+        return -ENOMEM;
+    }
+    if (old == NULL)
+        return 0;
+    pair_free(old);
+    return load_complain(s, -EEXIST, "The dump has a hash with a field twice");
+}
+
+static int
+add_to_listpack(struct load_state *s, struct slice field, struct slice value)
+{
+    size_t more =
+        (size_t)lp_entry_bytes(field.ptr, field.len) + lp_entry_bytes(value.ptr, value.len);
+    uint8_t *lp;
+
+    if (load_reserve(&s->bytes, s->bytes.len + more) < 0)
+        return -ENOMEM;
+    lp = (uint8_t *)s->bytes.at;
+    if (lp_find(lp, field.ptr, field.len, 1) != 0)
+        return load_complain(s, -EEXIST, "The dump has a hash with a field twice");
+    lp_append(lp, field.ptr, field.len);
+    s->bytes.len = lp_append(lp, value.ptr, value.len);
+    return 0;
+}
+
+int
+load_hash_field(void *ctx, struct rdb_slice f, struct rdb_slice v)
+{
+    struct slice field = {.ptr = (const char *)f.bytes, .len = f.len},
+                 value = {.ptr = (const char *)v.bytes, .len = v.len};
+    struct load_state *s = ctx;
+
+    if (s->skip)
+        return 0;
+    if (s->form == LOAD_BLOB) {
+        if (hash_is_small(lp_count((const uint8_t *)s->bytes.at) / 2 + 1,
+                          f.len > v.len ? f.len : v.len))
+            return add_to_listpack(s, field, value);
+        if (load_begin_root(s, TYPE_HASH, hash_table_of((const uint8_t *)s->bytes.at)) < 0)
+            return -ENOMEM;
+    }
+    return add_to_table(s, field, value);
+}

@@ -1,0 +1,308 @@
+/* server/data/set/mtable.c - large sets: ltable.inc.h over the arena's values heap. */
+#include "server/data/set/mtable.h"
+
+#include "mm/base/keyhash.h"
+#include "mm/mm.h"
+#include "server/data/db/draw.h"
+#include "server/data/db/ltable_arena.h"
+
+static struct lt_bucket *
+write_bucket(const struct lt_bucket *b)
+{
+    return mm_modify(b, sizeof *b);
+}
+
+/* write_root: the counts.  The segments' addresses are written by set_segment(): they may stand in
+ * another page. */
+static struct mtable *
+write_root(const struct mtable *t)
+{
+    return mm_modify(t, offsetof(struct mtable, segment));
+}
+
+static void
+set_segment(const struct mtable *t, unsigned i, const struct lt_bucket *b)
+{
+    const struct lt_bucket **at = mm_modify(&t->segment[i], sizeof *at);
+
+    *at = b;
+}
+
+static inline bool
+has_text(const void *member, const struct slice *text)
+{
+    return slice_equal(member_text(member), *text);
+}
+
+#define LT_NAME                 mtable
+#define LT_CONST                const
+#define LT_WRITE_BUCKET(b)      write_bucket(b)
+#define LT_WRITE_ROOT(t)        write_root(t)
+#define LT_SET_SEGMENT(t, i, b) set_segment(t, i, b)
+#define LT_CHILD_NEW()          mm_alloc(MM_VALUE, sizeof(struct lt_bucket))
+#define LT_CHILD_FREE(b)        mm_free(b)
+#define LT_SEGMENT_NEW(n)       lt_segment_alloc(n)
+#define LT_SEGMENT_FREE(b, n)   mm_free(b)
+#define LT_GROWN(t, n)          lt_segment_count((t)->segment[lt_segment_of((n)-1)], (n)-1)
+#define LT_SHRUNK(t, n)         ((void)0)
+#define LT_REHASH(entry)        keyhash(member_text(entry))
+#define LT_KEY                  const struct slice *
+#define LT_EQUAL(entry, key)    has_text(entry, key)
+#define LT_LOAD_MAX             4
+#define LT_LOAD_MIN             1
+#include "server/data/db/ltable.inc.h"
+
+const struct mtable *
+mtable_new(void)
+{
+    struct mtable *t = mm_alloc(MM_VALUE, sizeof *t);
+    struct lt_bucket *b;
+
+    if (t == NULL)
+        return NULL;
+    if ((b = mm_alloc(MM_VALUE, sizeof *b)) == NULL) {
+        mm_free(t);
+        return NULL;
+    }
+    b->meta = 0;
+    *t = (struct mtable){.buckets = 1};
+    t->segment[0] = b;
+    return t;
+}
+
+static void
+free_member(void *ctx, const void *member)
+{
+    (void)ctx;
+    mm_free(member);
+}
+
+bool
+mtable_drop(const struct mtable *t, uint64_t *next, uint64_t members)
+{
+    if (!mtable_drain(t, next, members, free_member, NULL))
+        return false;
+    mm_free(t);
+    return true;
+}
+
+void
+mtable_free(const struct mtable *t)
+{
+    uint64_t next = 0;
+
+    mtable_drop(t, &next, UINT64_MAX);
+}
+
+/* ---- one member ---- */
+
+uint64_t
+mtable_hash(struct slice text)
+{
+    return keyhash(text);
+}
+
+bool
+mtable_has(const struct mtable *t, uint64_t hash, struct slice text)
+{
+    struct mtable_ref ref;
+
+    return mtable_find(t, hash, &text, &ref) != NULL;
+}
+
+bool
+mtable_add(const struct mtable *t, uint64_t hash, const struct member *m)
+{
+    return mtable_insert(t, hash, m);
+}
+
+const struct member *
+mtable_take(const struct mtable *t, struct slice text)
+{
+    uint64_t hash = keyhash(text);
+    struct mtable_ref ref;
+    const struct member *m = mtable_find(t, hash, &text, &ref);
+
+    if (m != NULL)
+        mtable_remove(t, hash, ref);
+    return m;
+}
+
+void
+mtable_take_this(const struct mtable *t, const struct member *m)
+{
+    uint64_t hash = keyhash(member_text(m));
+    struct mtable_ref ref;
+
+    must(mtable_find_entry(t, hash, m, &ref));
+    mtable_remove(t, hash, ref);
+}
+
+/* ---- many members at once: memory is asked for side by side ---- */
+
+static const struct lt_bucket *
+leaf(const struct mtable *t, uint64_t hash)
+{
+    return mtable_leaf_of(mtable_at(t, lt_home(hash, t->buckets)), hash);
+}
+
+void
+mtable_warm(const struct mtable *t, const uint64_t *hashes, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        __builtin_prefetch(mtable_at(t, lt_home(hashes[i], t->buckets)));
+}
+
+/* warm_candidate: the block of the first entry in the bucket that may be the one. */
+static void
+warm_candidate(const struct lt_bucket *b, uint64_t hash)
+{
+    for (unsigned mask = lt_match(b, lt_tag(hash)); mask != 0; mask &= mask - 1) {
+        unsigned i = (unsigned)__builtin_ctz(mask);
+
+        if (lt_is_near(b->slot[i], hash)) {
+            __builtin_prefetch(lt_entry(b->slot[i]));
+            return;
+        }
+    }
+    if (lt_has_child(b))
+        __builtin_prefetch(lt_child(b));
+}
+
+uint32_t
+mtable_probe(const struct mtable *t, const struct slice *texts, const uint64_t *hashes,
+             uint32_t asked)
+{
+    struct mtable_ref ref;
+    uint32_t found = 0;
+
+    for (uint32_t m = asked; m != 0; m &= m - 1)
+        __builtin_prefetch(mtable_at(t, lt_home(hashes[__builtin_ctz(m)], t->buckets)));
+    for (uint32_t m = asked; m != 0; m &= m - 1)
+        warm_candidate(leaf(t, hashes[__builtin_ctz(m)]), hashes[__builtin_ctz(m)]);
+    for (uint32_t m = asked; m != 0; m &= m - 1) {
+        unsigned i = (unsigned)__builtin_ctz(m);
+
+        if (mtable_find(t, hashes[i], &texts[i], &ref) != NULL)
+            found |= 1U << i;
+    }
+    return found;
+}
+
+unsigned
+mtable_next(const struct mtable *t, struct mtable_at *at, const struct member **ret, unsigned most)
+{
+    enum { BUCKETS_AHEAD = 4 };
+    unsigned n = 0;
+
+    while (n < most && at->bucket < t->buckets) {
+        if (at->link == NULL) {
+            at->link = mtable_leaf_at(t, at->bucket, at->path, &at->path);
+            if (at->bucket + BUCKETS_AHEAD < t->buckets)
+                __builtin_prefetch(mtable_at(t, at->bucket + BUCKETS_AHEAD));
+        }
+        if (at->slot < lt_count(at->link)) {
+            ret[n] = lt_entry(at->link->slot[at->slot++]);
+            __builtin_prefetch(ret[n++]);
+            continue;
+        }
+        at->slot = 0;
+        at->link = lt_has_child(at->link) ? lt_child(at->link) : NULL;
+        at->bucket += at->link == NULL && at->path == 0;
+    }
+    return n;
+}
+
+const struct member *
+mtable_draw(const struct mtable *t)
+{
+    return mtable_random_entry(t);
+}
+
+/* ---- all of them ---- */
+
+uint64_t
+mtable_walk(const struct mtable *t, uint64_t cursor, mtable_visitor visit, void *ctx)
+{
+    return mtable_scan(t, cursor, visit, ctx);
+}
+
+const struct mtable *
+mtable_copy(const struct mtable *t)
+{
+    const struct mtable *to = mtable_new();
+    struct mtable_at at = {.bucket = 0};
+    const struct member *from, *m;
+
+    if (to == NULL)
+        return NULL;
+    while (mtable_next(t, &at, &from, 1) > 0) {
+        m = member_new(member_text(from));
+        if (m == NULL || !mtable_insert(to, keyhash(member_text(m)), m)) {
+            if (m != NULL)
+                mm_free(m);
+            mtable_free(to);
+            return NULL;
+        }
+    }
+    return to;
+}
+
+struct weighing {
+    uint64_t members, bytes;
+};
+
+static void
+weigh_member(void *ctx, const void *member)
+{
+    struct weighing *w = ctx;
+
+    w->members++;
+    w->bytes += mm_usable(member);
+}
+
+uint64_t
+mtable_weigh(const struct mtable *t, uint64_t samples)
+{
+    struct weighing w = {.members = 0};
+    uint64_t cursor = 0;
+
+    if (samples == 0)
+        samples = UINT64_MAX;
+    do
+        cursor = mtable_scan(t, cursor, weigh_member, &w);
+    while (cursor != 0 && w.members < samples);
+    if (w.members == 0)
+        return mm_usable(t);
+    return mm_usable(t) + (t->buckets + t->children) * sizeof(struct lt_bucket) +
+           (uint64_t)((double)w.bytes / (double)w.members * (double)t->count);
+}
+
+void
+mtable_verify(const struct mtable *t)
+{
+    mtable_check(t);
+}
+
+/* ---- members ---- */
+
+const struct member *
+member_new(struct slice text)
+{
+    size_t head = text.len < MEMBER_LONG ? MEMBER_HEAD_BYTES : MEMBER_LONG_HEAD_BYTES;
+    uint8_t *p;
+
+    if (text.len > UINT32_MAX || (p = mm_alloc(MM_VALUE, head + text.len)) == NULL)
+        return NULL;
+    p[0] = (uint8_t)(head == MEMBER_HEAD_BYTES ? text.len : MEMBER_LONG);
+    for (unsigned i = 1; i < head; i++)
+        p[i] = (uint8_t)(text.len >> (8 * (i - 1)));
+    memcpy(p + head, text.ptr, text.len);
+    return (const struct member *)(const void *)p;
+}
+
+void
+member_free(const struct member *m)
+{
+    mm_free(m);
+}

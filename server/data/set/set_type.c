@@ -1,0 +1,104 @@
+/* server/data/set/set_type.c - what the type table knows of sets. */
+#include "server/data/db/digest_impl.h"
+#include "server/data/db/ltable_move.h"
+#include "server/data/db/save_impl.h"
+#include "server/data/db/type.h"
+#include "server/data/set/set_combine.h"
+#include "snapshot/rdb/rdb.h"
+
+static const char *
+encoding_name(const struct value *v)
+{
+    return v->enc == ENC_ROOT ? "hashtable" : v->intset ? "intset" : "listpack";
+}
+
+static uint64_t
+elements(const void *root)
+{
+    return mtable_count(root);
+}
+
+static const void *
+copy(const void *root)
+{
+    return mtable_copy(root);
+}
+
+static bool
+drop(const void *root, struct drop_cursor *at, uint64_t members)
+{
+    return mtable_drop(root, &at->at[0], members);
+}
+
+static bool
+move(const void *root, struct move_cursor *at, struct mover *m)
+{
+    const struct mtable *t = root;
+
+    return ltable_move(m, &(struct lt_moved)LT_MOVED(t, true), at->at);
+}
+
+static void
+verify(const void *root)
+{
+    mtable_verify(root);
+}
+
+static uint64_t
+weigh(const void *root, uint64_t samples)
+{
+    return mtable_weigh(root, samples);
+}
+
+static bool
+digest_members(void *ctx, struct set_batch *b, uint32_t which)
+{
+    for (; which != 0; which &= which - 1) {
+        struct slice text = b->text[__builtin_ctz(which)];
+
+        digest_add(ctx, text.ptr, text.len);
+    }
+    return true;
+}
+
+static void
+digest(const struct record *r, uint8_t d[DIGEST_BYTES])
+{
+    struct set s = set_of(r);
+
+    set_each(&s, digest_members, d);
+}
+
+/* rdb_type: before version 11 there is no type for a set in a listpack. */
+static uint8_t
+rdb_type(const struct record *r, int rdb_version)
+{
+    if (record_encoding(r) == ENC_ROOT)
+        return RDB_TYPE_SET;
+    if (record_has(r, RECORD_INTSET))
+        return RDB_TYPE_SET_INTSET;
+    return rdb_version >= RDB_SET_LISTPACK_FROM_VERSION ? RDB_TYPE_SET_LISTPACK : RDB_TYPE_SET;
+}
+
+static int
+save(struct save_work *w, const struct save_item *s)
+{
+    if (record_encoding(s->rec) == ENC_ROOT)
+        return save_members(w, record_root(s->rec));
+    if (rdb_type(s->rec, w->enc->version) == RDB_TYPE_SET)
+        return save_entries_of_listpack(w, s);
+    return save_blob(w, s, false);
+}
+
+const struct type_ops set_type = {.name = "set",
+                                  .encoding_name = encoding_name,
+                                  .elements = elements,
+                                  .copy = copy,
+                                  .drop = drop,
+                                  .move = move,
+                                  .weigh = weigh,
+                                  .verify = verify,
+                                  .walk = set_walk,
+                                  .digest = digest,
+                                  .rdb_type = rdb_type,
+                                  .save = save};

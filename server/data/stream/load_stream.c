@@ -1,0 +1,91 @@
+/* server/data/stream/load_stream.c - from RDB to streams: nodes are kept as they are. */
+#include <errno.h>
+
+#include "server/data/db/load_impl.h"
+#include "server/data/stream/stream.h"
+
+static const struct stream *
+stream_in(const struct load_state *s)
+{
+    return s->value.root;
+}
+
+int
+load_stream_begin(void *ctx, uint64_t nodes)
+{
+    struct load_state *s = ctx;
+
+    (void)nodes;
+    if (s->skip)
+        return 0;
+    return load_begin_root(s, TYPE_STREAM, stream_new());
+}
+
+int
+load_stream_node(void *ctx, struct stream_id id, struct rdb_slice listpack,
+                 const struct stream_node_sum *sum)
+{
+    struct load_state *s = ctx;
+
+    (void)sum;
+    return s->skip ? 0 : stream_add_node(stream_in(s), id, listpack.bytes, listpack.len);
+}
+
+int
+load_stream_facts(void *ctx, const struct rdb_stream *facts)
+{
+    struct load_state *s = ctx;
+
+    if (s->skip)
+        return 0;
+    stream_set_ids(stream_in(s), facts->last, facts->max_deleted, facts->entries_added);
+    stream_mend_first(stream_in(s));
+    s->stream_counts = facts->has_counters;
+    return 0;
+}
+
+int
+load_stream_group(void *ctx, const struct rdb_stream_group *group)
+{
+    struct slice name = {(const char *)group->name.bytes, group->name.len};
+    struct load_state *s = ctx;
+    int64_t read;
+
+    if (s->skip)
+        return 0;
+    if (stream_group_find(stream_in(s), name) != NULL)
+        return load_complain(s, -EEXIST, "The dump has a stream with two groups of one name");
+    read = s->stream_counts ? group->entries_read : stream_distance(stream_in(s), group->last);
+    s->group = stream_group_create(stream_in(s), name, group->last, read);
+    return s->group == NULL ? -ENOMEM : 0;
+}
+
+int
+load_stream_consumer(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms)
+{
+    struct slice text = {(const char *)name.bytes, name.len};
+    struct load_state *s = ctx;
+
+    if (s->skip)
+        return 0;
+    if (stream_consumer_find(s->group, text) != NULL)
+        return load_complain(s, -EEXIST, "The dump has a group with two consumers of one name");
+    s->consumer = stream_consumer_create(s->group, text, seen_ms);
+    if (s->consumer == NULL)
+        return -ENOMEM;
+    stream_consumer_set(s->consumer, seen_ms, active_ms);
+    return 0;
+}
+
+int
+load_stream_pending(void *ctx, const struct rdb_stream_pending *p)
+{
+    struct load_state *s = ctx;
+
+    if (s->skip)
+        return 0;
+    if (stream_claim_prepare(s->group, s->consumer, p->id) < 0)
+        return -ENOMEM;
+    stream_claim(s->group, s->consumer, p->id, p->delivered_ms, p->deliveries);
+    return 0;
+}

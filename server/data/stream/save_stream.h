@@ -1,0 +1,11 @@
+/* server/data/stream/save_stream.h - saving a stream. [sweep], see save_impl.h */
+#ifndef SERVER_DATA_STREAM_SAVE_STREAM_H
+#define SERVER_DATA_STREAM_SAVE_STREAM_H
+
+struct save_work;
+struct stream;
+
+/* save_stream: all of it, in the form that w->enc->version has.  0 or -errno */
+int save_stream(struct save_work *w, const struct stream *live);
+
+#endif

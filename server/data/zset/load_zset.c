@@ -1,0 +1,76 @@
+/* server/data/zset/load_zset.c - from RDB to sorted sets: a listpack up to the limits, a large one
+ * beyond. */
+#include <errno.h>
+
+#include "server/data/db/load_impl.h"
+#include "server/data/zset/zset_small.h"
+
+int
+load_zset_listpack(void *ctx, struct rdb_slice listpack, uint32_t members)
+{
+    struct load_state *s = ctx;
+
+    if (s->skip)
+        return 0;
+    if (!zset_is_small(members, 0))
+        return load_begin_root(s, TYPE_ZSET, zset_root_of(listpack.bytes));
+    load_begin_blob(s, TYPE_ZSET);
+    return load_add(&s->bytes, listpack.bytes, listpack.len);
+}
+
+int
+load_zset_begin(void *ctx, uint64_t members)
+{
+    struct load_state *s = ctx;
+
+    if (s->skip)
+        return 0;
+    if (!zset_is_small(members, 0))
+        return load_begin_root(s, TYPE_ZSET, zroot_new());
+    if (load_reserve(&s->bytes, LP_EMPTY_BYTES) < 0)
+        return -ENOMEM;
+    s->bytes.len = lp_init((uint8_t *)s->bytes.at);
+    load_begin_blob(s, TYPE_ZSET);
+    return 0;
+}
+
+static int
+add_to_root(struct load_state *s, struct slice member, double score)
+{
+    if (zroot_get(s->value.root, member) != NULL)
+        return load_complain(s, -EEXIST, "The dump has a sorted set with a member twice");
+    return zroot_add(s->value.root, score, member);
+}
+
+static int
+add_to_listpack(struct load_state *s, struct slice member, double score)
+{
+    struct zsmall z;
+
+    if (load_reserve(&s->bytes, s->bytes.len + zsmall_bytes(member.len)) < 0)
+        return -ENOMEM;
+    if (zsmall_find(&z, (const uint8_t *)s->bytes.at, member))
+        return load_complain(s, -EEXIST, "The dump has a sorted set with a member twice");
+    zsmall_insert((uint8_t *)s->bytes.at, score, member);
+    s->bytes.len = lp_bytes((const uint8_t *)s->bytes.at);
+    return 0;
+}
+
+int
+load_zset_member(void *ctx, struct rdb_slice m, double score)
+{
+    struct slice member = {.ptr = (const char *)m.bytes, .len = m.len};
+    struct load_state *s = ctx;
+    const uint8_t *lp;
+
+    if (s->skip)
+        return 0;
+    if (s->form == LOAD_BLOB) {
+        lp = (const uint8_t *)s->bytes.at;
+        if (zset_is_small(zsmall_count(lp) + 1, member.len))
+            return add_to_listpack(s, member, score);
+        if (load_begin_root(s, TYPE_ZSET, zset_root_of(lp)) < 0)
+            return -ENOMEM;
+    }
+    return add_to_root(s, member, score);
+}

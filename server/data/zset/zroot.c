@@ -1,0 +1,392 @@
+/* server/data/zset/zroot.c - large sorted sets: table and tree together.  Sorting:
+ * zentry_sort.c. */
+#include "server/data/zset/zroot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "mm/base/fault.h"
+#include "mm/base/keyhash.h"
+#include "server/data/db/draw.h"
+#include "server/data/db/ltable_arena.h"
+
+static struct lt_bucket *
+write_bucket(const struct lt_bucket *b)
+{
+    return mm_modify(b, sizeof *b);
+}
+
+/* write_table: the counts; see htable.c. */
+static struct ztable *
+write_table(const struct ztable *t)
+{
+    return mm_modify(t, offsetof(struct ztable, segment));
+}
+
+static void
+set_segment(const struct ztable *t, unsigned i, const struct lt_bucket *b)
+{
+    const struct lt_bucket **at = mm_modify(&t->segment[i], sizeof *at);
+
+    *at = b;
+}
+
+static inline uint64_t
+rehash(const void *entry)
+{
+    return keyhash(zentry_member(entry));
+}
+
+static inline bool
+has_member(const void *entry, const struct slice *member)
+{
+    return slice_equal(zentry_member(entry), *member);
+}
+
+#define LT_NAME                 ztable
+#define LT_CONST                const
+#define LT_WRITE_BUCKET(b)      write_bucket(b)
+#define LT_WRITE_ROOT(t)        write_table(t)
+#define LT_SET_SEGMENT(t, i, b) set_segment(t, i, b)
+#define LT_CHILD_NEW()          mm_alloc(MM_VALUE, sizeof(struct lt_bucket))
+#define LT_CHILD_FREE(b)        mm_free(b)
+#define LT_SEGMENT_NEW(n)       lt_segment_alloc(n)
+#define LT_SEGMENT_FREE(b, n)   mm_free(b)
+#define LT_GROWN(t, n)          lt_segment_count((t)->segment[lt_segment_of((n)-1)], (n)-1)
+#define LT_SHRUNK(t, n)         ((void)0)
+#define LT_REHASH(entry)        rehash(entry)
+#define LT_KEY                  const struct slice *
+#define LT_EQUAL(entry, key)    has_member(entry, key)
+#define LT_LOAD_MAX             4
+#define LT_LOAD_MIN             1
+#include "server/data/db/ltable.inc.h"
+
+/* ---- all of it ---- */
+
+const struct zroot *
+zroot_new(void)
+{
+    struct zroot *z = mm_alloc(MM_VALUE, sizeof *z);
+    struct lt_bucket *b = NULL;
+
+    if (z == NULL || (b = mm_alloc(MM_VALUE, sizeof *b)) == NULL || !ztree_init(&z->tree)) {
+        if (b != NULL)
+            mm_free(b);
+        if (z != NULL)
+            mm_free(z);
+        return NULL;
+    }
+    b->meta = 0;
+    z->table = (struct ztable){.buckets = 1};
+    z->table.segment[0] = b;
+    return z;
+}
+
+static void
+free_entry(void *ctx, const void *entry)
+{
+    (void)ctx;
+    mm_free(entry);
+}
+
+bool
+zroot_drop(const struct zroot *z, uint64_t where[16], uint64_t entries)
+{
+    if (where[0] == 0) { /* the table, and the entries with it */
+        where[0] = ztable_drain(&z->table, &where[1], entries, free_entry, NULL);
+        return false;
+    }
+    if (!ztree_drop(&z->tree, where + 2, entries))
+        return false;
+    mm_free(z);
+    return true;
+}
+
+void
+zroot_free(const struct zroot *z)
+{
+    uint64_t where[16] = {0};
+
+    while (!zroot_drop(z, where, UINT64_MAX))
+        ;
+}
+
+const struct zroot *
+zroot_copy(const struct zroot *z)
+{
+    const struct zroot *to = zroot_new();
+    const struct zentry **sorted = NULL;
+    struct zpath p;
+    bool more = true;
+
+    if (to == NULL)
+        return NULL;
+    if (zroot_count(z) == 0)
+        return to;
+    if (fault_point(FAULT_side_alloc) || (sorted = malloc(zroot_count(z) * sizeof *sorted)) == NULL)
+        goto free_copy;
+    ztree_seek(&z->tree, 0, &p);
+    for (uint64_t i = 0; more; i++) {
+        sorted[i] = zroot_collect(to, zpath_score(&p), zentry_member(zpath_entry(&p)));
+        if (sorted[i] == NULL)
+            goto free_copy;
+        more = ztree_next(&p);
+    }
+    if (!zroot_plant(to, sorted))
+        goto free_copy;
+    free(sorted);
+    return to;
+free_copy:
+    free(sorted);
+    zroot_free(to);
+    return NULL;
+}
+
+struct weighing {
+    uint64_t entries, bytes;
+};
+
+static void
+weigh_entry(void *ctx, const void *entry)
+{
+    struct weighing *w = ctx;
+
+    w->entries++;
+    w->bytes += mm_usable(entry);
+}
+
+uint64_t
+zroot_weigh(const struct zroot *z, uint64_t samples)
+{
+    struct weighing w = {.entries = 0};
+    uint64_t cursor = 0, nodes, leaves = zroot_count(z) / (ZTREE_MAX * 7 / 10) + 1;
+
+    if (samples == 0) {
+        samples = UINT64_MAX;
+        nodes = ztree_bytes(&z->tree);
+    } else { /* seven tenths full, as such trees are */
+        nodes =
+            leaves * sizeof(struct zleaf) + leaves / (ZTREE_MAX * 7 / 10) * sizeof(struct zinner);
+    }
+    do
+        cursor = zroot_walk(z, cursor, weigh_entry, &w);
+    while (cursor != 0 && w.entries < samples);
+    nodes += mm_usable(z) + (z->table.buckets + z->table.children) * sizeof(struct lt_bucket);
+    if (w.entries == 0)
+        return nodes;
+    return nodes + (uint64_t)((double)w.bytes / (double)w.entries * (double)zroot_count(z));
+}
+
+void
+zroot_verify(const struct zroot *z)
+{
+    struct zpath p;
+
+    ztable_check(&z->table);
+    must(ztree_verify(&z->tree) == zroot_count(z));
+    if (zroot_count(z) == 0)
+        return;
+    ztree_seek(&z->tree, 0, &p);
+    do { /* ZR1 */
+        must(zpath_score(&p) == zpath_entry(&p)->score);
+        must(zroot_get(z, zentry_member(zpath_entry(&p))) == zpath_entry(&p));
+    } while (ztree_next(&p));
+}
+
+/* ---- build ---- */
+
+const struct zentry *
+zroot_collect(const struct zroot *z, double score, struct slice member)
+{
+    const struct zentry *e = zentry_new(score, member);
+
+    if (e != NULL && !ztable_insert(&z->table, keyhash(member), e)) {
+        mm_free(e);
+        e = NULL;
+    }
+    return e;
+}
+
+void
+zroot_each(const struct zroot *z, ztable_visitor visit, void *ctx)
+{
+    for (uint64_t i = 0; i < z->table.buckets; i++)
+        ztable_visit_chain(&z->table, i, visit, ctx);
+}
+
+bool
+zroot_plant(const struct zroot *z, const struct zentry *const *sorted)
+{
+    const void *empty = z->tree.top;
+    struct ztree tree;
+
+    if (!ztree_build(&tree, sorted, zroot_count(z)))
+        return false;
+    ztree_set_top(&z->tree, tree.top, tree.height);
+    mm_free(empty);
+    return true;
+}
+
+/* ---- one member ---- */
+
+const struct zentry *
+zroot_get(const struct zroot *z, struct slice member)
+{
+    struct ztable_ref ref;
+
+    return ztable_find(&z->table, keyhash(member), &member, &ref);
+}
+
+uint64_t
+zroot_walk(const struct zroot *z, uint64_t cursor, ztable_visitor visit, void *ctx)
+{
+    return ztable_scan(&z->table, cursor, visit, ctx);
+}
+
+/* add: the entry too. */
+static int
+add(const struct zroot *z, double score, struct slice member, const struct zentry **ret)
+{
+    struct zroom room;
+    struct zpath p;
+    const struct zentry *e;
+
+    ztree_find(&z->tree, (struct zkey){score, member}, &p);
+    if (!ztree_reserve(&p, &room))
+        return -ENOMEM;
+    if ((e = zroot_collect(z, score, member)) == NULL) {
+        ztree_unreserve(&room);
+        return -ENOMEM;
+    }
+    ztree_insert(&z->tree, &p, &room, score, e);
+    *ret = e;
+    return 0;
+}
+
+int
+zroot_add(const struct zroot *z, double score, struct slice member)
+{
+    const struct zentry *e;
+
+    return add(z, score, member, &e);
+}
+
+static void
+remove_from_table(const struct zroot *z, const struct zentry *e)
+{
+    uint64_t hash = keyhash(zentry_member(e));
+    struct ztable_ref ref;
+
+    must(ztable_find_entry(&z->table, hash, e, &ref));
+    ztable_remove(&z->table, hash, ref);
+}
+
+static void
+remove_from_tree(const struct zroot *z, double score, const struct zentry *e)
+{
+    struct zpath p;
+
+    ztree_find_entry(&z->tree, score, e, &p);
+    ztree_remove(&z->tree, &p, 1);
+}
+
+bool
+zroot_remove(const struct zroot *z, struct slice member)
+{
+    uint64_t hash = keyhash(member);
+    struct ztable_ref ref;
+    const struct zentry *e = ztable_find(&z->table, hash, &member, &ref);
+
+    if (e == NULL)
+        return false;
+    ztable_remove(&z->table, hash, ref);
+    remove_from_tree(z, e->score, e);
+    mm_free(e);
+    return true;
+}
+
+void
+zroot_cut(const struct zroot *z, uint64_t from, uint64_t count)
+{
+    while (count > 0) { /* a leaf, or a part of one, at a time */
+        struct zpath p;
+        uint64_t n;
+
+        ztree_seek(&z->tree, from, &p);
+        n = p.leaf->count - p.at < count ? p.leaf->count - p.at : count;
+        for (unsigned i = 0; i < n; i++) {
+            remove_from_table(z, p.leaf->entry[p.at + i]);
+            mm_free(p.leaf->entry[p.at + i]);
+        }
+        ztree_remove(&z->tree, &p, (unsigned)n);
+        count -= n;
+    }
+}
+
+/* ---- several members ---- */
+
+int
+zroot_put(const struct zroot *z, const struct zentry *old, double score, struct slice member,
+          struct zchange *ret)
+{
+    struct zroom room;
+    struct zpath p;
+
+    *ret = (struct zchange){.entry = old, .kind = ZCHANGE_NONE};
+    if (old == NULL) {
+        ret->kind = ZCHANGE_ADDED;
+        return add(z, score, member, &ret->entry);
+    }
+    ret->old_score = old->score;
+    if (old->score == score)
+        return 0;
+    ztree_find_entry(&z->tree, old->score, old, &p);
+    if (ztree_restamp(&p, score)) {
+        ret->kind = ZCHANGE_IN_PLACE;
+    } else {
+        ztree_find(&z->tree, (struct zkey){score, zentry_member(old)}, &p);
+        if (!ztree_reserve(&p, &room))
+            return -ENOMEM;
+        ztree_insert(&z->tree, &p, &room, score, old);
+        ret->kind = ZCHANGE_MOVED;
+    }
+    zentry_set_score(old, score);
+    return 0;
+}
+
+void
+zroot_commit(const struct zroot *z, const struct zchange *changes, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (changes[i].kind == ZCHANGE_MOVED)
+            remove_from_tree(z, changes[i].old_score, changes[i].entry);
+}
+
+static void
+restamp_back(const struct zroot *z, const struct zchange *c)
+{
+    struct zpath p;
+
+    ztree_find_entry(&z->tree, c->entry->score, c->entry, &p);
+    must(ztree_restamp(&p, c->old_score)); /* between the same neighbours as before */
+    zentry_set_score(c->entry, c->old_score);
+}
+
+void
+zroot_take_back(const struct zroot *z, const struct zchange *changes, uint64_t count)
+{
+    while (count-- > 0) {
+        const struct zchange *c = &changes[count];
+
+        if (c->kind == ZCHANGE_IN_PLACE)
+            restamp_back(z, c);
+        if (c->kind == ZCHANGE_ADDED || c->kind == ZCHANGE_MOVED)
+            remove_from_tree(z, c->entry->score, c->entry);
+        if (c->kind == ZCHANGE_MOVED)
+            zentry_set_score(c->entry, c->old_score);
+        if (c->kind == ZCHANGE_ADDED) {
+            remove_from_table(z, c->entry);
+            mm_free(c->entry);
+        }
+    }
+}

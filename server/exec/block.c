@@ -1,0 +1,182 @@
+/* server/exec/block.c - clients that wait: a binary heap of deadlines. */
+#include "server/exec/block.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "mm/base/must.h"
+#include "mm/base/ticks.h"
+#include "server/exec/exec.h"
+#include "server/net/client.h"
+#include "server/net/net.h"
+#include "server/net/output.h"
+#include "server/server.h"
+
+static struct client **heap; /* the earliest deadline first; clients without one are not in it */
+static unsigned heap_count, heap_room, blocked;
+
+static int64_t
+deadline(unsigned at)
+{
+    return heap[at]->block->deadline_ms;
+}
+
+static void
+place(unsigned at, struct client *c)
+{
+    heap[at] = c;
+    c->block->heap_at = at;
+}
+
+static void
+sift_up(unsigned at, struct client *c)
+{
+    for (; at > 0 && deadline((at - 1) / 2) > c->block->deadline_ms; at = (at - 1) / 2)
+        place(at, heap[(at - 1) / 2]);
+    place(at, c);
+}
+
+static void
+sift_down(unsigned at, struct client *c)
+{
+    for (unsigned child; (child = 2 * at + 1) < heap_count; at = child) {
+        if (child + 1 < heap_count && deadline(child + 1) < deadline(child))
+            child++;
+        if (deadline(child) >= c->block->deadline_ms)
+            break;
+        place(at, heap[child]);
+    }
+    place(at, c);
+}
+
+static bool
+reserve_one(void)
+{
+    unsigned room = heap_room > 0 ? heap_room * 2 : 64;
+    struct client **p;
+
+    if (heap_count < heap_room)
+        return true;
+    if ((p = realloc(heap, room * sizeof(struct client *))) == NULL)
+        return false;
+    heap = p;
+    heap_room = room;
+    return true;
+}
+
+static void
+take_out(struct block *b)
+{
+    unsigned at = b->heap_at;
+    struct client *last;
+
+    if (b->deadline_ms == 0)
+        return;
+    last = heap[--heap_count];
+    if (at == heap_count)
+        return;
+    if (at > 0 && deadline((at - 1) / 2) > last->block->deadline_ms)
+        sift_up(at, last);
+    else
+        sift_down(at, last);
+}
+
+int
+block_client(struct client *c, struct block *b)
+{
+    debug_check(c->block == NULL && !c->in_exec);
+    if (b->deadline_ms != 0 && !reserve_one())
+        return -ENOMEM;
+    c->block = b;
+    b->is_muted = c->is_muted;
+    b->cmd = c->cmd;
+    if (b->deadline_ms != 0)
+        sift_up(heap_count++, c);
+    blocked++;
+    return 0;
+}
+
+void
+block_reply_begin(struct client *c, const struct block *b, struct block_reply *r)
+{
+    *r = (struct block_reply){.begin_ticks = ticks_now(), .argc = c->argc, .argv = c->argv};
+    c->argc = b->argc;
+    c->argv = b->argv;
+    c->cmd = b->cmd;
+    c->is_error = false;
+    if (b->is_muted)
+        output_mute(c);
+}
+
+void
+block_reply_end(struct client *c, const struct block *b, const struct block_reply *r,
+                bool is_answered)
+{
+    output_unmute(c);
+    if (is_answered)
+        exec_count(c, b->cmd, b->spent_ns + ticks_to_ns(ticks_now() - r->begin_ticks));
+    c->argc = r->argc;
+    c->argv = r->argv;
+}
+
+/* leave: the client is blocked no longer. */
+static struct block *
+leave(struct client *c)
+{
+    struct block *b = c->block;
+
+    take_out(b);
+    c->block = NULL;
+    blocked--;
+    return b;
+}
+
+void
+block_finish(struct client *c)
+{
+    free(leave(c));
+    net_resume_later(c);
+}
+
+bool
+block_end(struct client *c, enum block_end why)
+{
+    struct block_reply reply;
+    struct block *b;
+
+    if (c->block == NULL)
+        return false;
+    b = leave(c);
+    block_reply_begin(c, b, &reply);
+    b->end(c, b, why);
+    block_reply_end(c, b, &reply, why != BLOCK_GONE);
+    free(b);
+    if (why != BLOCK_GONE)
+        net_resume_later(c);
+    return true;
+}
+
+void
+block_run_deadlines(void)
+{
+    while (heap_count > 0 && deadline(0) <= server.now_ms)
+        block_end(heap[0], BLOCK_TIMEOUT);
+}
+
+int64_t
+block_next_ms(void)
+{
+    return heap_count > 0 ? deadline(0) : INT64_MAX;
+}
+
+unsigned
+block_count(void)
+{
+    return blocked;
+}
+
+unsigned
+block_timed(void)
+{
+    return heap_count;
+}

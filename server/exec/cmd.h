@@ -1,0 +1,134 @@
+/* server/exec/cmd.h - commands as data: one table (server/commands/commands.def), one handler
+ * each.
+ *
+ * A handler reads c->argc/c->argv (argv[0] is the command's name) and writes exactly one reply
+ * through reply.h. Handlers never mention snapshots: the barrier is inside the data types.  Arity
+ * is checked before the call; of a command with subcommands, the subcommand's handler is called.
+ * Threads: mutator. */
+#ifndef SERVER_EXEC_CMD_H
+#define SERVER_EXEC_CMD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mm/base/slice.h"
+#include "server/exec/key_spec.h"
+
+struct client;
+struct histogram;
+typedef void (*cmd_handler)(struct client *c);
+
+enum cmd_flag {
+    CMD_WRITE = 1 << 0,
+    CMD_READONLY = 1 << 1,
+    CMD_DENYOOM = 1 << 2,
+    CMD_ADMIN = 1 << 3,
+    CMD_FAST = 1 << 4,
+    CMD_NOSCRIPT = 1 << 5,
+    CMD_LOADING = 1 << 6, /* allowed while the dataset is loaded */
+    CMD_STALE = 1 << 7,
+    CMD_NO_MULTI = 1 << 8, /* not inside MULTI */
+    CMD_BLOCKING = 1 << 9,
+    CMD_MOVABLEKEYS = 1 << 10,
+    CMD_SKIP_MONITOR = 1 << 11,
+    CMD_SKIP_SLOWLOG = 1 << 12,
+    CMD_NO_AUTH = 1 << 13,
+    CMD_MAY_REPLICATE = 1 << 14,
+    CMD_PUBSUB = 1 << 15,
+    CMD_RUN_IN_MULTI =
+        1 << 16, /* executed at once although a transaction is being queued (EXEC, DISCARD, ...) */
+    CMD_NO_ASYNC_LOADING = 1 << 17,
+    CMD_ALLOW_BUSY = 1 << 18,
+    CMD_PUBSUB_CONTEXT = 1 << 19 /* allowed to RESP2 clients with subscriptions */
+};
+
+/* Access control categories; those that follow from flags (read, write, admin, fast, slow, ...) are
+ * added by cmd_table_init().  The order is the one in which COMMAND INFO lists them. */
+enum acl_category {
+    ACL_KEYSPACE = 1 << 0,
+    ACL_READ = 1 << 1,
+    ACL_WRITE = 1 << 2,
+    ACL_SET = 1 << 3,
+    ACL_SORTEDSET = 1 << 4,
+    ACL_LIST = 1 << 5,
+    ACL_HASH = 1 << 6,
+    ACL_STRING = 1 << 7,
+    ACL_BITMAP = 1 << 8,
+    ACL_HYPERLOGLOG = 1 << 9,
+    ACL_GEO = 1 << 10,
+    ACL_STREAM = 1 << 11,
+    ACL_PUBSUB = 1 << 12,
+    ACL_ADMIN = 1 << 13,
+    ACL_FAST = 1 << 14,
+    ACL_SLOW = 1 << 15,
+    ACL_BLOCKING = 1 << 16,
+    ACL_DANGEROUS = 1 << 17,
+    ACL_CONNECTION = 1 << 18,
+    ACL_TRANSACTION = 1 << 19,
+    ACL_SCRIPTING = 1 << 20
+};
+
+struct cmd {
+    const char *name;   /* lower case; of a subcommand: the second word */
+    const char *parent; /* of a subcommand: the first word */
+    cmd_handler handler;
+    int arity; /* including the name (and the subcommand's); negative: at least that many */
+    uint32_t flags, acl_categories;
+    struct key_spec specs[KEY_SPECS_MAX];
+    key_finder finder; /* where the specs do not say enough (S1), else NULL */
+    const char *group, *since, *complexity;
+    const char *tips; /* words, separated by blanks */
+    const char *args; /* the arguments, as a person reads them */
+    const char *summary;
+    /* set by cmd_table_init() */
+    int first_key, last_key,
+        key_step;       /* last_key -1: the last argument; first_key 0: none, or not so simple */
+    int hint_key;       /* where the first key is, most likely; 0: no idea */
+    char full_name[64]; /* "config|get" */
+    struct cmd *subs;   /* subcommands, sub_count of them; NULL if there are none */
+    int sub_count;
+    bool is_gone; /* renamed to nothing: nobody can call it, and COMMAND does not list it */
+    /* statistics, [mutator] */
+    uint64_t calls, nsec, rejected, failed;
+    struct histogram *histogram; /* of durations; NULL: not called yet (latency.h) */
+};
+
+/* cmd_table_init: build the index; once, before the first cmd_find(). */
+void cmd_table_init(void);
+/* cmd_find: by name, any case; NULL if there is none.  Cost O(1). */
+struct cmd *cmd_find(struct slice name);
+/* cmd_find_sub: a subcommand, any case; NULL if there is none.  O(subcommands) */
+struct cmd *cmd_find_sub(const struct cmd *parent, struct slice name);
+/* cmd_find_full: "get" or "config|get". */
+struct cmd *cmd_find_full(struct slice name);
+/* cmd_set_name: found as `to` from now on, or, where that is empty, not at all; its own name in
+ * replies and statistics stays.  At start, before anything is executed.  NULL, or why not. */
+const char *cmd_set_name(struct slice from, struct slice to);
+/* cmd_table: all commands (not subcommands), gone ones too, and their number. */
+struct cmd *cmd_table(unsigned *ret_count);
+/* cmd_count: those that are not gone. */
+unsigned cmd_count(void);
+/* cmd_table_reset_stats: CONFIG RESETSTAT. */
+void cmd_table_reset_stats(void);
+
+/* cmd_arity_is_good: does a call with argc arguments fit?  */
+static inline int
+cmd_arity_is_good(const struct cmd *cmd, int argc)
+{
+    return cmd->arity >= 0 ? argc == cmd->arity : argc >= -cmd->arity;
+}
+
+/* Names of a flag or category set, in the order in which COMMAND INFO gives them: the i-th name,
+ * NULL after the last; *ret_bit is its bit. */
+const char *cmd_flag_name(unsigned i, uint32_t *ret_bit);
+const char *acl_category_name(unsigned i, uint32_t *ret_bit);
+const char *key_flag_name(unsigned i, uint32_t *ret_bit);
+
+/* Handlers. */
+#define CMD(name, handler, ...)         void handler(struct client *c);
+#define SUB(parent, name, handler, ...) void handler(struct client *c);
+#include "server/commands/commands.def"
+#undef CMD
+#undef SUB
+
+#endif

@@ -1,0 +1,431 @@
+/* server/exec/exec.c - one command: what must be true before its handler runs, in Redis's order,
+ * and the counting.
+ */
+#include "server/exec/exec.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "mm/base/log.h"
+#include "mm/base/must.h"
+#include "mm/base/num.h"
+#include "mm/base/text.h"
+#include "mm/base/ticks.h"
+#include "mm/mm.h"
+#include "server/config/config.h"
+#include "server/data/db/db.h"
+#include "server/exec/auth.h"
+#include "server/exec/block.h"
+#include "server/exec/cmd.h"
+#include "server/exec/keywait.h"
+#include "server/exec/monitor.h"
+#include "server/exec/multi.h"
+#include "server/exec/pause.h"
+#include "server/exec/pubsub.h"
+#include "server/figures/latency.h"
+#include "server/figures/slowlog.h"
+#include "server/memory/evict.h"
+#include "server/net/client.h"
+#include "server/net/output.h"
+#include "server/net/reply.h"
+#include "server/persist/persist.h"
+#include "server/server.h"
+
+enum {
+    UNKNOWN_ARGS_BYTES = 128, /* how much of an unknown command is quoted back */
+    CLOCK_NS = 1000000        /* so long may a command take before the clock is read again */
+};
+
+static const char loading_text[] = "LOADING Redis is loading the dataset in memory";
+
+bool
+exec_refused_loading(struct client *c)
+{
+    if (server.loading)
+        reply_error(c, loading_text);
+    return server.loading;
+}
+
+/* Refuse the command: an error, and a transaction that cannot be executed any more. */
+static void
+reject(struct client *c, struct cmd *cmd, const char *error)
+{
+    if (c->multi != NULL)
+        c->multi_dirty = true;
+    if (cmd != NULL)
+        cmd->rejected++;
+    if (cmd != NULL && cmd->handler == cmd_exec)
+        multi_abort(c, error);
+    else
+        reply_error(c, error);
+}
+
+/* The words of web browsers and mail servers made to talk to us: somebody is being tricked. */
+static bool
+is_cross_protocol(struct slice name)
+{
+    return (name.len == 4 && strncasecmp(name.ptr, "post", 4) == 0) ||
+           (name.len == 5 && strncasecmp(name.ptr, "host:", 5) == 0);
+}
+
+static void
+reject_unknown(struct client *c)
+{
+    struct text t = {0};
+    size_t args = 0;
+
+    if (c->fd >= 0 && is_cross_protocol(c->argv[0])) {
+        log_line(
+            LOG_WARNING,
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Stillframe. Connection from %s aborted.",
+            c->addr);
+        client_doom(c);
+        return;
+    }
+    text_add(&t, "ERR unknown command '");
+    text_add_bytes(&t, c->argv[0].ptr,
+                   strnlen(c->argv[0].ptr, c->argv[0].len < UNKNOWN_ARGS_BYTES
+                                               ? c->argv[0].len
+                                               : UNKNOWN_ARGS_BYTES));
+    text_add(&t, "', with args beginning with: ");
+    for (int i = 1; i < c->argc && args < UNKNOWN_ARGS_BYTES; i++) {
+        size_t room = UNKNOWN_ARGS_BYTES - args,
+               len = c->argv[i].len < room ? c->argv[i].len : room;
+        size_t before = t.len;
+        text_add(&t, "'");
+        text_add_bytes(&t, c->argv[i].ptr, strnlen(c->argv[i].ptr, len));
+        text_add(&t, "' ");
+        args += t.len - before;
+    }
+    reject(c, NULL, text_str(&t));
+    text_free(&t);
+}
+
+static void
+reject_unknown_sub(struct client *c)
+{
+    reject(c, NULL, reply_subcommand_text("unknown subcommand", c->argv[0], c->argv[1]));
+}
+
+static void
+reject_arity(struct client *c, struct cmd *cmd)
+{
+    char text[128];
+
+    snprintf(text, sizeof text, "ERR wrong number of arguments for '%s' command", cmd->full_name);
+    reject(c, cmd, text);
+}
+
+/* ---- objections, in Redis's order ---- */
+
+/* A RESP2 client with subscriptions may say little else. */
+static const char *
+object_to_subscriber(const struct cmd *cmd)
+{
+    static char text[192];
+
+    snprintf(
+        text, sizeof text,
+        "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+        cmd->full_name);
+    return text;
+}
+
+#define NOT_ALLOWED(name, parameter)                                                               \
+    "ERR " name " command not allowed. If the " parameter                                          \
+    " option is set to \"local\", you can run it from a local connection, otherwise you need to "  \
+    "set this option in the configuration file, and then restart the server."
+
+/* What a parameter has to allow. */
+static const char *
+object_to_admin(const struct client *c, const struct cmd *cmd)
+{
+    if (cmd->handler == cmd_debug && !client_is_permitted(c, config.enable_debug_command))
+        return NOT_ALLOWED("DEBUG", "enable-debug-command");
+    if ((cmd->handler == cmd_module_load || cmd->handler == cmd_module_unload) &&
+        !client_is_permitted(c, config.enable_module_command))
+        return NOT_ALLOWED("MODULE", "enable-module-command");
+    return NULL;
+}
+
+static const char *
+object_to_permission(const struct client *c, const struct cmd *cmd)
+{
+    if (auth_is_stranger(c) && (cmd->flags & CMD_NO_AUTH) == 0)
+        return "NOAUTH Authentication required.";
+    if (unlikely((cmd->flags & CMD_ADMIN) != 0))
+        return object_to_admin(c, cmd);
+    return NULL;
+}
+
+/* Whether the handler may run now; if not, the error.  flags: the command's, and for EXEC those of
+ * what it runs. */
+static const char *
+find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
+{
+    const char *error = object_to_permission(c, cmd);
+
+    if (unlikely(error != NULL))
+        return error;
+    if (unlikely(c->multi != NULL) && (cmd->flags & CMD_NO_MULTI) != 0)
+        return "ERR Command not allowed inside a transaction";
+    if (evict_is_due() && !evict_make_room() && (flags & CMD_DENYOOM) != 0)
+        return "OOM command not allowed when used memory > 'maxmemory'.";
+    if (((flags & CMD_WRITE) != 0 || cmd->handler == cmd_ping) &&
+        unlikely((error = persist_write_error()) != NULL))
+        return error;
+    if (unlikely(client_is_subscriber(c)) && c->resp == 2 && (cmd->flags & CMD_PUBSUB_CONTEXT) == 0)
+        return object_to_subscriber(cmd);
+    if (unlikely(server.loading) && (flags & CMD_LOADING) == 0)
+        return loading_text;
+    return NULL;
+}
+
+/* Must the command wait?  Writers do while the snapshot's memory is used up, unless they are only
+ * queued, and what CLIENT PAUSE holds. */
+static inline bool
+must_wait(const struct client *c, const struct cmd *cmd, uint32_t flags)
+{
+    if (unlikely(mm_barrier_on) && (flags & CMD_WRITE) != 0 && persist_writers_delayed() &&
+        (c->multi == NULL || cmd->handler == cmd_exec))
+        return true;
+    return unlikely(pause_until_ms != 0) && pause_holds(c, flags);
+}
+
+/* ---- running ---- */
+
+/* The end of the command before, or the begin of the batch, in ticks: one look at the clock a
+ * command. */
+static uint64_t clock_at;
+
+static const struct client *running;
+
+const struct client *
+exec_client(void)
+{
+    return running;
+}
+
+void
+exec_forget(const struct client *c)
+{
+    if (running == c)
+        running = NULL;
+}
+
+void
+exec_begin(void)
+{
+    clock_at = ticks_now();
+}
+
+/* Longer than what anybody wants to hear of?  What follows a command that took long sees another
+ * time (L3).
+ */
+static void
+note_duration(const struct client *c, const struct cmd *cmd, uint64_t ns)
+{
+    uint64_t ms = ns / 1000000;
+
+    if (ns >= CLOCK_NS && c->fd >= 0 && !c->in_exec)
+        server_clock_refresh();
+    if (config.latency_monitor_threshold > 0 && ms >= (uint64_t)config.latency_monitor_threshold)
+        latency_add((cmd->flags & CMD_FAST) != 0 ? "fast-command" : "command", ms);
+    if (config.slowlog_log_slower_than >= 0 && (cmd->flags & CMD_SKIP_SLOWLOG) == 0 &&
+        ns / 1000 >= (uint64_t)config.slowlog_log_slower_than)
+        slowlog_add(c, ns);
+}
+
+/* Below this nobody wants to hear of it. */
+static inline uint64_t
+noteworthy_ns(void)
+{
+    uint64_t us = (uint64_t)config.slowlog_log_slower_than; /* -1: never */
+
+    return us < CLOCK_NS / 1000 ? us * 1000 : CLOCK_NS;
+}
+
+static inline void
+count(struct client *c, struct cmd *cmd, uint64_t ns)
+{
+    cmd->calls++;
+    cmd->nsec += ns;
+    server.stat_commands++;
+    if (unlikely(c->is_error))
+        cmd->failed++;
+    if (likely(config.latency_tracking))
+        latency_of_command(cmd, ns);
+    if (unlikely(ns >= noteworthy_ns()))
+        note_duration(c, cmd, ns);
+}
+
+void
+exec_count(struct client *c, struct cmd *cmd, uint64_t ns)
+{
+    count(c, cmd, ns);
+}
+
+void
+exec_call(struct client *c, struct cmd *cmd)
+{
+    uint64_t begin = clock_at, ns;
+
+    running = c;
+    c->cmd = cmd;
+    c->is_error = false;
+    c->db = db_select(c->db_index);
+    db_keep_clocks(c->no_touch);
+    cmd->handler(c);
+    clock_at = ticks_now();
+    if (unlikely(monitor_count > 0) && (cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)) == 0)
+        monitor_feed(c);
+    ns = ticks_to_ns(clock_at - begin);
+    if (unlikely(c->block != NULL))
+        c->block->spent_ns = ns; /* it is counted when it is answered */
+    else
+        count(c, cmd, ns);
+}
+
+/* The command, or the subcommand, that c's words name; NULL: an error was replied. */
+static struct cmd *
+choose(struct client *c, struct cmd *cmd)
+{
+    struct cmd *sub;
+
+    if (unlikely(cmd == NULL)) {
+        reject_unknown(c);
+        return NULL;
+    }
+    if (likely(cmd->subs == NULL) || c->argc == 1)
+        return cmd;
+    if ((sub = cmd_find_sub(cmd, c->argv[1])) == NULL)
+        reject_unknown_sub(c);
+    return sub;
+}
+
+static void
+execute(struct client *c, struct cmd *cmd)
+{
+    const char *objection;
+    uint32_t flags;
+
+    if ((cmd = choose(c, cmd)) == NULL)
+        return;
+    c->cmd = c->last_cmd = cmd;
+    if (unlikely(!cmd_arity_is_good(cmd, c->argc))) {
+        reject_arity(c, cmd);
+        return;
+    }
+    flags = cmd->flags;
+    if (unlikely(cmd->handler == cmd_exec))
+        flags |= multi_flags(c) & (CMD_WRITE | CMD_DENYOOM | CMD_MAY_REPLICATE);
+    if (unlikely((objection = find_objection(c, cmd, flags)) != NULL)) {
+        reject(c, cmd, objection);
+        return;
+    }
+    if (unlikely(must_wait(c, cmd, flags)) && c->fd >= 0) {
+        c->postponed = true;
+        return;
+    }
+    if (unlikely(c->multi != NULL) && (cmd->flags & CMD_RUN_IN_MULTI) == 0)
+        multi_queue(c, cmd);
+    else
+        exec_call(c, cmd);
+}
+
+/* CLIENT REPLY OFF or SKIP. */
+static void
+execute_muted(struct client *c, struct cmd *cmd)
+{
+    bool skip = c->reply_skip;
+
+    c->reply_skip = false;
+    output_mute(c);
+    execute(c, cmd);
+    output_unmute(c);
+    if (c->postponed)
+        c->reply_skip = skip;
+}
+
+void
+exec_command(struct client *c, struct cmd *cmd)
+{
+    c->postponed = false;
+    if (unlikely(c->reply_off || c->reply_skip))
+        execute_muted(c, cmd);
+    else
+        execute(c, cmd);
+    keywait_serve_all();
+    if (unlikely(pubsub_owns))
+        pubsub_deliver_own(c);
+}
+
+void
+client_execute(struct client *c, int argc, const struct slice *argv)
+{
+    struct slice *outer_argv = c->argv;
+    int outer_argc = c->argc;
+    union {
+        const struct slice *given;
+        struct slice *argv;
+    } u = {.given = argv}; /* handlers only read them */
+
+    if (c->fd < 0)
+        output_lend(c);
+    c->argc = argc;
+    c->argv = u.argv;
+    exec_begin();
+    exec_command(c, cmd_find(argv[0]));
+    c->argc = outer_argc;
+    c->argv = outer_argv;
+}
+
+bool
+arg_int(struct client *c, int i, int64_t *ret)
+{
+    if (likely(num_parse(c->argv[i].ptr, c->argv[i].len, ret)))
+        return true;
+    reply_not_int(c);
+    return false;
+}
+
+bool
+arg_int32(struct client *c, int i, int32_t *ret)
+{
+    int64_t n;
+
+    if (!arg_int(c, i, &n))
+        return false;
+    if (n < INT32_MIN || n > INT32_MAX) {
+        reply_errorf(c, "ERR value is out of range, value must between %d and %d", INT32_MIN,
+                     INT32_MAX);
+        return false;
+    }
+    *ret = (int32_t)n;
+    return true;
+}
+
+bool
+arg_db_number(struct client *c, int i, int *ret)
+{
+    int32_t n;
+
+    if (!arg_int32(c, i, &n))
+        return false;
+    if (db_select(n) == NULL) {
+        reply_error(c, "ERR DB index is out of range");
+        return false;
+    }
+    *ret = n;
+    return true;
+}
+
+bool
+arg_is(const struct client *c, int i, const char *word)
+{
+    struct slice s = c->argv[i];
+
+    return strlen(word) == s.len && strncasecmp(s.ptr, word, s.len) == 0;
+}

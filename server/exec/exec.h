@@ -1,0 +1,32 @@
+/* server/exec/exec.h - one command of a client: may it run, is it queued, then run it.
+ * Threads: mutator. */
+#ifndef SERVER_EXEC_EXEC_H
+#define SERVER_EXEC_EXEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct client;
+struct cmd;
+
+/* exec_refused_loading: true, and the client was told so, while a dump is loaded: for what a
+ * command that may run then must not do. */
+bool exec_refused_loading(struct client *c);
+/* exec_client: whose command runs, or ran last; NULL: nobody's yet, or it is gone. */
+const struct client *exec_client(void);
+/* exec_forget: the client is going. */
+void exec_forget(const struct client *c);
+/* exec_begin: a batch of commands begins: the first one's time counts from here. */
+void exec_begin(void);
+/* exec_command: execute c->argv.  cmd: what cmd_find(argv[0]) says, NULL too.  c->postponed
+ * afterwards: it was not executed, and is to be tried again later. */
+void exec_command(struct client *c, struct cmd *cmd);
+
+/* exec_count: the command that c's words name was executed, in so long: statistics, SLOWLOG,
+ * LATENCY. */
+void exec_count(struct client *c, struct cmd *cmd, uint64_t ns);
+
+/* exec_call: run cmd's handler and count it, with no questions asked: EXEC. */
+void exec_call(struct client *c, struct cmd *cmd);
+
+#endif

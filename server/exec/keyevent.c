@@ -1,0 +1,104 @@
+/* server/exec/keyevent.c - changes of keys, told to those who want to know. */
+#include "server/exec/keyevent.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mm/base/log.h"
+#include "server/config/config.h"
+#include "server/exec/pubsub.h"
+#include "server/exec/watch.h"
+
+unsigned key_event_listeners;
+
+void
+key_changed_heard(struct db *db, struct slice key, unsigned class, const char *event)
+{
+    if ((key_event_listeners & KEY_EVENT_WATCHED) != 0)
+        watch_touch(db, key);
+    if ((key_event_listeners & class) != 0)
+        key_event_heard(db, key, class, event);
+}
+
+/* "__keyspace@0__:" and the like: the prefix of a channel. */
+static int
+put_prefix(char *to, size_t room, const char *what, int index)
+{
+    return snprintf(to, room, "__%s@%d__:", what, index);
+}
+
+static void
+publish_keyspace(int index, struct slice key, struct slice event)
+{
+    char prefix[48], *channel;
+    size_t n = (size_t)put_prefix(prefix, sizeof prefix, "keyspace", index);
+
+    if ((channel = malloc(n + key.len)) == NULL) {
+        log_line(LOG_WARNING, "No memory for a keyspace notification: it is lost");
+        return;
+    }
+    memcpy(channel, prefix, n);
+    memcpy(channel + n, key.ptr, key.len);
+    pubsub_publish((struct slice){channel, n + key.len}, event, false);
+    free(channel);
+}
+
+static void
+publish_keyevent(int index, struct slice key, const char *event)
+{
+    char channel[128];
+    int n = put_prefix(channel, sizeof channel, "keyevent", index);
+
+    n += snprintf(channel + n, sizeof channel - (size_t)n, "%s", event);
+    pubsub_publish((struct slice){channel, (size_t)n}, key, false);
+}
+
+void
+key_event_heard(struct db *db, struct slice key, unsigned class, const char *event)
+{
+    int index = db_index_of(db);
+
+    (void)class;
+    if (index < 0)
+        return; /* a flushed database: its keys are nobody's any more */
+    if ((key_event_listeners & KEY_EVENT_KEYSPACE) != 0)
+        publish_keyspace(index, key, (struct slice){event, strlen(event)});
+    if ((key_event_listeners & KEY_EVENT_KEYEVENT) != 0)
+        publish_keyevent(index, key, event);
+}
+
+void
+key_event_flushed(int index)
+{
+    if ((key_event_listeners & KEY_EVENT_WATCHED) != 0)
+        watch_flushed(index);
+}
+
+void
+key_event_swapped(int a, int b)
+{
+    if ((key_event_listeners & KEY_EVENT_WATCHED) != 0)
+        watch_swapped(a, b);
+}
+
+/* Without K or E nobody is told, so nothing else is listened for. */
+static bool
+apply(const struct config *next, const char **why)
+{
+    unsigned classes = (unsigned)next->notify_keyspace_events;
+
+    (void)why;
+    if ((classes & (KEY_EVENT_KEYSPACE | KEY_EVENT_KEYEVENT)) == 0)
+        classes = 0;
+    key_event_listeners = (key_event_listeners & KEY_EVENT_WATCHED) | classes;
+    return true;
+}
+
+void
+key_event_init(void)
+{
+    const char *why;
+
+    config_on_change("notify-keyspace-events", apply);
+    apply(&config, &why);
+}

@@ -1,0 +1,456 @@
+/* server/exec/keywait.c - clients that wait for keys: per logical database a table of the keys that
+ * are waited for, per key its clients in the order in which they came, and the list of keys that
+ * have become ready. */
+#include "server/exec/keywait.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/base/nametab.h"
+#include "mm/base/num.h"
+#include "server/data/db/db.h"
+#include "server/exec/block.h"
+#include "server/exec/cmd.h"
+#include "server/exec/exec.h"
+#include "server/exec/pause.h"
+#include "server/net/client.h"
+#include "server/net/reply.h"
+#include "server/server.h"
+
+/* A key that somebody waits for, or that is in the list of ready ones. */
+struct waited_key {
+    struct nametab_node node; /* first; its name's bytes follow the struct */
+    int db_index;
+    struct place *first, *last; /* in the order in which they came */
+    unsigned on_delete;         /* how many of them wake when the key goes */
+    bool is_ready;
+    struct waited_key *next_ready;
+};
+
+/* One client waits for one key. */
+struct place {
+    struct waiting *owner;
+    struct waited_key *key; /* NULL: the client named it twice */
+    struct place *next, *prev;
+};
+
+struct waiting {
+    struct block block; /* first */
+    struct client *client;
+    struct keywait_spec spec;
+    uint64_t number; /* in the order in which they came */
+    size_t bytes;
+    int places;
+    struct place place[]; /* and the command behind them */
+};
+
+unsigned keywait_clients;
+bool keywait_has_ready;
+
+static struct nametab *tables; /* one a logical database; NULL: nobody ever waited */
+static unsigned keys, keys_on_delete;
+static struct waited_key *ready_first, **ready_last = &ready_first;
+static uint64_t begun, left; /* waits, ever */
+
+/* ---- keys ---- */
+
+static struct waited_key *
+key_of(struct nametab_node *n)
+{
+    return (struct waited_key *)(void *)n;
+}
+
+static struct waited_key *
+find_key(int db_index, struct slice name)
+{
+    struct nametab_node *n;
+
+    if (tables == NULL || db_index < 0)
+        return NULL;
+    n = nametab_find(&tables[db_index], nametab_hash(name), name);
+    return n != NULL ? key_of(n) : NULL;
+}
+
+static struct waited_key *
+make_key(int db_index, struct slice name)
+{
+    struct waited_key *k;
+    char *bytes;
+
+    if (tables == NULL && (tables = calloc((size_t)db_count(), sizeof *tables)) == NULL)
+        return NULL;
+    if ((k = malloc(sizeof *k + name.len)) == NULL)
+        return NULL;
+    bytes = (char *)(k + 1);
+    memcpy(bytes, name.ptr, name.len);
+    *k = (struct waited_key){.node = {.hash = nametab_hash(name), .name = {bytes, name.len}},
+                             .db_index = db_index};
+    if (!nametab_add(&tables[db_index], &k->node)) {
+        free(k);
+        return NULL;
+    }
+    return k;
+}
+
+/* drop_if_unused: a key that nobody waits for; one that is ready is needed until its turn comes. */
+static void
+drop_if_unused(struct waited_key *k)
+{
+    if (k->first != NULL || k->is_ready)
+        return;
+    nametab_remove(&tables[k->db_index], &k->node);
+    free(k);
+}
+
+static void
+make_ready(struct waited_key *k)
+{
+    if (k->is_ready || k->first == NULL)
+        return;
+    k->is_ready = keywait_has_ready = true;
+    k->next_ready = NULL;
+    *ready_last = k;
+    ready_last = &k->next_ready;
+}
+
+/* take_ready: the key that became ready first; NULL: there is none. */
+static struct waited_key *
+take_ready(void)
+{
+    struct waited_key *k = ready_first;
+
+    if (k == NULL)
+        return NULL;
+    if ((ready_first = k->next_ready) == NULL) {
+        ready_last = &ready_first;
+        keywait_has_ready = false;
+    }
+    k->is_ready = false;
+    return k;
+}
+
+void
+keywait_ready_heard(struct db *db, struct slice key)
+{
+    struct waited_key *k = server.loading ? NULL : find_key(db_index_of(db), key);
+
+    if (k != NULL)
+        make_ready(k);
+}
+
+void
+keywait_gone_heard(struct db *db, struct slice key)
+{
+    struct waited_key *k = server.loading ? NULL : find_key(db_index_of(db), key);
+
+    if (k != NULL && k->on_delete > 0)
+        make_ready(k);
+}
+
+static void
+look_at_key(void *ctx, struct nametab_node *n)
+{
+    (void)ctx;
+    make_ready(key_of(n));
+}
+
+void
+keywait_scan(int index)
+{
+    if (tables != NULL && keywait_clients != 0)
+        nametab_each(&tables[index], look_at_key, NULL);
+}
+
+/* ---- waits ---- */
+
+static void
+enter(struct place *p, struct waited_key *k)
+{
+    p->key = k;
+    p->next = NULL;
+    p->prev = k->last;
+    if (k->last != NULL)
+        k->last->next = p;
+    else
+        k->first = p;
+    k->last = p;
+    keys += p->prev == NULL;
+    if (p->owner->spec.wakes_on_delete && k->on_delete++ == 0)
+        keys_on_delete++;
+}
+
+static void
+leave(struct place *p)
+{
+    struct waited_key *k = p->key;
+
+    if (k == NULL)
+        return;
+    *(p->prev != NULL ? &p->prev->next : &k->first) = p->next;
+    *(p->next != NULL ? &p->next->prev : &k->last) = p->prev;
+    keys -= k->first == NULL;
+    if (p->owner->spec.wakes_on_delete && --k->on_delete == 0)
+        keys_on_delete--;
+    drop_if_unused(k);
+}
+
+/* forget: the client waits no longer. */
+static void
+forget(struct waiting *w)
+{
+    for (int i = 0; i < w->places; i++)
+        leave(&w->place[i]);
+    keywait_clients--;
+    left++;
+}
+
+static void
+end_wait(struct client *c, struct block *b, enum block_end why)
+{
+    struct waiting *w = (struct waiting *)(void *)b;
+
+    if (why == BLOCK_TIMEOUT)
+        w->spec.reply_timeout(c);
+    else if (why == BLOCK_ERROR)
+        reply_error(c, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    forget(w);
+}
+
+/* make_waiting: with a copy of the command behind it.  NULL: no memory. */
+static struct waiting *
+make_waiting(struct client *c, const struct keywait_spec *spec)
+{
+    size_t bytes = sizeof(struct waiting) + (size_t)spec->key_count * sizeof(struct place) +
+                   slices_bytes(c->argv, c->argc);
+    struct waiting *w;
+
+    if ((w = malloc(bytes)) == NULL)
+        return NULL;
+    *w = (struct waiting){
+        .block = {.deadline_ms = spec->deadline_ms, .end = end_wait},
+        .client = c,
+        .spec = *spec,
+        .number = begun,
+        .bytes = bytes,
+    };
+    w->block.argc = c->argc;
+    w->block.argv = (struct slice *)(void *)&w->place[spec->key_count];
+    slices_copy(w->block.argv, c->argv, c->argc);
+    return w;
+}
+
+/* enter_all: false: no memory. */
+static bool
+enter_all(struct waiting *w)
+{
+    for (; w->places < w->spec.key_count; w->places++) {
+        struct slice name = w->block.argv[w->spec.first_key + w->places];
+        struct place *p = &w->place[w->places];
+        struct waited_key *k = find_key(w->client->db_index, name);
+
+        *p = (struct place){.owner = w};
+        if (k != NULL && k->last != NULL && k->last->owner == w)
+            continue;
+        if (k == NULL && (k = make_key(w->client->db_index, name)) == NULL)
+            return false;
+        enter(p, k);
+    }
+    return true;
+}
+
+void
+keywait_begin(struct client *c, const struct keywait_spec *spec)
+{
+    struct waiting *w;
+
+    if (c->in_exec || c->fd < 0) {
+        spec->reply_timeout(c);
+        return;
+    }
+    if ((w = make_waiting(c, spec)) == NULL) {
+        reply_error(c, "OOM no memory to wait");
+        return;
+    }
+    begun++;
+    keywait_clients++;
+    if (!enter_all(w) || block_client(c, &w->block) < 0) {
+        forget(w);
+        free(w);
+        reply_error(c, "OOM no memory to wait");
+    }
+}
+
+/* ---- serving ---- */
+
+/* has_something: may the key serve this client? (K3) */
+static bool
+has_something(const struct waiting *w, const struct record *r)
+{
+    return w->spec.wakes_on_delete || (r != NULL && record_type(r) == w->spec.type);
+}
+
+/* call: the client's own serve(), as if its command ran now. */
+static bool
+call(const struct waiting *w, struct slice key)
+{
+    struct client *c = w->client;
+    struct block_reply reply;
+    bool served;
+
+    c->db = db_select(c->db_index);
+    block_reply_begin(c, &w->block, &reply);
+    served = w->spec.serve(c, key, w->block.argc, w->block.argv);
+    block_reply_end(c, &w->block, &reply, served);
+    return served;
+}
+
+/* serve_one: try the client at p.  True: it was answered, and is gone from all its keys. */
+static bool
+serve_one(const struct place *p)
+{
+    struct waiting *w = p->owner;
+    struct client *c = w->client;
+    struct slice key = p->key->node.name;
+    struct db_ref ref;
+
+    if (!has_something(w, db_lookup(db_select(c->db_index), key, 0, &ref)) || !call(w, key))
+        return false;
+    forget(w);
+    block_finish(c);
+    return true;
+}
+
+/* first_after: whose wait is younger than that number. */
+static const struct place *
+first_after(const struct waited_key *k, uint64_t number)
+{
+    const struct place *p = k->first;
+
+    while (p != NULL && p->owner->number <= number)
+        p = p->next;
+    return p;
+}
+
+/* serve_key: every client that waits for it, once, in the order in which they came. */
+static void
+serve_key(struct waited_key *k)
+{
+    const struct place *next;
+
+    k->is_ready = true; /* it stays until this is done */
+    for (const struct place *p = k->first; p != NULL; p = next) {
+        uint64_t number = p->owner->number, before = left;
+
+        next = p->next;
+        before += serve_one(p);
+        if (left != before) /* a client went meanwhile, perhaps the next one */
+            next = first_after(k, number);
+    }
+    k->is_ready = false;
+}
+
+void
+keywait_serve_ready(void)
+{
+    static bool is_serving;
+    struct waited_key *k;
+
+    if (is_serving || server.loading || (pause_until_ms != 0 && pause_holds(NULL, CMD_WRITE)))
+        return;
+    is_serving = true;
+    while ((k = take_ready()) != NULL) {
+        serve_key(k);
+        drop_if_unused(k);
+    }
+    is_serving = false;
+    exec_begin(); /* the next command does not pay for it */
+}
+
+/* ---- timeouts ---- */
+
+/* deadline_in: that many milliseconds from now; false: an error was replied. */
+static bool
+deadline_in(struct client *c, int64_t ms, int64_t *ret)
+{
+    if (ms < 0) {
+        reply_error(c, "ERR timeout is negative");
+        return false;
+    }
+    *ret = 0;
+    if (ms == 0 || !__builtin_add_overflow(ms, server.now_ms, ret))
+        return true;
+    reply_error(c, "ERR timeout is out of range");
+    return false;
+}
+
+/* parse_seconds: the whole text is a number. */
+static bool
+parse_seconds(struct slice text, long double *ret)
+{
+    char copy[256], *end;
+
+    if (text.len == 0 || text.len >= sizeof copy || strchr(" \t\n\v\f\r", text.ptr[0]) != NULL)
+        return false;
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    errno = 0;
+    *ret = strtold(copy, &end);
+    if (end != copy + text.len || isnan(*ret))
+        return false;
+    return errno != ERANGE || (!isinf(*ret) && fpclassify(*ret) != FP_ZERO);
+}
+
+bool
+keywait_timeout(struct client *c, int arg, int64_t *ret_deadline_ms)
+{
+    long double seconds;
+
+    if (!parse_seconds(c->argv[arg], &seconds)) {
+        reply_error(c, "ERR timeout is not a float or out of range");
+        return false;
+    }
+    seconds = ceill(seconds * 1000);
+    if (seconds > (long double)INT64_MAX) {
+        reply_error(c, "ERR timeout is out of range");
+        return false;
+    }
+    if (seconds < 0)
+        return deadline_in(c, -1, ret_deadline_ms);
+    return deadline_in(c, (int64_t)seconds, ret_deadline_ms);
+}
+
+bool
+keywait_timeout_ms(struct client *c, int arg, int64_t *ret_deadline_ms)
+{
+    int64_t ms;
+
+    if (!num_parse(c->argv[arg].ptr, c->argv[arg].len, &ms)) {
+        reply_error(c, "ERR timeout is not an integer or out of range");
+        return false;
+    }
+    return deadline_in(c, ms, ret_deadline_ms);
+}
+
+/* ---- figures ---- */
+
+unsigned
+keywait_keys(void)
+{
+    return keys;
+}
+
+unsigned
+keywait_keys_on_delete(void)
+{
+    return keys_on_delete;
+}
+
+size_t
+keywait_memory(const struct client *c)
+{
+    if (c->block == NULL || c->block->end != end_wait)
+        return 0;
+    return ((const struct waiting *)(const void *)c->block)->bytes;
+}

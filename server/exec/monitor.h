@@ -1,0 +1,15 @@
+/* server/exec/monitor.h - MONITOR: clients that are shown every command.
+ * Threads: mutator. */
+#ifndef SERVER_EXEC_MONITOR_H
+#define SERVER_EXEC_MONITOR_H
+
+struct client;
+
+extern unsigned monitor_count;
+
+/* monitor_feed: show c's command (argv) to all monitors. */
+void monitor_feed(const struct client *c);
+/* monitor_forget: the client is a monitor no longer (its end, RESET). */
+void monitor_forget(struct client *c);
+
+#endif

@@ -1,0 +1,59 @@
+/* server/exec/pause.c - CLIENT PAUSE: the latest end and the strictest kind of those asked for
+ * hold. */
+#include "server/exec/pause.h"
+
+#include "server/exec/cmd.h"
+#include "server/exec/exec.h"
+#include "server/net/client.h"
+#include "server/server.h"
+
+int64_t pause_until_ms;
+static bool pause_all;
+
+bool
+pause_holds(const struct client *c, uint32_t flags)
+{
+    (void)c;
+    if (pause_refresh())
+        return false;
+    return pause_all || (flags & (CMD_WRITE | CMD_MAY_REPLICATE)) != 0;
+}
+
+bool
+pause_refresh(void)
+{
+    if (server.now_ms < pause_until_ms)
+        return false;
+    pause_end();
+    return true;
+}
+
+bool
+pause_keeps_expired(void)
+{
+    const struct client *c = exec_client();
+
+    return pause_is_on() && (c == NULL || c->cmd == NULL || (c->cmd->flags & CMD_WRITE) == 0);
+}
+
+void
+pause_begin(int64_t until_ms, bool all)
+{
+    pause_refresh();
+    pause_all |= all;
+    if (until_ms > pause_until_ms)
+        pause_until_ms = until_ms;
+}
+
+void
+pause_end(void)
+{
+    pause_until_ms = 0;
+    pause_all = false;
+}
+
+const char *
+pause_kind(void)
+{
+    return !pause_is_on() ? "none" : pause_all ? "all" : "write";
+}

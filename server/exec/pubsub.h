@@ -1,0 +1,34 @@
+/* server/exec/pubsub.h - publish and subscribe: channels, patterns, shard channels.
+ *
+ * A message is written into each subscriber's output and sent at the end of the turn, all of the
+ * turn's in one write.
+ * Threads: mutator. */
+#ifndef SERVER_EXEC_PUBSUB_H
+#define SERVER_EXEC_PUBSUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mm/base/slice.h"
+
+struct client;
+
+enum pubsub_kind { PUBSUB_CHANNEL, PUBSUB_PATTERN, PUBSUB_SHARD, PUBSUB_KINDS };
+
+/* pubsub_publish: returns the number of subscribers that got it; shard: to shard channels. */
+unsigned pubsub_publish(struct slice channel, struct slice message, bool shard);
+/* pubsub_owns: the running client has published to itself; pubsub_deliver_own: after its reply it
+ * gets that.
+ */
+extern bool pubsub_owns;
+void pubsub_deliver_own(struct client *c);
+/* pubsub_forget: all of the client's subscriptions end, without a word (its end, RESET). */
+void pubsub_forget(struct client *c);
+/* pubsub_count: the client's subscriptions of a kind. */
+unsigned pubsub_count(const struct client *c, enum pubsub_kind kind);
+size_t pubsub_memory(const struct client *c);
+/* pubsub_channels, ...: how many have a subscriber: INFO. */
+unsigned pubsub_channels(enum pubsub_kind kind);
+unsigned pubsub_clients(void);
+
+#endif

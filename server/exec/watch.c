@@ -1,0 +1,346 @@
+/* server/exec/watch.c - WATCH: per logical database a table of watched keys, per key its watchers,
+ * per client what it watches. */
+#include "server/exec/watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/base/nametab.h"
+#include "server/data/db/db.h"
+#include "server/exec/cmd.h"
+#include "server/exec/keyevent.h"
+#include "server/net/client.h"
+#include "server/net/reply.h"
+
+struct watched_key {
+    struct nametab_node node; /* first; its name's bytes follow the struct */
+    int db_index;
+    struct watcher *watchers;
+};
+
+/* One client watches one key. */
+struct watcher {
+    struct client *client;
+    struct watched_key *key;
+    struct watcher *next_of_key, **link_of_key; /* what points to this one */
+    struct watcher *next_of_client;
+    bool was_expired; /* at WATCH; that it is deleted then is no change */
+};
+
+struct watch_client {
+    struct watcher *first;
+    unsigned count;
+    size_t bytes;
+    bool dirty; /* a key has changed; the watchers are gone already */
+    struct watch_client *next_loser;
+};
+
+static struct nametab *tables; /* one a logical database; NULL: nothing was ever watched */
+static unsigned clients, keys;
+
+/* ---- keys ---- */
+
+static struct watched_key *
+key_of(struct nametab_node *n)
+{
+    return (struct watched_key *)(void *)n;
+}
+
+static struct watched_key *
+find_key(int db_index, struct slice name)
+{
+    struct nametab_node *n;
+
+    if (tables == NULL || db_index < 0)
+        return NULL;
+    n = nametab_find(&tables[db_index], nametab_hash(name), name);
+    return n != NULL ? key_of(n) : NULL;
+}
+
+static struct watched_key *
+make_key(int db_index, struct slice name)
+{
+    struct watched_key *k;
+    char *bytes;
+
+    if (tables == NULL && (tables = calloc((size_t)db_count(), sizeof *tables)) == NULL)
+        return NULL;
+    if ((k = malloc(sizeof *k + name.len)) == NULL)
+        return NULL;
+    bytes = (char *)(k + 1);
+    memcpy(bytes, name.ptr, name.len);
+    *k = (struct watched_key){.node = {.hash = nametab_hash(name), .name = {bytes, name.len}},
+                              .db_index = db_index};
+    if (!nametab_add(&tables[db_index], &k->node)) {
+        free(k);
+        return NULL;
+    }
+    keys++;
+    key_event_listeners |= KEY_EVENT_WATCHED;
+    return k;
+}
+
+static void
+drop_key_without_watchers(struct watched_key *k)
+{
+    if (k->watchers != NULL)
+        return;
+    nametab_remove(&tables[k->db_index], &k->node);
+    free(k);
+    if (--keys == 0)
+        key_event_listeners &= ~(unsigned)KEY_EVENT_WATCHED;
+}
+
+/* ---- clients ---- */
+
+static void
+drop_watchers(struct watch_client *w)
+{
+    struct watcher *next;
+
+    for (struct watcher *at = w->first; at != NULL; at = next) {
+        next = at->next_of_client;
+        *at->link_of_key = at->next_of_key;
+        if (at->next_of_key != NULL)
+            at->next_of_key->link_of_key = at->link_of_key;
+        drop_key_without_watchers(at->key);
+        free(at);
+    }
+    w->first = NULL;
+    w->count = 0;
+    w->bytes = 0;
+}
+
+void
+watch_forget(struct client *c)
+{
+    if (c->watch == NULL)
+        return;
+    drop_watchers(c->watch);
+    free(c->watch);
+    c->watch = NULL;
+    clients--;
+}
+
+static bool
+is_expired(struct db *db, struct slice key)
+{
+    const struct record *r = db_peek(db, key);
+
+    return r != NULL && db_record_is_expired(r);
+}
+
+bool
+watch_is_broken(const struct client *c)
+{
+    if (c->watch == NULL)
+        return false;
+    if (c->watch->dirty)
+        return true;
+    for (const struct watcher *w = c->watch->first; w != NULL; w = w->next_of_client)
+        if (!w->was_expired && is_expired(db_select(w->key->db_index), w->key->node.name))
+            return true;
+    return false;
+}
+
+bool
+watch_is_dirty(const struct client *c)
+{
+    return c->watch != NULL && c->watch->dirty;
+}
+
+unsigned
+watch_count(const struct client *c)
+{
+    return c->watch != NULL ? c->watch->count : 0;
+}
+
+size_t
+watch_memory(const struct client *c)
+{
+    return c->watch != NULL ? sizeof *c->watch + c->watch->bytes : 0;
+}
+
+unsigned
+watch_clients(void)
+{
+    return clients;
+}
+
+unsigned
+watch_keys(void)
+{
+    return keys;
+}
+
+/* ---- changes ---- */
+
+/* The client's transaction is lost: it need not watch any longer. */
+static void
+lose(struct watcher *w)
+{
+    w->client->watch->dirty = true;
+    drop_watchers(w->client->watch);
+}
+
+void
+watch_touch(struct db *db, struct slice name)
+{
+    struct watched_key *k = find_key(db_index_of(db), name);
+    struct watcher *next;
+    bool more = k != NULL;
+
+    /* lose() may free the key with its last watcher, so what follows is looked up before. */
+    for (struct watcher *w = more ? k->watchers : NULL; w != NULL; w = next) {
+        next = w->next_of_key;
+        if (w->was_expired && db_peek(db, name) == NULL)
+            w->was_expired = false; /* deleted at last, as it had to be */
+        else
+            lose(w);
+    }
+}
+
+struct change {
+    struct db *from, *to;        /* the database before; what takes its place: NULL: nothing */
+    struct watch_client *losers; /* whose transactions are lost */
+};
+
+/* Does what becomes of the key mean a change to this watcher? */
+static bool
+is_changed(struct watcher *w, const struct change *ch, bool there, bool there_then)
+{
+    bool expired_then = there_then && is_expired(ch->to, w->key->node.name);
+
+    if (!there && !there_then)
+        return false;
+    if (w->was_expired && there && !there_then) {
+        w->was_expired = false;
+        return false;
+    }
+    if (w->was_expired && expired_then)
+        return false;
+    if (!there && expired_then) {
+        w->was_expired = true;
+        return false;
+    }
+    return true;
+}
+
+static void
+look_at_key(void *ctx, struct nametab_node *n)
+{
+    struct change *ch = ctx;
+    struct watched_key *k = key_of(n);
+    bool there = db_peek(ch->from, n->name) != NULL,
+         there_then = ch->to != NULL && db_peek(ch->to, n->name) != NULL;
+
+    for (struct watcher *w = k->watchers; w != NULL; w = w->next_of_key) {
+        struct watch_client *loser = w->client->watch;
+        if (loser->dirty || !is_changed(w, ch, there, there_then))
+            continue;
+        loser->dirty = true;
+        loser->next_loser = ch->losers;
+        ch->losers = loser;
+    }
+}
+
+/* Every key that is watched in the database is looked at; only then do the losers' watches go, so
+ * that nothing moves during the walk. */
+static void
+look_at_all(int index, struct db *to)
+{
+    struct change ch = {.from = db_select(index), .to = to};
+
+    if (tables == NULL || tables[index].count == 0)
+        return;
+    nametab_each(&tables[index], look_at_key, &ch);
+    for (; ch.losers != NULL; ch.losers = ch.losers->next_loser)
+        drop_watchers(ch.losers);
+}
+
+void
+watch_flushed(int index)
+{
+    look_at_all(index, NULL);
+}
+
+void
+watch_swapped(int a, int b)
+{
+    look_at_all(a, db_select(b));
+    look_at_all(b, db_select(a));
+}
+
+/* ---- commands ---- */
+
+static bool
+watches(const struct client *c, struct slice key)
+{
+    for (const struct watcher *w = c->watch->first; w != NULL; w = w->next_of_client)
+        if (w->key->db_index == c->db_index && slice_equal(w->key->node.name, key))
+            return true;
+    return false;
+}
+
+static bool
+watch_key(struct client *c, struct slice name)
+{
+    struct watched_key *k = find_key(c->db_index, name);
+    struct watcher *w;
+
+    if (watches(c, name))
+        return true;
+    if (k == NULL && (k = make_key(c->db_index, name)) == NULL)
+        return false;
+    if ((w = malloc(sizeof *w)) == NULL) {
+        drop_key_without_watchers(k);
+        return false;
+    }
+    *w = (struct watcher){.client = c,
+                          .key = k,
+                          .next_of_key = k->watchers,
+                          .link_of_key = &k->watchers,
+                          .next_of_client = c->watch->first,
+                          .was_expired = is_expired(c->db, name)};
+    if (k->watchers != NULL)
+        k->watchers->link_of_key = &w->next_of_key;
+    k->watchers = w;
+    c->watch->first = w;
+    c->watch->count++;
+    c->watch->bytes += sizeof *w + sizeof *k + name.len;
+    return true;
+}
+
+/* WATCH key ... -> OK. */
+void
+cmd_watch(struct client *c)
+{
+    if (c->multi != NULL) {
+        reply_error(c, "ERR WATCH inside MULTI is not allowed");
+        return;
+    }
+    if (c->watch == NULL) {
+        if ((c->watch = calloc(1, sizeof *c->watch)) == NULL) {
+            reply_error(c, "OOM no memory to watch keys");
+            return;
+        }
+        clients++;
+    }
+    for (int i = 1; i < c->argc && !c->watch->dirty; i++)
+        if (!watch_key(c, c->argv[i])) {
+            /* A watch that might miss a change is worse than none. */
+            c->watch->dirty = true;
+            drop_watchers(c->watch);
+            reply_error(c, "OOM no memory to watch keys: the transaction will not be executed");
+            return;
+        }
+    reply_ok(c);
+}
+
+/* UNWATCH -> OK. */
+void
+cmd_unwatch(struct client *c)
+{
+    watch_forget(c);
+    reply_ok(c);
+}

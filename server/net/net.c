@@ -1,0 +1,458 @@
+/* server/net/net.c - listening sockets: opening them, taking connections in. */
+#include "server/net/net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "mm/base/log.h"
+#include "mm/base/text.h"
+#include "server/config/config.h"
+#include "server/exec/auth.h"
+#include "server/net/client.h"
+#include "server/net/client_evict.h"
+#include "server/server.h"
+
+enum {
+    LISTENERS_MAX = 16,
+    ACCEPTS_PER_TURN = 1000,
+    OTHER_FILES = 32 /* descriptors beside the clients': listeners, log, dump, epoll, ... */
+};
+
+struct listener {
+    struct loop_source source;
+    int fd;
+    bool is_unix;
+    bool muted; /* not in the loop: there were no descriptors left to accept with */
+};
+
+static struct listener listeners[LISTENERS_MAX];
+static int listener_count;
+
+static void accept_clients(struct loop_source *s, uint32_t events);
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un local;
+};
+
+/* ---- opening ---- */
+
+/* A numeric address, or "*" for all of IPv4 and "::*" for all of IPv6.  0: not an address. */
+static socklen_t
+make_address(const char *text, int port, union address *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    if (strcmp(text, "*") == 0 || inet_pton(AF_INET, text, &ret->v4.sin_addr) == 1) {
+        ret->v4.sin_family = AF_INET;
+        ret->v4.sin_port = htons((uint16_t)port);
+        return sizeof ret->v4;
+    }
+    if (strcmp(text, "::*") == 0 || inet_pton(AF_INET6, text, &ret->v6.sin6_addr) == 1) {
+        ret->v6.sin6_family = AF_INET6;
+        ret->v6.sin6_port = htons((uint16_t)port);
+        return sizeof ret->v6;
+    }
+    return 0;
+}
+
+/* The unix socket; one that a former server left behind gives way. */
+static int
+open_unix_socket(const struct config *conf)
+{
+    union address a = {.local = {.sun_family = AF_UNIX}};
+    int fd, r;
+
+    if (strlen(conf->unixsocket) >= sizeof a.local.sun_path)
+        return -ENAMETOOLONG;
+    strcpy(a.local.sun_path, conf->unixsocket);
+    if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) < 0)
+        return -errno;
+    unlink(conf->unixsocket);
+    if (bind(fd, &a.any, sizeof a.local) == 0 &&
+        (conf->unixsocketperm == 0 || chmod(conf->unixsocket, (mode_t)conf->unixsocketperm) == 0) &&
+        listen(fd, (int)conf->tcp_backlog) == 0)
+        return fd;
+    r = -errno;
+    close(fd);
+    return r;
+}
+
+/* Returns the socket or -errno. */
+static int
+open_socket(const union address *a, socklen_t len, int backlog)
+{
+    int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, r;
+
+    if (fd < 0)
+        return -errno;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (a->any.sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (bind(fd, &a->any, len) == 0 && listen(fd, backlog) == 0)
+        return fd;
+    r = -errno;
+    close(fd);
+    return r;
+}
+
+static bool
+means_absent(int error)
+{
+    return error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT || error == -EPROTONOSUPPORT ||
+           error == -ESOCKTNOSUPPORT || error == -EPFNOSUPPORT || error == -ENOPROTOOPT ||
+           error == -EINVAL;
+}
+
+/* Add one listener for a word of `bind`.  0 or -errno; an address that may be missing and is, is
+ * 0. */
+static int
+listen_on(const char *word, const struct config *conf, struct listener *at, int *count)
+{
+    bool optional = word[0] == '-';
+    union address a;
+    socklen_t len = make_address(word + optional, (int)conf->port, &a);
+    int fd = len == 0 ? -EINVAL : open_socket(&a, len, (int)conf->tcp_backlog);
+
+    if (fd >= 0) {
+        at[(*count)++] = (struct listener){.source.ready = accept_clients, .fd = fd};
+        return 0;
+    }
+    if (optional && len != 0 && means_absent(fd)) {
+        log_line(LOG_NOTICE, "Not listening on %s:%d: %s", word + 1, (int)conf->port,
+                 strerror(-fd));
+        return 0;
+    }
+    log_line(LOG_WARNING, "Could not create server TCP listening socket %s:%d: %s", word + optional,
+             (int)conf->port, len == 0 ? "not a numeric address" : strerror(-fd));
+    return fd;
+}
+
+static void
+close_listeners(struct listener *at, int count)
+{
+    for (int i = 0; i < count; i++) {
+        loop_remove(at[i].fd);
+        close(at[i].fd);
+    }
+}
+
+/* Open what a configuration names; nothing stays open on a failure. */
+static int
+open_all(const struct config *conf, struct listener *at, int *ret_count)
+{
+    char words[1024], *save = NULL;
+    int count = 0, r = 0;
+
+    *ret_count = 0;
+    if (conf->port == 0)
+        return 0;
+    if (strlen(conf->bind) >= sizeof words)
+        return -E2BIG;
+    strcpy(words, conf->bind);
+    for (char *w = strtok_r(words, " ", &save); w != NULL && r == 0; w = strtok_r(NULL, " ", &save))
+        r = count < LISTENERS_MAX ? listen_on(w, conf, at, &count) : -E2BIG;
+    if (r == 0 && count == 0 && conf->bind[0] != '\0')
+        r = -EADDRNOTAVAIL;
+    if (r < 0) {
+        close_listeners(at, count);
+        return r;
+    }
+    *ret_count = count;
+    return 0;
+}
+
+/* The unix socket stays as it is for the server's life: CONFIG SET cannot change it. */
+static struct listener unix_listener = {.fd = -1};
+
+static int
+start_unix_listener(void)
+{
+    int fd, r;
+
+    if (config.unixsocket[0] == '\0')
+        return 0;
+    if ((fd = open_unix_socket(&config)) < 0) {
+        log_line(LOG_WARNING, "Failed opening Unix socket: bind: %s: %s", config.unixsocket,
+                 strerror(-fd));
+        return fd;
+    }
+    unix_listener = (struct listener){.source.ready = accept_clients, .fd = fd, .is_unix = true};
+    if ((r = loop_add(fd, EPOLLIN, &unix_listener.source)) < 0)
+        close(fd);
+    return r;
+}
+
+/* The system cuts a longer queue of connections without a word. */
+static void
+warn_of_short_backlog(void)
+{
+    FILE *f = fopen("/proc/sys/net/core/somaxconn", "re");
+    int max;
+
+    if (f == NULL)
+        return;
+    if (fscanf(f, "%d", &max) == 1 && max > 0 && max < config.tcp_backlog)
+        log_line(
+            LOG_WARNING,
+            "The TCP backlog setting of %lld cannot be enforced because /proc/sys/net/core/somaxconn is set to the lower value of %d.",
+            (long long)config.tcp_backlog, max);
+    fclose(f);
+}
+
+static int
+watch_all(void)
+{
+    int r = 0;
+
+    for (int i = 0; i < listener_count && r == 0; i++)
+        r = loop_add(listeners[i].fd, EPOLLIN, &listeners[i].source);
+    return r;
+}
+
+/* CONFIG SET port, bind.  Addresses that stay are bound anew, so the old ones go first; if the new
+ * ones are refused the old ones come back. */
+static bool
+change_listeners(const struct config *next, const char **why)
+{
+    close_listeners(listeners, listener_count);
+    listener_count = 0;
+    if (open_all(next, listeners, &listener_count) == 0 && watch_all() == 0)
+        return true;
+    *why = next->port != config.port ? "Unable to listen on this port. Check server logs."
+                                     : "Failed to bind to specified addresses.";
+    close_listeners(listeners, listener_count);
+    listener_count = 0;
+    if (open_all(&config, listeners, &listener_count) < 0 || watch_all() < 0)
+        log_line(LOG_WARNING, "The former addresses cannot be listened on any more");
+    return false;
+}
+
+/* ---- the number of clients ---- */
+
+/* As many clients as configured need as many open files; returns how many the system allows. */
+static int
+fit_maxclients(int64_t wanted)
+{
+    rlim_t need = (rlim_t)wanted + OTHER_FILES;
+    struct rlimit lim, more;
+
+    if (getrlimit(RLIMIT_NOFILE, &lim) != 0 || lim.rlim_cur >= need)
+        return (int)(wanted > INT32_MAX ? INT32_MAX : wanted);
+    more.rlim_max = lim.rlim_max > need ? lim.rlim_max : need;
+    more.rlim_cur = need;
+    if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+        return (int)wanted;
+    more = lim;
+    more.rlim_cur = lim.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+        lim.rlim_cur = lim.rlim_max;
+    return lim.rlim_cur > OTHER_FILES + 1
+               ? (int)(lim.rlim_cur - OTHER_FILES < need ? lim.rlim_cur - OTHER_FILES : need)
+               : 1;
+}
+
+static bool
+change_maxclients(const struct config *next, const char **why)
+{
+    static char text[128];
+    int fit = fit_maxclients(next->maxclients);
+
+    if (fit < next->maxclients) {
+        snprintf(
+            text, sizeof text,
+            "The operating system is not able to handle the specified number of clients, try with %d",
+            fit);
+        *why = text;
+        return false;
+    }
+    server.maxclients = fit;
+    return true;
+}
+
+int
+net_start(void)
+{
+    int r;
+
+    server.maxclients = fit_maxclients(config.maxclients);
+    if (server.maxclients < config.maxclients) {
+        log_line(LOG_WARNING, "The limit of open files leaves room for %d clients, not for %lld",
+                 server.maxclients, (long long)config.maxclients);
+        config.maxclients = server.maxclients;
+    }
+    config_on_change("maxclients", change_maxclients);
+    warn_of_short_backlog();
+    if ((r = start_unix_listener()) < 0)
+        return r;
+    if ((r = open_all(&config, listeners, &listener_count)) < 0 || (r = watch_all()) < 0) {
+        log_line(LOG_WARNING, "Failed listening on port %lld (TCP), aborting.",
+                 (long long)config.port);
+        return r;
+    }
+    config_on_change("port", change_listeners);
+    config_on_change("bind", change_listeners);
+    return 0;
+}
+
+void
+net_stop(void)
+{
+    close_listeners(listeners, listener_count);
+    listener_count = 0;
+    if (unix_listener.fd < 0)
+        return;
+    close_listeners(&unix_listener, 1);
+    unix_listener.fd = -1;
+    log_line(LOG_NOTICE, "Removing the unix socket file.");
+    unlink(config.unixsocket);
+}
+
+/* ---- taking connections in ---- */
+
+static void
+show_address(const union address *a, char *ret, size_t room)
+{
+    char ip[INET6_ADDRSTRLEN] = "?";
+
+    if (a->any.sa_family == AF_UNIX || a->any.sa_family == AF_UNSPEC) {
+        snprintf(ret, room, "%.*s:0", (int)room - 3, config.unixsocket);
+        return;
+    }
+    if (a->any.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &a->v6.sin6_addr, ip, sizeof ip);
+        snprintf(ret, room, "[%s]:%d", ip, ntohs(a->v6.sin6_port));
+    } else {
+        inet_ntop(AF_INET, &a->v4.sin_addr, ip, sizeof ip);
+        snprintf(ret, room, "%s:%d", ip, ntohs(a->v4.sin_port));
+    }
+}
+
+static bool
+is_loopback(const union address *a)
+{
+    if (a->any.sa_family == AF_UNIX)
+        return true;
+    if (a->any.sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
+    return (ntohl(a->v4.sin_addr.s_addr) >> 24) == 127;
+}
+
+static void
+refuse(int fd, const char *error)
+{
+    /* The socket is new: what little this is fits, and if not, the caller is gone anyway. */
+    if (send(fd, error, strlen(error), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        log_line(LOG_VERBOSE, "A refused connection was gone before it was told");
+    server.stat_rejected_connections++;
+    close(fd);
+}
+
+static void
+set_socket_options(int fd)
+{
+    int on = 1, seconds = (int)config.tcp_keepalive_s, interval = seconds / 3 > 0 ? seconds / 3 : 1,
+        probes = 3;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (seconds == 0 || setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) != 0)
+        return;
+    /* Where these are unknown, the system's own times hold. */
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+static void
+welcome(int fd, const union address *peer, bool is_unix)
+{
+    union address own = {.any.sa_family = AF_UNSPEC};
+    socklen_t len = sizeof own;
+    struct client *c;
+
+    server.stat_connections++;
+    if (client_count() >= (unsigned)server.maxclients) {
+        refuse(fd, "-ERR max number of clients reached\r\n");
+        return;
+    }
+    if (config.protected_mode && !auth_is_needed() && !is_loopback(peer)) {
+        refuse(
+            fd,
+            "-DENIED Stillframe is in protected mode, and no password is set: only connections from this machine itself are accepted. To accept others, switch it off (protected-mode no) where the network is trusted.\r\n");
+        return;
+    }
+    if (!is_unix)
+        set_socket_options(fd);
+    if ((c = client_new(fd)) == NULL) {
+        refuse(fd, "-ERR no memory for another client\r\n");
+        return;
+    }
+    show_address(peer, c->addr, sizeof c->addr);
+    if (getsockname(fd, &own.any, &len) == 0)
+        show_address(&own, c->laddr, sizeof c->laddr);
+    c->is_unix = is_unix;
+    c->interest = EPOLLIN;
+    if (loop_add(fd, c->interest, &c->source) < 0)
+        client_close(c);
+    else
+        client_evict_weigh(c);
+}
+
+/* Out of descriptors: the listener would wake the loop at once again, so it rests until
+ * net_retry_accept().
+ */
+static void
+mute(struct listener *l, int error)
+{
+    log_line(LOG_WARNING, "Accepting client connection: accept: %s", strerror(error));
+    loop_remove(l->fd);
+    l->muted = true;
+}
+
+static void
+accept_clients(struct loop_source *s, uint32_t events)
+{
+    struct listener *l = (struct listener *)(void *)s;
+
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        union address peer = {.any.sa_family = AF_UNSPEC};
+        socklen_t len = sizeof peer;
+        int fd = accept4(l->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            if (l->is_unix)
+                peer.any.sa_family = AF_UNIX;
+            welcome(fd, &peer, l->is_unix);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            mute(l, errno);
+        else if (errno == ECONNABORTED || errno == EINTR)
+            continue;
+        else if (errno != EAGAIN && errno != EWOULDBLOCK)
+            log_line(LOG_WARNING, "Accepting client connection: accept: %s", strerror(errno));
+        return;
+    }
+}
+
+void
+net_retry_accept(void)
+{
+    if (unix_listener.muted && loop_add(unix_listener.fd, EPOLLIN, &unix_listener.source) == 0)
+        unix_listener.muted = false;
+    for (int i = 0; i < listener_count; i++)
+        if (listeners[i].muted && loop_add(listeners[i].fd, EPOLLIN, &listeners[i].source) == 0)
+            listeners[i].muted = false;
+}

@@ -1,0 +1,53 @@
+/* server/persist/persist.h - when snapshots are taken and loaded: SAVE, BGSAVE, save points,
+ * start-up, shutdown, MISCONF. How they are taken is snapshot/snapshot.h; what of a record is
+ * written is save.c.
+ * Threads: mutator. */
+#ifndef SERVER_PERSIST_PERSIST_H
+#define SERVER_PERSIST_PERSIST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct text;
+
+/* persist_init: after snapshot_start() and configuration.  0 or -errno. */
+int persist_init(void);
+/* persist_load: fill the empty databases from the configured dump.  0; 1: refuse to start, already
+ * logged. */
+int persist_load(void);
+
+/* persist_poll: once per turn of the loop, and when snapshot_event_fd() is readable. */
+void persist_poll(void);
+/* persist_wants_poll: work is left that persist_poll() can do now: the loop does not sleep. */
+bool persist_wants_poll(void);
+/* persist_cron: each 100 ms: save points, scheduled saves. */
+void persist_cron(void);
+
+/* persist_flushed: FLUSHALL was executed: with save points configured a save begins as soon as
+ * possible, and no change until here counts any more. */
+void persist_flushed(void);
+
+/* persist_is_saving: a save is under way, in the background or not. */
+bool persist_is_saving(void);
+/* persist_write_error: the reply (without "-") for a write command while writes are refused because
+ * the last background save failed and stop-writes-on-bgsave-error is on; NULL: writes are
+ * welcome. */
+const char *persist_write_error(void);
+/* persist_writers_delayed: snapshot-memory-limit is reached: no further command is executed until
+ * false. */
+bool persist_writers_delayed(void);
+
+/* info_persistence: INFO's section, without its heading, while loading with the loading_*
+ * fields. */
+void info_persistence(struct text *out);
+/* persist_last_begin_us: how long the start of the last BGSAVE stalled the loop: INFO's
+ * latest_fork_usec. */
+int64_t persist_last_begin_us(void);
+/* persist_reset_stats: that figure: CONFIG RESETSTAT. */
+void persist_reset_stats(void);
+
+/* persist_shutdown: end what runs and, with save (or without nosave, when save points are
+ * configured), save. 0, or -errno: the save failed and the server had better stay. */
+int persist_shutdown(bool save, bool nosave);
+
+#endif

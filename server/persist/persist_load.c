@@ -1,0 +1,247 @@
+/* server/persist/persist_load.c - from the dump to the databases: at start-up and for DEBUG RELOAD,
+ * with progress. */
+#include <errno.h>
+#include <string.h>
+
+#include "mm/base/log.h"
+#include "mm/base/os.h"
+#include "mm/base/text.h"
+#include "server/commands/server/debug.h"
+#include "server/config/config.h"
+#include "server/data/db/carried.h"
+#include "server/data/db/db.h"
+#include "server/data/db/load.h"
+#include "server/exec/exec.h"
+#include "server/exec/keyevent.h"
+#include "server/net/client.h"
+#include "server/net/loop.h"
+#include "server/net/reply.h"
+#include "server/persist/persist.h"
+#include "server/persist/persist_state.h"
+#include "server/server.h"
+
+enum { LOG_EACH_US = 2 * 1000 * 1000, FREE_US = 1000 };
+
+static struct {
+    uint64_t size_bytes, offset;
+    int64_t start_us, start_s, next_log_us;
+    const struct load_state *state;
+} loading;
+
+static double
+seconds_since(int64_t start_us)
+{
+    return (double)(os_monotonic_us() - start_us) / 1e6;
+}
+
+static double
+loading_percent(void)
+{
+    return loading.size_bytes == 0 ? 0
+                                   : 100.0 * (double)loading.offset / (double)loading.size_bytes;
+}
+
+void
+info_loading(struct text *out)
+{
+    double perc = loading_percent(), elapsed = seconds_since(loading.start_us);
+
+    if (!server.loading)
+        return;
+    text_addf(
+        out, "loading_start_time:%lld\r\nloading_total_bytes:%llu\r\nloading_loaded_bytes:%llu\r\n",
+        (long long)loading.start_s, (unsigned long long)loading.size_bytes,
+        (unsigned long long)loading.offset);
+    text_addf(out, "loading_loaded_perc:%.2f\r\nloading_eta_seconds:%lld\r\n", perc,
+              (long long)(perc < 0.01 ? 1 : elapsed * (100 - perc) / perc));
+}
+
+static void
+on_progress(void *ctx, uint64_t offset)
+{
+    (void)ctx;
+    loading.offset = offset;
+    if (os_monotonic_us() >= loading.next_log_us) {
+        loading.next_log_us = os_monotonic_us() + LOG_EACH_US;
+        log_line(LOG_NOTICE, "Loading the dump: %.0f %% of %llu MB, %llu keys", loading_percent(),
+                 (unsigned long long)(loading.size_bytes >> 20),
+                 (unsigned long long)loading.state->keys_loaded);
+    }
+    loop_turn_while_loading();
+}
+
+static void
+on_finding(void *ctx, const struct rdb_finding *f)
+{
+    (void)ctx;
+    log_line(LOG_WARNING, "Loading the dump: at offset %llu: %s (key '%s')",
+             (unsigned long long)f->offset, f->text, f->key);
+}
+
+static void
+on_note(void *ctx, bool is_warning, const char *text)
+{
+    (void)ctx;
+    log_line(is_warning ? LOG_WARNING : LOG_NOTICE, "Loading the dump: %s", text);
+}
+
+/* log_findings: how many of each kind, where not all of them stand in the log. */
+static void
+log_findings(const struct load_state *s)
+{
+    for (int kind = 0; kind < RDB_FINDINGS; kind++)
+        if (s->findings[kind] > LOAD_TOLD)
+            log_line(LOG_WARNING,
+                     "Loading the dump: %llu %s in all: %s (stillframe-rdb check names each)",
+                     (unsigned long long)s->findings[kind], rdb_finding_plural(kind),
+                     rdb_finding_remedy(kind));
+}
+
+/* describe: one line that says what is wrong with the file, and where. */
+static void
+describe(struct text *why, int r, const struct load_state *s, const struct rdb_error *err)
+{
+    if (s->error[0] != '\0') {
+        text_addf(why, "%s", s->error);
+        return;
+    }
+    if (err->text[0] != '\0')
+        text_addf(why, "at offset %llu: %s", (unsigned long long)err->offset, err->text);
+    else
+        text_addf(why, "%s", strerror(-r));
+    if (err->key[0] != '\0')
+        text_addf(why, " (key '%s')", err->key);
+}
+
+static int
+decode(struct rdb_source *src, struct load_state *s, struct text *why)
+{
+    struct rdb_error err = {.offset = 0};
+    int r;
+
+    loading.size_bytes = rdb_source_size(src);
+    loading.offset = 0;
+    loading.start_us = os_monotonic_us();
+    loading.start_s = server.now_ms / 1000;
+    loading.next_log_us = loading.start_us + LOG_EACH_US;
+    loading.state = s;
+    s->on_progress = on_progress;
+    s->on_finding = on_finding;
+    s->on_note = on_note;
+    server.loading = true;
+    r = rdb_decode(src, &load_events, s, config.rdb_checksum && !server.skip_checksum, &err);
+    server.loading = false;
+    if (r != 0)
+        describe(why, r, s, &err);
+    return r;
+}
+
+/* load_file: 0, -ENOENT, or -errno with *why.  The databases may be partly filled after an
+ * error. */
+static int
+load_file(const char *path, bool merge, struct text *why)
+{
+    struct rdb_source *src;
+    struct load_state s;
+    int r = rdb_source_file(path, &src);
+
+    if (r < 0) {
+        text_addf(why, "%s", strerror(-r));
+        return r;
+    }
+    load_init(&s);
+    s.merge = merge;
+    r = decode(src, &s, why);
+    persist.load_keys = s.keys_loaded;
+    persist.load_expired = s.keys_expired;
+    persist.load_empty = s.findings[RDB_FINDING_EMPTY_KEY];
+    log_findings(&s);
+    load_fini(&s);
+    rdb_source_close(src);
+    return r;
+}
+
+int
+persist_load(void)
+{
+    struct text why = {.at = NULL};
+    int r = load_file(config.dbfilename, false, &why);
+
+    if (r == -ENOENT) {
+        r = 0;
+    } else if (r != 0) {
+        log_line(
+            LOG_WARNING,
+            "Can't load the dump %s in %s: %s. The file is left untouched and the server does not start: repair or move it (stillframe-rdb check tells more).",
+            config.dbfilename, config.dir[0] != '\0' ? config.dir : ".", text_str(&why));
+        r = 1;
+    } else {
+        log_line(
+            LOG_NOTICE,
+            "Done loading RDB, keys loaded: %llu, keys expired: %llu, empty keys skipped: %llu.",
+            (unsigned long long)persist.load_keys, (unsigned long long)persist.load_expired,
+            (unsigned long long)persist.load_empty);
+        log_line(LOG_NOTICE, "DB loaded from disk: %.3f seconds", seconds_since(loading.start_us));
+    }
+    text_free(&why);
+    server.dirty = persist.flushed = 0;
+    return r;
+}
+
+struct reload_options {
+    bool save, flush, merge;
+};
+
+static bool
+parse_reload(struct client *c, struct reload_options *o)
+{
+    *o = (struct reload_options){.save = true, .flush = true, .merge = false};
+    for (int i = 2; i < c->argc; i++) {
+        if (arg_is(c, i, "nosave")) {
+            o->save = false;
+        } else if (arg_is(c, i, "noflush")) {
+            o->flush = false;
+        } else if (arg_is(c, i, "merge")) {
+            o->merge = true;
+        } else {
+            reply_error(c, "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+debug_reload(struct client *c)
+{
+    struct reload_options o;
+    struct text why = {.at = NULL};
+
+    if (exec_refused_loading(c) || !parse_reload(c, &o))
+        return;
+    if (o.save && persist_save_now() < 0) {
+        reply_error(c, "ERR the save failed, see the log");
+        return;
+    }
+    for (int i = 0; o.flush && i < db_count(); i++) {
+        key_event_flushed(i);
+        (void)db_flush(i);
+    }
+    /* Nobody is served meanwhile: what was there need not be in memory beside what is read. */
+    while (o.flush && db_free_dead(FREE_US))
+        ;
+    if (o.flush)
+        carried_clear();
+    else
+        carried_forget_aux(); /* the file's take their place */
+    c->db = db_select(c->db_index);
+    if (load_file(config.dbfilename, o.merge, &why) != 0) {
+        log_line(LOG_WARNING, "DEBUG RELOAD: %s: %s", config.dbfilename, text_str(&why));
+        reply_errorf(c, "ERR Error trying to load the RDB dump, check server logs: %s",
+                     text_str(&why));
+    } else {
+        log_line(LOG_WARNING, "DB reloaded by DEBUG RELOAD");
+        reply_ok(c);
+    }
+    text_free(&why);
+}

@@ -1,0 +1,100 @@
+/* server/process/signals.c - what the system tells the process. */
+#include "server/process/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "mm/base/log.h"
+#include "server/net/loop.h"
+#include "server/process/shutdown.h"
+#include "server/server.h"
+#include "snapshot/rdb/temp_file.h"
+
+static atomic_bool asked, interrupted;
+static atomic_int wake_fd = -1; /* [const after signals_init] */
+
+static void
+on_signal(int number)
+{
+    uint64_t one = 1;
+    int saved = errno;
+
+    if (atomic_load_explicit(&asked, memory_order_relaxed) && number == SIGINT) {
+        log_from_signal("You insist... exiting now.");
+        temp_file_drop_noted();
+        _exit(1);
+    }
+    /* the handler may run in another thread */
+    if (__atomic_load_n(&server.loading, __ATOMIC_RELAXED)) {
+        log_from_signal("Received shutdown signal during loading, exiting now.");
+        shutdown_remove_pidfile();
+        temp_file_drop_noted(); /* DEBUG RELOAD NOSAVE loads while a save runs */
+        _exit(0);
+    }
+    log_from_signal(number == SIGINT ? "Received SIGINT scheduling shutdown..."
+                                     : "Received SIGTERM scheduling shutdown...");
+    atomic_store_explicit(&interrupted, number == SIGINT, memory_order_relaxed);
+    atomic_store_explicit(&asked, true, memory_order_relaxed);
+    if (write(atomic_load_explicit(&wake_fd, memory_order_relaxed), &one, sizeof one) < 0)
+        errno = saved; /* the loop wakes for its timer at the latest */
+    errno = saved;
+}
+
+static void
+take_wake_up(struct loop_source *s, uint32_t events)
+{
+    uint64_t count;
+
+    (void)s;
+    (void)events;
+    if (read(atomic_load_explicit(&wake_fd, memory_order_relaxed), &count, sizeof count) < 0 &&
+        errno != EAGAIN)
+        log_line(LOG_WARNING, "Reading the signals' eventfd: %s", strerror(errno));
+}
+
+int
+signals_init(void)
+{
+    static struct loop_source source = {.ready = take_wake_up};
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, handle = {.sa_handler = on_signal};
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), r;
+
+    if (fd < 0)
+        return -errno;
+    if ((r = loop_add(fd, EPOLLIN, &source)) < 0) {
+        close(fd);
+        return r;
+    }
+    atomic_store_explicit(&wake_fd, fd, memory_order_relaxed);
+    sigemptyset(&handle.sa_mask);
+    sigemptyset(&ignore.sa_mask);
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGHUP, &ignore, NULL);
+    sigaction(SIGTERM, &handle, NULL);
+    sigaction(SIGINT, &handle, NULL);
+    return 0;
+}
+
+bool
+signals_shutdown_asked(void)
+{
+    return atomic_load_explicit(&asked, memory_order_relaxed);
+}
+
+bool
+signals_was_interrupt(void)
+{
+    return atomic_load_explicit(&interrupted, memory_order_relaxed);
+}
+
+void
+signals_forget(void)
+{
+    atomic_store_explicit(&asked, false, memory_order_relaxed);
+}

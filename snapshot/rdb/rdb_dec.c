@@ -1,0 +1,572 @@
+/* snapshot/rdb/rdb_dec.c - reading RDB: magic, opcodes, keys, trailer.  The contract is in
+ * rdb_dec.h, the format in docs/rdb.md. */
+#include "snapshot/rdb/rdb_dec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/base/fault.h"
+#include "mm/base/printable.h"
+#include "snapshot/rdb/rdb.h"
+#include "snapshot/rdb/rdb_dec_impl.h"
+
+/* refuse_envelope: what begins with "VCS" is Valkey's compressed stream and nothing else. */
+static int
+refuse_envelope(struct dec *d, const uint8_t *magic)
+{
+    static const char *const codec[] = {[1] = "LZ4", [2] = "Zstd"};
+
+    if (magic[3] == 1 && magic[4] >= 1 && magic[4] <= 2)
+        return dec_fail(d, 0, -ENOTSUP,
+                        "an RDB compressed as a whole (Valkey's %s envelope): not read yet",
+                        codec[magic[4]]);
+    return dec_fail(d, 0, -ENOTSUP,
+                    "Valkey's envelope of compressed RDB, of unknown version %u or codec %u",
+                    magic[3], magic[4]);
+}
+
+/* parse_version: the digits of a magic; -1: they are none. */
+static int
+parse_version(const uint8_t *digits, const uint8_t *end)
+{
+    int version = 0;
+
+    for (; digits < end; digits++) {
+        if (*digits < '0' || *digits > '9')
+            return -1;
+        version = version * 10 + *digits - '0';
+    }
+    return version;
+}
+
+static int
+read_magic(struct dec *d)
+{
+    const uint8_t *magic;
+    char shown[40];
+    bool is_valkey;
+    int r;
+
+    if (source_left(d->src) == 0)
+        return dec_fail(d, 0, -EINVAL, "the file is empty");
+    d->what = "the magic that every RDB file begins with";
+    if ((r = dec_need(d, RDB_MAGIC_BYTES)) != 0)
+        return r;
+    magic = source_here(d->src);
+    if (memcmp(magic, "VCS", 3) == 0)
+        return refuse_envelope(d, magic);
+    printable(shown, sizeof shown, magic, RDB_MAGIC_BYTES);
+    is_valkey = memcmp(magic, "VALKEY", 6) == 0;
+    if (is_valkey || memcmp(magic, "REDIS", 5) == 0)
+        d->version = parse_version(magic + (is_valkey ? 6 : 5), magic + RDB_MAGIC_BYTES);
+    if (d->version < 0)
+        return dec_fail(d, 0, -EINVAL, "not an RDB file: it begins with \"%s\"", shown);
+    if (is_valkey ? d->version != RDB_VERSION_VALKEY
+                  : d->version < 1 || d->version > RDB_VERSION_MAX)
+        return dec_fail(
+            d, 0, -ENOTSUP,
+            "%s (RDB version %d) is not read: REDIS0001 to REDIS%04d and VALKEY%03d are", shown,
+            d->version, RDB_VERSION_MAX, RDB_VERSION_VALKEY);
+    source_skip(d->src, RDB_MAGIC_BYTES);
+    return d->ev->start != NULL ? dec_sink(d, d->ev->start(d->ctx, d->version)) : 0;
+}
+
+/* count_carried: one more of what others have to keep. */
+static int
+count_carried(struct dec *d, uint64_t offset)
+{
+    if (d->carried++ < RDB_CARRIED_MOST)
+        return 0;
+    return dec_fail(d, offset, -EINVAL, "more than %d function libraries and AUX fields",
+                    RDB_CARRIED_MOST);
+}
+
+static int
+read_aux(struct dec *d)
+{
+    uint64_t offset = rdb_source_offset(d->src) - 1;
+    const struct rdb_aux *aux;
+    char name[64];
+    int r;
+
+    d->what = "an AUX field";
+    if ((r = dec_string_whole(d, &d->field)) != 0 || (r = dec_string_whole(d, &d->value)) != 0)
+        return r;
+    aux = rdb_aux_of(bytes_slice(&d->field));
+    printable(name, sizeof name, d->field.at, d->field.len);
+    if (aux->fate == RDB_AUX_REFUSED)
+        return dec_fail(d, offset, -ENOTSUP, "the AUX field %s (%s) is not read", name, aux->about);
+    if (aux->fate == RDB_AUX_CARRIED && d->has_seen_key)
+        return dec_find(d, offset, RDB_FINDING_LATE_AUX, "the AUX field %s among the keys", name);
+    if (aux->fate == RDB_AUX_CARRIED && (r = count_carried(d, offset)) != 0)
+        return r;
+    if (d->ev->aux == NULL)
+        return 0;
+    return dec_sink(d, d->ev->aux(d->ctx, bytes_slice(&d->field), bytes_slice(&d->value)));
+}
+
+static int
+read_selectdb(struct dec *d)
+{
+    int r;
+
+    d->what = "a database's number";
+    if ((r = dec_len(d, &d->key.db)) != 0)
+        return r;
+    return d->ev->selectdb != NULL ? dec_sink(d, d->ev->selectdb(d->ctx, d->key.db)) : 0;
+}
+
+static int
+read_resizedb(struct dec *d)
+{
+    uint64_t keys = 0, expires = 0;
+    int r;
+
+    d->what = "a database's size";
+    if ((r = dec_len(d, &keys)) != 0 || (r = dec_len(d, &expires)) != 0)
+        return r;
+    return d->ev->resizedb != NULL ? dec_sink(d, d->ev->resizedb(d->ctx, keys, expires)) : 0;
+}
+
+/* read_slot_info: how many keys of a cluster's slot follow; of no use to anybody here. */
+static int
+read_slot_info(struct dec *d)
+{
+    uint64_t ignored;
+    int r = 0;
+
+    d->what = "a slot's size";
+    for (int i = 0; i < 3 && r == 0; i++)
+        r = dec_len(d, &ignored);
+    return r;
+}
+
+static int
+read_function(struct dec *d)
+{
+    uint64_t offset = rdb_source_offset(d->src) - 1;
+    struct rdb_slice name;
+    char shown[64];
+    int r;
+
+    d->what = "a function library";
+    if ((r = count_carried(d, offset)) != 0 || (r = dec_string_whole(d, &d->value)) != 0)
+        return r;
+    name = rdb_library_name(bytes_slice(&d->value));
+    r = name.len == 0 ? 1 : field_set_add(&d->libraries, name.bytes, name.len);
+    if (r < 0)
+        return dec_fail(d, offset, r, "no memory to compare the names of function libraries");
+    printable(shown, sizeof shown, name.bytes, name.len);
+    if (r == 0)
+        return dec_fail(d, offset, -EINVAL, "there are two function libraries \"%s\"", shown);
+    return d->ev->function != NULL ? dec_sink(d, d->ev->function(d->ctx, bytes_slice(&d->value)))
+                                   : 0;
+}
+
+static int
+read_expire_ms(struct dec *d)
+{
+    uint64_t ms = 0;
+    int r;
+
+    d->what = "a key's expiry";
+    r = dec_le(d, 8, &ms);
+    d->key.expire_at_ms = (int64_t)ms;
+    return r;
+}
+
+static int
+read_expire_s(struct dec *d)
+{
+    uint64_t s = 0;
+    int r;
+
+    d->what = "a key's expiry";
+    r = dec_le(d, 4, &s);
+    d->key.expire_at_ms = (int64_t)(int32_t)(uint32_t)s * 1000;
+    return r;
+}
+
+static int
+read_idle(struct dec *d)
+{
+    uint64_t offset = rdb_source_offset(d->src), idle = 0;
+    int r;
+
+    d->what = "a key's idle time";
+    if ((r = dec_len(d, &idle)) != 0)
+        return r;
+    d->key.idle_s = idle > INT64_MAX ? INT64_MAX : (int64_t)idle;
+    if (idle <= INT64_MAX)
+        return 0;
+    return dec_find(d, offset, RDB_FINDING_IDLE, "a key idle for %llu seconds",
+                    (unsigned long long)idle);
+}
+
+static int
+read_freq(struct dec *d)
+{
+    uint8_t freq = 0;
+    int r;
+
+    d->what = "a key's access frequency";
+    r = dec_byte(d, &freq);
+    d->key.freq = freq;
+    return r;
+}
+
+/* refuse_module_aux: what a module keeps beside its keys. */
+static int
+refuse_module_aux(struct dec *d)
+{
+    uint64_t offset = rdb_source_offset(d->src) - 1, id = 0;
+    char name[RDB_MODULE_NAME_BYTES];
+    int r;
+
+    d->what = "a module's name";
+    if ((r = dec_len(d, &id)) != 0)
+        return r;
+    rdb_module_name(id, name);
+    return dec_fail(d, offset, -ENOTSUP, "MODULE_AUX (opcode %u) of the module type %s is not read",
+                    RDB_OP_MODULE_AUX, name);
+}
+
+/* What may follow the magic beside keys and the end; an opcode with a name that is not here is
+ * refused by it.
+ */
+static const struct opcode {
+    uint8_t code;
+    bool is_attribute; /* of the key that follows */
+    int (*read)(struct dec *d);
+} opcodes[] = {
+    {RDB_OP_EXPIRETIME_MS, true, read_expire_ms}, /* the one that comes in numbers: first */
+    {RDB_OP_AUX, false, read_aux},
+    {RDB_OP_SELECTDB, false, read_selectdb},
+    {RDB_OP_RESIZEDB, false, read_resizedb},
+    {RDB_OP_SLOT_INFO, false, read_slot_info},
+    {RDB_OP_FUNCTION2, false, read_function},
+    {RDB_OP_EXPIRETIME, true, read_expire_s},
+    {RDB_OP_IDLE, true, read_idle},
+    {RDB_OP_FREQ, true, read_freq},
+    {RDB_OP_MODULE_AUX, false, refuse_module_aux},
+};
+
+static const struct opcode *
+find_opcode(uint8_t code)
+{
+    for (size_t i = 0; i < sizeof opcodes / sizeof *opcodes; i++)
+        if (opcodes[i].code == code)
+            return &opcodes[i];
+    return NULL;
+}
+
+static int
+read_string(struct dec *d)
+{
+    struct string_in s;
+    struct rdb_slice piece;
+    int r;
+
+    d->what = "the value";
+    if ((r = dec_string_begin(d, &s)) != 0)
+        return r;
+    if (d->ev->form != NULL && (r = dec_sink(d, d->ev->form(d->ctx, s.form))) != 0)
+        return r;
+    if (d->ev->string_begin != NULL && (r = dec_sink(d, d->ev->string_begin(d->ctx, s.len))) != 0)
+        return r;
+    while (s.left > 0) {
+        if ((r = dec_string_next(d, &s, &piece)) != 0)
+            return r;
+        if (d->ev->string_bytes != NULL &&
+            (r = dec_sink(d, d->ev->string_bytes(d->ctx, piece))) != 0)
+            return r;
+    }
+    return 0;
+}
+
+/* The value types that are read. */
+static const struct value_type {
+    uint8_t type;
+    enum rdb_value_kind kind;
+    int (*read)(struct dec *d);
+} value_types[] = {
+    {RDB_TYPE_STRING, RDB_VALUE_STRING, read_string},
+    {RDB_TYPE_LIST_QUICKLIST_2, RDB_VALUE_LIST, dec_list_quicklist},
+    {RDB_TYPE_LIST_QUICKLIST, RDB_VALUE_LIST, dec_list_ziplists},
+    {RDB_TYPE_LIST_ZIPLIST, RDB_VALUE_LIST, dec_list_ziplist},
+    {RDB_TYPE_LIST, RDB_VALUE_LIST, dec_list_plain},
+    {RDB_TYPE_SET, RDB_VALUE_SET, dec_set_plain},
+    {RDB_TYPE_SET_INTSET, RDB_VALUE_SET, dec_set_intset},
+    {RDB_TYPE_SET_LISTPACK, RDB_VALUE_SET, dec_set_listpack},
+    {RDB_TYPE_HASH, RDB_VALUE_HASH, dec_hash_plain},
+    {RDB_TYPE_HASH_LISTPACK, RDB_VALUE_HASH, dec_hash_listpack},
+    {RDB_TYPE_HASH_ZIPLIST, RDB_VALUE_HASH, dec_hash_ziplist},
+    {RDB_TYPE_HASH_ZIPMAP, RDB_VALUE_HASH, dec_hash_zipmap},
+    {RDB_TYPE_ZSET, RDB_VALUE_ZSET, dec_zset_ascii},
+    {RDB_TYPE_ZSET_2, RDB_VALUE_ZSET, dec_zset_binary},
+    {RDB_TYPE_ZSET_LISTPACK, RDB_VALUE_ZSET, dec_zset_listpack},
+    {RDB_TYPE_ZSET_ZIPLIST, RDB_VALUE_ZSET, dec_zset_ziplist},
+    {RDB_TYPE_STREAM, RDB_VALUE_STREAM, dec_stream_1},
+    {RDB_TYPE_STREAM_2, RDB_VALUE_STREAM, dec_stream_2},
+    {RDB_TYPE_STREAM_3, RDB_VALUE_STREAM, dec_stream_3},
+};
+
+static const struct value_type *
+find_value_type(uint8_t type)
+{
+    for (size_t i = 0; i < sizeof value_types / sizeof *value_types; i++)
+        if (value_types[i].type == type)
+            return &value_types[i];
+    return NULL;
+}
+
+static void
+forget_key(struct dec *d)
+{
+    d->has_key = d->has_attributes = false;
+    d->key.expire_at_ms = d->key.idle_s = d->key.freq = -1;
+    bytes_trim(&d->name);
+    bytes_trim(&d->field);
+    bytes_trim(&d->value);
+}
+
+/* read_name: the key's name, after its type byte. */
+static int
+read_name(struct dec *d)
+{
+    int r;
+
+    d->what = "a key";
+    if ((r = dec_string_whole(d, &d->name)) == 0)
+        d->has_key = true;
+    return r;
+}
+
+/* read_value: the value of the key in hand, whose name was read; offset: of its type byte. */
+static int
+read_value(struct dec *d, const struct value_type *t, uint64_t offset)
+{
+    int r;
+
+    d->has_seen_key = true;
+    d->key.name = bytes_slice(&d->name);
+    d->key.type = t->type;
+    d->key.kind = t->kind;
+    d->key.offset = offset;
+    if (d->ev->key != NULL && (r = dec_sink(d, d->ev->key(d->ctx, &d->key))) != 0)
+        return r;
+    if ((r = t->read(d)) != 0)
+        return r;
+    if (d->ev->value_end != NULL && (r = dec_sink(d, d->ev->value_end(d->ctx))) != 0)
+        return r;
+    forget_key(d);
+    return 0;
+}
+
+/* read_key: a key and its value, after their type byte. */
+static int
+read_key(struct dec *d, const struct value_type *t, uint64_t offset)
+{
+    int r = read_name(d);
+
+    return r != 0 ? r : read_value(d, t, offset);
+}
+
+/* refuse_named_type: of a module's value, with the module's name; it stands behind the key. */
+static int
+refuse_named_type(struct dec *d, uint8_t type, const char *name, uint64_t offset)
+{
+    char module[RDB_MODULE_NAME_BYTES];
+    uint64_t id = 0;
+    int r;
+
+    if (type != RDB_TYPE_MODULE && type != RDB_TYPE_MODULE_1)
+        return dec_fail(d, offset, -ENOTSUP, "%s (type %u) is not read", name, type);
+    d->what = "a module's name";
+    if ((r = dec_len(d, &id)) != 0)
+        return r;
+    rdb_module_name(id, module);
+    return dec_fail(d, offset, -ENOTSUP, "%s (type %u) of the module type %s is not read", name,
+                    type, module);
+}
+
+/* refuse_type: a key of a type that is known by name only, or not at all. */
+static int
+refuse_type(struct dec *d, uint8_t type, uint64_t offset)
+{
+    const char *name = rdb_type_name(d->version, type);
+    int r;
+
+    if (name == NULL)
+        return dec_fail(d, offset, -EINVAL, "%u (0x%02x) is neither a type nor an opcode of RDB",
+                        type, type);
+    if ((r = read_name(d)) != 0)
+        return r;
+    return refuse_named_type(d, type, name, offset);
+}
+
+/* read_crc: the trailer.  Until here everything was hashed, the EOF opcode included. */
+static int
+read_crc(struct dec *d, enum rdb_crc *ret)
+{
+    uint64_t offset = rdb_source_offset(d->src), want = source_crc(d->src), has = 0;
+    int r;
+
+    *ret = RDB_CRC_NONE;
+    if (d->version < RDB_CRC_FROM_VERSION)
+        return 0;
+    d->what = "the checksum";
+    if ((r = dec_le(d, RDB_CRC_BYTES, &has)) != 0)
+        return r;
+    if (has != 0 && d->check_crc && has != want)
+        return dec_fail(d, offset, -EINVAL,
+                        "wrong checksum: the file says %016llx, its bytes give %016llx",
+                        (unsigned long long)has, (unsigned long long)want);
+    *ret = has == 0 ? RDB_CRC_ZERO : d->check_crc ? RDB_CRC_GOOD : RDB_CRC_UNCHECKED;
+    return 0;
+}
+
+static int
+read_end(struct dec *d)
+{
+    enum rdb_crc crc;
+    int r;
+
+    if ((r = read_crc(d, &crc)) != 0)
+        return r;
+    if (source_left(d->src) > 0)
+        return dec_fail(d, rdb_source_offset(d->src), -EINVAL, "%llu more bytes after the end",
+                        (unsigned long long)source_left(d->src));
+    return d->ev->end != NULL ? dec_sink(d, d->ev->end(d->ctx, crc)) : 0;
+}
+
+/* read_opcode: what is not a key.  *ret_is_last: it was the end. */
+static int
+read_opcode(struct dec *d, uint8_t code, const char *name, uint64_t offset, bool *ret_is_last)
+{
+    const struct opcode *op = find_opcode(code);
+
+    /* KeyDB writes an AUX field between a key's attributes and the key. */
+    if (d->has_attributes && op != NULL && op->code == RDB_OP_AUX)
+        return read_aux(d);
+    if (d->has_attributes && (op == NULL || !op->is_attribute))
+        return dec_fail(d, offset, -EINVAL,
+                        "%s where a key should follow its expiry, idle time or frequency", name);
+    if (op != NULL) {
+        d->has_attributes = op->is_attribute;
+        return op->read(d);
+    }
+    if (code != RDB_OP_EOF)
+        return dec_fail(d, offset, -ENOTSUP, "%s (opcode %u) is not read", name, code);
+    *ret_is_last = true;
+    return read_end(d);
+}
+
+/* read_item: one opcode or key. */
+static int
+read_item(struct dec *d, bool *ret_is_last)
+{
+    uint64_t offset = rdb_source_offset(d->src);
+    const struct value_type *type;
+    const char *name;
+    uint8_t code = 0;
+    int r;
+
+    d->what = "its contents, before the end mark";
+    if ((r = dec_byte(d, &code)) != 0)
+        return r;
+    if ((type = find_value_type(code)) != NULL)
+        return read_key(d, type, offset);
+    if ((name = rdb_opcode_name(d->version, code)) != NULL)
+        return read_opcode(d, code, name, offset, ret_is_last);
+    return refuse_type(d, code, offset);
+}
+
+static int
+decode(struct dec *d)
+{
+    bool is_last = false;
+    int r;
+
+    if ((r = read_magic(d)) != 0)
+        return r;
+    while (!is_last)
+        if ((r = read_item(d, &is_last)) != 0 || (r = dec_progress(d)) != 0)
+            return r;
+    return 0;
+}
+
+/* run: `what` with all that a decoder needs. */
+static int
+run(struct dec *d, int (*what)(struct dec *d))
+{
+    int r;
+
+    *d->err = (struct rdb_error){0};
+    d->src->with_crc = d->check_crc;
+    forget_key(d);
+    field_set_init(&d->fields);
+    field_set_init(&d->libraries);
+    d->window.bytes = fault_point(FAULT_load_alloc) ? NULL : malloc(LZF_WINDOW_BYTES);
+    r = d->window.bytes == NULL ? dec_fail(d, 0, -ENOMEM, "no memory to begin with") : what(d);
+    field_set_fini(&d->fields);
+    field_set_fini(&d->libraries);
+    free(d->window.bytes);
+    free(d->name.at);
+    free(d->field.at);
+    free(d->value.at);
+    return r;
+}
+
+int
+rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool check_crc,
+           struct rdb_error *err)
+{
+    struct dec d = {
+        .src = src, .ev = ev, .ctx = ctx, .err = err, .check_crc = check_crc, .version = -1};
+
+    return run(&d, decode);
+}
+
+/* decode_value: what DUMP gives: no opcode, no second value. */
+static int
+decode_value(struct dec *d)
+{
+    const struct value_type *type;
+    const char *name;
+    uint8_t code = 0;
+    int r;
+
+    if ((r = dec_reserve(d, &d->name, d->given.len + 1)) != 0)
+        return r;
+    if (d->given.len > 0)
+        memcpy(d->name.at, d->given.bytes, d->given.len);
+    d->name.len = d->given.len;
+    d->has_key = true;
+    d->what = "a value's type";
+    if ((r = dec_byte(d, &code)) != 0)
+        return r;
+    if ((type = find_value_type(code)) == NULL) {
+        name = rdb_type_name(d->version, code);
+        return name == NULL ? dec_fail(d, 0, -EINVAL, "%u (0x%02x) is no type of RDB", code, code)
+                            : refuse_named_type(d, code, name, 0);
+    }
+    if ((r = read_value(d, type, 0)) != 0)
+        return r;
+    d->has_key = true; /* for the message */
+    if (source_left(d->src) > 0)
+        return dec_fail(d, rdb_source_offset(d->src), -EINVAL, "%llu more bytes after the value",
+                        (unsigned long long)source_left(d->src));
+    return 0;
+}
+
+int
+rdb_decode_value(struct rdb_source *src, struct rdb_slice name, const struct rdb_events *ev,
+                 void *ctx, struct rdb_error *err)
+{
+    struct dec d = {
+        .src = src, .ev = ev, .ctx = ctx, .err = err, .version = RDB_VERSION_MAX, .given = name};
+
+    return run(&d, decode_value);
+}

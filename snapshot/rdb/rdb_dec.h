@@ -1,0 +1,198 @@
+/* snapshot/rdb/rdb_dec.h - read RDB.  The one decoder: loading, checking, inspecting are sinks for
+ * it.
+ *
+ * Input is not trusted: every length is checked against what is there before memory is taken for
+ * it, listpacks are validated entry by entry (duplicate fields included) before a sink sees them.
+ * Threads: one at a time. */
+#ifndef SNAPSHOT_RDB_RDB_DEC_H
+#define SNAPSHOT_RDB_RDB_DEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "snapshot/rdb/stream_node.h"
+
+struct rdb_slice {
+    const uint8_t *bytes;
+    size_t len;
+};
+
+/* Where the bytes come from: rdb_source_file() reads a regular file front to back;
+ * rdb_source_memory() the caller's buffer, which stays his.  0 or -errno.  A source is read
+ * once. */
+struct rdb_source;
+int rdb_source_file(const char *path, struct rdb_source **ret);
+int rdb_source_memory(const void *bytes, size_t len, struct rdb_source **ret);
+void rdb_source_close(struct rdb_source *src);
+uint64_t rdb_source_offset(const struct rdb_source *src); /* bytes consumed */
+uint64_t rdb_source_size(const struct rdb_source *src);   /* of the whole file */
+
+enum rdb_value_kind {
+    RDB_VALUE_STRING,
+    RDB_VALUE_LIST,
+    RDB_VALUE_SET,
+    RDB_VALUE_HASH,
+    RDB_VALUE_ZSET,
+    RDB_VALUE_STREAM
+};
+
+struct rdb_key {
+    struct rdb_slice name;
+    uint64_t db;
+    int64_t expire_at_ms; /* -1: none; unix ms, other negative numbers being long past */
+    int64_t idle_s;       /* -1: not given */
+    int freq;             /* -1: not given */
+    uint8_t type;         /* the type number as in the file */
+    enum rdb_value_kind kind;
+    uint64_t offset; /* of the type byte */
+};
+
+/* How the string that is a value, or holds one, stands in the file. */
+enum rdb_form { RDB_FORM_INT, RDB_FORM_PLAIN, RDB_FORM_LZF };
+
+/* What became of the checksum. */
+/* NONE: before version 5 */
+enum rdb_crc { RDB_CRC_NONE, RDB_CRC_ZERO, RDB_CRC_UNCHECKED, RDB_CRC_GOOD };
+
+/* A stream but for its entries, a group but for its consumers, and what is pending for one. */
+struct rdb_stream {
+    uint64_t length;
+    struct stream_id last, max_deleted;
+    uint64_t entries_added;
+    /* false: of an older form, which had neither max_deleted nor entries_added: 0-0, length */
+    bool has_counters;
+};
+struct rdb_stream_group {
+    struct rdb_slice name;
+    struct stream_id last;
+    int64_t entries_read; /* -1: not known */
+};
+struct rdb_stream_pending {
+    struct stream_id id;
+    int64_t delivered_ms;
+    uint64_t deliveries;
+};
+
+/* What becomes of an AUX field (rdb_aux.def).  REFUSED ones end the decoding; of those that are
+ * CARRIED, no one comes among the keys: it could not be put back where it was, and is a finding. */
+enum rdb_aux_fate { RDB_AUX_ANEW, RDB_AUX_CARRIED, RDB_AUX_DROPPED, RDB_AUX_REFUSED };
+struct rdb_aux {
+    const char *name, *about; /* NULL: of one that nobody knows */
+    enum rdb_aux_fate fate;
+};
+const struct rdb_aux *rdb_aux_of(struct rdb_slice name); /* [any] */
+
+/* rdb_library_name: a function library's name, from its first line: "#!lua name=mylib".  Empty: it
+ * has none. [any] */
+struct rdb_slice rdb_library_name(struct rdb_slice code);
+
+/* What is wrong with a file that is read all the same (rdb_finding.def): a number that follows from
+ * the data and says something else, a collection without an element.  The data's own word counts.
+ * Whoever judges a file, or tells its user what became of it, lists these: the server's log and the
+ * tool's `check` say the same. */
+enum rdb_finding_kind {
+#define FINDING(name, plural, remedy) RDB_FINDING_##name,
+#include "snapshot/rdb/rdb_finding.def"
+#undef FINDING
+    RDB_FINDINGS
+};
+struct rdb_finding {
+    enum rdb_finding_kind kind;
+    uint64_t offset;
+    char key[128];  /* as in struct rdb_error */
+    char text[256]; /* what is wrong, and what is done about it */
+};
+/* rdb_finding_plural: "wrong counts".  rdb_finding_remedy: "counted anew".  [any] */
+const char *rdb_finding_plural(enum rdb_finding_kind kind);
+const char *rdb_finding_remedy(enum rdb_finding_kind kind);
+
+/* What a user of the decoder brings.  Any call may be NULL (the item is skipped); a call that
+ * returns non-zero ends decoding with that value.  Slices are valid during the call only.  Values
+ * come after their key: key, [form], then by kind
+ *     string_begin string_bytes* | hash_listpack | hash_begin hash_field*
+ *     set_intset | set_listpack | set_begin set_member*
+ *     stream_begin stream_node* stream_facts (stream_group (stream_consumer stream_pending*)*)*
+ * then value_end.  A finding comes before the events of what it is about, with what is right in
+ * these.  A key without an element (RDB_FINDING_EMPTY_KEY) still has its begin, perhaps, and its
+ * value_end: nobody keeps it.  No two fields of a hash_listpack, or
+ * of the older small forms, and no two members of a set_intset or set_listpack are the same; of the
+ * plain forms, of groups and of a group's consumers the sink looks for duplicates itself, since it
+ * holds them. */
+struct rdb_events {
+    /* no_values: who only counts: values of hash fields and elements of lists that stand alone are
+     * read over, and come with their length and no bytes, however long they are */
+    bool no_values;
+    int (*start)(void *ctx, int version);
+    /* what to do: rdb_aux_of() */
+    int (*aux)(void *ctx, struct rdb_slice key, struct rdb_slice value);
+    int (*selectdb)(void *ctx, uint64_t db);
+    /* claims: a hint, not a size to allocate */
+    int (*resizedb)(void *ctx, uint64_t keys, uint64_t expires);
+    int (*function)(void *ctx, struct rdb_slice code);
+    int (*finding)(void *ctx, const struct rdb_finding *finding);
+    int (*key)(void *ctx, const struct rdb_key *key);
+    int (*string_begin)(void *ctx,
+                        uint64_t len); /* len: of the string, decompressed; a claim, not yet seen */
+    /* pieces add up to len; one piece up to 64 KiB */
+    int (*string_bytes)(void *ctx, struct rdb_slice piece);
+    /* list_begin (list_element | list_listpack)* list_end: elements in their order; a listpack is
+     * validated and not empty. */
+    int (*list_begin)(void *ctx);
+    int (*list_element)(void *ctx, struct rdb_slice element);
+    int (*list_listpack)(void *ctx, struct rdb_slice listpack, uint32_t elements);
+    int (*list_end)(void *ctx);
+    int (*hash_listpack)(void *ctx, struct rdb_slice listpack, uint32_t fields); /* validated */
+    /* a claim, not yet seen */
+    int (*hash_begin)(void *ctx, uint64_t fields);
+    int (*hash_field)(void *ctx, struct rdb_slice field, struct rdb_slice value);
+    /* validated: rising */
+    int (*set_intset)(void *ctx, struct rdb_slice intset, uint32_t members);
+    int (*set_listpack)(void *ctx, struct rdb_slice listpack, uint32_t members); /* validated */
+    /* a claim, not yet seen */
+    int (*set_begin)(void *ctx, uint64_t members);
+    int (*set_member)(void *ctx, struct rdb_slice member);
+    /* Sorted sets, by the same rules: zset_listpack, validated, members and scores in order; or
+     * zset_begin (a claim) and its members in any order, which are told apart by the sink where the
+     * type is one of the plain forms (RDB_TYPE_ZSET, RDB_TYPE_ZSET_2).  A score is never NaN. */
+    int (*zset_listpack)(void *ctx, struct rdb_slice listpack, uint32_t members);
+    int (*zset_begin)(void *ctx, uint64_t members);
+    int (*zset_member)(void *ctx, struct rdb_slice member, double score);
+    int (*stream_begin)(void *ctx, uint64_t nodes); /* a claim, not yet seen */
+    int (*stream_node)(void *ctx, struct stream_id id, struct rdb_slice listpack,
+                       const struct stream_node_sum *sum); /* validated, in order */
+    int (*stream_facts)(void *ctx, const struct rdb_stream *facts);
+    int (*stream_group)(void *ctx, const struct rdb_stream_group *group);
+    int (*stream_consumer)(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms);
+    int (*stream_pending)(void *ctx, const struct rdb_stream_pending *pending);
+    int (*value_end)(void *ctx);
+    int (*progress)(void *ctx, uint64_t offset); /* about every 2 MiB */
+    int (*form)(void *ctx,
+                /* before the value; not of a plain hash, which is many strings */
+                enum rdb_form form);
+    int (*end)(void *ctx, enum rdb_crc crc); /* the file is whole */
+};
+
+struct rdb_error {
+    uint64_t offset;
+    char key[128];  /* the key being read, printable and shortened; empty if none */
+    char text[256]; /* what is wrong, without the offset */
+};
+
+/* rdb_decode: read the whole file.  0; -EINVAL: bad contents, *err says what and where; -ENOTSUP: a
+ * version, type or opcode that is not read, named in *err; -EIO, -ENOMEM or another -errno: reading
+ * failed; or what a sink returned: then err->offset and err->key are filled, and err->text is what
+ * the sink itself put there, or empty. check_crc: compare the trailer (a zero trailer means "not
+ * computed"). Memory: fixed, but for the key, field and field value in hand (a string value is
+ * passed on in pieces), which takes no more than twice what the file really holds of it. */
+int rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool check_crc,
+               struct rdb_error *err);
+
+/* rdb_decode_value: one value alone, as DUMP has it: a type byte, then the value, to the source's
+ * end; the key `name` is the caller's.  The events of a key, from `key` to `value_end`; the latter
+ * comes before it is known that nothing follows, so what was made of the value is worth something
+ * only if this returns 0. Otherwise as rdb_decode(). */
+int rdb_decode_value(struct rdb_source *src, struct rdb_slice name, const struct rdb_events *ev,
+                     void *ctx, struct rdb_error *err);
+
+#endif

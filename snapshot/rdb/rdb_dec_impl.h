@@ -1,0 +1,138 @@
+/* snapshot/rdb/rdb_dec_impl.h - what the decoder's files share: its state, and how they read and
+ * fail.
+ *
+ * Every function that returns int gives 0, or the value with which rdb_decode() ends: then *err was
+ * filled.
+ * Threads: one at a time. */
+#ifndef SNAPSHOT_RDB_RDB_DEC_IMPL_H
+#define SNAPSHOT_RDB_RDB_DEC_IMPL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "snapshot/rdb/field_set.h"
+#include "snapshot/rdb/rdb_dec.h"
+#include "snapshot/rdb/rdb_lzf.h"
+#include "snapshot/rdb/rdb_source.h"
+
+/* A string that is held whole; the memory is kept for the next one. */
+struct bytes {
+    uint8_t *at; /* [owned] */
+    size_t len, capacity;
+};
+
+struct dec {
+    struct rdb_source *src;
+    const struct rdb_events *ev;
+    void *ctx;
+    struct rdb_error *err;
+    bool check_crc;
+    int version;
+    /* what is being read, for the message that the file ends in the middle of it */
+    const char *what;
+    bool has_key;           /* `name` is the key in hand */
+    struct rdb_key key;     /* the next or current key: its attributes come before it */
+    bool has_attributes;    /* an expiry, IDLE or FREQ waits for its key */
+    bool has_seen_key;      /* the file\'s head is over */
+    struct rdb_slice given; /* of a value alone: its key */
+    struct bytes name, field, value;
+    struct lzf_window window;
+    struct field_set fields;    /* of the hash in hand */
+    struct field_set libraries; /* names of function libraries */
+    unsigned carried;           /* libraries, and AUX fields that are carried */
+    uint64_t elements;          /* of the list in hand, so far */
+    uint64_t next_progress;
+};
+
+/* A string being read. */
+struct string_in {
+    enum rdb_form form;
+    uint64_t offset; /* where it starts in the file */
+    /* of the string; a claim that has been checked against what the file can hold */
+    uint64_t len;
+    uint64_t left;        /* of len, not delivered yet */
+    uint64_t packed_left; /* LZF: bytes of the file */
+    char text[12];        /* RDB_FORM_INT: the number printed */
+};
+
+/* dec_fail: fill *err; returns code. */
+int dec_fail(struct dec *d, uint64_t offset, int code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* dec_find: tell of something that is read all the same; 0, or what the sink returned.  The remedy
+ * is added.
+ */
+int dec_find(struct dec *d, uint64_t offset, enum rdb_finding_kind kind, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* dec_find_empty: the key in hand, a `what`, has no element. */
+int dec_find_empty(struct dec *d, const char *what);
+/* dec_need: n bytes in hand, n <= SOURCE_BUFFER_BYTES. */
+int dec_need(struct dec *d, size_t n);
+/* dec_sink: pass on what a sink's call returned. */
+int dec_sink(struct dec *d, int r);
+/* dec_progress: report progress now and then; call it where time passes. */
+int dec_progress(struct dec *d);
+
+/* rdb_dec_string.c */
+int dec_byte(struct dec *d, uint8_t *ret);
+int dec_le(struct dec *d, unsigned bytes, uint64_t *ret);
+int dec_len(struct dec *d, uint64_t *ret);
+int dec_string_begin(struct dec *d, struct string_in *s);
+/* dec_string_next: the next piece, up to 64 KiB; valid until the next read.  Only while s->left >
+ * 0. */
+int dec_string_next(struct dec *d, struct string_in *s, struct rdb_slice *ret);
+/* dec_string_whole: all of the string into b (dec_string_rest: what follows dec_string_begin()). */
+int dec_string_whole(struct dec *d, struct bytes *b);
+int dec_string_rest(struct dec *d, struct string_in *s, struct bytes *b);
+/* dec_string_value: all of it into d->value, or read over, if the sink wants no values: then *ret
+ * has no bytes. */
+int dec_string_value(struct dec *d, struct rdb_slice *ret);
+/* dec_reserve: b, whose bytes are forgotten, has room for so many. */
+int dec_reserve(struct dec *d, struct bytes *b, size_t room);
+/* bytes_trim: give a large buffer back. */
+void bytes_trim(struct bytes *b);
+
+/* dec_listpack: is d->value, which stands at offset, a listpack?  *ret_count: its elements.  A
+ * wrong count in its head is put right there.  whose: "the hash's". */
+int dec_listpack(struct dec *d, uint64_t offset, const char *whose, uint32_t *ret_count);
+/* dec_ziplist: the same of a ziplist. */
+int dec_ziplist(struct dec *d, uint64_t offset, const char *whose, uint64_t *ret_count);
+
+/* rdb_dec_hash.c, rdb_dec_old.c: the value of a hash key, by its type. */
+int dec_hash_plain(struct dec *d);
+int dec_hash_listpack(struct dec *d);
+int dec_hash_zipmap(struct dec *d);
+int dec_hash_ziplist(struct dec *d);
+/* rdb_dec_set.c */
+int dec_set_plain(struct dec *d);
+int dec_set_intset(struct dec *d);
+int dec_set_listpack(struct dec *d);
+/* rdb_dec_zset.c: the value of a sorted set. */
+int dec_zset_ascii(struct dec *d);
+int dec_zset_binary(struct dec *d);
+int dec_zset_listpack(struct dec *d);
+int dec_zset_ziplist(struct dec *d);
+/* rdb_dec_stream.c */
+int dec_stream_1(struct dec *d);
+int dec_stream_2(struct dec *d);
+int dec_stream_3(struct dec *d);
+/* dec_hash_blob: the string that holds a hash or another small value into d->value. */
+int dec_hash_blob(struct dec *d, uint64_t *ret_offset);
+/* dec_new_field: fail if the hash in hand had that field. */
+int dec_new_field(struct dec *d, uint64_t offset, struct rdb_slice field);
+/* dec_new_member: the same of a sorted set's member. */
+int dec_new_member(struct dec *d, uint64_t offset, struct rdb_slice member);
+
+/* rdb_dec_list.c: the value of a list key, by its type. */
+int dec_list_plain(struct dec *d);
+int dec_list_ziplist(struct dec *d);
+int dec_list_ziplists(struct dec *d);
+int dec_list_quicklist(struct dec *d);
+
+static inline struct rdb_slice
+bytes_slice(const struct bytes *b)
+{
+    return (struct rdb_slice){b->at, b->len};
+}
+
+#endif

@@ -1,0 +1,99 @@
+/* snapshot/rdb/rdb_dec_set.c - sets: plain, in an intset, and in a listpack. */
+#include <errno.h>
+
+#include "mm/base/printable.h"
+#include "snapshot/rdb/intset.h"
+#include "snapshot/rdb/listpack.h"
+#include "snapshot/rdb/rdb_dec_impl.h"
+
+int
+dec_set_plain(struct dec *d)
+{
+    uint64_t offset = rdb_source_offset(d->src), members = 0;
+    int r;
+
+    d->what = "the number of a set's members";
+    if ((r = dec_len(d, &members)) != 0)
+        return r;
+    if (members > source_left(d->src)) /* an empty member is one length byte */
+        return dec_fail(d, offset, -EINVAL,
+                        "a set claims %llu members where the file has %llu bytes",
+                        (unsigned long long)members, (unsigned long long)source_left(d->src));
+    if (members == 0 && (r = dec_find_empty(d, "set")) != 0)
+        return r;
+    if (d->ev->set_begin != NULL && (r = dec_sink(d, d->ev->set_begin(d->ctx, members))) != 0)
+        return r;
+    for (uint64_t i = 0; i < members; i++) {
+        d->what = "a set's member";
+        if ((r = dec_string_whole(d, &d->field)) != 0)
+            return r;
+        if (d->ev->set_member != NULL &&
+            (r = dec_sink(d, d->ev->set_member(d->ctx, bytes_slice(&d->field)))) != 0)
+            return r;
+    }
+    return 0;
+}
+
+int
+dec_set_intset(struct dec *d)
+{
+    uint64_t offset = 0;
+    uint32_t members;
+    int r;
+
+    if ((r = dec_hash_blob(d, &offset)) != 0)
+        return r;
+    if (!intset_validate(d->value.at, d->value.len, &members))
+        return dec_fail(d, offset, -EINVAL, "the set's intset of %zu bytes is damaged",
+                        d->value.len);
+    if (members == 0 && (r = dec_find_empty(d, "set")) != 0)
+        return r;
+    if (d->ev->set_intset == NULL)
+        return 0;
+    return dec_sink(d, d->ev->set_intset(d->ctx, bytes_slice(&d->value), members));
+}
+
+/* check_members: no two in the listpack are the same. */
+static int
+check_members(struct dec *d, uint64_t offset, const uint8_t *lp)
+{
+    char scratch[LP_INT_TEXT_BYTES], name[64];
+
+    field_set_clear(&d->fields);
+    for (uint32_t at = lp_first(lp); at != 0; at = lp_next(lp, at)) {
+        const uint8_t *text;
+        struct lp_elem e;
+        uint32_t len;
+        int r;
+
+        lp_get(lp, at, &e);
+        text = lp_text(&e, scratch, &len);
+        if ((r = field_set_add(&d->fields, text, len)) < 0)
+            return dec_fail(d, offset, r, "no memory to compare the members of a set");
+        if (r > 0)
+            continue;
+        printable(name, sizeof name, text, len);
+        return dec_fail(d, offset, -EINVAL, "the set has the member \"%s\" twice", name);
+    }
+    return 0;
+}
+
+int
+dec_set_listpack(struct dec *d)
+{
+    uint64_t offset = 0;
+    uint32_t members;
+    int r;
+
+    if ((r = dec_hash_blob(d, &offset)) != 0)
+        return r;
+    if ((r = dec_listpack(d, offset, "the set's", &members)) != 0)
+        return r;
+    if (members == 0 && (r = dec_find_empty(d, "set")) != 0)
+        return r;
+    if ((r = check_members(d, offset, d->value.at)) != 0)
+        return r;
+    if (d->ev->set_listpack == NULL)
+        return 0;
+    return dec_sink(d, d->ev->set_listpack(d->ctx, bytes_slice(&d->value), members));
+}

@@ -1,0 +1,387 @@
+/* snapshot/rdb/rdb_dec_string.c - lengths, integers and strings of an RDB file, and how reading
+ * them fails. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/base/decimal.h"
+#include "mm/base/fault.h"
+#include "mm/base/le.h"
+#include "mm/base/printable.h"
+#include "snapshot/rdb/rdb.h"
+#include "snapshot/rdb/rdb_dec_impl.h"
+
+enum { PIECE_BYTES = 65536, FIRST_BYTES = 256, KEPT_BYTES = 1 << 20, PROGRESS_BYTES = 2 << 20 };
+
+static void
+describe_place(struct dec *d, uint64_t offset)
+{
+    d->err->offset = offset;
+    if (d->has_key)
+        printable(d->err->key, sizeof d->err->key, d->name.at, d->name.len);
+}
+
+int
+dec_fail(struct dec *d, uint64_t offset, int code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(d->err->text, sizeof d->err->text, format, args);
+    va_end(args);
+    describe_place(d, offset);
+    return code;
+}
+
+int
+dec_find(struct dec *d, uint64_t offset, enum rdb_finding_kind kind, const char *format, ...)
+{
+    struct rdb_finding f = {.kind = kind, .offset = offset};
+    size_t len;
+    va_list args;
+
+    if (d->ev->finding == NULL)
+        return 0;
+    va_start(args, format);
+    vsnprintf(f.text, sizeof f.text, format, args);
+    va_end(args);
+    len = strlen(f.text);
+    snprintf(f.text + len, sizeof f.text - len, ": %s", rdb_finding_remedy(kind));
+    if (d->has_key)
+        printable(f.key, sizeof f.key, d->name.at, d->name.len);
+    return dec_sink(d, d->ev->finding(d->ctx, &f));
+}
+
+int
+dec_find_empty(struct dec *d, const char *what)
+{
+    return dec_find(d, d->key.offset, RDB_FINDING_EMPTY_KEY, "an empty %s", what);
+}
+
+int
+dec_sink(struct dec *d, int r)
+{
+    if (unlikely(r != 0))
+        describe_place(d, rdb_source_offset(d->src));
+    return r;
+}
+
+int
+dec_need(struct dec *d, size_t n)
+{
+    int r = source_need(d->src, n);
+
+    if (likely(r == 0))
+        return 0;
+    if (r == -ENODATA)
+        return dec_fail(d, rdb_source_offset(d->src) + source_ready(d->src), -EINVAL,
+                        "the file ends in the middle of %s", d->what);
+    return dec_fail(d, rdb_source_offset(d->src), r, "cannot be read: %s", strerror(-r));
+}
+
+int
+dec_progress(struct dec *d)
+{
+    uint64_t offset = rdb_source_offset(d->src);
+
+    if (likely(offset < d->next_progress))
+        return 0;
+    d->next_progress = offset + PROGRESS_BYTES;
+    return d->ev->progress != NULL ? dec_sink(d, d->ev->progress(d->ctx, offset)) : 0;
+}
+
+int
+dec_byte(struct dec *d, uint8_t *ret)
+{
+    int r;
+
+    if ((r = dec_need(d, 1)) != 0)
+        return r;
+    *ret = *source_here(d->src);
+    source_skip(d->src, 1);
+    return 0;
+}
+
+int
+dec_le(struct dec *d, unsigned bytes, uint64_t *ret)
+{
+    int r;
+
+    if ((r = dec_need(d, bytes)) != 0)
+        return r;
+    *ret = le_load(source_here(d->src), bytes);
+    source_skip(d->src, bytes);
+    return 0;
+}
+
+static int
+read_be(struct dec *d, unsigned bytes, uint64_t *ret)
+{
+    const uint8_t *p;
+    int r;
+
+    if ((r = dec_need(d, bytes)) != 0)
+        return r;
+    p = source_here(d->src);
+    *ret = 0;
+    for (unsigned i = 0; i < bytes; i++)
+        *ret = *ret << 8 | p[i];
+    source_skip(d->src, bytes);
+    return 0;
+}
+
+/* read_len: a length, or with *ret_form >= RDB_ENC_INT8 the form of a string that follows. */
+static int
+read_len(struct dec *d, uint64_t *ret, uint8_t *ret_form)
+{
+    uint64_t offset = rdb_source_offset(d->src);
+    uint8_t first = 0;
+    int r;
+
+    if ((r = dec_byte(d, &first)) != 0)
+        return r;
+    *ret = first & 0x3f;
+    *ret_form = first < RDB_LEN_32 ? first & 0xc0 : first;
+    if (first < RDB_LEN_14 || first >= RDB_ENC_INT8)
+        return 0;
+    if (first < RDB_LEN_32) {
+        uint64_t high = *ret;
+
+        r = read_be(d, 1, ret);
+        *ret |= high << 8;
+        return r;
+    }
+    if (first != RDB_LEN_32 && first != RDB_LEN_64)
+        return dec_fail(d, offset, -EINVAL, "a length that starts with 0x%02x", first);
+    return read_be(d, first == RDB_LEN_32 ? 4 : 8, ret);
+}
+
+int
+dec_len(struct dec *d, uint64_t *ret)
+{
+    uint64_t offset = rdb_source_offset(d->src);
+    uint8_t form;
+    int r;
+
+    if ((r = read_len(d, ret, &form)) != 0)
+        return r;
+    if (form >= RDB_ENC_INT8)
+        return dec_fail(d, offset, -EINVAL, "a string (0x%02x) where a length belongs", form);
+    return 0;
+}
+
+static int
+begin_int(struct dec *d, struct string_in *s, uint8_t form)
+{
+    unsigned bytes = 1u << (form - RDB_ENC_INT8);
+    int r;
+
+    if ((r = dec_need(d, bytes)) != 0)
+        return r;
+    s->form = RDB_FORM_INT;
+    s->len = decimal_print(le_load_signed(source_here(d->src), bytes), s->text);
+    source_skip(d->src, bytes);
+    return 0;
+}
+
+static int
+begin_lzf(struct dec *d, struct string_in *s)
+{
+    uint64_t packed, len;
+    int r;
+
+    if ((r = dec_len(d, &packed)) != 0 || (r = dec_len(d, &len)) != 0)
+        return r;
+    if (packed > source_left(d->src))
+        return dec_fail(d, s->offset, -EINVAL, "%s claims %llu bytes where the file has %llu",
+                        d->what, (unsigned long long)packed,
+                        (unsigned long long)source_left(d->src));
+    if (len == 0 || packed == 0 || len / LZF_MAX_RATIO > packed)
+        return dec_fail(d, s->offset, -EINVAL, "%s claims to unpack %llu bytes to %llu", d->what,
+                        (unsigned long long)packed, (unsigned long long)len);
+    s->form = RDB_FORM_LZF;
+    s->len = len;
+    s->packed_left = packed;
+    d->window.from = d->window.fill = 0;
+    return 0;
+}
+
+int
+dec_string_begin(struct dec *d, struct string_in *s)
+{
+    uint64_t len;
+    uint8_t form;
+    int r;
+
+    *s = (struct string_in){.offset = rdb_source_offset(d->src), .form = RDB_FORM_PLAIN};
+    if ((r = read_len(d, &len, &form)) != 0)
+        return r;
+    if (form < RDB_ENC_INT8) {
+        if (len > source_left(d->src))
+            return dec_fail(d, s->offset, -EINVAL, "%s claims %llu bytes where the file has %llu",
+                            d->what, (unsigned long long)len,
+                            (unsigned long long)source_left(d->src));
+        s->len = len;
+    } else if (form < RDB_ENC_LZF) {
+        r = begin_int(d, s, form);
+    } else if (form == RDB_ENC_LZF) {
+        r = begin_lzf(d, s);
+    } else {
+        r = dec_fail(d, s->offset, -EINVAL, "a string of unknown form 0x%02x", form);
+    }
+    s->left = s->len;
+    return r;
+}
+
+static int
+next_plain(struct dec *d, struct string_in *s, struct rdb_slice *ret)
+{
+    size_t n = s->left < PIECE_BYTES ? (size_t)s->left : PIECE_BYTES;
+    int r;
+
+    if ((r = dec_need(d, n)) != 0)
+        return r;
+    *ret = (struct rdb_slice){source_here(d->src), n};
+    source_skip(d->src, n);
+    return 0;
+}
+
+/* next_lzf: unpack until the window is full or the packed bytes are used up. */
+static int
+next_lzf(struct dec *d, struct string_in *s, struct rdb_slice *ret)
+{
+    struct lzf_window *w = &d->window;
+    enum lzf_state state = LZF_WANTS_INPUT;
+    int r;
+
+    lzf_take(w);
+    while (s->packed_left > 0 && state == LZF_WANTS_INPUT) {
+        size_t want = s->packed_left < LZF_STEP_BYTES ? (size_t)s->packed_left : LZF_STEP_BYTES, n,
+               used;
+
+        if ((r = dec_need(d, want)) != 0)
+            return r;
+        n = s->packed_left < source_ready(d->src) ? (size_t)s->packed_left : source_ready(d->src);
+        state = lzf_unpack(w, source_here(d->src), n, &used);
+        if (state == LZF_BAD_REFERENCE || (state == LZF_WANTS_INPUT && used == 0))
+            return dec_fail(d, rdb_source_offset(d->src) + used, -EINVAL, "%s is badly compressed",
+                            d->what);
+        source_skip(d->src, used);
+        s->packed_left -= used;
+    }
+    *ret = (struct rdb_slice){w->bytes + w->from, w->fill - w->from};
+    if (ret->len > s->left || (s->packed_left == 0 && ret->len < s->left))
+        return dec_fail(d, s->offset, -EINVAL,
+                        "%s unpacks to another length than the %llu bytes that it claims", d->what,
+                        (unsigned long long)s->len);
+    /* no step is empty: the rest would unpack to something */
+    if (s->packed_left > 0 && ret->len == s->left)
+        return dec_fail(d, s->offset, -EINVAL, "%s has compressed bytes left over", d->what);
+    return 0;
+}
+
+int
+dec_string_next(struct dec *d, struct string_in *s, struct rdb_slice *ret)
+{
+    int r = 0;
+
+    *ret = (struct rdb_slice){(const uint8_t *)s->text, 0};
+    if (s->form == RDB_FORM_INT)
+        *ret = (struct rdb_slice){(const uint8_t *)s->text, (size_t)s->len};
+    else
+        r = s->form == RDB_FORM_PLAIN ? next_plain(d, s, ret) : next_lzf(d, s, ret);
+    if (r != 0)
+        return r;
+    s->left -= ret->len;
+    return dec_progress(d);
+}
+
+/* bytes_reserve: room for more bytes; at most twice what is there or needed. */
+static int
+bytes_reserve(struct dec *d, struct bytes *b, size_t more)
+{
+    size_t want = b->len + more,
+           capacity = b->capacity < FIRST_BYTES ? FIRST_BYTES : 2 * b->capacity;
+    uint8_t *grown = NULL;
+
+    if (want <= b->capacity)
+        return 0;
+    if (capacity < want)
+        capacity = want;
+    if (!fault_point(FAULT_load_alloc))
+        grown = realloc(b->at, capacity);
+    if (grown == NULL)
+        return dec_fail(d, rdb_source_offset(d->src), -ENOMEM, "no memory for %s", d->what);
+    b->at = grown;
+    b->capacity = capacity;
+    return 0;
+}
+
+int
+dec_reserve(struct dec *d, struct bytes *b, size_t room)
+{
+    b->len = 0;
+    return bytes_reserve(d, b, room);
+}
+
+int
+dec_string_rest(struct dec *d, struct string_in *s, struct bytes *b)
+{
+    struct rdb_slice piece;
+    int r;
+
+    b->len = 0;
+    if ((r = bytes_reserve(d, b, 1)) != 0) /* so that even an empty string has an address */
+        return r;
+    while (s->left > 0) {
+        if ((r = dec_string_next(d, s, &piece)) != 0 || (r = bytes_reserve(d, b, piece.len)) != 0)
+            return r;
+        memcpy(b->at + b->len, piece.bytes, piece.len);
+        b->len += piece.len;
+    }
+    return 0;
+}
+
+int
+dec_string_whole(struct dec *d, struct bytes *b)
+{
+    struct string_in s;
+    int r;
+
+    if ((r = dec_string_begin(d, &s)) != 0)
+        return r;
+    return dec_string_rest(d, &s, b);
+}
+
+int
+dec_string_value(struct dec *d, struct rdb_slice *ret)
+{
+    struct rdb_slice piece;
+    struct string_in s;
+    int r;
+
+    if (!d->ev->no_values) {
+        if ((r = dec_string_whole(d, &d->value)) != 0)
+            return r;
+        *ret = bytes_slice(&d->value);
+        return 0;
+    }
+    if ((r = dec_string_begin(d, &s)) != 0)
+        return r;
+    *ret = (struct rdb_slice){NULL, (size_t)s.len};
+    while (s.left > 0)
+        if ((r = dec_string_next(d, &s, &piece)) != 0)
+            return r;
+    return 0;
+}
+
+void
+bytes_trim(struct bytes *b)
+{
+    if (b->capacity <= KEPT_BYTES)
+        return;
+    free(b->at);
+    *b = (struct bytes){0};
+}

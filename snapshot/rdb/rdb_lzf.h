@@ -1,0 +1,57 @@
+/* snapshot/rdb/rdb_lzf.h - LZF, the compression of strings in RDB: packed block by block, unpacked
+ * through a window.
+ *
+ * The format: 000nnnnn, then n + 1 bytes as they are; or nnnooooo [more] oooooooo: n + 2 bytes from
+ * o + 1 bytes back, where n = 7 is followed by a byte that is added to it.  Distances are relative,
+ * so packed blocks joined together are the packed form of the joined blocks.
+ *
+ * Why not liblzf: its compressor starts from an uninitialised table, so the same block may come out
+ * in two sizes, and a long string is compressed twice, first for its size and then for its bytes.
+ * Its decompressor wants all of the string in memory.  It also puts 256 KiB on the stack, and takes
+ * two to three times as long for strings of 100 bytes.  The tests check that each side reads what
+ * the other wrote.
+ * Threads: [any]; pure functions over the caller's memory. */
+#ifndef SNAPSHOT_RDB_RDB_LZF_H
+#define SNAPSHOT_RDB_RDB_LZF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    LZF_REACH_BYTES = 8192, /* a back reference goes no further */
+    LZF_RUN_BYTES = 264,    /* one step makes no more than this, from 3 bytes: 88 times as many */
+    LZF_MAX_RATIO = 88,
+    LZF_STEP_BYTES = 33,     /* the longest packed step */
+    LZF_BLOCK_BYTES = 65536, /* what lzf_pack() takes at a time */
+    LZF_TABLE_SLOTS = 8192
+};
+
+/* lzf_pack_bound: room that lzf_pack() may need for len bytes. */
+static inline size_t
+lzf_pack_bound(size_t len)
+{
+    return len + len / 32 + 1;
+}
+
+/* lzf_pack: pack len <= LZF_BLOCK_BYTES bytes.  dst has lzf_pack_bound(len) bytes, table
+ * LZF_TABLE_SLOTS entries of any content.  Returns the packed size: the same whenever it is asked
+ * for the same bytes. */
+size_t lzf_pack(const uint8_t *src, size_t len, uint8_t *dst, uint16_t *table);
+
+/* Unpacked bytes: [from, fill) are new, [0, from) were taken and are kept for references back into
+ * them. */
+struct lzf_window {
+    uint8_t *bytes; /* LZF_WINDOW_BYTES of the caller's */
+    size_t from, fill;
+};
+enum { LZF_WINDOW_BYTES = LZF_REACH_BYTES + LZF_BLOCK_BYTES };
+
+enum lzf_state { LZF_WANTS_INPUT, LZF_WANTS_ROOM, LZF_BAD_REFERENCE };
+
+/* lzf_unpack: whole steps from [in, in + len) into the window, up to LZF_BLOCK_BYTES of new bytes.
+ * *ret_used: how much of the input was used. */
+enum lzf_state lzf_unpack(struct lzf_window *w, const uint8_t *in, size_t len, size_t *ret_used);
+/* lzf_take: the new bytes were used: make room, keep what references may still need. */
+void lzf_take(struct lzf_window *w);
+
+#endif

@@ -1,0 +1,100 @@
+/* snapshot/rdb/sink.h - where a snapshot's bytes go: a file, memory; later a socket.
+ *
+ * A sink has one buffer and a sticky error: after the first failure further bytes are dropped, and
+ * the caller looks at sink_error() where it suits (the sweep: once a slab).  The CRC64 runs over
+ * what is put while it is on.
+ * Threads: one at a time. */
+#ifndef SNAPSHOT_RDB_SINK_H
+#define SNAPSHOT_RDB_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct sink;
+struct sink_ops {
+    int (*write)(struct sink *s, const void *bytes, size_t len); /* all of it, or -errno */
+    /* make what was written durable under its final name; 0 or -errno */
+    int (*commit)(struct sink *s);
+    /* commit was not called or failed: remove every trace; then free */
+    void (*close)(struct sink *s);
+};
+
+enum { SINK_BUFFER_BYTES = 256 * 1024 };
+
+struct sink {
+    const struct sink_ops *ops;
+    uint8_t *buf;
+    size_t fill, capacity_bytes;
+    uint64_t put_bytes; /* handed to ops->write so far; the stream's offset is put_bytes + fill */
+    uint64_t crc;       /* CRC64 of all flushed bytes, when with_crc */
+    bool with_crc;
+    int error; /* 0 or the first -errno */
+    const char *
+        failed_step; /* "open", "write", "fsync", "rename", ...: what error is about, for the log */
+    /* around each blocking system call; may be NULL.  The sweep thread leaves and enters RCU
+     * here. */
+    void (*before_block)(void *ctx);
+    void (*after_block)(void *ctx);
+    void *block_ctx;
+};
+
+/* sink_put: append bytes.  Never fails by itself: see sink_error().  len may be larger than the
+ * buffer. */
+static inline void sink_put(struct sink *s, const void *bytes, size_t len);
+void sink_put_slow(struct sink *s, const void *bytes, size_t len);
+/* sink_flush: hand the buffer to the medium.  Returns sink_error(). */
+int sink_flush(struct sink *s);
+/* sink_crc: CRC64 of all that was put so far, the buffer included; 0 unless with_crc.  Set with_crc
+ * before the first byte is put. */
+uint64_t sink_crc(const struct sink *s);
+/* sink_commit: flush, then make it durable.  0 or -errno; failed_step says where.  At most once.
+ * A file: write, fsync, close, open the directory, rename, fsync the directory.  An error up to the
+ * rename leaves the file of that name as it was.  An error of the last step is reported too, with
+ * the new file in its place, whole and itself durable: only whether the *name* survives a crash is
+ * not known (failed_step "directory fsync"). No step is tried again: after a failed fsync the
+ * kernel may have dropped what it could not write. */
+int sink_commit(struct sink *s);
+/* sink_close: give everything back; what was not committed leaves no trace. */
+void sink_close(struct sink *s);
+/* sink_fail: for a medium's own code: remember the first error and its step.  Returns error. */
+int sink_fail(struct sink *s, int error, const char *step);
+/* sink_block_begin / _end: for a medium's own code: around each blocking system call. */
+void sink_block_begin(struct sink *s);
+void sink_block_end(struct sink *s);
+
+struct sink_file_options {
+    const char *path;      /* final name; the temporary file stands beside it */
+    const char *temp_name; /* of the temporary file in the same directory; NULL: temp_file_name() */
+    size_t writeout_bytes; /* start write-out of each so many bytes; 0: leave it all to fsync */
+};
+/* sink_file_open: 0 and *ret, or -errno.  The temporary file is made new (a leftover of that name
+ * is removed first), so that nobody else's descriptor or link can be the dump; it is locked until
+ * it has its final name or is gone (temp_file.h), and is written front to back, once.  Its mode is
+ * 0644 less the umask.  Blocks: the caller brackets it. */
+int sink_file_open(const struct sink_file_options *opt, struct sink **ret);
+/* sink_memory_open: collects into memory, for tests; commit is a flush.  0 or -ENOMEM.
+ * sink_memory_take: flush and hand the bytes to the caller (free()); NULL when the sink has an
+ * error. */
+int sink_memory_open(struct sink **ret);
+uint8_t *sink_memory_take(struct sink *s, size_t *ret_len);
+
+static inline int
+sink_error(const struct sink *s)
+{
+    return s->error;
+}
+
+static inline void
+sink_put(struct sink *s, const void *bytes, size_t len)
+{
+    if (__builtin_expect(len <= s->capacity_bytes - s->fill, 1)) {
+        memcpy(s->buf + s->fill, bytes, len);
+        s->fill += len;
+    } else {
+        sink_put_slow(s, bytes, len);
+    }
+}
+
+#endif

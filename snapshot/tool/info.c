@@ -1,0 +1,339 @@
+/* snapshot/tool/info.c - stillframe-rdb info: count what is in a file, in memory that does not grow
+ * with it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "mm/base/decimal.h"
+#include "mm/base/must.h"
+#include "mm/base/printable.h"
+#include "snapshot/rdb/intset.h"
+#include "snapshot/rdb/listpack.h"
+#include "snapshot/tool/info.h"
+
+#define SECONDS(n) ((int64_t)(n)*1000)
+#define DAYS(n)    SECONDS((int64_t)(n)*86400)
+
+const struct info_expiry info_expiries[INFO_EXPIRY_BUCKETS] = {
+    {"never", 0}, /* these two are not told by the limit */
+    {"past already", 0},
+    {"within a minute", SECONDS(60)},
+    {"within an hour", SECONDS(3600)},
+    {"within a day", DAYS(1)},
+    {"within a week", DAYS(7)},
+    {"within 30 days", DAYS(30)},
+    {"within a year", DAYS(365)},
+    {"later", INT64_MAX},
+};
+
+uint64_t
+info_size_from(unsigned bucket)
+{
+    return bucket == 0 ? 0 : (uint64_t)1 << (bucket - 1);
+}
+
+static unsigned
+size_bucket(uint64_t bytes)
+{
+    return bytes == 0 ? 0 : 64 - (unsigned)__builtin_clzll(bytes);
+}
+
+static unsigned
+expiry_bucket(int64_t at_ms, int64_t from_ms)
+{
+    unsigned b = 1;
+
+    if (at_ms == -1)
+        return 0;
+    if (at_ms > from_ms)
+        for (b = 2; at_ms - from_ms > info_expiries[b].within_ms; b++)
+            ;
+    return b;
+}
+
+static int
+on_start(void *ctx, int version)
+{
+    struct info *f = ctx;
+
+    f->version = version;
+    return 0;
+}
+
+static bool
+slice_is(struct rdb_slice s, const char *text)
+{
+    return s.len == strlen(text) && memcmp(s.bytes, text, s.len) == 0;
+}
+
+static int
+on_aux(void *ctx, struct rdb_slice key, struct rdb_slice value)
+{
+    struct info *f = ctx;
+    int64_t ctime;
+
+    if (slice_is(key, "ctime") && decimal_parse(value.bytes, value.len, &ctime) && ctime >= 0 &&
+        ctime < INT64_MAX / 1000) {
+        f->has_ctime = true;
+        f->counted_from_ms = ctime * 1000;
+    }
+    if (f->aux_count == INFO_AUX) {
+        f->aux_left_out++;
+        return 0;
+    }
+    printable(f->aux[f->aux_count][0], sizeof f->aux[0][0], key.bytes, key.len);
+    printable(f->aux[f->aux_count][1], sizeof f->aux[0][1], value.bytes, value.len);
+    f->aux_count++;
+    return 0;
+}
+
+static int
+on_function(void *ctx, struct rdb_slice code)
+{
+    struct info *f = ctx;
+
+    struct rdb_slice name = rdb_library_name(code);
+
+    if (f->functions < INFO_LIBRARIES)
+        printable(f->library[f->functions], sizeof f->library[0], name.bytes, name.len);
+    f->functions++;
+    return 0;
+}
+
+static struct info_database *
+find_database(struct info *f, uint64_t db)
+{
+    for (unsigned i = 0; i < f->database_count; i++)
+        if (f->database[i].db == db)
+            return &f->database[i];
+    if (f->database_count == INFO_DATABASES)
+        return &f->others;
+    f->database[f->database_count].db = db;
+    return &f->database[f->database_count++];
+}
+
+static int
+on_key(void *ctx, const struct rdb_key *k)
+{
+    struct info *f = ctx;
+
+    if (f->at == NULL || f->at == &f->others || f->at->db != k->db)
+        f->at = find_database(f, k->db);
+    f->type = k->type;
+    f->form = INFO_FORM_MANY;
+    f->now = (struct info_big){.db = k->db, .kind = k->kind};
+    printable(f->now.name, sizeof f->now.name, k->name.bytes, k->name.len);
+    f->at->sums.key_bytes += k->name.len;
+    f->at->sums.expires += k->expire_at_ms != -1;
+    f->by_expiry[expiry_bucket(k->expire_at_ms, f->counted_from_ms)]++;
+    must(k->type < INFO_TYPES); /* the decoder reads no other */
+    return 0;
+}
+
+static int
+on_form(void *ctx, enum rdb_form form)
+{
+    struct info *f = ctx;
+
+    f->form = form;
+    return 0;
+}
+
+static int
+on_string_begin(void *ctx, uint64_t len)
+{
+    struct info *f = ctx;
+
+    f->now.value_bytes = len;
+    return 0;
+}
+
+static int
+on_list_element(void *ctx, struct rdb_slice element)
+{
+    struct info *f = ctx;
+
+    f->now.fields++;
+    f->now.value_bytes += element.len;
+    return 0;
+}
+
+static int
+on_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
+{
+    struct info *f = ctx;
+
+    f->now.fields++;
+    f->now.value_bytes += field.len + value.len;
+    return 0;
+}
+
+static int
+on_hash_listpack(void *ctx, struct rdb_slice lp, uint32_t fields)
+{
+    char scratch[LP_INT_TEXT_BYTES];
+    struct info *f = ctx;
+
+    f->now.fields += fields;
+    for (uint32_t at = lp_first(lp.bytes); at != 0; at = lp_next(lp.bytes, at)) {
+        struct lp_elem e;
+        uint32_t len;
+
+        lp_get(lp.bytes, at, &e);
+        lp_text(&e, scratch, &len);
+        f->now.value_bytes += len;
+    }
+    return 0;
+}
+
+static int
+on_set_member(void *ctx, struct rdb_slice member)
+{
+    struct info *f = ctx;
+
+    f->now.fields++;
+    f->now.value_bytes += member.len;
+    return 0;
+}
+
+/* on_set_intset: counted as the text that the integers stand for. */
+static int
+on_set_intset(void *ctx, struct rdb_slice intset, uint32_t members)
+{
+    char text[DECIMAL_BYTES];
+    struct info *f = ctx;
+
+    f->now.fields = members;
+    for (uint32_t i = 0; i < members; i++)
+        f->now.value_bytes += decimal_print(intset_get(intset.bytes, i), text);
+    return 0;
+}
+
+static int
+on_zset_member(void *ctx, struct rdb_slice member, double score)
+{
+    struct info *f = ctx;
+
+    f->now.fields++;
+    f->now.value_bytes += member.len + sizeof score;
+    return 0;
+}
+
+static int
+on_stream_node(void *ctx, struct stream_id id, struct rdb_slice lp,
+               const struct stream_node_sum *sum)
+{
+    struct info *f = ctx;
+
+    (void)id;
+    f->now.fields += sum->live;
+    f->now.value_bytes += lp.len;
+    return 0;
+}
+
+/* keep_if_big: into the list of the biggest, if it is one of them. */
+static void
+keep_if_big(struct info *f)
+{
+    unsigned most = f->options->biggest, i;
+
+    if (most == 0 ||
+        (f->biggest_count == most && f->now.value_bytes <= f->biggest[most - 1].value_bytes))
+        return;
+    if (f->biggest_count < most)
+        f->biggest_count++;
+    for (i = f->biggest_count - 1; i > 0 && f->biggest[i - 1].value_bytes < f->now.value_bytes; i--)
+        f->biggest[i] = f->biggest[i - 1];
+    f->biggest[i] = f->now;
+}
+
+static int
+on_value_end(void *ctx)
+{
+    struct info *f = ctx;
+    struct info_sums *form = &f->by_form[f->type][f->form];
+
+    form->keys++;
+    form->value_bytes += f->now.value_bytes;
+    f->at->sums.keys++;
+    f->at->sums.value_bytes += f->now.value_bytes;
+    f->by_size[size_bucket(f->now.value_bytes)]++;
+    keep_if_big(f);
+    return 0;
+}
+
+static int
+on_end(void *ctx, enum rdb_crc crc)
+{
+    struct info *f = ctx;
+
+    f->crc = crc;
+    return 0;
+}
+
+static const struct rdb_events events = {.no_values = true,
+                                         .start = on_start,
+                                         .aux = on_aux,
+                                         .function = on_function,
+                                         .key = on_key,
+                                         .form = on_form,
+                                         .string_begin = on_string_begin,
+                                         .list_element = on_list_element,
+                                         .list_listpack = on_hash_listpack,
+                                         .hash_field = on_hash_field,
+                                         .hash_listpack = on_hash_listpack,
+                                         .set_member = on_set_member,
+                                         .set_intset = on_set_intset,
+                                         .set_listpack = on_hash_listpack,
+                                         .zset_member = on_zset_member,
+                                         .zset_listpack = on_hash_listpack,
+                                         .stream_node = on_stream_node,
+                                         .value_end = on_value_end,
+                                         .end = on_end};
+
+static int
+by_number(const void *a, const void *b)
+{
+    uint64_t x = ((const struct info_database *)a)->db, y = ((const struct info_database *)b)->db;
+
+    return x < y ? -1 : x > y;
+}
+
+static void
+add_up(struct info *f)
+{
+    qsort(f->database, f->database_count, sizeof *f->database, by_number);
+    f->total = f->others.sums;
+    for (unsigned i = 0; i < f->database_count; i++) {
+        f->total.keys += f->database[i].sums.keys;
+        f->total.expires += f->database[i].sums.expires;
+        f->total.key_bytes += f->database[i].sums.key_bytes;
+        f->total.value_bytes += f->database[i].sums.value_bytes;
+    }
+}
+
+int
+tool_info(const char *path, const struct tool_options *o)
+{
+    struct info *f = calloc(1, sizeof *f);
+    int status = TOOL_INVALID;
+
+    if (f == NULL || (f->biggest = calloc(o->biggest + 1, sizeof *f->biggest)) == NULL) {
+        fprintf(stderr, "stillframe-rdb: %s\n", strerror(ENOMEM));
+        goto free_all;
+    }
+    f->options = o;
+    f->counted_from_ms = (int64_t)time(NULL) * 1000;
+    status = tool_decode(path, events, &f->run);
+    if (status == TOOL_OK) {
+        add_up(f);
+        info_print(f, tool_now_s() - f->run.start_s);
+    }
+free_all:
+    if (f != NULL)
+        free(f->biggest);
+    free(f);
+    return status;
+}
