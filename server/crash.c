@@ -9,13 +9,17 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/log.h"
 #include "mm/base/num.h"
+#include "mm/base/version.h"
 #include "server/config/config.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/exec.h"
+#include "server/figures/stats.h"
 #include "server/net/client.h"
-#include "server/server.h"
+#include "server/process/identity.h"
 
 enum { FRAMES_MAX = 64, STACK_BYTES = 64 * 1024, LINE_BYTES = 256 };
 
@@ -141,13 +145,13 @@ report_figures(void)
 
     log_from_signal("------ FIGURES ------");
     add(&l, "version=" STILLFRAME_VERSION " uptime_in_seconds=");
-    add_number(&l, (server.now_ms - server.start_ms) / 1000);
+    add_number(&l, (clock_now.ms - identity.start_ms) / 1000);
     add(&l, " connected_clients=");
     add_number(&l, client_count());
     add(&l, " total_commands_processed=");
-    add_number(&l, (int64_t)server.stat_commands);
+    add_number(&l, (int64_t)stats.commands);
     add(&l, " loading=");
-    add_number(&l, server.loading);
+    add_number(&l, db_state.loading);
     put(&l);
 }
 

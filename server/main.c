@@ -11,6 +11,7 @@
 #include "mm/base/log.h"
 #include "mm/base/text.h"
 #include "mm/base/ticks.h"
+#include "mm/base/version.h"
 #include "mm/mm.h"
 #include "server/config/config.h"
 #include "server/crash.h"
@@ -19,13 +20,14 @@
 #include "server/exec/keyevent.h"
 #include "server/leftover.h"
 #include "server/memory/evict.h"
+#include "server/memory/usage.h"
 #include "server/net/client_evict.h"
 #include "server/net/loop.h"
 #include "server/net/net.h"
 #include "server/persist/persist.h"
+#include "server/process/identity.h"
 #include "server/process/shutdown.h"
 #include "server/process/signals.h"
-#include "server/server.h"
 #include "snapshot/snapshot.h"
 
 static const char usage[] =
@@ -134,7 +136,7 @@ main(int argc, char *argv[])
     ticks_init();
     cmd_table_init();
     configure(argc, argv);
-    server_init(argc > 0 ? argv[0] : "");
+    identity_init(argc > 0 ? argv[0] : "");
     log_line(LOG_NOTICE, "Stillframe version=%s, bits=%d, pid=%d, started", STILLFRAME_VERSION,
              (int)sizeof(void *) * 8, (int)getpid());
     if (argc == 1)
@@ -142,7 +144,7 @@ main(int argc, char *argv[])
     config_log_no_effect();
     start_modules();
     shutdown_write_pidfile();
-    server.start_memory = server_used_memory();
+    memory_sample.start_bytes = memory_used();
     /* What programs that start a server look for in its log. */
     log_line(LOG_NOTICE, "Running mode=standalone, port=%lld.", (long long)config.port);
     log_line(LOG_NOTICE, "PID: %d", (int)getpid());
@@ -155,5 +157,5 @@ main(int argc, char *argv[])
     log_line(LOG_NOTICE, "Ready to accept connections");
     loop_run();
     shutdown_finish();
-    exit(server.exit_code);
+    exit(loop_state.exit_code);
 }

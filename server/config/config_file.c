@@ -11,9 +11,9 @@
 
 #include "mm/base/log.h"
 #include "mm/base/text.h"
+#include "mm/base/version.h"
 #include "server/config/config_option.h"
 #include "server/exec/cmd.h"
-#include "server/server.h"
 
 enum { LINE_WORDS_MAX = 256, INCLUDE_DEPTH_MAX = 16, FILE_MAX_BYTES = 64 * 1024 * 1024 };
 

@@ -6,8 +6,8 @@
 
 #include "server/config/config.h"
 #include "server/exec/cmd.h"
+#include "server/figures/stats.h"
 #include "server/net/client.h"
-#include "server/server.h"
 
 bool
 auth_is_needed(void)
@@ -33,7 +33,7 @@ auth_log_in(struct client *c, struct slice user, struct slice password)
     bool known = slice_equal(user, SLICE("default"));
 
     if (!known || (auth_is_needed() && !is_password(password))) {
-        server.stat_auth_failures++;
+        stats.auth_failures++;
         return false;
     }
     c->authenticated = true;

@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/must.h"
 #include "mm/base/ticks.h"
 #include "server/exec/exec.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
 #include "server/net/output.h"
-#include "server/server.h"
 
 static struct client **heap; /* the earliest deadline first; clients without one are not in it */
 static unsigned heap_count, heap_room, blocked;
@@ -159,7 +159,7 @@ block_end(struct client *c, enum block_end why)
 void
 block_run_deadlines(void)
 {
-    while (heap_count > 0 && deadline(0) <= server.now_ms)
+    while (heap_count > 0 && deadline(0) <= clock_now.ms)
         block_end(heap[0], BLOCK_TIMEOUT);
 }
 

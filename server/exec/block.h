@@ -57,7 +57,7 @@ void block_reply_end(struct client *c, const struct block *b, const struct block
 void block_finish(struct client *c);
 /* block_end: end the wait before its time; false: it was not blocked. */
 bool block_end(struct client *c, enum block_end why);
-/* block_run_deadlines: end what is due at server.now_ms. */
+/* block_run_deadlines: end what is due at clock_now.ms. */
 void block_run_deadlines(void);
 /* block_next_ms: when the next is due; INT64_MAX: none. */
 int64_t block_next_ms(void);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/log.h"
 #include "mm/base/must.h"
 #include "mm/base/num.h"
@@ -26,12 +27,12 @@
 #include "server/exec/pubsub.h"
 #include "server/figures/latency.h"
 #include "server/figures/slowlog.h"
+#include "server/figures/stats.h"
 #include "server/memory/evict.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
-#include "server/server.h"
 
 enum {
     UNKNOWN_ARGS_BYTES = 128, /* how much of an unknown command is quoted back */
@@ -43,9 +44,9 @@ static const char loading_text[] = "LOADING Redis is loading the dataset in memo
 bool
 exec_refused_loading(struct client *c)
 {
-    if (server.loading)
+    if (db_state.loading)
         reply_error(c, loading_text);
-    return server.loading;
+    return db_state.loading;
 }
 
 /* Refuse the command: an error, and a transaction that cannot be executed any more. */
@@ -178,7 +179,7 @@ find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
         return error;
     if (unlikely(client_is_subscriber(c)) && c->resp == 2 && (cmd->flags & CMD_PUBSUB_CONTEXT) == 0)
         return object_to_subscriber(cmd);
-    if (unlikely(server.loading) && (flags & CMD_LOADING) == 0)
+    if (unlikely(db_state.loading) && (flags & CMD_LOADING) == 0)
         return loading_text;
     return NULL;
 }
@@ -230,7 +231,7 @@ note_duration(const struct client *c, const struct cmd *cmd, uint64_t ns)
     uint64_t ms = ns / 1000000;
 
     if (ns >= CLOCK_NS && c->fd >= 0 && !c->in_exec)
-        server_clock_refresh();
+        clock_refresh();
     if (config.latency_monitor_threshold > 0 && ms >= (uint64_t)config.latency_monitor_threshold)
         latency_add((cmd->flags & CMD_FAST) != 0 ? "fast-command" : "command", ms);
     if (config.slowlog_log_slower_than >= 0 && (cmd->flags & CMD_SKIP_SLOWLOG) == 0 &&
@@ -252,7 +253,7 @@ count(struct client *c, struct cmd *cmd, uint64_t ns)
 {
     cmd->calls++;
     cmd->nsec += ns;
-    server.stat_commands++;
+    stats.commands++;
     if (unlikely(c->is_error))
         cmd->failed++;
     if (likely(config.latency_tracking))

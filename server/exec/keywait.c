@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/nametab.h"
 #include "mm/base/num.h"
 #include "server/data/db/db.h"
@@ -17,7 +18,6 @@
 #include "server/exec/pause.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 /* A key that somebody waits for, or that is in the list of ready ones. */
 struct waited_key {
@@ -134,7 +134,7 @@ take_ready(void)
 void
 keywait_ready_heard(struct db *db, struct slice key)
 {
-    struct waited_key *k = server.loading ? NULL : find_key(db_index_of(db), key);
+    struct waited_key *k = db_state.loading ? NULL : find_key(db_index_of(db), key);
 
     if (k != NULL)
         make_ready(k);
@@ -143,7 +143,7 @@ keywait_ready_heard(struct db *db, struct slice key)
 void
 keywait_gone_heard(struct db *db, struct slice key)
 {
-    struct waited_key *k = server.loading ? NULL : find_key(db_index_of(db), key);
+    struct waited_key *k = db_state.loading ? NULL : find_key(db_index_of(db), key);
 
     if (k != NULL && k->on_delete > 0)
         make_ready(k);
@@ -357,7 +357,7 @@ keywait_serve_ready(void)
     static bool is_serving;
     struct waited_key *k;
 
-    if (is_serving || server.loading || (pause_until_ms != 0 && pause_holds(NULL, CMD_WRITE)))
+    if (is_serving || db_state.loading || (pause_until_ms != 0 && pause_holds(NULL, CMD_WRITE)))
         return;
     is_serving = true;
     while ((k = take_ready()) != NULL) {
@@ -379,7 +379,7 @@ deadline_in(struct client *c, int64_t ms, int64_t *ret)
         return false;
     }
     *ret = 0;
-    if (ms == 0 || !__builtin_add_overflow(ms, server.now_ms, ret))
+    if (ms == 0 || !__builtin_add_overflow(ms, clock_now.ms, ret))
         return true;
     reply_error(c, "ERR timeout is out of range");
     return false;

@@ -3,13 +3,13 @@
 
 #include <sys/time.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/text.h"
 #include "server/exec/auth.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 unsigned monitor_count;
 static struct client *first; /* linked by monitor_next */
@@ -17,8 +17,8 @@ static struct client *first; /* linked by monitor_next */
 static void
 format_line(const struct client *c, struct text *t)
 {
-    text_addf(t, "+%lld.%06lld [%d %s%s]", (long long)(server.now_us / 1000000),
-              (long long)(server.now_us % 1000000), c->db_index, c->is_unix ? "unix:" : "",
+    text_addf(t, "+%lld.%06lld [%d %s%s]", (long long)(clock_now.us / 1000000),
+              (long long)(clock_now.us % 1000000), c->db_index, c->is_unix ? "unix:" : "",
               c->is_unix ? c->laddr : c->addr);
     for (int i = 0; i < c->argc; i++) {
         text_add(t, " ");

@@ -2,10 +2,10 @@
  * hold. */
 #include "server/exec/pause.h"
 
+#include "mm/base/clock.h"
 #include "server/exec/cmd.h"
 #include "server/exec/exec.h"
 #include "server/net/client.h"
-#include "server/server.h"
 
 int64_t pause_until_ms;
 static bool pause_all;
@@ -22,7 +22,7 @@ pause_holds(const struct client *c, uint32_t flags)
 bool
 pause_refresh(void)
 {
-    if (server.now_ms < pause_until_ms)
+    if (clock_now.ms < pause_until_ms)
         return false;
     pause_end();
     return true;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "mm/base/text.h"
-#include "server/server.h"
+#include "server/figures/stats.h"
 
 enum { CODES_MAX = 128, CODE_MAX_BYTES = 31 };
 
@@ -21,7 +21,7 @@ errorstats_count(const char *error)
     size_t len = strcspn(error, " ");
     unsigned i;
 
-    server.stat_error_replies++;
+    stats.error_replies++;
     if (len > CODE_MAX_BYTES)
         len = CODE_MAX_BYTES;
     for (i = 0; i < code_count; i++)
@@ -42,7 +42,7 @@ void
 errorstats_reset(void)
 {
     code_count = 0;
-    server.stat_error_replies = 0;
+    stats.error_replies = 0;
 }
 
 void

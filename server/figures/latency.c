@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/histogram.h"
 #include "mm/base/must.h"
 #include "mm/base/text.h"
@@ -12,7 +13,6 @@
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 enum { SAMPLES = 160, EVENTS_MAX = 32, NAME_BYTES = 32, GRAPH_COLUMNS = 80, GRAPH_ROWS = 4 };
 
@@ -53,7 +53,7 @@ void
 latency_add(const char *name, uint64_t ms)
 {
     struct event *e;
-    int64_t now_s = server.now_ms / 1000;
+    int64_t now_s = clock_now.ms / 1000;
 
     if (config.latency_monitor_threshold <= 0 || ms < (uint64_t)config.latency_monitor_threshold)
         return;
@@ -322,9 +322,9 @@ draw(struct text *t, const struct event *e)
         text_add(t, "\n");
     }
     text_add(t, "\n");
-    age(t, server.now_ms / 1000 - sample_at(e, first)->time_s);
+    age(t, clock_now.ms / 1000 - sample_at(e, first)->time_s);
     text_add(t, " ago ... ");
-    age(t, server.now_ms / 1000 - sample_at(e, e->count - 1)->time_s);
+    age(t, clock_now.ms / 1000 - sample_at(e, e->count - 1)->time_s);
     text_add(t, " ago\n");
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/num.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
@@ -11,7 +12,6 @@
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 enum { ARGS_MAX = 32, ARG_BYTES = 128, GET_DEFAULT = 10 };
 
@@ -88,7 +88,7 @@ slowlog_add(const struct client *c, uint64_t ns)
     if (e == NULL)
         return;
     *e = (struct entry){.id = next_id++,
-                        .time_s = server.now_ms / 1000,
+                        .time_s = clock_now.ms / 1000,
                         .us = (int64_t)(ns / 1000),
                         .peer = strdup(c->addr),
                         .name = strdup(c->name != NULL ? c->name : "")};

@@ -6,9 +6,9 @@
 #include "mm/compact.h"
 #include "mm/cut.h"
 #include "server/config/config.h"
+#include "server/data/db/db.h"
 #include "server/data/db/db_move.h"
 #include "server/figures/latency.h"
-#include "server/server.h"
 
 enum {
     /* pointers between two looks at the clock: about 50 us, see bench_growth's slices */
@@ -97,7 +97,7 @@ find_reason(size_t gain)
 {
     struct mm_figures f;
 
-    if (!mm_cut_is_ready() || server.loading)
+    if (!mm_cut_is_ready() || db_state.loading)
         return NO_REASON;
     if (purge_is_asked && is_worth(gain, PURGE_BYTES, PURGE_PART))
         return PURGE;

@@ -9,14 +9,15 @@
 #include "mm/base/log.h"
 #include "mm/base/os.h"
 #include "mm/mm.h"
+#include "server/data/db/db.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/draw.h"
 #include "server/data/db/lfu.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/pause.h"
 #include "server/figures/latency.h"
+#include "server/memory/usage.h"
 #include "server/net/client.h"
-#include "server/server.h"
 
 enum {
     POOL = 16,
@@ -49,7 +50,7 @@ evict_memory_used(void)
     struct mm_figures f;
 
     mm_figures(&f);
-    return f.live_bytes + f.side_bytes + db_mapped_bytes() + server.malloc_counted_bytes +
+    return f.live_bytes + f.side_bytes + db_mapped_bytes() + memory_sample.malloc_counted_bytes +
            client_bytes_all();
 }
 
@@ -310,7 +311,7 @@ evict_make_room(void)
     int64_t begin = os_monotonic_us();
     bool ok, late = false;
 
-    if (server.loading || pause_is_on())
+    if (db_state.loading || pause_is_on())
         return true;
     if ((config.maxmemory_policy & EVICT_NO) != 0)
         return db_free_dead(SLICE_US) && evict_memory_used() <= config.maxmemory;
@@ -329,7 +330,7 @@ evict_work(unsigned budget_us)
         note_excess(false);
         return false;
     }
-    if (server.loading || pause_is_on() || (config.maxmemory_policy & EVICT_NO) != 0)
+    if (db_state.loading || pause_is_on() || (config.maxmemory_policy & EVICT_NO) != 0)
         return false;
     return run(os_monotonic_us() + budget_us, &late) && late;
 }
@@ -340,7 +341,7 @@ static bool
 apply(const struct config *next, const char **why)
 {
     (void)why;
-    server.lfu = (next->maxmemory_policy & EVICT_LFU) != 0;
+    db_state.lfu = (next->maxmemory_policy & EVICT_LFU) != 0;
     for (int i = 0; i < POOL; i++) /* scores of another kind mean nothing */
         clear(&pool[i]);
     if (next->maxmemory != 0 && next->maxmemory < evict_memory_used())

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
 #include "server/exec/auth.h"
@@ -20,7 +21,6 @@
 #include "server/net/client_evict.h"
 #include "server/net/net.h"
 #include "server/net/output.h"
-#include "server/server.h"
 
 static struct client *first, *last, *closed_first;
 static unsigned count;
@@ -66,7 +66,7 @@ client_new_detached(void)
     c->fd = -1;
     c->resp = 2;
     c->authenticated = !auth_is_needed();
-    c->created_ms = c->last_active_ms = server.now_ms;
+    c->created_ms = c->last_active_ms = clock_now.ms;
     return c;
 }
 
@@ -209,8 +209,8 @@ client_describe(const struct client *c, struct text *out)
 
     text_addf(out, "id=%llu addr=%s laddr=%s fd=%d name=%s", (unsigned long long)c->id, c->addr,
               c->laddr, c->fd, or_empty(c->name));
-    text_addf(out, " age=%lld idle=%lld flags=", (long long)(server.now_ms - c->created_ms) / 1000,
-              (long long)(server.now_ms - c->last_active_ms) / 1000);
+    text_addf(out, " age=%lld idle=%lld flags=", (long long)(clock_now.ms - c->created_ms) / 1000,
+              (long long)(clock_now.ms - c->last_active_ms) / 1000);
     add_flags(c, out);
     text_addf(out, " db=%d sub=%u psub=%u ssub=%u multi=%d", c->db_index,
               pubsub_count(c, PUBSUB_CHANNEL), pubsub_count(c, PUBSUB_PATTERN),

@@ -116,6 +116,9 @@ struct client *client_new(int fd);
 /* client_close: out of the loop and the list, socket closed; the memory goes at the end of the
  * turn. */
 void client_close(struct client *c);
+/* client_check_some: close those that have idled for too long, or read too little: a part of them
+ * each time, all within about a second. */
+void client_check_some(void);
 /* client_free_closed: the end of the turn. */
 void client_free_closed(void);
 /* client_doom: drop its output and take no more: it is closed as soon as nobody is working on

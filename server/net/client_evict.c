@@ -6,8 +6,8 @@
 #include "mm/base/log.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
+#include "server/figures/stats.h"
 #include "server/net/net.h"
-#include "server/server.h"
 
 enum {
     LEAST_LOG = 15, /* all that hold less than 64 KiB are in the first bucket */
@@ -109,7 +109,7 @@ evict(struct client *c)
     client_describe(c, &t);
     log_line(LOG_NOTICE, "Evicting client: %s", text_str(&t));
     text_free(&t);
-    server.stat_evicted_clients++;
+    stats.evicted_clients++;
     client_doom(c);
     net_write_later(c); /* which closes it, unless it is running: then its own turn does */
 }

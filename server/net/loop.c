@@ -9,11 +9,14 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/log.h"
 #include "mm/mm.h"
 #include "server/config/config.h"
+#include "server/cron.h"
 #include "server/data/db/db.h"
 #include "server/exec/block.h"
+#include "server/figures/stats.h"
 #include "server/memory/defrag.h"
 #include "server/memory/evict.h"
 #include "server/net/client.h"
@@ -22,7 +25,6 @@
 #include "server/persist/persist.h"
 #include "server/process/shutdown.h"
 #include "server/process/signals.h"
-#include "server/server.h"
 #include "snapshot/snapshot.h"
 
 enum {
@@ -31,6 +33,8 @@ enum {
     PERSIST_CRON_MS = 100,
     SHORT_WAIT_MS = 1 /* while clients wait for the snapshot's memory, or free memory goes back */
 };
+
+struct loop_state loop_state;
 
 static int epoll_fd = -1;
 static int64_t next_cron_ms, next_persist_ms;
@@ -88,7 +92,7 @@ wait_ms(void)
 {
     int64_t until;
 
-    if (db_has_work || tidy == MM_TIDY_MORE || persist_wants_poll() || server.stopping ||
+    if (db_has_work || tidy == MM_TIDY_MORE || persist_wants_poll() || loop_state.stopping ||
         signals_shutdown_asked())
         return 0;
     if (net_has_pending_writes() || evict_has_work)
@@ -96,7 +100,7 @@ wait_ms(void)
     until = next_cron_ms < next_persist_ms ? next_cron_ms : next_persist_ms;
     if (block_next_ms() < until)
         until = block_next_ms();
-    until -= server.now_ms;
+    until -= clock_now.ms;
     if (until < 0)
         return 0;
     if (until > PERSIST_CRON_MS)
@@ -119,9 +123,9 @@ serve_ready(int timeout_ms)
     snapshot_offline();
     n = epoll_wait(epoll_fd, events, EVENTS_MAX, timeout_ms);
     snapshot_online();
-    server_clock_refresh();
-    begin_ns = server.turn_begin_ns;
-    for (int i = 0; i < n && !server.stopping; i++) {
+    clock_refresh();
+    begin_ns = clock_now.turn_ns;
+    for (int i = 0; i < n && !loop_state.stopping; i++) {
         struct loop_source *s = events[i].data.ptr;
         s->ready(s, events[i].events);
     }
@@ -129,29 +133,29 @@ serve_ready(int timeout_ms)
 }
 
 static void
-run_cron(void (*cron)(void))
+run_cron(void (*job)(void))
 {
     int64_t begin_ns = os_monotonic_ns();
 
-    if (server.cron_paused)
+    if (loop_state.cron_paused)
         return;
-    cron();
-    server.cron_sum_us += (uint64_t)(os_monotonic_ns() - begin_ns) / 1000;
+    job();
+    stats.cron_sum_us += (uint64_t)(os_monotonic_ns() - begin_ns) / 1000;
 }
 
 static void
 run_timers(void)
 {
-    if (block_next_ms() <= server.now_ms)
+    if (block_next_ms() <= clock_now.ms)
         block_run_deadlines();
-    if (server.now_ms >= next_cron_ms || server.now_ms < next_cron_ms - 1000) {
-        next_cron_ms = server.now_ms + 1000 / config.hz;
-        run_cron(server_cron);
+    if (clock_now.ms >= next_cron_ms || clock_now.ms < next_cron_ms - 1000) {
+        next_cron_ms = clock_now.ms + 1000 / config.hz;
+        run_cron(cron);
         db_has_work = true; /* look whether there is any */
         tidy = MM_TIDY_MORE;
     }
-    if (server.now_ms >= next_persist_ms || server.now_ms < next_persist_ms - 1000) {
-        next_persist_ms = server.now_ms + PERSIST_CRON_MS;
+    if (clock_now.ms >= next_persist_ms || clock_now.ms < next_persist_ms - 1000) {
+        next_persist_ms = clock_now.ms + PERSIST_CRON_MS;
         run_cron(persist_cron);
     }
 }
@@ -183,7 +187,7 @@ answer_signals(void)
     struct shutdown_request rq = {.save = false};
     const char *how;
 
-    if (!signals_shutdown_asked() || server.stopping)
+    if (!signals_shutdown_asked() || loop_state.stopping)
         return;
     how = signals_was_interrupt() ? config.shutdown_on_sigint.at : config.shutdown_on_sigterm.at;
     rq.nosave = strstr(how, "nosave") != NULL;
@@ -203,19 +207,18 @@ note_turn(int64_t begin_ns, uint64_t commands)
 {
     uint64_t us = (uint64_t)(os_monotonic_ns() - begin_ns) / 1000;
 
-    server.turns++;
-    server.turn_sum_us += us;
-    if (us > server.turn_max_us)
-        server.turn_max_us = us;
-    if (server.stat_commands > commands &&
-        server.stat_commands - commands > server.turn_max_commands)
-        server.turn_max_commands = server.stat_commands - commands;
+    stats.turns++;
+    stats.turn_sum_us += us;
+    if (us > stats.turn_max_us)
+        stats.turn_max_us = us;
+    if (stats.commands > commands && stats.commands - commands > stats.turn_max_commands)
+        stats.turn_max_commands = stats.commands - commands;
 }
 
 static void
 one_turn(void)
 {
-    uint64_t commands = server.stat_commands;
+    uint64_t commands = stats.commands;
     int64_t begin_ns = serve_ready(wait_ms());
 
     run_timers();
@@ -230,8 +233,8 @@ one_turn(void)
 void
 loop_run(void)
 {
-    next_cron_ms = next_persist_ms = server.now_ms;
-    while (!server.stopping)
+    next_cron_ms = next_persist_ms = clock_now.ms;
+    while (!loop_state.stopping)
         one_turn();
 }
 
@@ -239,8 +242,8 @@ void
 loop_turn_while_loading(void)
 {
     serve_ready(0);
-    if (!server.stopping)
+    if (!loop_state.stopping)
         return;
     shutdown_finish(); /* SHUTDOWN while loading: nobody waits for the rest */
-    exit(server.exit_code);
+    exit(loop_state.exit_code);
 }

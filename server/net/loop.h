@@ -19,6 +19,13 @@ struct loop_source {
     void (*ready)(struct loop_source *s, uint32_t events);
 };
 
+struct loop_state {
+    bool cron_paused; /* DEBUG PAUSE-CRON */
+    bool stopping;    /* leave the loop after this turn */
+    int exit_code;
+};
+extern struct loop_state loop_state;
+
 /* loop_init: 0 or -errno. */
 int loop_init(void);
 /* loop_add, loop_change: level-triggered.  0 or -errno. */
@@ -26,7 +33,7 @@ int loop_add(int fd, uint32_t events, struct loop_source *s);
 int loop_change(int fd, uint32_t events, struct loop_source *s);
 void loop_remove(int fd);
 
-/* loop_run: turn after turn until server.stopping. */
+/* loop_run: turn after turn until loop_state.stopping. */
 void loop_run(void);
 
 /* loop_turn_while_loading: one turn without waiting and without background work, for a loader that

@@ -19,15 +19,17 @@
 #include "mm/base/text.h"
 #include "server/config/config.h"
 #include "server/exec/auth.h"
+#include "server/figures/stats.h"
 #include "server/net/client.h"
 #include "server/net/client_evict.h"
-#include "server/server.h"
 
 enum {
     LISTENERS_MAX = 16,
     ACCEPTS_PER_TURN = 1000,
     OTHER_FILES = 32 /* descriptors beside the clients': listeners, log, dump, epoll, ... */
 };
+
+int net_maxclients;
 
 struct listener {
     struct loop_source source;
@@ -278,7 +280,7 @@ change_maxclients(const struct config *next, const char **why)
         *why = text;
         return false;
     }
-    server.maxclients = fit;
+    net_maxclients = fit;
     return true;
 }
 
@@ -287,11 +289,11 @@ net_start(void)
 {
     int r;
 
-    server.maxclients = fit_maxclients(config.maxclients);
-    if (server.maxclients < config.maxclients) {
+    net_maxclients = fit_maxclients(config.maxclients);
+    if (net_maxclients < config.maxclients) {
         log_line(LOG_WARNING, "The limit of open files leaves room for %d clients, not for %lld",
-                 server.maxclients, (long long)config.maxclients);
-        config.maxclients = server.maxclients;
+                 net_maxclients, (long long)config.maxclients);
+        config.maxclients = net_maxclients;
     }
     config_on_change("maxclients", change_maxclients);
     warn_of_short_backlog();
@@ -356,7 +358,7 @@ refuse(int fd, const char *error)
     /* The socket is new: what little this is fits, and if not, the caller is gone anyway. */
     if (send(fd, error, strlen(error), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         log_line(LOG_VERBOSE, "A refused connection was gone before it was told");
-    server.stat_rejected_connections++;
+    stats.rejected_connections++;
     close(fd);
 }
 
@@ -382,8 +384,8 @@ welcome(int fd, const union address *peer, bool is_unix)
     socklen_t len = sizeof own;
     struct client *c;
 
-    server.stat_connections++;
-    if (client_count() >= (unsigned)server.maxclients) {
+    stats.connections++;
+    if (client_count() >= (unsigned)net_maxclients) {
         refuse(fd, "-ERR max number of clients reached\r\n");
         return;
     }

@@ -12,6 +12,9 @@
 
 struct client;
 
+/* what the limit of open files leaves of the configured maxclients */
+extern int net_maxclients;
+
 /* net_start: listen as configured, and hook CONFIG SET port, bind and maxclients.  0, or -errno
  * already logged. An address family that the system lacks is a log line, not an error. */
 int net_start(void);

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/log.h"
 #include "mm/mm.h"
 #include "server/config/config.h"
@@ -21,13 +22,14 @@
 #include "server/exec/exec.h"
 #include "server/exec/multi.h"
 #include "server/exec/pause.h"
+#include "server/figures/stats.h"
 #include "server/net/client.h"
 #include "server/net/client_evict.h"
+#include "server/net/loop.h"
 #include "server/net/net.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
-#include "server/server.h"
 
 enum {
     BATCH_MAX = 16,         /* commands parsed ahead */
@@ -395,7 +397,7 @@ read_input(struct client *c)
     do
         n = read(c->fd, c->in + c->in_len, room);
     while (n < 0 && errno == EINTR);
-    server.stat_reads++;
+    stats.reads++;
     if (n <= 0) {
         bool not_ready = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
         if (n < 0 && !not_ready)
@@ -410,8 +412,8 @@ read_input(struct client *c)
     }
     c->in_len += (size_t)n;
     c->in[c->in_len] = '\0';
-    c->last_active_ms = server.now_ms;
-    server.stat_net_in_bytes += (uint64_t)n;
+    c->last_active_ms = clock_now.ms;
+    stats.net_in_bytes += (uint64_t)n;
     return true;
 }
 
@@ -468,7 +470,7 @@ net_client_ready(struct loop_source *s, uint32_t events)
 {
     struct client *c = (struct client *)(void *)s;
 
-    if (c->closed || c->close_now || c->running || server.stopping)
+    if (c->closed || c->close_now || c->running || loop_state.stopping)
         return;
     if ((events & EPOLLOUT) != 0) {
         c->out_stuck = false;

@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "mm/base/log.h"
+#include "server/figures/stats.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 enum {
     WRITE_BYTES = 1024 * 1024, /* of a client in one turn: the others wait meanwhile */
@@ -60,8 +60,8 @@ send_pending(const struct client *c)
 static void
 count_sent(ssize_t n)
 {
-    server.stat_net_out_bytes += (uint64_t)n;
-    server.stat_writes++;
+    stats.net_out_bytes += (uint64_t)n;
+    stats.writes++;
 }
 
 /* Take note of what a call answered.  False: the client was closed. */

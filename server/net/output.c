@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/log.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
 #include "server/exec/auth.h"
 #include "server/net/client_evict.h"
-#include "server/server.h"
 
 enum { RESERVE_CHUNKS = 16, CHUNK_ROOM = OUTPUT_CHUNK_BYTES - (int)sizeof(struct output_chunk) };
 
@@ -262,8 +262,8 @@ is_limit_passed(struct client *c, size_t more)
         return false;
     }
     if (c->soft_limit_since_ms == 0)
-        c->soft_limit_since_ms = server.now_ms;
-    return server.now_ms - c->soft_limit_since_ms > limit->soft_seconds * 1000;
+        c->soft_limit_since_ms = clock_now.ms;
+    return clock_now.ms - c->soft_limit_since_ms > limit->soft_seconds * 1000;
 }
 
 bool

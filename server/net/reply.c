@@ -15,7 +15,6 @@
 #include "server/figures/errorstats.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
-#include "server/server.h"
 
 enum {
     HEAD_MAX_BYTES = 1 + NUM_MAX_BYTES + 2, /* "$" length CRLF */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/log.h"
 #include "mm/base/os.h"
 #include "mm/base/text.h"
@@ -18,7 +19,6 @@
 #include "server/net/client.h"
 #include "server/net/reply.h"
 #include "server/persist/persist_state.h"
-#include "server/server.h"
 #include "snapshot/rdb/rdb.h"
 
 enum {
@@ -34,7 +34,7 @@ int
 persist_init(void)
 {
     persist = (struct persist){
-        .last_ok = true, .last_duration_s = -1, .last_save_s = server.now_ms / 1000};
+        .last_ok = true, .last_duration_s = -1, .last_save_s = clock_now.ms / 1000};
     return 0;
 }
 
@@ -81,9 +81,9 @@ begin(void)
     persist.cut = cut;
     persist.running = true;
     persist.scheduled = false;
-    persist.dirty_at_begin = server.dirty;
+    persist.dirty_at_begin = db_state.dirty;
     persist.flushed_at_begin = persist.flushed;
-    persist.begin_s = server.now_ms / 1000;
+    persist.begin_s = clock_now.ms / 1000;
     persist.next_log_us = os_monotonic_us() + LOG_EACH_US;
     snapshot_status(&status);
     persist.last_begin_us = (int64_t)(status.begin_cost_ns / 1000);
@@ -106,7 +106,7 @@ static void
 take_flushed_back(uint64_t changes)
 {
     persist.flushed -= changes;
-    server.dirty += changes;
+    db_state.dirty += changes;
 }
 
 /* begin_in_background: with what Redis logs around it. */
@@ -115,7 +115,7 @@ begin_in_background(bool for_flush)
 {
     int r;
 
-    persist.last_try_s = server.now_ms / 1000;
+    persist.last_try_s = clock_now.ms / 1000;
     persist.background = true;
     persist.for_flush = for_flush;
     if ((r = begin()) < 0) {
@@ -135,9 +135,10 @@ take_success(const struct snapshot_end *end)
     struct mm_figures f;
 
     mm_figures(&f);
-    server.dirty -= persist.dirty_at_begin < server.dirty ? persist.dirty_at_begin : server.dirty;
+    db_state.dirty -=
+        persist.dirty_at_begin < db_state.dirty ? persist.dirty_at_begin : db_state.dirty;
     persist.flushed -= persist.flushed_at_begin;
-    persist.last_save_s = server.now_ms / 1000;
+    persist.last_save_s = clock_now.ms / 1000;
     persist.last_ok = true;
     persist.last_error = 0;
     persist.saves += !persist.for_flush;
@@ -155,7 +156,7 @@ take_end(const struct snapshot_end *end)
 {
     persist.running = false;
     if (persist.background)
-        persist.last_duration_s = server.now_ms / 1000 - persist.begin_s;
+        persist.last_duration_s = clock_now.ms / 1000 - persist.begin_s;
     save_cut_free(persist.cut);
     persist.cut = NULL;
     if (end->error != 0)
@@ -218,14 +219,14 @@ persist_wants_poll(void)
 static bool
 save_point_is_due(void)
 {
-    int64_t now = server.now_ms / 1000;
+    int64_t now = clock_now.ms / 1000;
 
     if (!persist.last_ok && now - persist.last_try_s <= RETRY_S)
         return false;
     for (int i = 0; i < config.save_point_count; i++) {
         const struct save_point *p = &config.save_points[i];
 
-        if (server.dirty >= (uint64_t)p->changes && now - persist.last_save_s > p->seconds) {
+        if (db_state.dirty >= (uint64_t)p->changes && now - persist.last_save_s > p->seconds) {
             log_line(LOG_NOTICE, "%d changes in %d seconds. Saving...", (int)p->changes,
                      (int)p->seconds);
             return true;
@@ -237,13 +238,13 @@ save_point_is_due(void)
 void
 persist_cron(void)
 {
-    if (server.loading)
+    if (db_state.loading)
         return;
     if (persist.running) {
         log_progress();
         return;
     }
-    if (persist.scheduled && server.now_ms / 1000 - persist.last_try_s <= RETRY_S &&
+    if (persist.scheduled && clock_now.ms / 1000 - persist.last_try_s <= RETRY_S &&
         !persist.last_ok)
         return;
     if (persist.scheduled || save_point_is_due())
@@ -257,8 +258,8 @@ persist_flushed(void)
         return;
     persist.scheduled = true;
     /* of the running save's, too, if it fails: the next one covers them */
-    persist.flushed += server.dirty;
-    server.dirty = persist.dirty_at_begin = 0;
+    persist.flushed += db_state.dirty;
+    db_state.dirty = persist.dirty_at_begin = 0;
 }
 
 bool
@@ -442,12 +443,12 @@ info_snapshot_memory(struct text *out)
 void
 info_persistence(struct text *out)
 {
-    int64_t now = server.now_ms / 1000;
+    int64_t now = clock_now.ms / 1000;
     struct carried_sum carried;
 
-    text_addf(out, "loading:%d\r\nasync_loading:0\r\n", server.loading);
+    text_addf(out, "loading:%d\r\nasync_loading:0\r\n", db_state.loading);
     info_running(out);
-    text_addf(out, "rdb_changes_since_last_save:%llu\r\n", (unsigned long long)server.dirty);
+    text_addf(out, "rdb_changes_since_last_save:%llu\r\n", (unsigned long long)db_state.dirty);
     text_addf(out, "rdb_bgsave_in_progress:%d\r\nrdb_bgsave_scheduled:%d\r\n", persist.running,
               persist.scheduled);
     text_addf(out, "rdb_last_save_time:%lld\r\n", (long long)persist.last_save_s);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/log.h"
 #include "mm/base/os.h"
 #include "mm/base/text.h"
@@ -18,7 +19,6 @@
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
 #include "server/persist/persist_state.h"
-#include "server/server.h"
 
 enum { LOG_EACH_US = 2 * 1000 * 1000, FREE_US = 1000 };
 
@@ -46,7 +46,7 @@ info_loading(struct text *out)
 {
     double perc = loading_percent(), elapsed = seconds_since(loading.start_us);
 
-    if (!server.loading)
+    if (!db_state.loading)
         return;
     text_addf(
         out, "loading_start_time:%lld\r\nloading_total_bytes:%llu\r\nloading_loaded_bytes:%llu\r\n",
@@ -122,15 +122,15 @@ decode(struct rdb_source *src, struct load_state *s, struct text *why)
     loading.size_bytes = rdb_source_size(src);
     loading.offset = 0;
     loading.start_us = os_monotonic_us();
-    loading.start_s = server.now_ms / 1000;
+    loading.start_s = clock_now.ms / 1000;
     loading.next_log_us = loading.start_us + LOG_EACH_US;
     loading.state = s;
     s->on_progress = on_progress;
     s->on_finding = on_finding;
     s->on_note = on_note;
-    server.loading = true;
-    r = rdb_decode(src, &load_events, s, config.rdb_checksum && !server.skip_checksum, &err);
-    server.loading = false;
+    db_state.loading = true;
+    r = rdb_decode(src, &load_events, s, config.rdb_checksum && !db_state.skip_checksum, &err);
+    db_state.loading = false;
     if (r != 0)
         describe(why, r, s, &err);
     return r;
@@ -184,7 +184,7 @@ persist_load(void)
         log_line(LOG_NOTICE, "DB loaded from disk: %.3f seconds", seconds_since(loading.start_us));
     }
     text_free(&why);
-    server.dirty = persist.flushed = 0;
+    db_state.dirty = persist.flushed = 0;
     return r;
 }
 

@@ -19,8 +19,8 @@ struct persist {
     struct save_cut *cut;    /* of the running save */
     bool for_flush;          /* ... but FLUSHALL's: no rdb_saves */
     int last_error;          /* of the last save of any kind; 0: it succeeded */
-    uint64_t dirty_at_begin; /* server.dirty then: what the save, if it succeeds, covers */
-    /* changes that FLUSHALL took out of server.dirty, since the save that it asks for covers them;
+    uint64_t dirty_at_begin; /* db_state.dirty then: what the save, if it succeeds, covers */
+    /* changes that FLUSHALL took out of db_state.dirty, since the save that it asks for covers them;
      * they come back if that fails.  flushed_at_begin: as dirty_at_begin */
     uint64_t flushed, flushed_at_begin;
     int64_t begin_s, last_save_s, last_try_s, last_duration_s;

@@ -9,9 +9,9 @@
 #include "server/config/config.h"
 #include "server/data/db/carried.h"
 #include "server/data/db/db.h"
+#include "server/net/loop.h"
 #include "server/net/net.h"
 #include "server/persist/persist.h"
-#include "server/server.h"
 #include "snapshot/snapshot.h"
 
 int
@@ -28,7 +28,7 @@ shutdown_begin(const struct shutdown_request *rq)
     }
     if (r < 0)
         log_line(LOG_WARNING, "The data could not be saved; ending all the same, as asked for.");
-    server.stopping = true;
+    loop_state.stopping = true;
     return 0;
 }
 

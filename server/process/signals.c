@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "mm/base/log.h"
+#include "server/data/db/db.h"
 #include "server/net/loop.h"
 #include "server/process/shutdown.h"
-#include "server/server.h"
 #include "snapshot/rdb/temp_file.h"
 
 static atomic_bool asked, interrupted;
@@ -31,7 +31,7 @@ on_signal(int number)
         _exit(1);
     }
     /* the handler may run in another thread */
-    if (__atomic_load_n(&server.loading, __ATOMIC_RELAXED)) {
+    if (__atomic_load_n(&db_state.loading, __ATOMIC_RELAXED)) {
         log_from_signal("Received shutdown signal during loading, exiting now.");
         shutdown_remove_pidfile();
         temp_file_drop_noted(); /* DEBUG RELOAD NOSAVE loads while a save runs */

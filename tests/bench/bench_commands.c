@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/os.h"
 #include "mm/page.h"
 #include "server/config/config.h"
@@ -22,7 +23,6 @@
 #include "server/data/db/save.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
-#include "server/server.h"
 #include "snapshot/snapshot.h"
 #include "tests/bench/measure.h"
 
@@ -221,7 +221,7 @@ main(int argc, char **argv)
         must(mm_init(&(struct mm_options){0}) == 0);
         cmd_table_init();
         must(config_init() == 0);
-        server_clock_refresh();
+        clock_refresh();
         must(db_init(16) == 0 && snapshot_start() == 0);
         client = client_new_detached();
         client->db = db_select(0);

@@ -16,13 +16,13 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "mm/base/clock.h"
 #include "mm/mm.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
-#include "server/server.h"
 
 enum { BATCH = 16, LONGEST = 8 };
 
@@ -151,7 +151,7 @@ main(int argc, char *argv[])
 
     must(mm_init(&(struct mm_options){.arena_bytes = 0}) == 0);
     must(config_init() == 0);
-    server_clock_refresh();
+    clock_refresh();
     must(db_init(1) == 0);
     db = db_select(0);
     if (argc > 2 && strcmp(argv[2], "work") == 0) {

@@ -21,7 +21,6 @@
 
 #include "mm/mm.h"
 #include "server/exec/cmd.h"
-#include "server/server.h"
 #include "tests/support/talk.h"
 
 enum { SLICE_US = 500, TICK_US = 100000, EACH = 64, WORD_BYTES = 32 };

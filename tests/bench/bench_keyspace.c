@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/os.h"
 #include "server/config/config.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
-#include "server/server.h"
 
 enum { BATCH = 16, VALUE_BYTES = 100 };
 
@@ -143,7 +143,7 @@ main(int argc, char **argv)
     must(mm_init(&(struct mm_options){.arena_bytes = 0}) == 0);
     must(config_init() == 0);
     cmd_table_init();
-    server_clock_refresh();
+    clock_refresh();
     must(db_init(1) == 0);
     db = db_select(0);
     memset(value, 'x', sizeof value);

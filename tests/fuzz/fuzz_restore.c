@@ -22,7 +22,6 @@
 #include "server/config/config.h"
 #include "server/data/db/record.h"
 #include "server/data/db/type.h"
-#include "server/server.h"
 #include "tests/support/talk.h"
 
 enum { FOOTER_BYTES = 10, RDB_VERSION = 10, COMMANDS = 12, LINE_BYTES = 160 };

@@ -7,10 +7,10 @@
 #include "mm/base/fault.h"
 #include "server/config/config.h"
 #include "server/data/db/blob.h"
+#include "server/data/db/db.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/lfu.h"
 #include "server/memory/evict.h"
-#include "server/server.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
@@ -63,7 +63,7 @@ START_TEST(a_random_key_is_not_looked_for_without_end)
 {
     enum { DEAD = 5000, MOST = 1000 };
 
-    server.active_expire = false;
+    db_state.active_expire = false;
     for (int i = 0; i < DEAD; i++)
         talk("set dead:%d 1 px 5", i);
     talk_pass_ms(10);
@@ -76,7 +76,7 @@ START_TEST(a_random_key_is_not_looked_for_without_end)
         talk("set dead:%d 1 px 5", i);
     talk_pass_ms(10);
     ck_assert_str_eq(talk("randomkey"), "$5\r\nalive\r\n");
-    server.active_expire = true;
+    db_state.active_expire = true;
 }
 END_TEST
 
@@ -146,7 +146,7 @@ START_TEST(a_switch_of_policy_keeps_what_is_known_of_use)
     talk("set short 1");
     talk_pass_ms(130 * 1000);
     talk("set now 1");
-    server.lfu = true;
+    db_state.lfu = true;
     ck_assert_uint_eq(counter("now"), LFU_NEW);
     ck_assert_uint_eq(counter("short"), LFU_NEW - 2);
     ck_assert_uint_eq(counter("long"), 0);
@@ -158,7 +158,7 @@ START_TEST(a_switch_of_policy_keeps_what_is_known_of_use)
     talk("get long"); /* what it has lost is lost */
     ck_assert_uint_eq(counter("long"), 1);
     ck_assert_uint_eq(counter("now"), LFU_NEW + 1 - 2);
-    server.lfu = false;
+    db_state.lfu = false;
     ck_assert_uint_eq(idle_s("short"), 250);
     ck_assert_uint_eq(idle_s("long"), 0);
     ck_assert_uint_ge(idle_s("now"), 60);

@@ -8,9 +8,10 @@
 #include "mm/base/fault.h"
 #include "mm/cut.h"
 #include "server/data/db/blob.h"
+#include "server/data/db/db.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/value.h"
-#include "server/server.h"
+#include "server/figures/stats.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
@@ -59,31 +60,31 @@ START_TEST(an_expired_key_goes_when_it_is_looked_at)
     ck_assert_str_eq(talk("get a"), "$-1\r\n");
     ck_assert_uint_eq(db_size(talk_db()), 1);
     ck_assert_uint_eq(db_expires(talk_db()), 0);
-    ck_assert_uint_eq(server.stat_expired_keys, 1);
+    ck_assert_uint_eq(stats.expired_keys, 1);
     db_verify();
 }
 END_TEST
 
 START_TEST(expired_keys_that_nobody_looks_at_go_too)
 {
-    server.stat_expired_keys = 0;
+    stats.expired_keys = 0;
     for (unsigned i = 0; i < 5000; i++)
         talk("set key:%u v px %u", i, i % 2 == 0 ? 1000 : 1000000);
     talk_pass_ms(500);
     talk_finish_work();
     ck_assert_uint_eq(db_size(talk_db()), 5000);
     ck_assert_int_ge(db_avg_ttl_ms(talk_db()), 400);
-    server.active_expire = false;
+    db_state.active_expire = false;
     talk_pass_ms(1000);
     talk_finish_work();
     ck_assert_uint_eq(db_size(talk_db()), 5000);
-    server.active_expire = true;
+    db_state.active_expire = true;
     for (int i = 0; i < 600; i++) { /* a minute */
         talk_finish_work();
         talk_pass_ms(100);
     }
     ck_assert_uint_le(db_size(talk_db()), 2500 + 300); /* about a tenth may be left */
-    ck_assert_uint_eq(server.stat_expired_keys, 5000 - db_size(talk_db()));
+    ck_assert_uint_eq(stats.expired_keys, 5000 - db_size(talk_db()));
     db_verify();
 }
 END_TEST
@@ -247,11 +248,11 @@ START_TEST(prefetching_changes_nothing)
         keys[i] = i % 2 == 0 ? SLICE("here") : SLICE("not here");
     db_prefetch(talk_db(), keys, 16);
     talk("set here 1");
-    hits = server.stat_hits;
-    misses = server.stat_misses;
+    hits = stats.hits;
+    misses = stats.misses;
     db_prefetch(talk_db(), keys, 16);
-    ck_assert_uint_eq(server.stat_hits, hits);
-    ck_assert_uint_eq(server.stat_misses, misses);
+    ck_assert_uint_eq(stats.hits, hits);
+    ck_assert_uint_eq(stats.misses, misses);
 }
 END_TEST
 

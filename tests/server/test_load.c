@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/fault.h"
 #include "server/config/config.h"
+#include "server/data/db/db.h"
 #include "server/data/db/load.h"
-#include "server/server.h"
 #include "snapshot/rdb/listpack.h"
 #include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_enc.h"
@@ -106,9 +107,9 @@ load(bool merge)
         return r;
     load_init(&state);
     state.merge = merge;
-    server.loading = true;
+    db_state.loading = true;
     r = rdb_decode(src, &load_events, &state, true, &err);
-    server.loading = false;
+    db_state.loading = false;
     snprintf(error_text, sizeof error_text, "%s%s", state.error, err.text);
     load_fini(&state);
     rdb_source_close(src);
@@ -173,7 +174,7 @@ START_TEST(expired_and_empty_keys_are_skipped_and_counted)
 {
     begin_dump();
     rdb_put_selectdb(&enc, 0);
-    rdb_put_expire_ms(&enc, server.now_ms - 1);
+    rdb_put_expire_ms(&enc, clock_now.ms - 1);
     put_string("expired", "v");
     rdb_put_expire_ms(&enc, 5);
     put_hash("expired hash", 600, NULL);

@@ -11,8 +11,8 @@
 
 #include "mm/heap.h"
 #include "server/config/config.h"
+#include "server/data/db/db.h"
 #include "server/persist/persist.h"
-#include "server/server.h"
 #include "snapshot/snapshot.h"
 #include "tests/support/lab.h"
 #include "tests/support/runner.h"
@@ -28,7 +28,7 @@ setup(void)
     lab_open();
     ck_assert_int_eq(snapshot_start(), 0);
     ck_assert_int_eq(persist_init(), 0);
-    server.dirty = 0;
+    db_state.dirty = 0;
     lab_run("set a 1;set b 2;hset h f v");
 }
 
@@ -229,10 +229,10 @@ END_TEST
 START_TEST(no_save_begins_while_a_dump_is_loaded)
 {
     lab_run("flushall");
-    server.loading = true;
+    db_state.loading = true;
     persist_cron();
     ck_assert(!persist_is_saving());
-    server.loading = false;
+    db_state.loading = false;
     persist_cron();
     ck_assert(persist_is_saving());
     finish();

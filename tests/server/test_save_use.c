@@ -3,10 +3,10 @@
 #include <check.h>
 
 #include "server/config/config.h"
+#include "server/data/db/db.h"
 #include "server/data/db/lfu.h"
 #include "server/data/db/save.h"
 #include "server/memory/evict.h"
-#include "server/server.h"
 #include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_dec.h"
 #include "tests/support/runner.h"
@@ -20,7 +20,7 @@ static void
 set_policy(int64_t policy)
 {
     config.maxmemory_policy = policy;
-    server.lfu = (policy & EVICT_LFU) != 0;
+    db_state.lfu = (policy & EVICT_LFU) != 0;
 }
 
 static void

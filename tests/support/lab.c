@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/crc64.h"
 #include "mm/base/keyhash.h"
 #include "mm/compact.h"
@@ -16,7 +17,6 @@
 #include "server/data/db/save.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
-#include "server/server.h"
 #include "snapshot/rdb/listpack.h"
 #include "snapshot/rdb/rdb_dec.h"
 #include "tests/support/lab_inner.h"
@@ -39,8 +39,8 @@ lab_open(void)
     cmd_table_init();
     must(config_init() == 0);
     config.enable_debug_command = PERMIT_YES;
-    server.now_ms = 1800000000000; /* one moment for the whole test */
-    server.now_us = server.now_ms * 1000;
+    clock_now.ms = 1800000000000; /* one moment for the whole test */
+    clock_now.us = clock_now.ms * 1000;
     must(db_init(16) == 0);
     draw_seed(1); /* SPOP takes the same members each time */
     keyhash_seed = 1;
@@ -111,8 +111,8 @@ run_one(const char *line, size_t len)
     bool ok;
 
     if (len > 5 && memcmp(line, "pass ", 5) == 0) {
-        server.now_ms += strtol(line + 5, NULL, 10);
-        server.now_us = server.now_ms * 1000;
+        clock_now.ms += strtol(line + 5, NULL, 10);
+        clock_now.us = clock_now.ms * 1000;
         return true;
     }
     if (len >= 6 && memcmp(line, "moving", 6) == 0)

@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/fault.h"
 #include "server/config/config.h"
+#include "server/data/db/db.h"
 #include "server/data/db/digest.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
-#include "server/server.h"
 #include "tests/support/words.h"
 
 static struct client *client;
@@ -24,8 +25,8 @@ talk_open(void)
     must(config_init() == 0);
     config.enable_debug_command = PERMIT_YES;
     cmd_table_init();
-    server_clock_refresh();
-    server.active_expire = true;
+    clock_refresh();
+    db_state.active_expire = true;
     must(db_init(16) == 0);
     client = client_new_detached();
     must(client != NULL);
@@ -117,9 +118,9 @@ talk_live_bytes(void)
 void
 talk_pass_ms(int64_t ms)
 {
-    server.now_ms += ms;
-    server.now_us += ms * 1000;
-    server.clock_s = (uint32_t)(server.now_ms / 1000) & 0xffffff;
+    clock_now.ms += ms;
+    clock_now.us += ms * 1000;
+    clock_now.s = (uint32_t)(clock_now.ms / 1000) & 0xffffff;
 }
 
 void

@@ -7,12 +7,12 @@
 #include "server/commands/bitmap/bits.h"
 #include "server/commands/string/string.h"
 #include "server/data/db/blob.h"
+#include "server/data/db/db.h"
 #include "server/data/string/bits.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 enum field_action { FIELD_GET, FIELD_SET, FIELD_ADD };
 enum overflow { OVERFLOW_WRAP, OVERFLOW_SAT, OVERFLOW_FAIL };
@@ -308,7 +308,7 @@ write_fields(struct client *c, const struct field_ops *ops)
     }
     if (changes > 0) {
         key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "setbit");
-        server.dirty += changes;
+        db_state.dirty += changes;
     }
 }
 

@@ -8,12 +8,12 @@
 #include "server/commands/string/string.h"
 #include "server/config/config.h"
 #include "server/data/db/blob.h"
+#include "server/data/db/db.h"
 #include "server/data/string/bits.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 bool
 arg_bit_offset(struct client *c, int i, unsigned width, uint64_t *ret)
@@ -72,7 +72,7 @@ cmd_setbit(struct client *c)
         }
     if (grows || was != on) {
         key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "setbit");
-        server.dirty++;
+        db_state.dirty++;
     }
     reply_int(c, was);
 }
@@ -283,14 +283,14 @@ combine(struct client *c, enum bits_operation op, struct operands *o)
     if (o->longest == 0) {
         if (db_delete(c->db, c->argv[2])) {
             key_changed(c->db, c->argv[2], KEY_EVENT_GENERIC, "del");
-            server.dirty++;
+            db_state.dirty++;
         }
     } else if (store_result(c, op, o) < 0) {
         reply_no_memory(c);
         return;
     } else {
         key_changed(c->db, c->argv[2], KEY_EVENT_STRING, "set");
-        server.dirty++;
+        db_state.dirty++;
     }
     reply_int(c, (int64_t)o->longest);
 }

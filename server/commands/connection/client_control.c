@@ -1,5 +1,6 @@
 /* server/commands/connection/client_control.c - CLIENT subcommands that change connections: KILL
  * PAUSE REPLY UNBLOCK ... */
+#include "mm/base/clock.h"
 #include "mm/base/num.h"
 #include "server/commands/connection/client_name.h"
 #include "server/exec/block.h"
@@ -8,7 +9,6 @@
 #include "server/net/client.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 /* ---- KILL ---- */
 
@@ -130,7 +130,7 @@ cmd_client_pause(struct client *c)
         reply_error(c, "ERR timeout is not an integer or out of range");
         return;
     }
-    if (ms < 0 || __builtin_add_overflow(ms, server.now_ms, &until)) {
+    if (ms < 0 || __builtin_add_overflow(ms, clock_now.ms, &until)) {
         reply_error(c, ms < 0 ? "ERR timeout is negative" : "ERR timeout is out of range");
         return;
     }

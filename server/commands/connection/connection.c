@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mm/base/num.h"
+#include "mm/base/version.h"
 #include "server/commands/connection/client_name.h"
 #include "server/data/db/db.h"
 #include "server/exec/auth.h"
@@ -16,7 +17,6 @@
 #include "server/net/client.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 /* A RESP2 client with subscriptions takes arrays only. */
 static void

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "mm/base/clock.h"
 #include "server/data/db/db.h"
 #include "server/data/db/dump.h"
 #include "server/data/db/value.h"
@@ -9,7 +10,6 @@
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 /* DUMP key -> the payload, or null. */
 void
@@ -80,8 +80,7 @@ parse_ttl(struct client *c, struct restore *rs)
         reply_error(c, "ERR Invalid TTL value, must be >= 0");
         return false;
     }
-    if (ttl != 0 &&
-        (rs->absolute || !__builtin_add_overflow(ttl, server.now_ms, &rs->expire_at_ms)))
+    if (ttl != 0 && (rs->absolute || !__builtin_add_overflow(ttl, clock_now.ms, &rs->expire_at_ms)))
         rs->expire_at_ms = rs->absolute ? ttl : rs->expire_at_ms;
     return true;
 }
@@ -93,7 +92,7 @@ restore_expired(struct client *c, struct db_ref *ref)
     if (ref->rec != NULL) {
         db_remove(ref);
         key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-        server.dirty++;
+        db_state.dirty++;
     }
     reply_ok(c);
 }
@@ -110,7 +109,7 @@ restore_value(struct client *c, struct db_ref *ref, const struct restore *rs, st
     }
     db_set_use(ref->rec, rs->idle_s, rs->freq);
     key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "restore");
-    server.dirty++;
+    db_state.dirty++;
     reply_ok(c);
 }
 
@@ -151,7 +150,7 @@ cmd_restore(struct client *c)
     r = dump_parse(c->argv[3], c->argv[1], &state, &v);
     if (r < 0) {
         reply_refusal(c, r);
-    } else if (rs.expire_at_ms != RECORD_NO_EXPIRE && rs.expire_at_ms <= server.now_ms) {
+    } else if (rs.expire_at_ms != RECORD_NO_EXPIRE && rs.expire_at_ms <= clock_now.ms) {
         value_free(&v);
         restore_expired(c, &ref);
     } else {

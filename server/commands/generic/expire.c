@@ -1,11 +1,11 @@
 /* server/commands/generic/expire.c - commands about when keys expire. */
+#include "mm/base/clock.h"
 #include "server/commands/generic/ttl.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 struct expire_options {
     bool nx, xx, gt, lt;
@@ -67,7 +67,7 @@ expire(struct client *c, bool seconds, bool absolute)
         reply_int(c, 0);
         return;
     }
-    if (at_ms <= server.now_ms) {
+    if (at_ms <= clock_now.ms) {
         db_remove(&ref);
         key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
     } else if (db_set_expire(&ref, at_ms) < 0) {
@@ -76,7 +76,7 @@ expire(struct client *c, bool seconds, bool absolute)
     } else {
         key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "expire");
     }
-    server.dirty++;
+    db_state.dirty++;
     reply_int(c, 1);
 }
 
@@ -118,7 +118,7 @@ ttl(struct client *c, bool seconds, bool absolute)
         reply_int(c, -1);
         return;
     }
-    n = absolute ? at_ms : at_ms - server.now_ms;
+    n = absolute ? at_ms : at_ms - clock_now.ms;
     if (n < 0)
         n = 0;
     reply_int(c, seconds ? n / 1000 + (n % 1000 >= 500) : n);
@@ -160,7 +160,7 @@ cmd_persist(struct client *c)
         reply_no_memory(c);
     } else {
         key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "persist");
-        server.dirty++;
+        db_state.dirty++;
         reply_int(c, 1);
     }
 }

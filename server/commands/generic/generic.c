@@ -11,7 +11,6 @@
 #include "server/net/client.h"
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
-#include "server/server.h"
 
 static void
 delete_all(struct client *c)
@@ -23,7 +22,7 @@ delete_all(struct client *c)
             key_changed(c->db, c->argv[i], KEY_EVENT_GENERIC, "del");
             deleted++;
         }
-    server.dirty += (uint64_t)deleted;
+    db_state.dirty += (uint64_t)deleted;
     reply_int(c, deleted);
 }
 
@@ -135,7 +134,7 @@ rename_key(struct client *c, bool nx)
         }
         key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "rename_from");
         key_changed(c->db, c->argv[2], KEY_EVENT_GENERIC, "rename_to");
-        server.dirty++;
+        db_state.dirty++;
     } else if (nx) {
         reply_int(c, 0);
         return;
@@ -189,7 +188,7 @@ cmd_move(struct client *c)
     } else {
         key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "move_from");
         key_changed(db, c->argv[1], KEY_EVENT_GENERIC, "move_to");
-        server.dirty++;
+        db_state.dirty++;
         reply_int(c, 1);
     }
 }
@@ -253,7 +252,7 @@ cmd_copy(struct client *c)
         reply_no_memory(c);
     } else {
         key_changed(db, c->argv[2], KEY_EVENT_GENERIC, "copy_to");
-        server.dirty++;
+        db_state.dirty++;
         reply_int(c, 1);
     }
 }
@@ -287,7 +286,7 @@ cmd_swapdb(struct client *c)
         keywait_scan((int)a);
         keywait_scan((int)b);
     }
-    server.dirty++;
+    db_state.dirty++;
     reply_ok(c);
 }
 
@@ -307,7 +306,7 @@ cmd_flushdb(struct client *c)
     if (!flush_options_are_good(c))
         return;
     key_event_flushed(c->db_index);
-    server.dirty += db_flush(c->db_index);
+    db_state.dirty += db_flush(c->db_index);
     keywait_scan(c->db_index);
     reply_ok(c);
 }
@@ -319,7 +318,7 @@ cmd_flushall(struct client *c)
         return;
     for (int i = 0; i < db_count(); i++) {
         key_event_flushed(i);
-        server.dirty += db_flush(i);
+        db_state.dirty += db_flush(i);
         keywait_scan(i);
     }
     persist_flushed();

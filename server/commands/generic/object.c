@@ -6,7 +6,6 @@
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 /* find: the record at argument 2; NULL, and a null was replied. */
 static const struct record *
@@ -48,7 +47,7 @@ cmd_object_idletime(struct client *c)
 {
     const struct record *r = find(c);
 
-    if (r != NULL && server.lfu)
+    if (r != NULL && db_state.lfu)
         reply_error(
             c,
             "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.");
@@ -61,7 +60,7 @@ cmd_object_freq(struct client *c)
 {
     const struct record *r = find(c);
 
-    if (r != NULL && server.lfu)
+    if (r != NULL && db_state.lfu)
         reply_int(c, lfu_counter(record_clock(r)));
     else if (r != NULL)
         reply_error(

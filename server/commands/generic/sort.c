@@ -6,6 +6,7 @@
 
 #include "mm/base/num.h"
 #include "server/commands/generic/sort.h"
+#include "server/data/db/db.h"
 #include "server/data/db/load_impl.h"
 #include "server/data/db/value.h"
 #include "server/data/list/list.h"
@@ -15,7 +16,6 @@
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 /* ---- arguments ---- */
 
@@ -196,14 +196,14 @@ store(struct client *c, const struct sort *s, struct span span)
     if (words == 0) {
         if (db_delete(c->db, c->argv[s->store])) {
             key_changed(c->db, c->argv[s->store], KEY_EVENT_GENERIC, "del");
-            server.dirty++;
+            db_state.dirty++;
         }
     } else if (store_list(c, s, span) < 0) {
         reply_no_memory(c);
         return;
     } else {
         key_changed(c->db, c->argv[s->store], KEY_EVENT_LIST, "sortstore");
-        server.dirty += words;
+        db_state.dirty += words;
     }
     reply_int(c, (int64_t)words);
 }

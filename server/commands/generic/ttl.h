@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "server/server.h"
+#include "mm/base/clock.h"
 
 /* ttl_deadline: n, in seconds or milliseconds, absolute or from now, as unix milliseconds.  False:
  * out of range. */
@@ -15,7 +15,7 @@ ttl_deadline(int64_t n, bool seconds, bool absolute, int64_t *ret)
 {
     if (seconds && __builtin_mul_overflow(n, 1000, &n))
         return false;
-    if (!absolute && __builtin_add_overflow(n, server.now_ms, &n))
+    if (!absolute && __builtin_add_overflow(n, clock_now.ms, &n))
         return false;
     *ret = n;
     return true;

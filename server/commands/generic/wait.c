@@ -2,12 +2,12 @@
  * some waits until the end. */
 #include <stdlib.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/num.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 struct waiting {
     struct block block; /* first */
@@ -51,7 +51,7 @@ wait_for(struct client *c, int64_t replicas, int64_t timeout_ms, bool is_aof)
     }
     w->is_aof = is_aof;
     w->block = (struct block){.end = end_wait,
-                              .deadline_ms = timeout_ms > 0 ? server.now_ms + timeout_ms : 0,
+                              .deadline_ms = timeout_ms > 0 ? clock_now.ms + timeout_ms : 0,
                               .argc = c->argc,
                               .argv = w->argv};
     slices_copy(w->argv, c->argv, c->argc);
@@ -75,7 +75,7 @@ arg_timeout(struct client *c, int i, int64_t *ret)
         reply_error(c, "ERR timeout is negative");
         return false;
     }
-    if (!__builtin_add_overflow(*ret, server.now_ms, &sum))
+    if (!__builtin_add_overflow(*ret, clock_now.ms, &sum))
         return true;
     reply_error(c, "ERR timeout is out of range");
     return false;

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 
 #include "server/commands/sorted_set/zset.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 /* ---- shared ---- */
 
@@ -122,7 +122,7 @@ add_places(struct client *c, int first, unsigned flags, bool return_changed)
     }
     if (sum.added + sum.updated > 0) {
         zset_changed(c, c->argv[1], "zadd", false);
-        server.dirty += (uint64_t)(sum.added + sum.updated);
+        db_state.dirty += (uint64_t)(sum.added + sum.updated);
     }
     reply_int(c, sum.added + (return_changed ? sum.updated : 0));
 done:

@@ -6,10 +6,10 @@
 #include "mm/base/text.h"
 #include "server/commands/geo/geo.h"
 #include "server/commands/sorted_set/zset.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 enum geo_order { ORDER_NONE, ORDER_NEAR, ORDER_FAR };
 
@@ -338,7 +338,7 @@ store_found(struct client *c, const struct geo_results *g)
 {
     const struct geo_query *q = g->query;
     const struct zroot *z = zroot_new();
-    uint64_t dirty = server.dirty;
+    uint64_t dirty = db_state.dirty;
 
     for (uint64_t i = 0; z != NULL && i < g->count; i++) {
         const struct geo_found *f = &g->at[i];
@@ -355,8 +355,8 @@ store_found(struct client *c, const struct geo_results *g)
     }
     zset_store(c, c->argv[q->destination], z,
                q->form->is_search ? "geosearchstore" : "georadiusstore");
-    if (server.dirty != dirty && g->count > 0)
-        server.dirty += g->count - 1; /* each element counts */
+    if (db_state.dirty != dirty && g->count > 0)
+        db_state.dirty += g->count - 1; /* each element counts */
 }
 
 static void

@@ -4,13 +4,13 @@
 
 #include "mm/base/long_double.h"
 #include "mm/base/num.h"
+#include "server/data/db/db.h"
 #include "server/data/hash/hash.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 static bool
 find_hash(struct client *c, unsigned flags, struct db_ref *ref)
@@ -44,7 +44,7 @@ set_pairs(struct client *c, int64_t *ret_added)
         return false;
     }
     key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hset");
-    server.dirty += (uint64_t)(c->argc - 2) / 2;
+    db_state.dirty += (uint64_t)(c->argc - 2) / 2;
     return true;
 }
 
@@ -82,7 +82,7 @@ cmd_hsetnx(struct client *c)
         reply_no_memory(c);
     } else {
         key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hset");
-        server.dirty++;
+        db_state.dirty++;
         reply_int(c, 1);
     }
 }
@@ -112,7 +112,7 @@ cmd_hincrby(struct client *c)
         return;
     }
     key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hincrby");
-    server.dirty++;
+    db_state.dirty++;
     reply_int(c, n);
 }
 
@@ -156,7 +156,7 @@ cmd_hincrbyfloat(struct client *c)
         return;
     }
     key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hincrbyfloat");
-    server.dirty++;
+    db_state.dirty++;
     reply_bulk(c, text, words[1].len);
 }
 
@@ -176,7 +176,7 @@ cmd_hdel(struct client *c)
         key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hdel");
         if (ref.rec == NULL)
             key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-        server.dirty += (uint64_t)deleted;
+        db_state.dirty += (uint64_t)deleted;
     }
     reply_int(c, deleted);
 }

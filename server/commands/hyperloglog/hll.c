@@ -6,12 +6,12 @@
 #include "server/commands/string/string.h"
 #include "server/config/config.h"
 #include "server/data/db/blob.h"
+#include "server/data/db/db.h"
 #include "server/data/string/hll.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 static struct hll sketch; /* the one that a command changes */
 
@@ -134,7 +134,7 @@ cmd_pfadd(struct client *c)
     }
     if (raised > 0) {
         key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "pfadd");
-        server.dirty += raised;
+        db_state.dirty += raised;
     }
     reply_int(c, raised > 0);
 }
@@ -166,7 +166,7 @@ count_one(struct client *c)
     if (is_new && blob_write(&ref, HLL_CACHE_AT,
                              (struct slice){.ptr = (const char *)&n, .len = sizeof n}) == 0) {
         key_touched(c->db, c->argv[1]);
-        server.dirty++;
+        db_state.dirty++;
     }
     reply_int(c, (int64_t)n);
 }
@@ -243,6 +243,6 @@ cmd_pfmerge(struct client *c)
         return;
     }
     key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "pfadd");
-    server.dirty++;
+    db_state.dirty++;
     reply_ok(c);
 }

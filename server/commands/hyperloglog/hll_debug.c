@@ -6,11 +6,11 @@
 #include "mm/base/text.h"
 #include "server/commands/hyperloglog/hll.h"
 #include "server/data/db/blob.h"
+#include "server/data/db/db.h"
 #include "server/data/string/hll.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 static struct hll sketch;
 
@@ -29,7 +29,7 @@ make_dense(struct client *c, struct db_ref *ref, struct slice *ret)
             reply_no_memory(c);
             return false;
         }
-        server.dirty++;
+        db_state.dirty++;
         *ret = record_blob(ref->rec);
     }
     return true;

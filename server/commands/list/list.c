@@ -3,9 +3,9 @@
 #include "server/commands/list/list.h"
 
 #include "mm/base/num.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
-#include "server/server.h"
 
 static const char *const pushed[] = {[LIST_HEAD] = "lpush", [LIST_TAIL] = "rpush"};
 
@@ -53,7 +53,7 @@ push(struct client *c, enum list_side side, bool only_existing)
         return;
     }
     key_changed(c->db, c->argv[1], KEY_EVENT_LIST, pushed[side]);
-    server.dirty += (uint64_t)c->argc - 2;
+    db_state.dirty += (uint64_t)c->argc - 2;
     reply_int(c, (int64_t)list_len(ref.rec));
 }
 
@@ -89,7 +89,7 @@ list_went(struct client *c, struct db_ref *ref, enum list_side side, uint64_t co
     key_changed(c->db, ref->key, KEY_EVENT_LIST, side == LIST_HEAD ? "lpop" : "rpop");
     if (ref->rec == NULL)
         key_event(c->db, ref->key, KEY_EVENT_GENERIC, "del");
-    server.dirty += count;
+    db_state.dirty += count;
 }
 
 /* reply_popped: the elements at the end that will go, in the order in which they do. */
@@ -365,7 +365,7 @@ cmd_lset(struct client *c)
         return;
     }
     key_changed(c->db, c->argv[1], KEY_EVENT_LIST, "lset");
-    server.dirty++;
+    db_state.dirty++;
     reply_ok(c);
 }
 
@@ -407,7 +407,7 @@ cmd_linsert(struct client *c)
         return;
     }
     key_changed(c->db, c->argv[1], KEY_EVENT_LIST, "linsert");
-    server.dirty++;
+    db_state.dirty++;
     reply_int(c, (int64_t)list_len(ref.rec));
 }
 
@@ -438,7 +438,7 @@ cmd_lrem(struct client *c)
         key_changed(c->db, c->argv[1], KEY_EVENT_LIST, "lrem");
         if (ref.rec == NULL)
             key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-        server.dirty += removed;
+        db_state.dirty += removed;
     }
     reply_int(c, (int64_t)removed);
 }
@@ -472,6 +472,6 @@ cmd_ltrim(struct client *c)
         key_event(c->db, c->argv[1], KEY_EVENT_LIST, "ltrim");
     if (ref.rec == NULL)
         key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-    server.dirty += len - keep;
+    db_state.dirty += len - keep;
     reply_ok(c);
 }

@@ -3,7 +3,6 @@
 #include "server/commands/list/list.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
-#include "server/server.h"
 
 /* tell_move: the destination's event comes first. */
 static void

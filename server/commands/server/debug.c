@@ -12,11 +12,13 @@
 #include "mm/base/text.h"
 #include "server/commands/server/debug.h"
 #include "server/config/config.h"
+#include "server/data/db/db.h"
 #include "server/data/list/list.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
+#include "server/net/loop.h"
 #include "server/net/reply.h"
-#include "server/server.h"
+#include "server/process/identity.h"
 #include "snapshot/snapshot.h"
 
 /* DEBUG SLEEP seconds -> OK, after them.  Nothing else is served meanwhile. */
@@ -58,7 +60,7 @@ debug_packed_threshold(struct client *c)
 static void
 debug_set_active_expire(struct client *c)
 {
-    server.active_expire = !(c->argv[2].len == 1 && c->argv[2].ptr[0] == '0');
+    db_state.active_expire = !(c->argv[2].len == 1 && c->argv[2].ptr[0] == '0');
     reply_ok(c);
 }
 
@@ -173,7 +175,7 @@ debug_refuse(struct client *c)
 static void
 debug_change_repl_id(struct client *c)
 {
-    server_new_run_id();
+    identity_renew();
     reply_ok(c);
 }
 
@@ -189,7 +191,7 @@ is_one(struct slice word)
 static void
 debug_pause_cron(struct client *c)
 {
-    server.cron_paused = is_one(c->argv[2]);
+    loop_state.cron_paused = is_one(c->argv[2]);
     reply_ok(c);
 }
 
@@ -198,7 +200,7 @@ debug_pause_cron(struct client *c)
 static void
 debug_skip_checksum(struct client *c)
 {
-    server.skip_checksum = is_one(c->argv[2]);
+    db_state.skip_checksum = is_one(c->argv[2]);
     reply_ok(c);
 }
 

@@ -13,7 +13,6 @@
 #include "server/exec/exec.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 static void
 reply_digest(struct client *c, const uint8_t digest[DIGEST_BYTES])

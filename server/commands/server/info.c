@@ -8,8 +8,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/os.h"
 #include "mm/base/text.h"
+#include "mm/base/version.h"
 #include "mm/mm.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
@@ -22,13 +24,15 @@
 #include "server/exec/watch.h"
 #include "server/figures/errorstats.h"
 #include "server/figures/latency.h"
+#include "server/figures/stats.h"
 #include "server/memory/defrag.h"
 #include "server/memory/evict.h"
+#include "server/memory/usage.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
-#include "server/server.h"
+#include "server/process/identity.h"
 
 typedef unsigned long long ull;
 
@@ -68,7 +72,7 @@ static void
 info_server(struct text *out)
 {
     struct utsname u;
-    int64_t up_s = (server.now_ms - server.start_ms) / 1000;
+    int64_t up_s = (clock_now.ms - identity.start_ms) / 1000;
 
     text_addf(out, "redis_version:%s\r\nstillframe_version:%s\r\n", STILLFRAME_REDIS_VERSION,
               STILLFRAME_VERSION);
@@ -82,14 +86,14 @@ info_server(struct text *out)
         (int)sizeof(void *) * 8);
     text_addf(out, "gcc_version:%d.%d.%d\r\n", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
     text_addf(out, "process_id:%d\r\nprocess_supervised:no\r\nrun_id:%s\r\n", (int)getpid(),
-              server.run_id);
+              identity.run_id);
     text_addf(out, "tcp_port:%lld\r\nserver_time_usec:%lld\r\n", (long long)config.port,
-              (long long)server.now_us);
+              (long long)clock_now.us);
     text_addf(out, "uptime_in_seconds:%lld\r\nuptime_in_days:%lld\r\n", (long long)up_s,
               (long long)up_s / 86400);
     text_addf(out, "hz:%lld\r\nconfigured_hz:%lld\r\n", (long long)config.hz, (long long)config.hz);
-    text_addf(out, "lru_clock:%u\r\nexecutable:%s\r\nconfig_file:%s\r\n", server.clock_s,
-              server.executable, config_file());
+    text_addf(out, "lru_clock:%u\r\nexecutable:%s\r\nconfig_file:%s\r\n", clock_now.s,
+              identity.executable, config_file());
     text_add(out, "io_threads_active:0\r\n");
     add_listeners(out);
 }
@@ -104,7 +108,7 @@ info_clients(struct text *out)
         max_out = client_pending_out(c) > max_out ? client_pending_out(c) : max_out;
     }
     text_addf(out, "connected_clients:%u\r\ncluster_connections:0\r\nmaxclients:%d\r\n",
-              client_count(), server.maxclients);
+              client_count(), net_maxclients);
     text_addf(out, "client_recent_max_input_buffer:%zu\r\nclient_recent_max_output_buffer:%zu\r\n",
               max_in, max_out);
     text_addf(
@@ -182,19 +186,19 @@ info_memory(struct text *out)
 
     mm_figures(&f);
     defrag_figures(&defrag);
-    server_memory_figures(&m);
+    memory_figures(&m);
     used = m.used;
     rss = m.rss;
-    if (used > server.peak_memory)
-        server.peak_memory = used;
+    if (used > memory_sample.peak_bytes)
+        memory_sample.peak_bytes = used;
     overhead = used > f.live_bytes ? used - f.live_bytes : 0;
     add_bytes(out, "used_memory", used);
     add_bytes(out, "used_memory_rss", rss);
-    add_bytes(out, "used_memory_peak", server.peak_memory);
+    add_bytes(out, "used_memory_peak", memory_sample.peak_bytes);
     text_addf(out, "used_memory_peak_perc:%.2f%%\r\n",
-              100.0 * (double)used / (double)server.peak_memory);
+              100.0 * (double)used / (double)memory_sample.peak_bytes);
     text_addf(out, "used_memory_overhead:%llu\r\nused_memory_startup:%llu\r\n", (ull)overhead,
-              (ull)server.start_memory);
+              (ull)memory_sample.start_bytes);
     text_addf(out, "used_memory_dataset:%zu\r\nused_memory_dataset_perc:%.2f%%\r\n", f.live_bytes,
               100.0 * (double)f.live_bytes / (double)used);
     add_bytes(out, "total_system_memory", total);
@@ -261,13 +265,13 @@ add_turns(struct text *out)
     text_addf(
         out,
         "eventloop_cycles:%llu\r\neventloop_duration_sum:%llu\r\neventloop_duration_cmd_sum:%llu\r\n",
-        (ull)server.turns, (ull)server.turn_sum_us, commands_us());
+        (ull)stats.turns, (ull)stats.turn_sum_us, commands_us());
     text_addf(
         out,
         "instantaneous_eventloop_cycles_per_sec:%llu\r\ninstantaneous_eventloop_duration_usec:%llu\r\n",
-        (ull)server.turns_per_s,
-        (ull)(server.turns_per_s > 0 ? server.turn_us_per_s / server.turns_per_s : 0));
-    text_addf(out, "eventloop_longest_usec:%llu\r\n", (ull)server.turn_max_us);
+        (ull)stats.turns_per_s,
+        (ull)(stats.turns_per_s > 0 ? stats.turn_us_per_s / stats.turns_per_s : 0));
+    text_addf(out, "eventloop_longest_usec:%llu\r\n", (ull)stats.turn_max_us);
 }
 
 /* By its name alone, as in Redis. */
@@ -278,7 +282,7 @@ info_debug(struct text *out)
         out,
         "eventloop_duration_aof_sum:0\r\neventloop_duration_cron_sum:%llu\r\neventloop_duration_max:%llu\r\n"
         "eventloop_cmd_per_cycle_max:%llu\r\n",
-        (ull)server.cron_sum_us, (ull)server.turn_max_us, (ull)server.turn_max_commands);
+        (ull)stats.cron_sum_us, (ull)stats.turn_max_us, (ull)stats.turn_max_commands);
 }
 
 static void
@@ -300,30 +304,30 @@ static void
 info_stats(struct text *out)
 {
     text_addf(out, "total_connections_received:%llu\r\ntotal_commands_processed:%llu\r\n",
-              (ull)server.stat_connections, (ull)server.stat_commands);
-    text_addf(out, "instantaneous_ops_per_sec:%llu\r\n", (ull)server.ops_per_s);
+              (ull)stats.connections, (ull)stats.commands);
+    text_addf(out, "instantaneous_ops_per_sec:%llu\r\n", (ull)stats.ops_per_s);
     text_addf(out, "total_net_input_bytes:%llu\r\ntotal_net_output_bytes:%llu\r\n",
-              (ull)server.stat_net_in_bytes, (ull)server.stat_net_out_bytes);
+              (ull)stats.net_in_bytes, (ull)stats.net_out_bytes);
     text_addf(out, "instantaneous_input_kbps:%.2f\r\ninstantaneous_output_kbps:%.2f\r\n",
-              (double)server.in_bytes_per_s / 1024, (double)server.out_bytes_per_s / 1024);
+              (double)stats.in_bytes_per_s / 1024, (double)stats.out_bytes_per_s / 1024);
     text_addf(
         out,
         "rejected_connections:%llu\r\nsync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n",
-        (ull)server.stat_rejected_connections);
+        (ull)stats.rejected_connections);
     text_addf(out,
               "expired_keys:%llu\r\nexpired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\n"
               "expire_cycle_cpu_milliseconds:%llu\r\n",
-              (ull)server.stat_expired_keys, (ull)server.expire_sum_us / 1000);
+              (ull)stats.expired_keys, (ull)stats.expire_sum_us / 1000);
     text_addf(out,
               "evicted_keys:%llu\r\nevicted_clients:%llu\r\ntotal_eviction_exceeded_time:%llu\r\n"
               "current_eviction_exceeded_time:%lld\r\n",
-              (ull)evict_figures.keys, (ull)server.stat_evicted_clients,
+              (ull)evict_figures.keys, (ull)stats.evicted_clients,
               (ull)evict_figures.exceeded_us / 1000,
               evict_figures.exceeded_since_us == 0
                   ? 0LL
                   : (long long)(os_monotonic_ns() / 1000 - evict_figures.exceeded_since_us) / 1000);
-    text_addf(out, "keyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n", (ull)server.stat_hits,
-              (ull)server.stat_misses);
+    text_addf(out, "keyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n", (ull)stats.hits,
+              (ull)stats.misses);
     text_addf(out, "pubsub_channels:%u\r\npubsub_patterns:%u\r\npubsubshard_channels:%u\r\n",
               pubsub_channels(PUBSUB_CHANNEL), pubsub_channels(PUBSUB_PATTERN),
               pubsub_channels(PUBSUB_SHARD));
@@ -339,15 +343,15 @@ info_stats(struct text *out)
         "reply_buffer_shrinks:0\r\nreply_buffer_expands:0\r\n");
     text_addf(out, "latest_fork_usec:%lld\r\ntotal_forks:0\r\n",
               (long long)persist_last_begin_us());
-    text_addf(out, "total_error_replies:%llu\r\n", (ull)server.stat_error_replies);
+    text_addf(out, "total_error_replies:%llu\r\n", (ull)stats.error_replies);
     text_addf(out, "total_reads_processed:%llu\r\ntotal_writes_processed:%llu\r\n",
-              (ull)server.stat_reads, (ull)server.stat_writes);
+              (ull)stats.reads, (ull)stats.writes);
     add_turns(out);
     text_addf(
         out,
         "acl_access_denied_auth:%llu\r\nacl_access_denied_cmd:0\r\nacl_access_denied_key:0\r\n"
         "acl_access_denied_channel:0\r\n",
-        (ull)server.stat_auth_failures);
+        (ull)stats.auth_failures);
 }
 
 static void
@@ -359,7 +363,7 @@ info_replication(struct text *out)
         "master_replid:%s\r\nmaster_replid2:%040d\r\nmaster_repl_offset:0\r\nsecond_repl_offset:-1\r\n"
         "repl_backlog_active:0\r\nrepl_backlog_size:0\r\nrepl_backlog_first_byte_offset:0\r\n"
         "repl_backlog_histlen:0\r\n",
-        server.run_id, 0);
+        identity.run_id, 0);
 }
 
 static double

@@ -1,12 +1,13 @@
 /* server/commands/server/lolwut.c - LOLWUT: a still frame, a moving world behind it. */
 #include <math.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/num.h"
 #include "mm/base/text.h"
+#include "mm/base/version.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 enum { WIDTH = 64, HEIGHT = 14 };
 
@@ -30,7 +31,7 @@ wave(int x, int y, double time)
 void
 cmd_lolwut(struct client *c)
 {
-    double time = (double)(server.now_ms % 3600000) / 700;
+    double time = (double)(clock_now.ms % 3600000) / 700;
     struct text t = {0};
     int64_t n;
 

@@ -11,9 +11,9 @@
 #include "server/exec/cmd.h"
 #include "server/memory/defrag.h"
 #include "server/memory/evict.h"
+#include "server/memory/usage.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 /* ---- one key ---- */
 
@@ -116,17 +116,17 @@ cmd_memory_stats(struct client *c)
     uint64_t used, clients = 0, keys = db_total_keys();
 
     mm_figures(&f);
-    server_memory_figures(&m);
+    memory_figures(&m);
     used = m.used;
-    if (used > server.peak_memory)
-        server.peak_memory = used;
+    if (used > memory_sample.peak_bytes)
+        memory_sample.peak_bytes = used;
     for (const struct client *other = client_first(); other != NULL; other = other->next)
         clients += client_memory(other);
     {
         const struct figure figures[] = {
-            {"peak.allocated", server.peak_memory},
+            {"peak.allocated", memory_sample.peak_bytes},
             {"total.allocated", used},
-            {"startup.allocated", server.start_memory},
+            {"startup.allocated", memory_sample.start_bytes},
             {"replication.backlog", 0},
             {"clients.slaves", 0},
             {"clients.normal", clients},
@@ -144,7 +144,7 @@ cmd_memory_stats(struct client *c)
             {"keyspace.tables", db_table_bytes()},
             {"snapshot.images", f.images_bytes},
             {"snapshot.retired", f.retired_bytes},
-            {"allocator.malloc", server.malloc_bytes},
+            {"allocator.malloc", memory_sample.malloc_bytes},
             {"allocator.allocated", used},
             {"allocator.active", m.active},
             {"allocator.resident", m.resident},
@@ -162,7 +162,7 @@ cmd_memory_stats(struct client *c)
     }
     reply_databases(c);
     reply_share(c, "dataset.percentage", f.live_bytes, used, 100);
-    reply_share(c, "peak.percentage", used, server.peak_memory, 100);
+    reply_share(c, "peak.percentage", used, memory_sample.peak_bytes, 100);
     reply_share(c, "allocator-fragmentation.ratio", m.active, used, 1);
     reply_share(c, "allocator-rss.ratio", m.resident, m.active, 1);
     reply_share(c, "rss-overhead.ratio", m.rss, m.resident, 1);
@@ -173,18 +173,18 @@ cmd_memory_stats(struct client *c)
 void
 cmd_memory_doctor(struct client *c)
 {
-    uint64_t used = server_used_memory();
+    uint64_t used = memory_used();
     struct mm_figures f;
     struct text t = {0};
 
     mm_figures(&f);
     if (used < 5 << 20)
         text_add(&t, "This instance is nearly empty: there is nothing to say of its memory.\n");
-    if (server.peak_memory > used + used / 2)
+    if (memory_sample.peak_bytes > used + used / 2)
         text_addf(
             &t,
             "* Memory was %.1f times as much at its peak. Free memory goes back to the system in the background; MEMORY PURGE asks for it now.\n",
-            (double)server.peak_memory / (double)used);
+            (double)memory_sample.peak_bytes / (double)used);
     if (used >= 5 << 20 && f.resident_bytes > f.live_bytes + f.live_bytes / 2)
         text_addf(
             &t,
@@ -210,7 +210,7 @@ cmd_memory_purge(struct client *c)
     enum { FIRST_SLICE_US = 200 };
 
     defrag_purge();
-    mm_tidy(FIRST_SLICE_US); /* server_cron() makes the loop look for more */
+    mm_tidy(FIRST_SLICE_US); /* cron() makes the loop look for more */
     reply_ok(c);
 }
 
@@ -229,7 +229,7 @@ cmd_memory_malloc_stats(struct client *c)
               f.cut_open ? "open" : "closed");
     text_addf(&t, "side tables %llu, keyspace tables %zu, malloc %llu\n",
               (unsigned long long)f.side_bytes, db_table_bytes(),
-              (unsigned long long)server.malloc_bytes);
+              (unsigned long long)memory_sample.malloc_bytes);
     reply_verbatim(c, "txt", text_str(&t), t.len);
     text_free(&t);
 }

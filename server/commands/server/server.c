@@ -9,11 +9,17 @@
 #include "mm/base/text.h"
 #include "server/commands/server/debug.h"
 #include "server/config/config.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/figures/errorstats.h"
+#include "server/figures/latency.h"
+#include "server/figures/stats.h"
+#include "server/memory/defrag.h"
+#include "server/memory/evict.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+#include "server/persist/persist.h"
 #include "server/process/shutdown.h"
-#include "server/server.h"
 #include "snapshot/snapshot.h"
 
 /* ---- CONFIG ---- */
@@ -66,11 +72,24 @@ cmd_config_set(struct client *c)
     text_free(&why);
 }
 
+static void
+reset_stats(void)
+{
+    stats_reset();
+    errorstats_reset();
+    latency_reset_commands();
+    cmd_table_reset_stats();
+    db_reset_freed_values();
+    evict_figures.keys = evict_figures.exceeded_us = 0;
+    defrag_reset_figures();
+    persist_reset_stats();
+}
+
 /* CONFIG RESETSTAT -> OK. */
 void
 cmd_config_resetstat(struct client *c)
 {
-    server_reset_stats();
+    reset_stats();
     reply_ok(c);
 }
 
@@ -157,7 +176,7 @@ cmd_shutdown(struct client *c)
         reply_error(c, "ERR No shutdown in progress.");
         return;
     }
-    if (server.loading) { /* what is loaded so far must not replace the file that it comes from */
+    if (db_state.loading) { /* what is loaded so far must not replace the file that it comes from */
         rq.save = false;
         rq.nosave = true;
     }

@@ -1,12 +1,12 @@
 /* server/commands/set/set.c - commands on one set.  At random: commands/set/set_random.c; on
  * several: commands/set/set_combine.c; SSCAN: commands/generic/scan.c. */
 #include "server/commands/set/set.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 static bool
 find_set(struct client *c, unsigned flags, struct db_ref *ref)
@@ -39,7 +39,7 @@ cmd_sadd(struct client *c)
     }
     if (added > 0) {
         key_changed(c->db, c->argv[1], KEY_EVENT_SET, "sadd");
-        server.dirty += (uint64_t)added;
+        db_state.dirty += (uint64_t)added;
     }
     reply_int(c, added);
 }
@@ -60,7 +60,7 @@ cmd_srem(struct client *c)
         key_changed(c->db, c->argv[1], KEY_EVENT_SET, "srem");
         if (ref.rec == NULL)
             key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-        server.dirty += (uint64_t)removed;
+        db_state.dirty += (uint64_t)removed;
     }
     reply_int(c, removed);
 }
@@ -116,9 +116,9 @@ cmd_smove(struct client *c)
             key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
         if (is_new)
             key_event(c->db, c->argv[2], KEY_EVENT_NEW, "new");
-        server.dirty++;
+        db_state.dirty++;
         if (added > 0) {
-            server.dirty++;
+            db_state.dirty++;
             key_changed(c->db, c->argv[2], KEY_EVENT_SET, "sadd");
         }
         reply_int(c, 1);

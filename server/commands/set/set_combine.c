@@ -4,11 +4,11 @@
 
 #include "mm/base/num.h"
 #include "server/commands/set/set.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 enum { ON_STACK = 16 };
 
@@ -220,11 +220,11 @@ store(struct client *c, struct set_build *b, const char *event)
     }
     if (count > 0) {
         key_changed(c->db, c->argv[1], KEY_EVENT_SET, event);
-        server.dirty++;
+        db_state.dirty++;
     } else if (ref.rec != NULL) {
         db_remove(&ref);
         key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-        server.dirty++;
+        db_state.dirty++;
     }
     reply_int(c, (int64_t)count);
 }

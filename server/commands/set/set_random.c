@@ -1,12 +1,12 @@
 /* server/commands/set/set_random.c - SPOP and SRANDMEMBER. */
 #include "mm/base/num.h"
 #include "server/commands/set/set.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 static void
 note_popped(struct client *c, const struct db_ref *ref, uint64_t count)
@@ -14,7 +14,7 @@ note_popped(struct client *c, const struct db_ref *ref, uint64_t count)
     key_changed(c->db, c->argv[1], KEY_EVENT_SET, "spop");
     if (ref->rec == NULL)
         key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-    server.dirty += count;
+    db_state.dirty += count;
 }
 
 static void

@@ -9,9 +9,9 @@
 #include "mm/base/fault.h"
 #include "mm/base/num.h"
 #include "mm/base/real.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
-#include "server/server.h"
 
 /* ---- shared ---- */
 
@@ -126,7 +126,7 @@ add_members(struct client *c, unsigned flags, const struct zmember *members, int
     }
     if (sum.added + sum.updated > 0) {
         zset_changed(c, c->argv[1], (flags & ZSET_INCR) != 0 ? "zincr" : "zadd", false);
-        server.dirty += (uint64_t)(sum.added + sum.updated);
+        db_state.dirty += (uint64_t)(sum.added + sum.updated);
     }
     reply_added(c, flags, &sum);
 }
@@ -188,7 +188,7 @@ cmd_zrem(struct client *c)
     }
     if (removed > 0) {
         zset_changed(c, c->argv[1], "zrem", ref.rec == NULL);
-        server.dirty += (uint64_t)removed;
+        db_state.dirty += (uint64_t)removed;
     }
     reply_int(c, removed);
 }

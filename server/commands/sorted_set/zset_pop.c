@@ -7,10 +7,10 @@
 #include "mm/base/fault.h"
 #include "mm/base/keyhash.h"
 #include "server/commands/sorted_set/zset.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
-#include "server/server.h"
 
 /* ---- pop ---- */
 
@@ -75,7 +75,7 @@ pop_key(struct client *c, struct db_ref *ref, const struct pop *p)
         return;
     }
     zset_changed(c, ref->key, p->highest ? "zpopmax" : "zpopmin", ref->rec == NULL);
-    server.dirty += count;
+    db_state.dirty += count;
 }
 
 static void

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "server/commands/sorted_set/zset.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
-#include "server/server.h"
 
 enum range_kind { BY_ANY, BY_RANK, BY_SCORE, BY_MEMBER };
 
@@ -330,7 +330,7 @@ remove_range(struct client *c, enum range_kind kind, const char *event)
             return;
         }
         zset_changed(c, c->argv[1], event, ref.rec == NULL);
-        server.dirty += in.count;
+        db_state.dirty += in.count;
     }
     reply_int(c, (int64_t)in.count);
 }

@@ -5,8 +5,8 @@
 
 #include "mm/base/keyhash.h"
 #include "server/commands/sorted_set/zset.h"
+#include "server/data/db/db.h"
 #include "server/exec/keyevent.h"
-#include "server/server.h"
 
 /* put: the value into its key, which is told of.  false: no memory; the value is still the
  * caller's. */
@@ -32,7 +32,7 @@ delete_key(struct client *c, struct slice key)
         return;
     db_remove(&ref);
     key_changed(c->db, key, KEY_EVENT_GENERIC, "del");
-    server.dirty++;
+    db_state.dirty++;
 }
 
 void
@@ -55,7 +55,7 @@ zset_store(struct client *c, struct slice key, const struct zroot *z, const char
         value_free(&v);
         reply_no_memory(c);
     } else {
-        server.dirty++;
+        db_state.dirty++;
         reply_int(c, (int64_t)count);
     }
     free(sorted);

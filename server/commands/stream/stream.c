@@ -3,14 +3,15 @@
  * commands/stream/stream_claim.c; XINFO: commands/stream/stream_info.c. */
 #include <stdlib.h>
 
+#include "mm/base/clock.h"
 #include "server/commands/stream/stream.h"
+#include "server/data/db/db.h"
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 static bool
 find_stream(struct client *c, unsigned flags, struct db_ref *ref)
@@ -149,7 +150,7 @@ static bool
 choose_id(const struct add_options *o, struct stream_id last, struct stream_id *ret)
 {
     if (!o->has_id) {
-        *ret = (struct stream_id){(uint64_t)server.now_ms, 0};
+        *ret = (struct stream_id){(uint64_t)clock_now.ms, 0};
         if (ret->ms <= last.ms) {
             *ret = last;
             stream_id_up(ret);
@@ -256,7 +257,7 @@ cmd_xadd(struct client *c)
         return;
     }
     key_changed(c->db, c->argv[1], KEY_EVENT_STREAM, "xadd");
-    server.dirty++;
+    db_state.dirty++;
     if (o.trims && stream_trim(stream_of(&ref), &o.trim) > 0)
         key_event(c->db, c->argv[1], KEY_EVENT_STREAM, "xtrim");
     keywait_ready(c->db, c->argv[1]);
@@ -277,7 +278,7 @@ cmd_xtrim(struct client *c)
         return;
     if (ref.rec != NULL && (gone = stream_trim(stream_of(&ref), &o.trim)) > 0) {
         key_changed(c->db, c->argv[1], KEY_EVENT_STREAM, "xtrim");
-        server.dirty += gone;
+        db_state.dirty += gone;
     }
     reply_int(c, (int64_t)gone);
 }
@@ -306,7 +307,7 @@ cmd_xdel(struct client *c)
     if (deleted > 0) {
         stream_mend_first(stream_of(&ref));
         key_changed(c->db, c->argv[1], KEY_EVENT_STREAM, "xdel");
-        server.dirty += (uint64_t)deleted;
+        db_state.dirty += (uint64_t)deleted;
     }
     reply_int(c, deleted);
 }
@@ -445,6 +446,6 @@ cmd_xsetid(struct client *c)
                    o.entries_added == -1 ? s->entries_added : (uint64_t)o.entries_added);
     /* no change to those who watch, as in Redis */
     key_event(c->db, c->argv[1], KEY_EVENT_STREAM, "xsetid");
-    server.dirty++;
+    db_state.dirty++;
     reply_ok(c);
 }

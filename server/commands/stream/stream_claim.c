@@ -1,12 +1,13 @@
 /* server/commands/stream/stream_claim.c - what is pending: XACK, XPENDING, XCLAIM, XAUTOCLAIM. */
 #include <stdlib.h>
 
+#include "mm/base/clock.h"
 #include "server/commands/stream/stream.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 /* XACK key group id ... -> how many were pending. */
 void
@@ -30,7 +31,7 @@ cmd_xack(struct client *c)
         stream_id_parse(c->argv[i], (struct id_syntax){.strict = true}, &id, NULL);
         done += stream_ack(g, id);
     }
-    server.dirty += (uint64_t)done;
+    db_state.dirty += (uint64_t)done;
     reply_int(c, done);
 }
 
@@ -105,7 +106,7 @@ reply_summary(struct client *c, const struct stream_group *g)
 static void
 reply_pending(struct client *c, struct stream_id id, const struct stream_pending *p)
 {
-    int64_t idle = server.now_ms - p->delivered_ms;
+    int64_t idle = clock_now.ms - p->delivered_ms;
     struct slice name = named_name(&p->consumer->named);
 
     reply_array(c, 4);
@@ -130,7 +131,7 @@ reply_pending_range(struct client *c, const struct stream_group *g, const struct
         if (stream_id_compare(id, a->to) > 0)
             break;
         p = idtree_find(&g->pending, id);
-        if (a->min_idle_ms != 0 && server.now_ms - p->delivered_ms < a->min_idle_ms)
+        if (a->min_idle_ms != 0 && clock_now.ms - p->delivered_ms < a->min_idle_ms)
             continue;
         reply_pending(c, id, p);
         entries++;
@@ -177,7 +178,7 @@ claim_begin(const struct client *c, struct claimer *w)
 {
     if ((w->consumer = stream_consumer_find(w->group, c->argv[3])) != NULL)
         return true;
-    w->consumer = stream_consumer_create(w->group, c->argv[3], server.now_ms);
+    w->consumer = stream_consumer_create(w->group, c->argv[3], clock_now.ms);
     w->made_consumer = w->consumer != NULL;
     return w->made_consumer;
 }
@@ -195,9 +196,9 @@ claim_tell(struct client *c, const struct claimer *w)
 {
     if (w->made_consumer) {
         key_event(c->db, c->argv[1], KEY_EVENT_STREAM, "xgroup-createconsumer");
-        server.dirty++;
+        db_state.dirty++;
     }
-    stream_consumer_set(w->consumer, server.now_ms, w->consumer->active_ms);
+    stream_consumer_set(w->consumer, clock_now.ms, w->consumer->active_ms);
 }
 
 /* is_idle: has it been pending for long enough? */
@@ -205,15 +206,15 @@ static bool
 is_idle(const struct claimer *w, const struct stream_pending *p)
 {
     return p->consumer == NULL || w->min_idle_ms == 0 ||
-           server.now_ms - p->delivered_ms >= w->min_idle_ms;
+           clock_now.ms - p->delivered_ms >= w->min_idle_ms;
 }
 
 static void
 claim_one(const struct claimer *w, struct stream_id id, int64_t delivered_ms, uint64_t deliveries)
 {
     stream_claim(w->group, w->consumer, id, delivered_ms, deliveries);
-    stream_consumer_set(w->consumer, server.now_ms, server.now_ms);
-    server.dirty++;
+    stream_consumer_set(w->consumer, clock_now.ms, clock_now.ms);
+    db_state.dirty++;
 }
 
 /* ---- XCLAIM ---- */
@@ -243,7 +244,7 @@ parse_claim_option(struct client *c, struct claim_args *a, int *i)
     if (more && arg_is(c, *i, "idle")) {
         if (!arg_int_or(c, ++*i, "ERR Invalid IDLE option argument for XCLAIM", &a->delivered_ms))
             return false;
-        a->delivered_ms = (int64_t)((uint64_t)server.now_ms - (uint64_t)a->delivered_ms);
+        a->delivered_ms = (int64_t)((uint64_t)clock_now.ms - (uint64_t)a->delivered_ms);
         return true;
     }
     if (more && arg_is(c, *i, "time"))
@@ -275,8 +276,8 @@ parse_claim(struct client *c, struct claim_args *a, int64_t *ret_min_idle_ms)
     for (; i < c->argc; i++)
         if (!parse_claim_option(c, a, &i))
             return false;
-    if (a->delivered_ms < 0 || a->delivered_ms > server.now_ms)
-        a->delivered_ms = server.now_ms;
+    if (a->delivered_ms < 0 || a->delivered_ms > clock_now.ms)
+        a->delivered_ms = clock_now.ms;
     return true;
 }
 
@@ -319,7 +320,7 @@ claim_and_reply(struct client *c, const struct claimer *w, const struct claim_ar
     uint64_t deliveries;
 
     if (!stream_has(w->stream, id)) {
-        server.dirty += stream_ack(w->group, id); /* what is deleted is no longer pending */
+        db_state.dirty += stream_ack(w->group, id); /* what is deleted is no longer pending */
         return false;
     }
     if (!claims(w, a, id, &p) || p == NULL)
@@ -354,7 +355,7 @@ cmd_xclaim(struct client *c)
     }
     if (stream_id_compare(a.last, w.group->last) > 0) {
         stream_group_set(w.group, a.last, w.group->entries_read);
-        server.dirty++;
+        db_state.dirty++;
     }
     claim_tell(c, &w);
     token = reply_array_deferred(c);
@@ -445,10 +446,10 @@ claim_found(const struct claimer *w, const struct auto_args *a, const struct aut
     for (size_t i = 0; i < f->claimed; i++) {
         const struct stream_pending *p = idtree_find(&w->group->pending, f->ids[i]);
 
-        claim_one(w, f->ids[i], server.now_ms, p->deliveries + !a->just_id);
+        claim_one(w, f->ids[i], clock_now.ms, p->deliveries + !a->just_id);
     }
     for (size_t i = 0; i < f->deleted; i++)
-        server.dirty += stream_ack(w->group, f->ids[f->room - 1 - i]);
+        db_state.dirty += stream_ack(w->group, f->ids[f->room - 1 - i]);
 }
 
 static void

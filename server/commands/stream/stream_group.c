@@ -1,12 +1,13 @@
 /* server/commands/stream/stream_group.c - XGROUP. */
+#include "mm/base/clock.h"
 #include "server/commands/stream/stream.h"
+#include "server/data/db/db.h"
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 enum { KEY_ARG = 2, GROUP_ARG = 3, ID_ARG = 4, OPTIONS_ARG = 5 };
 
@@ -72,7 +73,7 @@ static void
 tell(struct client *c, const char *event)
 {
     key_event(c->db, c->argv[KEY_ARG], KEY_EVENT_STREAM, event);
-    server.dirty++;
+    db_state.dirty++;
 }
 
 /* make_stream: an empty stream with the group; false: no memory, and nothing has changed. */
@@ -181,7 +182,7 @@ cmd_xgroup_createconsumer(struct client *c)
         return;
     if (stream_consumer_find(g, c->argv[ID_ARG]) != NULL) {
         reply_int(c, 0);
-    } else if (stream_consumer_create(g, c->argv[ID_ARG], server.now_ms) == NULL) {
+    } else if (stream_consumer_create(g, c->argv[ID_ARG], clock_now.ms) == NULL) {
         reply_no_memory(c);
     } else {
         tell(c, "xgroup-createconsumer");

@@ -1,9 +1,9 @@
 /* server/commands/stream/stream_info.c - XINFO. */
+#include "mm/base/clock.h"
 #include "server/commands/stream/stream.h"
 #include "server/exec/cmd.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 static const struct stream_id lowest = {0, 0};
 
@@ -238,7 +238,7 @@ cmd_xinfo_groups(struct client *c)
 static void
 reply_consumer(struct client *c, const struct stream_consumer *one)
 {
-    int64_t idle = server.now_ms - one->seen_ms, inactive = server.now_ms - one->active_ms;
+    int64_t idle = clock_now.ms - one->seen_ms, inactive = clock_now.ms - one->active_ms;
 
     reply_map(c, 4);
     reply_bulk_text(c, "name");

@@ -4,14 +4,15 @@
  * id $ is replaced before it waits. */
 #include <stdlib.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/num.h"
 #include "server/commands/stream/stream.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 struct read_args {
     bool is_group, no_ack, blocks;
@@ -240,7 +241,7 @@ prepare_one(const struct read_args *a, struct read_one *o)
     struct stream_item item;
 
     if ((o->consumer = stream_consumer_find(o->group, a->consumer)) == NULL) {
-        o->consumer = stream_consumer_create(o->group, a->consumer, server.now_ms);
+        o->consumer = stream_consumer_create(o->group, a->consumer, clock_now.ms);
         if (o->consumer == NULL)
             return false;
         o->made_consumer = true;
@@ -290,9 +291,9 @@ tell_consumer(struct client *c, const struct read_args *a, int i, const struct r
 {
     if (o->made_consumer) {
         key_event(c->db, c->argv[a->first + i], KEY_EVENT_STREAM, "xgroup-createconsumer");
-        server.dirty++;
+        db_state.dirty++;
     }
-    stream_consumer_set(o->consumer, server.now_ms, o->consumer->active_ms);
+    stream_consumer_set(o->consumer, clock_now.ms, o->consumer->active_ms);
 }
 
 /* ---- replies ---- */
@@ -313,13 +314,13 @@ reply_new(struct client *c, const struct read_args *a, const struct read_one *o)
         last = item.id;
         reply_stream_entry(c, &item);
         if (!a->no_ack)
-            stream_claim(o->group, o->consumer, item.id, server.now_ms, 1);
+            stream_claim(o->group, o->consumer, item.id, clock_now.ms, 1);
         entries++;
     }
     reply_array_close(c, token, entries);
     stream_group_set(o->group, last, read);
     if (!a->no_ack)
-        stream_consumer_set(o->consumer, server.now_ms, server.now_ms);
+        stream_consumer_set(o->consumer, clock_now.ms, clock_now.ms);
 }
 
 /* reply_history: what is pending for the consumer; of entries that are gone, the id alone. */
@@ -341,7 +342,7 @@ reply_history(struct client *c, const struct read_args *a, const struct read_one
             continue;
         entries++;
         if (reply_stream_entry_at(c, o->stream, id)) {
-            stream_pending_set(p, server.now_ms, p->deliveries + 1);
+            stream_pending_set(p, clock_now.ms, p->deliveries + 1);
             continue;
         }
         reply_array(c, 2);
@@ -361,7 +362,7 @@ reply_one(struct client *c, const struct read_args *a, const struct read_one *o)
         reply_stream_range(c, &it, a->count);
         return;
     }
-    server.dirty++;
+    db_state.dirty++;
     if (o->wants_new)
         reply_new(c, a, o);
     else

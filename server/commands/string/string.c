@@ -3,16 +3,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "mm/base/clock.h"
 #include "server/commands/generic/ttl.h"
 #include "server/commands/string/string.h"
 #include "server/config/config.h"
 #include "server/data/db/blob.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 bool
 find_string(struct client *c, int i, unsigned flags, struct db_ref *ref)
@@ -132,7 +133,7 @@ set(struct client *c, struct db_ref *ref, struct slice value, const struct set_o
     key_changed(c->db, ref->key, KEY_EVENT_STRING, "set");
     if (o->expire_at_ms != RECORD_NO_EXPIRE)
         key_event(c->db, ref->key, KEY_EVENT_GENERIC, "expire");
-    server.dirty++;
+    db_state.dirty++;
     return 0;
 }
 
@@ -265,7 +266,7 @@ cmd_getdel(struct client *c)
     reply_string(c, ref.rec);
     db_remove(&ref);
     key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-    server.dirty++;
+    db_state.dirty++;
 }
 
 struct getex_options {
@@ -300,7 +301,7 @@ change_expiry(struct client *c, struct db_ref *ref, const struct getex_options *
 {
     if (o->persist && record_expire(ref->rec) == RECORD_NO_EXPIRE)
         return 0;
-    if (o->expiry != NULL && o->expiry->absolute && at_ms <= server.now_ms) {
+    if (o->expiry != NULL && o->expiry->absolute && at_ms <= clock_now.ms) {
         db_remove(ref);
         key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
     } else if (db_set_expire(ref, o->persist ? RECORD_NO_EXPIRE : at_ms) < 0) {
@@ -308,7 +309,7 @@ change_expiry(struct client *c, struct db_ref *ref, const struct getex_options *
     } else {
         key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, o->persist ? "persist" : "expire");
     }
-    server.dirty++;
+    db_state.dirty++;
     return 0;
 }
 
@@ -407,7 +408,7 @@ set_all(struct client *c, bool nx)
                 key_event(c->db, c->argv[1 + 2 * i], KEY_EVENT_NEW, "new");
             key_changed(c->db, c->argv[1 + 2 * i], KEY_EVENT_STRING, "set");
         }
-        server.dirty += (uint64_t)count;
+        db_state.dirty += (uint64_t)count;
         if (nx)
             reply_int(c, 1);
         else

@@ -3,11 +3,11 @@
 #include "mm/base/num.h"
 #include "server/commands/string/string.h"
 #include "server/data/db/blob.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 /* ---- integers ---- */
 
@@ -50,7 +50,7 @@ add(struct client *c, int64_t by)
         return;
     }
     key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "incrby");
-    server.dirty++;
+    db_state.dirty++;
     reply_int(c, v.integer);
 }
 
@@ -128,6 +128,6 @@ cmd_incrbyfloat(struct client *c)
         return;
     }
     key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "incrbyfloat");
-    server.dirty++;
+    db_state.dirty++;
     reply_bulk(c, text, len);
 }

@@ -5,11 +5,11 @@
 #include "server/commands/string/string.h"
 #include "server/config/config.h"
 #include "server/data/db/blob.h"
+#include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
-#include "server/server.h"
 
 static size_t
 string_len(const struct db_ref *ref)
@@ -67,7 +67,7 @@ cmd_append(struct client *c)
         return;
     }
     key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "append");
-    server.dirty++;
+    db_state.dirty++;
     reply_int(c, (int64_t)(len + c->argv[2].len));
 }
 
@@ -99,7 +99,7 @@ cmd_setrange(struct client *c)
         return;
     }
     key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "setrange");
-    server.dirty++;
+    db_state.dirty++;
     reply_int(c, (int64_t)((size_t)offset + bytes.len > len ? (size_t)offset + bytes.len : len));
 }
 

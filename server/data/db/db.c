@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/fault.h"
 #include "mm/base/keyhash.h"
 #include "server/data/db/db_impl.h"
@@ -12,9 +13,10 @@
 #include "server/data/db/lfu.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/pause.h"
-#include "server/server.h"
+#include "server/figures/stats.h"
 
 struct databases databases;
+struct db_state db_state = {.active_expire = true};
 
 /* ---- the map ---- */
 
@@ -189,7 +191,7 @@ db_swap(int a, int b)
 bool
 db_record_is_expired(const struct record *r)
 {
-    return record_has(r, RECORD_HAS_EXPIRE) && record_expire(r) < server.now_ms;
+    return record_has(r, RECORD_HAS_EXPIRE) && record_expire(r) < clock_now.ms;
 }
 
 static bool clocks_are_kept;
@@ -205,10 +207,10 @@ static inline void
 note_read(const struct db_ref *ref, unsigned flags)
 {
     if (ref->rec != NULL) {
-        server.stat_hits++;
+        stats.hits++;
         return;
     }
-    server.stat_misses++;
+    stats.misses++;
     if ((flags & DB_QUIET) == 0)
         key_event(ref->db, ref->key, KEY_EVENT_MISS, "keymiss");
 }
@@ -223,7 +225,7 @@ db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret)
     ret->hash = keyhash(key);
     r = ret->rec = ktable_find_key(&db->keys, ret->hash, key, &ret->at);
     if (r != NULL && unlikely(db_record_is_expired(r)) && (flags & DB_EXPIRED) == 0 &&
-        !server.loading) {
+        !db_state.loading) {
         /* Whoever does not read is about to change it, whatever the pause says. */
         if ((flags & DB_COUNT_HIT) == 0 || !pause_keeps_expired())
             db_expire_record(db, r);
@@ -232,7 +234,7 @@ db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret)
     if ((flags & DB_COUNT_HIT) != 0)
         note_read(ret, flags);
     if (r != NULL && (flags & DB_TOUCH) != 0 && !clocks_are_kept)
-        record_touch(r, unlikely(server.lfu) ? lfu_touched(record_clock(r)) : server.clock_s);
+        record_touch(r, unlikely(db_state.lfu) ? lfu_touched(record_clock(r)) : clock_now.s);
     return r;
 }
 

@@ -25,6 +25,17 @@
 
 struct db; /* a physical database */
 
+struct db_state {
+    /* changes since the last successful save, as Redis counts them: handlers add what they
+     * changed */
+    uint64_t dirty;
+    bool lfu;           /* an LFU policy: clock words are counters (lfu.h) */
+    bool active_expire; /* DEBUG SET-ACTIVE-EXPIRE */
+    bool loading;       /* a dump is being loaded */
+    bool skip_checksum; /* DEBUG SET-SKIP-CHECKSUM-VALIDATION */
+};
+extern struct db_state db_state;
+
 /* db_init: logical databases 0 .. count-1, all empty. 0 or -ENOMEM.  After mm_init(). */
 int db_init(int count);
 void db_fini(void);

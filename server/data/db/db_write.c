@@ -3,13 +3,15 @@
  */
 #include <errno.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/keyhash.h"
+#include "server/data/db/db.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/lfu.h"
 #include "server/data/db/value.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
-#include "server/server.h"
+#include "server/figures/stats.h"
 
 /* forget: take the record out of one of its database's tables. */
 static void
@@ -168,7 +170,7 @@ db_update(struct db_ref *ref, struct record_spec *spec)
     if (unlikely(has_block))
         gone = value_of(ref->rec);
     spec->db = ref->db->number;
-    spec->clock = unlikely(server.lfu) ? record_clock(ref->rec) : server.clock_s;
+    spec->clock = unlikely(db_state.lfu) ? record_clock(ref->rec) : clock_now.s;
     if (!record_rewrite(ref->rec, spec) && replace(ref, spec) < 0)
         return -ENOMEM;
     if (unlikely(has_block) && !value_same_block(&gone, &spec->value))
@@ -221,9 +223,9 @@ db_set_expire(struct db_ref *ref, int64_t expire_at_ms)
 void
 db_set_use(const struct record *r, int64_t idle_s, int64_t freq)
 {
-    if (server.lfu && freq >= 0)
+    if (db_state.lfu && freq >= 0)
         record_touch(r, lfu_born((uint8_t)freq));
-    else if (!server.lfu && idle_s >= 0)
+    else if (!db_state.lfu && idle_s >= 0)
         record_touch(r, lfu_idle_since(idle_s));
 }
 
@@ -291,7 +293,7 @@ db_evict(struct db_ref *ref)
 uint32_t
 db_birth_clock(void)
 {
-    return unlikely(server.lfu) ? lfu_born(LFU_NEW) : server.clock_s;
+    return unlikely(db_state.lfu) ? lfu_born(LFU_NEW) : clock_now.s;
 }
 
 void
@@ -299,7 +301,7 @@ db_expire_record(struct db *db, const struct record *r)
 {
     struct db_ref ref = {.db = db, .hash = keyhash(record_key(r)), .rec = r};
 
-    server.stat_expired_keys++;
+    stats.expired_keys++;
     remove_and_tell(&ref, KEY_EVENT_EXPIRED, "expired");
 }
 
@@ -352,7 +354,7 @@ db_store_all(struct db *db, struct db_item *items, int count)
     for (int i = 0; i < count; i++) {
         items[i].had_expired = items[i].old != NULL && db_record_is_expired(items[i].old);
         items[i].is_new = items[i].old == NULL || items[i].had_expired;
-        server.stat_expired_keys += items[i].had_expired;
+        stats.expired_keys += items[i].had_expired;
         if (items[i].old != NULL)
             take_leave(db, items[i].old);
     }

@@ -9,9 +9,9 @@
 #include "mm/base/crc64.h"
 #include "mm/base/log.h"
 #include "server/config/config.h"
+#include "server/data/db/db.h"
 #include "server/data/db/save_impl.h"
 #include "server/data/db/value.h"
-#include "server/server.h"
 #include "snapshot/rdb/rdb_enc.h"
 #include "snapshot/rdb/sink.h"
 
@@ -109,7 +109,7 @@ dump_check(struct slice payload)
     for (int i = 7; i >= 0; i--)
         crc = crc << 8 | trailer[2 + i];
     return version <= DUMP_VERSION_MAX &&
-           (server.skip_checksum || crc64(0, payload.ptr, payload.len - 8) == crc);
+           (db_state.skip_checksum || crc64(0, payload.ptr, payload.len - 8) == crc);
 }
 
 static void

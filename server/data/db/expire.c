@@ -5,10 +5,12 @@
  * of a batch had expired, the next one follows at once, within the budget. */
 #include "server/data/db/db_impl.h"
 
+#include "mm/base/clock.h"
 #include "mm/base/os.h"
+#include "server/data/db/db.h"
 #include "server/exec/pause.h"
 #include "server/figures/latency.h"
-#include "server/server.h"
+#include "server/figures/stats.h"
 
 enum {
     PERIOD_MS = 100,
@@ -33,7 +35,7 @@ look_at(void *ctx, const void *record)
 
     b->seen++;
     if (!db_record_is_expired(record))
-        b->ttl_sum_ms += record_expire(record) - server.now_ms;
+        b->ttl_sum_ms += record_expire(record) - clock_now.ms;
     else
         b->expired[b->expired_count++] = record;
 }
@@ -73,7 +75,7 @@ note_duration(int64_t begin_us)
 {
     uint64_t us = (uint64_t)(os_monotonic_us() - begin_us);
 
-    server.expire_sum_us += us;
+    stats.expire_sum_us += us;
     latency_add("expire-cycle", us / 1000);
 }
 
@@ -101,8 +103,8 @@ expire_run(int64_t until_us)
     int64_t begin_us;
     bool late = false, done;
 
-    if (!server.active_expire || server.loading || pause_is_on() ||
-        (left == 0 && server.now_ms < next_ms && next_ms - server.now_ms <= PERIOD_MS))
+    if (!db_state.active_expire || db_state.loading || pause_is_on() ||
+        (left == 0 && clock_now.ms < next_ms && next_ms - clock_now.ms <= PERIOD_MS))
         return false;
     begin_us = os_monotonic_us();
     if (left == 0)
@@ -113,6 +115,6 @@ expire_run(int64_t until_us)
         left -= done;
     }
     note_duration(begin_us);
-    next_ms = server.now_ms + PERIOD_MS;
+    next_ms = clock_now.ms + PERIOD_MS;
     return left > 0;
 }

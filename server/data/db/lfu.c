@@ -1,8 +1,8 @@
 /* server/data/db/lfu.c - seconds, minutes and the logarithmic counter. */
 #include "server/data/db/lfu.h"
 
+#include "mm/base/clock.h"
 #include "server/config/config.h"
-#include "server/server.h"
 
 enum { MINUTE_S = 60, MINUTE_MASK = 0xffff, AHEAD_S = 2 * MINUTE_S };
 
@@ -57,19 +57,19 @@ counter_at(uint32_t clock, int64_t now_s, int64_t decay_minutes, uint32_t ahead_
 uint32_t
 lfu_born(uint8_t counter)
 {
-    return LFU_COUNTS | minute_of(server.now_ms / 1000) << 8 | counter;
+    return LFU_COUNTS | minute_of(clock_now.ms / 1000) << 8 | counter;
 }
 
 uint8_t
 lfu_counter(uint32_t clock)
 {
-    return counter_at(clock, server.now_ms / 1000, config.lfu_decay_time, 0);
+    return counter_at(clock, clock_now.ms / 1000, config.lfu_decay_time, 0);
 }
 
 uint32_t
 lfu_idle_s(uint32_t clock)
 {
-    return idle(clock, server.now_ms / 1000, 0);
+    return idle(clock, clock_now.ms / 1000, 0);
 }
 
 uint8_t
@@ -87,7 +87,7 @@ lfu_idle_at(uint32_t clock, int64_t now_s)
 uint32_t
 lfu_idle_since(int64_t idle_s)
 {
-    return (server.clock_s - (uint32_t)(idle_s < LFU_FIELD_MASK ? idle_s : LFU_FIELD_MASK)) &
+    return (clock_now.s - (uint32_t)(idle_s < LFU_FIELD_MASK ? idle_s : LFU_FIELD_MASK)) &
            LFU_FIELD_MASK;
 }
 

@@ -2,7 +2,7 @@
  *
  * 25 bits: LFU_COUNTS tells which of two forms the other 24 have.
  *   without it, written under any policy but an LFU one: the second of the last access
- *   (server.clock_s). with it, written under an LFU policy: 16 bits: the minute of the last access;
+ *   (clock_now.s). with it, written under an LFU policy: 16 bits: the minute of the last access;
  *   8 bits: a logarithmic
  * counter, which an access raises with a probability that falls as it grows, and lfu-decay-time
  * minutes without one lower.  [Redis documentation: Key eviction, LFU mode.]

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/fault.h"
 #include "mm/base/printable.h"
 #include "server/data/db/blob.h"
@@ -15,7 +16,6 @@
 #include "server/data/db/db.h"
 #include "server/data/db/load_impl.h"
 #include "server/data/db/value.h"
-#include "server/server.h"
 #include "snapshot/rdb/rdb.h"
 
 enum {
@@ -179,7 +179,7 @@ on_key(void *ctx, const struct rdb_key *k)
     s->expire_at_ms = k->expire_at_ms;
     s->idle_s = k->idle_s;
     s->freq = k->freq;
-    s->skip = k->expire_at_ms != -1 && k->expire_at_ms < server.now_ms;
+    s->skip = k->expire_at_ms != -1 && k->expire_at_ms < clock_now.ms;
     s->keys_expired += s->skip;
     return 0;
 }

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/fault.h"
 #include "mm/base/os.h"
+#include "mm/base/version.h"
 #include "server/config/config.h"
 #include "server/data/db/carried.h"
 #include "server/data/db/db_impl.h"
@@ -15,7 +17,6 @@
 #include "server/data/db/save_impl.h"
 #include "server/data/db/type.h"
 #include "server/memory/evict.h"
-#include "server/server.h"
 #include "snapshot/rdb/rdb.h"
 
 enum { DEAD = -1 };
@@ -72,7 +73,7 @@ save_cut_new(void)
                                     : (config.maxmemory_policy & EVICT_LFU) != 0 ? USE_FREQ
                                                                                  : USE_NOTHING,
                              .decay_minutes = config.lfu_decay_time,
-                             .time_us = server.now_us,
+                             .time_us = clock_now.us,
                              .monotonic_us = os_monotonic_us(),
                              .used_bytes = f.live_bytes + db_table_bytes()};
     cut->logical_of = calloc(cut->physical_count, sizeof *cut->logical_of);

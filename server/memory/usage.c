@@ -1,0 +1,97 @@
+/* server/memory/usage.c - what is used, and what is held for it. */
+#include "server/memory/usage.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "mm/base/clock.h"
+#include "mm/mm.h"
+#include "server/config/config.h"
+#include "server/data/db/db.h"
+#include "server/net/client.h"
+#include "server/net/output.h"
+#include "server/persist/persist.h"
+
+struct memory_sample memory_sample;
+
+/* glibc's; where there is none, its share of the figure is missing. */
+#pragma weak mallinfo2
+
+static uint64_t
+less(uint64_t bytes, uint64_t part)
+{
+    return bytes > part ? bytes - part : 0;
+}
+
+static void
+sample_malloc(void)
+{
+    struct mallinfo2 m = {.uordblks = 0};
+
+    if (mallinfo2 != NULL)
+        m = mallinfo2();
+    memory_sample.malloc_bytes = less(m.uordblks + m.hblkhd, output_reserve_bytes());
+    memory_sample.malloc_held_bytes = m.arena + m.hblkhd;
+    if (memory_sample.malloc_bytes < client_bytes_all())
+        /* an allocator that says nothing (sanitizers') says 0 */
+        memory_sample.malloc_bytes = client_bytes_all();
+    if (!persist_is_saving())
+        memory_sample.malloc_counted_bytes = less(memory_sample.malloc_bytes, client_bytes_all());
+}
+
+uint64_t
+memory_used(void)
+{
+    struct mm_figures f;
+    uint64_t bytes;
+
+    mm_figures(&f);
+    bytes = f.live_bytes + f.retired_bytes + f.images_bytes + f.side_bytes + db_mapped_bytes();
+    sample_malloc();
+    return bytes + memory_sample.malloc_bytes;
+}
+
+/* What the system sees of the process; 0 where it does not say. */
+static uint64_t
+resident_bytes(void)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    unsigned long long pages = 0;
+
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%*u %llu", &pages) != 1)
+        pages = 0;
+    fclose(f);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void
+memory_figures(struct memory_figures *ret)
+{
+    struct mm_figures f;
+    uint64_t in_use, held;
+
+    ret->used = memory_used();
+    ret->rss = resident_bytes();
+    mm_figures(&f);
+    in_use = f.live_bytes + f.retired_bytes + memory_sample.malloc_bytes;
+    held = f.resident_bytes + memory_sample.malloc_held_bytes;
+    ret->active = ret->used + (held > in_use ? held - in_use : 0);
+    ret->resident = ret->rss != 0 && ret->rss < ret->active ? ret->rss : ret->active;
+}
+
+void
+memory_watch(void)
+{
+    static int64_t last_ms;
+
+    if (config.maxmemory != 0)
+        sample_malloc();
+    if (clock_now.ms - last_ms < 1000 && clock_now.ms >= last_ms)
+        return; /* mallinfo2() walks the allocator's lists */
+    last_ms = clock_now.ms;
+    if (memory_used() > memory_sample.peak_bytes)
+        memory_sample.peak_bytes = memory_used();
+}
