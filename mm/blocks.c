@@ -1,10 +1,8 @@
 /* mm/blocks.c - runs of blocks: segregated free lists with boundary tags (Knuth vol. 1, 2.5; binned
  * in two levels as in TLSF, Masmano et al. 2004).  Taking and giving are O(1), but for the marking
  * of each block of a run. */
-#include <errno.h>
-
 #include "mm/base/os.h"
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 #include "mm/page.h"
 
 enum { COMMIT_BLOCKS = 512 }; /* 32 MiB of arena become usable at a time */
@@ -153,7 +151,7 @@ run_take(uint32_t n, uint32_t charged)
     if (bin == RUN_BINS) {
         /* What is on loan may be what is missing. */
         if ((first = take_from_top(n)) == 0)
-            return tidy_recall() ? run_take(n, charged) : 0;
+            return heap.recall() ? run_take(n, charged) : 0;
     } else {
         first = heap.bins[bin];
         have = heap.blocks[first].run_blocks;

@@ -1,5 +1,5 @@
 /* mm/check.c - assert what the rules say of the side tables.  O(blocks); for tests. */
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 #include "mm/page.h"
 
 struct tally {
@@ -133,7 +133,7 @@ check_leaving(void)
 
     for (uint32_t b = heap.leaving.head; b != 0; prev = b, b = heap.blocks[b].next) {
         must(heap.blocks[b].band == BAND_LEAVING && heap.blocks[b].prev == prev);
-        of_class[slab_heap_of(block_state(b))][state_class(block_state(b))]++;
+        of_class[state_heap(block_state(b))][state_class(block_state(b))]++;
     }
     must(heap.leaving.tail == prev);
     for (unsigned i = 0; i < 2 * class_count; i++)

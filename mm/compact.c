@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 
 /* For class i / 2 of kind i % 2: from the emptiest slabs on, as many as there is room for in the
  * others.  What a slab of band k has in use is taken for its middle: of sixteen parts 2 k + 1. */
@@ -212,7 +212,7 @@ mm_move(const void *p)
     if (!heap.compact_all && sc->leaving < 2 && sc->bands == 0 &&
         (sc->cur == 0 || heap.blocks[sc->cur].used_slots == class_slots[class]))
         return p;
-    if ((to = slab_alloc(slab_heap_of(state), class)) == NULL)
+    if ((to = slab_alloc(state_heap(state), class)) == NULL)
         return p;
     memcpy(to, p, class_bytes[class]);
     mm_free(p);

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 #include "mm/page.h"
 
 bool

@@ -3,7 +3,7 @@
  * barrier is a fault at the culprit. Built with 4 KiB pages, so that the software page is the
  * hardware's. */
 #include "mm/base/os.h"
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 #include "mm/page.h"
 
 #ifdef STILLFRAME_BARRIER

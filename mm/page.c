@@ -8,10 +8,7 @@
 #include "mm/base/os.h"
 #include "mm/base/step.h"
 #include "mm/cut.h"
-#include "mm/heap.h"
-
-struct pages pages;
-bool mm_barrier_on;
+#include "mm/heap_impl.h"
 
 enum {
     /* address space made usable at a time; memory comes with the touch */
@@ -133,7 +130,7 @@ image_get(void)
     }
     i = load_relaxed(&pages.bump);
     if (unlikely(i >= pages.lent_from))
-        (void)tidy_recall(); /* T1 */
+        (void)heap.recall(); /* T1 */
     if (i >= load_relaxed(&pages.committed) && !images_grow())
         return 0;
     store_relaxed(&pages.bump, i + 1);

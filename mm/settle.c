@@ -6,7 +6,7 @@
  * Value blocks with something retired or born stand on a list, and are settled when the cut has
  * ended (V1). */
 #include "mm/cut.h"
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 #include "mm/page.h"
 
 static void

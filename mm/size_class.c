@@ -1,7 +1,7 @@
 /* mm/size_class.c - the size classes of slabs: steps of 8 bytes up to 128, then eighths of each
  * power of two up to 4 KiB (at most 12.5 % of slack), then whole fractions of a block down to a
  * half. */
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 
 uint32_t class_bytes[CLASS_MAX];
 uint32_t class_slots[CLASS_MAX];

@@ -13,20 +13,12 @@
  *       changed[].  Settling is used ^= changed, changed = 0.  A born slot is no part of the cut:
  *       it is written without a barrier, and freed at once.  So a cut needs no new slab where there
  *       are holes, and leaves none behind. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mm/base/fault.h"
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 #include "mm/page.h"
-
-static inline enum mm_kind
-heap_of_kind(enum block_kind k)
-{
-    return k == BLOCK_SLAB_RECORD || k == BLOCK_RUN_RECORD || k == BLOCK_CONT_RECORD ? MM_RECORD
-                                                                                     : MM_VALUE;
-}
 
 /* open_mask: the slots of bitmap word w that may be allocated. */
 static uint64_t
@@ -96,7 +88,7 @@ slab_release(uint32_t b)
 struct slab_class *
 slab_class_of(uint64_t state)
 {
-    return &heap.classes[slab_heap_of(state)][state_class(state)];
+    return &heap.classes[state_heap(state)][state_class(state)];
 }
 
 void
@@ -478,7 +470,7 @@ mm_free(const void *p)
     uint32_t b = block_of(p);
     uint64_t state = block_state(b);
     enum block_kind kind = state_kind(state);
-    bool record = heap_of_kind(kind) == MM_RECORD, frozen;
+    bool record = state_heap(state) == MM_RECORD, frozen;
     size_t bytes = kind_is_slab(kind) ? class_bytes[state_class(state)] : heap.blocks[b].run_bytes;
 
     must(kind_is_slab(kind) || (kind_is_run(kind) && p == block_base(b)));

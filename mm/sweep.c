@@ -1,7 +1,7 @@
 /* mm/sweep.c - the sweep's walk over the record blocks, in address order.  Thread: sweep. */
 #include "mm/base/step.h"
 #include "mm/cut.h"
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 
 /* Whatever the mutator does meanwhile, the blocks that this finds are the same: those of the
  * records heap that were there at the cut keep kind, class and bitmaps until mm_sweep_done() (S2);

@@ -10,7 +10,7 @@
  * Without a thread (none can be made) the mutator discards by itself, less at a time. */
 #include "mm/base/os.h"
 #include "mm/discarder.h"
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 #include "mm/page.h"
 
 enum {

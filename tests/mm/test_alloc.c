@@ -8,7 +8,7 @@
 #include "mm/base/fault.h"
 #include "mm/base/os.h"
 #include "mm/cut.h"
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 #include "mm/page.h"
 #include "tests/support/runner.h"
 

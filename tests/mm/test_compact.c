@@ -5,7 +5,7 @@
 
 #include "mm/compact.h"
 #include "mm/cut.h"
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 #include "tests/support/runner.h"
 
 enum { OBJECTS = 40000 };

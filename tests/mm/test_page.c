@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "mm/cut.h"
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 #include "tests/support/runner.h"
 
 enum { VALUE_BYTES = 2048 * MM_PAGE_BYTES };

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mm/heap.h"
+#include "mm/heap_impl.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/persist/persist.h"

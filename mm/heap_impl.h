@@ -1,5 +1,4 @@
-/* mm/heap.h - the arena's inside, shared by the files of mm/ only (and by snapshot/view.c through
- * mm/page.h).
+/* mm/heap_impl.h - the arena's inside: for the files of mm/ and their tests only.
  *
  * The arena is an array of blocks of 64 KiB.  A block is free, a slab (slots of one size class, of
  * one heap), or part of a run (one large object).  All that is known of a block stands in a side
@@ -9,8 +8,8 @@
  *
  * Lists are linked by block number through the side table; 0 ends a list, so block 0 is never used.
  * Threads: mutator, but for the two atomic fields. */
-#ifndef MM_HEAP_H
-#define MM_HEAP_H
+#ifndef MM_HEAP_IMPL_H
+#define MM_HEAP_IMPL_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -18,6 +17,7 @@
 
 #include "mm/mm.h"
 
+/* Of what is in use, the odd kinds are the records': state_heap(). */
 enum block_kind {
     BLOCK_FREE,
     BLOCK_SLAB_RECORD,
@@ -104,6 +104,8 @@ struct heap {
      * and the place in it */
     uint32_t tidy_next, tidy_at;
     uint32_t lent_blocks;
+    /* [const after mm_init] tidy_recall(): tidying stands above those who may miss what is lent */
+    bool (*recall)(void);
     uint32_t dirty_free_blocks;
     uint32_t idle_blocks;    /* the least that dirty_free_blocks was in this period (tidy.c) */
     uint32_t surplus_blocks; /* of them may go, since nobody needed them in the last one */
@@ -135,6 +137,13 @@ static inline enum block_kind
 state_kind(uint64_t s)
 {
     return (enum block_kind)(s & 0xff);
+}
+
+/* state_heap: of a slab or run, whichever block of it. */
+static inline enum mm_kind
+state_heap(uint64_t s)
+{
+    return state_kind(s) % 2 != 0 ? MM_RECORD : MM_VALUE;
 }
 
 static inline unsigned
@@ -254,12 +263,6 @@ static inline uint64_t *
 slab_changed(const struct block *b, unsigned class)
 {
     return b->bits + class_words(class);
-}
-
-static inline enum mm_kind
-slab_heap_of(uint64_t state)
-{
-    return state_kind(state) == BLOCK_SLAB_RECORD ? MM_RECORD : MM_VALUE;
 }
 
 /* slab_takes_births: S3: a slab of before the cut that is not settled yet, so that what is
