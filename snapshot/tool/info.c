@@ -1,6 +1,5 @@
 /* snapshot/tool/info.c - stillframe-rdb info: count what is in a file, in memory that does not grow
- * with it.
- */
+ * with it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,50 +7,11 @@
 
 #include "mm/base/decimal.h"
 #include "mm/base/must.h"
+#include "mm/base/os.h"
 #include "mm/base/printable.h"
 #include "snapshot/rdb/intset.h"
 #include "snapshot/rdb/listpack.h"
 #include "snapshot/tool/info.h"
-
-#define SECONDS(n) ((int64_t)(n)*1000)
-#define DAYS(n)    SECONDS((int64_t)(n)*86400)
-
-const struct info_expiry info_expiries[INFO_EXPIRY_BUCKETS] = {
-    {"never", 0}, /* these two are not told by the limit */
-    {"past already", 0},
-    {"within a minute", SECONDS(60)},
-    {"within an hour", SECONDS(3600)},
-    {"within a day", DAYS(1)},
-    {"within a week", DAYS(7)},
-    {"within 30 days", DAYS(30)},
-    {"within a year", DAYS(365)},
-    {"later", INT64_MAX},
-};
-
-uint64_t
-info_size_from(unsigned bucket)
-{
-    return bucket == 0 ? 0 : (uint64_t)1 << (bucket - 1);
-}
-
-static unsigned
-size_bucket(uint64_t bytes)
-{
-    return bytes == 0 ? 0 : 64 - (unsigned)__builtin_clzll(bytes);
-}
-
-static unsigned
-expiry_bucket(int64_t at_ms, int64_t from_ms)
-{
-    unsigned b = 1;
-
-    if (at_ms == -1)
-        return 0;
-    if (at_ms > from_ms)
-        for (b = 2; at_ms - from_ms > info_expiries[b].within_ms; b++)
-            ;
-    return b;
-}
 
 static int
 on_start(void *ctx, int version)
@@ -127,7 +87,7 @@ on_key(void *ctx, const struct rdb_key *k)
     printable(f->now.name, sizeof f->now.name, k->name.bytes, k->name.len);
     f->at->sums.key_bytes += k->name.len;
     f->at->sums.expires += k->expire_at_ms != -1;
-    f->by_expiry[expiry_bucket(k->expire_at_ms, f->counted_from_ms)]++;
+    f->by_expiry[info_expiry_bucket(k->expire_at_ms, f->counted_from_ms)]++;
     must(k->type < INFO_TYPES); /* the decoder reads no other */
     return 0;
 }
@@ -259,7 +219,7 @@ on_value_end(void *ctx)
     form->value_bytes += f->now.value_bytes;
     f->at->sums.keys++;
     f->at->sums.value_bytes += f->now.value_bytes;
-    f->by_size[size_bucket(f->now.value_bytes)]++;
+    f->by_size[info_size_bucket(f->now.value_bytes)]++;
     keep_if_big(f);
     return 0;
 }
@@ -329,7 +289,7 @@ tool_info(const char *path, const struct tool_options *o)
     status = tool_decode(path, events, &f->run);
     if (status == TOOL_OK) {
         add_up(f);
-        info_print(f, tool_now_s() - f->run.start_s);
+        info_print(f, (double)(os_monotonic_us() - f->run.start_us) / 1e6);
     }
 free_all:
     if (f != NULL)

@@ -1,6 +1,6 @@
-/* snapshot/tool/info.h - what `stillframe-rdb info` counts.  tool_info.c fills it, tool_report.c
+/* snapshot/tool/info.h - what `stillframe-rdb info` counts.  info.c fills it, info_report.c
  * prints it.
- */
+ * Threads: one. */
 #ifndef SNAPSHOT_TOOL_INFO_H
 #define SNAPSHOT_TOOL_INFO_H
 
@@ -59,17 +59,19 @@ struct info {
     struct info_big now;
 };
 
-/* Expiry buckets: up to so many milliseconds after counted_from_ms. */
+/* info_buckets.c.  Buckets of sizes: 0, then one for each power of two. */
+unsigned info_size_bucket(uint64_t bytes);
+uint64_t info_size_from(unsigned bucket); /* the smallest size of a bucket */
+/* Buckets of expiry times: 0 never (at_ms -1), 1 before from_ms, the others up to so many
+ * milliseconds after it. */
 struct info_expiry {
     const char *name;
     int64_t within_ms;
 };
 extern const struct info_expiry info_expiries[INFO_EXPIRY_BUCKETS];
+unsigned info_expiry_bucket(int64_t at_ms, int64_t from_ms);
 
-/* info_size_from: the smallest size of a bucket. */
-uint64_t info_size_from(unsigned bucket);
-
-/* tool_report.c */
+/* info_report.c: print f, which was read in so many seconds. */
 void info_print(const struct info *f, double elapsed_s);
 
 #endif

@@ -1,21 +1,10 @@
 /* snapshot/tool/progress.c - the bar on stderr, on a terminal only, and only for what takes
  * long. */
-#include <time.h>
-#include <unistd.h>
-
+#include "mm/base/os.h"
 #include "snapshot/tool/tool.h"
 
 enum { WORTH_BYTES = 32 << 20, WIDTH = 30 };
-static const double worth_s = 0.5, worth_if_large_s = 0.1, redraw_s = 0.1;
-
-double
-tool_now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
+enum { WORTH_US = 500000, WORTH_IF_LARGE_US = 100000, REDRAW_US = 100000 };
 
 static void
 draw(const struct tool_run *run, uint64_t offset, double elapsed_s)
@@ -36,22 +25,22 @@ draw(const struct tool_run *run, uint64_t offset, double elapsed_s)
 void
 tool_progress_draw(struct tool_run *run, uint64_t offset)
 {
-    double now = tool_now_s();
+    int64_t now_us = os_monotonic_us(), passed_us = now_us - run->start_us;
 
-    if (!run->is_drawing || offset == 0 || now - run->drawn_s < redraw_s)
+    if (!run->is_drawing || offset == 0 || now_us - run->drawn_us < REDRAW_US)
         return;
-    if (now - run->start_s < (run->size_bytes < WORTH_BYTES ? worth_s : worth_if_large_s))
+    if (passed_us < (run->size_bytes < WORTH_BYTES ? WORTH_US : WORTH_IF_LARGE_US))
         return;
-    run->drawn_s = now;
-    draw(run, offset, now - run->start_s);
+    run->drawn_us = now_us;
+    draw(run, offset, (double)passed_us / 1e6);
 }
 
 void
 tool_progress_erase(struct tool_run *run)
 {
-    if (run->drawn_s > 0) {
+    if (run->drawn_us > 0) {
         fputs("\r\033[K", stderr);
         fflush(stderr);
     }
-    run->drawn_s = 0;
+    run->drawn_us = 0;
 }

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "mm/base/version.h"
 #include "snapshot/tool/tool.h"
@@ -41,58 +40,6 @@ usage(const char *format, const char *what)
     fprintf(stderr, format, what);
     fputs("\nTry: stillframe-rdb --help\n", stderr);
     return TOOL_USAGE;
-}
-
-void
-tool_warn(struct tool_run *run, uint64_t offset, const char *text, const char *key)
-{
-    tool_progress_erase(run);
-    fprintf(stderr, "stillframe-rdb: %s: byte %llu: %s", run->path, (unsigned long long)offset,
-            text);
-    if (key[0] != '\0')
-        fprintf(stderr, " (key \"%s\")", key);
-    fputc('\n', stderr);
-}
-
-/* report: what is wrong with a file, in one line. */
-static void
-report(struct tool_run *run, int error)
-{
-    const struct rdb_error *e = &run->error;
-
-    if (e->text[0] == '\0')
-        fprintf(stderr, "stillframe-rdb: %s: %s\n", run->path, strerror(-error));
-    else
-        tool_warn(run, e->offset, e->text, e->key);
-}
-
-static int
-on_progress(void *ctx, uint64_t offset)
-{
-    tool_progress_draw(ctx, offset);
-    return 0;
-}
-
-int
-tool_decode(const char *path, struct rdb_events ev, struct tool_run *run)
-{
-    struct rdb_source *src = NULL;
-    int r;
-
-    run->path = path;
-    run->start_s = tool_now_s();
-    run->drawn_s = 0;
-    run->is_drawing = isatty(STDERR_FILENO) == 1;
-    ev.progress = on_progress;
-    if ((r = rdb_source_file(path, &src)) == 0) {
-        run->size_bytes = rdb_source_size(src);
-        r = rdb_decode(src, &ev, run, true, &run->error);
-        rdb_source_close(src);
-        tool_progress_erase(run);
-    }
-    if (r != 0 && !run->is_told_later)
-        report(run, r);
-    return r == 0 ? TOOL_OK : TOOL_INVALID;
 }
 
 /* parse_biggest: a number of 0 to 1000. */

@@ -1,12 +1,14 @@
 /* snapshot/tool/tool.h - stillframe-rdb, the offline tool: what its files share.
  *
- *     tool.c           main: arguments, one file after the other
- *     tool_check.c     is the file whole and sound?
- *     tool_marks.c     what came twice, among any number of things
- *     tool_info.c      what is in it: count
- *     tool_report.c    what is in it: print
- *     tool_progress.c  the bar on a terminal
- *     tool_text.c      numbers and sizes as text, tables, bars
+ *     tool.c          main: arguments, one file after the other
+ *     check.c         is the file whole and sound?
+ *     marks.*         what came twice, among any number of things
+ *     info.c          what is in it: count
+ *     info_buckets.c  which bar of a chart
+ *     info_report.c   what is in it: print
+ *     run.c           a file through the decoder; what is wrong with it
+ *     progress.c      the bar on a terminal
+ *     text.c          numbers and sizes as text, bars
  * Threads: one. */
 #ifndef SNAPSHOT_TOOL_TOOL_H
 #define SNAPSHOT_TOOL_TOOL_H
@@ -18,6 +20,7 @@
 
 #include "snapshot/rdb/rdb_dec.h"
 
+/* Exit states. */
 enum { TOOL_OK = 0, TOOL_INVALID = 1, TOOL_USAGE = 2 };
 
 struct tool_options {
@@ -29,26 +32,26 @@ struct tool_options {
 int tool_check(const char *path, const struct tool_options *o);
 int tool_info(const char *path, const struct tool_options *o);
 
-/* tool_decode: open, decode with the checksum, report what is wrong on stderr.  progress is set in
- * ev by the callee; ctx begins with a struct tool_run.  *ret_size_bytes: of the file. */
+/* A file on its way through the decoder.  A command puts it first in what its events get as ctx. */
 struct tool_run {
     const char *path;
-    uint64_t size_bytes, offset;
-    double start_s, drawn_s; /* monotonic */
-    bool is_drawing;         /* stderr is a terminal */
-    struct rdb_error error;  /* a sink that ends decoding puts its reason here */
-    bool is_told_later;      /* ... or sets this, and its reason is nobody's business yet */
+    uint64_t size_bytes;        /* of the file */
+    int64_t start_us, drawn_us; /* monotonic; drawn: the bar, last; 0: it does not stand there */
+    bool is_drawing;            /* stderr is a terminal */
+    struct rdb_error error;     /* an event that ends decoding puts its reason here */
+    bool is_told_later;         /* ... or sets this, and its reason is nobody's business yet */
 };
+/* tool_decode: open, decode with the checksum, report what is wrong on stderr.  TOOL_OK or
+ * TOOL_INVALID.  run is filled and is the events' ctx; ev.progress is set here. */
 int tool_decode(const char *path, struct rdb_events ev, struct tool_run *run);
-double tool_now_s(void);
-/* tool_warn: a line on stderr: what is wrong, and where. */
+/* tool_warn: a line on stderr: what is wrong, and where; key: "" if it is none's. */
 void tool_warn(struct tool_run *run, uint64_t offset, const char *text, const char *key);
 
-/* tool_progress.c: draw the bar, if it is worth it; and take it away again. */
+/* progress.c: draw the bar, if it is worth it; and take it away again. */
 void tool_progress_draw(struct tool_run *run, uint64_t offset);
 void tool_progress_erase(struct tool_run *run);
 
-/* tool_text.c.  The texts stand in a few static buffers, used in turn: good for the arguments of
+/* text.c.  The texts stand in a few static buffers, used in turn: good for the arguments of
  * one printf(). */
 const char *tool_count(uint64_t n);                     /* 1,234,567 */
 const char *tool_size(uint64_t bytes);                  /* 1.2 MiB */

@@ -317,7 +317,7 @@ class BadFiles(ToolTest):
 
 class LargeFiles(ToolTest):
     """`check` needs the same memory for any file, and finds what came twice in it all the same."""
-    HELD, RUN = 1 << 17, 1 << 18  # tool_marks.h: what is compared at once, and how many are sorted at a time
+    HELD, RUN = 1 << 17, 1 << 18  # snapshot/tool/marks.h: what is compared at once, and how many are sorted at a time
     MEMORY = 32 << 20             # address space, program and libraries included
 
     def check(self, path, command="check", **env):

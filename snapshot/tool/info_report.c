@@ -1,4 +1,4 @@
-/* snapshot/tool/report.c - stillframe-rdb info: print what was counted. */
+/* snapshot/tool/info_report.c - stillframe-rdb info: print what was counted. */
 #include <string.h>
 #include <time.h>
 
@@ -170,6 +170,25 @@ print_chart_of_expiry(const struct info *f)
         print_bar(info_expiries[b].name, f->by_expiry[b], most);
 }
 
+/* print_what: the type of a value, and how many things are in it. */
+static void
+print_what(char *ret, size_t room, const struct info_big *b)
+{
+    static const struct {
+        const char *type, *one, *many;
+    } words[] = {[RDB_VALUE_LIST] = {"list", "element", "elements"},
+                 [RDB_VALUE_SET] = {"set", "member", "members"},
+                 [RDB_VALUE_HASH] = {"hash", "field", "fields"},
+                 [RDB_VALUE_ZSET] = {"sorted set", "member", "members"},
+                 [RDB_VALUE_STREAM] = {"stream", "entry", "entries"}};
+
+    if (b->kind == RDB_VALUE_STRING)
+        snprintf(ret, room, "string");
+    else
+        snprintf(ret, room, "%s, %s %s", words[b->kind].type, tool_count(b->fields),
+                 b->fields == 1 ? words[b->kind].one : words[b->kind].many);
+}
+
 static void
 print_biggest(const struct info *f)
 {
@@ -181,23 +200,7 @@ print_biggest(const struct info *f)
     for (unsigned i = 0; i < f->biggest_count; i++) {
         const struct info_big *b = &f->biggest[i];
 
-        if (b->kind == RDB_VALUE_STRING)
-            snprintf(what, sizeof what, "string");
-        else if (b->kind == RDB_VALUE_LIST)
-            snprintf(what, sizeof what, "list, %s element%s", tool_count(b->fields),
-                     b->fields == 1 ? "" : "s");
-        else if (b->kind == RDB_VALUE_SET)
-            snprintf(what, sizeof what, "set, %s member%s", tool_count(b->fields),
-                     b->fields == 1 ? "" : "s");
-        else if (b->kind == RDB_VALUE_ZSET)
-            snprintf(what, sizeof what, "sorted set, %s member%s", tool_count(b->fields),
-                     b->fields == 1 ? "" : "s");
-        else if (b->kind == RDB_VALUE_STREAM)
-            snprintf(what, sizeof what, "stream, %s entr%s", tool_count(b->fields),
-                     b->fields == 1 ? "y" : "ies");
-        else
-            snprintf(what, sizeof what, "hash, %s field%s", tool_count(b->fields),
-                     b->fields == 1 ? "" : "s");
+        print_what(what, sizeof what, b);
         printf("    %10s  db %-3llu %-26s \"%s\"\n", tool_size(b->value_bytes),
                (unsigned long long)b->db, what, b->name);
     }
