@@ -66,12 +66,13 @@ parse_digits(const char *s, size_t len, uint64_t *ret)
 }
 
 bool
-num_parse(const char *s, size_t len, int64_t *ret)
+num_parse(const void *s, size_t len, int64_t *ret)
 {
-    bool negative = len > 0 && s[0] == '-';
+    const char *digits = s;
+    bool negative = len > 0 && digits[0] == '-';
     uint64_t v;
 
-    if (!parse_digits(s + negative, len - negative, &v))
+    if (!parse_digits(digits + negative, len - negative, &v))
         return false;
     if (negative && (v == 0 || v > (uint64_t)INT64_MAX + 1))
         return false;

@@ -19,8 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/base/decimal.h"
 #include "mm/base/must.h"
+#include "mm/base/num.h"
 
 enum { DIGITS_MAX = 17, ZEROS_MAX = 7, SHORT_TEXT = 128 };
 
@@ -51,7 +51,7 @@ few_digits(double v, struct digits *ret)
         if (scaled >= 1e15)
             return false;
         if (scaled >= 1 && scaled == (double)(int64_t)scaled && scaled / tens[k] == v) {
-            ret->count = (int)decimal_print((int64_t)scaled, ret->at);
+            ret->count = (int)num_print(ret->at, (int64_t)scaled);
             ret->power = -(int)k;
             trim_zeros(ret);
             return true;
@@ -101,7 +101,7 @@ put_exponent(char *p, const struct digits *d, int exponent)
     }
     *p++ = 'e';
     *p++ = exponent < 0 ? '-' : '+';
-    return p + decimal_print(exponent < 0 ? -exponent : exponent, p);
+    return p + num_print(p, exponent < 0 ? -exponent : exponent);
 }
 
 static char *
@@ -147,7 +147,7 @@ real_print(double v, char *dst)
     if (v == 0)
         return put_word(dst, signbit(v) ? "-0" : "0");
     if (v >= -whole_max && v <= whole_max && v == (double)(int64_t)v)
-        return decimal_print((int64_t)v, dst);
+        return num_print(dst, (int64_t)v);
     if (v < 0)
         *p++ = '-';
     if (!few_digits(fabs(v), &d))
@@ -179,7 +179,7 @@ real_parse(const void *bytes, size_t len, double *ret)
     int64_t whole;
     bool ok;
 
-    if (decimal_parse(bytes, len, &whole)) {
+    if (num_parse(bytes, len, &whole)) {
         *ret = (double)whole;
         return true;
     }

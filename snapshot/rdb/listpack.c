@@ -16,9 +16,9 @@
 
 #include <string.h>
 
-#include "mm/base/decimal.h"
 #include "mm/base/le.h"
 #include "mm/base/must.h"
+#include "mm/base/num.h"
 #include "snapshot/rdb/listpack_impl.h"
 
 /* int_data_bytes: of the encodings LP_ENC_INT16 to LP_ENC_INT64. */
@@ -218,7 +218,7 @@ lp_text(const struct lp_elem *e, char *scratch, uint32_t *ret_len)
         *ret_len = e->len;
         return e->bytes;
     }
-    *ret_len = decimal_print(e->value, scratch);
+    *ret_len = num_print(scratch, e->value);
     return (const uint8_t *)scratch;
 }
 
@@ -226,7 +226,7 @@ void
 lp_needle_init(struct lp_needle *n, const void *bytes, size_t len)
 {
     *n = (struct lp_needle){.bytes = bytes, .len = len};
-    n->is_int = decimal_parse(bytes, len, &n->value);
+    n->is_int = num_parse(bytes, len, &n->value);
 }
 
 bool

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "mm/base/decimal.h"
 #include "mm/base/le.h"
 #include "mm/base/must.h"
+#include "mm/base/num.h"
 #include "snapshot/rdb/listpack_impl.h"
 
 /* What will be written before the data of a string, or for the whole of an integer. */
@@ -68,7 +68,7 @@ make_head(const void *bytes, size_t len, size_t *ret_data)
 {
     int64_t v;
 
-    if (decimal_parse(bytes, len, &v)) {
+    if (num_parse(bytes, len, &v)) {
         *ret_data = 0;
         return int_head(v);
     }

@@ -73,7 +73,7 @@ static int
 pass_ziplist(struct dec *d, uint64_t offset, uint64_t *ret_count)
 {
     struct rdb_slice blob = bytes_slice(&d->value), element;
-    char scratch[DECIMAL_BYTES];
+    char scratch[NUM_MAX_BYTES];
     struct ziplist_walk w;
     int r;
 

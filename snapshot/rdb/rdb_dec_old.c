@@ -14,7 +14,7 @@
 struct walk {
     struct byte_walk map;
     struct ziplist_walk list;
-    char text[2][DECIMAL_BYTES]; /* integers of the field and of its value, printed */
+    char text[2][NUM_MAX_BYTES]; /* integers of the field and of its value, printed */
 };
 
 enum { ZIPMAP_END = 0xff, ZIPMAP_COUNT_UNKNOWN = 254 };

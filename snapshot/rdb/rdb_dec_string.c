@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/base/decimal.h"
 #include "mm/base/fault.h"
 #include "mm/base/le.h"
+#include "mm/base/num.h"
 #include "mm/base/printable.h"
 #include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_dec_impl.h"
@@ -181,7 +181,7 @@ begin_int(struct dec *d, struct string_in *s, uint8_t form)
     if ((r = dec_need(d, bytes)) != 0)
         return r;
     s->form = RDB_FORM_INT;
-    s->len = decimal_print(le_load_signed(source_here(d->src), bytes), s->text);
+    s->len = num_print(s->text, le_load_signed(source_here(d->src), bytes));
     source_skip(d->src, bytes);
     return 0;
 }

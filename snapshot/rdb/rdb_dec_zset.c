@@ -246,7 +246,7 @@ dec_zset_listpack(struct dec *d)
 static int
 each_pair(struct dec *d, uint64_t offset, bool only_check)
 {
-    char scratch[2][DECIMAL_BYTES];
+    char scratch[2][NUM_MAX_BYTES];
     struct rdb_slice member, score;
     struct ziplist_walk w;
     double value;

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mm/base/decimal.h"
 #include "mm/base/fault.h"
 #include "mm/base/le.h"
 #include "mm/base/must.h"
+#include "mm/base/num.h"
 #include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_lzf.h"
 
@@ -168,12 +168,12 @@ put_small_int(struct rdb_enc *e, int64_t value)
 void
 rdb_put_int_string(struct rdb_enc *e, int64_t value)
 {
-    char text[DECIMAL_BYTES];
+    char text[NUM_MAX_BYTES];
     unsigned len;
 
     if (put_small_int(e, value))
         return;
-    len = decimal_print(value, text);
+    len = num_print(text, value);
     rdb_put_len(e, len);
     sink_put(e->out, text, len);
 }
@@ -183,7 +183,7 @@ rdb_put_string(struct rdb_enc *e, const void *bytes, size_t len)
 {
     int64_t value;
 
-    if (len <= RDB_INT_TEXT_BYTES && decimal_parse(bytes, len, &value) && put_small_int(e, value))
+    if (len <= RDB_INT_TEXT_BYTES && num_parse(bytes, len, &value) && put_small_int(e, value))
         return;
     rdb_put_blob(e, bytes, len);
 }

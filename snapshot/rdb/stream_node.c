@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "mm/base/decimal.h"
 #include "mm/base/le.h"
+#include "mm/base/num.h"
 #include "snapshot/rdb/listpack_impl.h"
 
 static uint32_t
@@ -304,11 +304,11 @@ keep_live(struct check *c, struct stream_id first, int64_t fields, uint8_t *dst,
 static size_t
 put_counters(uint8_t *dst, uint64_t live, const uint8_t *body, size_t body_bytes)
 {
-    char text[DECIMAL_BYTES];
+    char text[NUM_MAX_BYTES];
     size_t len;
 
     lp_init(dst);
-    lp_append(dst, text, decimal_print((int64_t)live, text));
+    lp_append(dst, text, num_print(text, (int64_t)live));
     len = lp_append(dst, "0", 1);
     append(dst, &len, body, body_bytes);
     dst[len - 1] = LP_END;

@@ -41,7 +41,7 @@ take_int(struct byte_walk *w, uint8_t enc, char *text, struct rdb_slice *ret)
         value = le_load_signed(p, bytes);
     }
     ret->bytes = (const uint8_t *)text;
-    ret->len = decimal_print(value, text);
+    ret->len = num_print(text, value);
     return true;
 }
 
@@ -53,7 +53,7 @@ ziplist_open(struct rdb_slice blob, struct ziplist_walk *w)
 }
 
 bool
-ziplist_next(struct ziplist_walk *w, char scratch[DECIMAL_BYTES], struct rdb_slice *ret)
+ziplist_next(struct ziplist_walk *w, char scratch[NUM_MAX_BYTES], struct rdb_slice *ret)
 {
     const uint8_t *entry = w->bytes.at, *enc;
     uint32_t previous;
@@ -73,7 +73,7 @@ ziplist_next(struct ziplist_walk *w, char scratch[DECIMAL_BYTES], struct rdb_sli
 bool
 ziplist_measure(struct rdb_slice blob, struct ziplist_sum *ret)
 {
-    char scratch[DECIMAL_BYTES];
+    char scratch[NUM_MAX_BYTES];
     struct ziplist_walk w;
     struct rdb_slice entry;
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "mm/base/decimal.h"
+#include "mm/base/num.h"
 #include "snapshot/rdb/byte_walk.h"
 
 struct ziplist_walk {
@@ -33,6 +33,6 @@ bool ziplist_measure(struct rdb_slice blob, struct ziplist_sum *ret);
  * next entry, as bytes; an integer is printed into scratch.  False: there is none (or, of a blob
  * that was not measured, it is damaged). */
 void ziplist_open(struct rdb_slice blob, struct ziplist_walk *w);
-bool ziplist_next(struct ziplist_walk *w, char scratch[DECIMAL_BYTES], struct rdb_slice *ret);
+bool ziplist_next(struct ziplist_walk *w, char scratch[NUM_MAX_BYTES], struct rdb_slice *ret);
 
 #endif

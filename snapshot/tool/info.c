@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "mm/base/decimal.h"
 #include "mm/base/must.h"
+#include "mm/base/num.h"
 #include "mm/base/os.h"
 #include "mm/base/printable.h"
 #include "snapshot/rdb/intset.h"
@@ -34,7 +34,7 @@ on_aux(void *ctx, struct rdb_slice key, struct rdb_slice value)
     struct info *f = ctx;
     int64_t ctime;
 
-    if (slice_is(key, "ctime") && decimal_parse(value.bytes, value.len, &ctime) && ctime >= 0 &&
+    if (slice_is(key, "ctime") && num_parse(value.bytes, value.len, &ctime) && ctime >= 0 &&
         ctime < INT64_MAX / 1000) {
         f->has_ctime = true;
         f->counted_from_ms = ctime * 1000;
@@ -162,12 +162,12 @@ on_set_member(void *ctx, struct rdb_slice member)
 static int
 on_set_intset(void *ctx, struct rdb_slice intset, uint32_t members)
 {
-    char text[DECIMAL_BYTES];
+    char text[NUM_MAX_BYTES];
     struct info *f = ctx;
 
     f->now.fields = members;
     for (uint32_t i = 0; i < members; i++)
-        f->now.value_bytes += decimal_print(intset_get(intset.bytes, i), text);
+        f->now.value_bytes += num_print(text, intset_get(intset.bytes, i));
     return 0;
 }
 

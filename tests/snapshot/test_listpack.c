@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/base/decimal.h"
+#include "mm/base/num.h"
 #include "tests/support/runner.h"
 
 struct lp {
@@ -456,19 +456,19 @@ START_TEST(decimals_are_canonical_or_no_integers)
                                      "9223372036854775808",
                                      "-9223372036854775809",
                                      "99999999999999999999"};
-    char text[DECIMAL_BYTES + 1];
+    char text[NUM_MAX_BYTES + 1];
     int64_t v;
 
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)
-        ck_assert_msg(!decimal_parse(no[i], strlen(no[i]), &v), "\"%s\"", no[i]);
+        ck_assert_msg(!num_parse(no[i], strlen(no[i]), &v), "\"%s\"", no[i]);
     for (unsigned bit = 0; bit < 64; bit++)
         for (int64_t off = -2; off <= 2; off++) {
             int64_t want = (int64_t)(((uint64_t)1 << bit) + (uint64_t)off);
-            unsigned len = decimal_print(want, text);
+            unsigned len = num_print(text, want);
 
             text[len] = '\0';
             ck_assert_int_eq(strtoll(text, NULL, 10), want);
-            ck_assert(decimal_parse(text, len, &v));
+            ck_assert(num_parse(text, len, &v));
             ck_assert_int_eq(v, want);
         }
 }

@@ -1,5 +1,5 @@
 /* tests/support/lab_set.c - the digest of sets: the same in every form. */
-#include "mm/base/decimal.h"
+#include "mm/base/num.h"
 #include "snapshot/rdb/intset.h"
 #include "snapshot/rdb/listpack.h"
 #include "tests/support/lab_inner.h"
@@ -16,10 +16,10 @@ lab_set_member(void *ctx, struct rdb_slice m)
 int
 lab_set_intset(void *ctx, struct rdb_slice intset, uint32_t members)
 {
-    char text[DECIMAL_BYTES];
+    char text[NUM_MAX_BYTES];
 
     for (uint32_t i = 0; i < members; i++) {
-        unsigned len = decimal_print(intset_get(intset.bytes, i), text);
+        unsigned len = num_print(text, intset_get(intset.bytes, i));
 
         lab_set_member(ctx, (struct rdb_slice){.bytes = (const uint8_t *)text, .len = len});
     }

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "mm/base/decimal.h"
+#include "mm/base/num.h"
 #include "server/config/config.h"
 #include "server/data/list/list_small.h"
 
@@ -33,7 +33,7 @@ list_text(const struct list_elem *e, char scratch[LP_INT_TEXT_BYTES])
 {
     if (e->ptr != NULL)
         return (struct slice){e->ptr, e->len};
-    return (struct slice){scratch, decimal_print(e->value, scratch)};
+    return (struct slice){scratch, num_print(scratch, e->value)};
 }
 
 static void

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "mm/base/decimal.h"
 #include "mm/base/fault.h"
 #include "mm/base/le.h"
+#include "mm/base/num.h"
 #include "mm/mm.h"
 #include "snapshot/rdb/listpack_impl.h"
 
@@ -33,9 +33,9 @@ reserve(size_t bytes)
 static void
 append_number(uint8_t *lp, uint64_t n)
 {
-    char text[DECIMAL_BYTES];
+    char text[NUM_MAX_BYTES];
 
-    lp_append(lp, text, decimal_print((int64_t)n, text));
+    lp_append(lp, text, num_print(text, (int64_t)n));
 }
 
 static void
