@@ -2,19 +2,16 @@
 #include "mm/base/keyhash.h"
 
 #include <sys/random.h>
-#include <time.h>
+
+#include "mm/base/os.h"
 
 uint64_t keyhash_seed;
 
 void
 keyhash_init(void)
 {
-    struct timespec now;
-
     if (getrandom(&keyhash_seed, sizeof keyhash_seed, GRND_NONBLOCK) ==
         (ssize_t)sizeof keyhash_seed)
         return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    keyhash_seed =
-        (uint64_t)now.tv_sec * 1000000007U ^ (uint64_t)now.tv_nsec << 32 ^ (uintptr_t)&now;
+    keyhash_seed = (uint64_t)os_unix_ns() * 1000000007U ^ (uintptr_t)&keyhash_seed;
 }

@@ -10,11 +10,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "mm/base/num.h"
+#include "mm/base/os.h"
 
 enum { LINE_MAX_BYTES = 1024 };
 
@@ -74,14 +74,14 @@ put_head(char *line, size_t room, enum log_level level)
     static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     char role = !opened || pthread_equal(main_thread, pthread_self()) ? 'M' : 'C';
-    struct timeval tv;
+    int64_t ms = os_unix_ns() / 1000000;
+    time_t s = (time_t)(ms / 1000);
     struct tm tm;
 
-    gettimeofday(&tv, NULL);
-    localtime_r(&tv.tv_sec, &tm);
+    localtime_r(&s, &tm);
     return (size_t)snprintf(line, room, "%d:%c %02d %s %d %02d:%02d:%02d.%03d %c ", (int)getpid(),
                             role, tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
-                            tm.tm_min, tm.tm_sec, (int)(tv.tv_usec / 1000), ".-*#"[level]);
+                            tm.tm_min, tm.tm_sec, (int)(ms % 1000), ".-*#"[level]);
 }
 
 void
@@ -114,7 +114,7 @@ log_from_signal(const char *message)
     int saved = errno;
 
     memcpy(p, ":signal-handler (", 17);
-    p = num_put(p + 17, (int64_t)time(NULL));
+    p = num_put(p + 17, os_unix_ns() / 1000000000);
     *p++ = ')';
     *p++ = ' ';
     if (len > 512)

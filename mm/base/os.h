@@ -45,5 +45,7 @@ size_t os_address_limit(void);
 /* os_monotonic_us / _ns: a clock that never goes back. */
 int64_t os_monotonic_us(void);
 int64_t os_monotonic_ns(void);
+/* os_unix_ns: since 1970. */
+int64_t os_unix_ns(void);
 
 #endif

@@ -135,17 +135,29 @@ os_address_limit(void)
     return (size_t)rl.rlim_cur;
 }
 
-int64_t
-os_monotonic_ns(void)
+static int64_t
+clock_ns(clockid_t clock)
 {
     struct timespec ts;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    (void)clock_gettime(clock, &ts);
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+int64_t
+os_monotonic_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
 }
 
 int64_t
 os_monotonic_us(void)
 {
     return os_monotonic_ns() / 1000;
+}
+
+int64_t
+os_unix_ns(void)
+{
+    return clock_ns(CLOCK_REALTIME);
 }

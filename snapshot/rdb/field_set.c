@@ -4,23 +4,19 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "mm/base/fault.h"
+#include "mm/base/os.h"
 
 enum { FIRST_SLOTS = 512, KEPT_SLOTS = 4096 };
 
 void
 field_set_init(struct field_set *s)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    *s = (struct field_set){.seed = (uint64_t)now.tv_sec * 1000000007u ^ (uint64_t)now.tv_nsec ^
-                                    (uintptr_t)s};
+    *s = (struct field_set){.seed = (uint64_t)os_unix_ns() * 1000000007u ^ (uintptr_t)s};
 }
 
 void

@@ -12,8 +12,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "mm/base/os.h"
 
 static const char prefix[] = "temp-stillframe-", suffix[] = ".rdb";
 enum { TAG_DIGITS = 16 };
@@ -23,13 +24,10 @@ static uint64_t
 new_tag(void)
 {
     static _Atomic uint64_t saves;
-    struct timespec real, boot;
     uint64_t x = atomic_fetch_add_explicit(&saves, 1, memory_order_relaxed);
 
-    clock_gettime(CLOCK_REALTIME, &real);
-    clock_gettime(CLOCK_MONOTONIC, &boot);
-    x = (x ^ (uint64_t)real.tv_nsec ^ (uint64_t)real.tv_sec << 30) * 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 29 ^ (uint64_t)boot.tv_nsec ^ (uint64_t)boot.tv_sec << 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (uint64_t)os_unix_ns()) * 0x9e3779b97f4a7c15u;
+    x = (x ^ x >> 29 ^ (uint64_t)os_monotonic_ns()) * 0xbf58476d1ce4e5b9u;
     /* the loader's randomness */
     x = (x ^ x >> 32 ^ (uint64_t)(uintptr_t)&saves) * 0x94d049bb133111ebu;
     return x ^ x >> 31;
