@@ -268,10 +268,7 @@ read_string(struct dec *d)
     struct rdb_slice piece;
     int r;
 
-    d->what = "the value";
-    if ((r = dec_string_begin(d, &s)) != 0)
-        return r;
-    if (d->ev->form != NULL && (r = dec_sink(d, d->ev->form(d->ctx, s.form))) != 0)
+    if ((r = dec_value_begin(d, &s)) != 0)
         return r;
     if (d->ev->string_begin != NULL && (r = dec_sink(d, d->ev->string_begin(d->ctx, s.len))) != 0)
         return r;

@@ -43,21 +43,6 @@ dec_hash_plain(struct dec *d)
 }
 
 int
-dec_hash_blob(struct dec *d, uint64_t *ret_offset)
-{
-    struct string_in s;
-    int r;
-
-    d->what = "the value";
-    if ((r = dec_string_begin(d, &s)) != 0)
-        return r;
-    if (d->ev->form != NULL && (r = dec_sink(d, d->ev->form(d->ctx, s.form))) != 0)
-        return r;
-    *ret_offset = s.offset;
-    return dec_string_rest(d, &s, &d->value);
-}
-
-int
 dec_listpack(struct dec *d, uint64_t offset, const char *whose, uint32_t *ret_count)
 {
     uint32_t claimed;
@@ -148,7 +133,7 @@ dec_hash_listpack(struct dec *d)
     uint32_t elements;
     int r;
 
-    if ((r = dec_hash_blob(d, &offset)) != 0)
+    if ((r = dec_value_blob(d, &offset)) != 0)
         return r;
     if ((r = dec_listpack(d, offset, "the hash's", &elements)) != 0)
         return r;

@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 #include "snapshot/rdb/field_set.h"
+#include "snapshot/rdb/lzf.h"
 #include "snapshot/rdb/rdb_dec.h"
-#include "snapshot/rdb/rdb_lzf.h"
-#include "snapshot/rdb/rdb_source.h"
+#include "snapshot/rdb/rdb_source_impl.h"
 
 /* A string that is held whole; the memory is kept for the next one. */
 struct bytes {
@@ -34,7 +34,7 @@ struct dec {
     bool has_key;           /* `name` is the key in hand */
     struct rdb_key key;     /* the next or current key: its attributes come before it */
     bool has_attributes;    /* an expiry, IDLE or FREQ waits for its key */
-    bool has_seen_key;      /* the file\'s head is over */
+    bool has_seen_key;      /* the file's head is over */
     struct rdb_slice given; /* of a value alone: its key */
     struct bytes name, field, value;
     struct lzf_window window;
@@ -56,6 +56,7 @@ struct string_in {
     char text[12];        /* RDB_FORM_INT: the number printed */
 };
 
+/* rdb_dec_string.c: failing, finding, and strings. */
 /* dec_fail: fill *err; returns code. */
 int dec_fail(struct dec *d, uint64_t offset, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -73,7 +74,6 @@ int dec_sink(struct dec *d, int r);
 /* dec_progress: report progress now and then; call it where time passes. */
 int dec_progress(struct dec *d);
 
-/* rdb_dec_string.c */
 int dec_byte(struct dec *d, uint8_t *ret);
 int dec_le(struct dec *d, unsigned bytes, uint64_t *ret);
 int dec_len(struct dec *d, uint64_t *ret);
@@ -87,11 +87,16 @@ int dec_string_rest(struct dec *d, struct string_in *s, struct bytes *b);
 /* dec_string_value: all of it into d->value, or read over, if the sink wants no values: then *ret
  * has no bytes. */
 int dec_string_value(struct dec *d, struct rdb_slice *ret);
+/* dec_value_begin: as dec_string_begin() for the string that a value is, or stands in: its form is
+ * told.  dec_value_blob: all of that string, which holds a small value, into d->value. */
+int dec_value_begin(struct dec *d, struct string_in *s);
+int dec_value_blob(struct dec *d, uint64_t *ret_offset);
 /* dec_reserve: b, whose bytes are forgotten, has room for so many. */
 int dec_reserve(struct dec *d, struct bytes *b, size_t room);
 /* bytes_trim: give a large buffer back. */
 void bytes_trim(struct bytes *b);
 
+/* rdb_dec_hash.c, for other types too. */
 /* dec_listpack: is d->value, which stands at offset, a listpack?  *ret_count: its elements.  A
  * wrong count in its head is put right there.  whose: "the hash's". */
 int dec_listpack(struct dec *d, uint64_t offset, const char *whose, uint32_t *ret_count);
@@ -116,9 +121,7 @@ int dec_zset_ziplist(struct dec *d);
 int dec_stream_1(struct dec *d);
 int dec_stream_2(struct dec *d);
 int dec_stream_3(struct dec *d);
-/* dec_hash_blob: the string that holds a hash or another small value into d->value. */
-int dec_hash_blob(struct dec *d, uint64_t *ret_offset);
-/* dec_new_field: fail if the hash in hand had that field. */
+/* rdb_dec_hash.c: dec_new_field: fail if the hash in hand had that field. */
 int dec_new_field(struct dec *d, uint64_t offset, struct rdb_slice field);
 /* dec_new_member: the same of a sorted set's member. */
 int dec_new_member(struct dec *d, uint64_t offset, struct rdb_slice member);

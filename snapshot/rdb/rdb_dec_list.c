@@ -95,7 +95,7 @@ dec_list_ziplist(struct dec *d)
     d->elements = 0;
     if (d->ev->list_begin != NULL && (r = dec_sink(d, d->ev->list_begin(d->ctx))) != 0)
         return r;
-    if ((r = dec_hash_blob(d, &offset)) != 0 || (r = pass_ziplist(d, offset, &count)) != 0)
+    if ((r = dec_value_blob(d, &offset)) != 0 || (r = pass_ziplist(d, offset, &count)) != 0)
         return r;
     return end(d);
 }

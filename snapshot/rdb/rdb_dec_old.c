@@ -135,7 +135,7 @@ read_old(struct dec *d, const struct old_form *form)
     struct walk w;
     int r;
 
-    if ((r = dec_hash_blob(d, &offset)) != 0 || (r = check(d, form, offset, &pairs)) != 0)
+    if ((r = dec_value_blob(d, &offset)) != 0 || (r = check(d, form, offset, &pairs)) != 0)
         return r;
     if (d->ev->hash_begin != NULL && (r = dec_sink(d, d->ev->hash_begin(d->ctx, pairs))) != 0)
         return r;

@@ -41,7 +41,7 @@ dec_set_intset(struct dec *d)
     uint32_t members;
     int r;
 
-    if ((r = dec_hash_blob(d, &offset)) != 0)
+    if ((r = dec_value_blob(d, &offset)) != 0)
         return r;
     if (!intset_validate(d->value.at, d->value.len, &members))
         return dec_fail(d, offset, -EINVAL, "the set's intset of %zu bytes is damaged",
@@ -85,7 +85,7 @@ dec_set_listpack(struct dec *d)
     uint32_t members;
     int r;
 
-    if ((r = dec_hash_blob(d, &offset)) != 0)
+    if ((r = dec_value_blob(d, &offset)) != 0)
         return r;
     if ((r = dec_listpack(d, offset, "the set's", &members)) != 0)
         return r;

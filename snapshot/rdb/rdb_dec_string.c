@@ -385,3 +385,26 @@ bytes_trim(struct bytes *b)
     free(b->at);
     *b = (struct bytes){0};
 }
+
+int
+dec_value_begin(struct dec *d, struct string_in *s)
+{
+    int r;
+
+    d->what = "the value";
+    if ((r = dec_string_begin(d, s)) != 0 || d->ev->form == NULL)
+        return r;
+    return dec_sink(d, d->ev->form(d->ctx, s->form));
+}
+
+int
+dec_value_blob(struct dec *d, uint64_t *ret_offset)
+{
+    struct string_in s;
+    int r;
+
+    if ((r = dec_value_begin(d, &s)) != 0)
+        return r;
+    *ret_offset = s.offset;
+    return dec_string_rest(d, &s, &d->value);
+}

@@ -217,7 +217,7 @@ dec_zset_listpack(struct dec *d)
     bool sorted = true;
     int r;
 
-    if ((r = dec_hash_blob(d, &offset)) != 0)
+    if ((r = dec_value_blob(d, &offset)) != 0)
         return r;
     if ((r = dec_listpack(d, offset, "the sorted set's", &elements)) != 0)
         return r;
@@ -268,7 +268,7 @@ dec_zset_ziplist(struct dec *d)
     uint64_t offset = 0, entries = 0;
     int r;
 
-    if ((r = dec_hash_blob(d, &offset)) != 0)
+    if ((r = dec_value_blob(d, &offset)) != 0)
         return r;
     if ((r = dec_ziplist(d, offset, "the sorted set's", &entries)) != 0)
         return r;

@@ -10,8 +10,8 @@
 #include "mm/base/le.h"
 #include "mm/base/must.h"
 #include "mm/base/num.h"
+#include "snapshot/rdb/lzf.h"
 #include "snapshot/rdb/rdb.h"
-#include "snapshot/rdb/rdb_lzf.h"
 
 /* The work area: a block as read, the same packed, and the packer's table. */
 enum {

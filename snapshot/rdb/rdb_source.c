@@ -1,6 +1,6 @@
 /* snapshot/rdb/rdb_source.c - where the decoder's bytes come from.  Contracts: rdb_dec.h,
- * rdb_source.h. */
-#include "snapshot/rdb/rdb_source.h"
+ * rdb_source_impl.h. */
+#include "snapshot/rdb/rdb_source_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>

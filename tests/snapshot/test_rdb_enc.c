@@ -12,7 +12,7 @@
 #include "mm/base/fault.h"
 #include "mm/base/must.h"
 #include "snapshot/rdb/rdb.h"
-#include "snapshot/rdb/rdb_lzf.h"
+#include "snapshot/rdb/lzf.h"
 #include "tests/snapshot/trace.h"
 #include "tests/support/runner.h"
 

@@ -1,6 +1,6 @@
-/* snapshot/rdb/rdb_lzf.c - LZF in blocks and through a window.  Format and contracts are in
- * rdb_lzf.h. */
-#include "snapshot/rdb/rdb_lzf.h"
+/* snapshot/rdb/lzf.c - LZF in blocks and through a window.  Format and contracts are in
+ * lzf.h. */
+#include "snapshot/rdb/lzf.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
-/* snapshot/rdb/rdb_source.h - the decoder's own view of its input: a stretch of bytes that can be
+/* snapshot/rdb/rdb_source_impl.h - the decoder's own view of its input: a stretch of bytes that can be
  * asked to be longer. Opening and closing: rdb_dec.h.
  * Threads: one at a time. */
-#ifndef SNAPSHOT_RDB_RDB_SOURCE_H
-#define SNAPSHOT_RDB_RDB_SOURCE_H
+#ifndef SNAPSHOT_RDB_RDB_SOURCE_IMPL_H
+#define SNAPSHOT_RDB_RDB_SOURCE_IMPL_H
 
 #include <stdbool.h>
 #include <stddef.h>

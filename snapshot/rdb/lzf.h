@@ -1,4 +1,4 @@
-/* snapshot/rdb/rdb_lzf.h - LZF, the compression of strings in RDB: packed block by block, unpacked
+/* snapshot/rdb/lzf.h - LZF, the compression of strings in RDB: packed block by block, unpacked
  * through a window.
  *
  * The format: 000nnnnn, then n + 1 bytes as they are; or nnnooooo [more] oooooooo: n + 2 bytes from
@@ -11,8 +11,8 @@
  * two to three times as long for strings of 100 bytes.  The tests check that each side reads what
  * the other wrote.
  * Threads: [any]; pure functions over the caller's memory. */
-#ifndef SNAPSHOT_RDB_RDB_LZF_H
-#define SNAPSHOT_RDB_RDB_LZF_H
+#ifndef SNAPSHOT_RDB_LZF_H
+#define SNAPSHOT_RDB_LZF_H
 
 #include <stddef.h>
 #include <stdint.h>
