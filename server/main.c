@@ -28,6 +28,7 @@
 #include "server/process/identity.h"
 #include "server/process/shutdown.h"
 #include "server/process/signals.h"
+#include "server/types.h"
 #include "snapshot/snapshot.h"
 
 static const char usage[] =
@@ -110,6 +111,7 @@ start_modules(void)
     if ((r = mm_init(&options)) < 0)
         refuse_start("The arena cannot be reserved", r);
     warn_of_smaller_arena();
+    types_init();
     if ((r = db_init((int)config.databases)) < 0)
         refuse_start("The databases cannot be set up", r);
     if ((r = snapshot_start()) < 0)

@@ -129,7 +129,7 @@ decode(struct rdb_source *src, struct load_state *s, struct text *why)
     s->on_finding = on_finding;
     s->on_note = on_note;
     db_state.loading = true;
-    r = rdb_decode(src, &load_events, s, config.rdb_checksum && !db_state.skip_checksum, &err);
+    r = rdb_decode(src, load_events(), s, config.rdb_checksum && !db_state.skip_checksum, &err);
     db_state.loading = false;
     if (r != 0)
         describe(why, r, s, &err);

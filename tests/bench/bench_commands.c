@@ -23,6 +23,7 @@
 #include "server/data/db/save.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
+#include "server/types.h"
 #include "snapshot/snapshot.h"
 #include "tests/bench/measure.h"
 
@@ -222,6 +223,7 @@ main(int argc, char **argv)
         cmd_table_init();
         must(config_init() == 0);
         clock_refresh();
+        types_init();
         must(db_init(16) == 0 && snapshot_start() == 0);
         client = client_new_detached();
         client->db = db_select(0);

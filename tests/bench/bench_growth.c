@@ -23,6 +23,7 @@
 #include "server/data/db/db_impl.h"
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
+#include "server/types.h"
 
 enum { BATCH = 16, LONGEST = 8 };
 
@@ -152,6 +153,7 @@ main(int argc, char *argv[])
     must(mm_init(&(struct mm_options){.arena_bytes = 0}) == 0);
     must(config_init() == 0);
     clock_refresh();
+    types_init();
     must(db_init(1) == 0);
     db = db_select(0);
     if (argc > 2 && strcmp(argv[2], "work") == 0) {

@@ -17,6 +17,7 @@
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
+#include "server/types.h"
 
 enum { BATCH = 16, VALUE_BYTES = 100 };
 
@@ -144,6 +145,7 @@ main(int argc, char **argv)
     must(config_init() == 0);
     cmd_table_init();
     clock_refresh();
+    types_init();
     must(db_init(1) == 0);
     db = db_select(0);
     memset(value, 'x', sizeof value);

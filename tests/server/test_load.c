@@ -108,7 +108,7 @@ load(bool merge)
     load_init(&state);
     state.merge = merge;
     db_state.loading = true;
-    r = rdb_decode(src, &load_events, &state, true, &err);
+    r = rdb_decode(src, load_events(), &state, true, &err);
     db_state.loading = false;
     snprintf(error_text, sizeof error_text, "%s%s", state.error, err.text);
     load_fini(&state);

@@ -60,7 +60,7 @@ load(const struct file *f)
     talk("flushall");
     load_init(&state);
     must(rdb_source_memory(f->bytes, f->len, &src) == 0);
-    r = rdb_decode(src, &load_events, &state, false, &err);
+    r = rdb_decode(src, load_events(), &state, false, &err);
     load_fini(&state);
     rdb_source_close(src);
     talk_finish_work();

@@ -17,6 +17,7 @@
 #include "server/data/db/save.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
+#include "server/types.h"
 #include "snapshot/rdb/listpack.h"
 #include "snapshot/rdb/rdb_dec.h"
 #include "tests/support/lab_inner.h"
@@ -41,6 +42,7 @@ lab_open(void)
     config.enable_debug_command = PERMIT_YES;
     clock_now.ms = 1800000000000; /* one moment for the whole test */
     clock_now.us = clock_now.ms * 1000;
+    types_init();
     must(db_init(16) == 0);
     draw_seed(1); /* SPOP takes the same members each time */
     keyhash_seed = 1;

@@ -13,6 +13,7 @@
 #include "server/data/db/digest.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
+#include "server/types.h"
 #include "tests/support/words.h"
 
 static struct client *client;
@@ -27,6 +28,7 @@ talk_open(void)
     cmd_table_init();
     clock_refresh();
     db_state.active_expire = true;
+    types_init();
     must(db_init(16) == 0);
     client = client_new_detached();
     must(client != NULL);

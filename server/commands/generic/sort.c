@@ -10,6 +10,7 @@
 #include "server/data/db/load_impl.h"
 #include "server/data/db/value.h"
 #include "server/data/list/list.h"
+#include "server/data/list/load_list.h"
 #include "server/data/set/set.h"
 #include "server/data/zset/zset.h"
 #include "server/exec/cmd.h"

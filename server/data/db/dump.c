@@ -132,7 +132,7 @@ dump_parse(struct slice payload, struct slice key, struct load_state *state, str
     state->on_finding = on_finding;
     if (rdb_source_memory(payload.ptr, payload.len - TRAILER_BYTES, &source) < 0)
         return -ENOMEM;
-    r = rdb_decode_value(source, name, &load_events, state, &error);
+    r = rdb_decode_value(source, name, load_events(), state, &error);
     rdb_source_close(source);
     if (r == 0 && !state->captured)
         return -EINVAL;

@@ -1,5 +1,4 @@
-/* server/data/db/load.c - from RDB to databases: keys and strings.  The other types:
- * load_<type>.c. */
+/* server/data/db/load.c - from RDB to databases: keys.  What they hold: each type's load_<type>.c. */
 #include "server/data/db/load.h"
 
 #include <errno.h>
@@ -11,18 +10,12 @@
 #include "mm/base/clock.h"
 #include "mm/base/fault.h"
 #include "mm/base/printable.h"
-#include "server/data/db/blob.h"
 #include "server/data/db/carried.h"
 #include "server/data/db/db.h"
 #include "server/data/db/load_impl.h"
+#include "server/data/db/type.h"
 #include "server/data/db/value.h"
 #include "snapshot/rdb/rdb.h"
-
-enum {
-    /* strings up to here are collected; longer ones go to their block at once */
-    SHORT_BYTES = 65536,
-    TRUSTED_BYTES = 512 << 20 /* a claimed length up to here is set aside as address space */
-};
 
 void
 load_init(struct load_state *s)
@@ -292,66 +285,6 @@ load_begin_root(struct load_state *s, enum value_type type, const void *root)
     return 0;
 }
 
-/* ---- strings ---- */
-
-static int
-on_string_begin(void *ctx, uint64_t len)
-{
-    struct load_state *s = ctx;
-    uint64_t room = len < TRUSTED_BYTES ? len : TRUSTED_BYTES;
-    char *block;
-
-    if (s->skip)
-        return 0;
-    s->claimed_len = len;
-    if (len <= SHORT_BYTES) {
-        s->form = LOAD_BYTES;
-        return load_reserve(&s->bytes, len + 1);
-    }
-    if ((block = blob_alloc(room)) == NULL)
-        return -ENOMEM;
-    s->value =
-        (struct value){.type = TYPE_STRING, .enc = ENC_OUTER, .blob = {.ptr = block, .len = 0}};
-    s->block = block;
-    s->form = LOAD_BLOCK;
-    return 0;
-}
-
-/* move_block: a string longer than what was set aside for it: twice as much, now that its bytes are
- * really there. */
-static int
-move_block(struct load_state *s)
-{
-    struct slice *old = &s->value.blob;
-    uint64_t room = old->len * 2 < s->claimed_len ? old->len * 2 : s->claimed_len;
-    char *block = blob_alloc(room);
-
-    if (block == NULL)
-        return -ENOMEM;
-    memcpy(block, old->ptr, old->len);
-    mm_free(old->ptr);
-    old->ptr = s->block = block;
-    return 0;
-}
-
-static int
-on_string_bytes(void *ctx, struct rdb_slice piece)
-{
-    struct load_state *s = ctx;
-    struct slice *blob = &s->value.blob;
-
-    if (s->skip)
-        return 0;
-    if (s->form == LOAD_BYTES)
-        return load_add(&s->bytes, piece.bytes, piece.len);
-    while (blob->len + piece.len > mm_usable(blob->ptr))
-        if (move_block(s) < 0)
-            return -ENOMEM;
-    memcpy(s->block + blob->len, piece.bytes, piece.len);
-    blob->len += piece.len;
-    return 0;
-}
-
 static int
 on_progress(void *ctx, uint64_t offset)
 {
@@ -362,31 +295,22 @@ on_progress(void *ctx, uint64_t offset)
     return 0;
 }
 
-const struct rdb_events load_events = {.aux = on_aux,
-                                       .function = on_function,
-                                       .finding = on_finding,
-                                       .key = on_key,
-                                       .string_begin = on_string_begin,
-                                       .string_bytes = on_string_bytes,
-                                       .list_begin = load_list_begin,
-                                       .list_element = load_list_element,
-                                       .list_listpack = load_list_listpack,
-                                       .list_end = load_list_end,
-                                       .hash_listpack = load_hash_listpack,
-                                       .hash_begin = load_hash_begin,
-                                       .hash_field = load_hash_field,
-                                       .set_intset = load_set_intset,
-                                       .set_listpack = load_set_listpack,
-                                       .set_begin = load_set_begin,
-                                       .set_member = load_set_member,
-                                       .zset_listpack = load_zset_listpack,
-                                       .zset_begin = load_zset_begin,
-                                       .zset_member = load_zset_member,
-                                       .stream_begin = load_stream_begin,
-                                       .stream_node = load_stream_node,
-                                       .stream_facts = load_stream_facts,
-                                       .stream_group = load_stream_group,
-                                       .stream_consumer = load_stream_consumer,
-                                       .stream_pending = load_stream_pending,
-                                       .value_end = on_value_end,
-                                       .progress = on_progress};
+/* ---- the events ---- */
+
+const struct rdb_events *
+load_events(void)
+{
+    static struct rdb_events events;
+
+    if (events.value_end != NULL)
+        return &events;
+    events = (struct rdb_events){.aux = on_aux,
+                                 .function = on_function,
+                                 .finding = on_finding,
+                                 .key = on_key,
+                                 .value_end = on_value_end,
+                                 .progress = on_progress};
+    for (unsigned t = 0; t < TYPE_COUNT; t++)
+        type_of(t)->load(&events);
+    return &events;
+}

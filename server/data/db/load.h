@@ -71,8 +71,9 @@ void load_init(struct load_state *s);
 /* load_fini: free the buffers and what a decoding that failed left unfinished. */
 void load_fini(struct load_state *s);
 
-/* For rdb_decode(); the context is a struct load_state.  Besides the decoder's own errors: -ENOMEM,
- * -EEXIST, -ERANGE; then error says what and which key. */
-extern const struct rdb_events load_events;
+/* load_events: for rdb_decode(); the context is a struct load_state.  After types_init(): those of
+ * values are the types' own.  Besides the decoder's own errors: -ENOMEM, -EEXIST, -ERANGE; then
+ * error says what and which key. */
+const struct rdb_events *load_events(void);
 
 #endif

@@ -1,9 +1,21 @@
-/* server/data/db/type.c - the data types. */
+/* server/data/db/type.c - the data types that were registered. */
 #include "server/data/db/type.h"
 
-static const struct type_ops *const types[TYPE_COUNT] = {
-    [TYPE_STRING] = &string_type, [TYPE_LIST] = &list_type, [TYPE_SET] = &set_type,
-    [TYPE_HASH] = &hash_type,     [TYPE_ZSET] = &zset_type, [TYPE_STREAM] = &stream_type};
+static const struct type_ops *types[TYPE_COUNT];
+
+void
+type_register(enum value_type type, const struct type_ops *ops)
+{
+    must(type < TYPE_COUNT && (types[type] == NULL || types[type] == ops));
+    must(ops->name != NULL && ops->encoding_name != NULL && ops->digest != NULL);
+    must(ops->rdb_type != NULL && ops->save != NULL && ops->load != NULL);
+    /* A type with a structure can do all that is asked of one. */
+    must((ops->elements != NULL) == (ops->copy != NULL) &&
+         (ops->copy != NULL) == (ops->drop != NULL));
+    must((ops->drop != NULL) == (ops->move != NULL) && (ops->move != NULL) == (ops->weigh != NULL));
+    must((ops->weigh != NULL) == (ops->verify != NULL));
+    types[type] = ops;
+}
 
 const struct type_ops *
 type_of(enum value_type type)

@@ -8,8 +8,8 @@
  *   TY2 Nothing outside the type's own files changes it; they do it through mm_modify(), page by
  *       page.
  *
- * To add a type: server/data/<type>.h for its own users, a <type>_type.c with one struct type_ops,
- * and a row in type.c.
+ * A type is a folder server/data/<type>/ and one table, in its <type>_type.c; server/types.c
+ * registers it.  What else a new one needs: server/data/README.md.
  * Threads: mutator, unless a line says otherwise. */
 #ifndef SERVER_DATA_DB_TYPE_H
 #define SERVER_DATA_DB_TYPE_H
@@ -21,6 +21,7 @@
 #include "server/data/db/record.h"
 
 struct mover;
+struct rdb_events;
 struct save_work;
 struct save_item;
 
@@ -72,11 +73,13 @@ struct type_ops {
     /* save: the value behind that number.  0 or -errno; [sweep], and the mutator with a live view
      * (DUMP): no live pointer is followed, everything is read through the view (save_impl.h). */
     int (*save)(struct save_work *w, const struct save_item *s);
+    /* load: enter the decoder's events that bring values of this type (load_impl.h). */
+    void (*load)(struct rdb_events *events);
 };
 
 /* type_of: never NULL. [any] */
 const struct type_ops *type_of(enum value_type type);
-
-extern const struct type_ops string_type, list_type, set_type, hash_type, zset_type, stream_type;
+/* type_register: once for each type, before the first value is made. */
+void type_register(enum value_type type, const struct type_ops *ops);
 
 #endif

@@ -1,8 +1,8 @@
 /* server/data/hash/hash_type.c - what the type table knows of hashes. */
+#include "server/data/hash/hash_type.h"
 #include "server/data/db/digest_impl.h"
 #include "server/data/db/ltable_move.h"
 #include "server/data/db/save_impl.h"
-#include "server/data/db/type.h"
 #include "server/data/hash/hash.h"
 #include "snapshot/rdb/rdb.h"
 
@@ -92,4 +92,5 @@ const struct type_ops hash_type = {.name = "hash",
                                    .walk = hash_walk,
                                    .digest = digest,
                                    .rdb_type = rdb_type,
-                                   .save = save};
+                                   .save = save,
+                                   .load = load_hash};

@@ -4,9 +4,10 @@
 
 #include "server/data/db/load_impl.h"
 #include "server/data/hash/hash.h"
+#include "server/data/hash/hash_type.h"
 
-int
-load_hash_listpack(void *ctx, struct rdb_slice listpack, uint32_t fields)
+static int
+on_listpack(void *ctx, struct rdb_slice listpack, uint32_t fields)
 {
     struct load_state *s = ctx;
 
@@ -18,8 +19,8 @@ load_hash_listpack(void *ctx, struct rdb_slice listpack, uint32_t fields)
     return load_add(&s->bytes, listpack.bytes, listpack.len);
 }
 
-int
-load_hash_begin(void *ctx, uint64_t fields)
+static int
+on_begin(void *ctx, uint64_t fields)
 {
     struct load_state *s = ctx;
 
@@ -68,8 +69,8 @@ add_to_listpack(struct load_state *s, struct slice field, struct slice value)
     return 0;
 }
 
-int
-load_hash_field(void *ctx, struct rdb_slice f, struct rdb_slice v)
+static int
+on_field(void *ctx, struct rdb_slice f, struct rdb_slice v)
 {
     struct slice field = {.ptr = (const char *)f.bytes, .len = f.len},
                  value = {.ptr = (const char *)v.bytes, .len = v.len};
@@ -85,4 +86,12 @@ load_hash_field(void *ctx, struct rdb_slice f, struct rdb_slice v)
             return -ENOMEM;
     }
     return add_to_table(s, field, value);
+}
+
+void
+load_hash(struct rdb_events *events)
+{
+    events->hash_listpack = on_listpack;
+    events->hash_begin = on_begin;
+    events->hash_field = on_field;
 }

@@ -1,8 +1,9 @@
 /* server/data/list/list_type.c - what the type table knows of lists. */
+#include "server/data/list/list_type.h"
 #include "server/data/db/digest_impl.h"
 #include "server/data/db/save_impl.h"
-#include "server/data/db/type.h"
 #include "server/data/list/list_impl.h"
+#include "server/data/list/load_list.h"
 #include "server/data/list/save_list.h"
 #include "snapshot/rdb/rdb.h"
 
@@ -92,4 +93,5 @@ const struct type_ops list_type = {.name = "list",
                                    .verify = verify,
                                    .digest = digest,
                                    .rdb_type = rdb_type,
-                                   .save = save};
+                                   .save = save,
+                                   .load = load_list};

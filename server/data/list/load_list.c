@@ -8,6 +8,7 @@
 #include "server/data/db/load_impl.h"
 #include "server/data/list/list_impl.h"
 #include "server/data/list/list_small.h"
+#include "server/data/list/load_list.h"
 
 enum { END = 0xff };
 
@@ -105,8 +106,8 @@ load_list_element(void *ctx, struct rdb_slice element)
     return add_entries(s, (struct slice){(const char *)entry, e.size}, 1);
 }
 
-int
-load_list_listpack(void *ctx, struct rdb_slice listpack, uint32_t elements)
+static int
+on_listpack(void *ctx, struct rdb_slice listpack, uint32_t elements)
 {
     struct load_state *s = ctx;
     struct slice entries = {(const char *)listpack.bytes + LP_HEADER_BYTES,
@@ -135,4 +136,13 @@ load_list_end(void *ctx)
     if (l != NULL)
         list_root_settle(l);
     return 0;
+}
+
+void
+load_list(struct rdb_events *events)
+{
+    events->list_begin = load_list_begin;
+    events->list_element = load_list_element;
+    events->list_listpack = on_listpack;
+    events->list_end = load_list_end;
 }

@@ -4,9 +4,10 @@
 
 #include "server/data/db/load_impl.h"
 #include "server/data/set/set.h"
+#include "server/data/set/set_type.h"
 
-int
-load_set_intset(void *ctx, struct rdb_slice intset, uint32_t members)
+static int
+on_intset(void *ctx, struct rdb_slice intset, uint32_t members)
 {
     struct set set = {.form = SET_INTS, .blob = intset.bytes, .count = members};
     struct load_state *s = ctx;
@@ -20,8 +21,8 @@ load_set_intset(void *ctx, struct rdb_slice intset, uint32_t members)
     return load_add(&s->bytes, intset.bytes, intset.len);
 }
 
-int
-load_set_listpack(void *ctx, struct rdb_slice listpack, uint32_t members)
+static int
+on_listpack(void *ctx, struct rdb_slice listpack, uint32_t members)
 {
     struct set set = {.form = SET_LISTPACK, .blob = listpack.bytes, .count = members};
     struct load_state *s = ctx;
@@ -34,8 +35,8 @@ load_set_listpack(void *ctx, struct rdb_slice listpack, uint32_t members)
     return load_add(&s->bytes, listpack.bytes, listpack.len);
 }
 
-int
-load_set_begin(void *ctx, uint64_t members)
+static int
+on_begin(void *ctx, uint64_t members)
 {
     struct load_state *s = ctx;
 
@@ -147,8 +148,8 @@ make_room(struct load_state *s, struct slice member, bool is_int)
     return set.form == SET_INTS ? ints_to_listpack(s) : 0;
 }
 
-int
-load_set_member(void *ctx, struct rdb_slice m)
+static int
+on_member(void *ctx, struct rdb_slice m)
 {
     struct slice member = {.ptr = (const char *)m.bytes, .len = m.len};
     struct load_state *s = ctx;
@@ -164,4 +165,13 @@ load_set_member(void *ctx, struct rdb_slice m)
     if (s->form != LOAD_BLOB)
         return add_to_table(s, member);
     return s->value.intset ? add_to_ints(s, v) : add_to_listpack(s, member);
+}
+
+void
+load_set(struct rdb_events *events)
+{
+    events->set_intset = on_intset;
+    events->set_listpack = on_listpack;
+    events->set_begin = on_begin;
+    events->set_member = on_member;
 }

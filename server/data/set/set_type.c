@@ -1,8 +1,8 @@
 /* server/data/set/set_type.c - what the type table knows of sets. */
+#include "server/data/set/set_type.h"
 #include "server/data/db/digest_impl.h"
 #include "server/data/db/ltable_move.h"
 #include "server/data/db/save_impl.h"
-#include "server/data/db/type.h"
 #include "server/data/set/set_combine.h"
 #include "snapshot/rdb/rdb.h"
 
@@ -101,4 +101,5 @@ const struct type_ops set_type = {.name = "set",
                                   .walk = set_walk,
                                   .digest = digest,
                                   .rdb_type = rdb_type,
-                                  .save = save};
+                                  .save = save,
+                                  .load = load_set};

@@ -3,6 +3,7 @@
 
 #include "server/data/db/load_impl.h"
 #include "server/data/stream/stream.h"
+#include "server/data/stream/stream_type.h"
 
 static const struct stream *
 stream_in(const struct load_state *s)
@@ -10,8 +11,8 @@ stream_in(const struct load_state *s)
     return s->value.root;
 }
 
-int
-load_stream_begin(void *ctx, uint64_t nodes)
+static int
+on_begin(void *ctx, uint64_t nodes)
 {
     struct load_state *s = ctx;
 
@@ -21,9 +22,9 @@ load_stream_begin(void *ctx, uint64_t nodes)
     return load_begin_root(s, TYPE_STREAM, stream_new());
 }
 
-int
-load_stream_node(void *ctx, struct stream_id id, struct rdb_slice listpack,
-                 const struct stream_node_sum *sum)
+static int
+on_node(void *ctx, struct stream_id id, struct rdb_slice listpack,
+        const struct stream_node_sum *sum)
 {
     struct load_state *s = ctx;
 
@@ -31,8 +32,8 @@ load_stream_node(void *ctx, struct stream_id id, struct rdb_slice listpack,
     return s->skip ? 0 : stream_add_node(stream_in(s), id, listpack.bytes, listpack.len);
 }
 
-int
-load_stream_facts(void *ctx, const struct rdb_stream *facts)
+static int
+on_facts(void *ctx, const struct rdb_stream *facts)
 {
     struct load_state *s = ctx;
 
@@ -44,8 +45,8 @@ load_stream_facts(void *ctx, const struct rdb_stream *facts)
     return 0;
 }
 
-int
-load_stream_group(void *ctx, const struct rdb_stream_group *group)
+static int
+on_group(void *ctx, const struct rdb_stream_group *group)
 {
     struct slice name = {(const char *)group->name.bytes, group->name.len};
     struct load_state *s = ctx;
@@ -60,8 +61,8 @@ load_stream_group(void *ctx, const struct rdb_stream_group *group)
     return s->group == NULL ? -ENOMEM : 0;
 }
 
-int
-load_stream_consumer(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms)
+static int
+on_consumer(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms)
 {
     struct slice text = {(const char *)name.bytes, name.len};
     struct load_state *s = ctx;
@@ -77,8 +78,8 @@ load_stream_consumer(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t 
     return 0;
 }
 
-int
-load_stream_pending(void *ctx, const struct rdb_stream_pending *p)
+static int
+on_pending(void *ctx, const struct rdb_stream_pending *p)
 {
     struct load_state *s = ctx;
 
@@ -88,4 +89,15 @@ load_stream_pending(void *ctx, const struct rdb_stream_pending *p)
         return -ENOMEM;
     stream_claim(s->group, s->consumer, p->id, p->delivered_ms, p->deliveries);
     return 0;
+}
+
+void
+load_stream(struct rdb_events *events)
+{
+    events->stream_begin = on_begin;
+    events->stream_node = on_node;
+    events->stream_facts = on_facts;
+    events->stream_group = on_group;
+    events->stream_consumer = on_consumer;
+    events->stream_pending = on_pending;
 }

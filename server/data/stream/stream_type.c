@@ -1,8 +1,8 @@
 /* server/data/stream/stream_type.c - what the type table knows of streams. */
+#include "server/data/stream/stream_type.h"
 #include "mm/base/num.h"
 #include "server/data/db/digest_impl.h"
 #include "server/data/db/save_impl.h"
-#include "server/data/db/type.h"
 #include "server/data/stream/save_stream.h"
 #include "server/data/stream/stream.h"
 #include "server/data/stream/stream_edit.h"
@@ -322,4 +322,5 @@ const struct type_ops stream_type = {.name = "stream",
                                      .verify = verify,
                                      .digest = digest,
                                      .rdb_type = rdb_type,
-                                     .save = save};
+                                     .save = save,
+                                     .load = load_stream};

@@ -3,8 +3,8 @@
 
 #include "server/data/db/digest_impl.h"
 #include "server/data/db/save_impl.h"
-#include "server/data/db/type.h"
 #include "server/data/db/value.h"
+#include "server/data/string/string_type.h"
 #include "snapshot/rdb/rdb.h"
 
 static const char *
@@ -47,4 +47,5 @@ const struct type_ops string_type = {.name = "string",
                                      .encoding_name = encoding_name,
                                      .digest = digest,
                                      .rdb_type = rdb_type,
-                                     .save = save};
+                                     .save = save,
+                                     .load = load_string};

@@ -4,9 +4,10 @@
 
 #include "server/data/db/load_impl.h"
 #include "server/data/zset/zset_small.h"
+#include "server/data/zset/zset_type.h"
 
-int
-load_zset_listpack(void *ctx, struct rdb_slice listpack, uint32_t members)
+static int
+on_listpack(void *ctx, struct rdb_slice listpack, uint32_t members)
 {
     struct load_state *s = ctx;
 
@@ -18,8 +19,8 @@ load_zset_listpack(void *ctx, struct rdb_slice listpack, uint32_t members)
     return load_add(&s->bytes, listpack.bytes, listpack.len);
 }
 
-int
-load_zset_begin(void *ctx, uint64_t members)
+static int
+on_begin(void *ctx, uint64_t members)
 {
     struct load_state *s = ctx;
 
@@ -56,8 +57,8 @@ add_to_listpack(struct load_state *s, struct slice member, double score)
     return 0;
 }
 
-int
-load_zset_member(void *ctx, struct rdb_slice m, double score)
+static int
+on_member(void *ctx, struct rdb_slice m, double score)
 {
     struct slice member = {.ptr = (const char *)m.bytes, .len = m.len};
     struct load_state *s = ctx;
@@ -73,4 +74,12 @@ load_zset_member(void *ctx, struct rdb_slice m, double score)
             return -ENOMEM;
     }
     return add_to_root(s, member, score);
+}
+
+void
+load_zset(struct rdb_events *events)
+{
+    events->zset_listpack = on_listpack;
+    events->zset_begin = on_begin;
+    events->zset_member = on_member;
 }

@@ -3,9 +3,9 @@
 
 #include "server/data/db/digest_impl.h"
 #include "server/data/db/save_impl.h"
-#include "server/data/db/type.h"
 #include "server/data/zset/save_zset.h"
 #include "server/data/zset/zset_small.h"
+#include "server/data/zset/zset_type.h"
 #include "snapshot/rdb/rdb.h"
 
 static const char *
@@ -133,4 +133,5 @@ const struct type_ops zset_type = {.name = "zset",
                                    .walk = walk,
                                    .digest = digest,
                                    .rdb_type = rdb_type,
-                                   .save = save};
+                                   .save = save,
+                                   .load = load_zset};
