@@ -36,9 +36,6 @@ struct save_item {
     size_t bytes;
 };
 
-struct htable;
-struct mtable;
-
 /* save_string: len bytes of the arena as an RDB string; is_text: an integer is written as one.  0
  * or -errno */
 int save_string(struct save_work *w, const char *live, size_t len, bool is_text);
@@ -47,10 +44,10 @@ int save_blob(struct save_work *w, const struct save_item *s, bool is_text);
 /* save_read_blob: [at, at + len) of the record's blob to dst.  0 or -errno */
 int save_read_blob(struct save_work *w, const struct save_item *s, size_t at, void *dst,
                    size_t len);
-/* save_table: a table of pairs: its count, then each field and value; save_members: of members: its
- * count, then each.  0 or -errno */
-int save_table(struct save_work *w, const struct htable *live);
-int save_members(struct save_work *w, const struct mtable *live);
+/* save_table: a table whose root LT_DEFINE made (ltable.h): its count, then each entry, as
+ * save_entry writes it.  0 or -errno */
+typedef int save_entry_fn(struct save_work *w, const void *live);
+int save_table(struct save_work *w, const void *live_root, save_entry_fn *save_entry);
 /* save_entries_of_listpack: the record's listpack as its count and a string for each entry.  0 or
  * -errno */
 int save_entries_of_listpack(struct save_work *w, const struct save_item *s);

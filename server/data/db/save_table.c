@@ -1,65 +1,20 @@
-/* server/data/db/save_table.c - a table of pairs or of members (a large hash or set), read through
- * the view: root, then bucket after bucket, each with its entries. Nothing here follows a live
- * pointer: every address comes from staged bytes and is only read through view_read().
+/* server/data/db/save_table.c - a linear hash table (a large hash or set), read through the view:
+ * root, then bucket after bucket, each with its entries, which the type writes.  Nothing here
+ * follows a live pointer: every address comes from staged bytes and is only read through
+ * view_read().
  * Threads: save_impl.h. */
 #include <errno.h>
 
 #include "server/data/db/save_impl.h"
-#include "server/data/hash/htable.h"
-#include "server/data/set/mtable.h"
 
-/* Both tables have the same root and buckets (ltable.h); save_entry: what one of their entries
- * is. */
-_Static_assert(sizeof(struct htable) == sizeof(struct mtable), "LT_DEFINE");
+/* All tables have one kind of root (ltable.h). */
+LT_DEFINE(table, const);
+
 struct table_walk {
     struct save_work *work;
-    int (*save_entry)(struct save_work *work, const void *live);
+    save_entry_fn *save_entry;
     uint64_t entries; /* written */
 };
-
-/* save_pair: a small pair is staged with one read more; of a large one field and value are read on
- * their own. */
-static int
-save_pair(struct save_work *work, const void *entry)
-{
-    const struct pair *live = entry;
-    struct pair head;
-    size_t bytes;
-    int r;
-
-    if ((r = view_read(work->view, &head, live, sizeof head)) != 0)
-        return r;
-    bytes = (size_t)head.field_len + head.value_len;
-    if (bytes > SAVE_BUFFER_BYTES) {
-        if ((r = save_string(work, live->bytes, head.field_len, true)) != 0)
-            return r;
-        return save_string(work, live->bytes + head.field_len, head.value_len, true);
-    }
-    if ((r = view_read(work->view, work->buffer, live->bytes, bytes)) != 0)
-        return r;
-    rdb_put_string(work->enc, work->buffer, head.field_len);
-    rdb_put_string(work->enc, work->buffer + head.field_len, head.value_len);
-    return 0;
-}
-
-/* save_member: a short one is staged with one read: its first bytes say how many more. */
-static int
-save_member(struct save_work *work, const void *live)
-{
-    enum { FIRST_BYTES = 16 }; /* no block is smaller */
-    struct slice text;
-    size_t head;
-    int r;
-
-    if ((r = view_read(work->view, work->buffer, live, FIRST_BYTES)) != 0)
-        return r;
-    text = member_text(work->buffer);
-    head = (size_t)((const uint8_t *)text.ptr - work->buffer);
-    if (head + text.len > FIRST_BYTES)
-        return save_string(work, (const char *)live + head, text.len, true);
-    rdb_put_string(work->enc, text.ptr, text.len);
-    return 0;
-}
 
 static int
 save_entries(struct table_walk *w, const struct lt_bucket *staged)
@@ -127,7 +82,7 @@ static int
 save_whole(struct table_walk *w, const void *live)
 {
     struct save_work *work = w->work;
-    struct htable root;
+    struct table root;
     int r;
 
     if ((r = view_read(work->view, &root, live, sizeof root)) != 0)
@@ -148,13 +103,7 @@ save_whole(struct table_walk *w, const void *live)
 }
 
 int
-save_table(struct save_work *work, const struct htable *live)
+save_table(struct save_work *work, const void *live, save_entry_fn *save_entry)
 {
-    return save_whole(&(struct table_walk){.work = work, .save_entry = save_pair}, live);
-}
-
-int
-save_members(struct save_work *work, const struct mtable *live)
-{
-    return save_whole(&(struct table_walk){.work = work, .save_entry = save_member}, live);
+    return save_whole(&(struct table_walk){.work = work, .save_entry = save_entry}, live);
 }

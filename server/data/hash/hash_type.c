@@ -73,11 +73,36 @@ rdb_type(const struct record *r, int rdb_version)
     return record_encoding(r) == ENC_ROOT ? RDB_TYPE_HASH : RDB_TYPE_HASH_LISTPACK;
 }
 
+/* save_pair: a small pair is staged with one read more; of a large one field and value are read on
+ * their own. */
+static int
+save_pair(struct save_work *work, const void *entry)
+{
+    const struct pair *live = entry;
+    struct pair head;
+    size_t bytes;
+    int r;
+
+    if ((r = view_read(work->view, &head, live, sizeof head)) != 0)
+        return r;
+    bytes = (size_t)head.field_len + head.value_len;
+    if (bytes > SAVE_BUFFER_BYTES) {
+        if ((r = save_string(work, live->bytes, head.field_len, true)) != 0)
+            return r;
+        return save_string(work, live->bytes + head.field_len, head.value_len, true);
+    }
+    if ((r = view_read(work->view, work->buffer, live->bytes, bytes)) != 0)
+        return r;
+    rdb_put_string(work->enc, work->buffer, head.field_len);
+    rdb_put_string(work->enc, work->buffer + head.field_len, head.value_len);
+    return 0;
+}
+
 static int
 save(struct save_work *w, const struct save_item *s)
 {
     if (record_encoding(s->rec) == ENC_ROOT)
-        return save_table(w, record_root(s->rec));
+        return save_table(w, record_root(s->rec), save_pair);
     return save_blob(w, s, false);
 }
 

@@ -80,11 +80,30 @@ rdb_type(const struct record *r, int rdb_version)
     return rdb_version >= RDB_SET_LISTPACK_FROM_VERSION ? RDB_TYPE_SET_LISTPACK : RDB_TYPE_SET;
 }
 
+/* save_member: a short one is staged with one read: its first bytes say how many more. */
+static int
+save_member(struct save_work *work, const void *live)
+{
+    enum { FIRST_BYTES = 16 }; /* no block is smaller */
+    struct slice text;
+    size_t head;
+    int r;
+
+    if ((r = view_read(work->view, work->buffer, live, FIRST_BYTES)) != 0)
+        return r;
+    text = member_text(work->buffer);
+    head = (size_t)((const uint8_t *)text.ptr - work->buffer);
+    if (head + text.len > FIRST_BYTES)
+        return save_string(work, (const char *)live + head, text.len, true);
+    rdb_put_string(work->enc, text.ptr, text.len);
+    return 0;
+}
+
 static int
 save(struct save_work *w, const struct save_item *s)
 {
     if (record_encoding(s->rec) == ENC_ROOT)
-        return save_members(w, record_root(s->rec));
+        return save_table(w, record_root(s->rec), save_member);
     if (rdb_type(s->rec, w->enc->version) == RDB_TYPE_SET)
         return save_entries_of_listpack(w, s);
     return save_blob(w, s, false);
