@@ -13,10 +13,10 @@
 #include "mm/base/ticks.h"
 #include "mm/base/version.h"
 #include "mm/mm.h"
+#include "server/commands/table.h"
 #include "server/config/config.h"
 #include "server/crash.h"
 #include "server/data/db/db.h"
-#include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/leftover.h"
 #include "server/memory/evict.h"
@@ -136,7 +136,7 @@ main(int argc, char *argv[])
 {
     answer_and_leave(argc, argv);
     ticks_init();
-    cmd_table_init();
+    commands_init();
     configure(argc, argv);
     identity_init(argc > 0 ? argv[0] : "");
     log_line(LOG_NOTICE, "Stillframe version=%s, bits=%d, pid=%d, started", STILLFRAME_VERSION,

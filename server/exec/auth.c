@@ -54,15 +54,15 @@ holds_password(struct slice name)
 bool
 auth_is_secret(const struct client *c, int i)
 {
-    cmd_handler handler = c->cmd != NULL ? c->cmd->handler : NULL;
+    uint32_t flags = c->cmd != NULL ? c->cmd->flags : 0;
 
-    if (handler == cmd_auth)
+    if ((flags & CMD_SECRET_ALL) != 0)
         return i >= 1;
-    if (handler == cmd_hello)
+    if ((flags & CMD_SECRET_AUTH) != 0)
         for (int at = 2; at < i; at++)
             if (arg_is(c, at, "AUTH"))
                 return i <= at + 2;
-    if (handler == cmd_config_set)
+    if ((flags & CMD_SECRET_OPTIONS) != 0)
         return i >= 3 && i % 2 == 1 && holds_password(c->argv[i - 1]);
     return false;
 }

@@ -1,5 +1,6 @@
-/* server/exec/cmd.h - commands as data: one table (server/commands/commands.def), one handler
- * each.
+/* server/exec/cmd.h - commands as data: one table, one handler each.
+ *
+ * The rows and the handlers stand above (server/commands) and are given to cmd_table_init().
  *
  * A handler reads c->argc/c->argv (argv[0] is the command's name) and writes exactly one reply
  * through reply.h. Handlers never mention snapshots: the barrier is inside the data types.  Arity
@@ -39,7 +40,16 @@ enum cmd_flag {
         1 << 16, /* executed at once although a transaction is being queued (EXEC, DISCARD, ...) */
     CMD_NO_ASYNC_LOADING = 1 << 17,
     CMD_ALLOW_BUSY = 1 << 18,
-    CMD_PUBSUB_CONTEXT = 1 << 19 /* allowed to RESP2 clients with subscriptions */
+    CMD_PUBSUB_CONTEXT = 1 << 19, /* allowed to RESP2 clients with subscriptions */
+    /* What COMMAND INFO does not show: how the command is executed. */
+    CMD_RUNS_QUEUE = 1 << 20,    /* EXEC: does and may do what the queued commands do and may */
+    CMD_PROBES_WRITES = 1 << 21, /* PING: refused while writes are, so that who asks learns of it */
+    CMD_DEBUGS = 1 << 22,        /* where enable-debug-command lets it */
+    CMD_LOADS_MODULES = 1 << 23, /* where enable-module-command lets it */
+    /* Which arguments must not be shown (auth.h). */
+    CMD_SECRET_ALL = 1 << 24,    /* AUTH: all */
+    CMD_SECRET_AUTH = 1 << 25,   /* HELLO: two behind the word AUTH */
+    CMD_SECRET_OPTIONS = 1 << 26 /* CONFIG SET: the values of some names */
 };
 
 /* Access control categories; those that follow from flags (read, write, admin, fast, slow, ...) are
@@ -93,8 +103,10 @@ struct cmd {
     struct histogram *histogram; /* of durations; NULL: not called yet (latency.h) */
 };
 
-/* cmd_table_init: build the index; once, before the first cmd_find(). */
-void cmd_table_init(void);
+/* cmd_table_init: these are the commands, and these the subcommands, those of a parent in one block.
+ * The rows are kept [borrowed, for ever] and completed; the index is built, O(count^2) once; nothing
+ * is renamed.  Before the first cmd_find(). */
+void cmd_table_init(struct cmd *rows, unsigned count, struct cmd *sub_rows, unsigned sub_count);
 /* cmd_find: by name, any case; NULL if there is none.  Cost O(1). */
 struct cmd *cmd_find(struct slice name);
 /* cmd_find_sub: a subcommand, any case; NULL if there is none.  O(subcommands) */
@@ -123,12 +135,5 @@ cmd_arity_is_good(const struct cmd *cmd, int argc)
 const char *cmd_flag_name(unsigned i, uint32_t *ret_bit);
 const char *acl_category_name(unsigned i, uint32_t *ret_bit);
 const char *key_flag_name(unsigned i, uint32_t *ret_bit);
-
-/* Handlers. */
-#define CMD(name, handler, ...)         void handler(struct client *c);
-#define SUB(parent, name, handler, ...) void handler(struct client *c);
-#include "server/commands/commands.def"
-#undef CMD
-#undef SUB
 
 #endif

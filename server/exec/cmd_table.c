@@ -1,4 +1,4 @@
-/* server/exec/cmd_table.c - the command table and its index.
+/* server/exec/cmd_table.c - the index of the command table, and what follows from its rows.
  *
  * A name is found by a perfect hash: one look at a table of shifts, one at the slot, one
  * comparison.  The shifts are found at start-up.  A command that was renamed leaves its slot; its
@@ -13,54 +13,8 @@
 
 #include "mm/base/must.h"
 
-#define F(flag)     CMD_##flag
-#define A(category) ACL_##category
-#define CMD(name_, handler_, arity_, flags_, acl_, keys_, group_, since_, cost_, tips_, args_,     \
-            summary_)                                                                              \
-    {.name = name_,                                                                                \
-     .handler = handler_,                                                                          \
-     .arity = arity_,                                                                              \
-     .flags = flags_,                                                                              \
-     .acl_categories = acl_,                                                                       \
-     keys_,                                                                                        \
-     .group = group_,                                                                              \
-     .since = since_,                                                                              \
-     .complexity = cost_,                                                                          \
-     .tips = tips_,                                                                                \
-     .args = args_,                                                                                \
-     .summary = summary_},
-#define SUB(...)
-static struct cmd commands[] = {
-#include "server/commands/commands.def"
-};
-#undef CMD
-#undef SUB
-
-#define CMD(...)
-#define SUB(parent_, name_, handler_, arity_, flags_, acl_, keys_, group_, since_, cost_, tips_,   \
-            args_, summary_)                                                                       \
-    {.name = name_,                                                                                \
-     .parent = parent_,                                                                            \
-     .handler = handler_,                                                                          \
-     .arity = arity_,                                                                              \
-     .flags = flags_,                                                                              \
-     .acl_categories = acl_,                                                                       \
-     keys_,                                                                                        \
-     .group = group_,                                                                              \
-     .since = since_,                                                                              \
-     .complexity = cost_,                                                                          \
-     .tips = tips_,                                                                                \
-     .args = args_,                                                                                \
-     .summary = summary_},
-static struct cmd subcommands[] = {
-#include "server/commands/commands.def"
-};
-#undef CMD
-#undef SUB
-
 enum {
-    COMMAND_COUNT = sizeof commands / sizeof commands[0],
-    SUBCOMMAND_COUNT = sizeof subcommands / sizeof subcommands[0],
+    COMMANDS_MAX = 512, /* half of the slots: more would not all find a place of their own */
     INDEX_BITS = 10,
     INDEX_SIZE = 1 << INDEX_BITS,
     GROUP_BITS = 8,
@@ -68,9 +22,11 @@ enum {
     NAME_MAX_BYTES = 31 /* fits full_name; nothing longer is a command */
 };
 
+static struct cmd *commands, *subcommands; /* [const after cmd_table_init] the rows */
+static unsigned command_count, subcommand_count;
 static uint16_t slots[INDEX_SIZE]; /* 0: none; else number of a command + 1 */
 static uint16_t shift_of[GROUPS];  /* what moves a group's names to slots that are free */
-static uint8_t name_bytes[COMMAND_COUNT];
+static uint8_t name_bytes[COMMANDS_MAX];
 
 static struct renamed {
     char *name; /* [owned] */
@@ -240,7 +196,7 @@ cmd_count(void)
 {
     unsigned n = 0;
 
-    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+    for (unsigned i = 0; i < command_count; i++)
         n += !commands[i].is_gone;
     return n;
 }
@@ -248,7 +204,7 @@ cmd_count(void)
 struct cmd *
 cmd_table(unsigned *ret_count)
 {
-    *ret_count = COMMAND_COUNT;
+    *ret_count = command_count;
     return commands;
 }
 
@@ -258,7 +214,7 @@ try_shift(unsigned group, unsigned shift)
 {
     unsigned put = 0;
 
-    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+    for (unsigned i = 0; i < command_count; i++) {
         uint64_t h = hash(commands[i].name, strlen(commands[i].name));
         if (group_of(h) != group)
             continue;
@@ -270,7 +226,7 @@ try_shift(unsigned group, unsigned shift)
     shift_of[group] = (uint16_t)shift;
     return true;
 undo:
-    for (unsigned i = 0; i < COMMAND_COUNT && put > 0; i++) {
+    for (unsigned i = 0; i < command_count && put > 0; i++) {
         uint64_t h = hash(commands[i].name, strlen(commands[i].name));
         if (group_of(h) != group)
             continue;
@@ -287,9 +243,9 @@ place_names(void)
 {
     unsigned size[GROUPS] = {0}, left = GROUPS;
 
-    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+    for (unsigned i = 0; i < command_count; i++)
         size[group_of(hash(commands[i].name, strlen(commands[i].name)))]++;
-    for (unsigned want = COMMAND_COUNT; left > 0; want--)
+    for (unsigned want = command_count; left > 0; want--)
         for (unsigned g = 0; g < GROUPS; g++) {
             unsigned shift = 0;
             if (size[g] != want)
@@ -337,7 +293,7 @@ finish_row(struct cmd *cmd)
 static void
 adopt_subcommands(struct cmd *cmd)
 {
-    for (unsigned i = 0; i < SUBCOMMAND_COUNT; i++) {
+    for (unsigned i = 0; i < subcommand_count; i++) {
         if (strcmp(subcommands[i].parent, cmd->name) != 0)
             continue;
         if (cmd->subs == NULL)
@@ -348,14 +304,19 @@ adopt_subcommands(struct cmd *cmd)
 }
 
 void
-cmd_table_init(void)
+cmd_table_init(struct cmd *rows, unsigned count, struct cmd *sub_rows, unsigned sub_count)
 {
+    must(count > 0 && count <= COMMANDS_MAX);
+    commands = rows;
+    command_count = count;
+    subcommands = sub_rows;
+    subcommand_count = sub_count;
     forget_renamed();
     memset(slots, 0, sizeof slots);
     place_names();
-    for (unsigned i = 0; i < SUBCOMMAND_COUNT; i++)
+    for (unsigned i = 0; i < subcommand_count; i++)
         finish_row(&subcommands[i]);
-    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+    for (unsigned i = 0; i < command_count; i++) {
         struct cmd *cmd = &commands[i];
 
         finish_row(cmd);
@@ -376,9 +337,9 @@ reset_stats(struct cmd *cmd)
 void
 cmd_table_reset_stats(void)
 {
-    for (unsigned i = 0; i < COMMAND_COUNT; i++)
+    for (unsigned i = 0; i < command_count; i++)
         reset_stats(&commands[i]);
-    for (unsigned i = 0; i < SUBCOMMAND_COUNT; i++)
+    for (unsigned i = 0; i < subcommand_count; i++)
         reset_stats(&subcommands[i]);
 }
 

@@ -57,7 +57,7 @@ reject(struct client *c, struct cmd *cmd, const char *error)
         c->multi_dirty = true;
     if (cmd != NULL)
         cmd->rejected++;
-    if (cmd != NULL && cmd->handler == cmd_exec)
+    if (cmd != NULL && (cmd->flags & CMD_RUNS_QUEUE) != 0)
         multi_abort(c, error);
     else
         reply_error(c, error);
@@ -143,9 +143,9 @@ object_to_subscriber(const struct cmd *cmd)
 static const char *
 object_to_admin(const struct client *c, const struct cmd *cmd)
 {
-    if (cmd->handler == cmd_debug && !client_is_permitted(c, config.enable_debug_command))
+    if ((cmd->flags & CMD_DEBUGS) != 0 && !client_is_permitted(c, config.enable_debug_command))
         return NOT_ALLOWED("DEBUG", "enable-debug-command");
-    if ((cmd->handler == cmd_module_load || cmd->handler == cmd_module_unload) &&
+    if ((cmd->flags & CMD_LOADS_MODULES) != 0 &&
         !client_is_permitted(c, config.enable_module_command))
         return NOT_ALLOWED("MODULE", "enable-module-command");
     return NULL;
@@ -174,7 +174,7 @@ find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
         return "ERR Command not allowed inside a transaction";
     if (evict_is_due() && !evict_make_room() && (flags & CMD_DENYOOM) != 0)
         return "OOM command not allowed when used memory > 'maxmemory'.";
-    if (((flags & CMD_WRITE) != 0 || cmd->handler == cmd_ping) &&
+    if ((flags & (CMD_WRITE | CMD_PROBES_WRITES)) != 0 &&
         unlikely((error = persist_write_error()) != NULL))
         return error;
     if (unlikely(client_is_subscriber(c)) && c->resp == 2 && (cmd->flags & CMD_PUBSUB_CONTEXT) == 0)
@@ -190,7 +190,7 @@ static inline bool
 must_wait(const struct client *c, const struct cmd *cmd, uint32_t flags)
 {
     if (unlikely(mm_barrier_on) && (flags & CMD_WRITE) != 0 && persist_writers_delayed() &&
-        (c->multi == NULL || cmd->handler == cmd_exec))
+        (c->multi == NULL || (cmd->flags & CMD_RUNS_QUEUE) != 0))
         return true;
     return unlikely(pause_until_ms != 0) && pause_holds(c, flags);
 }
@@ -320,7 +320,7 @@ execute(struct client *c, struct cmd *cmd)
         return;
     }
     flags = cmd->flags;
-    if (unlikely(cmd->handler == cmd_exec))
+    if (unlikely((flags & CMD_RUNS_QUEUE) != 0))
         flags |= multi_flags(c) & (CMD_WRITE | CMD_DENYOOM | CMD_MAY_REPLICATE);
     if (unlikely((objection = find_objection(c, cmd, flags)) != NULL)) {
         reject(c, cmd, objection);

@@ -1,4 +1,4 @@
-/* server/commands/key_spec_find.c - the keys of a command's call, by its specs or its finder. */
+/* server/exec/key_spec.c - the keys of a command's call, by its specs or its finder. */
 #include "server/exec/key_spec.h"
 
 #include <strings.h>

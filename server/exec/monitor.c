@@ -59,23 +59,17 @@ monitor_forget(struct client *c)
     monitor_count--;
 }
 
-/* MONITOR -> OK, and from then on a line for each command. */
 void
-cmd_monitor(struct client *c)
+monitor_add(struct client *c)
 {
     struct client **p = &first;
 
-    if (c->fd < 0 || c->in_exec) {
-        reply_error(c, "ERR MONITOR isn't allowed for DENY BLOCKING client");
+    if (c->is_monitor)
         return;
-    }
-    if (!c->is_monitor) {
-        while (*p != NULL)
-            p = &(*p)->monitor_next;
-        *p = c;
-        c->monitor_next = NULL;
-        c->is_monitor = true;
-        monitor_count++;
-    }
-    reply_ok(c);
+    while (*p != NULL)
+        p = &(*p)->monitor_next;
+    *p = c;
+    c->monitor_next = NULL;
+    c->is_monitor = true;
+    monitor_count++;
 }

@@ -1,9 +1,10 @@
-/* server/exec/multi.c - MULTI, EXEC, DISCARD. */
+/* server/exec/multi.c - the queue of a transaction. */
 #include "server/exec/multi.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/must.h"
 #include "server/exec/cmd.h"
 #include "server/exec/exec.h"
 #include "server/exec/watch.h"
@@ -120,33 +121,14 @@ multi_memory(const struct client *c)
     return m != NULL ? sizeof *m + (size_t)m->room * sizeof *m->at + m->bytes : 0;
 }
 
-/* ---- commands ---- */
+/* ---- begin and end ---- */
 
-void
-cmd_multi(struct client *c)
+bool
+multi_begin(struct client *c)
 {
-    if (c->multi != NULL) {
-        reply_error(c, "ERR MULTI calls can not be nested");
-        return;
-    }
-    if ((c->multi = calloc(1, sizeof *c->multi)) == NULL) {
-        reply_error(c, "OOM no memory for a transaction");
-        return;
-    }
+    must(c->multi == NULL);
     c->multi_dirty = false;
-    reply_ok(c);
-}
-
-void
-cmd_discard(struct client *c)
-{
-    if (c->multi == NULL) {
-        reply_error(c, "ERR DISCARD without MULTI");
-        return;
-    }
-    multi_discard(c);
-    watch_forget(c);
-    reply_ok(c);
+    return (c->multi = calloc(1, sizeof *c->multi)) != NULL;
 }
 
 static void
@@ -172,24 +154,11 @@ run_queued(struct client *c, struct multi_state *m)
 }
 
 void
-cmd_exec(struct client *c)
+multi_run(struct client *c)
 {
     struct multi_state *m = c->multi;
 
-    if (m == NULL) {
-        reply_error(c, "ERR EXEC without MULTI");
-        return;
-    }
-    if (c->multi_dirty || watch_is_broken(c)) {
-        if (c->multi_dirty)
-            reply_error(c, "EXECABORT Transaction discarded because of previous errors.");
-        else
-            reply_null_array(c);
-        multi_discard(c);
-        watch_forget(c);
-        return;
-    }
-    watch_forget(c); /* what it changes itself is its own affair */
+    must(m != NULL && !c->multi_dirty);
     c->multi = NULL; /* the queued commands run as outside of a transaction */
     run_queued(c, m);
     c->multi = m;

@@ -271,7 +271,7 @@ watch_swapped(int a, int b)
     look_at_all(b, db_select(a));
 }
 
-/* ---- commands ---- */
+/* ---- a client begins to watch ---- */
 
 static bool
 watches(const struct client *c, struct slice key)
@@ -311,36 +311,17 @@ watch_key(struct client *c, struct slice name)
     return true;
 }
 
-/* WATCH key ... -> OK. */
-void
-cmd_watch(struct client *c)
+bool
+watch_add(struct client *c, struct slice key)
 {
-    if (c->multi != NULL) {
-        reply_error(c, "ERR WATCH inside MULTI is not allowed");
-        return;
-    }
     if (c->watch == NULL) {
-        if ((c->watch = calloc(1, sizeof *c->watch)) == NULL) {
-            reply_error(c, "OOM no memory to watch keys");
-            return;
-        }
+        if ((c->watch = calloc(1, sizeof *c->watch)) == NULL)
+            return false;
         clients++;
     }
-    for (int i = 1; i < c->argc && !c->watch->dirty; i++)
-        if (!watch_key(c, c->argv[i])) {
-            /* A watch that might miss a change is worse than none. */
-            c->watch->dirty = true;
-            drop_watchers(c->watch);
-            reply_error(c, "OOM no memory to watch keys: the transaction will not be executed");
-            return;
-        }
-    reply_ok(c);
-}
-
-/* UNWATCH -> OK. */
-void
-cmd_unwatch(struct client *c)
-{
-    watch_forget(c);
-    reply_ok(c);
+    if (c->watch->dirty || watch_key(c, key))
+        return true;
+    c->watch->dirty = true;
+    drop_watchers(c->watch);
+    return false;
 }

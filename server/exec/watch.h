@@ -14,6 +14,11 @@
 struct client;
 struct db;
 
+/* watch_add: the client watches this key of its database too; a key that it watches already, or that
+ * anything once its transaction is lost, changes nothing.  O(keys that it watches).  false: no memory;
+ * a watch that might miss a change is worse than none: its transaction is lost, if it watches
+ * anything. */
+bool watch_add(struct client *c, struct slice key);
 /* watch_forget: the client watches nothing any more (UNWATCH, EXEC, DISCARD, RESET, its end). */
 void watch_forget(struct client *c);
 /* watch_is_broken: EXEC's question: has a key changed, or expired, since? */

@@ -14,6 +14,10 @@
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
+#include "server/exec/handlers.h"
+
+#include "server/commands/server/server.def"
+
 enum { SAMPLES = 160, EVENTS_MAX = 32, NAME_BYTES = 32, GRAPH_COLUMNS = 80, GRAPH_ROWS = 4 };
 
 struct sample {

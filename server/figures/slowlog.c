@@ -13,6 +13,10 @@
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
+#include "server/exec/handlers.h"
+
+#include "server/commands/server/server.def"
+
 enum { ARGS_MAX = 32, ARG_BYTES = 128, GET_DEFAULT = 10 };
 
 struct entry {

@@ -21,6 +21,10 @@
 #include "server/persist/persist_state.h"
 #include "snapshot/rdb/rdb.h"
 
+#include "server/exec/handlers.h"
+
+#include "server/commands/server/server.def"
+
 enum {
     SETTLE_BLOCKS = 256,          /* a slice of settling: well below 100 microseconds */
     WRITEOUT_BYTES = 4 << 20,     /* incremental write-out of the dump */

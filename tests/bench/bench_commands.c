@@ -18,10 +18,10 @@
 #include "mm/base/clock.h"
 #include "mm/base/os.h"
 #include "mm/page.h"
+#include "server/commands/table.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/save.h"
-#include "server/exec/cmd.h"
 #include "server/net/client.h"
 #include "server/types.h"
 #include "snapshot/snapshot.h"
@@ -220,7 +220,7 @@ main(int argc, char **argv)
            "reader", "MB in all", "MB", "us");
     for (enum workload w = SET; w < WORKLOADS; w++) {
         must(mm_init(&(struct mm_options){0}) == 0);
-        cmd_table_init();
+        commands_init();
         must(config_init() == 0);
         clock_refresh();
         types_init();

@@ -12,10 +12,10 @@
 
 #include "mm/base/clock.h"
 #include "mm/base/os.h"
+#include "server/commands/table.h"
 #include "server/config/config.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/value.h"
-#include "server/exec/cmd.h"
 #include "server/net/client.h"
 #include "server/types.h"
 
@@ -143,7 +143,7 @@ main(int argc, char **argv)
         keys = strtoul(argv[1], NULL, 10);
     must(mm_init(&(struct mm_options){.arena_bytes = 0}) == 0);
     must(config_init() == 0);
-    cmd_table_init();
+    commands_init();
     clock_refresh();
     types_init();
     must(db_init(1) == 0);

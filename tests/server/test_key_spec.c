@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mm/base/slice.h"
+#include "server/commands/table.h"
 #include "server/exec/cmd.h"
 #include "server/exec/key_spec.h"
 #include "tests/support/runner.h"
@@ -187,7 +188,7 @@ START_TEST(specs_that_do_not_say_enough_have_a_finder_KS1)
     unsigned count;
     const struct cmd *table;
 
-    cmd_table_init();
+    commands_init();
     table = cmd_table(&count);
     for (unsigned i = 0; i < count; i++)
         for (int s = 0; s < key_spec_count(&table[i]); s++)

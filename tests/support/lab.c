@@ -10,12 +10,12 @@
 #include "mm/base/crc64.h"
 #include "mm/base/keyhash.h"
 #include "mm/compact.h"
+#include "server/commands/table.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/db_move.h"
 #include "server/data/db/draw.h"
 #include "server/data/db/save.h"
-#include "server/exec/cmd.h"
 #include "server/net/client.h"
 #include "server/types.h"
 #include "snapshot/rdb/listpack.h"
@@ -37,7 +37,7 @@ lab_open(void)
     if (!have_arena)
         must(mm_init(&(struct mm_options){.arena_bytes = (size_t)1 << 30}) == 0);
     have_arena = true;
-    cmd_table_init();
+    commands_init();
     must(config_init() == 0);
     config.enable_debug_command = PERMIT_YES;
     clock_now.ms = 1800000000000; /* one moment for the whole test */

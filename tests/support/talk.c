@@ -8,10 +8,10 @@
 
 #include "mm/base/clock.h"
 #include "mm/base/fault.h"
+#include "server/commands/table.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/digest.h"
-#include "server/exec/cmd.h"
 #include "server/net/client.h"
 #include "server/types.h"
 #include "tests/support/words.h"
@@ -25,7 +25,7 @@ talk_open(void)
     must(mm_init(&(struct mm_options){.arena_bytes = (size_t)8 << 30}) == 0);
     must(config_init() == 0);
     config.enable_debug_command = PERMIT_YES;
-    cmd_table_init();
+    commands_init();
     clock_refresh();
     db_state.active_expire = true;
     types_init();

@@ -10,9 +10,12 @@
 #include "server/data/db/db.h"
 #include "server/data/string/bits.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/bitmap/bitmap.def"
 
 enum field_action { FIELD_GET, FIELD_SET, FIELD_ADD };
 enum overflow { OVERFLOW_WRAP, OVERFLOW_SAT, OVERFLOW_FAIL };

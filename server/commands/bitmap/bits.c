@@ -11,9 +11,12 @@
 #include "server/data/db/db.h"
 #include "server/data/string/bits.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/bitmap/bitmap.def"
 
 bool
 arg_bit_offset(struct client *c, int i, unsigned width, uint64_t *ret)

@@ -6,8 +6,11 @@
 #include "mm/base/text.h"
 #include "server/commands/connection/client_name.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/connection/connection.def"
 
 bool
 client_name_is_good(struct client *c, struct slice name, const char *what)

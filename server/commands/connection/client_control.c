@@ -5,10 +5,13 @@
 #include "server/commands/connection/client_name.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/pause.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
+
+#include "server/commands/connection/connection.def"
 
 /* ---- KILL ---- */
 

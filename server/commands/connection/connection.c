@@ -10,6 +10,7 @@
 #include "server/data/db/db.h"
 #include "server/exec/auth.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/monitor.h"
 #include "server/exec/multi.h"
 #include "server/exec/pubsub.h"
@@ -17,6 +18,8 @@
 #include "server/net/client.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
+
+#include "server/commands/connection/connection.def"
 
 /* A RESP2 client with subscriptions takes arrays only. */
 static void

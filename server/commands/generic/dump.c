@@ -7,9 +7,12 @@
 #include "server/data/db/dump.h"
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/generic/generic.def"
 
 /* DUMP key -> the payload, or null. */
 void

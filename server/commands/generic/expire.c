@@ -3,9 +3,12 @@
 #include "server/commands/generic/ttl.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/generic/generic.def"
 
 struct expire_options {
     bool nx, xx, gt, lt;

@@ -6,11 +6,14 @@
 #include "server/data/db/db.h"
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
+
+#include "server/commands/generic/generic.def"
 
 static void
 delete_all(struct client *c)
@@ -69,12 +72,6 @@ cmd_type(struct client *c)
     const struct record *r = db_lookup(c->db, c->argv[1], DB_LOOK, &ref);
 
     reply_status(c, r == NULL ? "none" : value_type_name(record_type(r)));
-}
-
-void
-cmd_dbsize(struct client *c)
-{
-    reply_int(c, (int64_t)db_size(c->db));
 }
 
 void
@@ -255,72 +252,4 @@ cmd_copy(struct client *c)
         db_state.dirty++;
         reply_int(c, 1);
     }
-}
-
-/* ---- databases ---- */
-
-static bool
-arg_db_index(struct client *c, int i, const char *error, int64_t *ret)
-{
-    if (num_parse(c->argv[i].ptr, c->argv[i].len, ret) && *ret >= INT_MIN && *ret <= INT_MAX)
-        return true;
-    reply_error(c, error);
-    return false;
-}
-
-void
-cmd_swapdb(struct client *c)
-{
-    int64_t a, b;
-
-    if (!arg_db_index(c, 1, "ERR invalid first DB index", &a) ||
-        !arg_db_index(c, 2, "ERR invalid second DB index", &b))
-        return;
-    if (db_select((int)a) == NULL || db_select((int)b) == NULL) {
-        reply_error(c, "ERR DB index is out of range");
-        return;
-    }
-    if (a != b) { /* nothing changes for those who watch, otherwise */
-        key_event_swapped((int)a, (int)b);
-        db_swap((int)a, (int)b);
-        keywait_scan((int)a);
-        keywait_scan((int)b);
-    }
-    db_state.dirty++;
-    reply_ok(c);
-}
-
-/* flush_options_are_good: SYNC and ASYNC mean the same here: nobody waits. */
-static bool
-flush_options_are_good(struct client *c)
-{
-    if (c->argc == 1 || (c->argc == 2 && (arg_is(c, 1, "sync") || arg_is(c, 1, "async"))))
-        return true;
-    reply_syntax(c);
-    return false;
-}
-
-void
-cmd_flushdb(struct client *c)
-{
-    if (!flush_options_are_good(c))
-        return;
-    key_event_flushed(c->db_index);
-    db_state.dirty += db_flush(c->db_index);
-    keywait_scan(c->db_index);
-    reply_ok(c);
-}
-
-void
-cmd_flushall(struct client *c)
-{
-    if (!flush_options_are_good(c))
-        return;
-    for (int i = 0; i < db_count(); i++) {
-        key_event_flushed(i);
-        db_state.dirty += db_flush(i);
-        keywait_scan(i);
-    }
-    persist_flushed();
-    reply_ok(c);
 }

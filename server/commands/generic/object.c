@@ -4,8 +4,11 @@
 #include "server/data/db/lfu.h"
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/generic/generic.def"
 
 /* find: the record at argument 2; NULL, and a null was replied. */
 static const struct record *

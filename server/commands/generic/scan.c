@@ -1,4 +1,6 @@
 /* server/commands/generic/scan.c - KEYS, SCAN, and the walks through one value: HSCAN, SSCAN. */
+#include "server/commands/generic/scan.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -9,9 +11,12 @@
 #include "server/data/db/type.h"
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/pause.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/generic/generic.def"
 
 /* ---- KEYS ---- */
 
@@ -271,7 +276,7 @@ reply_elements(struct client *c, const struct record *r, const struct scan_optio
     reply_array_close(c, token, s.replied);
 }
 
-static void
+void
 scan_elements(struct client *c, enum value_type type)
 {
     struct scan_options o;
@@ -287,22 +292,4 @@ scan_elements(struct client *c, enum value_type type)
     } else if (parse_scan(c, 3, false, &o)) {
         reply_elements(c, r, &o);
     }
-}
-
-void
-cmd_hscan(struct client *c)
-{
-    scan_elements(c, TYPE_HASH);
-}
-
-void
-cmd_sscan(struct client *c)
-{
-    scan_elements(c, TYPE_SET);
-}
-
-void
-cmd_zscan(struct client *c)
-{
-    scan_elements(c, TYPE_ZSET);
 }

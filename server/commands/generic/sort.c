@@ -14,9 +14,12 @@
 #include "server/data/set/set.h"
 #include "server/data/zset/zset.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/generic/generic.def"
 
 /* ---- arguments ---- */
 

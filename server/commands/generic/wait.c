@@ -6,8 +6,11 @@
 #include "mm/base/num.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/generic/generic.def"
 
 struct waiting {
     struct block block; /* first */

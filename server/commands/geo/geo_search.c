@@ -8,8 +8,11 @@
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/reply.h"
+
+#include "server/commands/geo/geo.def"
 
 enum geo_order { ORDER_NONE, ORDER_NEAR, ORDER_FAR };
 

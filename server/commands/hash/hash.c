@@ -4,13 +4,17 @@
 
 #include "mm/base/long_double.h"
 #include "mm/base/num.h"
+#include "server/commands/generic/scan.h"
 #include "server/data/db/db.h"
 #include "server/data/hash/hash.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/hash/hash.def"
 
 static bool
 find_hash(struct client *c, unsigned flags, struct db_ref *ref)
@@ -297,4 +301,10 @@ void
 cmd_hvals(struct client *c)
 {
     reply_all(c, reply_array, reply_pair_value);
+}
+
+void
+cmd_hscan(struct client *c)
+{
+    scan_elements(c, TYPE_HASH);
 }

@@ -2,9 +2,12 @@
 #include "mm/base/num.h"
 #include "server/data/hash/hash.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/typed_key.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/hash/hash.def"
 
 static void
 reply_field(void *ctx, struct slice field, struct slice value)

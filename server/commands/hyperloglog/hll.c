@@ -9,9 +9,12 @@
 #include "server/data/db/db.h"
 #include "server/data/string/hll.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/hyperloglog/hyperloglog.def"
 
 static struct hll sketch; /* the one that a command changes */
 

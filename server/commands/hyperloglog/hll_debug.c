@@ -9,8 +9,11 @@
 #include "server/data/db/db.h"
 #include "server/data/string/hll.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/hyperloglog/hyperloglog.def"
 
 static struct hll sketch;
 

@@ -5,7 +5,10 @@
 #include "mm/base/num.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
+
+#include "server/commands/list/list.def"
 
 static const char *const pushed[] = {[LIST_HEAD] = "lpush", [LIST_TAIL] = "rpush"};
 

@@ -2,7 +2,10 @@
  * BRPOP, BLMOVE, BRPOPLPUSH, BLMPOP. */
 #include "server/commands/list/list.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keywait.h"
+
+#include "server/commands/list/list.def"
 
 /* find_key: the list that became ready. */
 static void

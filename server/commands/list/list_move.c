@@ -2,7 +2,10 @@
  * LMOVE, RPOPLPUSH, LMPOP. */
 #include "server/commands/list/list.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
+
+#include "server/commands/list/list.def"
 
 /* tell_move: the destination's event comes first. */
 static void

@@ -1,10 +1,13 @@
 /* server/commands/pubsub/pubsub.c - SUBSCRIBE, PUBLISH and their kin. */
 #include "mm/base/glob.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/pubsub_impl.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
+
+#include "server/commands/pubsub/pubsub.def"
 
 /* How each kind's commands are called in their replies. */
 static const struct {

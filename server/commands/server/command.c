@@ -9,8 +9,11 @@
 #include "mm/base/text.h"
 #include "server/exec/cmd.h"
 #include "server/exec/cmd_syntax.h"
+#include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/server/server.def"
 
 /* ---- sets of names ---- */
 

@@ -15,11 +15,14 @@
 #include "server/data/db/db.h"
 #include "server/data/list/list.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/loop.h"
 #include "server/net/reply.h"
 #include "server/process/identity.h"
 #include "snapshot/snapshot.h"
+
+#include "server/commands/server/server.def"
 
 /* DEBUG SLEEP seconds -> OK, after them.  Nothing else is served meanwhile. */
 static void

@@ -18,6 +18,7 @@
 #include "server/data/db/db_move.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keywait.h"
 #include "server/exec/pause.h"
 #include "server/exec/pubsub.h"
@@ -33,6 +34,8 @@
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
 #include "server/process/identity.h"
+
+#include "server/commands/server/server.def"
 
 typedef unsigned long long ull;
 

@@ -6,8 +6,11 @@
 #include "mm/base/text.h"
 #include "mm/base/version.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/server/server.def"
 
 enum { WIDTH = 64, HEIGHT = 14 };
 

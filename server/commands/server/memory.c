@@ -9,11 +9,14 @@
 #include "server/data/db/db_impl.h"
 #include "server/data/db/type.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/memory/defrag.h"
 #include "server/memory/evict.h"
 #include "server/memory/usage.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/server/server.def"
 
 /* ---- one key ---- */
 

@@ -1,4 +1,5 @@
-/* server/commands/server/server.c - commands about the server: CONFIG ROLE TIME SHUTDOWN. */
+/* server/commands/server/server.c - commands about the server: CONFIG ROLE TIME MONITOR
+ * SHUTDOWN. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
+#include "server/exec/monitor.h"
 #include "server/figures/errorstats.h"
 #include "server/figures/latency.h"
 #include "server/figures/stats.h"
@@ -21,6 +24,8 @@
 #include "server/persist/persist.h"
 #include "server/process/shutdown.h"
 #include "snapshot/snapshot.h"
+
+#include "server/commands/server/server.def"
 
 /* ---- CONFIG ---- */
 
@@ -139,6 +144,18 @@ cmd_time(struct client *c)
     reply_array(c, 2);
     reply_bulk_int(c, ts.tv_sec);
     reply_bulk_int(c, ts.tv_nsec / 1000);
+}
+
+/* MONITOR -> OK, and from then on a line for each command. */
+void
+cmd_monitor(struct client *c)
+{
+    if (c->fd < 0 || c->in_exec) {
+        reply_error(c, "ERR MONITOR isn't allowed for DENY BLOCKING client");
+        return;
+    }
+    monitor_add(c);
+    reply_ok(c);
 }
 
 /* ---- SHUTDOWN ---- */

@@ -1,12 +1,16 @@
 /* server/commands/set/set.c - commands on one set.  At random: commands/set/set_random.c; on
  * several: commands/set/set_combine.c; SSCAN: commands/generic/scan.c. */
 #include "server/commands/set/set.h"
+#include "server/commands/generic/scan.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/set/set.def"
 
 static bool
 find_set(struct client *c, unsigned flags, struct db_ref *ref)
@@ -172,4 +176,10 @@ cmd_smembers(struct client *c)
     s = set_of(ref.rec);
     reply_set(c, s.count);
     set_each(&s, set_reply_members, c);
+}
+
+void
+cmd_sscan(struct client *c)
+{
+    scan_elements(c, TYPE_SET);
 }

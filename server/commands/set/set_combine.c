@@ -6,9 +6,12 @@
 #include "server/commands/set/set.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/set/set.def"
 
 enum { ON_STACK = 16 };
 

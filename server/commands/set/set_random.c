@@ -3,10 +3,13 @@
 #include "server/commands/set/set.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/set/set.def"
 
 static void
 note_popped(struct client *c, const struct db_ref *ref, uint64_t count)

@@ -2,6 +2,7 @@
  * commands/sorted_set/zset_range.c; several sets: commands/sorted_set/zset_combine.c; popping and
  * drawing: commands/sorted_set/zset_pop.c; ZSCAN: commands/generic/scan.c. */
 #include "server/commands/sorted_set/zset.h"
+#include "server/commands/generic/scan.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +12,10 @@
 #include "mm/base/real.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
+
+#include "server/commands/sorted_set/sorted_set.def"
 
 /* ---- shared ---- */
 
@@ -274,4 +278,10 @@ void
 cmd_zrevrank(struct client *c)
 {
     rank(c, true);
+}
+
+void
+cmd_zscan(struct client *c)
+{
+    scan_elements(c, TYPE_ZSET);
 }

@@ -10,6 +10,9 @@
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/set/set.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
+
+#include "server/commands/sorted_set/sorted_set.def"
 
 enum operation { UNION, INTER, DIFF };
 enum aggregate { SUM, MIN, MAX };

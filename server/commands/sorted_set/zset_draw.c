@@ -5,6 +5,9 @@
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/db/draw.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
+
+#include "server/commands/sorted_set/sorted_set.def"
 
 /* draw_with_repetitions: count times any member. */
 static void

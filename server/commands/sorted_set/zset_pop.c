@@ -9,8 +9,11 @@
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
+
+#include "server/commands/sorted_set/sorted_set.def"
 
 /* ---- pop ---- */
 

@@ -6,7 +6,10 @@
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
+
+#include "server/commands/sorted_set/sorted_set.def"
 
 enum range_kind { BY_ANY, BY_RANK, BY_SCORE, BY_MEMBER };
 

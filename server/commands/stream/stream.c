@@ -8,10 +8,13 @@
 #include "server/data/db/db.h"
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
+
+#include "server/commands/stream/stream.def"
 
 static bool
 find_stream(struct client *c, unsigned flags, struct db_ref *ref)

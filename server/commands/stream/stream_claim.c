@@ -5,9 +5,12 @@
 #include "server/commands/stream/stream.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
+
+#include "server/commands/stream/stream.def"
 
 /* XACK key group id ... -> how many were pending. */
 void

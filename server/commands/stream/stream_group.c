@@ -4,10 +4,13 @@
 #include "server/data/db/db.h"
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
+
+#include "server/commands/stream/stream.def"
 
 enum { KEY_ARG = 2, GROUP_ARG = 3, ID_ARG = 4, OPTIONS_ARG = 5 };
 

@@ -2,8 +2,11 @@
 #include "mm/base/clock.h"
 #include "server/commands/stream/stream.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
+
+#include "server/commands/stream/stream.def"
 
 static const struct stream_id lowest = {0, 0};
 

@@ -9,10 +9,13 @@
 #include "server/commands/stream/stream.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
+
+#include "server/commands/stream/stream.def"
 
 struct read_args {
     bool is_group, no_ack, blocks;
@@ -45,7 +48,7 @@ parse_streams(struct client *c, struct read_args *a, int i)
     reply_errorf(
         c,
         "ERR Unbalanced '%s' list of streams: for each stream key an ID or '%c' must be specified.",
-        c->cmd->full_name, c->cmd->handler == cmd_xreadgroup ? '>' : '$');
+        c->cmd->full_name, (c->cmd->flags & CMD_WRITE) != 0 ? '>' : '$');
     return false;
 }
 

@@ -6,8 +6,11 @@
 #include "server/data/db/db.h"
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+
+#include "server/commands/string/string.def"
 
 struct lcs {
     struct client *client;

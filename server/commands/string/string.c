@@ -10,10 +10,13 @@
 #include "server/data/db/blob.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
 #include "server/net/reply.h"
+
+#include "server/commands/string/string.def"
 
 bool
 find_string(struct client *c, int i, unsigned flags, struct db_ref *ref)

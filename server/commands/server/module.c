@@ -1,16 +1,10 @@
-/* server/commands/cluster/absent.c - what clients and tools ask for and is not there: cluster mode,
- * modules. */
+/* server/commands/server/module.c - what clients ask for and is not there: modules. */
 #include "mm/base/log.h"
-#include "server/exec/cmd.h"
+#include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
-/* CLUSTER subcommand ..., READONLY, READWRITE, ASKING -> an error. */
-void
-cmd_cluster(struct client *c)
-{
-    reply_error(c, "ERR This instance has cluster support disabled");
-}
+#include "server/commands/server/server.def"
 
 /* MODULE LIST -> none. */
 void
