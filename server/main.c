@@ -17,6 +17,7 @@
 #include "server/config/config.h"
 #include "server/crash.h"
 #include "server/data/db/db.h"
+#include "server/exec/exec.h"
 #include "server/exec/keyevent.h"
 #include "server/leftover.h"
 #include "server/memory/evict.h"
@@ -119,6 +120,7 @@ start_modules(void)
     if ((r = persist_init()) < 0)
         refuse_start("Persistence cannot be set up", r);
     crash_init();
+    exec_init();
     key_event_init();
     evict_init();
     client_evict_init();

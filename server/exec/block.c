@@ -8,6 +8,7 @@
 #include "mm/base/must.h"
 #include "mm/base/ticks.h"
 #include "server/exec/exec.h"
+#include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
 #include "server/net/output.h"
@@ -179,4 +180,18 @@ unsigned
 block_timed(void)
 {
     return heap_count;
+}
+
+static void
+on_close(struct client *c)
+{
+    block_end(c, BLOCK_GONE);
+}
+
+void
+block_init(void)
+{
+    static const struct client_attachment attachment = {.on_close = on_close};
+
+    client_attach(&attachment);
 }

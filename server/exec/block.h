@@ -39,6 +39,8 @@ struct block {
     uint64_t spent_ns; /* before it blocked */
 };
 
+/* block_init: a client that goes ends its wait. */
+void block_init(void);
 /* block_client: the running command of c waits; the handler replies nothing and returns.  Not
  * within EXEC (c->in_exec). 0 or -ENOMEM: not blocked. */
 int block_client(struct client *c, struct block *b);

@@ -25,10 +25,12 @@
 #include "server/exec/multi.h"
 #include "server/exec/pause.h"
 #include "server/exec/pubsub.h"
+#include "server/exec/watch.h"
 #include "server/figures/latency.h"
 #include "server/figures/slowlog.h"
 #include "server/figures/stats.h"
 #include "server/memory/evict.h"
+#include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
@@ -209,11 +211,31 @@ exec_client(void)
     return running;
 }
 
-void
-exec_forget(const struct client *c)
+static void
+forget(struct client *c)
 {
     if (running == c)
         running = NULL;
+}
+
+static void
+describe(const struct client *c, struct client_facts *facts)
+{
+    facts->command = c->last_cmd != NULL ? c->last_cmd->full_name : NULL;
+}
+
+void
+exec_init(void)
+{
+    static const struct client_attachment attachment = {.describe = describe, .on_free = forget};
+
+    client_attach(&attachment);
+    block_init();
+    keywait_init();
+    monitor_init();
+    multi_init();
+    pubsub_init();
+    watch_init();
 }
 
 void

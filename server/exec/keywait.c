@@ -16,6 +16,7 @@
 #include "server/exec/cmd.h"
 #include "server/exec/exec.h"
 #include "server/exec/pause.h"
+#include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
@@ -447,10 +448,18 @@ keywait_keys_on_delete(void)
     return keys_on_delete;
 }
 
-size_t
-keywait_memory(const struct client *c)
+static size_t
+wait_bytes(const struct client *c)
 {
     if (c->block == NULL || c->block->end != end_wait)
         return 0;
     return ((const struct waiting *)(const void *)c->block)->bytes;
+}
+
+void
+keywait_init(void)
+{
+    static const struct client_attachment attachment = {.bytes = wait_bytes};
+
+    client_attach(&attachment);
 }

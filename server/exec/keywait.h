@@ -56,6 +56,9 @@ struct keywait_spec {
     bool wakes_on_delete;
 };
 
+/* keywait_init: what a client's wait takes counts as the client's. */
+void keywait_init(void);
+
 /* keywait_begin: the running command of c waits; the handler replies nothing and returns.  Within
  * EXEC, and for a client without a socket, it replies as on a timeout.  Replies OOM without
  * memory. */
@@ -107,7 +110,5 @@ bool keywait_timeout_ms(struct client *c, int arg, int64_t *ret_deadline_ms);
  */
 unsigned keywait_keys(void);
 unsigned keywait_keys_on_delete(void);
-/* keywait_memory: what a client's wait takes. */
-size_t keywait_memory(const struct client *c);
 
 #endif

@@ -7,6 +7,7 @@
 #include "mm/base/text.h"
 #include "server/exec/auth.h"
 #include "server/exec/cmd.h"
+#include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
 #include "server/net/reply.h"
@@ -57,6 +58,14 @@ monitor_forget(struct client *c)
     *p = c->monitor_next;
     c->is_monitor = false;
     monitor_count--;
+}
+
+void
+monitor_init(void)
+{
+    static const struct client_attachment attachment = {.on_close = monitor_forget};
+
+    client_attach(&attachment);
 }
 
 void

@@ -8,6 +8,7 @@
 #include "server/exec/cmd.h"
 #include "server/exec/exec.h"
 #include "server/exec/watch.h"
+#include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
@@ -121,7 +122,21 @@ multi_memory(const struct client *c)
     return m != NULL ? sizeof *m + (size_t)m->room * sizeof *m->at + m->bytes : 0;
 }
 
-/* ---- begin and end ---- */
+static void
+describe(const struct client *c, struct client_facts *facts)
+{
+    facts->queued_commands = multi_count(c);
+    facts->queued_bytes = multi_memory(c);
+}
+
+void
+multi_init(void)
+{
+    static const struct client_attachment attachment = {
+        .bytes = multi_memory, .describe = describe, .on_free = multi_discard};
+
+    client_attach(&attachment);
+}
 
 bool
 multi_begin(struct client *c)

@@ -13,6 +13,8 @@ struct cmd;
 /* multi_begin: from now on the client's commands are queued; it has no transaction yet.  false: no
  * memory, and it has none. */
 bool multi_begin(struct client *c);
+/* multi_init: what a transaction keeps is the client's, and goes with it. */
+void multi_init(void);
 /* multi_queue: keep a copy of the client's command; replies QUEUED, or an error without memory. */
 void multi_queue(struct client *c, struct cmd *cmd);
 /* multi_abort: reply EXECABORT with the reason (an error reply, code included) and forget the

@@ -8,6 +8,7 @@
 #include "mm/base/log.h"
 #include "mm/base/text.h"
 #include "server/exec/pubsub_impl.h"
+#include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
 #include "server/net/output.h"
@@ -96,8 +97,8 @@ pubsub_count(const struct client *c, enum pubsub_kind kind)
     return c->pubsub != NULL ? (unsigned)c->pubsub->table[kind].count : 0;
 }
 
-size_t
-pubsub_memory(const struct client *c)
+static size_t
+memory_of(const struct client *c)
 {
     size_t bytes = 0;
 
@@ -232,6 +233,25 @@ pubsub_forget(struct client *c)
     for (int k = 0; k < PUBSUB_KINDS; k++)
         nametab_each(&c->pubsub->table[k], drop_node, NULL);
     drop_client_without_subscriptions(c);
+}
+
+static void
+describe(const struct client *c, struct client_facts *facts)
+{
+    facts->channels = pubsub_count(c, PUBSUB_CHANNEL);
+    facts->patterns = pubsub_count(c, PUBSUB_PATTERN);
+    facts->shard_channels = pubsub_count(c, PUBSUB_SHARD);
+}
+
+void
+pubsub_init(void)
+{
+    static const struct client_attachment attachment = {.bytes = memory_of,
+                                                        .describe = describe,
+                                                        .on_close = pubsub_forget,
+                                                        .on_free = pubsub_forget};
+
+    client_attach(&attachment);
 }
 
 /* ---- messages ---- */

@@ -15,6 +15,8 @@ struct client;
 
 enum pubsub_kind { PUBSUB_CHANNEL, PUBSUB_PATTERN, PUBSUB_SHARD, PUBSUB_KINDS };
 
+/* pubsub_init: subscriptions are the client's, and go with it. */
+void pubsub_init(void);
 /* pubsub_publish: returns the number of subscribers that got it; shard: to shard channels. */
 unsigned pubsub_publish(struct slice channel, struct slice message, bool shard);
 /* pubsub_owns: the running client has published to itself; pubsub_deliver_own: after its reply it
@@ -26,7 +28,6 @@ void pubsub_deliver_own(struct client *c);
 void pubsub_forget(struct client *c);
 /* pubsub_count: the client's subscriptions of a kind. */
 unsigned pubsub_count(const struct client *c, enum pubsub_kind kind);
-size_t pubsub_memory(const struct client *c);
 /* pubsub_channels, ...: how many have a subscriber: INFO. */
 unsigned pubsub_channels(enum pubsub_kind kind);
 unsigned pubsub_clients(void);

@@ -9,6 +9,7 @@
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
+#include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
@@ -143,10 +144,11 @@ watch_is_broken(const struct client *c)
     return false;
 }
 
-bool
-watch_is_dirty(const struct client *c)
+/* As watch_is_broken, but for keys that have expired since. */
+static void
+describe(const struct client *c, struct client_facts *facts)
 {
-    return c->watch != NULL && c->watch->dirty;
+    facts->watch_is_lost = c->watch != NULL && c->watch->dirty;
 }
 
 unsigned
@@ -155,10 +157,21 @@ watch_count(const struct client *c)
     return c->watch != NULL ? c->watch->count : 0;
 }
 
-size_t
-watch_memory(const struct client *c)
+static size_t
+memory_of(const struct client *c)
 {
     return c->watch != NULL ? sizeof *c->watch + c->watch->bytes : 0;
+}
+
+void
+watch_init(void)
+{
+    static const struct client_attachment attachment = {.bytes = memory_of,
+                                                        .describe = describe,
+                                                        .on_close = watch_forget,
+                                                        .on_free = watch_forget};
+
+    client_attach(&attachment);
 }
 
 unsigned

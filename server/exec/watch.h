@@ -19,14 +19,13 @@ struct db;
  * a watch that might miss a change is worse than none: its transaction is lost, if it watches
  * anything. */
 bool watch_add(struct client *c, struct slice key);
+/* watch_init: what a client watches is its own, and goes with it. */
+void watch_init(void);
 /* watch_forget: the client watches nothing any more (UNWATCH, EXEC, DISCARD, RESET, its end). */
 void watch_forget(struct client *c);
 /* watch_is_broken: EXEC's question: has a key changed, or expired, since? */
 bool watch_is_broken(const struct client *c);
-/* watch_is_dirty: as watch_is_broken, but for keys that have expired since. */
-bool watch_is_dirty(const struct client *c);
 unsigned watch_count(const struct client *c);
-size_t watch_memory(const struct client *c);
 /* watch_touch: the key has changed. */
 void watch_touch(struct db *db, struct slice key);
 /* watch_flushed, watch_swapped: before a logical database is emptied, or exchanged with another. */

@@ -10,14 +10,7 @@
 #include "mm/base/text.h"
 #include "server/config/config.h"
 #include "server/exec/auth.h"
-#include "server/exec/block.h"
-#include "server/exec/cmd.h"
-#include "server/exec/exec.h"
-#include "server/exec/keywait.h"
-#include "server/exec/monitor.h"
-#include "server/exec/multi.h"
-#include "server/exec/pubsub.h"
-#include "server/exec/watch.h"
+#include "server/net/attachment.h"
 #include "server/net/client_evict.h"
 #include "server/net/net.h"
 #include "server/net/output.h"
@@ -73,10 +66,8 @@ client_new_detached(void)
 void
 client_free(struct client *c)
 {
-    exec_forget(c);
-    multi_discard(c);
-    pubsub_forget(c);
-    watch_forget(c);
+    client_attached_free(c);
+    debug_check(client_is_plain(c));
     resp_reset(&c->parser);
     net_free_input(c);
     output_free(c);
@@ -115,13 +106,10 @@ client_close(struct client *c)
     loop_remove(c->fd);
     close(c->fd);
     c->fd = -1;
-    if (c->block != NULL)
-        block_end(c, BLOCK_GONE);
+    client_attached_close(c);
+    debug_check(c->block == NULL && !c->is_monitor);
     client_evict_forget(c);
     net_forget(c);
-    monitor_forget(c);
-    pubsub_forget(c);
-    watch_forget(c);
     if (c->prev != NULL)
         c->prev->next = c->next;
     else
@@ -165,10 +153,11 @@ client_is_permitted(const struct client *c, int64_t permission)
 size_t
 client_memory(const struct client *c)
 {
-    size_t in = c->in_is_loan ? 0 : c->in_room;
+    size_t in = c->in_is_loan ? 0 : c->in_room,
+           attached = likely(client_is_plain(c)) ? 0 : client_attached_bytes(c);
 
-    return sizeof *c + in + c->out_bytes + multi_memory(c) + pubsub_memory(c) + watch_memory(c) +
-           keywait_memory(c) + (size_t)c->parser.room * sizeof *c->parser.args;
+    return sizeof *c + in + c->out_bytes + attached +
+           (size_t)c->parser.room * sizeof *c->parser.args;
 }
 
 static const char *
@@ -178,16 +167,16 @@ or_empty(const char *s)
 }
 
 static void
-add_flags(const struct client *c, struct text *out)
+add_flags(const struct client *c, const struct client_facts *facts, struct text *out)
 {
     const struct {
         bool is_set;
         char letter;
-    } flags[] = {{c->is_monitor, 'O'},     {client_is_subscriber(c), 'P'},
-                 {c->multi != NULL, 'x'},  {c->block != NULL || c->queued[QUEUE_DELAYED], 'b'},
-                 {watch_is_dirty(c), 'd'}, {c->close_after_reply, 'c'},
-                 {c->close_now, 'A'},      {c->is_unix, 'U'},
-                 {c->no_evict, 'e'},       {c->no_touch, 'T'}};
+    } flags[] = {{c->is_monitor, 'O'},        {client_is_subscriber(c), 'P'},
+                 {c->multi != NULL, 'x'},     {c->block != NULL || c->queued[QUEUE_DELAYED], 'b'},
+                 {facts->watch_is_lost, 'd'}, {c->close_after_reply, 'c'},
+                 {c->close_now, 'A'},         {c->is_unix, 'U'},
+                 {c->no_evict, 'e'},          {c->no_touch, 'T'}};
     size_t before = out->len;
 
     for (unsigned i = 0; i < sizeof flags / sizeof flags[0]; i++)
@@ -206,17 +195,18 @@ client_describe(const struct client *c, struct text *out)
         /* as Redis has it: the first bytes are in a buffer, others in a list */
         pending > OUTPUT_FREE_BYTES;
     unsigned chunks = 0;
+    struct client_facts facts;
 
+    client_facts(c, &facts);
     text_addf(out, "id=%llu addr=%s laddr=%s fd=%d name=%s", (unsigned long long)c->id, c->addr,
               c->laddr, c->fd, or_empty(c->name));
     text_addf(out, " age=%lld idle=%lld flags=", (long long)(clock_now.ms - c->created_ms) / 1000,
               (long long)(clock_now.ms - c->last_active_ms) / 1000);
-    add_flags(c, out);
-    text_addf(out, " db=%d sub=%u psub=%u ssub=%u multi=%d", c->db_index,
-              pubsub_count(c, PUBSUB_CHANNEL), pubsub_count(c, PUBSUB_PATTERN),
-              pubsub_count(c, PUBSUB_SHARD), multi_count(c));
+    add_flags(c, &facts, out);
+    text_addf(out, " db=%d sub=%u psub=%u ssub=%u multi=%d", c->db_index, facts.channels,
+              facts.patterns, facts.shard_channels, facts.queued_commands);
     text_addf(out, " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu",
-              c->in_len - c->in_pos - parsed, c->in_room - c->in_len, words, multi_memory(c));
+              c->in_len - c->in_pos - parsed, c->in_room - c->in_len, words, facts.queued_bytes);
     for (int i = 0; c->running && i < c->argc; i++)
         words += c->argv[i].len;
     for (const struct output_chunk *k = c->out_first; k != NULL; k = k->next)
@@ -227,6 +217,6 @@ client_describe(const struct client *c, struct text *out)
     text_addf(out, " events=%s%s", (c->interest & EPOLLIN) != 0 ? "r" : "",
               (c->interest & EPOLLOUT) != 0 ? "w" : "");
     text_addf(out, " cmd=%s user=default redir=-1 resp=%d",
-              c->last_cmd != NULL ? c->last_cmd->full_name : "NULL", c->resp);
+              facts.command != NULL ? facts.command : "NULL", c->resp);
     text_addf(out, " lib-name=%s lib-ver=%s", or_empty(c->lib_name), or_empty(c->lib_ver));
 }

@@ -70,6 +70,7 @@ struct client {
     bool multi_dirty; /* an error while queueing: EXEC answers EXECABORT */
     bool is_error;    /* the last reply was an error, for statistics */
     bool in_is_loan, out_is_loan;
+    /* what the floors above keep with it: attachment.h */
     struct multi_state *multi;    /* NULL outside MULTI */
     struct watch_client *watch;   /* NULL: nothing is watched */
     struct pubsub_client *pubsub; /* NULL: no subscriptions */
@@ -142,6 +143,13 @@ static inline bool
 client_is_subscriber(const struct client *c)
 {
     return c->pubsub != NULL;
+}
+
+/* client_is_plain: nothing is kept with it that an attachment would have to count (attachment.h). */
+static inline bool
+client_is_plain(const struct client *c)
+{
+    return c->multi == NULL && c->watch == NULL && c->pubsub == NULL && c->block == NULL;
 }
 
 /* client_type: as CLIENT LIST TYPE means it; also whose output limits hold. */

@@ -20,9 +20,9 @@
 #include "server/exec/auth.h"
 #include "server/exec/cmd.h"
 #include "server/exec/exec.h"
-#include "server/exec/multi.h"
 #include "server/exec/pause.h"
 #include "server/figures/stats.h"
+#include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/client_evict.h"
 #include "server/net/loop.h"
@@ -417,10 +417,22 @@ read_input(struct client *c)
     return true;
 }
 
+/* What a transaction keeps was sent, too. */
+static size_t
+queued_bytes(const struct client *c)
+{
+    struct client_facts facts;
+
+    if (likely(c->multi == NULL))
+        return 0;
+    client_facts(c, &facts);
+    return facts.queued_bytes;
+}
+
 static bool
 input_is_too_long(struct client *c)
 {
-    if (c->in_len - c->in_pos + multi_memory(c) <= config.client_query_buffer_limit)
+    if (c->in_len - c->in_pos + queued_bytes(c) <= config.client_query_buffer_limit)
         return false;
     log_line(LOG_WARNING, "Closing client that reached max query buffer length: %s", c->addr);
     client_close(c);

@@ -22,6 +22,7 @@
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/save.h"
+#include "server/exec/exec.h"
 #include "server/net/client.h"
 #include "server/types.h"
 #include "snapshot/snapshot.h"
@@ -221,6 +222,7 @@ main(int argc, char **argv)
     for (enum workload w = SET; w < WORKLOADS; w++) {
         must(mm_init(&(struct mm_options){0}) == 0);
         commands_init();
+        exec_init();
         must(config_init() == 0);
         clock_refresh();
         types_init();

@@ -16,6 +16,7 @@
 #include "server/config/config.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/value.h"
+#include "server/exec/exec.h"
 #include "server/net/client.h"
 #include "server/types.h"
 
@@ -144,6 +145,7 @@ main(int argc, char **argv)
     must(mm_init(&(struct mm_options){.arena_bytes = 0}) == 0);
     must(config_init() == 0);
     commands_init();
+    exec_init();
     clock_refresh();
     types_init();
     must(db_init(1) == 0);

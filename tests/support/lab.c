@@ -16,6 +16,7 @@
 #include "server/data/db/db_move.h"
 #include "server/data/db/draw.h"
 #include "server/data/db/save.h"
+#include "server/exec/exec.h"
 #include "server/net/client.h"
 #include "server/types.h"
 #include "snapshot/rdb/listpack.h"
@@ -38,6 +39,7 @@ lab_open(void)
         must(mm_init(&(struct mm_options){.arena_bytes = (size_t)1 << 30}) == 0);
     have_arena = true;
     commands_init();
+    exec_init();
     must(config_init() == 0);
     config.enable_debug_command = PERMIT_YES;
     clock_now.ms = 1800000000000; /* one moment for the whole test */

@@ -12,6 +12,7 @@
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/digest.h"
+#include "server/exec/exec.h"
 #include "server/net/client.h"
 #include "server/types.h"
 #include "tests/support/words.h"
@@ -26,6 +27,7 @@ talk_open(void)
     must(config_init() == 0);
     config.enable_debug_command = PERMIT_YES;
     commands_init();
+    exec_init();
     clock_refresh();
     db_state.active_expire = true;
     types_init();
