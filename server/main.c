@@ -17,6 +17,7 @@
 #include "server/config/config.h"
 #include "server/crash.h"
 #include "server/data/db/db.h"
+#include "server/exec/db_listener.h"
 #include "server/exec/exec.h"
 #include "server/exec/keyevent.h"
 #include "server/leftover.h"
@@ -113,6 +114,7 @@ start_modules(void)
         refuse_start("The arena cannot be reserved", r);
     warn_of_smaller_arena();
     types_init();
+    db_listener_init();
     if ((r = db_init((int)config.databases)) < 0)
         refuse_start("The databases cannot be set up", r);
     if ((r = snapshot_start()) < 0)

@@ -9,8 +9,6 @@
 #include "server/exec/pubsub.h"
 #include "server/exec/watch.h"
 
-unsigned key_event_listeners;
-
 void
 key_changed_heard(struct db *db, struct slice key, unsigned class, const char *event)
 {

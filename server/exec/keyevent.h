@@ -13,28 +13,9 @@
 #include "mm/base/must.h"
 #include "mm/base/slice.h"
 #include "server/data/db/db.h"
+#include "server/data/db/listener.h"
 
-/* The letters of notify-keyspace-events; A is all but m and n. */
-enum key_event_class {
-    KEY_EVENT_KEYSPACE = 1 << 0, /* K */
-    KEY_EVENT_KEYEVENT = 1 << 1, /* E */
-    KEY_EVENT_GENERIC = 1 << 2,  /* g */
-    KEY_EVENT_STRING = 1 << 3,   /* $ */
-    KEY_EVENT_LIST = 1 << 4,     /* l */
-    KEY_EVENT_SET = 1 << 5,      /* s */
-    KEY_EVENT_HASH = 1 << 6,     /* h */
-    KEY_EVENT_ZSET = 1 << 7,     /* z */
-    KEY_EVENT_EXPIRED = 1 << 8,  /* x */
-    KEY_EVENT_EVICTED = 1 << 9,  /* e */
-    KEY_EVENT_STREAM = 1 << 10,  /* t */
-    KEY_EVENT_MISS = 1 << 11,    /* m */
-    KEY_EVENT_MODULE = 1 << 12,  /* d */
-    KEY_EVENT_NEW = 1 << 13      /* n */
-};
 enum { KEY_EVENT_WATCHED = 1 << 30 }; /* in key_event_listeners: some key is watched */
-
-/* The classes that somebody wants, and KEY_EVENT_WATCHED; 0: nobody listens. */
-extern unsigned key_event_listeners;
 
 void key_changed_heard(struct db *db, struct slice key, unsigned class, const char *event);
 void key_event_heard(struct db *db, struct slice key, unsigned class, const char *event);

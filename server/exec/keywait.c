@@ -47,7 +47,6 @@ struct waiting {
     struct place place[]; /* and the command behind them */
 };
 
-unsigned keywait_clients;
 bool keywait_has_ready;
 
 static struct nametab *tables; /* one a logical database; NULL: nobody ever waited */
@@ -160,7 +159,7 @@ look_at_key(void *ctx, struct nametab_node *n)
 void
 keywait_scan(int index)
 {
-    if (tables != NULL && keywait_clients != 0)
+    if (tables != NULL && key_waiters != 0)
         nametab_each(&tables[index], look_at_key, NULL);
 }
 
@@ -203,7 +202,7 @@ forget(struct waiting *w)
 {
     for (int i = 0; i < w->places; i++)
         leave(&w->place[i]);
-    keywait_clients--;
+    key_waiters--;
     left++;
 }
 
@@ -275,7 +274,7 @@ keywait_begin(struct client *c, const struct keywait_spec *spec)
         return;
     }
     begun++;
-    keywait_clients++;
+    key_waiters++;
     if (!enter_all(w) || block_client(c, &w->block) < 0) {
         forget(w);
         free(w);

@@ -31,6 +31,7 @@
 
 #include "mm/base/must.h"
 #include "mm/base/slice.h"
+#include "server/data/db/listener.h"
 #include "server/data/db/record.h"
 
 struct client;
@@ -64,24 +65,16 @@ void keywait_init(void);
  * memory. */
 void keywait_begin(struct client *c, const struct keywait_spec *spec);
 
-/* keywait_ready: this key now has something.  One branch while nobody waits.  keywait_gone: it
- * went, or became of another type. */
-extern unsigned keywait_clients;
+/* keywait_ready: this key now has something.  One branch while nobody waits.  keywait_gone_heard:
+ * it went, or became of another type. */
 void keywait_ready_heard(struct db *db, struct slice key);
 void keywait_gone_heard(struct db *db, struct slice key);
 
 static inline void
 keywait_ready(struct db *db, struct slice key)
 {
-    if (unlikely(keywait_clients != 0))
+    if (unlikely(key_waiters != 0))
         keywait_ready_heard(db, key);
-}
-
-static inline void
-keywait_gone(struct db *db, struct slice key)
-{
-    if (unlikely(keywait_clients != 0))
-        keywait_gone_heard(db, key);
 }
 
 /* keywait_scan: a logical database is another one now (SWAPDB, FLUSHDB): every key that is waited

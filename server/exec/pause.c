@@ -3,8 +3,8 @@
 #include "server/exec/pause.h"
 
 #include "mm/base/clock.h"
+#include "server/data/db/listener.h"
 #include "server/exec/cmd.h"
-#include "server/exec/exec.h"
 #include "server/net/client.h"
 
 int64_t pause_until_ms;
@@ -28,14 +28,6 @@ pause_refresh(void)
     return true;
 }
 
-bool
-pause_keeps_expired(void)
-{
-    const struct client *c = exec_client();
-
-    return pause_is_on() && (c == NULL || c->cmd == NULL || (c->cmd->flags & CMD_WRITE) == 0);
-}
-
 void
 pause_begin(int64_t until_ms, bool all)
 {
@@ -43,12 +35,13 @@ pause_begin(int64_t until_ms, bool all)
     pause_all |= all;
     if (until_ms > pause_until_ms)
         pause_until_ms = until_ms;
+    db_held_until_ms = pause_until_ms;
 }
 
 void
 pause_end(void)
 {
-    pause_until_ms = 0;
+    pause_until_ms = db_held_until_ms = 0;
     pause_all = false;
 }
 

@@ -31,11 +31,6 @@ pause_is_on(void)
     return unlikely(pause_until_ms != 0) && !pause_refresh();
 }
 
-/* pause_keeps_expired: must a key that has expired stay, when a command looks for it?  Not for a
- * command that writes: it is part of the transaction that began the pause, and does not find a
- * place for its key where one stands. */
-bool pause_keeps_expired(void);
-
 /* pause_begin: until then, or longer if that was said already; all: every command, not only those
  * that write.
  */

@@ -22,6 +22,7 @@
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/save.h"
+#include "server/exec/db_listener.h"
 #include "server/exec/exec.h"
 #include "server/net/client.h"
 #include "server/types.h"
@@ -226,6 +227,7 @@ main(int argc, char **argv)
         must(config_init() == 0);
         clock_refresh();
         types_init();
+        db_listener_init();
         must(db_init(16) == 0 && snapshot_start() == 0);
         client = client_new_detached();
         client->db = db_select(0);

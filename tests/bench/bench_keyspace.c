@@ -16,6 +16,7 @@
 #include "server/config/config.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/value.h"
+#include "server/exec/db_listener.h"
 #include "server/exec/exec.h"
 #include "server/net/client.h"
 #include "server/types.h"
@@ -148,6 +149,7 @@ main(int argc, char **argv)
     exec_init();
     clock_refresh();
     types_init();
+    db_listener_init();
     must(db_init(1) == 0);
     db = db_select(0);
     memset(value, 'x', sizeof value);

@@ -16,6 +16,7 @@
 #include "server/data/db/db_move.h"
 #include "server/data/db/draw.h"
 #include "server/data/db/save.h"
+#include "server/exec/db_listener.h"
 #include "server/exec/exec.h"
 #include "server/net/client.h"
 #include "server/types.h"
@@ -45,6 +46,7 @@ lab_open(void)
     clock_now.ms = 1800000000000; /* one moment for the whole test */
     clock_now.us = clock_now.ms * 1000;
     types_init();
+    db_listener_init();
     must(db_init(16) == 0);
     draw_seed(1); /* SPOP takes the same members each time */
     keyhash_seed = 1;

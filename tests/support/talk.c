@@ -12,6 +12,7 @@
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/digest.h"
+#include "server/exec/db_listener.h"
 #include "server/exec/exec.h"
 #include "server/net/client.h"
 #include "server/types.h"
@@ -31,6 +32,7 @@ talk_open(void)
     clock_refresh();
     db_state.active_expire = true;
     types_init();
+    db_listener_init();
     must(db_init(16) == 0);
     client = client_new_detached();
     must(client != NULL);

@@ -194,7 +194,7 @@ is_one(struct slice word)
 static void
 debug_pause_cron(struct client *c)
 {
-    loop_state.cron_paused = is_one(c->argv[2]);
+    loop_state.cron_paused = db_state.expiry_paused = is_one(c->argv[2]);
     reply_ok(c);
 }
 

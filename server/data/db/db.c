@@ -11,8 +11,6 @@
 #include "server/data/db/db_impl.h"
 #include "server/data/db/draw.h"
 #include "server/data/db/lfu.h"
-#include "server/exec/keyevent.h"
-#include "server/exec/pause.h"
 #include "server/figures/stats.h"
 
 struct databases databases;
@@ -212,7 +210,7 @@ note_read(const struct db_ref *ref, unsigned flags)
     }
     stats.misses++;
     if ((flags & DB_QUIET) == 0)
-        key_event(ref->db, ref->key, KEY_EVENT_MISS, "keymiss");
+        db_tell_event(ref->db, ref->key, KEY_EVENT_MISS, "keymiss");
 }
 
 const struct record *
@@ -227,7 +225,7 @@ db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret)
     if (r != NULL && unlikely(db_record_is_expired(r)) && (flags & DB_EXPIRED) == 0 &&
         !db_state.loading) {
         /* Whoever does not read is about to change it, whatever the pause says. */
-        if ((flags & DB_COUNT_HIT) == 0 || !pause_keeps_expired())
+        if ((flags & DB_COUNT_HIT) == 0 || !db_is_held() || db_listener->is_writing())
             db_expire_record(db, r);
         r = ret->rec = NULL;
     }
@@ -297,14 +295,14 @@ db_random(struct db *db)
         DRAWS_MAX = 2 * EXPIRED_MAX,
         DRAWS_IN_PAUSE = 100 /* as Redis has it */
     };
-    bool paused = pause_is_on();
+    bool held = db_is_held();
 
     for (unsigned i = 1; i <= DRAWS_MAX && db->keys.count > 0; i++) {
         const struct record *r = ktable_draw(&db->keys);
 
-        if (!db_record_is_expired(r) || (paused && i == DRAWS_IN_PAUSE))
+        if (!db_record_is_expired(r) || (held && i == DRAWS_IN_PAUSE))
             return r;
-        if (!paused && i <= EXPIRED_MAX)
+        if (!held && i <= EXPIRED_MAX)
             db_expire_record(db, r);
     }
     return NULL;

@@ -31,6 +31,7 @@ struct db_state {
     uint64_t dirty;
     bool lfu;           /* an LFU policy: clock words are counters (lfu.h) */
     bool active_expire; /* DEBUG SET-ACTIVE-EXPIRE */
+    bool expiry_paused; /* DEBUG PAUSE-CRON: as if active_expire were off */
     bool loading;       /* a dump is being loaded */
     bool skip_checksum; /* DEBUG SET-SKIP-CHECKSUM-VALIDATION */
 };

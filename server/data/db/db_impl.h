@@ -3,8 +3,10 @@
 #ifndef SERVER_DATA_DB_DB_IMPL_H
 #define SERVER_DATA_DB_DB_IMPL_H
 
+#include "mm/base/clock.h"
 #include "mm/mm.h"
 #include "server/data/db/db.h"
+#include "server/data/db/listener.h"
 
 enum { DB_PHYSICAL_MAX = 65536 };
 
@@ -35,6 +37,40 @@ struct databases {
     unsigned dead_count;
 };
 extern struct databases databases;
+
+/* ---- what is told: one load and a branch while nobody listens (listener.h) ---- */
+
+extern const struct db_listener *db_listener;
+
+static inline void
+db_tell_event(struct db *db, struct slice key, unsigned class, const char *event)
+{
+    if (unlikely((key_event_listeners & class) != 0))
+        db_listener->event(db, key, class, event);
+}
+
+static inline void
+db_tell_changed(struct db *db, struct slice key, unsigned class, const char *event)
+{
+    if (unlikely(key_event_listeners != 0))
+        db_listener->changed(db, key, class, event);
+}
+
+static inline void
+db_tell_gone(struct db *db, struct slice key)
+{
+    if (unlikely(key_waiters != 0))
+        db_listener->gone(db, key);
+}
+
+/* db_is_held: must the data stay as it is? */
+static inline bool
+db_is_held(void)
+{
+    return unlikely(db_held_until_ms != 0) && clock_now.ms < db_held_until_ms;
+}
+
+/* ---- within ---- */
 
 /* db_new: an empty physical database; NULL: no memory or no number. */
 struct db *db_new(int index);

@@ -8,7 +8,6 @@
 #include "server/data/db/db_impl.h"
 #include "server/data/db/type.h"
 #include "server/data/db/value.h"
-#include "server/net/loop.h"
 
 enum {
     SLICE = 64,       /* entries between two looks at the clock */
@@ -251,7 +250,7 @@ db_work(unsigned budget_us)
 
     /* The corpses come last: the others make some. */
     return free_dead(until_us) || free_hollow(until_us) ||
-           (!loop_state.cron_paused && expire_run(until_us)) || free_corpses(until_us);
+           (!db_state.expiry_paused && expire_run(until_us)) || free_corpses(until_us);
 }
 
 /* ---- for tests ---- */

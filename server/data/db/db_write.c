@@ -8,9 +8,8 @@
 #include "server/data/db/db.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/lfu.h"
+#include "server/data/db/type.h"
 #include "server/data/db/value.h"
-#include "server/exec/keyevent.h"
-#include "server/exec/keywait.h"
 #include "server/figures/stats.h"
 
 /* forget: take the record out of one of its database's tables. */
@@ -22,13 +21,6 @@ forget(struct ktable *t, uint64_t hash, const struct record *r)
     ktable_find_record(t, hash, r, &at);
     must(at.bucket != NULL); /* D1 */
     ktable_drop(t, hash, at);
-}
-
-/* is_waited_for: has the type commands that block until a key has something? */
-static bool
-is_waited_for(enum value_type type)
-{
-    return type == TYPE_LIST || type == TYPE_ZSET || type == TYPE_STREAM;
 }
 
 /* add: a record for a key that is not there; nobody is told. */
@@ -60,9 +52,9 @@ free_record:
 static void
 tell_new(struct db *db, struct slice key, enum value_type type)
 {
-    key_event(db, key, KEY_EVENT_NEW, "new");
-    if (is_waited_for(type))
-        keywait_ready(db, key);
+    db_tell_event(db, key, KEY_EVENT_NEW, "new");
+    if (unlikely(key_waiters != 0) && type_of(type)->is_waited_for)
+        db_listener->ready(db, key);
 }
 
 int
@@ -128,10 +120,10 @@ tell_waiters(struct db_ref *ref, enum value_type was, enum value_type is)
 {
     struct slice key = record_key(ref->rec);
 
-    if (is_waited_for(is))
-        keywait_ready(ref->db, key);
+    if (type_of(is)->is_waited_for)
+        db_listener->ready(ref->db, key);
     if (was != is)
-        keywait_gone(ref->db, key);
+        db_listener->gone(ref->db, key);
 }
 
 const struct record *
@@ -175,7 +167,7 @@ db_update(struct db_ref *ref, struct record_spec *spec)
         return -ENOMEM;
     if (unlikely(has_block) && !value_same_block(&gone, &spec->value))
         value_free(&gone);
-    if (unlikely(keywait_clients != 0))
+    if (unlikely(key_waiters != 0))
         tell_waiters(ref, was, spec->value.type);
     return 0;
 }
@@ -235,7 +227,7 @@ take_out(struct db_ref *ref)
 {
     const struct record *r = ref->rec;
 
-    keywait_gone(ref->db, record_key(r));
+    db_tell_gone(ref->db, record_key(r));
     if (record_has(r, RECORD_HAS_EXPIRE))
         forget(&ref->db->expires, ref->hash, r);
     ktable_drop(&ref->db->keys, ref->hash, locate(ref));
@@ -257,7 +249,7 @@ remove_and_tell(struct db_ref *ref, unsigned class, const char *event)
     const struct record *r = take_out(ref);
     struct value gone = value_of(r);
 
-    key_changed(ref->db, record_key(r), class, event);
+    db_tell_changed(ref->db, record_key(r), class, event);
     record_free(r);
     value_free(&gone);
 }
@@ -329,7 +321,7 @@ take_leave(struct db *db, const struct record *old)
     struct value gone = value_of(old);
 
     if (record_type(old) != TYPE_STRING)
-        keywait_gone(db, record_key(old));
+        db_tell_gone(db, record_key(old));
     if (record_has(old, RECORD_HAS_EXPIRE))
         forget(&db->expires, keyhash(record_key(old)), old);
     record_free(old);

@@ -8,7 +8,6 @@
 #include "mm/base/clock.h"
 #include "mm/base/os.h"
 #include "server/data/db/db.h"
-#include "server/exec/pause.h"
 #include "server/figures/latency.h"
 #include "server/figures/stats.h"
 
@@ -103,7 +102,7 @@ expire_run(int64_t until_us)
     int64_t begin_us;
     bool late = false, done;
 
-    if (!db_state.active_expire || db_state.loading || pause_is_on() ||
+    if (!db_state.active_expire || db_state.loading || db_is_held() ||
         (left == 0 && clock_now.ms < next_ms && next_ms - clock_now.ms <= PERIOD_MS))
         return false;
     begin_us = os_monotonic_us();

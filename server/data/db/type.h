@@ -41,7 +41,8 @@ struct move_cursor {
 typedef void (*element_visitor)(void *ctx, struct slice element, struct slice value);
 
 struct type_ops {
-    const char *name; /* as TYPE says it */
+    const char *name;   /* as TYPE says it */
+    bool is_waited_for; /* there are commands that block until a key of the type has something */
     /* encoding_name: as OBJECT ENCODING says it. */
     const char *(*encoding_name)(const struct value *v);
 
