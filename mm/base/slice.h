@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 struct slice {
     const char *ptr;
@@ -27,6 +28,13 @@ static inline bool
 slice_equal(struct slice a, struct slice b)
 {
     return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+/* slice_is_word: is it this word, whatever the case? */
+static inline bool
+slice_is_word(struct slice s, const char *word)
+{
+    return s.len == strlen(word) && strncasecmp(s.ptr, word, s.len) == 0;
 }
 
 /* slices_bytes, slices_copy: a copy of some slices and of what they show, in one block. */

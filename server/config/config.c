@@ -112,7 +112,7 @@ config_options(unsigned *ret_count)
 static bool
 name_is(const char *name, struct slice s)
 {
-    return name != NULL && strlen(name) == s.len && strncasecmp(name, s.ptr, s.len) == 0;
+    return name != NULL && slice_is_word(s, name);
 }
 
 struct option *

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "mm/base/log.h"
+#include "mm/base/slice.h"
 #include "mm/base/text.h"
 #include "mm/base/version.h"
 #include "server/config/config_option.h"
@@ -50,12 +51,6 @@ report(struct reading *rd, const char *where, struct slice line, const char *rea
     text_add_bytes(rd->why, line.ptr, line.len);
     text_addf(rd->why, "'\n%s\n", reason);
     return -EINVAL;
-}
-
-static bool
-word_is(struct slice word, const char *name)
-{
-    return word.len == strlen(name) && strncasecmp(word.ptr, name, word.len) == 0;
 }
 
 /* path_of: a word as a name that can be opened; NULL, or what is wrong.  Later than at the start
@@ -113,8 +108,9 @@ include(struct reading *rd, struct slice word, bool *ret_reported)
 static bool
 is_obsolete(struct slice name)
 {
-    return word_is(name, "list-max-ziplist-entries") || word_is(name, "list-max-ziplist-value") ||
-           word_is(name, "lua-replicate-commands");
+    return slice_is_word(name, "list-max-ziplist-entries") ||
+           slice_is_word(name, "list-max-ziplist-value") ||
+           slice_is_word(name, "lua-replicate-commands");
 }
 
 /* One directive; NULL: taken; else what is wrong.  *ret_reported: the report is already written. */
@@ -127,9 +123,9 @@ set_directive(struct reading *rd, const struct slice *words, int count, bool *re
     struct slice dir = {path, 0};
 
     *ret_reported = false;
-    if (word_is(words[0], "include") && count == 2)
+    if (slice_is_word(words[0], "include") && count == 2)
         return include(rd, words[1], ret_reported);
-    if (word_is(words[0], "rename-command") && count == 3)
+    if (slice_is_word(words[0], "rename-command") && count == 3)
         return is_trial(rd) ? NULL : cmd_set_name(words[1], words[2]);
     if (is_obsolete(words[0]) && count == 2)
         return NULL;
@@ -276,7 +272,7 @@ take_option(int argc, char *const argv[], char *scratch, struct slice *words, in
         return n == 0 ? "Not an option: options begin with two dashes"
                       : "Unbalanced quotes, or too many words";
     }
-    needs_value = n == 1 && !word_is(words[0], "save");
+    needs_value = n == 1 && !slice_is_word(words[0], "save");
     for (; used < argc && (needs_value || !begins_option(argv[used])); used++) {
         if (n == LINE_WORDS_MAX)
             return "Too many words";

@@ -4,21 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "mm/base/must.h"
 #include "mm/base/num.h"
+#include "mm/base/slice.h"
 #include "mm/base/text.h"
 #include "server/config/config_names.h"
 #include "server/config/config_option.h"
 
 #define FIELD(type, o, c) ((type *)(void *)((char *)(c) + (o)->offset))
-
-static bool
-word_is(struct slice word, const char *text)
-{
-    return word.len == strlen(text) && strncasecmp(word.ptr, text, word.len) == 0;
-}
 
 /* A text for one refusal, until the next one. */
 static const char *
@@ -47,11 +41,11 @@ parse_bool(const struct option *o, struct config *into, const struct slice *word
 {
     (void)count;
     (void)append;
-    if (!word_is(words[0], "yes") && !word_is(words[0], "no")) {
+    if (!slice_is_word(words[0], "yes") && !slice_is_word(words[0], "no")) {
         *why = "argument must be 'yes' or 'no'";
         return false;
     }
-    *FIELD(bool, o, into) = word_is(words[0], "yes");
+    *FIELD(bool, o, into) = slice_is_word(words[0], "yes");
     return true;
 }
 
@@ -67,7 +61,7 @@ static bool
 parse_compression(const struct option *o, struct config *into, const struct slice *words, int count,
                   bool append, const char **why)
 {
-    if (word_is(words[0], "lz4")) {
+    if (slice_is_word(words[0], "lz4")) {
         *why = "compression of the whole file with LZ4 is not supported: use 'yes' (LZF) or 'no'";
         return false;
     }
@@ -206,7 +200,7 @@ parse_enum(const struct option *o, struct config *into, const struct slice *word
     (void)count;
     (void)append;
     for (int i = 0; names[i].name != NULL; i++)
-        if (word_is(words[0], names[i].name)) {
+        if (slice_is_word(words[0], names[i].name)) {
             *FIELD(int64_t, o, into) = names[i].value;
             return true;
         }
@@ -267,8 +261,8 @@ static bool
 parse_filename(const struct option *o, struct config *into, const struct slice *words, int count,
                bool append, const char **why)
 {
-    if (memchr(words[0].ptr, '/', words[0].len) != NULL || word_is(words[0], ".") ||
-        word_is(words[0], "..")) {
+    if (memchr(words[0].ptr, '/', words[0].len) != NULL || slice_is_word(words[0], ".") ||
+        slice_is_word(words[0], "..")) {
         *why = "dbfilename can't be a path, just a filename";
         return false;
     }
@@ -458,7 +452,7 @@ find_class(struct slice word)
     static const char *const names[] = {"normal", "replica", "pubsub", "slave"};
 
     for (int i = 0; i < 4; i++)
-        if (word_is(word, names[i]))
+        if (slice_is_word(word, names[i]))
             return i == 3 ? OUTPUT_REPLICA : i;
     return -1;
 }
@@ -519,9 +513,10 @@ parse_fixed(const struct option *o, struct config *into, const struct slice *wor
 {
     (void)into;
     (void)append;
-    if (count == 0 || (count == 1 && word_is(words[0], o->initial)))
+    if (count == 0 || (count == 1 && slice_is_word(words[0], o->initial)))
         return true;
-    if (o->initial[0] == '\0' && count == 2 && word_is(words[0], "no") && word_is(words[1], "one"))
+    if (o->initial[0] == '\0' && count == 2 && slice_is_word(words[0], "no") &&
+        slice_is_word(words[1], "one"))
         return true;
     *why = o->extra;
     return false;

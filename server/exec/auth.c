@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/config/config.h"
+#include "server/exec/args.h"
 #include "server/exec/cmd.h"
 #include "server/figures/stats.h"
 #include "server/net/client.h"
@@ -46,7 +47,7 @@ holds_password(struct slice name)
     static const char *const names[] = {"requirepass", "masterauth", "masteruser"};
 
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strlen(names[i]) == name.len && strncasecmp(names[i], name.ptr, name.len) == 0)
+        if (slice_is_word(name, names[i]))
             return true;
     return false;
 }

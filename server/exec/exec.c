@@ -3,15 +3,12 @@
  */
 #include "server/exec/exec.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "mm/base/clock.h"
 #include "mm/base/log.h"
 #include "mm/base/must.h"
-#include "mm/base/num.h"
 #include "mm/base/text.h"
 #include "mm/base/ticks.h"
 #include "mm/mm.h"
@@ -69,8 +66,7 @@ reject(struct client *c, struct cmd *cmd, const char *error)
 static bool
 is_cross_protocol(struct slice name)
 {
-    return (name.len == 4 && strncasecmp(name.ptr, "post", 4) == 0) ||
-           (name.len == 5 && strncasecmp(name.ptr, "host:", 5) == 0);
+    return slice_is_word(name, "post") || slice_is_word(name, "host:");
 }
 
 static void
@@ -386,7 +382,7 @@ exec_command(struct client *c, struct cmd *cmd)
 }
 
 void
-client_execute(struct client *c, int argc, const struct slice *argv)
+exec_words(struct client *c, int argc, const struct slice *argv)
 {
     struct slice *outer_argv = c->argv;
     int outer_argc = c->argc;
@@ -403,52 +399,4 @@ client_execute(struct client *c, int argc, const struct slice *argv)
     exec_command(c, cmd_find(argv[0]));
     c->argc = outer_argc;
     c->argv = outer_argv;
-}
-
-bool
-arg_int(struct client *c, int i, int64_t *ret)
-{
-    if (likely(num_parse(c->argv[i].ptr, c->argv[i].len, ret)))
-        return true;
-    reply_not_int(c);
-    return false;
-}
-
-bool
-arg_int32(struct client *c, int i, int32_t *ret)
-{
-    int64_t n;
-
-    if (!arg_int(c, i, &n))
-        return false;
-    if (n < INT32_MIN || n > INT32_MAX) {
-        reply_errorf(c, "ERR value is out of range, value must between %d and %d", INT32_MIN,
-                     INT32_MAX);
-        return false;
-    }
-    *ret = (int32_t)n;
-    return true;
-}
-
-bool
-arg_db_number(struct client *c, int i, int *ret)
-{
-    int32_t n;
-
-    if (!arg_int32(c, i, &n))
-        return false;
-    if (db_select(n) == NULL) {
-        reply_error(c, "ERR DB index is out of range");
-        return false;
-    }
-    *ret = n;
-    return true;
-}
-
-bool
-arg_is(const struct client *c, int i, const char *word)
-{
-    struct slice s = c->argv[i];
-
-    return strlen(word) == s.len && strncasecmp(s.ptr, word, s.len) == 0;
 }

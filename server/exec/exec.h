@@ -8,6 +8,7 @@
 
 struct client;
 struct cmd;
+struct slice;
 
 /* exec_init: what this folder keeps with clients is made known to them (server/net/attachment.h); at
  * start, before the first client. */
@@ -23,6 +24,11 @@ void exec_begin(void);
 /* exec_command: execute c->argv.  cmd: what cmd_find(argv[0]) says, NULL too.  c->postponed
  * afterwards: it was not executed, and is to be tried again later. */
 void exec_command(struct client *c, struct cmd *cmd);
+
+/* exec_words: execute these words as the client's next command (arity, MULTI queueing, MISCONF,
+ * statistics).  What it had as its command is its command again afterwards.  Of a client without a
+ * connection the reply is appended to c->out. */
+void exec_words(struct client *c, int argc, const struct slice *argv);
 
 /* exec_count: the command that c's words name was executed, in so long: statistics, SLOWLOG,
  * LATENCY. */

@@ -1,18 +1,10 @@
 /* server/exec/key_spec.c - the keys of a command's call, by its specs or its finder. */
 #include "server/exec/key_spec.h"
 
-#include <strings.h>
-
 #include "mm/base/num.h"
 #include "server/exec/cmd.h"
 
 enum { SPEC_FITS, SPEC_ABSENT, SPEC_FAILS }; /* ABSENT: its keyword is not there, and need not be */
-
-static bool
-is_word(struct slice s, const char *word)
-{
-    return s.len == strlen(word) && strncasecmp(s.ptr, word, s.len) == 0;
-}
 
 /* The argument behind the first such word; 0: there is none.  A search from the end goes
  * backwards. */
@@ -22,7 +14,7 @@ behind_keyword(const struct key_spec *s, const struct slice *argv, int argc)
     int step = s->at >= 0 ? 1 : -1;
 
     for (int i = s->at >= 0 ? s->at : argc + s->at; i > 0 && i < argc; i += step)
-        if (is_word(argv[i], s->keyword))
+        if (slice_is_word(argv[i], s->keyword))
             return i + 1;
     return 0;
 }
@@ -196,7 +188,7 @@ keys_of_set(const struct slice *argv, int argc, key_visit visit, void *ctx)
     uint32_t flags = KEY_OW | KEY_UPDATE;
 
     for (int i = 3; i < argc; i++)
-        if (is_word(argv[i], "GET"))
+        if (slice_is_word(argv[i], "GET"))
             flags = KEY_RW | KEY_ACCESS | KEY_UPDATE;
     visit(ctx, 1, flags);
     return 1;
@@ -210,11 +202,11 @@ keys_of_bitfield(const struct slice *argv, int argc, key_visit visit, void *ctx)
 
     for (int i = 2; i < argc; i++) {
         int words = argc - i - 1; /* behind this one */
-        if (is_word(argv[i], "GET") && words >= 2)
+        if (slice_is_word(argv[i], "GET") && words >= 2)
             i += 2;
-        else if ((is_word(argv[i], "SET") || is_word(argv[i], "INCRBY")) && words >= 3)
+        else if ((slice_is_word(argv[i], "SET") || slice_is_word(argv[i], "INCRBY")) && words >= 3)
             flags = KEY_RW | KEY_ACCESS | KEY_UPDATE, i += 3;
-        else if (is_word(argv[i], "OVERFLOW") && words >= 1)
+        else if (slice_is_word(argv[i], "OVERFLOW") && words >= 1)
             i += 1;
         else
             flags = KEY_RW | KEY_ACCESS | KEY_UPDATE; /* not a call that does anything */
@@ -231,11 +223,11 @@ keys_of_sort(const struct slice *argv, int argc, key_visit visit, void *ctx)
     int store = 0;
 
     for (int i = 2; i < argc; i++) {
-        if (is_word(argv[i], "LIMIT"))
+        if (slice_is_word(argv[i], "LIMIT"))
             i += 2;
-        else if (is_word(argv[i], "GET") || is_word(argv[i], "BY"))
+        else if (slice_is_word(argv[i], "GET") || slice_is_word(argv[i], "BY"))
             i += 1;
-        else if (is_word(argv[i], "STORE") && i + 1 < argc)
+        else if (slice_is_word(argv[i], "STORE") && i + 1 < argc)
             store = ++i;
     }
     visit(ctx, 1, KEY_RO | KEY_ACCESS);
@@ -262,7 +254,7 @@ keys_of_georadius(const struct slice *argv, int argc, key_visit visit, void *ctx
     int store = 0;
 
     for (int i = 5; i + 1 < argc; i++)
-        if (is_word(argv[i], "STORE") || is_word(argv[i], "STOREDIST"))
+        if (slice_is_word(argv[i], "STORE") || slice_is_word(argv[i], "STOREDIST"))
             store = ++i;
     visit(ctx, 1, KEY_RO | KEY_ACCESS);
     if (store == 0)

@@ -3,14 +3,10 @@
  * have become ready. */
 #include "server/exec/keywait.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/base/clock.h"
 #include "mm/base/nametab.h"
-#include "mm/base/num.h"
 #include "server/data/db/db.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
@@ -366,71 +362,6 @@ keywait_serve_ready(void)
     }
     is_serving = false;
     exec_begin(); /* the next command does not pay for it */
-}
-
-/* ---- timeouts ---- */
-
-/* deadline_in: that many milliseconds from now; false: an error was replied. */
-static bool
-deadline_in(struct client *c, int64_t ms, int64_t *ret)
-{
-    if (ms < 0) {
-        reply_error(c, "ERR timeout is negative");
-        return false;
-    }
-    *ret = 0;
-    if (ms == 0 || !__builtin_add_overflow(ms, clock_now.ms, ret))
-        return true;
-    reply_error(c, "ERR timeout is out of range");
-    return false;
-}
-
-/* parse_seconds: the whole text is a number. */
-static bool
-parse_seconds(struct slice text, long double *ret)
-{
-    char copy[256], *end;
-
-    if (text.len == 0 || text.len >= sizeof copy || strchr(" \t\n\v\f\r", text.ptr[0]) != NULL)
-        return false;
-    memcpy(copy, text.ptr, text.len);
-    copy[text.len] = '\0';
-    errno = 0;
-    *ret = strtold(copy, &end);
-    if (end != copy + text.len || isnan(*ret))
-        return false;
-    return errno != ERANGE || (!isinf(*ret) && fpclassify(*ret) != FP_ZERO);
-}
-
-bool
-keywait_timeout(struct client *c, int arg, int64_t *ret_deadline_ms)
-{
-    long double seconds;
-
-    if (!parse_seconds(c->argv[arg], &seconds)) {
-        reply_error(c, "ERR timeout is not a float or out of range");
-        return false;
-    }
-    seconds = ceill(seconds * 1000);
-    if (seconds > (long double)INT64_MAX) {
-        reply_error(c, "ERR timeout is out of range");
-        return false;
-    }
-    if (seconds < 0)
-        return deadline_in(c, -1, ret_deadline_ms);
-    return deadline_in(c, (int64_t)seconds, ret_deadline_ms);
-}
-
-bool
-keywait_timeout_ms(struct client *c, int arg, int64_t *ret_deadline_ms)
-{
-    int64_t ms;
-
-    if (!num_parse(c->argv[arg].ptr, c->argv[arg].len, &ms)) {
-        reply_error(c, "ERR timeout is not an integer or out of range");
-        return false;
-    }
-    return deadline_in(c, ms, ret_deadline_ms);
 }
 
 /* ---- figures ---- */

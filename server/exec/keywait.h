@@ -92,12 +92,6 @@ keywait_serve_all(void)
         keywait_serve_ready();
 }
 
-/* keywait_timeout: a blocking command's timeout argument in seconds (a decimal fraction, 0: for
- * ever) -> deadline.  False, and an error was replied. */
-bool keywait_timeout(struct client *c, int arg, int64_t *ret_deadline_ms);
-/* keywait_timeout_ms: the same in whole milliseconds (XREAD BLOCK). */
-bool keywait_timeout_ms(struct client *c, int arg, int64_t *ret_deadline_ms);
-
 /* keywait_keys, keywait_keys_on_delete: how many keys are waited for; that also wake somebody by
  * going: INFO.
  */

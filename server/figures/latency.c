@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "mm/base/clock.h"
 #include "mm/base/histogram.h"
@@ -40,8 +39,7 @@ static struct event *
 find_event(struct slice name)
 {
     for (unsigned i = 0; i < event_count; i++)
-        if (strlen(events[i].name) == name.len &&
-            strncasecmp(events[i].name, name.ptr, name.len) == 0)
+        if (slice_is_word(name, events[i].name))
             return &events[i];
     return NULL;
 }

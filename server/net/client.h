@@ -168,18 +168,4 @@ size_t client_memory(const struct client *c);
 /* client_describe: the line of CLIENT LIST and CLIENT INFO, without newline. */
 void client_describe(const struct client *c, struct text *out);
 
-/* client_execute: run argv as a client's command would run (arity, MULTI queueing, MISCONF,
- * statistics).  The reply is appended to c->out. */
-void client_execute(struct client *c, int argc, const struct slice *argv);
-
-/* arg_int: argument i as an int64; false and ERR value is not an integer replied otherwise. */
-bool arg_int(struct client *c, int i, int64_t *ret);
-/* arg_db_number: argument i as the number of a database that there is; false, and an error was
- * replied. */
-bool arg_db_number(struct client *c, int i, int *ret);
-/* arg_int32: the same of 32 bits; an error of its own for a number that has more. */
-bool arg_int32(struct client *c, int i, int32_t *ret);
-/* arg_is: does argument i equal this word, whatever its case? */
-bool arg_is(const struct client *c, int i, const char *word);
-
 #endif

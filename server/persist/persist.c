@@ -14,7 +14,7 @@
 #include "server/data/db/carried.h"
 #include "server/data/db/db.h"
 #include "server/data/db/save.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/figures/latency.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"

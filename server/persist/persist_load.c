@@ -12,6 +12,7 @@
 #include "server/data/db/carried.h"
 #include "server/data/db/db.h"
 #include "server/data/db/load.h"
+#include "server/exec/args.h"
 #include "server/exec/exec.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"

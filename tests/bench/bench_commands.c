@@ -1,4 +1,4 @@
-/* tests/bench/bench_commands.c - what a save costs the commands, in process: client_execute() on
+/* tests/bench/bench_commands.c - what a save costs the commands, in process: exec_words() on
  * one core, the sweep with its encoder on the other; against a window in which a plain reader of
  * the same memory takes the sweep's place.
  *
@@ -41,7 +41,7 @@ static void
 execute(int argc, const struct slice *argv)
 {
     client->out_len = client->out_sent = 0;
-    client_execute(client, argc, argv);
+    exec_words(client, argc, argv);
     must(client->out[0] != '-');
 }
 

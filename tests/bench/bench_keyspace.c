@@ -4,7 +4,7 @@
  *
  * Every key is set, read at random, missed, overwritten at random and deleted, through db_lookup()
  * and db_store(); times are the whole operation's, with and without db_prefetch() of a batch of 16.
- * With get or set, only that is repeated, through client_execute(): for counting instructions
+ * With get or set, only that is repeated, through exec_words(): for counting instructions
  * (valgrind --tool=callgrind --toggle-collect=execute_many). */
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,7 +103,7 @@ execute_many(struct client *c, const char *name, unsigned long n)
             {name, 3}, key_of(next_random() % keys, text), {value, sizeof value}};
 
         c->out_len = c->out_sent = 0;
-        client_execute(c, strcmp(name, "get") == 0 ? 2 : 3, argv);
+        exec_words(c, strcmp(name, "get") == 0 ? 2 : 3, argv);
     }
 }
 

@@ -127,7 +127,7 @@ run_one(const char *line, size_t len)
     if (w.argc == 0)
         return true;
     client->out_len = client->out_sent = 0;
-    client_execute(client, w.argc, w.argv);
+    exec_words(client, w.argc, w.argv);
     ok = client->out_len > 0 && client->out[0] != '-';
     if (!ok)
         fprintf(stderr, "lab: %.*s -> %.*s\n", (int)len, line, (int)client->out_len, client->out);

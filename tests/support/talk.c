@@ -56,7 +56,7 @@ const char *
 talk_words(int argc, const struct slice *argv)
 {
     client->out_len = client->out_sent = 0;
-    client_execute(client, argc, argv);
+    exec_words(client, argc, argv);
     free(reply);
     must((reply = malloc(client->out_len + 1)) != NULL);
     memcpy(reply, client->out, client->out_len);

@@ -10,7 +10,7 @@
 #include "server/data/db/blob.h"
 #include "server/data/db/db.h"
 #include "server/data/string/bits.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"

@@ -5,7 +5,7 @@
 #include "mm/base/num.h"
 #include "mm/base/text.h"
 #include "server/commands/connection/client_name.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"

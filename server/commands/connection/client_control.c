@@ -3,8 +3,8 @@
 #include "mm/base/clock.h"
 #include "mm/base/num.h"
 #include "server/commands/connection/client_name.h"
+#include "server/exec/args.h"
 #include "server/exec/block.h"
-#include "server/exec/cmd.h"
 #include "server/exec/handlers.h"
 #include "server/exec/pause.h"
 #include "server/net/client.h"
@@ -119,7 +119,7 @@ cmd_client_kill(struct client *c)
 void
 cmd_client_pause(struct client *c)
 {
-    int64_t ms, until = 0;
+    int64_t ms;
 
     if (c->argc > 4) {
         reply_subcommand_syntax(c);
@@ -129,15 +129,9 @@ cmd_client_pause(struct client *c)
         reply_error(c, "ERR CLIENT PAUSE mode must be WRITE or ALL");
         return;
     }
-    if (!num_parse(c->argv[2].ptr, c->argv[2].len, &ms)) {
-        reply_error(c, "ERR timeout is not an integer or out of range");
+    if (!arg_timeout_ms(c, 2, &ms))
         return;
-    }
-    if (ms < 0 || __builtin_add_overflow(ms, clock_now.ms, &until)) {
-        reply_error(c, ms < 0 ? "ERR timeout is negative" : "ERR timeout is out of range");
-        return;
-    }
-    pause_begin(until, c->argc < 4 || arg_is(c, 3, "all"));
+    pause_begin(clock_now.ms + ms, c->argc < 4 || arg_is(c, 3, "all"));
     reply_ok(c);
 }
 

@@ -1,6 +1,5 @@
 /* server/commands/connection/connection.c - commands about the connection itself: PING ECHO QUIT
  * SELECT HELLO. */
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +7,8 @@
 #include "mm/base/version.h"
 #include "server/commands/connection/client_name.h"
 #include "server/data/db/db.h"
+#include "server/exec/args.h"
 #include "server/exec/auth.h"
-#include "server/exec/cmd.h"
 #include "server/exec/handlers.h"
 #include "server/exec/monitor.h"
 #include "server/exec/multi.h"

@@ -2,6 +2,7 @@
 #include "mm/base/clock.h"
 #include "server/commands/generic/ttl.h"
 #include "server/data/db/db.h"
+#include "server/exec/args.h"
 #include "server/exec/cmd.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"

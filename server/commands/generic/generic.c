@@ -1,11 +1,10 @@
 /* server/commands/generic/generic.c - commands on keys of any type, and on whole databases.  SCAN
  * and KEYS: commands/generic/scan.c. */
 #include <errno.h>
-#include <limits.h>
 
 #include "server/data/db/db.h"
 #include "server/data/db/value.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"

@@ -4,13 +4,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "mm/base/glob.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/type.h"
 #include "server/data/db/value.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/pause.h"
 #include "server/net/client.h"
@@ -166,8 +165,7 @@ type_is_wanted(const struct scan_options *o, const struct record *r)
 {
     const char *name = value_type_name(record_type(r));
 
-    return o->type.ptr == NULL ||
-           (strlen(name) == o->type.len && strncasecmp(name, o->type.ptr, o->type.len) == 0);
+    return o->type.ptr == NULL || slice_is_word(o->type, name);
 }
 
 static void

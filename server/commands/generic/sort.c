@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "mm/base/num.h"
 #include "server/commands/generic/sort.h"
 #include "server/data/db/db.h"
 #include "server/data/db/load_impl.h"
@@ -13,7 +12,7 @@
 #include "server/data/list/load_list.h"
 #include "server/data/set/set.h"
 #include "server/data/zset/zset.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 
 #include "mm/base/clock.h"
-#include "mm/base/num.h"
+#include "server/exec/args.h"
 #include "server/exec/block.h"
-#include "server/exec/cmd.h"
 #include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
@@ -64,33 +63,13 @@ wait_for(struct client *c, int64_t replicas, int64_t timeout_ms, bool is_aof)
     }
 }
 
-/* arg_timeout: argument i, milliseconds from now. */
-static bool
-arg_timeout(struct client *c, int i, int64_t *ret)
-{
-    int64_t sum;
-
-    if (!num_parse(c->argv[i].ptr, c->argv[i].len, ret)) {
-        reply_error(c, "ERR timeout is not an integer or out of range");
-        return false;
-    }
-    if (*ret < 0) {
-        reply_error(c, "ERR timeout is negative");
-        return false;
-    }
-    if (!__builtin_add_overflow(*ret, clock_now.ms, &sum))
-        return true;
-    reply_error(c, "ERR timeout is out of range");
-    return false;
-}
-
 /* WAIT replicas timeout -> 0. */
 void
 cmd_wait(struct client *c)
 {
     int64_t replicas, timeout_ms;
 
-    if (arg_int(c, 1, &replicas) && arg_timeout(c, 2, &timeout_ms))
+    if (arg_int(c, 1, &replicas) && arg_timeout_ms(c, 2, &timeout_ms))
         wait_for(c, replicas, timeout_ms, false);
 }
 
@@ -112,7 +91,7 @@ cmd_waitaof(struct client *c)
         reply_error(c, "ERR value is out of range, must be positive");
         return;
     }
-    if (!arg_timeout(c, 3, &timeout_ms))
+    if (!arg_timeout_ms(c, 3, &timeout_ms))
         return;
     if (local > 0) {
         reply_error(c,

@@ -8,7 +8,7 @@
 
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/db/db.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/reply.h"
@@ -20,7 +20,7 @@
 bool
 geo_arg_point(struct client *c, int i, struct geo_point *ret)
 {
-    if (!arg_double(c, i, &ret->lon, NULL) || !arg_double(c, i + 1, &ret->lat, NULL))
+    if (!arg_double(c, i, NULL, &ret->lon) || !arg_double(c, i + 1, NULL, &ret->lat))
         return false;
     if (geo_is_valid(*ret))
         return true;

@@ -7,7 +7,7 @@
 #include "server/commands/geo/geo.h"
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/db/db.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/reply.h"
@@ -42,7 +42,7 @@ struct geo_query {
 static bool
 parse_radius(struct client *c, int i, struct geo_shape *s)
 {
-    if (!arg_double(c, i, &s->radius, "ERR need numeric radius"))
+    if (!arg_double(c, i, "ERR need numeric radius", &s->radius))
         return false;
     if (s->radius < 0) {
         reply_error(c, "ERR radius cannot be negative");
@@ -55,8 +55,8 @@ parse_radius(struct client *c, int i, struct geo_shape *s)
 static bool
 parse_box(struct client *c, int i, struct geo_shape *s)
 {
-    if (!arg_double(c, i, &s->width, "ERR need numeric width") ||
-        !arg_double(c, i + 1, &s->height, "ERR need numeric height"))
+    if (!arg_double(c, i, "ERR need numeric width", &s->width) ||
+        !arg_double(c, i + 1, "ERR need numeric height", &s->height))
         return false;
     if (s->width < 0 || s->height < 0) {
         reply_error(c, "ERR height or width cannot be negative");

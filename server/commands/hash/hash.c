@@ -7,7 +7,7 @@
 #include "server/commands/generic/scan.h"
 #include "server/data/db/db.h"
 #include "server/data/hash/hash.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"

@@ -1,7 +1,6 @@
 /* server/commands/hash/hash_random.c - HRANDFIELD. */
-#include "mm/base/num.h"
 #include "server/data/hash/hash.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/typed_key.h"
 #include "server/net/client.h"
@@ -51,15 +50,8 @@ reply_many(struct client *c, const struct record *r, int64_t count, bool with_va
 static bool
 parse_count(struct client *c, int64_t *ret, bool *ret_with_values)
 {
-    if (!num_parse(c->argv[2].ptr, c->argv[2].len, ret)) {
-        reply_not_int(c);
+    if (!arg_int_either_way(c, 2, ret))
         return false;
-    }
-    if (*ret == INT64_MIN) {
-        reply_errorf(c, "ERR value is out of range, value must between %lld and %lld",
-                     (long long)-INT64_MAX, (long long)INT64_MAX);
-        return false;
-    }
     *ret_with_values = c->argc == 4;
     if (c->argc > 4 || (c->argc == 4 && !arg_is(c, 3, "withvalues"))) {
         reply_syntax(c);

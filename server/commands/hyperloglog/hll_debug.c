@@ -8,7 +8,7 @@
 #include "server/data/db/blob.h"
 #include "server/data/db/db.h"
 #include "server/data/string/hll.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"

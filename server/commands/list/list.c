@@ -2,9 +2,8 @@
  * commands/list/list_block.c. */
 #include "server/commands/list/list.h"
 
-#include "mm/base/num.h"
 #include "server/data/db/db.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 
@@ -27,15 +26,6 @@ arg_side(struct client *c, int arg, enum list_side *ret)
     }
     *ret = arg_is(c, arg, "left") ? LIST_HEAD : LIST_TAIL;
     return true;
-}
-
-bool
-arg_count(struct client *c, int arg, int64_t least, const char *error, int64_t *ret)
-{
-    if (num_parse(c->argv[arg].ptr, c->argv[arg].len, ret) && *ret >= least)
-        return true;
-    reply_error(c, error);
-    return false;
 }
 
 /* ---- push ---- */
@@ -147,7 +137,7 @@ pop(struct client *c, enum list_side side)
         reply_arity(c);
         return;
     }
-    if (p.as_array && !arg_count(c, 2, 0, "ERR value is out of range, must be positive", &count))
+    if (p.as_array && !arg_positive(c, 2, &count))
         return;
     p.count = (uint64_t)count;
     if (!find_list(c, 1, DB_WRITE, &ref))
@@ -264,14 +254,8 @@ parse_lpos(struct client *c, struct lpos *ret)
     *ret = (struct lpos){.rank = 1, .count = -1};
     for (int i = 3; i < c->argc; i += 2) {
         if (i + 1 < c->argc && arg_is(c, i, "rank")) {
-            if (!arg_int(c, i + 1, &ret->rank))
+            if (!arg_int_either_way(c, i + 1, &ret->rank))
                 return false;
-            if (ret->rank == INT64_MIN) {
-                reply_error(
-                    c,
-                    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
-                return false;
-            }
             if (ret->rank == 0) {
                 reply_error(
                     c,
@@ -279,10 +263,10 @@ parse_lpos(struct client *c, struct lpos *ret)
                 return false;
             }
         } else if (i + 1 < c->argc && arg_is(c, i, "count")) {
-            if (!arg_count(c, i + 1, 0, "ERR COUNT can't be negative", &ret->count))
+            if (!arg_int_from(c, i + 1, 0, "ERR COUNT can't be negative", &ret->count))
                 return false;
         } else if (i + 1 < c->argc && arg_is(c, i, "maxlen")) {
-            if (!arg_count(c, i + 1, 0, "ERR MAXLEN can't be negative", &ret->maxlen))
+            if (!arg_int_from(c, i + 1, 0, "ERR MAXLEN can't be negative", &ret->maxlen))
                 return false;
         } else {
             reply_syntax(c);
@@ -421,14 +405,8 @@ cmd_lrem(struct client *c)
     struct db_ref ref;
     int64_t count;
 
-    if (!arg_int(c, 2, &count))
+    if (!arg_int_either_way(c, 2, &count))
         return;
-    if (count == INT64_MIN) {
-        reply_error(
-            c,
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
-        return;
-    }
     limit = count == 0 ? UINT64_MAX : (uint64_t)(count < 0 ? -count : count);
     if (!find_list(c, 1, DB_WRITE, &ref))
         return;

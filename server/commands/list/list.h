@@ -9,10 +9,8 @@
 /* find_list: key_of_type() for lists. */
 bool find_list(struct client *c, int arg, unsigned flags, struct db_ref *ref);
 
-/* arg_side: LEFT or RIGHT; arg_count: an integer of at least `least`: otherwise an error, that
- * text.  False: an error was replied. */
+/* arg_side: LEFT or RIGHT (args.h). */
 bool arg_side(struct client *c, int arg, enum list_side *ret);
-bool arg_count(struct client *c, int arg, int64_t least, const char *error, int64_t *ret);
 
 /* reply_elements: so many elements from first on, as bulk strings.  reply_element: one. */
 void reply_elements(struct client *c, const struct record *r, uint64_t first, uint64_t count);

@@ -1,7 +1,7 @@
 /* server/commands/list/list_block.c - list commands that wait until there is an element: BLPOP,
  * BRPOP, BLMOVE, BRPOPLPUSH, BLMPOP. */
 #include "server/commands/list/list.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keywait.h"
 
@@ -55,7 +55,7 @@ pop_or_wait(struct client *c, enum list_side side)
                        .key_count = c->argc - 2,
                        .pop = {.side = side, .count = 1, .with_key = true}};
 
-    if (keywait_timeout(c, c->argc - 1, &wait.deadline_ms) && !mpop_now(c, &now))
+    if (arg_deadline(c, c->argc - 1, &wait.deadline_ms) && !mpop_now(c, &now))
         keywait_begin(c, &wait);
 }
 
@@ -94,7 +94,7 @@ cmd_blmpop(struct client *c)
         .type = TYPE_LIST, .serve = serve_blmpop, .reply_timeout = reply_null_array};
     struct mpop m;
 
-    if (!parse_mpop(c, 2, &m) || !keywait_timeout(c, 1, &wait.deadline_ms) || mpop_now(c, &m))
+    if (!parse_mpop(c, 2, &m) || !arg_deadline(c, 1, &wait.deadline_ms) || mpop_now(c, &m))
         return;
     wait.first_key = m.first_key;
     wait.key_count = m.key_count;
@@ -160,8 +160,7 @@ cmd_blmove(struct client *c)
     struct move m = {.from_key = c->argv[1], .to_key = c->argv[2]};
     struct keywait_spec wait = {.serve = serve_blmove};
 
-    if (arg_side(c, 3, &m.from) && arg_side(c, 4, &m.to) &&
-        keywait_timeout(c, 5, &wait.deadline_ms))
+    if (arg_side(c, 3, &m.from) && arg_side(c, 4, &m.to) && arg_deadline(c, 5, &wait.deadline_ms))
         move_or_wait(c, &m, &wait);
 }
 
@@ -172,6 +171,6 @@ cmd_brpoplpush(struct client *c)
         .from_key = c->argv[1], .to_key = c->argv[2], .from = LIST_TAIL, .to = LIST_HEAD};
     struct keywait_spec wait = {.serve = serve_brpoplpush};
 
-    if (keywait_timeout(c, 3, &wait.deadline_ms))
+    if (arg_deadline(c, 3, &wait.deadline_ms))
         move_or_wait(c, &m, &wait);
 }

@@ -1,7 +1,7 @@
 /* server/commands/list/list_move.c - from one list to another, and from the first of several:
  * LMOVE, RPOPLPUSH, LMPOP. */
 #include "server/commands/list/list.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 
@@ -94,29 +94,17 @@ cmd_rpoplpush(struct client *c)
 bool
 parse_mpop(struct client *c, int at, struct mpop *ret)
 {
-    int64_t keys, count = -1;
-    int side_at;
+    static const char *const sides[2] = {"left", "right"};
+    struct arg_mpop a;
 
-    if (!arg_count(c, at, 1, "ERR numkeys should be greater than 0", &keys))
+    if (!arg_mpop(c, at, sides, &a))
         return false;
-    if (keys >= c->argc - at - 1) {
-        reply_syntax(c);
-        return false;
-    }
-    side_at = at + 1 + (int)keys;
-    *ret = (struct mpop){.first_key = at + 1, .key_count = (int)keys};
-    if (!arg_side(c, side_at, &ret->pop.side))
-        return false;
-    for (int i = side_at + 1; i < c->argc; i += 2) {
-        if (count != -1 || !arg_is(c, i, "count") || i + 1 == c->argc) {
-            reply_syntax(c);
-            return false;
-        }
-        if (!arg_count(c, i + 1, 1, "ERR count should be greater than 0", &count))
-            return false;
-    }
-    ret->pop.count = count == -1 ? 1 : (uint64_t)count;
-    ret->pop.with_key = ret->pop.as_array = true;
+    *ret = (struct mpop){.first_key = a.first_key,
+                         .key_count = a.key_count,
+                         .pop = {.side = a.second_end ? LIST_TAIL : LIST_HEAD,
+                                 .count = (uint64_t)a.count,
+                                 .with_key = true,
+                                 .as_array = true}};
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "mm/base/glob.h"
 #include "mm/base/must.h"
 #include "mm/base/text.h"
+#include "server/exec/args.h"
 #include "server/exec/cmd.h"
 #include "server/exec/cmd_syntax.h"
 #include "server/exec/handlers.h"

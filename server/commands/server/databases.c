@@ -1,9 +1,10 @@
-/* server/commands/server/databases.c - commands on whole databases: DBSIZE SWAPDB FLUSHDB FLUSHALL. */
+/* server/commands/server/databases.c - commands on whole databases: DBSIZE SWAPDB FLUSHDB
+ * FLUSHALL. */
 #include <limits.h>
 
 #include "mm/base/num.h"
 #include "server/data/db/db.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "mm/base/log.h"
@@ -14,7 +13,7 @@
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/list/list.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/loop.h"

@@ -10,6 +10,7 @@
 #include "server/data/db/dump.h"
 #include "server/data/db/lfu.h"
 #include "server/data/db/value.h"
+#include "server/exec/args.h"
 #include "server/exec/exec.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
@@ -89,15 +90,6 @@ add_key(struct client *c, const struct populate *p, uint64_t n)
     return 0;
 }
 
-static bool
-arg_count(struct client *c, int i, int64_t *ret)
-{
-    if (num_parse(c->argv[i].ptr, c->argv[i].len, ret) && *ret >= 0)
-        return true;
-    reply_error(c, "ERR value is out of range, must be positive");
-    return false;
-}
-
 void
 debug_populate(struct client *c)
 {
@@ -107,7 +99,7 @@ debug_populate(struct client *c)
 
     if (exec_refused_loading(c)) /* what the dump brings would be there already */
         return;
-    if (!arg_count(c, 2, &count) || (c->argc > 4 && !arg_count(c, 4, &size)))
+    if (!arg_positive(c, 2, &count) || (c->argc > 4 && !arg_positive(c, 4, &size)))
         return;
     p.value_bytes = (size_t)size;
     p.key = malloc(p.prefix.len + 1 + NUM_MAX_BYTES);

@@ -11,6 +11,7 @@
 #include "server/data/hash/htable.h"
 #include "server/data/list/list_impl.h"
 #include "server/data/set/mtable.h"
+#include "server/exec/args.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 #include "snapshot/rdb/listpack.h"

@@ -8,6 +8,7 @@
 #include "mm/base/log.h"
 #include "mm/base/must.h"
 #include "server/commands/server/debug.h"
+#include "server/exec/args.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 

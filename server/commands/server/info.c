@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/db_move.h"
+#include "server/exec/args.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
 #include "server/exec/handlers.h"

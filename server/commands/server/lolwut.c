@@ -2,10 +2,9 @@
 #include <math.h>
 
 #include "mm/base/clock.h"
-#include "mm/base/num.h"
 #include "mm/base/text.h"
 #include "mm/base/version.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
@@ -38,10 +37,8 @@ cmd_lolwut(struct client *c)
     struct text t = {0};
     int64_t n;
 
-    if (c->argc >= 3 && arg_is(c, 1, "version") && !num_parse(c->argv[2].ptr, c->argv[2].len, &n)) {
-        reply_not_int(c);
+    if (c->argc >= 3 && arg_is(c, 1, "version") && !arg_int(c, 2, &n))
         return;
-    }
     for (int y = 0; y < HEIGHT; y++) {
         char line[WIDTH + 1];
         for (int x = 0; x < WIDTH; x++)

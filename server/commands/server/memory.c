@@ -2,13 +2,12 @@
 #include <malloc.h>
 #include <stdio.h>
 
-#include "mm/base/num.h"
 #include "mm/base/text.h"
 #include "mm/mm.h"
 #include "server/config/config.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/type.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/memory/defrag.h"
 #include "server/memory/evict.h"

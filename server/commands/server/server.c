@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "mm/base/log.h"
@@ -11,6 +10,7 @@
 #include "server/commands/server/debug.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
+#include "server/exec/args.h"
 #include "server/exec/cmd.h"
 #include "server/exec/handlers.h"
 #include "server/exec/monitor.h"

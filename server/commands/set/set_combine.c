@@ -2,10 +2,9 @@
  * results. */
 #include <stdlib.h>
 
-#include "mm/base/num.h"
 #include "server/commands/set/set.h"
 #include "server/data/db/db.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
@@ -175,10 +174,8 @@ parse_limit(struct client *c, int i, int64_t *ret)
             reply_syntax(c);
             return false;
         }
-        if (!num_parse(c->argv[i + 1].ptr, c->argv[i + 1].len, ret) || *ret < 0) {
-            reply_error(c, "ERR LIMIT can't be negative");
+        if (!arg_int_from(c, i + 1, 0, "ERR LIMIT can't be negative", ret))
             return false;
-        }
     }
     return true;
 }
@@ -190,10 +187,8 @@ cmd_sintercard(struct client *c)
     int64_t keys, limit;
     struct sources s;
 
-    if (!num_parse(c->argv[1].ptr, c->argv[1].len, &keys) || keys < 1) {
-        reply_error(c, "ERR numkeys should be greater than 0");
+    if (!arg_numkeys(c, 1, &keys))
         return;
-    }
     if (keys > c->argc - 2) {
         reply_error(c, "ERR Number of keys can't be greater than number of args");
         return;

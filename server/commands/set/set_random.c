@@ -1,8 +1,7 @@
 /* server/commands/set/set_random.c - SPOP and SRANDMEMBER. */
-#include "mm/base/num.h"
 #include "server/commands/set/set.h"
 #include "server/data/db/db.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
@@ -97,9 +96,7 @@ cmd_spop(struct client *c)
         pop_one(c);
     } else if (c->argc > 3) {
         reply_syntax(c);
-    } else if (!num_parse(c->argv[2].ptr, c->argv[2].len, &count) || count < 0) {
-        reply_error(c, "ERR value is out of range, must be positive");
-    } else if (key_of_type(c, 1, TYPE_SET, DB_WRITE, &ref)) {
+    } else if (arg_positive(c, 2, &count) && key_of_type(c, 1, TYPE_SET, DB_WRITE, &ref)) {
         pop_count(c, &ref, (uint64_t)count);
     }
 }
@@ -169,13 +166,8 @@ cmd_srandmember(struct client *c)
         reply_syntax(c);
         return;
     }
-    if (!arg_int(c, 2, &count))
+    if (!arg_int_either_way(c, 2, &count))
         return;
-    if (count == INT64_MIN) {
-        reply_errorf(c, "ERR value is out of range, value must between %lld and %lld",
-                     (long long)-INT64_MAX, (long long)INT64_MAX);
-        return;
-    }
     if (!key_of_type(c, 1, TYPE_SET, DB_READ, &ref))
         return;
     if (ref.rec == NULL || count == 0) {

@@ -8,34 +8,14 @@
 #include <stdlib.h>
 
 #include "mm/base/fault.h"
-#include "mm/base/num.h"
-#include "mm/base/real.h"
 #include "server/data/db/db.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 
 #include "server/commands/sorted_set/sorted_set.def"
 
 /* ---- shared ---- */
-
-bool
-arg_double(struct client *c, int i, double *ret, const char *error)
-{
-    if (real_parse(c->argv[i].ptr, c->argv[i].len, ret))
-        return true;
-    reply_error(c, error != NULL ? error : "ERR value is not a valid float");
-    return false;
-}
-
-bool
-arg_int_from(struct client *c, int i, int64_t min, int64_t *ret, const char *error)
-{
-    if (num_parse(c->argv[i].ptr, c->argv[i].len, ret) && *ret >= min)
-        return true;
-    reply_error(c, error);
-    return false;
-}
 
 void
 zset_reply_begin(const struct zset_reply *z, uint64_t count)
@@ -155,7 +135,7 @@ add(struct client *c, unsigned flags)
     }
     for (int i = 0; i < count; i++) {
         members[i].member = c->argv[first + 2 * i + 1];
-        if (!arg_double(c, first + 2 * i, &members[i].score, NULL))
+        if (!arg_double(c, first + 2 * i, NULL, &members[i].score))
             goto free_members;
     }
     add_members(c, flags, members, count);

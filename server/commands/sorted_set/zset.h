@@ -15,11 +15,6 @@ find_zset(struct client *c, int arg, unsigned flags, struct db_ref *ref)
     return key_of_type(c, arg, TYPE_ZSET, flags, ref);
 }
 
-/* arg_double: false, and the error was replied (NULL: ERR value is not a valid float). */
-bool arg_double(struct client *c, int i, double *ret, const char *error);
-/* arg_int_from: an integer of at least min; false, and the error was replied. */
-bool arg_int_from(struct client *c, int i, int64_t min, int64_t *ret, const char *error);
-
 /* An array of elements while it is replied: with scores, RESP2 has them flat, RESP3 in arrays of
  * two. */
 struct zset_reply {

@@ -9,6 +9,7 @@
 #include "mm/base/fault.h"
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/set/set.h"
+#include "server/exec/args.h"
 #include "server/exec/cmd.h"
 #include "server/exec/handlers.h"
 
@@ -249,7 +250,7 @@ static bool
 parse_weights(struct combination *k, int at)
 {
     for (int i = 0; i < k->sources; i++)
-        if (!arg_double(k->c, at + i, &k->source[i].weight, "ERR weight value is not a float"))
+        if (!arg_double(k->c, at + i, "ERR weight value is not a float", &k->source[i].weight))
             return false;
     return true;
 }
@@ -288,7 +289,7 @@ parse_options(struct combination *k, int i, bool is_store)
         } else if (!is_store && !k->count_only && arg_is(c, i, "withscores")) {
             k->with_scores = true;
         } else if (k->count_only && left > 1 && arg_is(c, i, "limit")) {
-            if (!arg_int_from(c, ++i, 0, &k->limit, "ERR LIMIT can't be negative"))
+            if (!arg_int_from(c, ++i, 0, "ERR LIMIT can't be negative", &k->limit))
                 return false;
         } else {
             reply_syntax(c);

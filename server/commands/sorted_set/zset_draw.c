@@ -4,7 +4,7 @@
 #include "mm/base/fault.h"
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/db/draw.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 
 #include "server/commands/sorted_set/sorted_set.def"
@@ -95,14 +95,8 @@ draw_count(struct client *c)
     struct db_ref ref;
     int64_t count;
 
-    if (!arg_int(c, 2, &count))
+    if (!arg_int_either_way(c, 2, &count))
         return;
-    if (count == INT64_MIN) {
-        reply_error(
-            c,
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
-        return;
-    }
     if (c->argc > 4 || (c->argc == 4 && !arg_is(c, 3, "withscores"))) {
         reply_syntax(c);
         return;

@@ -8,7 +8,7 @@
 #include "mm/base/keyhash.h"
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/db/db.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
@@ -93,8 +93,7 @@ pop(struct client *c, bool highest)
         reply_syntax(c);
         return;
     }
-    if (has_count &&
-        !arg_int_from(c, 2, 0, &p.count, "ERR value is out of range, must be positive"))
+    if (has_count && !arg_positive(c, 2, &p.count))
         return;
     if (!find_zset(c, 1, DB_WRITE, &ref))
         return;
@@ -172,7 +171,7 @@ pop_or_wait(struct client *c, bool highest)
                                 .serve = highest ? serve_max : serve_min,
                                 .reply_timeout = reply_null_array};
 
-    if (!keywait_timeout(c, c->argc - 1, &spec.deadline_ms))
+    if (!arg_deadline(c, c->argc - 1, &spec.deadline_ms))
         return;
     if (!pop_first(c, spec.first_key, spec.key_count, &p))
         keywait_begin(c, &spec);
@@ -193,50 +192,33 @@ cmd_bzpopmax(struct client *c)
 /* parse_mpop: numkeys is argument `at`; then the keys, MIN or MAX, and COUNT.  False, and the error
  * was replied. */
 static bool
-parse_mpop(struct client *c, int at, int64_t *ret_keys, struct pop *p)
+parse_mpop(struct client *c, int at, int *ret_keys, struct pop *p)
 {
-    bool has_count = false;
-    int64_t i;
+    static const char *const ends[2] = {"min", "max"};
+    struct arg_mpop a;
 
-    if (!arg_int_from(c, at, 1, ret_keys, "ERR numkeys should be greater than 0"))
+    if (!arg_mpop(c, at, ends, &a))
         return false;
-    if (*ret_keys >= c->argc - at - 1) {
-        reply_syntax(c);
-        return false;
-    }
-    *p = (struct pop){.form = POP_KEY, .count = 1};
-    i = at + 1 + *ret_keys;
-    p->highest = arg_is(c, (int)i, "max");
-    if (!p->highest && !arg_is(c, (int)i, "min")) {
-        reply_syntax(c);
-        return false;
-    }
-    for (i++; i < c->argc; i += 2, has_count = true) {
-        if (has_count || i + 1 >= c->argc || !arg_is(c, (int)i, "count")) {
-            reply_syntax(c);
-            return false;
-        }
-        if (!arg_int_from(c, (int)i + 1, 1, &p->count, "ERR count should be greater than 0"))
-            return false;
-    }
+    *ret_keys = a.key_count;
+    *p = (struct pop){.form = POP_KEY, .highest = a.second_end, .count = a.count};
     return true;
 }
 
 void
 cmd_zmpop(struct client *c)
 {
-    int64_t keys;
     struct pop p;
+    int keys;
 
-    if (parse_mpop(c, 1, &keys, &p) && !pop_first(c, 2, (int)keys, &p))
+    if (parse_mpop(c, 1, &keys, &p) && !pop_first(c, 2, keys, &p))
         reply_null_array(c);
 }
 
 static bool
 serve_mpop(struct client *c, struct slice key, int argc, const struct slice *argv)
 {
-    int64_t keys;
     struct pop p;
+    int keys;
 
     (void)argc;
     (void)argv;
@@ -248,12 +230,12 @@ cmd_bzmpop(struct client *c)
 {
     struct keywait_spec spec = {
         .type = TYPE_ZSET, .first_key = 3, .serve = serve_mpop, .reply_timeout = reply_null_array};
-    int64_t keys;
     struct pop p;
+    int keys;
 
-    if (!parse_mpop(c, 2, &keys, &p) || !keywait_timeout(c, 1, &spec.deadline_ms))
+    if (!parse_mpop(c, 2, &keys, &p) || !arg_deadline(c, 1, &spec.deadline_ms))
         return;
-    spec.key_count = (int)keys;
+    spec.key_count = keys;
     if (!pop_first(c, spec.first_key, spec.key_count, &p))
         keywait_begin(c, &spec);
 }

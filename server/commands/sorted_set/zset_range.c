@@ -5,7 +5,7 @@
 
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/db/db.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 

@@ -23,8 +23,6 @@ bool arg_stream_id(struct client *c, int i, struct stream_id *ret);
 bool arg_stream_range(struct client *c, int start, int end, struct stream_id *ret_from,
                       struct stream_id *ret_to);
 bool arg_stream_start(struct client *c, int i, struct stream_id *ret);
-/* arg_int_or: argument i as a number; false: `complaint` was replied. */
-bool arg_int_or(struct client *c, int i, const char *complaint, int64_t *ret);
 
 /* reply_no_group: NOGROUP: what, 'first', between, 'second', end. */
 void reply_no_group(struct client *c, const char *const texts[3], struct slice first,

@@ -4,7 +4,7 @@
 #include "mm/base/clock.h"
 #include "server/commands/stream/stream.h"
 #include "server/data/db/db.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
@@ -245,16 +245,18 @@ parse_claim_option(struct client *c, struct claim_args *a, int *i)
         return true;
     }
     if (more && arg_is(c, *i, "idle")) {
-        if (!arg_int_or(c, ++*i, "ERR Invalid IDLE option argument for XCLAIM", &a->delivered_ms))
+        if (!arg_int_from(c, ++*i, INT64_MIN, "ERR Invalid IDLE option argument for XCLAIM",
+                          &a->delivered_ms))
             return false;
         a->delivered_ms = (int64_t)((uint64_t)clock_now.ms - (uint64_t)a->delivered_ms);
         return true;
     }
     if (more && arg_is(c, *i, "time"))
-        return arg_int_or(c, ++*i, "ERR Invalid TIME option argument for XCLAIM", &a->delivered_ms);
+        return arg_int_from(c, ++*i, INT64_MIN, "ERR Invalid TIME option argument for XCLAIM",
+                            &a->delivered_ms);
     if (more && arg_is(c, *i, "retrycount"))
-        return arg_int_or(c, ++*i, "ERR Invalid RETRYCOUNT option argument for XCLAIM",
-                          &a->deliveries);
+        return arg_int_from(c, ++*i, INT64_MIN, "ERR Invalid RETRYCOUNT option argument for XCLAIM",
+                            &a->deliveries);
     if (more && arg_is(c, *i, "lastid"))
         return arg_stream_id(c, ++*i, &a->last);
     reply_errorf(c, "ERR Unrecognized XCLAIM option '%.*s'", (int)c->argv[*i].len, c->argv[*i].ptr);
@@ -268,7 +270,8 @@ parse_claim(struct client *c, struct claim_args *a, int64_t *ret_min_idle_ms)
     int i = 5;
 
     *a = (struct claim_args){.deliveries = -1, .delivered_ms = -1};
-    if (!arg_int_or(c, 4, "ERR Invalid min-idle-time argument for XCLAIM", ret_min_idle_ms))
+    if (!arg_int_from(c, 4, INT64_MIN, "ERR Invalid min-idle-time argument for XCLAIM",
+                      ret_min_idle_ms))
         return false;
     if (*ret_min_idle_ms < 0)
         *ret_min_idle_ms = 0;
@@ -392,7 +395,8 @@ static bool
 parse_auto(struct client *c, struct auto_args *a, int64_t *ret_min_idle_ms)
 {
     *a = (struct auto_args){.count = AUTO_COUNT};
-    if (!arg_int_or(c, 4, "ERR Invalid min-idle-time argument for XAUTOCLAIM", ret_min_idle_ms))
+    if (!arg_int_from(c, 4, INT64_MIN, "ERR Invalid min-idle-time argument for XAUTOCLAIM",
+                      ret_min_idle_ms))
         return false;
     if (*ret_min_idle_ms < 0)
         *ret_min_idle_ms = 0;
@@ -400,7 +404,7 @@ parse_auto(struct client *c, struct auto_args *a, int64_t *ret_min_idle_ms)
         return false;
     for (int i = 6; i < c->argc; i++) {
         if (arg_is(c, i, "count") && i + 1 < c->argc) {
-            if (!arg_int_or(c, ++i, "ERR COUNT must be > 0", &a->count))
+            if (!arg_int_from(c, ++i, INT64_MIN, "ERR COUNT must be > 0", &a->count))
                 return false;
             if (a->count < 1 || a->count > INT64_MAX / STREAM_ID_BYTES) {
                 reply_error(c, "ERR COUNT must be > 0");

@@ -3,7 +3,7 @@
 #include "server/commands/stream/stream.h"
 #include "server/data/db/db.h"
 #include "server/data/db/value.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"

@@ -112,15 +112,6 @@ arg_stream_range(struct client *c, int start, int end, struct stream_id *ret_fro
     return false;
 }
 
-bool
-arg_int_or(struct client *c, int i, const char *complaint, int64_t *ret)
-{
-    if (num_parse(c->argv[i].ptr, c->argv[i].len, ret))
-        return true;
-    reply_error(c, complaint);
-    return false;
-}
-
 /* ---- replies ---- */
 
 void

@@ -1,7 +1,7 @@
 /* server/commands/stream/stream_info.c - XINFO. */
 #include "mm/base/clock.h"
 #include "server/commands/stream/stream.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"

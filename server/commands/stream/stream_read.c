@@ -8,6 +8,7 @@
 #include "mm/base/num.h"
 #include "server/commands/stream/stream.h"
 #include "server/data/db/db.h"
+#include "server/exec/args.h"
 #include "server/exec/cmd.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
@@ -60,7 +61,7 @@ parse_option(struct client *c, struct read_args *a, int *i)
 
     if (arg_is(c, *i, "block") && more > 0) {
         a->blocks = true;
-        return keywait_timeout_ms(c, ++*i, &a->deadline_ms);
+        return arg_deadline_ms(c, ++*i, &a->deadline_ms);
     }
     if (arg_is(c, *i, "count") && more > 0) {
         if (!arg_int(c, ++*i, &a->count))

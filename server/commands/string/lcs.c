@@ -5,7 +5,7 @@
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/value.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"

@@ -9,6 +9,7 @@
 #include "server/config/config.h"
 #include "server/data/db/blob.h"
 #include "server/data/db/db.h"
+#include "server/exec/args.h"
 #include "server/exec/cmd.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"

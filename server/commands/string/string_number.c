@@ -4,7 +4,7 @@
 #include "server/commands/string/string.h"
 #include "server/data/db/blob.h"
 #include "server/data/db/db.h"
-#include "server/exec/cmd.h"
+#include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
