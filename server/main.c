@@ -16,11 +16,13 @@
 #include "server/commands/table.h"
 #include "server/config/config.h"
 #include "server/crash.h"
+#include "server/cron.h"
 #include "server/data/db/db.h"
 #include "server/exec/db_listener.h"
 #include "server/exec/exec.h"
 #include "server/exec/keyevent.h"
 #include "server/leftover.h"
+#include "server/memory/defrag.h"
 #include "server/memory/evict.h"
 #include "server/memory/usage.h"
 #include "server/net/client_evict.h"
@@ -125,6 +127,9 @@ start_modules(void)
     exec_init();
     key_event_init();
     evict_init();
+    defrag_init();
+    cron_init();
+    shutdown_init();
     client_evict_init();
     if ((r = loop_init()) < 0)
         refuse_start("The event loop cannot be set up", r);

@@ -10,11 +10,15 @@
 #include "server/exec/exec.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
+#include "server/net/loop.h"
 #include "server/net/net.h"
 #include "server/net/output.h"
 
 static struct client **heap; /* the earliest deadline first; clients without one are not in it */
 static unsigned heap_count, heap_room, blocked;
+
+static void end_due(unsigned slice_us);
+static struct loop_task deadlines = {.place = LOOP_DEADLINES, .due_ms = LOOP_NEVER, .run = end_due};
 
 static int64_t
 deadline(unsigned at)
@@ -66,6 +70,12 @@ reserve_one(void)
 }
 
 static void
+note_first(void)
+{
+    deadlines.due_ms = heap_count > 0 ? deadline(0) : LOOP_NEVER;
+}
+
+static void
 take_out(struct block *b)
 {
     unsigned at = b->heap_at;
@@ -74,12 +84,13 @@ take_out(struct block *b)
     if (b->deadline_ms == 0)
         return;
     last = heap[--heap_count];
-    if (at == heap_count)
-        return;
-    if (at > 0 && deadline((at - 1) / 2) > last->block->deadline_ms)
-        sift_up(at, last);
-    else
-        sift_down(at, last);
+    if (at < heap_count) {
+        if (at > 0 && deadline((at - 1) / 2) > last->block->deadline_ms)
+            sift_up(at, last);
+        else
+            sift_down(at, last);
+    }
+    note_first();
 }
 
 int
@@ -91,8 +102,10 @@ block_client(struct client *c, struct block *b)
     c->block = b;
     b->is_muted = c->is_muted;
     b->cmd = c->cmd;
-    if (b->deadline_ms != 0)
+    if (b->deadline_ms != 0) {
         sift_up(heap_count++, c);
+        note_first();
+    }
     blocked++;
     return 0;
 }
@@ -157,17 +170,12 @@ block_end(struct client *c, enum block_end why)
     return true;
 }
 
-void
-block_run_deadlines(void)
+static void
+end_due(unsigned slice_us)
 {
+    (void)slice_us;
     while (heap_count > 0 && deadline(0) <= clock_now.ms)
         block_end(heap[0], BLOCK_TIMEOUT);
-}
-
-int64_t
-block_next_ms(void)
-{
-    return heap_count > 0 ? deadline(0) : INT64_MAX;
 }
 
 unsigned
@@ -194,4 +202,5 @@ block_init(void)
     static const struct client_attachment attachment = {.on_close = on_close};
 
     client_attach(&attachment);
+    loop_task_add(&deadlines);
 }

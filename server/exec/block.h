@@ -39,7 +39,7 @@ struct block {
     uint64_t spent_ns; /* before it blocked */
 };
 
-/* block_init: a client that goes ends its wait. */
+/* block_init: a client that goes ends its wait, and the loop ends those that are due. */
 void block_init(void);
 /* block_client: the running command of c waits; the handler replies nothing and returns.  Not
  * within EXEC (c->in_exec). 0 or -ENOMEM: not blocked. */
@@ -59,10 +59,6 @@ void block_reply_end(struct client *c, const struct block *b, const struct block
 void block_finish(struct client *c);
 /* block_end: end the wait before its time; false: it was not blocked. */
 bool block_end(struct client *c, enum block_end why);
-/* block_run_deadlines: end what is due at clock_now.ms. */
-void block_run_deadlines(void);
-/* block_next_ms: when the next is due; INT64_MAX: none. */
-int64_t block_next_ms(void);
 unsigned block_count(void);
 unsigned block_timed(void); /* those of them with a deadline */
 

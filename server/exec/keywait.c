@@ -14,6 +14,7 @@
 #include "server/exec/pause.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
+#include "server/net/loop.h"
 #include "server/net/reply.h"
 
 /* A key that somebody waits for, or that is in the list of ready ones. */
@@ -386,10 +387,20 @@ wait_bytes(const struct client *c)
     return ((const struct waiting *)(const void *)c->block)->bytes;
 }
 
+static void
+serve_in_turn(unsigned slice_us)
+{
+    (void)slice_us;
+    keywait_serve_all();
+}
+
 void
 keywait_init(void)
 {
+    static struct loop_task task = {
+        .place = LOOP_READY_KEYS, .each_turn = true, .due_ms = LOOP_NEVER, .run = serve_in_turn};
     static const struct client_attachment attachment = {.bytes = wait_bytes};
 
     client_attach(&attachment);
+    loop_task_add(&task);
 }

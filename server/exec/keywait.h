@@ -57,7 +57,8 @@ struct keywait_spec {
     bool wakes_on_delete;
 };
 
-/* keywait_init: what a client's wait takes counts as the client's. */
+/* keywait_init: what a client's wait takes counts as the client's, and each turn of the loop serves
+ * those whose keys are ready: keys that have expired; a pause that is over. */
 void keywait_init(void);
 
 /* keywait_begin: the running command of c waits; the handler replies nothing and returns.  Within

@@ -1,6 +1,7 @@
 /* server/memory/defrag.c - see defrag.h. */
 #include "server/memory/defrag.h"
 
+#include "mm/base/clock.h"
 #include "mm/base/log.h"
 #include "mm/base/os.h"
 #include "mm/compact.h"
@@ -9,6 +10,7 @@
 #include "server/data/db/db.h"
 #include "server/data/db/db_move.h"
 #include "server/figures/latency.h"
+#include "server/net/loop.h"
 
 enum {
     /* pointers between two looks at the clock: about 50 us, see bench_growth's slices */
@@ -32,6 +34,10 @@ enum {
 enum reason { NO_REASON, ACTIVE, PURGE, AFTER_SAVE };
 
 bool defrag_is_running;
+
+/* In each turn of a pass: a cut may have begun (DF1). */
+static struct loop_task task = {
+    .place = LOOP_MOVING, .is_slice = true, .due_ms = LOOP_NEVER, .run = defrag_work};
 
 static struct {
     enum { MARKING, WALKING, LEAVING } phase;
@@ -189,6 +195,22 @@ adjust(void)
         pass.percent = percent;
 }
 
+int
+defrag_wait_ms(void)
+{
+    int64_t us = pass.next_us - os_monotonic_us();
+
+    return us <= 0 || pass.phase == LEAVING ? 0 : (int)((us + 999) / 1000);
+}
+
+/* When there is something to do, for the loop. */
+static void
+note_due(void)
+{
+    task.each_turn = defrag_is_running;
+    task.due_ms = defrag_is_running ? clock_now.ms + defrag_wait_ms() : LOOP_NEVER;
+}
+
 void
 defrag_cron(void)
 {
@@ -196,10 +218,11 @@ defrag_cron(void)
 
     if (defrag_is_running) {
         adjust();
-        return;
+    } else {
+        gain = mm_compact_gain();
+        begin(find_reason(gain), gain);
     }
-    gain = mm_compact_gain();
-    begin(find_reason(gain), gain);
+    note_due();
 }
 
 void
@@ -236,14 +259,6 @@ step(void)
     never("a phase");
 }
 
-int
-defrag_wait_ms(void)
-{
-    int64_t us = pass.next_us - os_monotonic_us();
-
-    return us <= 0 || pass.phase == LEAVING ? 0 : (int)((us + 999) / 1000);
-}
-
 void
 defrag_work(unsigned budget_us)
 {
@@ -251,8 +266,10 @@ defrag_work(unsigned budget_us)
 
     if (pass.phase != LEAVING && !mm_cut_is_ready())
         pass.phase = LEAVING; /* DF1 */
-    if (pass.phase != LEAVING && begin_us < pass.next_us)
+    if (pass.phase != LEAVING && begin_us < pass.next_us) {
+        note_due();
         return;
+    }
     while (step() && now_us < begin_us + budget_us)
         now_us = os_monotonic_us();
     if (!mm_compact_is_open())
@@ -260,6 +277,13 @@ defrag_work(unsigned budget_us)
     now_us = os_monotonic_us();
     pass.next_us = now_us + (now_us - begin_us) * (100 - pass.percent) / pass.percent; /* DF2 */
     latency_add("active-defrag-cycle", (uint64_t)(now_us - begin_us) / 1000);
+    note_due();
+}
+
+void
+defrag_init(void)
+{
+    loop_task_add(&task);
 }
 
 /* ---- figures ---- */

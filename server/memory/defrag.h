@@ -24,6 +24,8 @@ struct defrag_figures {
 void defrag_figures(struct defrag_figures *ret);
 void defrag_reset_figures(void);
 
+/* defrag_init: the loop gets its task. */
+void defrag_init(void);
 /* defrag_cron: is there a reason to begin?  O(size classes) */
 void defrag_cron(void);
 /* defrag_purge: passes until little is to be gained, from now on, whatever is configured. */

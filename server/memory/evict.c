@@ -18,6 +18,7 @@
 #include "server/figures/latency.h"
 #include "server/memory/usage.h"
 #include "server/net/client.h"
+#include "server/net/loop.h"
 
 enum {
     POOL = 16,
@@ -335,6 +336,21 @@ evict_work(unsigned budget_us)
     return run(os_monotonic_us() + budget_us, &late) && late;
 }
 
+static void run_task(unsigned slice_us);
+
+/* In each turn: INFO is to say how long memory was above the limit. */
+static struct loop_task task = {.place = LOOP_EVICTION,
+                                .each_turn = true,
+                                .is_slice = true,
+                                .due_ms = LOOP_NEVER,
+                                .run = run_task};
+
+static void
+run_task(unsigned slice_us)
+{
+    task.due_ms = config.maxmemory != 0 && evict_work(slice_us) ? LOOP_NOW : LOOP_NEVER;
+}
+
 /* ---- configuration ---- */
 
 static bool
@@ -357,6 +373,7 @@ evict_init(void)
 {
     const char *why;
 
+    loop_task_add(&task);
     config_on_change("maxmemory", apply);
     config_on_change("maxmemory-policy", apply);
     apply(&config, &why);

@@ -44,7 +44,8 @@ struct evict_figures {
 };
 extern struct evict_figures evict_figures;
 
-/* evict_init: hook CONFIG SET maxmemory and maxmemory-policy. */
+/* evict_init: hook CONFIG SET maxmemory and maxmemory-policy; the loop goes on with what
+ * evict_make_room() left undone. */
 void evict_init(void);
 /* evict_work: go on with what evict_make_room() left undone in its time; a turn's slice.  True:
  * more to do.

@@ -1,10 +1,13 @@
 /* server/net/loop.h - the event loop: file descriptors, the time, and what is done between two
  * waits.
  *
- * One turn: wait, refresh the clock, serve what is ready, then the periodic work that is due and a
- * slice of whatever background work is left (dead values, memory to give back, the snapshot's
- * settling).  While such work is left the wait is a mere look.  The RCU bracket of the mutator
- * (snapshot_offline) is around the wait.
+ * One turn: wait, refresh the clock, serve what is ready, then the tasks that are due, in the order
+ * of their places; at last clients are told what they were sent.  Who has something to do between
+ * two waits owns a task and says in it when it wants to run; the loop knows no more of it.
+ *
+ * Background work (dead values, memory to give back, the snapshot's settling) is done in slices of
+ * about LOOP_SLICE_US; those kinds that have some share one slice.  While such work is left the wait
+ * is a mere look.  The RCU bracket of the mutator (snapshot_offline) is around the wait.
  * Threads: mutator. */
 #ifndef SERVER_NET_LOOP_H
 #define SERVER_NET_LOOP_H
@@ -33,12 +36,54 @@ int loop_add(int fd, uint32_t events, struct loop_source *s);
 int loop_change(int fd, uint32_t events, struct loop_source *s);
 void loop_remove(int fd);
 
+/* ---- what is done between two waits ---- */
+
+/* The places of a turn, in order.  A place may have several tasks. */
+enum loop_place {
+    LOOP_DEADLINES,  /* clients that have waited for long enough */
+    LOOP_CRON,       /* what is done now and then; it may make others due */
+    LOOP_SAVE_CRON,  /* is it time for a save? */
+    LOOP_SNAPSHOT,   /* one that is under way */
+    LOOP_DATA,       /* dead values, keys that expire */
+    LOOP_READY_KEYS, /* clients that wait for keys, also for those that have just expired */
+    LOOP_MOVING,     /* sparse slabs are emptied */
+    LOOP_PAGES,      /* what is free goes back to the system */
+    LOOP_EVICTION,   /* the limit on memory: after all that gives some back */
+    LOOP_SIGNALS     /* the end, if that was asked for */
+};
+
+#define LOOP_NOW   ((int64_t)0) /* of due_ms: in this turn, and the next wait is a mere look */
+#define LOOP_NEVER INT64_MAX
+
+enum { LOOP_SLICE_US = 500, LOOP_TASKS_MAX = 24 };
+
+struct loop_task {
+    enum loop_place place;
+    bool each_turn; /* it runs in each turn, due or not; that alone is no reason to wake for it */
+    bool is_slice;  /* background work: while it is due it shares the turn's slice with others */
+    /* Unix milliseconds: when it wants to run.  The owner changes it whenever it likes; whoever runs
+     * and does not is due again. */
+    int64_t due_ms;
+    /* due_ms is never further ahead, or the clock was set back, and the task is due; 0: it may be as
+     * far ahead as it likes */
+    int64_t longest_ms;
+    void (*run)(unsigned slice_us); /* slice_us: how long it should take at most, if is_slice */
+};
+
+/* loop_task_add: from now on; the struct stays where it is.  Twice is as good as once. */
+void loop_task_add(struct loop_task *t);
+/* loop_run_cron: what DEBUG PAUSE-CRON stops, and whose time is cron's in the figures: for a task's
+ * run(). */
+void loop_run_cron(void (*job)(void));
+
 /* loop_run: turn after turn until loop_state.stopping. */
 void loop_run(void);
 
-/* loop_turn_while_loading: one turn without waiting and without background work, for a loader that
- * takes long: clients are accepted and are answered -LOADING, signals are heard (SIGTERM ends the
- * process).  May be called inside a command (DEBUG RELOAD). */
+/* loop_turn_while_loading: one turn without waiting and without any task, for a loader that takes
+ * long: clients are accepted and are answered -LOADING.  May be called inside a command (DEBUG
+ * RELOAD).  If a client ends the server, `finish` is called, and then exit(). */
 void loop_turn_while_loading(void);
+/* loop_at_end: what loop_turn_while_loading() has to do before exit(); once, at start. */
+void loop_at_end(void (*finish)(void));
 
 #endif

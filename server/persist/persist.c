@@ -17,6 +17,7 @@
 #include "server/exec/args.h"
 #include "server/figures/latency.h"
 #include "server/net/client.h"
+#include "server/net/loop.h"
 #include "server/net/reply.h"
 #include "server/persist/persist_state.h"
 #include "snapshot/rdb/rdb.h"
@@ -28,9 +29,17 @@
 enum {
     SETTLE_BLOCKS = 256,          /* a slice of settling: well below 100 microseconds */
     WRITEOUT_BYTES = 4 << 20,     /* incremental write-out of the dump */
+    CRON_MS = 100,                /* between two looks at the save points */
     RETRY_S = 5,                  /* after a failed save, as Redis does */
     LOG_EACH_US = 5 * 1000 * 1000 /* progress lines of a long save */
 };
+
+static void look_after_save(unsigned slice_us), look_at_save_points(unsigned slice_us);
+
+static struct loop_task save_task = {
+    .place = LOOP_SNAPSHOT, .each_turn = true, .due_ms = LOOP_NEVER, .run = look_after_save};
+static struct loop_task cron_task = {
+    .place = LOOP_SAVE_CRON, .longest_ms = 10 * CRON_MS, .run = look_at_save_points};
 
 struct persist persist = {.last_ok = true, .last_duration_s = -1};
 
@@ -39,6 +48,8 @@ persist_init(void)
 {
     persist = (struct persist){
         .last_ok = true, .last_duration_s = -1, .last_save_s = clock_now.ms / 1000};
+    loop_task_add(&save_task);
+    loop_task_add(&cron_task);
     return 0;
 }
 
@@ -214,10 +225,13 @@ persist_poll(void)
     poll_blocks(SETTLE_BLOCKS);
 }
 
-bool
-persist_wants_poll(void)
+/* What is left to settle is done at once: a slice a turn, and no wait meanwhile. */
+static void
+look_after_save(unsigned slice_us)
 {
-    return snapshot_wants_poll();
+    (void)slice_us;
+    persist_poll();
+    save_task.due_ms = snapshot_wants_poll() ? LOOP_NOW : LOOP_NEVER;
 }
 
 static bool
@@ -253,6 +267,14 @@ persist_cron(void)
         return;
     if (persist.scheduled || save_point_is_due())
         (void)begin_in_background(persist.scheduled);
+}
+
+static void
+look_at_save_points(unsigned slice_us)
+{
+    (void)slice_us;
+    cron_task.due_ms = clock_now.ms + CRON_MS;
+    loop_run_cron(persist_cron);
 }
 
 void

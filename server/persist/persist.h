@@ -10,17 +10,16 @@
 
 struct text;
 
-/* persist_init: after snapshot_start() and configuration.  0 or -errno. */
+/* persist_init: after snapshot_start() and configuration; the loop gets its tasks.  0 or -errno. */
 int persist_init(void);
 /* persist_load: fill the empty databases from the configured dump.  0; 1: refuse to start, already
  * logged. */
 int persist_load(void);
 
-/* persist_poll: once per turn of the loop, and when snapshot_event_fd() is readable. */
+/* persist_poll: once per turn of the loop while a save runs, and when snapshot_event_fd() is
+ * readable. */
 void persist_poll(void);
-/* persist_wants_poll: work is left that persist_poll() can do now: the loop does not sleep. */
-bool persist_wants_poll(void);
-/* persist_cron: each 100 ms: save points, scheduled saves. */
+/* persist_cron: each 100 ms, by the loop: save points, scheduled saves. */
 void persist_cron(void);
 
 /* persist_flushed: FLUSHALL was executed: with save points configured a save begins as soon as

@@ -59,6 +59,12 @@ shutdown_finish(void)
 }
 
 void
+shutdown_init(void)
+{
+    loop_at_end(shutdown_finish);
+}
+
+void
 shutdown_remove_pidfile(void)
 {
     if (config.pidfile[0] != '\0')

@@ -9,6 +9,8 @@ struct shutdown_request {
     bool save, nosave, force; /* force: end even if the save fails */
 };
 
+/* shutdown_init: the loop ends this way, too, when it is left while a dump is loaded. */
+void shutdown_init(void);
 /* shutdown_begin: save where that is due and let the loop stop after this turn.  0, or -errno: the
  * save failed and the server goes on. */
 int shutdown_begin(const struct shutdown_request *rq);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 #include "mm/base/log.h"
+#include "mm/base/must.h"
+#include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/net/loop.h"
 #include "server/process/shutdown.h"
@@ -58,10 +61,35 @@ take_wake_up(struct loop_source *s, uint32_t events)
         log_line(LOG_WARNING, "Reading the signals' eventfd: %s", strerror(errno));
 }
 
+/* If the shutdown is not possible the next signal asks anew. */
+static void
+answer(unsigned slice_us)
+{
+    struct shutdown_request rq = {.save = false};
+    const char *how;
+
+    (void)slice_us;
+    if (likely(!atomic_load_explicit(&asked, memory_order_relaxed)) || loop_state.stopping)
+        return;
+    how = atomic_load_explicit(&interrupted, memory_order_relaxed) ? config.shutdown_on_sigint.at
+                                                                   : config.shutdown_on_sigterm.at;
+    rq.nosave = strstr(how, "nosave") != NULL;
+    rq.save = !rq.nosave && strstr(how, "save") != NULL;
+    rq.force = strstr(how, "force") != NULL;
+    if (shutdown_begin(&rq) == 0)
+        return;
+    log_line(
+        LOG_WARNING,
+        "SIGTERM received but errors trying to shut down the server, check the logs for more information");
+    atomic_store_explicit(&asked, false, memory_order_relaxed);
+}
+
 int
 signals_init(void)
 {
     static struct loop_source source = {.ready = take_wake_up};
+    static struct loop_task task = {
+        .place = LOOP_SIGNALS, .each_turn = true, .due_ms = LOOP_NEVER, .run = answer};
     struct sigaction ignore = {.sa_handler = SIG_IGN}, handle = {.sa_handler = on_signal};
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), r;
 
@@ -71,6 +99,7 @@ signals_init(void)
         close(fd);
         return r;
     }
+    loop_task_add(&task);
     atomic_store_explicit(&wake_fd, fd, memory_order_relaxed);
     sigemptyset(&handle.sa_mask);
     sigemptyset(&ignore.sa_mask);
@@ -79,22 +108,4 @@ signals_init(void)
     sigaction(SIGTERM, &handle, NULL);
     sigaction(SIGINT, &handle, NULL);
     return 0;
-}
-
-bool
-signals_shutdown_asked(void)
-{
-    return atomic_load_explicit(&asked, memory_order_relaxed);
-}
-
-bool
-signals_was_interrupt(void)
-{
-    return atomic_load_explicit(&interrupted, memory_order_relaxed);
-}
-
-void
-signals_forget(void)
-{
-    atomic_store_explicit(&asked, false, memory_order_relaxed);
 }

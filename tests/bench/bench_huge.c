@@ -151,7 +151,7 @@ go(const char *way)
     begin = begin_turn();
     must(talk("%s", way)[0] != '-');
     note(&t, &begin);
-    do { /* as run_background() of server/net/loop.c, which looks for work ten times a second */
+    do { /* as run_tasks() of server/net/loop.c for server/cron.c, which looks for work ten times a second */
         unsigned slice_us;
 
         looks = thread_us() >= next_tick_us || (!dead && tidy == MM_TIDY_DONE);
