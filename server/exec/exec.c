@@ -230,6 +230,7 @@ exec_init(void)
     keywait_init();
     monitor_init();
     multi_init();
+    pause_init();
     pubsub_init();
     watch_init();
 }

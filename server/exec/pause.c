@@ -6,6 +6,7 @@
 #include "server/data/db/listener.h"
 #include "server/exec/cmd.h"
 #include "server/net/client.h"
+#include "server/net/net.h"
 
 int64_t pause_until_ms;
 static bool pause_all;
@@ -49,4 +50,19 @@ const char *
 pause_kind(void)
 {
     return !pause_is_on() ? "none" : pause_all ? "all" : "write";
+}
+
+static bool
+is_closed(void)
+{
+    return pause_is_on();
+}
+
+void
+pause_init(void)
+{
+    /* A held client is read on: CLIENT UNPAUSE may come from it. */
+    static struct net_gate gate = {.is_closed = is_closed};
+
+    net_gate_add(&gate);
 }

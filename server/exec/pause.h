@@ -18,6 +18,9 @@ struct client;
 /* When the pause is over, unix ms; 0: there is none.  Read before each command. */
 extern int64_t pause_until_ms;
 
+/* pause_init: the loop asks whether those who are held may go on. */
+void pause_init(void);
+
 /* pause_holds: must this command (its flags; in EXEC's case those of the queued ones too) wait?
  * The client's commands are then parsed and tried again after pause_refresh() has said so. */
 bool pause_holds(const struct client *c, uint32_t flags);

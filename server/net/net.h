@@ -53,12 +53,25 @@ void net_resume(struct client *c);
 void net_resume_later(struct client *c);
 bool net_has_pending_writes(void);
 
-/* net_resume_delayed: serve the clients whose next command had to wait (snapshot's memory, CLIENT
- * PAUSE), unless it still has to. */
+/* What may hold clients' commands back for a while: the snapshot's memory, CLIENT PAUSE.  Which
+ * commands it holds is the executor's to say (c->postponed); net asks whether the held ones may try
+ * again. */
+struct net_gate {
+    bool (*is_closed)(void);
+    /* It opens whatever the held clients do, so they are not read meanwhile; otherwise what opens it
+     * may be what one of them sends next. */
+    bool opens_by_itself;
+    struct net_gate *next; /* set within */
+};
+/* net_gate_add: from now on; the struct stays where it is.  Twice is as good as once. */
+void net_gate_add(struct net_gate *g);
+
+/* net_resume_delayed: serve the clients whose next command had to wait, unless a gate is still
+ * closed. */
 void net_resume_delayed(void);
 bool net_has_delayed(void);
 unsigned net_delayed_count(void);
-/* net_delay: c's next command has to wait; for the snapshot's memory, it is not read meanwhile. */
+/* net_delay: c's next command has to wait, for a gate that is closed. */
 void net_delay(struct client *c);
 /* net_forget: c leaves both queues; client_close() calls it. */
 void net_forget(struct client *c);

@@ -20,7 +20,6 @@
 #include "server/exec/auth.h"
 #include "server/exec/cmd.h"
 #include "server/exec/exec.h"
-#include "server/exec/pause.h"
 #include "server/figures/stats.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
@@ -29,7 +28,6 @@
 #include "server/net/net.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
-#include "server/persist/persist.h"
 
 enum {
     BATCH_MAX = 16,         /* commands parsed ahead */

@@ -1,10 +1,8 @@
 /* server/net/net_queue.c - clients whose turn it is not: those whose next command has to wait, and
  * those who were sent something meanwhile. */
-#include "server/exec/pause.h"
 #include "server/net/client.h"
 #include "server/net/client_evict.h"
 #include "server/net/net.h"
-#include "server/persist/persist.h"
 
 struct queue {
     struct client *first, **last;
@@ -55,13 +53,25 @@ net_forget(struct client *c)
 
 /* ---- whose next command has to wait ---- */
 
+static struct net_gate *gates;
+
+void
+net_gate_add(struct net_gate *g)
+{
+    struct net_gate **p = &gates;
+
+    for (; *p != NULL; p = &(*p)->next)
+        if (*p == g)
+            return;
+    *p = g;
+}
+
 void
 net_delay(struct client *c)
 {
-    /* The snapshot's memory comes back whatever the client does; the end of a pause may be what it
-     * does next.
-     */
-    c->paused = persist_writers_delayed();
+    c->paused = false;
+    for (const struct net_gate *g = gates; g != NULL; g = g->next)
+        c->paused |= g->opens_by_itself && g->is_closed();
     put(QUEUE_DELAYED, c);
 }
 
@@ -82,8 +92,9 @@ net_resume_delayed(void)
 {
     struct queue *q = &queues[QUEUE_DELAYED];
 
-    if (persist_writers_delayed() || pause_is_on())
-        return;
+    for (const struct net_gate *g = gates; g != NULL; g = g->next)
+        if (g->is_closed())
+            return;
     /* Who has to wait still goes to the end of the queue again. */
     for (unsigned n = q->count; n > 0 && q->first != NULL; n--) {
         struct client *c = q->first;

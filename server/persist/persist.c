@@ -18,6 +18,7 @@
 #include "server/figures/latency.h"
 #include "server/net/client.h"
 #include "server/net/loop.h"
+#include "server/net/net.h"
 #include "server/net/reply.h"
 #include "server/persist/persist_state.h"
 #include "snapshot/rdb/rdb.h"
@@ -41,6 +42,10 @@ static struct loop_task save_task = {
 static struct loop_task cron_task = {
     .place = LOOP_SAVE_CRON, .longest_ms = 10 * CRON_MS, .run = look_at_save_points};
 
+/* The sweep ends whatever the writers do. */
+static struct net_gate memory_gate = {.is_closed = persist_writers_delayed,
+                                      .opens_by_itself = true};
+
 struct persist persist = {.last_ok = true, .last_duration_s = -1};
 
 int
@@ -48,6 +53,7 @@ persist_init(void)
 {
     persist = (struct persist){
         .last_ok = true, .last_duration_s = -1, .last_save_s = clock_now.ms / 1000};
+    net_gate_add(&memory_gate);
     loop_task_add(&save_task);
     loop_task_add(&cron_task);
     return 0;
