@@ -13,18 +13,16 @@
 #include "mm/base/ticks.h"
 #include "mm/base/version.h"
 #include "mm/mm.h"
-#include "server/commands/table.h"
 #include "server/config/config.h"
 #include "server/crash.h"
 #include "server/cron.h"
 #include "server/data/db/db.h"
-#include "server/exec/db_listener.h"
-#include "server/exec/exec.h"
 #include "server/exec/keyevent.h"
 #include "server/leftover.h"
 #include "server/memory/defrag.h"
 #include "server/memory/evict.h"
 #include "server/memory/usage.h"
+#include "server/modules.h"
 #include "server/net/client_evict.h"
 #include "server/net/loop.h"
 #include "server/net/net.h"
@@ -32,7 +30,6 @@
 #include "server/process/identity.h"
 #include "server/process/shutdown.h"
 #include "server/process/signals.h"
-#include "server/types.h"
 #include "snapshot/snapshot.h"
 
 static const char usage[] =
@@ -115,8 +112,6 @@ start_modules(void)
     if ((r = mm_init(&options)) < 0)
         refuse_start("The arena cannot be reserved", r);
     warn_of_smaller_arena();
-    types_init();
-    db_listener_init();
     if ((r = db_init((int)config.databases)) < 0)
         refuse_start("The databases cannot be set up", r);
     if ((r = snapshot_start()) < 0)
@@ -124,7 +119,6 @@ start_modules(void)
     if ((r = persist_init()) < 0)
         refuse_start("Persistence cannot be set up", r);
     crash_init();
-    exec_init();
     key_event_init();
     evict_init();
     defrag_init();
@@ -145,7 +139,7 @@ main(int argc, char *argv[])
 {
     answer_and_leave(argc, argv);
     ticks_init();
-    commands_init();
+    modules_init();
     configure(argc, argv);
     identity_init(argc > 0 ? argv[0] : "");
     log_line(LOG_NOTICE, "Stillframe version=%s, bits=%d, pid=%d, started", STILLFRAME_VERSION,

@@ -18,14 +18,12 @@
 #include "mm/base/clock.h"
 #include "mm/base/os.h"
 #include "mm/page.h"
-#include "server/commands/table.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/save.h"
-#include "server/exec/db_listener.h"
 #include "server/exec/exec.h"
+#include "server/modules.h"
 #include "server/net/client.h"
-#include "server/types.h"
 #include "snapshot/snapshot.h"
 #include "tests/bench/measure.h"
 
@@ -222,12 +220,9 @@ main(int argc, char **argv)
            "reader", "MB in all", "MB", "us");
     for (enum workload w = SET; w < WORKLOADS; w++) {
         must(mm_init(&(struct mm_options){0}) == 0);
-        commands_init();
-        exec_init();
+        modules_init();
         must(config_init() == 0);
         clock_refresh();
-        types_init();
-        db_listener_init();
         must(db_init(16) == 0 && snapshot_start() == 0);
         client = client_new_detached();
         client->db = db_select(0);

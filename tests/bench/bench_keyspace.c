@@ -12,14 +12,12 @@
 
 #include "mm/base/clock.h"
 #include "mm/base/os.h"
-#include "server/commands/table.h"
 #include "server/config/config.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/value.h"
-#include "server/exec/db_listener.h"
 #include "server/exec/exec.h"
+#include "server/modules.h"
 #include "server/net/client.h"
-#include "server/types.h"
 
 enum { BATCH = 16, VALUE_BYTES = 100 };
 
@@ -145,11 +143,8 @@ main(int argc, char **argv)
         keys = strtoul(argv[1], NULL, 10);
     must(mm_init(&(struct mm_options){.arena_bytes = 0}) == 0);
     must(config_init() == 0);
-    commands_init();
-    exec_init();
+    modules_init();
     clock_refresh();
-    types_init();
-    db_listener_init();
     must(db_init(1) == 0);
     db = db_select(0);
     memset(value, 'x', sizeof value);

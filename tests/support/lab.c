@@ -10,16 +10,14 @@
 #include "mm/base/crc64.h"
 #include "mm/base/keyhash.h"
 #include "mm/compact.h"
-#include "server/commands/table.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/db_move.h"
 #include "server/data/db/draw.h"
 #include "server/data/db/save.h"
-#include "server/exec/db_listener.h"
 #include "server/exec/exec.h"
+#include "server/modules.h"
 #include "server/net/client.h"
-#include "server/types.h"
 #include "snapshot/rdb/listpack.h"
 #include "snapshot/rdb/rdb_dec.h"
 #include "tests/support/lab_inner.h"
@@ -39,14 +37,11 @@ lab_open(void)
     if (!have_arena)
         must(mm_init(&(struct mm_options){.arena_bytes = (size_t)1 << 30}) == 0);
     have_arena = true;
-    commands_init();
-    exec_init();
+    modules_init();
     must(config_init() == 0);
     config.enable_debug_command = PERMIT_YES;
     clock_now.ms = 1800000000000; /* one moment for the whole test */
     clock_now.us = clock_now.ms * 1000;
-    types_init();
-    db_listener_init();
     must(db_init(16) == 0);
     draw_seed(1); /* SPOP takes the same members each time */
     keyhash_seed = 1;

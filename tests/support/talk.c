@@ -8,14 +8,12 @@
 
 #include "mm/base/clock.h"
 #include "mm/base/fault.h"
-#include "server/commands/table.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/digest.h"
-#include "server/exec/db_listener.h"
 #include "server/exec/exec.h"
+#include "server/modules.h"
 #include "server/net/client.h"
-#include "server/types.h"
 #include "tests/support/words.h"
 
 static struct client *client;
@@ -27,12 +25,9 @@ talk_open(void)
     must(mm_init(&(struct mm_options){.arena_bytes = (size_t)8 << 30}) == 0);
     must(config_init() == 0);
     config.enable_debug_command = PERMIT_YES;
-    commands_init();
-    exec_init();
+    modules_init();
     clock_refresh();
     db_state.active_expire = true;
-    types_init();
-    db_listener_init();
     must(db_init(16) == 0);
     client = client_new_detached();
     must(client != NULL);

@@ -1,0 +1,16 @@
+/* server/modules.c - see modules.h. */
+#include "server/modules.h"
+
+#include "server/commands/table.h"
+#include "server/exec/db_listener.h"
+#include "server/exec/exec.h"
+#include "server/types.h"
+
+void
+modules_init(void)
+{
+    types_init();
+    commands_init();
+    exec_init();
+    db_listener_init();
+}
