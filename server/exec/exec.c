@@ -17,6 +17,7 @@
 #include "server/exec/auth.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
+#include "server/exec/effect.h"
 #include "server/exec/keywait.h"
 #include "server/exec/monitor.h"
 #include "server/exec/multi.h"
@@ -287,6 +288,17 @@ exec_count(struct client *c, struct cmd *cmd, uint64_t ns)
     count(c, cmd, ns);
 }
 
+/* run_heard: run cmd's handler while somebody wants to hear of effects. */
+static __attribute__((noinline)) void
+run_heard(struct client *c, struct cmd *cmd)
+{
+    struct effect_scope scope;
+
+    effect_begin(c, cmd, &scope);
+    cmd->handler(c);
+    effect_end(&scope);
+}
+
 void
 exec_call(struct client *c, struct cmd *cmd)
 {
@@ -297,7 +309,10 @@ exec_call(struct client *c, struct cmd *cmd)
     c->is_error = false;
     c->db = db_select(c->db_index);
     db_keep_clocks(c->no_touch);
-    cmd->handler(c);
+    if (unlikely(effects_are_wanted))
+        run_heard(c, cmd);
+    else
+        cmd->handler(c);
     clock_at = ticks_now();
     if (unlikely(monitor_count > 0) && (cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)) == 0)
         monitor_feed(c);

@@ -6,6 +6,7 @@
 
 #include "mm/base/log.h"
 #include "server/config/config.h"
+#include "server/exec/effect.h"
 #include "server/exec/pubsub.h"
 #include "server/exec/watch.h"
 
@@ -14,6 +15,9 @@ key_changed_heard(struct db *db, struct slice key, unsigned class, const char *e
 {
     if ((key_event_listeners & KEY_EVENT_WATCHED) != 0)
         watch_touch(db, key);
+    if ((key_event_listeners & KEY_EVENT_COPIED) != 0 &&
+        (class & (KEY_EVENT_EXPIRED | KEY_EVENT_EVICTED)) != 0)
+        effect_key_gone(db, key);
     if ((key_event_listeners & class) != 0)
         key_event_heard(db, key, class, event);
 }
@@ -88,7 +92,7 @@ apply(const struct config *next, const char **why)
     (void)why;
     if ((classes & (KEY_EVENT_KEYSPACE | KEY_EVENT_KEYEVENT)) == 0)
         classes = 0;
-    key_event_listeners = (key_event_listeners & KEY_EVENT_WATCHED) | classes;
+    key_event_listeners = (key_event_listeners & (KEY_EVENT_WATCHED | KEY_EVENT_COPIED)) | classes;
     return true;
 }
 

@@ -1,11 +1,10 @@
-/* server/exec/keyevent.h - a key was changed: who watches it learns of it, and who subscribed to
- * keyspace notifications.
+/* server/exec/keyevent.h - who hears that a key was changed: those who watch it, subscribers of
+ * keyspace notifications, and, of a key that went on its own, copies of the data (effect.h).
  *
- * Each handler that changed a key calls key_changed() once for it, after the change, with Redis's
- * name of the event; key_event() alone where something happened that is no change to those who
- * WATCH (keymiss, new, XSETID, a stream's groups and consumers: tests/integration/test_watch.py
- * knows them all). Both cost one branch while nobody listens.  [Redis documentation: Keyspace
- * notifications.]
+ * Handlers say what they changed through changed.h, which counts it too.  key_changed() is for
+ * changes that no command asked for (expired, evicted); key_event() for what is no change to those
+ * who WATCH (keymiss, new: tests/integration/test_watch.py knows them all).  Both cost one branch
+ * while nobody listens.  [Redis documentation: Keyspace notifications.]
  * Threads: mutator. */
 #ifndef SERVER_EXEC_KEYEVENT_H
 #define SERVER_EXEC_KEYEVENT_H
@@ -15,7 +14,10 @@
 #include "server/data/db/db.h"
 #include "server/data/db/listener.h"
 
-enum { KEY_EVENT_WATCHED = 1 << 30 }; /* in key_event_listeners: some key is watched */
+enum { /* in key_event_listeners */
+    KEY_EVENT_COPIED = 1 << 29, /* effects are wanted: of keys that expire or are evicted */
+    KEY_EVENT_WATCHED = 1 << 30 /* some key is watched */
+};
 
 void key_changed_heard(struct db *db, struct slice key, unsigned class, const char *event);
 void key_event_heard(struct db *db, struct slice key, unsigned class, const char *event);

@@ -10,6 +10,7 @@
 #include "server/data/db/db.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
+#include "server/exec/effect.h"
 #include "server/exec/exec.h"
 #include "server/exec/pause.h"
 #include "server/net/attachment.h"
@@ -293,12 +294,17 @@ static bool
 call(const struct waiting *w, struct slice key)
 {
     struct client *c = w->client;
+    bool is_heard = effects_are_wanted, served;
+    struct effect_scope scope;
     struct block_reply reply;
-    bool served;
 
     c->db = db_select(c->db_index);
     block_reply_begin(c, &w->block, &reply);
+    if (is_heard)
+        effect_begin(c, c->cmd, &scope);
     served = w->spec.serve(c, key, w->block.argc, w->block.argv);
+    if (is_heard)
+        effect_end(&scope);
     block_reply_end(c, &w->block, &reply, served);
     return served;
 }

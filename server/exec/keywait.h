@@ -38,9 +38,9 @@ struct client;
 struct db;
 
 /* keywait_serve: try to serve the client with this key: reply and change the data as the command
- * says, telling events before the reply begins or after it is whole; db_state.dirty too.  False:
- * nothing in it for this client: it waits on, and neither replied nor changed anything.  True: it
- * was answered, be it with an error (no memory).  The key exists and has the type that was asked
+ * says, telling changes (changed.h) before the reply begins or after it is whole, and effects
+ * (effect.h, EF5).  False: nothing in it for this client: it waits on, and neither replied nor
+ * changed anything.  True: it was answered, be it with an error (no memory).  The key exists and has the type that was asked
  * for; with wakes_on_delete it may also be gone, or of another type: look.  c->argv is a copy of
  * the command as the client sent it (argc and argv again for convenience), c->db the client's
  * database. */
