@@ -13,7 +13,24 @@
 bool
 auth_is_needed(void)
 {
-    return config.requirepass.len > 0;
+    return client_password_is_set;
+}
+
+static bool
+apply(const struct config *next, const char **why)
+{
+    (void)why;
+    client_password_is_set = next->requirepass.len > 0;
+    return true;
+}
+
+void
+auth_init(void)
+{
+    const char *why;
+
+    config_on_change("requirepass", apply);
+    apply(&config, &why);
 }
 
 /* Every byte of what was given is looked at, whatever the first ones were. */

@@ -8,21 +8,15 @@
 
 #include <stdbool.h>
 
-#include "mm/base/must.h"
 #include "mm/base/slice.h"
-#include "server/net/client.h"
 
+struct client;
+
+/* auth_init: after the configuration was read: net is told whether clients have to show a password,
+ * now and when that changes. */
+void auth_init(void);
 /* auth_is_needed: is a password set? */
 bool auth_is_needed(void);
-/* auth_is_stranger: has the client still to show the password?  What it may send and leave unread
- * is little.
- */
-static inline bool
-auth_is_stranger(const struct client *c)
-{
-    return unlikely(!c->authenticated) && auth_is_needed();
-}
-
 /* auth_log_in: the client with this name and password; false: they are wrong.  Takes as long for
  * any wrong password of a length. */
 bool auth_log_in(struct client *c, struct slice user, struct slice password);

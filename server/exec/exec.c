@@ -23,12 +23,10 @@
 #include "server/exec/multi.h"
 #include "server/exec/pause.h"
 #include "server/exec/pubsub.h"
-#include "server/exec/watch.h"
 #include "server/figures/latency.h"
 #include "server/figures/slowlog.h"
 #include "server/figures/stats.h"
 #include "server/memory/evict.h"
-#include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
@@ -153,7 +151,7 @@ object_to_admin(const struct client *c, const struct cmd *cmd)
 static const char *
 object_to_permission(const struct client *c, const struct cmd *cmd)
 {
-    if (auth_is_stranger(c) && (cmd->flags & CMD_NO_AUTH) == 0)
+    if (client_is_stranger(c) && (cmd->flags & CMD_NO_AUTH) == 0)
         return "NOAUTH Authentication required.";
     if (unlikely((cmd->flags & CMD_ADMIN) != 0))
         return object_to_admin(c, cmd);
@@ -208,32 +206,11 @@ exec_client(void)
     return running;
 }
 
-static void
-forget(struct client *c)
+void
+exec_forget(const struct client *c)
 {
     if (running == c)
         running = NULL;
-}
-
-static void
-describe(const struct client *c, struct client_facts *facts)
-{
-    facts->command = c->last_cmd != NULL ? c->last_cmd->full_name : NULL;
-}
-
-void
-exec_init(void)
-{
-    static const struct client_attachment attachment = {.describe = describe, .on_free = forget};
-
-    client_attach(&attachment);
-    block_init();
-    keywait_init();
-    monitor_init();
-    multi_init();
-    pause_init();
-    pubsub_init();
-    watch_init();
 }
 
 void

@@ -10,8 +10,9 @@ struct client;
 struct cmd;
 struct slice;
 
-/* exec_init: what this folder keeps with clients is made known to them (server/net/attachment.h); at
- * start, before the first client. */
+/* exec_init: this folder executes what clients send (server/net/net.h), and what it keeps with them
+ * is made known (server/net/attachment.h).  At start, after the configuration was read and before
+ * the first client. */
 void exec_init(void);
 
 /* exec_refused_loading: true, and the client was told so, while a dump is loaded: for what a
@@ -19,6 +20,8 @@ void exec_init(void);
 bool exec_refused_loading(struct client *c);
 /* exec_client: whose command runs, or ran last; NULL: nobody's yet, or it is gone. */
 const struct client *exec_client(void);
+/* exec_forget: the client is going. */
+void exec_forget(const struct client *c);
 /* exec_begin: a batch of commands begins: the first one's time counts from here. */
 void exec_begin(void);
 /* exec_command: execute c->argv.  cmd: what cmd_find(argv[0]) says, NULL too.  c->postponed

@@ -9,7 +9,6 @@
 #include "mm/base/clock.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
-#include "server/exec/auth.h"
 #include "server/net/attachment.h"
 #include "server/net/client_evict.h"
 #include "server/net/net.h"
@@ -20,6 +19,7 @@ static unsigned count;
 static uint64_t next_id = 1;
 
 struct client_bytes client_bytes;
+bool client_password_is_set;
 
 struct client *
 client_first(void)
@@ -58,7 +58,7 @@ client_new_detached(void)
         return NULL;
     c->fd = -1;
     c->resp = 2;
-    c->authenticated = !auth_is_needed();
+    c->authenticated = !client_password_is_set;
     c->created_ms = c->last_active_ms = clock_now.ms;
     return c;
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mm/base/must.h"
 #include "mm/base/slice.h"
 #include "server/config/config.h"
 #include "server/net/loop.h"
@@ -157,6 +158,15 @@ static inline int
 client_type(const struct client *c)
 {
     return (int)(client_is_subscriber(c) ? OUTPUT_PUBSUB : OUTPUT_NORMAL);
+}
+
+/* client_is_stranger: has it still to show the password?  What it may send and leave unread is
+ * little.  client_password_is_set: the executor says so (server/exec/auth.c). */
+extern bool client_password_is_set;
+static inline bool
+client_is_stranger(const struct client *c)
+{
+    return unlikely(!c->authenticated) && client_password_is_set;
 }
 
 /* client_is_permitted: may it do what a parameter of kind no, local, yes (enum debug_permission)

@@ -18,7 +18,6 @@
 #include "mm/base/log.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
-#include "server/exec/auth.h"
 #include "server/figures/stats.h"
 #include "server/net/client.h"
 #include "server/net/client_evict.h"
@@ -389,7 +388,7 @@ welcome(int fd, const union address *peer, bool is_unix)
         refuse(fd, "-ERR max number of clients reached\r\n");
         return;
     }
-    if (config.protected_mode && !auth_is_needed() && !is_loopback(peer)) {
+    if (config.protected_mode && !client_password_is_set && !is_loopback(peer)) {
         refuse(
             fd,
             "-DENIED Stillframe is in protected mode, and no password is set: only connections from this machine itself are accepted. To accept others, switch it off (protected-mode no) where the network is trusted.\r\n");

@@ -8,9 +8,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mm/base/slice.h"
 #include "server/net/loop.h"
 
 struct client;
+struct cmd;
+
+enum { NET_BATCH_MAX = 16 /* requests that are parsed ahead of their execution */ };
+
+/* A request that was parsed and is about to be executed. */
+struct net_request {
+    struct cmd *cmd; /* what find() says of its first word */
+    int argc, first; /* its words: in the batch's, from that one on */
+    size_t end;      /* in the input buffer */
+};
+
+/* Who executes what clients send: the floor above. */
+struct net_executor {
+    /* The command of that name, in any case; NULL: there is none.  O(1) */
+    struct cmd *(*find)(struct slice name);
+    /* These come next, more than one, of a client that does not queue: their keys may be prefetched.
+     * Nothing has to come of it. */
+    void (*look_ahead)(const struct client *c, const struct net_request *at, int count,
+                       const struct slice *words);
+    /* A batch begins: the first command's time counts from here. */
+    void (*begin)(void);
+    /* Execute c->argv.  c->postponed afterwards: it was not, and is to be tried again when no gate
+     * is closed. */
+    void (*execute)(struct client *c, struct cmd *cmd);
+};
+/* net_set_executor: at start, before net_start(). */
+void net_set_executor(const struct net_executor *e);
 
 /* what the limit of open files leaves of the configured maxclients */
 extern int net_maxclients;

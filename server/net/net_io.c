@@ -4,7 +4,7 @@
  * Input is read into the loop's buffer, which is lent to the client for as long as its commands
  * run; only what is left of it (the begin of a command) is kept in memory of the client's own: as
  * much as has come, and if that is much, room for as much again.  What a header claims is no reason
- * to take memory.  Requests are parsed up to BATCH_MAX ahead of their execution, so that the
+ * to take memory.  Requests are parsed up to NET_BATCH_MAX ahead of their execution, so that the
  * keyspace can start to load what they need. */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,12 +14,9 @@
 
 #include "mm/base/clock.h"
 #include "mm/base/log.h"
+#include "mm/base/must.h"
 #include "mm/mm.h"
 #include "server/config/config.h"
-#include "server/data/db/db.h"
-#include "server/exec/auth.h"
-#include "server/exec/cmd.h"
-#include "server/exec/exec.h"
 #include "server/figures/stats.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
@@ -30,7 +27,6 @@
 #include "server/net/reply.h"
 
 enum {
-    BATCH_MAX = 16,         /* commands parsed ahead */
     READ_BYTES = 64 * 1024, /* the loop's input buffer, and so what one read takes */
     OWN_BYTES = 16 * 1024,  /* a rest below this goes back to the loop's buffer when more comes */
     AHEAD_BYTES =
@@ -170,12 +166,17 @@ make_input_room(struct client *c)
 
 /* ---- execution ---- */
 
+static struct net_executor executor; /* a copy: one load a call */
+
+void
+net_set_executor(const struct net_executor *e)
+{
+    must(e->find != NULL && e->look_ahead != NULL && e->begin != NULL && e->execute != NULL);
+    executor = *e;
+}
+
 struct batch {
-    struct {
-        struct cmd *cmd;
-        int argc, first; /* in the vector */
-        size_t end;      /* in the input buffer */
-    } at[BATCH_MAX];
+    struct net_request at[NET_BATCH_MAX];
     int count;
     const char *error; /* protocol error behind the last of them */
     enum resp_result result;
@@ -190,7 +191,7 @@ find_command(const struct batch *b, const struct resp_vector *v, int first)
 
     if (b->count > 0 && slice_equal(name, v->at[b->at[b->count - 1].first]))
         return b->at[b->count - 1].cmd;
-    return cmd_find(name);
+    return executor.find(name);
 }
 
 static inline void
@@ -223,7 +224,7 @@ parse_batch(struct client *c, struct batch *b, struct resp_vector *v)
             break;
         pos += used;
         add_to_batch(b, v, first, pos);
-    } while (b->count < BATCH_MAX && !v->scratch_used);
+    } while (b->count < NET_BATCH_MAX && !v->scratch_used);
 }
 
 /* Of one who has not shown the password yet, one command at a time: it may be the AUTH that lifts
@@ -243,21 +244,6 @@ parse_for_stranger(struct client *c, struct batch *b, struct resp_vector *v)
         c->in_pos += used;
     if (b->result == RESP_COMMAND)
         add_to_batch(b, v, 0, c->in_pos + used);
-}
-
-static void
-prefetch_batch(struct client *c, const struct batch *b, const struct resp_vector *v)
-{
-    struct slice keys[BATCH_MAX];
-    int n = 0;
-
-    for (int i = 0; i < b->count; i++) {
-        const struct cmd *cmd = b->at[i].cmd;
-        if (cmd != NULL && cmd->hint_key > 0 && cmd->hint_key < b->at[i].argc)
-            keys[n++] = v->at[b->at[i].first + cmd->hint_key];
-    }
-    if (n > 1)
-        db_prefetch(db_select(c->db_index), keys, n);
 }
 
 /* Between two commands: some chunks are sent while the others are made, if the socket takes them;
@@ -280,7 +266,7 @@ execute_batch(struct client *c, const struct batch *b, const struct resp_vector 
         }
         c->argc = b->at[i].argc;
         c->argv = v->at + b->at[i].first;
-        exec_command(c, b->at[i].cmd);
+        executor.execute(c, b->at[i].cmd);
         if (unlikely(c->postponed)) {
             resp_reset(&c->parser);
             net_delay(c);
@@ -315,13 +301,13 @@ execute_input(struct client *c, struct resp_vector *v)
     struct batch b;
 
     do {
-        if (unlikely(auth_is_stranger(c)))
+        if (unlikely(client_is_stranger(c)))
             parse_for_stranger(c, &b, v);
         else
             parse_batch(c, &b, v);
         if (b.count > 1 && c->multi == NULL)
-            prefetch_batch(c, &b, v);
-        exec_begin();
+            executor.look_ahead(c, b.at, b.count, v->at);
+        executor.begin();
         if (!execute_batch(c, &b, v))
             break;
         if (b.result == RESP_ERROR)

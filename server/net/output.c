@@ -8,7 +8,6 @@
 #include "mm/base/log.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
-#include "server/exec/auth.h"
 #include "server/net/client_evict.h"
 
 enum { RESERVE_CHUNKS = 16, CHUNK_ROOM = OUTPUT_CHUNK_BYTES - (int)sizeof(struct output_chunk) };
@@ -253,7 +252,7 @@ is_limit_passed(struct client *c, size_t more)
         return false;
     }
     /* Whoever has not shown the password gets no more, but for what his socket takes at once. */
-    if (auth_is_stranger(c) && client_pending_out(c) > OUTPUT_FREE_BYTES && c->out_stuck)
+    if (client_is_stranger(c) && client_pending_out(c) > OUTPUT_FREE_BYTES && c->out_stuck)
         return true;
     if (limit->hard_bytes != 0 && pending >= limit->hard_bytes)
         return true;
