@@ -19,6 +19,7 @@
 #include "server/data/db/db.h"
 #include "server/exec/keyevent.h"
 #include "server/leftover.h"
+#include "server/limits.h"
 #include "server/memory/defrag.h"
 #include "server/memory/evict.h"
 #include "server/memory/usage.h"
@@ -112,6 +113,7 @@ start_modules(void)
     if ((r = mm_init(&options)) < 0)
         refuse_start("The arena cannot be reserved", r);
     warn_of_smaller_arena();
+    limits_init();
     if ((r = db_init((int)config.databases)) < 0)
         refuse_start("The databases cannot be set up", r);
     if ((r = snapshot_start()) < 0)

@@ -15,7 +15,7 @@
 #include "mm/base/text.h"
 #include "server/config/config_names.h"
 #include "server/config/config_option.h"
-#include "server/memory/evict.h"
+#include "server/data/db/evict_policy.h"
 
 enum { WORDS_MAX = 256, SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };
 
@@ -228,6 +228,15 @@ config_on_change(const char *name, bool (*apply)(const struct config *next, cons
     o->apply = apply;
 }
 
+static void (*after_change)(void);
+
+void
+config_after_change(void (*fn)(void))
+{
+    must(after_change == NULL || after_change == fn);
+    after_change = fn;
+}
+
 /* ---- CONFIG SET ---- */
 
 static int
@@ -308,6 +317,8 @@ config_set(const struct slice *pairs, int count, bool protected_allowed, struct 
         goto drop_next;
     config_drop(&config);
     config = next;
+    if (after_change != NULL)
+        after_change();
     return 0;
 drop_next:
     config_drop(&next);

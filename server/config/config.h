@@ -130,6 +130,10 @@ void config_log_no_effect(void);
  * one, when a later one refuses. */
 void config_on_change(const char *name, bool (*apply)(const struct config *next, const char **why));
 
+/* config_after_change: fn is called after each change that was taken, with the new configuration in
+ * place; there is one. */
+void config_after_change(void (*fn)(void));
+
 /* config_each_match: call fn for every parameter that matches one of the patterns (aliases too); a
  * hidden one only where a pattern is its name. */
 void config_each_match(const struct slice *patterns, int count,

@@ -357,7 +357,6 @@ static bool
 apply(const struct config *next, const char **why)
 {
     (void)why;
-    db_state.lfu = (next->maxmemory_policy & EVICT_LFU) != 0;
     for (int i = 0; i < POOL; i++) /* scores of another kind mean nothing */
         clear(&pool[i]);
     if (next->maxmemory != 0 && next->maxmemory < evict_memory_used())

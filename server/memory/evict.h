@@ -12,16 +12,7 @@
 
 #include "mm/base/must.h"
 #include "server/config/config.h"
-
-/* maxmemory_policy; the bits say what is drawn from and by what. */
-enum evict_policy {
-    EVICT_LRU = 1,
-    EVICT_LFU = 2,
-    EVICT_TTL = 4,
-    EVICT_RANDOM = 8,
-    EVICT_ALL_KEYS = 16, /* else only keys that expire */
-    EVICT_NO = 32
-};
+#include "server/data/db/evict_policy.h"
 
 /* evict_memory_used: what maxmemory limits: data, tables, buffers; not what a snapshot holds.
  * O(1): cheap enough to ask before each command. */

@@ -22,6 +22,7 @@
 #include "server/data/db/db.h"
 #include "server/data/db/save.h"
 #include "server/exec/exec.h"
+#include "server/limits.h"
 #include "server/modules.h"
 #include "server/net/client.h"
 #include "snapshot/snapshot.h"
@@ -223,6 +224,7 @@ main(int argc, char **argv)
         modules_init();
         must(config_init() == 0);
         clock_refresh();
+        limits_init();
         must(db_init(16) == 0 && snapshot_start() == 0);
         client = client_new_detached();
         client->db = db_select(0);

@@ -23,6 +23,7 @@
 #include "server/data/db/db_impl.h"
 #include "server/data/db/value.h"
 #include "server/exec/cmd.h"
+#include "server/limits.h"
 #include "server/types.h"
 
 enum { BATCH = 16, LONGEST = 8 };
@@ -154,6 +155,7 @@ main(int argc, char *argv[])
     must(config_init() == 0);
     clock_refresh();
     types_init();
+    limits_init();
     must(db_init(1) == 0);
     db = db_select(0);
     if (argc > 2 && strcmp(argv[2], "work") == 0) {

@@ -16,6 +16,7 @@
 #include "server/data/db/db_impl.h"
 #include "server/data/db/value.h"
 #include "server/exec/exec.h"
+#include "server/limits.h"
 #include "server/modules.h"
 #include "server/net/client.h"
 
@@ -145,6 +146,7 @@ main(int argc, char **argv)
     must(config_init() == 0);
     modules_init();
     clock_refresh();
+    limits_init();
     must(db_init(1) == 0);
     db = db_select(0);
     memset(value, 'x', sizeof value);

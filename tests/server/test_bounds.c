@@ -146,7 +146,7 @@ START_TEST(a_switch_of_policy_keeps_what_is_known_of_use)
     talk("set short 1");
     talk_pass_ms(130 * 1000);
     talk("set now 1");
-    db_state.lfu = true;
+    db_state.policy = EVICT_LFU;
     ck_assert_uint_eq(counter("now"), LFU_NEW);
     ck_assert_uint_eq(counter("short"), LFU_NEW - 2);
     ck_assert_uint_eq(counter("long"), 0);
@@ -158,7 +158,7 @@ START_TEST(a_switch_of_policy_keeps_what_is_known_of_use)
     talk("get long"); /* what it has lost is lost */
     ck_assert_uint_eq(counter("long"), 1);
     ck_assert_uint_eq(counter("now"), LFU_NEW + 1 - 2);
-    db_state.lfu = false;
+    db_state.policy = EVICT_LRU;
     ck_assert_uint_eq(idle_s("short"), 250);
     ck_assert_uint_eq(idle_s("long"), 0);
     ck_assert_uint_ge(idle_s("now"), 60);

@@ -3,8 +3,8 @@
 #include <check.h>
 #include <stdio.h>
 
-#include "server/config/config.h"
 #include "server/data/db/digest.h"
+#include "server/data/hash/hash.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 
@@ -73,7 +73,7 @@ START_TEST(the_encoding_and_the_order_do_not_show)
         talk("set key:%d %d", i, i);
     snprintf(before, sizeof before, "%s", talk_digest());
     talk("flushall");
-    config.hash_max_listpack_entries = 10;
+    hash_limits.listpack_pairs = 10;
     for (int i = 199; i >= 0; i--)
         talk("set key:%d %d", i, i);
     for (int i = 199; i >= 0; i--)

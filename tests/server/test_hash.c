@@ -6,7 +6,6 @@
 
 #include "mm/base/fault.h"
 #include "mm/cut.h"
-#include "server/config/config.h"
 #include "server/data/hash/hash.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
@@ -19,7 +18,7 @@ is_table(const char *key)
 
 START_TEST(a_hash_becomes_a_table_at_the_limit_of_entries)
 {
-    config.hash_max_listpack_entries = 8;
+    hash_limits.listpack_pairs = 8;
     for (int i = 0; i < 8; i++)
         talk("hset h f%d v", i);
     ck_assert(!is_table("h"));
@@ -71,7 +70,7 @@ START_TEST(numbers_come_back_as_they_were_written)
                                         "''"};
 
     for (int limit = 0; limit < 2; limit++) {
-        config.hash_max_listpack_entries = limit == 0 ? 512 : 0;
+        hash_limits.listpack_pairs = limit == 0 ? 512 : 0;
         talk("del h");
         for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
             const char *text = strcmp(words[i], "''") == 0 ? "" : words[i];
@@ -105,7 +104,7 @@ END_TEST
 START_TEST(fields_given_twice_count_once)
 {
     for (int limit = 0; limit < 2; limit++) {
-        config.hash_max_listpack_entries = limit == 0 ? 512 : 0;
+        hash_limits.listpack_pairs = limit == 0 ? 512 : 0;
         ck_assert_str_eq(talk("hset h%d a 1 b 2 a 3", limit), ":2\r\n");
         ck_assert_str_eq(talk("hset h%d a 4 a 5 c 6 a 7", limit), ":1\r\n");
         ck_assert_str_eq(talk("hmget h%d a b c", limit), "*3\r\n$1\r\n7\r\n$1\r\n2\r\n$1\r\n6\r\n");
@@ -176,7 +175,7 @@ START_TEST(a_walk_shows_every_pair)
     struct sum each = {0}, walk = {0};
     uint64_t cursor = 0, want = 0;
 
-    config.hash_max_listpack_entries = _i;
+    hash_limits.listpack_pairs = _i;
     for (unsigned i = 0; i < 500; i++) {
         talk("hset h f%u %u", i, i * i);
         want += i * i;
@@ -198,7 +197,7 @@ START_TEST(draws_are_even)
     static const char *const commands[] = {"hrandfield h", "hrandfield h -3", "hrandfield h 3",
                                            "hrandfield h 6"};
 
-    config.hash_max_listpack_entries = _i == 0 ? 128 : 0;
+    hash_limits.listpack_pairs = _i == 0 ? 128 : 0;
     talk("hset h f0 v f1 v f2 v f3 v f4 v f5 v f6 v f7 v f8 v f9 v");
     for (unsigned k = 0; k < sizeof commands / sizeof *commands; k++) {
         unsigned seen[10] = {0}, total = 0;
@@ -223,7 +222,7 @@ END_TEST
 START_TEST(counting_in_floating_point_keeps_seventeen_digits)
 {
     for (int limit = 0; limit < 2; limit++) {
-        config.hash_max_listpack_entries = limit == 0 ? 512 : 0;
+        hash_limits.listpack_pairs = limit == 0 ? 512 : 0;
         ck_assert_str_eq(talk("hincrbyfloat h%d n 10.5", limit), "$4\r\n10.5\r\n");
         ck_assert_str_eq(talk("hincrbyfloat h%d n 0.1", limit), "$4\r\n10.6\r\n");
         ck_assert_str_eq(talk("hincrbyfloat h%d n -10.6", limit), "$1\r\n0\r\n");
@@ -271,7 +270,7 @@ START_TEST(many_pairs_are_set_all_or_not_at_all)
         char before[64];
         bool is_refused;
 
-        config.hash_max_listpack_entries = _i;
+        hash_limits.listpack_pairs = _i;
         talk("del h");
         talk_finish_work();
         ck_assert_uint_eq(talk_live_bytes(), 0);

@@ -6,7 +6,6 @@
 
 #include "mm/base/fault.h"
 #include "mm/cut.h"
-#include "server/config/config.h"
 #include "server/data/list/list_impl.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
@@ -52,7 +51,7 @@ START_TEST(a_quicklist_is_what_redis_would_call_one)
     ck_assert_str_eq(talk("object encoding l"), "$9\r\nquicklist\r\n");
     talk("rpop l");
     ck_assert_str_eq(talk("object encoding l"), "$8\r\nlistpack\r\n");
-    config.list_max_listpack_size = 3;
+    list_limits.listpack_size = 3;
     talk("rpush m a b c");
     ck_assert_str_eq(talk("object encoding m"), "$8\r\nlistpack\r\n");
     talk("rpush m d");
@@ -80,7 +79,7 @@ START_TEST(a_large_element_has_a_node_of_its_own)
     ck_assert_str_eq(talk("lrange l 0 -1"), "*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n");
     ck_assert(!is_large("l"));
     list_packed_threshold = 5;
-    config.list_max_listpack_size = 2;
+    list_limits.listpack_size = 2;
     talk("rpush m 1234 12345 abc");
     ck_assert_uint_eq(root("m")->nodes, 3);
     ck_assert_str_eq(talk("lrem m 0 12345"), ":1\r\n");
@@ -136,7 +135,7 @@ END_TEST
 
 START_TEST(a_trim_frees_what_it_cuts_off_later)
 {
-    config.list_max_listpack_size = 1;
+    list_limits.listpack_size = 1;
     for (int i = 0; i < 3000; i++)
         talk("rpush l %d", i);
     talk("ltrim l 1490 1500");
@@ -383,10 +382,10 @@ START_TEST(random_writes_do_what_the_model_does)
     struct model m = {.count = 0};
     char *copy;
 
-    config.list_max_listpack_size = sizes[_i];
+    list_limits.listpack_size = sizes[_i];
     for (int i = 0; i < 6000; i++) {
         if (i % 1500 == 1499) /* other limits meet nodes made under the old ones */
-            config.list_max_listpack_size = sizes[draw(SIZES)];
+            list_limits.listpack_size = sizes[draw(SIZES)];
         random_step(&m);
         if (i % 40 == 0 || i < 50)
             check_model(&m);

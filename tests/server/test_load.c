@@ -7,9 +7,9 @@
 
 #include "mm/base/clock.h"
 #include "mm/base/fault.h"
-#include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/load.h"
+#include "server/data/hash/hash.h"
 #include "snapshot/rdb/listpack.h"
 #include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_enc.h"
@@ -206,8 +206,8 @@ END_TEST
 
 START_TEST(limits_decide_what_a_loaded_hash_becomes)
 {
-    config.hash_max_listpack_entries = 5;
-    config.hash_max_listpack_value = 10;
+    hash_limits.listpack_pairs = 5;
+    hash_limits.listpack_word_bytes = 10;
     begin_dump();
     rdb_put_selectdb(&enc, 0);
     put_hash("a", 5, NULL);

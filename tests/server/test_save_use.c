@@ -19,8 +19,7 @@ static uint64_t keys;
 static void
 set_policy(int64_t policy)
 {
-    config.maxmemory_policy = policy;
-    db_state.lfu = (policy & EVICT_LFU) != 0;
+    db_state.policy = (unsigned)policy;
 }
 
 static void
@@ -101,12 +100,12 @@ END_TEST
 START_TEST(a_counter_is_written_less_what_it_has_lost)
 {
     set_policy(EVICT_ALL_KEYS | EVICT_LFU);
-    config.lfu_decay_time = 2;
+    lfu_rates.decay_minutes = 2;
     talk("set a 1");
     db_set_use(talk_record("a"), -1, 100);
     talk_pass_ms(10 * 60000);
     cut_begin();
-    config.lfu_decay_time = 0; /* of the running save's business no more */
+    lfu_rates.decay_minutes = 0; /* of the running save's business no more */
     cut_save();
     ck_assert_int_eq(freq, 95);
 }

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "mm/cut.h"
-#include "server/config/config.h"
 #include "server/data/db/draw.h"
 #include "server/data/set/set.h"
 #include "tests/support/runner.h"
@@ -21,11 +20,11 @@ encoding(const char *key)
 }
 
 static void
-set_limits(int64_t ints, int64_t entries, int64_t value)
+limit_sets(int64_t ints, int64_t entries, int64_t value)
 {
-    config.set_max_intset_entries = ints;
-    config.set_max_listpack_entries = entries;
-    config.set_max_listpack_value = value;
+    set_limits.intset_members = ints;
+    set_limits.listpack_members = entries;
+    set_limits.listpack_member_bytes = value;
 }
 
 static struct set
@@ -36,7 +35,7 @@ set_at(const char *key)
 
 START_TEST(integers_are_an_intset_up_to_the_limit)
 {
-    set_limits(8, 128, 64);
+    limit_sets(8, 128, 64);
     for (int i = 0; i < 8; i++)
         talk("sadd s %d", i * 1000);
     ck_assert_str_eq(encoding("s"), "intset");
@@ -52,7 +51,7 @@ END_TEST
 
 START_TEST(a_word_makes_an_intset_a_listpack_or_a_table)
 {
-    set_limits(512, 4, 8);
+    limit_sets(512, 4, 8);
     talk("sadd a 1 2 3");
     talk("sadd a x");
     ck_assert_str_eq(encoding("a"), "listpack");
@@ -82,7 +81,7 @@ END_TEST
 /* The block was written anew where it stood, and its record went on saying that it is an intset. */
 START_TEST(an_intset_outside_the_record_that_becomes_a_listpack_is_one)
 {
-    set_limits(512, 128, 64);
+    limit_sets(512, 128, 64);
     /* the listpack is smaller or larger than the intset */
     for (int large = 20; large < 120; large++) {
         talk("del s");
@@ -100,7 +99,7 @@ END_TEST
 
 START_TEST(how_many_are_given_decides_how_a_set_begins)
 {
-    set_limits(4, 6, 64);
+    limit_sets(4, 6, 64);
     talk("sadd a 1 2 3 4 5"); /* more than an intset takes: a listpack from the start */
     ck_assert_str_eq(encoding("a"), "listpack");
     talk("sadd b 1 1 1 1 1 1 1");
@@ -313,7 +312,7 @@ static const int64_t limits[][3] = {{512, 128, 64}, {16, 16, 64},      {64, 8, 3
 START_TEST(random_changes_agree_with_a_model)
 {
     memset(model, 0, sizeof model);
-    set_limits(limits[_i][0], limits[_i][1], limits[_i][2]);
+    limit_sets(limits[_i][0], limits[_i][1], limits[_i][2]);
     for (unsigned step = 0; step < 900; step++) {
         any_step(step / 100 % 3 == 0 ? WORDS : step / 100 % 3 == 1 ? 490 : 30);
         for (unsigned k = 0; k < KEYS && step % 5 == 0; k++)
@@ -338,7 +337,7 @@ START_TEST(a_large_intset_is_changed_where_it_stands)
     const char *block;
     epoch_t epoch;
 
-    set_limits(1 << 20, 128, 64);
+    limit_sets(1 << 20, 128, 64);
     for (int i = 0; i < 20000; i++)
         talk("sadd s %d", 100000 + i * 2);
     talk("srem s 100000"); /* room for one more in the block */
@@ -364,7 +363,7 @@ START_TEST(many_integers_at_once_are_merged)
     struct slice argv[2 + MANY];
     static char text[MANY][12];
 
-    set_limits(1 << 20, 128, 64);
+    limit_sets(1 << 20, 128, 64);
     talk("sadd s -5 7 70000");
     argv[0] = SLICE("sadd");
     argv[1] = SLICE("s");
@@ -407,7 +406,7 @@ check_evenness(const char *command, unsigned draws, unsigned per_draw)
 
 START_TEST(draws_are_even)
 {
-    set_limits(0, _i == 0 ? 128 : 0, 64);
+    limit_sets(0, _i == 0 ? 128 : 0, 64);
     talk("sadd s m0 m1 m2 m3 m4 m5 m6 m7 m8 m9");
     check_evenness("srandmember s", 20000, 1);
     check_evenness("srandmember s -4", 5000, 4);
@@ -420,7 +419,7 @@ START_TEST(spop_takes_few_or_most_of_a_table)
 {
     struct set s;
 
-    set_limits(512, 128, 64);
+    limit_sets(512, 128, 64);
     for (int i = 0; i < 1000; i++)
         talk("sadd s m%d", i);
     talk("expire s 1000");
@@ -442,7 +441,7 @@ START_TEST(a_walk_shows_every_member)
     unsigned seen = 0;
     long cursor = 0;
 
-    set_limits(_i == 0 ? 512 : 0, _i == 1 ? 512 : 0, 64);
+    limit_sets(_i == 0 ? 512 : 0, _i == 1 ? 512 : 0, 64);
     for (int i = 0; i < 300; i++)
         talk("sadd s %d", i * 3);
     do {
@@ -498,7 +497,7 @@ START_TEST(a_write_without_memory_changes_nothing)
 {
     unsigned refused = 0;
 
-    set_limits(limits[_i][0], limits[_i][1], limits[_i][2]);
+    limit_sets(limits[_i][0], limits[_i][1], limits[_i][2]);
     for (unsigned w = 0; w < sizeof writes / sizeof *writes; w++)
         refused += talk_starve(fill, writes[w], _i % 2 == 1);
     ck_assert_uint_gt(refused, 0);

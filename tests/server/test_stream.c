@@ -6,7 +6,6 @@
 
 #include "mm/base/fault.h"
 #include "mm/cut.h"
-#include "server/config/config.h"
 #include "server/data/db/type.h"
 #include "server/data/stream/stream.h"
 #include "tests/support/runner.h"
@@ -326,8 +325,8 @@ START_TEST(a_stream_holds_what_a_simple_array_holds)
     static const int64_t limits[][2] = {{100, 4096}, {3, 4096}, {1, 4096},
                                         {0, 60},     {0, 0},    {200, 0}};
 
-    config.stream_node_max_entries = limits[_i][0];
-    config.stream_node_max_bytes = limits[_i][1];
+    stream_limits.node_entries = limits[_i][0];
+    stream_limits.node_bytes = limits[_i][1];
     srand((unsigned)_i);
     for (int round = 0; round < 4; round++) {
         struct model m = {.next = 0};
@@ -370,8 +369,8 @@ END_TEST
  * (E1). */
 START_TEST(many_entries_of_a_node_may_be_deleted)
 {
-    config.stream_node_max_entries = 0;
-    config.stream_node_max_bytes = 0;
+    stream_limits.node_entries = 0;
+    stream_limits.node_bytes = 0;
     for (int i = 1; i <= 5000; i++)
         talk("xadd s %d-1 f v", i);
     talk("copy s t"); /* its node's block has no more room than it must */
@@ -439,7 +438,7 @@ START_TEST(groups_keep_their_rules_in_random_use)
     char *copy;
     static const char *const names[] = {"ann", "bob", "eve", "joe", "zoe"};
 
-    config.stream_node_max_entries = 7;
+    stream_limits.node_entries = 7;
     srand(3);
     talk("xgroup create s g 0 mkstream");
     for (unsigned step = 0, next = 1; step < 6000; step++) {
@@ -633,7 +632,7 @@ START_TEST(without_memory_a_command_changes_nothing)
                                            "xgroup setid s g 0"};
     unsigned refused = 0;
 
-    config.stream_node_max_entries = _i;
+    stream_limits.node_entries = _i;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         for (unsigned n = 1;; n++) {
             char *before, *after;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/config/config.h"
 #include "server/data/db/load.h"
 #include "server/data/db/save_impl.h"
 #include "server/data/db/type.h"
@@ -70,7 +69,7 @@ load(const struct file *f)
 static void
 make_stream(void)
 {
-    config.stream_node_max_entries = 4;
+    stream_limits.node_entries = 4;
     for (int i = 1; i <= 11; i++)
         talk(i % 3 == 0 ? "xadd s %d-1 f %d g %d" : "xadd s %d-1 f %d", i, i * 100, i);
     talk("xadd s 20-1 other @300*x");

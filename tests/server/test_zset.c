@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "mm/cut.h"
-#include "server/config/config.h"
 #include "server/data/zset/zset.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
@@ -18,7 +17,7 @@ is_large(const char *key)
 
 START_TEST(it_becomes_large_at_the_limit_of_members)
 {
-    config.zset_max_listpack_entries = 8;
+    zset_limits.listpack_members = 8;
     for (int i = 0; i < 8; i++)
         talk("zadd z %d m%d", i, i);
     ck_assert(!is_large("z"));
@@ -77,7 +76,7 @@ START_TEST(no_key_is_made_where_no_member_is_added)
     ck_assert_str_eq(talk("zadd z xx 1 a 2 b"), ":0\r\n");
     ck_assert_str_eq(talk("zadd z xx incr 1 a"), "$-1\r\n");
     ck_assert_ptr_null(talk_record("z"));
-    config.zset_max_listpack_entries = 0;
+    zset_limits.listpack_members = 0;
     ck_assert_str_eq(talk("zadd z xx 1 a 2 b"), ":0\r\n");
     ck_assert_ptr_null(talk_record("z"));
 }
@@ -86,7 +85,7 @@ END_TEST
 /* The same commands on a small and on a large one. */
 START_TEST(members_given_twice_are_taken_in_order)
 {
-    config.zset_max_listpack_entries = _i == 0 ? 128 : 0;
+    zset_limits.listpack_members = _i == 0 ? 128 : 0;
     ck_assert_str_eq(talk("zadd z 1 a 2 b 3 a"), ":2\r\n");
     ck_assert_str_eq(talk("zadd z ch 5 a 3 a 4 b 7 c 8 c"), ":5\r\n");
     ck_assert_str_eq(talk("zadd z ch 1 a 9 a 1 a 3 a"), ":4\r\n");
@@ -99,7 +98,7 @@ END_TEST
 
 START_TEST(rank_with_score)
 {
-    config.zset_max_listpack_entries = _i == 0 ? 128 : 0;
+    zset_limits.listpack_members = _i == 0 ? 128 : 0;
     talk("zadd z 1 a 2.5 b 3 c");
     ck_assert_str_eq(talk("zrank z b withscore"), "*2\r\n:1\r\n$3\r\n2.5\r\n");
     ck_assert_str_eq(talk("zrevrank z a WITHSCORE"), "*2\r\n:2\r\n$1\r\n1\r\n");
@@ -148,7 +147,7 @@ END_TEST
 /* Where scores differ a range of members means nothing, but it ends. */
 START_TEST(ranges_of_members_over_different_scores_end)
 {
-    config.zset_max_listpack_entries = _i == 0 ? 1000 : 0;
+    zset_limits.listpack_members = _i == 0 ? 1000 : 0;
     for (int i = 0; i < 300; i++)
         talk("zadd z %d m%d", i * 7 % 10, i);
     for (int i = 0; i < 300; i += 7) {
@@ -161,7 +160,7 @@ END_TEST
 
 START_TEST(a_listpack_moves_out_of_its_record_and_back)
 {
-    config.zset_max_listpack_entries = 200;
+    zset_limits.listpack_members = 200;
     for (int i = 0; i < 100; i++)
         talk("zadd z %d member:%030d", i, i);
     ck_assert_int_eq(record_encoding(talk_record("z")), ENC_OUTER);
@@ -224,7 +223,7 @@ START_TEST(without_memory_nothing_changes)
     unsigned refused = 0;
 
     for (int entries = 0; entries <= 128; entries += 64) {
-        config.zset_max_listpack_entries = entries;
+        zset_limits.listpack_members = entries;
         refused += talk_starve(set_up, refusable[_i], false);
     }
     ck_assert_uint_gt(refused, 0);

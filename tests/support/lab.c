@@ -16,6 +16,7 @@
 #include "server/data/db/draw.h"
 #include "server/data/db/save.h"
 #include "server/exec/exec.h"
+#include "server/limits.h"
 #include "server/modules.h"
 #include "server/net/client.h"
 #include "snapshot/rdb/listpack.h"
@@ -42,6 +43,7 @@ lab_open(void)
     config.enable_debug_command = PERMIT_YES;
     clock_now.ms = 1800000000000; /* one moment for the whole test */
     clock_now.us = clock_now.ms * 1000;
+    limits_init();
     must(db_init(16) == 0);
     draw_seed(1); /* SPOP takes the same members each time */
     keyhash_seed = 1;

@@ -12,6 +12,7 @@
 #include "server/data/db/db.h"
 #include "server/data/db/digest.h"
 #include "server/exec/exec.h"
+#include "server/limits.h"
 #include "server/modules.h"
 #include "server/net/client.h"
 #include "tests/support/words.h"
@@ -28,6 +29,7 @@ talk_open(void)
     modules_init();
     clock_refresh();
     db_state.active_expire = true;
+    limits_init();
     must(db_init(16) == 0);
     client = client_new_detached();
     must(client != NULL);

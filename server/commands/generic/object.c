@@ -50,7 +50,7 @@ cmd_object_idletime(struct client *c)
 {
     const struct record *r = find(c);
 
-    if (r != NULL && db_state.lfu)
+    if (r != NULL && db_counts_use())
         reply_error(
             c,
             "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.");
@@ -63,7 +63,7 @@ cmd_object_freq(struct client *c)
 {
     const struct record *r = find(c);
 
-    if (r != NULL && db_state.lfu)
+    if (r != NULL && db_counts_use())
         reply_int(c, lfu_counter(record_clock(r)));
     else if (r != NULL)
         reply_error(

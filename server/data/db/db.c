@@ -14,7 +14,7 @@
 #include "server/figures/stats.h"
 
 struct databases databases;
-struct db_state db_state = {.active_expire = true};
+struct db_state db_state = {.active_expire = true, .policy = EVICT_NO};
 
 /* ---- the map ---- */
 
@@ -232,7 +232,7 @@ db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret)
     if ((flags & DB_COUNT_HIT) != 0)
         note_read(ret, flags);
     if (r != NULL && (flags & DB_TOUCH) != 0 && !clocks_are_kept)
-        record_touch(r, unlikely(db_state.lfu) ? lfu_touched(record_clock(r)) : clock_now.s);
+        record_touch(r, unlikely(db_counts_use()) ? lfu_touched(record_clock(r)) : clock_now.s);
     return r;
 }
 

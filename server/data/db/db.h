@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "mm/base/slice.h"
+#include "server/data/db/evict_policy.h"
 #include "server/data/db/ktable.h"
 #include "server/data/db/record.h"
 
@@ -29,13 +30,21 @@ struct db_state {
     /* changes since the last successful save, as Redis counts them: handlers add what they
      * changed */
     uint64_t dirty;
-    bool lfu;           /* an LFU policy: clock words are counters (lfu.h) */
+    unsigned policy;    /* enum evict_policy: under an LFU one, clock words are counters (lfu.h) */
+    bool is_bounded;    /* there is a maxmemory */
     bool active_expire; /* DEBUG SET-ACTIVE-EXPIRE */
     bool expiry_paused; /* DEBUG PAUSE-CRON: as if active_expire were off */
     bool loading;       /* a dump is being loaded */
     bool skip_checksum; /* DEBUG SET-SKIP-CHECKSUM-VALIDATION */
 };
 extern struct db_state db_state;
+
+/* db_counts_use: is it noted how often a key is used, and not when? */
+static inline bool
+db_counts_use(void)
+{
+    return (db_state.policy & EVICT_LFU) != 0;
+}
 
 /* db_init: logical databases 0 .. count-1, all empty. 0 or -ENOMEM.  After mm_init(). */
 int db_init(int count);

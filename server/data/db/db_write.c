@@ -162,7 +162,7 @@ db_update(struct db_ref *ref, struct record_spec *spec)
     if (unlikely(has_block))
         gone = value_of(ref->rec);
     spec->db = ref->db->number;
-    spec->clock = unlikely(db_state.lfu) ? record_clock(ref->rec) : clock_now.s;
+    spec->clock = unlikely(db_counts_use()) ? record_clock(ref->rec) : clock_now.s;
     if (!record_rewrite(ref->rec, spec) && replace(ref, spec) < 0)
         return -ENOMEM;
     if (unlikely(has_block) && !value_same_block(&gone, &spec->value))
@@ -215,9 +215,9 @@ db_set_expire(struct db_ref *ref, int64_t expire_at_ms)
 void
 db_set_use(const struct record *r, int64_t idle_s, int64_t freq)
 {
-    if (db_state.lfu && freq >= 0)
+    if (db_counts_use() && freq >= 0)
         record_touch(r, lfu_born((uint8_t)freq));
-    else if (!db_state.lfu && idle_s >= 0)
+    else if (!db_counts_use() && idle_s >= 0)
         record_touch(r, lfu_idle_since(idle_s));
 }
 
@@ -285,7 +285,7 @@ db_evict(struct db_ref *ref)
 uint32_t
 db_birth_clock(void)
 {
-    return unlikely(db_state.lfu) ? lfu_born(LFU_NEW) : clock_now.s;
+    return unlikely(db_counts_use()) ? lfu_born(LFU_NEW) : clock_now.s;
 }
 
 void

@@ -8,7 +8,6 @@
 
 #include "mm/base/crc64.h"
 #include "mm/base/log.h"
-#include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/save_impl.h"
 #include "server/data/db/value.h"
@@ -16,6 +15,8 @@
 #include "snapshot/rdb/sink.h"
 
 enum { DUMP_VERSION = 10, DUMP_VERSION_MAX = 12, TRAILER_BYTES = 10 };
+
+bool dump_compresses = true;
 
 /* ---- writing ---- */
 
@@ -47,7 +48,7 @@ dump_bytes(const struct record *r)
 
     if (sink_memory_open(&out) < 0)
         return 0;
-    if (rdb_enc_init(&e, out, DUMP_VERSION, config.rdb_compression) == 0) {
+    if (rdb_enc_init(&e, out, DUMP_VERSION, dump_compresses) == 0) {
         if (save_live(&e, r) == 0 && sink_error(out) == 0)
             n = out->put_bytes + out->fill;
         rdb_enc_fini(&e);
@@ -79,7 +80,7 @@ dump_value(const struct record *r, uint8_t **ret, size_t *ret_len)
     if ((result = sink_memory_open(&out)) < 0)
         return result;
     out->with_crc = true;
-    if ((result = rdb_enc_init(&e, out, DUMP_VERSION, config.rdb_compression)) == 0) {
+    if ((result = rdb_enc_init(&e, out, DUMP_VERSION, dump_compresses)) == 0) {
         rdb_put_byte(&e, save_rdb_type(r, DUMP_VERSION));
         result = save_live(&e, r);
         rdb_enc_fini(&e);

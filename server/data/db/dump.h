@@ -12,6 +12,9 @@
 #include "server/data/db/load.h"
 #include "server/data/db/record.h"
 
+/* Are long strings compressed?  rdbcompression */
+extern bool dump_compresses;
+
 /* dump_value: the payload, to be freed with free().  0 or -ENOMEM */
 int dump_value(const struct record *r, uint8_t **ret, size_t *ret_len);
 

@@ -1,10 +1,13 @@
 /* server/data/db/lfu.c - seconds, minutes and the logarithmic counter. */
 #include "server/data/db/lfu.h"
 
+#include <stdbool.h>
+
 #include "mm/base/clock.h"
-#include "server/config/config.h"
 
 enum { MINUTE_S = 60, MINUTE_MASK = 0xffff, AHEAD_S = 2 * MINUTE_S };
+
+struct lfu_rates lfu_rates = {.log_factor = 10, .decay_minutes = 1};
 
 static uint32_t
 minute_of(int64_t now_s)
@@ -63,7 +66,7 @@ lfu_born(uint8_t counter)
 uint8_t
 lfu_counter(uint32_t clock)
 {
-    return counter_at(clock, clock_now.ms / 1000, config.lfu_decay_time, 0);
+    return counter_at(clock, clock_now.ms / 1000, lfu_rates.decay_minutes, 0);
 }
 
 uint32_t
@@ -110,8 +113,7 @@ lfu_touched(uint32_t clock)
     uint64_t above = counter > LFU_NEW ? counter - LFU_NEW : 0;
 
     /* One access in above * factor + 1 counts. */
-    if (counter < 255 &&
-        (uint64_t)random32() * (above * (uint64_t)config.lfu_log_factor + 1) < 1ULL << 32)
+    if (counter < 255 && (uint64_t)random32() * (above * lfu_rates.log_factor + 1) < 1ULL << 32)
         counter++;
     return lfu_born(counter);
 }

@@ -23,6 +23,13 @@ enum {
     LFU_COUNTS = 1 << 24
 };
 
+/* How fast counters rise and fall: lfu-log-factor, lfu-decay-time (0: they never fall). */
+struct lfu_rates {
+    uint64_t log_factor;
+    int64_t decay_minutes;
+};
+extern struct lfu_rates lfu_rates;
+
 /* lfu_born: the clock of a new record with this counter. */
 uint32_t lfu_born(uint8_t counter);
 /* lfu_touched: the clock after one more access, under an LFU policy. */

@@ -10,13 +10,11 @@
 #include "mm/base/fault.h"
 #include "mm/base/os.h"
 #include "mm/base/version.h"
-#include "server/config/config.h"
 #include "server/data/db/carried.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/lfu.h"
 #include "server/data/db/save_impl.h"
 #include "server/data/db/type.h"
-#include "server/memory/evict.h"
 #include "snapshot/rdb/rdb.h"
 
 enum { DEAD = -1 };
@@ -69,10 +67,10 @@ save_cut_new(void)
     *cut = (struct save_cut){.physical_count = databases.physical_top,
                              .logical_count = db_count(),
                              .last_db = DEAD,
-                             .use = (config.maxmemory_policy & EVICT_LRU) != 0   ? USE_IDLE
-                                    : (config.maxmemory_policy & EVICT_LFU) != 0 ? USE_FREQ
-                                                                                 : USE_NOTHING,
-                             .decay_minutes = config.lfu_decay_time,
+                             .use = (db_state.policy & EVICT_LRU) != 0   ? USE_IDLE
+                                    : (db_state.policy & EVICT_LFU) != 0 ? USE_FREQ
+                                                                         : USE_NOTHING,
+                             .decay_minutes = lfu_rates.decay_minutes,
                              .time_us = clock_now.us,
                              .monotonic_us = os_monotonic_us(),
                              .used_bytes = f.live_bytes + db_table_bytes()};

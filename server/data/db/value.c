@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "server/config/config.h"
 #include "server/data/db/blob.h"
 #include "server/data/db/db.h"
 #include "server/data/db/type.h"
-#include "server/memory/evict.h"
 
 struct value
 value_of(const struct record *r)
@@ -100,7 +98,7 @@ value_refcount(const struct value *v)
 {
     enum { SHARED_INTEGERS = 10000 };
     /* With one object for all, none could have a time of use or a frequency of its own. */
-    bool shares = config.maxmemory == 0 || (config.maxmemory_policy & (EVICT_LRU | EVICT_LFU)) == 0;
+    bool shares = !db_state.is_bounded || (db_state.policy & (EVICT_LRU | EVICT_LFU)) == 0;
 
     return shares && v->enc == ENC_INT && v->integer >= 0 && v->integer < SHARED_INTEGERS ? INT_MAX
                                                                                           : 1;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "server/config/config.h"
 #include "server/data/db/blob.h"
 #include "server/data/hash/hash_impl.h"
 
@@ -17,11 +16,12 @@ listpack(const struct record *r)
     return (const uint8_t *)record_blob(r).ptr;
 }
 
+struct hash_limits hash_limits = {.listpack_pairs = 512, .listpack_word_bytes = 64};
+
 bool
 hash_is_small(uint64_t pairs, size_t longest)
 {
-    return pairs <= (uint64_t)config.hash_max_listpack_entries &&
-           longest <= (uint64_t)config.hash_max_listpack_value;
+    return pairs <= hash_limits.listpack_pairs && longest <= hash_limits.listpack_word_bytes;
 }
 
 /* ---- read ---- */

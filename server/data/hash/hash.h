@@ -12,6 +12,13 @@
 #include "server/data/hash/htable.h"
 #include "snapshot/rdb/listpack.h"
 
+/* What a listpack may hold: hash-max-listpack-entries, hash-max-listpack-value. */
+struct hash_limits {
+    uint64_t listpack_pairs;
+    uint64_t listpack_word_bytes; /* the longest field or value */
+};
+extern struct hash_limits hash_limits;
+
 uint64_t hash_len(const struct record *r);
 /* hash_get: the value of a field, good until the hash changes; a number in a listpack is printed
  * into scratch. False: there is no such field. */

@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #include "mm/base/num.h"
-#include "server/config/config.h"
 #include "server/data/list/list_small.h"
 
 /* ---- read ---- */

@@ -13,6 +13,12 @@
 #include "server/data/db/type.h"
 #include "snapshot/rdb/listpack.h"
 
+/* What a listpack, and a node, may hold: list-max-listpack-size. */
+struct list_limits {
+    int64_t listpack_size; /* > 0: elements; 0: one; -1 .. -5: 4 KiB .. 64 KiB */
+};
+extern struct list_limits list_limits;
+
 enum list_side { LIST_HEAD, LIST_TAIL };
 
 uint64_t list_len(const struct record *r);

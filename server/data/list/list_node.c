@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "mm/mm.h"
-#include "server/config/config.h"
 #include "server/data/list/list_impl.h"
 
 enum {
@@ -13,6 +12,7 @@ enum {
     WORST_SIZE = -5    /* 64 KiB */
 };
 
+struct list_limits list_limits = {.listpack_size = -2};
 uint64_t list_packed_threshold;
 
 /* node_limit_bytes: what list-max-listpack-size says of bytes. */
@@ -25,7 +25,7 @@ limit_bytes(int64_t size)
 struct list_limit
 list_limit(void)
 {
-    int64_t size = config.list_max_listpack_size;
+    int64_t size = list_limits.listpack_size;
 
     return (struct list_limit){.block_bytes = limit_bytes(size),
                                .count = size > 0    ? (uint64_t)size

@@ -3,22 +3,23 @@
  */
 #include "server/data/set/set.h"
 
-#include "server/config/config.h"
 #include "server/data/db/draw.h"
+
+struct set_limits set_limits = {
+    .intset_members = 512, .listpack_members = 128, .listpack_member_bytes = 64};
 
 bool
 set_ints_are_few(uint64_t count)
 {
     enum { MOST = 1 << 30 }; /* an intset's sizes are 32 bits */
 
-    return count <= (uint64_t)config.set_max_intset_entries && count <= MOST;
+    return count <= set_limits.intset_members && count <= MOST;
 }
 
 bool
 set_is_small(uint64_t count, size_t longest)
 {
-    return count <= (uint64_t)config.set_max_listpack_entries &&
-           longest <= (uint64_t)config.set_max_listpack_value;
+    return count <= set_limits.listpack_members && longest <= set_limits.listpack_member_bytes;
 }
 
 struct set

@@ -14,6 +14,14 @@
 #include "snapshot/rdb/intset.h"
 #include "snapshot/rdb/listpack.h"
 
+/* What an intset and a listpack may hold: set-max-intset-entries, set-max-listpack-entries,
+ * set-max-listpack-value. */
+struct set_limits {
+    uint64_t intset_members, listpack_members;
+    uint64_t listpack_member_bytes; /* the longest member */
+};
+extern struct set_limits set_limits;
+
 enum set_form { SET_INTS, SET_LISTPACK, SET_TABLE };
 
 /* A set as it is read; good until it changes. */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "server/config/config.h"
 #include "server/data/set/set_combine.h"
 #include "server/data/set/set_impl.h"
 

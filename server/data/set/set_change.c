@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "server/config/config.h"
 #include "server/data/db/blob.h"
 #include "server/data/set/set_impl.h"
 

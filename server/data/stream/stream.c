@@ -4,7 +4,6 @@
 
 #include <errno.h>
 
-#include "server/config/config.h"
 #include "server/data/stream/stream_edit.h"
 
 const struct stream *
@@ -23,10 +22,12 @@ open_root(const struct stream *s)
     return mm_modify(s, sizeof *s);
 }
 
+struct stream_limits stream_limits = {.node_bytes = 4096, .node_entries = 100};
+
 static uint64_t
 node_max_bytes(void)
 {
-    uint64_t most = (uint64_t)config.stream_node_max_bytes;
+    uint64_t most = stream_limits.node_bytes;
 
     return most == 0 || most > STREAM_NODE_MAX_BYTES ? STREAM_NODE_MAX_BYTES : most;
 }
@@ -42,8 +43,7 @@ node_fits(const uint8_t *lp, const struct slice *words, int pairs)
     if (bytes >= node_max_bytes())
         return false;
     stream_node_items(lp, &live, &deleted);
-    return config.stream_node_max_entries == 0 ||
-           live + deleted < (uint64_t)config.stream_node_max_entries;
+    return stream_limits.node_entries == 0 || live + deleted < stream_limits.node_entries;
 }
 
 const uint8_t *

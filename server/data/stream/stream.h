@@ -28,6 +28,12 @@
 
 enum { STREAM_NODE_MAX_BYTES = 1 << 30 };
 
+/* What a node may hold: stream-node-max-bytes, stream-node-max-entries; 0: as much as fits. */
+struct stream_limits {
+    uint64_t node_bytes, node_entries;
+};
+extern struct stream_limits stream_limits;
+
 struct stream {
     struct idtree nodes; /* values: addresses of listpacks */
     struct names groups; /* struct stream_group */

@@ -2,7 +2,6 @@
  * zset_change.c. */
 #include "server/data/zset/zset.h"
 
-#include "server/config/config.h"
 #include "server/data/zset/zset_small.h"
 
 static const uint8_t *
@@ -17,11 +16,12 @@ is_large(const struct record *r)
     return record_encoding(r) == ENC_ROOT;
 }
 
+struct zset_limits zset_limits = {.listpack_members = 128, .listpack_member_bytes = 64};
+
 bool
 zset_is_small(uint64_t count, size_t longest)
 {
-    return count <= (uint64_t)config.zset_max_listpack_entries &&
-           longest <= (uint64_t)config.zset_max_listpack_value;
+    return count <= zset_limits.listpack_members && longest <= zset_limits.listpack_member_bytes;
 }
 
 uint64_t

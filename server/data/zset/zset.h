@@ -12,6 +12,13 @@
 #include "server/data/db/db.h"
 #include "server/data/zset/zroot.h"
 
+/* What a listpack may hold: zset-max-listpack-entries, zset-max-listpack-value. */
+struct zset_limits {
+    uint64_t listpack_members;
+    uint64_t listpack_member_bytes; /* the longest member */
+};
+extern struct zset_limits zset_limits;
+
 struct zmember {
     double score;
     struct slice member;
