@@ -42,7 +42,7 @@ cmd_object_refcount(struct client *c)
     if (r == NULL)
         return;
     v = value_of(r);
-    reply_int(c, value_refcount(&v));
+    reply_int(c, db_refcount(&v));
 }
 
 void

@@ -132,7 +132,7 @@ debug_object(struct client *c)
     v = value_of(r);
     snprintf(line, sizeof line,
              "Value at:%p refcount:%d encoding:%s serializedlength:%llu lru:%u lru_seconds_idle:%u",
-             (const void *)r, value_refcount(&v), value_encoding_name(&v),
+             (const void *)r, db_refcount(&v), value_encoding_name(&v),
              (unsigned long long)dump_bytes(r), record_clock(r) & LFU_FIELD_MASK,
              lfu_idle_s(record_clock(r)));
     reply_status(c, line);

@@ -15,6 +15,8 @@
 #include "server/data/db/db.h"
 #include "server/data/db/value.h"
 
+enum { BLOB_ROOMY_BYTES = 1 << 20 }; /* from here on blocks get address space to grow */
+
 /* blob_alloc: a block for a new value of len bytes; NULL: no memory. */
 char *blob_alloc(size_t len);
 /* blob_alloc_growing: a block for len bytes that is likely to grow on; NULL: no memory. */

@@ -3,6 +3,7 @@
 #include "server/data/db/db.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "mm/base/clock.h"
@@ -79,6 +80,17 @@ db_release(struct db *db)
     free(db);
 }
 
+/* drop_map: of databases that never held a key. */
+static void
+drop_map(void)
+{
+    for (int i = 0; i < databases.logical_count; i++)
+        db_release(databases.logical[i]);
+    free(databases.physical);
+    free(databases.logical);
+    databases = (struct databases){.dead = NULL};
+}
+
 int
 db_init(int count)
 {
@@ -87,26 +99,12 @@ db_init(int count)
         return -ENOMEM;
     for (int i = 0; i < count; i++) {
         if ((databases.logical[i] = db_new(i)) == NULL) {
-            db_fini();
+            drop_map();
             return -ENOMEM;
         }
         databases.logical_count = i + 1;
     }
     return 0;
-}
-
-void
-db_fini(void)
-{
-    for (uint32_t i = 0; i < databases.physical_top; i++)
-        if (databases.physical[i] != NULL) {
-            db_empty(databases.physical[i]);
-            free(databases.physical[i]);
-        }
-    db_work_fini();
-    free(databases.physical);
-    free(databases.logical);
-    databases = (struct databases){.dead = NULL};
 }
 
 int
@@ -171,6 +169,17 @@ size_t
 db_mapped_bytes(void)
 {
     return ktable_mapped_bytes();
+}
+
+int
+db_refcount(const struct value *v)
+{
+    enum { SHARED_INTEGERS = 10000 };
+    /* With one object for all, none could have a time of use or a frequency of its own. */
+    bool shares = !db_state.is_bounded || (db_state.policy & (EVICT_LRU | EVICT_LFU)) == 0;
+
+    return shares && v->enc == ENC_INT && v->integer >= 0 && v->integer < SHARED_INTEGERS ? INT_MAX
+                                                                                          : 1;
 }
 
 void

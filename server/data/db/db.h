@@ -158,6 +158,10 @@ int db_store_all(struct db *db, struct db_item *items, int count);
 /* db_number: the physical number, for records made by hand. */
 uint16_t db_number(const struct db *db);
 
+/* db_refcount: as OBJECT REFCOUNT says it: nothing is shared here, but Redis shares the small
+ * integers. */
+int db_refcount(const struct value *v);
+
 void db_swap(int a, int b); /* SWAPDB: only the map changes */
 /* db_flush: empty a logical database at once: it gets a new physical one; the old one is freed in
  * slices by db_work(). Returns the number of keys dropped. */

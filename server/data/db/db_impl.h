@@ -76,10 +76,14 @@ db_is_held(void)
 struct db *db_new(int index);
 /* db_release: its tables are empty; the number is free again (D4). */
 void db_release(struct db *db);
-/* db_empty: all its keys, at once. */
-void db_empty(struct db *db);
-/* db_work_fini: what waits to be freed is freed. */
-void db_work_fini(void);
+/* What was buried (db_bury()): how many structures wait; how many were freed. */
+struct db_buried {
+    uint64_t waiting, freed;
+};
+extern struct db_buried db_buried;
+/* db_free_buried: until the monotonic time until_us; true: time is up.  db_buried_fini: all of it. */
+bool db_free_buried(int64_t until_us);
+void db_buried_fini(void);
 /* db_expire_record: delete a record that has expired, and count it. */
 void db_expire_record(struct db *db, const struct record *r);
 

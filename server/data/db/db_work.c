@@ -1,5 +1,5 @@
 /* server/data/db/db_work.c - what the loop does for the databases between commands: flushed
- * databases and dead structures are freed in slices, keys expire. */
+ * databases and dead structures (db_bury.c) are freed in slices, keys expire. */
 #include <stdlib.h>
 
 #include "mm/base/fault.h"
@@ -11,98 +11,30 @@
 
 enum {
     SLICE = 64,       /* entries between two looks at the clock */
-    SMALL = 64,       /* a structure of so many elements is freed at once: as in Redis */
     DEAD_PATIENCE = 1 /* so many dead databases wait for the end of a cut that does not see them */
 };
 
-/* ---- dead structures ---- */
+/* ---- dead databases ---- */
 
-struct corpse {
-    const struct type_ops *type;
-    const void *root;
-    struct drop_cursor at;
-    struct corpse *link;
-};
-static struct corpse *corpses;          /* newest first */
-static uint64_t dead_values, dead_keys; /* keys: of dead databases */
-static uint64_t freed_values;           /* keys, too */
+static uint64_t dead_keys, freed_keys; /* of dead databases: there, freed */
 
 uint64_t
 db_dead_values(void)
 {
-    return dead_values + dead_keys;
+    return db_buried.waiting + dead_keys;
 }
 
 uint64_t
 db_freed_values(void)
 {
-    return freed_values;
+    return db_buried.freed + freed_keys;
 }
 
 void
 db_reset_freed_values(void)
 {
-    freed_values = 0;
+    db_buried.freed = freed_keys = 0;
 }
-
-/* drop_whole: all that is left, at once. */
-static void
-drop_whole(const struct type_ops *type, const void *root, struct drop_cursor *at)
-{
-    while (!type->drop(root, at, UINT64_MAX))
-        ;
-}
-
-void
-db_bury(enum value_type type, const void *root)
-{
-    const struct type_ops *ops = type_of(type);
-    struct corpse *c;
-
-    if (ops->elements(root) <= SMALL || fault_point(FAULT_side_alloc) ||
-        (c = malloc(sizeof *c)) == NULL) {
-        drop_whole(ops, root, &(struct drop_cursor){.at = {0}});
-        return;
-    }
-    *c = (struct corpse){.type = ops, .root = root, .link = corpses};
-    dead_values++;
-    corpses = c;
-}
-
-/* free_corpses: true: time is up. */
-static bool
-free_corpses(int64_t until_us)
-{
-    while (corpses != NULL) {
-        struct corpse *c = corpses;
-
-        if (c->type->drop(c->root, &c->at, SLICE)) {
-            corpses = c->link;
-            free(c);
-            dead_values--;
-            freed_values++;
-        }
-        if (os_monotonic_us() >= until_us)
-            return true;
-    }
-    return false;
-}
-
-void
-db_work_fini(void)
-{
-    dead_keys = 0;
-    while (corpses != NULL) {
-        struct corpse *c = corpses;
-
-        drop_whole(c->type, c->root, &c->at);
-        corpses = c->link;
-        free(c);
-        dead_values--;
-    }
-}
-
-/* ---- dead databases ---- */
 
 /* free_record_and_value: ctx: how many it were. */
 static void
@@ -133,13 +65,29 @@ empty(struct db *db, uint64_t records, uint64_t *freed)
     return ktable_empty(&db->keys, &db->next_bucket, records, free_record_and_value, freed);
 }
 
-void
-db_empty(struct db *db)
+/* empty_whole: all its keys, at once. */
+static void
+empty_whole(struct db *db)
 {
     uint64_t freed = 0;
 
     while (!empty(db, UINT64_MAX, &freed))
         ;
+}
+
+void
+db_fini(void)
+{
+    for (uint32_t i = 0; i < databases.physical_top; i++)
+        if (databases.physical[i] != NULL) {
+            empty_whole(databases.physical[i]);
+            free(databases.physical[i]);
+        }
+    dead_keys = 0;
+    db_buried_fini();
+    free(databases.physical);
+    free(databases.logical);
+    databases = (struct databases){.dead = NULL};
 }
 
 static void
@@ -174,7 +122,7 @@ db_flush(int index)
         return keys;
     }
     /* Without memory or a number for another one, this one is emptied on the spot. */
-    db_empty(db);
+    empty_whole(db);
     return keys;
 }
 
@@ -204,7 +152,7 @@ free_dead(int64_t until_us)
         bool gone = empty(db, SLICE, &freed);
 
         dead_keys -= freed;
-        freed_values += freed;
+        freed_keys += freed;
         if (gone) {
             databases.dead = db->next_dead;
             databases.dead_count--;
@@ -237,9 +185,9 @@ db_free_dead(unsigned budget_us)
 {
     int64_t until_us = os_monotonic_us() + budget_us;
 
-    if (corpses == NULL && (databases.dead == NULL || !dead_may_go(databases.dead)))
+    if (db_buried.waiting == 0 && (databases.dead == NULL || !dead_may_go(databases.dead)))
         return false;
-    (void)(free_dead(until_us) || free_corpses(until_us));
+    (void)(free_dead(until_us) || db_free_buried(until_us));
     return true;
 }
 
@@ -250,7 +198,7 @@ db_work(unsigned budget_us)
 
     /* The corpses come last: the others make some. */
     return free_dead(until_us) || free_hollow(until_us) ||
-           (!db_state.expiry_paused && expire_run(until_us)) || free_corpses(until_us);
+           (!db_state.expiry_paused && expire_run(until_us)) || db_free_buried(until_us);
 }
 
 /* ---- for tests ---- */

@@ -2,7 +2,6 @@
 #include "server/data/db/value.h"
 
 #include <errno.h>
-#include <limits.h>
 
 #include "server/data/db/blob.h"
 #include "server/data/db/db.h"
@@ -91,17 +90,6 @@ const char *
 value_encoding_name(const struct value *v)
 {
     return type_of(v->type)->encoding_name(v);
-}
-
-int
-value_refcount(const struct value *v)
-{
-    enum { SHARED_INTEGERS = 10000 };
-    /* With one object for all, none could have a time of use or a frequency of its own. */
-    bool shares = !db_state.is_bounded || (db_state.policy & (EVICT_LRU | EVICT_LFU)) == 0;
-
-    return shares && v->enc == ENC_INT && v->integer >= 0 && v->integer < SHARED_INTEGERS ? INT_MAX
-                                                                                          : 1;
 }
 
 const char *

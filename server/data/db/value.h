@@ -23,9 +23,6 @@ bool value_same_block(const struct value *a, const struct value *b);
 
 /* value_encoding_name: as OBJECT ENCODING says it. */
 const char *value_encoding_name(const struct value *v);
-/* value_refcount: as OBJECT REFCOUNT says it: nothing is shared here, but Redis shares the small
- * integers. */
-int value_refcount(const struct value *v);
 /* value_type_name: as TYPE says it. */
 const char *value_type_name(enum value_type type);
 
