@@ -74,7 +74,7 @@ reject_unknown(struct client *c)
     struct text t = {0};
     size_t args = 0;
 
-    if (c->fd >= 0 && is_cross_protocol(c->argv[0])) {
+    if (client_has_socket(c) && is_cross_protocol(c->argv[0])) {
         log_line(
             LOG_WARNING,
             "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Stillframe. Connection from %s aborted.",
@@ -227,7 +227,7 @@ note_duration(const struct client *c, const struct cmd *cmd, uint64_t ns)
 {
     uint64_t ms = ns / 1000000;
 
-    if (ns >= CLOCK_NS && c->fd >= 0 && !c->in_exec)
+    if (ns >= CLOCK_NS && client_has_socket(c) && !c->in_exec)
         clock_refresh();
     if (config.latency_monitor_threshold > 0 && ms >= (uint64_t)config.latency_monitor_threshold)
         latency_add((cmd->flags & CMD_FAST) != 0 ? "fast-command" : "command", ms);
@@ -337,7 +337,7 @@ execute(struct client *c, struct cmd *cmd)
         reject(c, cmd, objection);
         return;
     }
-    if (unlikely(must_wait(c, cmd, flags)) && c->fd >= 0) {
+    if (unlikely(must_wait(c, cmd, flags)) && client_has_socket(c)) {
         c->postponed = true;
         return;
     }
@@ -384,7 +384,7 @@ exec_words(struct client *c, int argc, const struct slice *argv)
         struct slice *argv;
     } u = {.given = argv}; /* handlers only read them */
 
-    if (c->fd < 0)
+    if (!client_has_socket(c))
         output_lend(c);
     c->argc = argc;
     c->argv = u.argv;

@@ -263,7 +263,7 @@ keywait_begin(struct client *c, const struct keywait_spec *spec)
 {
     struct waiting *w;
 
-    if (c->in_exec || c->fd < 0) {
+    if (!client_may_wait(c)) {
         spec->reply_timeout(c);
         return;
     }

@@ -56,6 +56,7 @@ client_new_detached(void)
 
     if (c == NULL)
         return NULL;
+    c->kind = CLIENT_DETACHED;
     c->fd = -1;
     c->resp = 2;
     c->authenticated = !client_password_is_set;
@@ -84,6 +85,7 @@ client_new(int fd)
 
     if (c == NULL)
         return NULL;
+    c->kind = CLIENT_NORMAL;
     c->fd = fd;
     c->id = client_next_id();
     c->source.ready = net_client_ready;
@@ -100,6 +102,7 @@ client_new(int fd)
 void
 client_close(struct client *c)
 {
+    must(client_has_socket(c));
     if (c->closed)
         return;
     c->closed = true;
@@ -144,7 +147,7 @@ client_doom(struct client *c)
 bool
 client_is_permitted(const struct client *c, int64_t permission)
 {
-    bool local = c->fd < 0 || c->is_unix || strncmp(c->addr, "127.", 4) == 0 ||
+    bool local = !client_has_socket(c) || c->is_unix || strncmp(c->addr, "127.", 4) == 0 ||
                  strncmp(c->addr, "[::1]", 5) == 0;
 
     return permission == PERMIT_YES || (permission == PERMIT_LOCAL && local);

@@ -30,10 +30,17 @@ struct watch_client;
  * be written. */
 enum client_queue { QUEUE_DELAYED, QUEUE_WRITES, CLIENT_QUEUES };
 
+/* What a client is: where its commands come from and who reads its replies. */
+enum client_kind {
+    CLIENT_NORMAL, /* a connection: from a socket, to it */
+    CLIENT_DETACHED /* the server's own, and tests: it executes what it is given, when it is given it */
+};
+
 struct client {
     struct loop_source source; /* first: the loop hands this back */
-    int fd;                    /* -1: detached (tests, internal) or closed */
-    int resp;                  /* 2 or 3 */
+    enum client_kind kind;
+    int fd;   /* -1: it has none, or none any more */
+    int resp; /* 2 or 3 */
     /* the command being executed */
     int argc;
     int db_index;       /* logical database */
@@ -83,7 +90,7 @@ struct client {
     int64_t soft_limit_since_ms;     /* 0: the output is below the soft limit */
     char *name, *lib_name, *lib_ver; /* NULL: none */
     char addr[64], laddr[64];
-    struct client *prev, *next; /* list of all clients with a socket */
+    struct client *prev, *next; /* list of all clients with an open socket */
     struct client *monitor_next;
     struct { /* see client_evict.h */
         size_t bytes;
@@ -144,6 +151,21 @@ static inline bool
 client_is_subscriber(const struct client *c)
 {
     return c->pubsub != NULL;
+}
+
+/* client_has_socket: or had, before it was closed. */
+static inline bool
+client_has_socket(const struct client *c)
+{
+    return c->kind == CLIENT_NORMAL;
+}
+
+/* client_may_wait: may its running command put its reply off?  Not within EXEC, and not where
+ * somebody waits for the reply at this moment. */
+static inline bool
+client_may_wait(const struct client *c)
+{
+    return client_has_socket(c) && !c->in_exec;
 }
 
 /* client_is_plain: nothing is kept with it that an attachment would have to count (attachment.h). */

@@ -95,7 +95,7 @@ weigh(struct client *c)
 void
 client_evict_weigh_slowly(struct client *c)
 {
-    if (c->closed || c->close_now || c->fd < 0)
+    if (c->closed || c->close_now || !client_has_socket(c))
         return;
     weigh(c);
     client_evict_run();

@@ -108,7 +108,7 @@ net_resume_delayed(void)
 void
 net_write_later(struct client *c)
 {
-    if (!c->running && c->fd >= 0)
+    if (!c->running && client_has_socket(c) && !c->closed)
         put(QUEUE_WRITES, c);
 }
 

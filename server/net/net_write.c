@@ -149,8 +149,8 @@ try_send(struct client *c, struct iovec *parts)
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     ssize_t n;
 
-    if (!c->running || c->in_exec || c->fd < 0 || c->out == NULL || c->is_muted || c->out_stuck ||
-        c->out_before > 0)
+    if (!c->running || c->in_exec || !client_has_socket(c) || c->closed || c->out == NULL ||
+        c->is_muted || c->out_stuck || c->out_before > 0)
         return 0;
     do
         n = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -245,8 +245,8 @@ is_limit_passed(struct client *c, size_t more)
     const struct output_limit *limit = &config.output_limits[client_type(c)];
     size_t pending = client_pending_out(c) + more;
 
-    if (c->fd < 0)
-        return false; /* detached: nobody is slow */
+    if (!client_has_socket(c) || c->closed)
+        return false; /* nobody is slow */
     if (pending <= OUTPUT_FREE_BYTES) {
         c->soft_limit_since_ms = 0;
         return false;
@@ -339,7 +339,7 @@ add_room(struct client *c, size_t bytes)
 {
     struct output_chunk *k;
 
-    if (c->fd < 0 && c->out != NULL)
+    if (!client_has_socket(c) && c->out != NULL)
         return enlarge(c, bytes);
     if ((k = make_chunk(next_room(c, bytes))) == NULL)
         return false;

@@ -25,7 +25,7 @@ setup(void)
 static void
 teardown(void)
 {
-    c->fd = -1;
+    c->kind = CLIENT_DETACHED;
     client_free(c);
     config_fini();
 }
@@ -34,7 +34,7 @@ teardown(void)
 static void
 pretend_socket(void)
 {
-    c->fd = 1000000;
+    c->kind = CLIENT_NORMAL;
 }
 
 /* The pending bytes, in one piece: [caller frees] */

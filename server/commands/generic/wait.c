@@ -43,7 +43,7 @@ wait_for(struct client *c, int64_t replicas, int64_t timeout_ms, bool is_aof)
 {
     struct waiting *w;
 
-    if (replicas <= 0 || c->in_exec || c->fd < 0) {
+    if (replicas <= 0 || !client_may_wait(c)) {
         reply_nobody(c, is_aof);
         return;
     }

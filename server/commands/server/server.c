@@ -150,7 +150,7 @@ cmd_time(struct client *c)
 void
 cmd_monitor(struct client *c)
 {
-    if (c->fd < 0 || c->in_exec) {
+    if (!client_may_wait(c)) {
         reply_error(c, "ERR MONITOR isn't allowed for DENY BLOCKING client");
         return;
     }
