@@ -9,7 +9,14 @@
 #include "mm/base/num.h"
 #include "mm/base/real.h"
 #include "server/data/db/db.h"
+#include "server/exec/cmd.h"
 #include "server/net/reply.h"
+
+void
+arg_wrong_count(struct client *c)
+{
+    reply_errorf(c, "ERR wrong number of arguments for '%s' command", c->cmd->full_name);
+}
 
 /* ---- numbers ---- */
 

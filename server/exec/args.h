@@ -22,6 +22,10 @@ arg_is(const struct client *c, int i, const char *word)
     return slice_is_word(c->argv[i], word);
 }
 
+/* arg_wrong_count: replies ERR wrong number of arguments for '...' command, where the arity alone
+ * does not say. */
+void arg_wrong_count(struct client *c);
+
 /* ---- numbers ---- */
 
 /* arg_int: an int64. */

@@ -392,4 +392,6 @@ exec_words(struct client *c, int argc, const struct slice *argv)
     exec_command(c, cmd_find(argv[0]));
     c->argc = outer_argc;
     c->argv = outer_argv;
+    if (c->sink != NULL)
+        output_deliver(c);
 }

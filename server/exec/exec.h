@@ -30,7 +30,7 @@ void exec_command(struct client *c, struct cmd *cmd);
 
 /* exec_words: execute these words as the client's next command (arity, MULTI queueing, MISCONF,
  * statistics).  What it had as its command is its command again afterwards.  Of a client without a
- * connection the reply is appended to c->out. */
+ * connection the reply goes to its sink (server/net/output.h), or is appended to c->out. */
 void exec_words(struct client *c, int argc, const struct slice *argv);
 
 /* exec_count: the command that c's words name was executed, in so long: statistics, SLOWLOG,

@@ -22,6 +22,7 @@ struct cmd;
 struct db;
 struct multi_state;
 struct output_chunk;
+struct output_sink;
 struct pubsub_client;
 struct text;
 struct watch_client;
@@ -51,7 +52,8 @@ struct client {
     char *out; /* the last chunk's bytes; NULL: there is none */
     size_t out_len, out_room, out_sent, out_before;
     struct output_chunk *out_first;
-    size_t out_bytes; /* memory of all chunks, but for one that is on loan */
+    size_t out_bytes;         /* memory of all chunks, but for one that is on loan */
+    struct output_sink *sink; /* of one without a socket: who takes its replies; NULL: they stay */
     /* input: [in_pos, in_len) is still to be parsed; in[in_len] is NUL */
     char *in;
     size_t in_len, in_pos, in_room;

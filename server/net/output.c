@@ -237,6 +237,21 @@ output_settle(struct client *c)
     c->out_len = pending;
 }
 
+void
+output_deliver(struct client *c)
+{
+    size_t pending = client_pending_out(c);
+
+    must(!client_has_socket(c) && c->sink != NULL);
+    debug_check(c->out_before == 0);
+    if (c->close_now)
+        c->sink->take(c->sink, NULL, 0);
+    else if (pending > 0)
+        c->sink->take(c->sink, c->out + c->out_sent, pending);
+    c->out_len = c->out_sent = 0;
+    output_return(c);
+}
+
 /* ---- limits ---- */
 
 static bool

@@ -6,7 +6,7 @@
  * client's commands run it is usually one chunk from a small reserve (output_lend), which comes
  * back empty after the write: no allocation per command, and one warm buffer for all.  A client
  * without a socket (tests, internal work) has one chunk, which grows: whoever reads its replies
- * wants them in one piece.
+ * wants them in one piece.  They stay there, or go to a sink when its command is done.
  *
  *       first               last             out_before  bytes in the chunks before the last
  *     +--------+--------+--------+           out         where the last one's bytes are, out_len of
@@ -41,6 +41,18 @@ struct output_chunk {
     size_t room;
     char bytes[];
 };
+
+/* Who takes the replies of a client without a socket: turns them into values, counts them, drops
+ * them.  Of c->sink, for each command once. */
+struct output_sink {
+    /* take: all that the command has replied, len > 0 bytes in one piece, good until take() returns;
+     * it must not have the client execute anything.  NULL, 0: there was no memory for the reply, and
+     * the client is of no more use. */
+    void (*take)(struct output_sink *s, const char *bytes, size_t len);
+};
+/* output_deliver: the command of a client with a sink is done: the sink takes what it has replied,
+ * if that is anything, and the buffer goes back. */
+void output_deliver(struct client *c);
 
 /* output_room: where the next bytes go, with room for at least that many; NULL: the client is
  * doomed (no memory, or its output limit is passed), or muted, and what it is told is dropped. */

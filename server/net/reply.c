@@ -11,7 +11,6 @@
 #include "mm/base/must.h"
 #include "mm/base/num.h"
 #include "mm/base/real.h"
-#include "server/exec/cmd.h"
 #include "server/figures/errorstats.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
@@ -328,12 +327,6 @@ void
 reply_no_memory(struct client *c)
 {
     reply_error(c, "OOM the arena has no memory left for this command; nothing was changed");
-}
-
-void
-reply_arity(struct client *c)
-{
-    reply_errorf(c, "ERR wrong number of arguments for '%s' command", c->cmd->full_name);
 }
 
 void

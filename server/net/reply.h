@@ -67,6 +67,5 @@ const char *reply_subcommand_text(const char *complaint, struct slice name, stru
 /* reply_subcommand_syntax: ERR unknown subcommand or wrong number of arguments for '...'. Try ...
  * HELP. */
 void reply_subcommand_syntax(struct client *c);
-void reply_arity(struct client *c); /* ERR wrong number of arguments for '...' command */
 
 #endif

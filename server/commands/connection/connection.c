@@ -37,7 +37,7 @@ void
 cmd_ping(struct client *c)
 {
     if (c->argc > 2)
-        reply_arity(c);
+        arg_wrong_count(c);
     else if (client_is_subscriber(c) && c->resp == 2)
         reply_subscriber_pong(c);
     else if (c->argc == 2)

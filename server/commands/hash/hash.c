@@ -38,7 +38,7 @@ set_pairs(struct client *c, int64_t *ret_added)
     struct db_ref ref;
 
     if (c->argc % 2 != 0) {
-        reply_arity(c);
+        arg_wrong_count(c);
         return false;
     }
     if (!find_hash(c, DB_WRITE, &ref))

@@ -134,7 +134,7 @@ pop(struct client *c, enum list_side side)
     int64_t count = 1;
 
     if (c->argc > 3) {
-        reply_arity(c);
+        arg_wrong_count(c);
         return;
     }
     if (p.as_array && !arg_positive(c, 2, &count))

@@ -229,7 +229,7 @@ rank(struct client *c, bool reverse)
     double score;
 
     if (c->argc > 4) {
-        reply_arity(c);
+        arg_wrong_count(c);
     } else if (with_score && !arg_is(c, 3, "withscore")) {
         reply_syntax(c);
     } else if (!find_zset(c, 1, DB_READ, &ref)) {

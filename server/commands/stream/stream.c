@@ -240,7 +240,7 @@ cmd_xadd(struct client *c)
         return;
     words = c->argc - o.at - 1;
     if (words < 2 || words % 2 != 0) {
-        reply_arity(c);
+        arg_wrong_count(c);
         return;
     }
     if (o.has_id && o.has_seq && o.id.ms == 0 && o.id.seq == 0) {

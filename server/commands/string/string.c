@@ -392,7 +392,7 @@ set_all(struct client *c, bool nx)
     struct db_item *items;
 
     if (c->argc % 2 == 0) {
-        reply_arity(c);
+        arg_wrong_count(c);
         return;
     }
     if (nx && any_exists(c)) {
