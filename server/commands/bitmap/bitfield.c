@@ -10,8 +10,8 @@
 #include "server/data/db/db.h"
 #include "server/data/string/bits.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
@@ -309,10 +309,8 @@ write_fields(struct client *c, const struct field_ops *ops)
         reply_no_memory(c);
         return;
     }
-    if (changes > 0) {
-        key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "setbit");
-        db_state.dirty += changes;
-    }
+    if (changes > 0)
+        changed(c, c->argv[1], KEY_EVENT_STRING, "setbit", changes);
 }
 
 static void

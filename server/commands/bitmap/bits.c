@@ -11,8 +11,8 @@
 #include "server/data/db/db.h"
 #include "server/data/string/bits.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
@@ -73,10 +73,8 @@ cmd_setbit(struct client *c)
             reply_no_memory(c);
             return;
         }
-    if (grows || was != on) {
-        key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "setbit");
-        db_state.dirty++;
-    }
+    if (grows || was != on)
+        changed(c, c->argv[1], KEY_EVENT_STRING, "setbit", 1);
     reply_int(c, was);
 }
 
@@ -284,16 +282,13 @@ combine(struct client *c, enum bits_operation op, struct operands *o)
     if (!find_operands(c, o))
         return;
     if (o->longest == 0) {
-        if (db_delete(c->db, c->argv[2])) {
-            key_changed(c->db, c->argv[2], KEY_EVENT_GENERIC, "del");
-            db_state.dirty++;
-        }
+        if (db_delete(c->db, c->argv[2]))
+            changed_gone(c, c->argv[2], 1);
     } else if (store_result(c, op, o) < 0) {
         reply_no_memory(c);
         return;
     } else {
-        key_changed(c->db, c->argv[2], KEY_EVENT_STRING, "set");
-        db_state.dirty++;
+        changed(c, c->argv[2], KEY_EVENT_STRING, "set", 1);
     }
     reply_int(c, (int64_t)o->longest);
 }

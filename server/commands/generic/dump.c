@@ -7,8 +7,9 @@
 #include "server/data/db/dump.h"
 #include "server/data/db/value.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
+#include "server/exec/effect.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
@@ -94,10 +95,31 @@ restore_expired(struct client *c, struct db_ref *ref)
 {
     if (ref->rec != NULL) {
         db_remove(ref);
-        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-        db_state.dirty++;
+        changed_gone(c, c->argv[1], 1);
+        if (unlikely(effects_are_wanted))
+            effect_deleted(c->argv[1]);
     }
     reply_ok(c);
+}
+
+/* say_restored: with the time at which it expires. */
+static void
+say_restored(struct client *c, const struct restore *rs)
+{
+    char at[NUM_MAX_BYTES], use[NUM_MAX_BYTES];
+    struct slice words[8] = {SLICE("RESTORE"), c->argv[1], effect_number(at, rs->expire_at_ms),
+                             c->argv[3], SLICE("ABSTTL")};
+    int argc = 5;
+
+    if (rs->replace)
+        words[argc++] = SLICE("REPLACE");
+    if (rs->freq >= 0)
+        words[argc++] = SLICE("FREQ");
+    else if (rs->idle_s >= 0)
+        words[argc++] = SLICE("IDLETIME");
+    if (rs->freq >= 0 || rs->idle_s >= 0)
+        words[argc++] = effect_number(use, rs->freq >= 0 ? rs->freq : rs->idle_s);
+    effect_instead(argc, words);
 }
 
 static void
@@ -111,8 +133,9 @@ restore_value(struct client *c, struct db_ref *ref, const struct restore *rs, st
         return;
     }
     db_set_use(ref->rec, rs->idle_s, rs->freq);
-    key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "restore");
-    db_state.dirty++;
+    changed(c, c->argv[1], KEY_EVENT_GENERIC, "restore", 1);
+    if (rs->expire_at_ms != RECORD_NO_EXPIRE && unlikely(effects_are_wanted))
+        say_restored(c, rs);
     reply_ok(c);
 }
 

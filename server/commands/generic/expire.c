@@ -3,9 +3,10 @@
 #include "server/commands/generic/ttl.h"
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/cmd.h"
+#include "server/exec/effect.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
@@ -73,14 +74,17 @@ expire(struct client *c, bool seconds, bool absolute)
     }
     if (at_ms <= clock_now.ms) {
         db_remove(&ref);
-        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
+        changed_gone(c, c->argv[1], 1);
+        if (unlikely(effects_are_wanted))
+            effect_deleted(c->argv[1]);
     } else if (db_set_expire(&ref, at_ms) < 0) {
         reply_no_memory(c);
         return;
     } else {
-        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "expire");
+        changed(c, c->argv[1], KEY_EVENT_GENERIC, "expire", 1);
+        if (unlikely(effects_are_wanted))
+            effect_expiry(c->argv[1], at_ms);
     }
-    db_state.dirty++;
     reply_int(c, 1);
 }
 
@@ -163,8 +167,7 @@ cmd_persist(struct client *c)
     } else if (db_set_expire(&ref, RECORD_NO_EXPIRE) < 0) {
         reply_no_memory(c);
     } else {
-        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "persist");
-        db_state.dirty++;
+        changed(c, c->argv[1], KEY_EVENT_GENERIC, "persist", 1);
         reply_int(c, 1);
     }
 }

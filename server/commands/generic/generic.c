@@ -5,9 +5,8 @@
 #include "server/data/db/db.h"
 #include "server/data/db/value.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
-#include "server/exec/keywait.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
@@ -21,10 +20,9 @@ delete_all(struct client *c)
 
     for (int i = 1; i < c->argc; i++)
         if (db_delete(c->db, c->argv[i])) {
-            key_changed(c->db, c->argv[i], KEY_EVENT_GENERIC, "del");
+            changed_gone(c, c->argv[i], 1);
             deleted++;
         }
-    db_state.dirty += (uint64_t)deleted;
     reply_int(c, deleted);
 }
 
@@ -128,9 +126,8 @@ rename_key(struct client *c, bool nx)
             reply_no_memory(c);
             return;
         }
-        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "rename_from");
-        key_changed(c->db, c->argv[2], KEY_EVENT_GENERIC, "rename_to");
-        db_state.dirty++;
+        changed(c, c->argv[1], KEY_EVENT_GENERIC, "rename_from", 0);
+        changed(c, c->argv[2], KEY_EVENT_GENERIC, "rename_to", 1);
     } else if (nx) {
         reply_int(c, 0);
         return;
@@ -182,9 +179,8 @@ cmd_move(struct client *c)
     } else if (hand_over(c->db, c->argv[1], &to) < 0) {
         reply_no_memory(c);
     } else {
-        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "move_from");
-        key_changed(db, c->argv[1], KEY_EVENT_GENERIC, "move_to");
-        db_state.dirty++;
+        changed(c, c->argv[1], KEY_EVENT_GENERIC, "move_from", 0);
+        changed_in(db, c->argv[1], "move_to", 1);
         reply_int(c, 1);
     }
 }
@@ -247,8 +243,7 @@ cmd_copy(struct client *c)
     } else if (copy_to(from.rec, &to) < 0) {
         reply_no_memory(c);
     } else {
-        key_changed(db, c->argv[2], KEY_EVENT_GENERIC, "copy_to");
-        db_state.dirty++;
+        changed_in(db, c->argv[2], "copy_to", 1);
         reply_int(c, 1);
     }
 }

@@ -13,8 +13,8 @@
 #include "server/data/set/set.h"
 #include "server/data/zset/zset.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
@@ -197,16 +197,13 @@ store(struct client *c, const struct sort *s, struct span span)
     uint64_t words = span.count * (s->gets > 0 ? s->gets : 1);
 
     if (words == 0) {
-        if (db_delete(c->db, c->argv[s->store])) {
-            key_changed(c->db, c->argv[s->store], KEY_EVENT_GENERIC, "del");
-            db_state.dirty++;
-        }
+        if (db_delete(c->db, c->argv[s->store]))
+            changed_gone(c, c->argv[s->store], 1);
     } else if (store_list(c, s, span) < 0) {
         reply_no_memory(c);
         return;
     } else {
-        key_changed(c->db, c->argv[s->store], KEY_EVENT_LIST, "sortstore");
-        db_state.dirty += words;
+        changed(c, c->argv[s->store], KEY_EVENT_LIST, "sortstore", words);
     }
     reply_int(c, (int64_t)words);
 }

@@ -8,8 +8,9 @@
 #include "server/data/db/db.h"
 #include "server/data/hash/hash.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
+#include "server/exec/effect.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
@@ -47,8 +48,7 @@ set_pairs(struct client *c, int64_t *ret_added)
         reply_no_memory(c);
         return false;
     }
-    key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hset");
-    db_state.dirty += (uint64_t)(c->argc - 2) / 2;
+    changed(c, c->argv[1], KEY_EVENT_HASH, "hset", (uint64_t)(c->argc - 2) / 2);
     return true;
 }
 
@@ -85,8 +85,7 @@ cmd_hsetnx(struct client *c)
     } else if (hash_set(&ref, c->argv + 2, 1, &added) < 0) {
         reply_no_memory(c);
     } else {
-        key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hset");
-        db_state.dirty++;
+        changed(c, c->argv[1], KEY_EVENT_HASH, "hset", 1);
         reply_int(c, 1);
     }
 }
@@ -115,8 +114,7 @@ cmd_hincrby(struct client *c)
         reply_no_memory(c);
         return;
     }
-    key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hincrby");
-    db_state.dirty++;
+    changed(c, c->argv[1], KEY_EVENT_HASH, "hincrby", 1);
     reply_int(c, n);
 }
 
@@ -159,8 +157,12 @@ cmd_hincrbyfloat(struct client *c)
         reply_no_memory(c);
         return;
     }
-    key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hincrbyfloat");
-    db_state.dirty++;
+    changed(c, c->argv[1], KEY_EVENT_HASH, "hincrbyfloat", 1);
+    if (unlikely(effects_are_wanted)) {
+        struct slice effect[] = {SLICE("HSET"), c->argv[1], words[0], words[1]};
+
+        EFFECT(effect); /* another machine may round otherwise */
+    }
     reply_bulk(c, text, words[1].len);
 }
 
@@ -176,12 +178,8 @@ cmd_hdel(struct client *c)
         reply_no_memory(c);
         return;
     }
-    if (deleted > 0) {
-        key_changed(c->db, c->argv[1], KEY_EVENT_HASH, "hdel");
-        if (ref.rec == NULL)
-            key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-        db_state.dirty += (uint64_t)deleted;
-    }
+    if (deleted > 0)
+        changed_taken(c, &ref, KEY_EVENT_HASH, "hdel", (uint64_t)deleted);
     reply_int(c, deleted);
 }
 

@@ -8,9 +8,9 @@
 #include "server/data/db/blob.h"
 #include "server/data/db/db.h"
 #include "server/data/string/hll.h"
+#include "server/exec/changed.h"
 #include "server/exec/cmd.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
@@ -135,10 +135,8 @@ cmd_pfadd(struct client *c)
         reply_failure(c, r);
         return;
     }
-    if (raised > 0) {
-        key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "pfadd");
-        db_state.dirty += raised;
-    }
+    if (raised > 0)
+        changed(c, c->argv[1], KEY_EVENT_STRING, "pfadd", raised);
     reply_int(c, raised > 0);
 }
 
@@ -167,10 +165,8 @@ count_one(struct client *c)
         return;
     }
     if (is_new && blob_write(&ref, HLL_CACHE_AT,
-                             (struct slice){.ptr = (const char *)&n, .len = sizeof n}) == 0) {
-        key_touched(c->db, c->argv[1]);
-        db_state.dirty++;
-    }
+                             (struct slice){.ptr = (const char *)&n, .len = sizeof n}) == 0)
+        changed_silently(c, c->argv[1], 1);
     reply_int(c, (int64_t)n);
 }
 
@@ -245,7 +241,6 @@ cmd_pfmerge(struct client *c)
         reply_no_memory(c);
         return;
     }
-    key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "pfadd");
-    db_state.dirty++;
+    changed(c, c->argv[1], KEY_EVENT_STRING, "pfadd", 1);
     reply_ok(c);
 }

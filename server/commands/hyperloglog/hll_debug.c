@@ -9,6 +9,7 @@
 #include "server/data/db/db.h"
 #include "server/data/string/hll.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
@@ -32,7 +33,7 @@ make_dense(struct client *c, struct db_ref *ref, struct slice *ret)
             reply_no_memory(c);
             return false;
         }
-        db_state.dirty++;
+        changed_unheard(c, c->argv[2], 1);
         *ret = record_blob(ref->rec);
     }
     return true;

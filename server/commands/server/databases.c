@@ -5,9 +5,8 @@
 #include "mm/base/num.h"
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
-#include "server/exec/keywait.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
@@ -41,13 +40,7 @@ cmd_swapdb(struct client *c)
         reply_error(c, "ERR DB index is out of range");
         return;
     }
-    if (a != b) { /* nothing changes for those who watch, otherwise */
-        key_event_swapped((int)a, (int)b);
-        db_swap((int)a, (int)b);
-        keywait_scan((int)a);
-        keywait_scan((int)b);
-    }
-    db_state.dirty++;
+    changed_swap((int)a, (int)b);
     reply_ok(c);
 }
 
@@ -66,9 +59,7 @@ cmd_flushdb(struct client *c)
 {
     if (!flush_options_are_good(c))
         return;
-    key_event_flushed(c->db_index);
-    db_state.dirty += db_flush(c->db_index);
-    keywait_scan(c->db_index);
+    changed_flush(c->db_index);
     reply_ok(c);
 }
 
@@ -77,11 +68,8 @@ cmd_flushall(struct client *c)
 {
     if (!flush_options_are_good(c))
         return;
-    for (int i = 0; i < db_count(); i++) {
-        key_event_flushed(i);
-        db_state.dirty += db_flush(i);
-        keywait_scan(i);
-    }
+    for (int i = 0; i < db_count(); i++)
+        changed_flush(i);
     persist_flushed();
     reply_ok(c);
 }

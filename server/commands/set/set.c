@@ -3,9 +3,9 @@
 #include "server/commands/set/set.h"
 #include "server/commands/generic/scan.h"
 #include "server/data/db/db.h"
+#include "server/exec/changed.h"
 #include "server/exec/cmd.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
@@ -41,10 +41,8 @@ cmd_sadd(struct client *c)
         reply_no_memory(c);
         return;
     }
-    if (added > 0) {
-        key_changed(c->db, c->argv[1], KEY_EVENT_SET, "sadd");
-        db_state.dirty += (uint64_t)added;
-    }
+    if (added > 0)
+        changed(c, c->argv[1], KEY_EVENT_SET, "sadd", (uint64_t)added);
     reply_int(c, added);
 }
 
@@ -60,12 +58,8 @@ cmd_srem(struct client *c)
         reply_no_memory(c);
         return;
     }
-    if (removed > 0) {
-        key_changed(c->db, c->argv[1], KEY_EVENT_SET, "srem");
-        if (ref.rec == NULL)
-            key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-        db_state.dirty += (uint64_t)removed;
-    }
+    if (removed > 0)
+        changed_taken(c, &ref, KEY_EVENT_SET, "srem", (uint64_t)removed);
     reply_int(c, removed);
 }
 
@@ -115,16 +109,11 @@ cmd_smove(struct client *c)
     } else if (move_quietly(&from, &to, c->argv[3], &added) < 0) {
         reply_no_memory(c);
     } else {
-        key_changed(c->db, c->argv[1], KEY_EVENT_SET, "srem");
-        if (from.rec == NULL)
-            key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
+        changed_taken(c, &from, KEY_EVENT_SET, "srem", 1);
         if (is_new)
             key_event(c->db, c->argv[2], KEY_EVENT_NEW, "new");
-        db_state.dirty++;
-        if (added > 0) {
-            db_state.dirty++;
-            key_changed(c->db, c->argv[2], KEY_EVENT_SET, "sadd");
-        }
+        if (added > 0)
+            changed(c, c->argv[2], KEY_EVENT_SET, "sadd", 1);
         reply_int(c, 1);
     }
 }

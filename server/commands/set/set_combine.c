@@ -5,8 +5,8 @@
 #include "server/commands/set/set.h"
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
@@ -217,12 +217,10 @@ store(struct client *c, struct set_build *b, const char *event)
         return;
     }
     if (count > 0) {
-        key_changed(c->db, c->argv[1], KEY_EVENT_SET, event);
-        db_state.dirty++;
+        changed(c, c->argv[1], KEY_EVENT_SET, event, 1);
     } else if (ref.rec != NULL) {
         db_remove(&ref);
-        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-        db_state.dirty++;
+        changed_gone(c, c->argv[1], 1);
     }
     reply_int(c, (int64_t)count);
 }

@@ -2,21 +2,45 @@
 #include "server/commands/set/set.h"
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
+#include "server/exec/effect.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
 #include "server/commands/set/set.def"
 
+/* say_popped: members of a batch, as an effect: which they were was chance.  Said before they go,
+ * while they can be read. */
+static void
+say_popped(struct slice key, const struct set_batch *b, uint32_t which)
+{
+    struct slice words[2 + SET_BATCH] = {SLICE("SREM"), key};
+    int argc = 2;
+
+    for (; which != 0; which &= which - 1)
+        words[argc++] = b->text[__builtin_ctz(which)];
+    effect_instead(argc, words);
+}
+
 static void
 note_popped(struct client *c, const struct db_ref *ref, uint64_t count)
 {
-    key_changed(c->db, c->argv[1], KEY_EVENT_SET, "spop");
-    if (ref->rec == NULL)
-        key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-    db_state.dirty += count;
+    changed_taken(c, ref, KEY_EVENT_SET, "spop", count);
+    if (ref->rec == NULL && unlikely(effects_are_wanted)) {
+        effect_none();
+        effect_deleted(ref->key);
+    }
+}
+
+/* give_up: no memory; nothing has changed, whatever was replied already. */
+static void
+give_up(struct client *c, size_t pending)
+{
+    effect_none();
+    reply_take_back(c, pending);
+    reply_no_memory(c);
 }
 
 static void
@@ -38,12 +62,15 @@ pop_one(struct client *c)
     s = set_of(ref.rec);
     member = set_draw(&s, scratch);
     reply_bulk(c, member.ptr, member.len); /* while it is still there */
-    if (set_remove(&ref, &member, 1, &removed) == 0) {
-        note_popped(c, &ref, 1);
-        return;
+    if (unlikely(effects_are_wanted)) {
+        struct slice words[] = {SLICE("SREM"), ref.key, member};
+
+        EFFECT(words);
     }
-    reply_take_back(c, before);
-    reply_no_memory(c);
+    if (set_remove(&ref, &member, 1, &removed) == 0)
+        note_popped(c, &ref, 1);
+    else
+        give_up(c, before);
 }
 
 static void
@@ -58,6 +85,8 @@ static bool
 reply_on(void *client, struct set_batch *b, uint32_t which)
 {
     (void)set_reply_members(client, b, which);
+    if (unlikely(effects_are_wanted))
+        say_popped(((struct client *)client)->argv[1], b, which);
     return true; /* also to a client that is gone: they are popped */
 }
 
@@ -78,8 +107,7 @@ pop_count(struct client *c, struct db_ref *ref, uint64_t count)
     } else {
         reply_set(c, count);
         if (set_pop(ref, count, reply_on, c) < 0) {
-            reply_take_back(c, before);
-            reply_no_memory(c);
+            give_up(c, before);
             return;
         }
     }

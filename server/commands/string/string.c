@@ -10,9 +10,10 @@
 #include "server/data/db/blob.h"
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/cmd.h"
+#include "server/exec/effect.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
 #include "server/net/reply.h"
@@ -121,6 +122,17 @@ parse_set(struct client *c, struct set_options *o)
     return w == NULL || parse_expiry(c, number_at, w, &o->expire_at_ms);
 }
 
+/* say_set: what SET was asked for with an expiry, to the millisecond. */
+static void
+say_set(struct slice key, struct slice value, int64_t expire_at_ms)
+{
+    char at[NUM_MAX_BYTES];
+    struct slice words[] = {SLICE("SET"), key, value, SLICE("PXAT"),
+                            effect_number(at, expire_at_ms)};
+
+    EFFECT(words);
+}
+
 /* set: store a value at ref.  0 or -ENOMEM */
 static int
 set(struct client *c, struct db_ref *ref, struct slice value, const struct set_options *o)
@@ -134,10 +146,12 @@ set(struct client *c, struct db_ref *ref, struct slice value, const struct set_o
         value_free(&v);
         return -ENOMEM;
     }
-    key_changed(c->db, ref->key, KEY_EVENT_STRING, "set");
-    if (o->expire_at_ms != RECORD_NO_EXPIRE)
+    changed(c, ref->key, KEY_EVENT_STRING, "set", 1);
+    if (o->expire_at_ms != RECORD_NO_EXPIRE) {
         key_event(c->db, ref->key, KEY_EVENT_GENERIC, "expire");
-    db_state.dirty++;
+        if (unlikely(effects_are_wanted))
+            say_set(ref->key, value, o->expire_at_ms);
+    }
     return 0;
 }
 
@@ -269,8 +283,9 @@ cmd_getdel(struct client *c)
     }
     reply_string(c, ref.rec);
     db_remove(&ref);
-    key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-    db_state.dirty++;
+    changed_gone(c, c->argv[1], 1);
+    if (unlikely(effects_are_wanted))
+        effect_deleted(c->argv[1]);
 }
 
 struct getex_options {
@@ -307,13 +322,16 @@ change_expiry(struct client *c, struct db_ref *ref, const struct getex_options *
         return 0;
     if (o->expiry != NULL && o->expiry->absolute && at_ms <= clock_now.ms) {
         db_remove(ref);
-        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
+        changed_gone(c, c->argv[1], 1);
+        if (unlikely(effects_are_wanted))
+            effect_deleted(c->argv[1]);
     } else if (db_set_expire(ref, o->persist ? RECORD_NO_EXPIRE : at_ms) < 0) {
         return -ENOMEM;
     } else {
-        key_changed(c->db, c->argv[1], KEY_EVENT_GENERIC, o->persist ? "persist" : "expire");
+        changed(c, c->argv[1], KEY_EVENT_GENERIC, o->persist ? "persist" : "expire", 1);
+        if (unlikely(effects_are_wanted))
+            effect_expiry(c->argv[1], o->persist ? RECORD_NO_EXPIRE : at_ms);
     }
-    db_state.dirty++;
     return 0;
 }
 
@@ -407,12 +425,11 @@ set_all(struct client *c, bool nx)
     if (made == count && db_store_all(c->db, items, count) == 0) {
         for (int i = 0; i < count; i++) {
             if (items[i].had_expired)
-                key_changed(c->db, c->argv[1 + 2 * i], KEY_EVENT_EXPIRED, "expired");
+                changed(c, c->argv[1 + 2 * i], KEY_EVENT_EXPIRED, "expired", 0);
             if (items[i].is_new)
                 key_event(c->db, c->argv[1 + 2 * i], KEY_EVENT_NEW, "new");
-            key_changed(c->db, c->argv[1 + 2 * i], KEY_EVENT_STRING, "set");
+            changed(c, c->argv[1 + 2 * i], KEY_EVENT_STRING, "set", 1);
         }
-        db_state.dirty += (uint64_t)count;
         if (nx)
             reply_int(c, 1);
         else

@@ -5,8 +5,9 @@
 #include "server/data/db/blob.h"
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
+#include "server/exec/effect.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
@@ -52,8 +53,7 @@ add(struct client *c, int64_t by)
         reply_no_memory(c);
         return;
     }
-    key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "incrby");
-    db_state.dirty++;
+    changed(c, c->argv[1], KEY_EVENT_STRING, "incrby", 1);
     reply_int(c, v.integer);
 }
 
@@ -130,7 +130,11 @@ cmd_incrbyfloat(struct client *c)
         reply_no_memory(c);
         return;
     }
-    key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "incrbyfloat");
-    db_state.dirty++;
+    changed(c, c->argv[1], KEY_EVENT_STRING, "incrbyfloat", 1);
+    if (unlikely(effects_are_wanted)) {
+        struct slice words[] = {SLICE("SET"), c->argv[1], {text, len}, SLICE("KEEPTTL")};
+
+        EFFECT(words); /* another machine may round otherwise */
+    }
     reply_bulk(c, text, len);
 }

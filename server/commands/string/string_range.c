@@ -7,8 +7,8 @@
 #include "server/data/db/blob.h"
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
@@ -69,8 +69,7 @@ cmd_append(struct client *c)
         reply_no_memory(c);
         return;
     }
-    key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "append");
-    db_state.dirty++;
+    changed(c, c->argv[1], KEY_EVENT_STRING, "append", 1);
     reply_int(c, (int64_t)(len + c->argv[2].len));
 }
 
@@ -101,8 +100,7 @@ cmd_setrange(struct client *c)
         reply_no_memory(c);
         return;
     }
-    key_changed(c->db, c->argv[1], KEY_EVENT_STRING, "setrange");
-    db_state.dirty++;
+    changed(c, c->argv[1], KEY_EVENT_STRING, "setrange", 1);
     reply_int(c, (int64_t)((size_t)offset + bytes.len > len ? (size_t)offset + bytes.len : len));
 }
 
