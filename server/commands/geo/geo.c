@@ -9,8 +9,8 @@
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/net/reply.h"
 
 #include "server/commands/geo/geo.def"
@@ -123,10 +123,8 @@ add_places(struct client *c, int first, unsigned flags, bool return_changed)
         reply_no_memory(c);
         goto done;
     }
-    if (sum.added + sum.updated > 0) {
-        zset_changed(c, c->argv[1], "zadd", false);
-        db_state.dirty += (uint64_t)(sum.added + sum.updated);
-    }
+    if (sum.added + sum.updated > 0)
+        changed(c, c->argv[1], KEY_EVENT_ZSET, "zadd", (uint64_t)(sum.added + sum.updated));
     reply_int(c, sum.added + (return_changed ? sum.updated : 0));
 done:
     free(members);

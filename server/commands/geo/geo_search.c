@@ -9,7 +9,6 @@
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/net/reply.h"
 
 #include "server/commands/geo/geo.def"
@@ -341,7 +340,8 @@ store_found(struct client *c, const struct geo_results *g)
 {
     const struct geo_query *q = g->query;
     const struct zroot *z = zroot_new();
-    uint64_t dirty = db_state.dirty;
+    /* each element counts */
+    struct zset_told told = {q->form->is_search ? "geosearchstore" : "georadiusstore", g->count};
 
     for (uint64_t i = 0; z != NULL && i < g->count; i++) {
         const struct geo_found *f = &g->at[i];
@@ -356,10 +356,7 @@ store_found(struct client *c, const struct geo_results *g)
         reply_no_memory(c);
         return;
     }
-    zset_store(c, c->argv[q->destination], z,
-               q->form->is_search ? "geosearchstore" : "georadiusstore");
-    if (db_state.dirty != dirty && g->count > 0)
-        db_state.dirty += g->count - 1; /* each element counts */
+    zset_store(c, c->argv[q->destination], z, told);
 }
 
 static void

@@ -4,8 +4,9 @@
 
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
+#include "server/exec/effect.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 
 #include "server/commands/list/list.def"
 
@@ -45,8 +46,7 @@ push(struct client *c, enum list_side side, bool only_existing)
         reply_no_memory(c);
         return;
     }
-    key_changed(c->db, c->argv[1], KEY_EVENT_LIST, pushed[side]);
-    db_state.dirty += (uint64_t)c->argc - 2;
+    changed(c, c->argv[1], KEY_EVENT_LIST, pushed[side], (uint64_t)c->argc - 2);
     reply_int(c, (int64_t)list_len(ref.rec));
 }
 
@@ -77,12 +77,20 @@ cmd_rpushx(struct client *c)
 /* ---- pop ---- */
 
 void
-list_went(struct client *c, struct db_ref *ref, enum list_side side, uint64_t count)
+list_went(struct client *c, const struct db_ref *ref, enum list_side side, uint64_t count)
 {
-    key_changed(c->db, ref->key, KEY_EVENT_LIST, side == LIST_HEAD ? "lpop" : "rpop");
-    if (ref->rec == NULL)
-        key_event(c->db, ref->key, KEY_EVENT_GENERIC, "del");
-    db_state.dirty += count;
+    changed_taken(c, ref, KEY_EVENT_LIST, side == LIST_HEAD ? "lpop" : "rpop", count);
+}
+
+/* say_popped: from this list, whichever command it was, and for whomever. */
+static void
+say_popped(struct slice key, enum list_side side, uint64_t count)
+{
+    char number[NUM_MAX_BYTES];
+    struct slice words[] = {side == LIST_HEAD ? SLICE("LPOP") : SLICE("RPOP"), key,
+                            effect_number(number, (int64_t)count)};
+
+    EFFECT(words);
 }
 
 /* reply_popped: the elements at the end that will go, in the order in which they do. */
@@ -124,6 +132,8 @@ pop_replying(struct client *c, struct db_ref *ref, const struct pop *p)
         return;
     }
     list_went(c, ref, p->side, count);
+    if (unlikely(effects_are_wanted))
+        say_popped(ref->key, p->side, count);
 }
 
 static void
@@ -351,8 +361,7 @@ cmd_lset(struct client *c)
         reply_no_memory(c);
         return;
     }
-    key_changed(c->db, c->argv[1], KEY_EVENT_LIST, "lset");
-    db_state.dirty++;
+    changed(c, c->argv[1], KEY_EVENT_LIST, "lset", 1);
     reply_ok(c);
 }
 
@@ -393,8 +402,7 @@ cmd_linsert(struct client *c)
         reply_no_memory(c);
         return;
     }
-    key_changed(c->db, c->argv[1], KEY_EVENT_LIST, "linsert");
-    db_state.dirty++;
+    changed(c, c->argv[1], KEY_EVENT_LIST, "linsert", 1);
     reply_int(c, (int64_t)list_len(ref.rec));
 }
 
@@ -415,12 +423,8 @@ cmd_lrem(struct client *c)
         reply_no_memory(c);
         return;
     }
-    if (removed > 0) {
-        key_changed(c->db, c->argv[1], KEY_EVENT_LIST, "lrem");
-        if (ref.rec == NULL)
-            key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-        db_state.dirty += removed;
-    }
+    if (removed > 0)
+        changed_taken(c, &ref, KEY_EVENT_LIST, "lrem", removed);
     reply_int(c, (int64_t)removed);
 }
 
@@ -447,12 +451,9 @@ cmd_ltrim(struct client *c)
         return;
     }
     if (keep < len)
-        key_changed(c->db, c->argv[1], KEY_EVENT_LIST, "ltrim");
+        changed_taken(c, &ref, KEY_EVENT_LIST, "ltrim", len - keep);
     else
         /* an event, but nobody's transaction breaks */
         key_event(c->db, c->argv[1], KEY_EVENT_LIST, "ltrim");
-    if (ref.rec == NULL)
-        key_event(c->db, c->argv[1], KEY_EVENT_GENERIC, "del");
-    db_state.dirty += len - keep;
     reply_ok(c);
 }

@@ -17,7 +17,7 @@ void reply_elements(struct client *c, const struct record *r, uint64_t first, ui
 void reply_element(struct client *c, const struct list_elem *e);
 
 /* list_went: elements left the list at ref (at a side): events, and the count of changes. */
-void list_went(struct client *c, struct db_ref *ref, enum list_side side, uint64_t count);
+void list_went(struct client *c, const struct db_ref *ref, enum list_side side, uint64_t count);
 
 /* pop_replying: take `count` elements, or all there are, from the list at ref and reply them:
  * with_key: the key, then them; as_array: an array even if it is one.  Replies OOM without

@@ -2,17 +2,30 @@
  * LMOVE, RPOPLPUSH, LMPOP. */
 #include "server/commands/list/list.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
+#include "server/exec/effect.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 
 #include "server/commands/list/list.def"
+
+static struct slice
+side_word(enum list_side side)
+{
+    return side == LIST_HEAD ? SLICE("LEFT") : SLICE("RIGHT");
+}
 
 /* tell_move: the destination's event comes first. */
 static void
 tell_move(struct client *c, const struct move *m, struct db_ref *source)
 {
-    key_changed(c->db, m->to_key, KEY_EVENT_LIST, m->to == LIST_HEAD ? "lpush" : "rpush");
+    changed(c, m->to_key, KEY_EVENT_LIST, m->to == LIST_HEAD ? "lpush" : "rpush", 0);
     list_went(c, source, m->from, 1);
+    if (unlikely(effects_are_wanted)) {
+        struct slice words[] = {SLICE("LMOVE"), m->from_key, m->to_key, side_word(m->from),
+                                side_word(m->to)};
+
+        EFFECT(words);
+    }
 }
 
 /* rotate: source and destination are one list. */

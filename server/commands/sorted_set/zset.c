@@ -10,8 +10,8 @@
 #include "mm/base/fault.h"
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 
 #include "server/commands/sorted_set/sorted_set.def"
 
@@ -33,14 +33,6 @@ zset_reply_element(void *ctx, struct slice member, double score)
     reply_bulk(z->c, member.ptr, member.len);
     if (z->with_scores)
         reply_double(z->c, score);
-}
-
-void
-zset_changed(struct client *c, struct slice key, const char *event, bool is_gone)
-{
-    key_changed(c->db, key, KEY_EVENT_ZSET, event);
-    if (is_gone)
-        key_event(c->db, key, KEY_EVENT_GENERIC, "del");
 }
 
 /* ---- ZADD, ZINCRBY ---- */
@@ -108,10 +100,9 @@ add_members(struct client *c, unsigned flags, const struct zmember *members, int
         reply_no_memory(c);
         return;
     }
-    if (sum.added + sum.updated > 0) {
-        zset_changed(c, c->argv[1], (flags & ZSET_INCR) != 0 ? "zincr" : "zadd", false);
-        db_state.dirty += (uint64_t)(sum.added + sum.updated);
-    }
+    if (sum.added + sum.updated > 0)
+        changed(c, c->argv[1], KEY_EVENT_ZSET, (flags & ZSET_INCR) != 0 ? "zincr" : "zadd",
+                (uint64_t)(sum.added + sum.updated));
     reply_added(c, flags, &sum);
 }
 
@@ -170,10 +161,8 @@ cmd_zrem(struct client *c)
         reply_no_memory(c);
         return;
     }
-    if (removed > 0) {
-        zset_changed(c, c->argv[1], "zrem", ref.rec == NULL);
-        db_state.dirty += (uint64_t)removed;
-    }
+    if (removed > 0)
+        changed_taken(c, &ref, KEY_EVENT_ZSET, "zrem", (uint64_t)removed);
     reply_int(c, removed);
 }
 

@@ -27,11 +27,12 @@ struct zset_reply {
 void zset_reply_begin(const struct zset_reply *z, uint64_t count);
 void zset_reply_element(void *ctx, struct slice member, double score);
 
-/* zset_changed: tell who listens of an event; is_gone: and that the key went with it. */
-void zset_changed(struct client *c, struct slice key, const char *event, bool is_gone);
-
 /* zset_store: the entries that were collected in z, which becomes the key's or is freed; replies
- * their number. Without any the key is deleted. */
-void zset_store(struct client *c, struct slice key, const struct zroot *z, const char *event);
+ * their number.  Told is what changed() is to be told.  Without any entry the key is deleted. */
+struct zset_told {
+    const char *event;
+    uint64_t changes;
+};
+void zset_store(struct client *c, struct slice key, const struct zroot *z, struct zset_told told);
 
 #endif

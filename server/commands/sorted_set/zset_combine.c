@@ -327,7 +327,7 @@ store_result(struct combination *k)
         [UNION] = "zunionstore", [INTER] = "zinterstore", [DIFF] = "zdiffstore"};
 
     if (!k->failed) {
-        zset_store(k->c, k->c->argv[1], k->result, events[k->operation]);
+        zset_store(k->c, k->c->argv[1], k->result, (struct zset_told){events[k->operation], 1});
         return;
     }
     db_bury(TYPE_ZSET, k->result);

@@ -9,8 +9,9 @@
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
+#include "server/exec/effect.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
 
 #include "server/commands/sorted_set/sorted_set.def"
@@ -62,6 +63,17 @@ reply_popped(void *ctx, struct slice member, double score)
     reply_double(v->c, score);
 }
 
+/* say_popped: from this sorted set, whichever command it was, and for whomever. */
+static void
+say_popped(struct slice key, bool highest, uint64_t count)
+{
+    char number[NUM_MAX_BYTES];
+    struct slice words[] = {highest ? SLICE("ZPOPMAX") : SLICE("ZPOPMIN"), key,
+                            effect_number(number, (int64_t)count)};
+
+    EFFECT(words);
+}
+
 /* pop_key: from the sorted set at ref, which is there; count > 0. */
 static void
 pop_key(struct client *c, struct db_ref *ref, const struct pop *p)
@@ -77,8 +89,9 @@ pop_key(struct client *c, struct db_ref *ref, const struct pop *p)
         reply_no_memory(c);
         return;
     }
-    zset_changed(c, ref->key, p->highest ? "zpopmax" : "zpopmin", ref->rec == NULL);
-    db_state.dirty += count;
+    changed_taken(c, ref, KEY_EVENT_ZSET, p->highest ? "zpopmax" : "zpopmin", count);
+    if (unlikely(effects_are_wanted))
+        say_popped(ref->key, p->highest, count);
 }
 
 static void

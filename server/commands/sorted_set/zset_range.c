@@ -6,8 +6,8 @@
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 
 #include "server/commands/sorted_set/sorted_set.def"
 
@@ -283,7 +283,7 @@ cmd_zrangestore(struct client *c)
     }
     visit_interval(ref.rec, find_result(ref.rec, &q), false, collect, &to);
     if (!to.failed) {
-        zset_store(c, c->argv[1], to.z, "zrangestore");
+        zset_store(c, c->argv[1], to.z, (struct zset_told){"zrangestore", 1});
         return;
     }
     zroot_free(to.z);
@@ -332,8 +332,7 @@ remove_range(struct client *c, enum range_kind kind, const char *event)
             reply_no_memory(c);
             return;
         }
-        zset_changed(c, c->argv[1], event, ref.rec == NULL);
-        db_state.dirty += in.count;
+        changed_taken(c, &ref, KEY_EVENT_ZSET, event, in.count);
     }
     reply_int(c, (int64_t)in.count);
 }

@@ -6,19 +6,19 @@
 #include "mm/base/keyhash.h"
 #include "server/commands/sorted_set/zset.h"
 #include "server/data/db/db.h"
-#include "server/exec/keyevent.h"
+#include "server/exec/changed.h"
 
 /* put: the value into its key, which is told of.  false: no memory; the value is still the
  * caller's. */
 static bool
-put(struct client *c, struct slice key, const struct value *v, const char *event)
+put(struct client *c, struct slice key, const struct value *v, const struct zset_told *told)
 {
     struct db_ref ref;
 
     db_lookup(c->db, key, DB_WRITE, &ref);
     if (db_store(&ref, v, RECORD_NO_EXPIRE) < 0)
         return false;
-    key_changed(c->db, key, KEY_EVENT_ZSET, event);
+    changed(c, key, KEY_EVENT_ZSET, told->event, told->changes);
     return true;
 }
 
@@ -31,12 +31,11 @@ delete_key(struct client *c, struct slice key)
     if (ref.rec == NULL)
         return;
     db_remove(&ref);
-    key_changed(c->db, key, KEY_EVENT_GENERIC, "del");
-    db_state.dirty++;
+    changed_gone(c, key, 1);
 }
 
 void
-zset_store(struct client *c, struct slice key, const struct zroot *z, const char *event)
+zset_store(struct client *c, struct slice key, const struct zroot *z, struct zset_told told)
 {
     uint64_t count = zroot_count(z);
     const struct zentry **sorted;
@@ -51,11 +50,10 @@ zset_store(struct client *c, struct slice key, const struct zroot *z, const char
     if ((sorted = zroot_sorted(z)) == NULL || !zset_value_of(z, sorted, key.len, &v)) {
         zroot_free(z);
         reply_no_memory(c);
-    } else if (!put(c, key, &v, event)) {
+    } else if (!put(c, key, &v, &told)) {
         value_free(&v);
         reply_no_memory(c);
     } else {
-        db_state.dirty++;
         reply_int(c, (int64_t)count);
     }
     free(sorted);
