@@ -14,7 +14,8 @@
 #include "server/data/db/db.h"
 #include "server/data/db/listener.h"
 
-enum { /* in key_event_listeners */
+/* In key_event_listeners, beside the classes. */
+enum {
     KEY_EVENT_COPIED = 1 << 29, /* effects are wanted: of keys that expire or are evicted */
     KEY_EVENT_WATCHED = 1 << 30 /* some key is watched */
 };
@@ -27,13 +28,6 @@ key_changed(struct db *db, struct slice key, unsigned class, const char *event)
 {
     if (unlikely(key_event_listeners != 0))
         key_changed_heard(db, key, class, event);
-}
-
-/* key_touched: a change without a notification of its own. */
-static inline void
-key_touched(struct db *db, struct slice key)
-{
-    key_changed(db, key, 0, "");
 }
 
 static inline void

@@ -5,11 +5,12 @@
 
 #include "mm/base/clock.h"
 #include "server/commands/stream/stream.h"
+#include "server/commands/stream/stream_effect.h"
 #include "server/data/db/db.h"
 #include "server/data/db/value.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
@@ -234,6 +235,7 @@ cmd_xadd(struct client *c)
     struct add_options o;
     struct stream_id id;
     struct db_ref ref;
+    bool trimmed = false;
     int words;
 
     if (!parse_options(c, &o, true))
@@ -259,10 +261,11 @@ cmd_xadd(struct client *c)
         reply_no_memory(c);
         return;
     }
-    key_changed(c->db, c->argv[1], KEY_EVENT_STREAM, "xadd");
-    db_state.dirty++;
-    if (o.trims && stream_trim(stream_of(&ref), &o.trim) > 0)
+    changed(c, c->argv[1], KEY_EVENT_STREAM, "xadd", 1);
+    if (o.trims && (trimmed = stream_trim(stream_of(&ref), &o.trim) > 0))
         key_event(c->db, c->argv[1], KEY_EVENT_STREAM, "xtrim");
+    if (unlikely(effects_are_wanted))
+        stream_say_added(c, o.at, id, trimmed ? stream_of(&ref) : NULL);
     keywait_ready(c->db, c->argv[1]);
     reply_stream_id(c, id);
 }
@@ -280,8 +283,9 @@ cmd_xtrim(struct client *c)
     if (!parse_options(c, &o, false) || !find_stream(c, DB_WRITE, &ref))
         return;
     if (ref.rec != NULL && (gone = stream_trim(stream_of(&ref), &o.trim)) > 0) {
-        key_changed(c->db, c->argv[1], KEY_EVENT_STREAM, "xtrim");
-        db_state.dirty += gone;
+        changed(c, c->argv[1], KEY_EVENT_STREAM, "xtrim", gone);
+        if (unlikely(effects_are_wanted))
+            stream_say_trimmed(c->argv[1], stream_of(&ref));
     }
     reply_int(c, (int64_t)gone);
 }
@@ -309,8 +313,7 @@ cmd_xdel(struct client *c)
     }
     if (deleted > 0) {
         stream_mend_first(stream_of(&ref));
-        key_changed(c->db, c->argv[1], KEY_EVENT_STREAM, "xdel");
-        db_state.dirty += (uint64_t)deleted;
+        changed(c, c->argv[1], KEY_EVENT_STREAM, "xdel", (uint64_t)deleted);
     }
     reply_int(c, deleted);
 }
@@ -447,8 +450,6 @@ cmd_xsetid(struct client *c)
         o.max_deleted = s->max_deleted;
     stream_set_ids(s, o.last, o.max_deleted,
                    o.entries_added == -1 ? s->entries_added : (uint64_t)o.entries_added);
-    /* no change to those who watch, as in Redis */
-    key_event(c->db, c->argv[1], KEY_EVENT_STREAM, "xsetid");
-    db_state.dirty++;
+    changed_beside(c, c->argv[1], KEY_EVENT_STREAM, "xsetid", 1);
     reply_ok(c);
 }

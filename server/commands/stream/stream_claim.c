@@ -3,10 +3,11 @@
 
 #include "mm/base/clock.h"
 #include "server/commands/stream/stream.h"
+#include "server/commands/stream/stream_effect.h"
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
 
@@ -34,7 +35,7 @@ cmd_xack(struct client *c)
         stream_id_parse(c->argv[i], (struct id_syntax){.strict = true}, &id, NULL);
         done += stream_ack(g, id);
     }
-    db_state.dirty += (uint64_t)done;
+    changed_unheard(c, c->argv[1], (uint64_t)done);
     reply_int(c, done);
 }
 
@@ -168,6 +169,7 @@ cmd_xpending(struct client *c)
 /* ---- claiming ---- */
 
 struct claimer {
+    const struct client *c;
     const struct stream *stream;
     const struct stream_group *group;
     const struct stream_consumer *consumer;
@@ -198,8 +200,9 @@ static void
 claim_tell(struct client *c, const struct claimer *w)
 {
     if (w->made_consumer) {
-        key_event(c->db, c->argv[1], KEY_EVENT_STREAM, "xgroup-createconsumer");
-        db_state.dirty++;
+        changed_beside(c, c->argv[1], KEY_EVENT_STREAM, "xgroup-createconsumer", 1);
+        if (unlikely(effects_are_wanted))
+            stream_say_consumer(&(struct stream_said){c->argv[1], c->argv[2], c->argv[3]});
     }
     stream_consumer_set(w->consumer, clock_now.ms, w->consumer->active_ms);
 }
@@ -217,7 +220,21 @@ claim_one(const struct claimer *w, struct stream_id id, int64_t delivered_ms, ui
 {
     stream_claim(w->group, w->consumer, id, delivered_ms, deliveries);
     stream_consumer_set(w->consumer, clock_now.ms, clock_now.ms);
-    db_state.dirty++;
+    changed_unheard(w->c, w->c->argv[1], 1);
+    if (unlikely(effects_are_wanted))
+        stream_say_claimed(&(struct stream_said){w->c->argv[1], w->c->argv[2], w->c->argv[3]},
+                           w->group, id);
+}
+
+/* drop_deleted: an entry that is deleted is no longer pending. */
+static void
+drop_deleted(const struct claimer *w, struct stream_id id)
+{
+    if (!stream_ack(w->group, id))
+        return;
+    changed_unheard(w->c, w->c->argv[1], 1);
+    if (unlikely(effects_are_wanted))
+        stream_say_acked(&(struct stream_said){w->c->argv[1], w->c->argv[2], w->c->argv[3]}, id);
 }
 
 /* ---- XCLAIM ---- */
@@ -326,7 +343,7 @@ claim_and_reply(struct client *c, const struct claimer *w, const struct claim_ar
     uint64_t deliveries;
 
     if (!stream_has(w->stream, id)) {
-        db_state.dirty += stream_ack(w->group, id); /* what is deleted is no longer pending */
+        drop_deleted(w, id);
         return false;
     }
     if (!claims(w, a, id, &p) || p == NULL)
@@ -348,7 +365,7 @@ claim_and_reply(struct client *c, const struct claimer *w, const struct claim_ar
 void
 cmd_xclaim(struct client *c)
 {
-    struct claimer w = {.stream = NULL};
+    struct claimer w = {.c = c};
     struct claim_args a;
     size_t token, entries = 0;
 
@@ -361,7 +378,9 @@ cmd_xclaim(struct client *c)
     }
     if (stream_id_compare(a.last, w.group->last) > 0) {
         stream_group_set(w.group, a.last, w.group->entries_read);
-        db_state.dirty++;
+        changed_unheard(c, c->argv[1], 1);
+        if (unlikely(effects_are_wanted))
+            stream_say_read(&(struct stream_said){c->argv[1], c->argv[2], c->argv[3]}, w.group);
     }
     claim_tell(c, &w);
     token = reply_array_deferred(c);
@@ -456,7 +475,7 @@ claim_found(const struct claimer *w, const struct auto_args *a, const struct aut
         claim_one(w, f->ids[i], clock_now.ms, p->deliveries + !a->just_id);
     }
     for (size_t i = 0; i < f->deleted; i++)
-        db_state.dirty += stream_ack(w->group, f->ids[f->room - 1 - i]);
+        drop_deleted(w, f->ids[f->room - 1 - i]);
 }
 
 static void
@@ -482,7 +501,7 @@ reply_found(struct client *c, const struct claimer *w, const struct auto_args *a
 void
 cmd_xautoclaim(struct client *c)
 {
-    struct claimer w = {.stream = NULL};
+    struct claimer w = {.c = c};
     struct auto_found f = {.claimed = 0};
     struct auto_args a;
     struct db_ref ref;

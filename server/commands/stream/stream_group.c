@@ -4,8 +4,8 @@
 #include "server/data/db/db.h"
 #include "server/data/db/value.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
@@ -70,13 +70,10 @@ find_group(struct client *c, struct db_ref *ref, const struct stream_group **ret
     return false;
 }
 
-/* tell: groups and consumers are told as events, but they are no change of the key to those who
- * watch it. */
 static void
-tell(struct client *c, const char *event)
+tell(const struct client *c, const char *event)
 {
-    key_event(c->db, c->argv[KEY_ARG], KEY_EVENT_STREAM, event);
-    db_state.dirty++;
+    changed_beside(c, c->argv[KEY_ARG], KEY_EVENT_STREAM, event, 1);
 }
 
 /* make_stream: an empty stream with the group; false: no memory, and nothing has changed. */
@@ -88,10 +85,8 @@ make_stream(struct db_ref *ref, struct slice group, struct stream_id id, int64_t
     if (v.root == NULL)
         return false;
     if (stream_group_create(v.root, group, id, entries_read) != NULL &&
-        db_store(ref, &v, RECORD_NO_EXPIRE) == 0) {
-        key_touched(ref->db, ref->key);
+        db_store(ref, &v, RECORD_NO_EXPIRE) == 0)
         return true;
-    }
     value_free(&v);
     return false;
 }
@@ -111,6 +106,7 @@ cmd_xgroup_create(struct client *c)
     struct stream_id id = {0, 0};
     struct group_options o;
     struct db_ref ref;
+    bool is_new;
 
     if (!parse_options(c, &o, true) || !find_stream(c, o.make_stream, &ref))
         return;
@@ -124,10 +120,13 @@ cmd_xgroup_create(struct client *c)
         reply_error(c, "BUSYGROUP Consumer Group name already exists");
         return;
     }
+    is_new = ref.rec == NULL;
     if (!create(&ref, c->argv[GROUP_ARG], id, o.entries_read)) {
         reply_no_memory(c);
         return;
     }
+    if (is_new)
+        changed_silently(c, c->argv[KEY_ARG], 0); /* the group is what counts */
     tell(c, "xgroup-create");
     reply_ok(c);
 }

@@ -7,11 +7,12 @@
 #include "mm/base/clock.h"
 #include "mm/base/num.h"
 #include "server/commands/stream/stream.h"
+#include "server/commands/stream/stream_effect.h"
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
+#include "server/exec/changed.h"
 #include "server/exec/cmd.h"
 #include "server/exec/handlers.h"
-#include "server/exec/keyevent.h"
 #include "server/exec/keywait.h"
 #include "server/exec/typed_key.h"
 #include "server/net/reply.h"
@@ -30,6 +31,7 @@ struct read_one {
     const struct stream *stream; /* NULL: not there */
     const struct stream_group *group;
     const struct stream_consumer *consumer;
+    struct stream_said said;
     struct stream_id after;
     bool wants_new; /* the id > */
     bool made_consumer;
@@ -162,7 +164,7 @@ find_one(struct client *c, const struct read_args *a, int i, struct read_one *o)
     int key = a->first + i;
     struct db_ref ref;
 
-    *o = (struct read_one){.stream = NULL};
+    *o = (struct read_one){.said = {c->argv[key], a->group, a->consumer}};
     if (!key_of_type(c, key, TYPE_STREAM, DB_READ, &ref))
         return false;
     o->stream = stream_of(&ref);
@@ -294,13 +296,23 @@ static void
 tell_consumer(struct client *c, const struct read_args *a, int i, const struct read_one *o)
 {
     if (o->made_consumer) {
-        key_event(c->db, c->argv[a->first + i], KEY_EVENT_STREAM, "xgroup-createconsumer");
-        db_state.dirty++;
+        changed_beside(c, c->argv[a->first + i], KEY_EVENT_STREAM, "xgroup-createconsumer", 1);
+        if (unlikely(effects_are_wanted))
+            stream_say_consumer(&o->said);
     }
     stream_consumer_set(o->consumer, clock_now.ms, o->consumer->active_ms);
 }
 
 /* ---- replies ---- */
+
+/* take: the entry is pending for the consumer now. */
+static void
+take(const struct read_one *o, struct stream_id id)
+{
+    stream_claim(o->group, o->consumer, id, clock_now.ms, 1);
+    if (unlikely(effects_are_wanted))
+        stream_say_claimed(&o->said, o->group, id);
+}
 
 /* reply_new: entries that are new to the group, which now are pending for the consumer. */
 static void
@@ -318,11 +330,13 @@ reply_new(struct client *c, const struct read_args *a, const struct read_one *o)
         last = item.id;
         reply_stream_entry(c, &item);
         if (!a->no_ack)
-            stream_claim(o->group, o->consumer, item.id, clock_now.ms, 1);
+            take(o, item.id);
         entries++;
     }
     reply_array_close(c, token, entries);
     stream_group_set(o->group, last, read);
+    if (unlikely(effects_are_wanted))
+        stream_say_read(&o->said, o->group);
     if (!a->no_ack)
         stream_consumer_set(o->consumer, clock_now.ms, clock_now.ms);
 }
@@ -347,6 +361,8 @@ reply_history(struct client *c, const struct read_args *a, const struct read_one
         entries++;
         if (reply_stream_entry_at(c, o->stream, id)) {
             stream_pending_set(p, clock_now.ms, p->deliveries + 1);
+            if (unlikely(effects_are_wanted))
+                stream_say_claimed(&o->said, o->group, id);
             continue;
         }
         reply_array(c, 2);
@@ -366,7 +382,9 @@ reply_one(struct client *c, const struct read_args *a, const struct read_one *o)
         reply_stream_range(c, &it, a->count);
         return;
     }
-    db_state.dirty++;
+    changed_unheard(c, o->said.key, 1);
+    if (unlikely(effects_are_wanted))
+        effect_only_said(); /* other readings find another time */
     if (o->wants_new)
         reply_new(c, a, o);
     else
