@@ -3,8 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bad=0
-deny() { # deny PATTERN COMPLAINT: no source of mm/, snapshot/ and server/ matches PATTERN
-    if grep -rnE --include='*.[ch]' "$1" mm snapshot server; then
+deny() { # deny PATTERN COMPLAINT [FOLDER]: no source of mm/, snapshot/ and server/, or of the folder, matches PATTERN
+    if grep -rnE --include='*.[ch]' "$1" ${3:-mm snapshot server}; then
         echo "lint: $2" >&2
         bad=1
     fi
@@ -15,4 +15,6 @@ deny '^#include "[^/"]+"' "write the whole path"
 # What the system below may lack has no place in the server (docs/osv.md).
 deny '\b(fork|vfork|execve|execvp|posix_spawn|popen|daemon|userfaultfd|signalfd|membarrier)\(' \
     "a call that the server must do without"
+# A change is said in one way, so that whoever has to hear of it does (CH1).
+deny '\b(db_state\.dirty|key_changed|watch_touch)\b' "say it through server/exec/changed.h" server/commands
 exit $bad
