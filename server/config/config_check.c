@@ -1,10 +1,15 @@
 /* server/config/config_check.c - parameters that are kept as text, once it has been checked: in one
  * spelling, however it was given.
  *
- * A check is a word and what belongs to it: "bool", "int MIN MAX", "memory MIN", "text" (no zero
- * byte), "bytes", "hostname", "title" (of a process), "enum A B>C ..." (B is shown as C), "flags A
- * B ..." (several of them; A alone stands for none), "percentiles" (numbers from 0 to 100), "oom"
- * (three numbers from -2000 to 2000). */
+ * A check is a word and what belongs to it:
+ *
+ *   bool   int MIN MAX   memory MIN   bytes   hostname
+ *   text             no zero byte
+ *   title            of a process
+ *   enum A B>C ...   one of these; B is shown as C
+ *   flags A B ...    several of them; A alone stands for none
+ *   percentiles      numbers from 0 to 100
+ *   oom              three numbers from -2000 to 2000 */
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>

@@ -1,4 +1,5 @@
-/* server/config/config_names.h - the names of an ENUM parameter's values.  [const] */
+/* server/config/config_names.h - the names of an ENUM parameter's values.
+ * Threads: any; the lists are constant. */
 #ifndef SERVER_CONFIG_CONFIG_NAMES_H
 #define SERVER_CONFIG_CONFIG_NAMES_H
 

@@ -36,8 +36,8 @@ enum cmd_flag {
     CMD_NO_AUTH = 1 << 13,
     CMD_MAY_REPLICATE = 1 << 14,
     CMD_PUBSUB = 1 << 15,
-    CMD_RUN_IN_MULTI =
-        1 << 16, /* executed at once although a transaction is being queued (EXEC, DISCARD, ...) */
+    /* executed at once although a transaction is being queued (EXEC, DISCARD, ...) */
+    CMD_RUN_IN_MULTI = 1 << 16,
     CMD_NO_ASYNC_LOADING = 1 << 17,
     CMD_ALLOW_BUSY = 1 << 18,
     CMD_PUBSUB_CONTEXT = 1 << 19, /* allowed to RESP2 clients with subscriptions */
@@ -85,17 +85,17 @@ struct cmd {
     int arity; /* including the name (and the subcommand's); negative: at least that many */
     uint32_t flags, acl_categories;
     struct key_spec specs[KEY_SPECS_MAX];
-    key_finder finder; /* where the specs do not say enough (S1), else NULL */
+    key_finder finder; /* where the specs do not say enough (KS1), else NULL */
     const char *group, *since, *complexity;
     const char *tips; /* words, separated by blanks */
     const char *args; /* the arguments, as a person reads them */
     const char *summary;
     /* set by cmd_table_init() */
-    int first_key, last_key,
-        key_step;       /* last_key -1: the last argument; first_key 0: none, or not so simple */
-    int hint_key;       /* where the first key is, most likely; 0: no idea */
-    char full_name[64]; /* "config|get" */
-    struct cmd *subs;   /* subcommands, sub_count of them; NULL if there are none */
+    int first_key;          /* 0: none, or not so simple */
+    int last_key, key_step; /* last_key -1: the last argument */
+    int hint_key;           /* where the first key is, most likely; 0: no idea */
+    char full_name[64];     /* "config|get" */
+    struct cmd *subs;       /* subcommands, sub_count of them; NULL if there are none */
     int sub_count;
     bool is_gone; /* renamed to nothing: nobody can call it, and COMMAND does not list it */
     /* statistics, [mutator] */

@@ -1,13 +1,16 @@
 /* server/exec/cmd_syntax.h - a command's arguments, from the text that a person reads to the
  * tree that COMMAND DOCS answers.
  *
- *   - key: an argument.  Its type follows from its name (key, seconds, pattern, ...); or it is
- *   said:
- * x:double, x:string, x:integer.
- *   - NX: a word as it is (pure-token), and so are the signs $ * = ~.  EX seconds: an argument
- *     behind such a word.  AUTH user pass: several.
- *   - [x]: may be left out.  x [x ...]: once or more often.  [x [x ...]]: any number.
- *   - a | b: one of them.  <a | b>: the same within a sequence.
+ *   key             an argument.  Its type follows from its name (key, seconds, pattern, ...), or
+ *                   is said: x:double, x:string, x:integer
+ *   NX              a word as it is (pure-token), and so are the signs $ * = ~
+ *   EX seconds      an argument behind such a word
+ *   AUTH user pass  several
+ *   [x]             may be left out
+ *   x [x ...]       once or more often
+ *   [x [x ...]]     any number
+ *   a | b           one of them
+ *   <a | b>         the same within a sequence
  *
  * Threads: [any]. */
 #ifndef SERVER_EXEC_CMD_SYNTAX_H
@@ -38,8 +41,7 @@ struct syntax {
  * the text. */
 struct syntax_node *syntax_parse(struct syntax *s, const char *text);
 /* syntax_type: "key", "integer", "string", "pattern", "unix-time", "double", "pure-token", "oneof",
- * "block".
- */
+ * "block". */
 const char *syntax_type(const struct syntax_node *n);
 
 #endif

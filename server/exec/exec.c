@@ -1,6 +1,5 @@
 /* server/exec/exec.c - one command: what must be true before its handler runs, in Redis's order,
- * and the counting.
- */
+ * and the counting. */
 #include "server/exec/exec.h"
 
 #include <stdio.h>
@@ -220,8 +219,7 @@ exec_begin(void)
 }
 
 /* Longer than what anybody wants to hear of?  What follows a command that took long sees another
- * time (L3).
- */
+ * time (L3). */
 static void
 note_duration(const struct client *c, const struct cmd *cmd, uint64_t ns)
 {

@@ -38,8 +38,7 @@ key_event(struct db *db, struct slice key, unsigned class, const char *event)
 }
 
 /* key_event_flushed: before logical database `index` is emptied: watched keys that exist in it are
- * touched.
- */
+ * touched. */
 void key_event_flushed(int index);
 /* key_event_swapped: before two logical databases are exchanged. */
 void key_event_swapped(int a, int b);

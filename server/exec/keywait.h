@@ -8,19 +8,19 @@
  *
  *   K1  A client is served at most once, and for the key that became ready first.
  *   K2  Serving is a write of its own: it tells events, touches WATCH, and may make other keys
- *       ready
- * (BLMOVE): their clients come after those of the keys that are ready already.  While CLIENT PAUSE
- * holds
- * writers, nobody is served; it is made up for when the pause is over. K3  A key that is ready and
- * then gone,
- * or of another type, before its turn comes, serves nobody; its clients wait on. K4  Keys are those
- * of a logical database: after SWAPDB the clients wait for what is there now.
+ *       ready (BLMOVE): their clients come after those of the keys that are ready already.  While
+ *       CLIENT PAUSE holds writers, nobody is served; it is made up for when the pause is over.
+ *   K3  A key that is ready and then gone, or of another type, before its turn comes, serves
+ *       nobody; its clients wait on.
+ *   K4  Keys are those of a logical database: after SWAPDB the clients wait for what is there now.
  *
- * Who makes keys ready: db_insert() and db_update() whenever a key of a type that is waited for
- * appears or gets another value (so every command that makes a key: RENAME, COPY, RESTORE, MOVE,
- * SORT STORE ...), SWAPDB; and a type's own commands where an existing key gets something new for
- * those who waited although it was there (XADD).  Lists and sorted sets need no call: nobody waits
- * for one that has elements.
+ * Who makes keys ready:
+ *   - db_insert() and db_update(), whenever a key of a type that is waited for appears or gets
+ *     another value (so every command that makes a key: RENAME, COPY, RESTORE, MOVE, SORT STORE);
+ *   - SWAPDB;
+ *   - a type's own commands, where an existing key gets something new for those who waited although
+ *     it was there (XADD).  Lists and sorted sets need no call: nobody waits for one that has
+ *     elements.
  *
  * Threads: mutator. */
 #ifndef SERVER_EXEC_KEYWAIT_H
@@ -94,8 +94,7 @@ keywait_serve_all(void)
 }
 
 /* keywait_keys, keywait_keys_on_delete: how many keys are waited for; that also wake somebody by
- * going: INFO.
- */
+ * going: INFO. */
 unsigned keywait_keys(void);
 unsigned keywait_keys_on_delete(void);
 

@@ -35,8 +35,7 @@ pause_is_on(void)
 }
 
 /* pause_begin: until then, or longer if that was said already; all: every command, not only those
- * that write.
- */
+ * that write. */
 void pause_begin(int64_t until_ms, bool all);
 void pause_end(void);
 /* pause_kind: "none", "write", "all": INFO. */

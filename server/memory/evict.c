@@ -173,8 +173,7 @@ sample(int index)
     uint64_t wanted =
         (uint64_t)(config.maxmemory_samples < SAMPLES_MAX ? config.maxmemory_samples : SAMPLES_MAX);
     /* By hash, not by number: a bucket that is not split yet holds twice as many, and is met twice
-     * as often.
-     */
+     * as often. */
     struct ktable_place at = {.bucket = lt_home(draw(), t->buckets), .path = draw()};
     struct draw d = {.count = 0};
 

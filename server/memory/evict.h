@@ -1,8 +1,7 @@
 /* server/memory/evict.h - maxmemory: keys go when memory is short, by policy.
  *
  * Approximated LRU, LFU and TTL as Redis has them: maxmemory-samples keys are drawn, the best
- * candidates wait
- * in a pool of sixteen.  [Redis documentation: Key eviction.]
+ * candidates wait in a pool of sixteen.  [Redis documentation: Key eviction.]
  * Threads: mutator. */
 #ifndef SERVER_MEMORY_EVICT_H
 #define SERVER_MEMORY_EVICT_H
@@ -39,8 +38,7 @@ extern struct evict_figures evict_figures;
  * evict_make_room() left undone. */
 void evict_init(void);
 /* evict_work: go on with what evict_make_room() left undone in its time; a turn's slice.  True:
- * more to do.
- */
+ * more to do. */
 bool evict_work(unsigned budget_us);
 
 #endif

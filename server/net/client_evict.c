@@ -1,6 +1,5 @@
 /* server/net/client_evict.c - clients by their memory, and closing the largest when all together
- * hold too much.
- */
+ * hold too much. */
 #include "server/net/client_evict.h"
 
 #include "mm/base/log.h"

@@ -412,8 +412,7 @@ welcome(int fd, const union address *peer, bool is_unix)
 }
 
 /* Out of descriptors: the listener would wake the loop at once again, so it rests until
- * net_retry_accept().
- */
+ * net_retry_accept(). */
 static void
 mute(struct listener *l, int error)
 {

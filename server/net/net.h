@@ -75,8 +75,9 @@ void net_write_later(struct client *c);
 /* net_write_pending: the end of the turn has come. */
 void net_write_pending(void);
 
-/* net_resume: a client goes on with what it had sent before.  net_resume_later: at the end of this
- * turn, or of the next: for those whose wait another client's command ends (block.h). */
+/* net_resume: a client goes on with what it had sent before.
+ * net_resume_later: at the end of this turn, or of the next: for those whose wait another client's
+ * command ends (block.h). */
 void net_resume(struct client *c);
 void net_resume_later(struct client *c);
 bool net_has_pending_writes(void);

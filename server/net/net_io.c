@@ -140,8 +140,7 @@ return_to_loan(struct client *c)
 }
 
 /* Make room to read into.  A big bulk's buffer ends where the bulk ends: nothing has to be moved
- * behind it.
- */
+ * behind it. */
 static bool
 make_input_room(struct client *c)
 {
@@ -228,8 +227,7 @@ parse_batch(struct client *c, struct batch *b, struct resp_vector *v)
 }
 
 /* Of one who has not shown the password yet, one command at a time: it may be the AUTH that lifts
- * the limits.
- */
+ * the limits. */
 static void
 parse_for_stranger(struct client *c, struct batch *b, struct resp_vector *v)
 {

@@ -8,11 +8,10 @@
  * without a socket (tests, internal work) has one chunk, which grows: whoever reads its replies
  * wants them in one piece.  They stay there, or go to a sink when its command is done.
  *
- *       first               last             out_before  bytes in the chunks before the last
- *     +--------+--------+--------+           out         where the last one's bytes are, out_len of
- *     out_room
- *     |ssss....|........|....    |           out_sent    of the first, s: sent already
- *     +--------+--------+--------+
+ *       first               last
+ *     +--------+--------+--------+    out_before  bytes in the chunks before the last
+ *     |ssss....|........|....    |    out         the last one's bytes: out_len of out_room
+ *     +--------+--------+--------+    out_sent    of the first, s: sent already
  *
  * How much may be pending is not for the chunks to say: client-output-buffer-limit
  * (output_within_limit), maxmemory-clients (client_evict.h) and maxmemory (client_bytes) do, or
@@ -29,8 +28,8 @@
 enum {
     /* of a chunk with its head; more only for what is larger in one piece */
     OUTPUT_CHUNK_BYTES = 64 * 1024,
-    OUTPUT_FREE_BYTES =
-        16 * 1024, /* so much may always be pending: Redis does not count its first buffer either */
+    /* so much may always be pending: Redis does not count its first buffer either */
+    OUTPUT_FREE_BYTES = 16 * 1024,
     OUTPUT_SMALL_BYTES = 1024 /* the first chunk of a client that does not run: mostly a message */
 };
 
@@ -65,8 +64,7 @@ static inline void output_filled(struct client *c, const char *end);
 void output_add(struct client *c, const char *bytes, size_t len);
 
 /* output_lend: give a client without a chunk one of the reserve; it gets one at need if that is not
- * possible.
- */
+ * possible. */
 void output_lend(struct client *c);
 /* output_return: nothing is pending: its chunk goes. */
 void output_return(struct client *c);

@@ -44,8 +44,8 @@ void reply_set_close(struct client *c, size_t token, size_t count); /* the same,
 void reply_bool(struct client *c, bool value);               /* #t #f; RESP2: 1 0 */
 void reply_double(struct client *c, double value);           /* ,1.5; RESP2: bulk string */
 void reply_big_number(struct client *c, const char *digits); /* (123; RESP2: bulk string */
-void reply_verbatim(struct client *c, const char *kind, const void *bytes,
-                    size_t len);                 /* =..txt:; RESP2: bulk */
+/* =..txt:; RESP2: bulk string */
+void reply_verbatim(struct client *c, const char *kind, const void *bytes, size_t len);
 void reply_push(struct client *c, size_t count); /* >3; RESP2: array */
 /* reply_attribute: |1, then pairs, then the reply proper.  RESP3 only: ask c->resp first. */
 void reply_attribute(struct client *c, size_t pairs);
@@ -55,9 +55,8 @@ void reply_attribute(struct client *c, size_t pairs);
 void reply_take_back(struct client *c, size_t pending);
 
 /* Errors that many commands share. */
-void
 /* WRONGTYPE Operation against a key holding the wrong kind of value */
-reply_wrong_type(struct client *c);
+void reply_wrong_type(struct client *c);
 void reply_syntax(struct client *c);    /* ERR syntax error */
 void reply_not_int(struct client *c);   /* ERR value is not an integer or out of range */
 void reply_no_key(struct client *c);    /* ERR no such key */

@@ -20,8 +20,8 @@ struct persist {
     bool for_flush;          /* ... but FLUSHALL's: no rdb_saves */
     int last_error;          /* of the last save of any kind; 0: it succeeded */
     uint64_t dirty_at_begin; /* db_state.dirty then: what the save, if it succeeds, covers */
-    /* changes that FLUSHALL took out of db_state.dirty, since the save that it asks for covers them;
-     * they come back if that fails.  flushed_at_begin: as dirty_at_begin */
+    /* changes that FLUSHALL took out of db_state.dirty, since the save that it asks for covers
+     * them; they come back if that fails.  flushed_at_begin: as dirty_at_begin */
     uint64_t flushed, flushed_at_begin;
     int64_t begin_s, last_save_s, last_try_s, last_duration_s;
     int64_t last_begin_us; /* how long the start stalled the loop */
@@ -34,8 +34,7 @@ struct persist {
 extern struct persist persist;
 
 /* persist_save_now: wait for a running save, then save while everybody waits.  0 or -errno, logged.
- * persist.c
- */
+ * persist.c */
 int persist_save_now(void);
 /* info_loading: the loading_* fields while a dump is loaded; nothing otherwise.  persist_load.c */
 void info_loading(struct text *out);

@@ -6,8 +6,7 @@
  *
  * Workloads: SET (random keys, 100-byte values), INCR (random counters), HSET (random fields of one
  * hash of a million), SETRANGE (random places of one 512 MB string).  A turn is 64 commands; times
- * are thread CPU time.
- */
+ * are thread CPU time. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

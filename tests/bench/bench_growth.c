@@ -2,8 +2,7 @@
  * sockets.
  *
  *   bench_growth [keys]        by the clock
- *   bench_growth [keys] work   what the table does in a turn: chains that are split, entries that
- *   move
+ *   bench_growth [keys] work   what the table does in a turn: chains split, entries moved
  *
  * Keys are inserted sixteen at a time, as a pipelined turn of the loop does it; of each such turn
  * the thread's CPU time and its page faults.  A table that doubled would show as one turn of

@@ -9,8 +9,7 @@
  * or trimmed. Measured are the command and each turn's db_work() and mm_tidy() with the loop's
  * budgets, as the thread's CPU time: what the machine does meanwhile is not in it, but for page
  * faults and interrupts.  The best of some rounds, beside turns that only calculate, and beside
- * what the system takes to get touched memory back.
- */
+ * what the system takes to get touched memory back. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,8 +4,11 @@
  *
  * The writer sends SET key:<random below KEYS> <random bytes>, PIPELINE at a time, RATE a second
  * (0: full speed).  The probe sends one GET each millisecond on a connection of its own and notes
- * how long the reply took.  Prints one line: writes_per_s probe_p50_us probe_p99_us probe_p999_us
- * probe_max_us probes "fill" instead of SECONDS: sets each key once and stops. */
+ * how long the reply took.  Prints one line:
+ *
+ *   writes_per_s probe_p50_us probe_p99_us probe_p999_us probe_max_us probes
+ *
+ * With "fill" instead of SECONDS it sets each key once and stops. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <pthread.h>

@@ -1,9 +1,8 @@
 /* tests/fuzz/fuzz_restore.c - RESTORE against payloads that mean harm, and commands on what it
  * took.
  *
- *   build/fuzz/tests/fuzz/fuzz_restore -seeds DIRECTORY     writes payloads of every type and form,
- *   to begin
- * with
+ *   build/fuzz/tests/fuzz/fuzz_restore -seeds DIRECTORY
+ *                         writes payloads of every type and form, to begin with
  *
  * Input: a byte that chooses the commands, then the payload's type byte and value; version and
  * checksum are added here, so that no input is refused for them.

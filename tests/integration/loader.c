@@ -1,6 +1,7 @@
 /* tests/integration/loader.c - start a server that is a shared object, as a unikernel's loader
- * does: open it,
- * look up main, call it.   loader FILE.so [server's arguments] */
+ * does: open it, look up main, call it.
+ *
+ *   loader FILE.so [server's arguments] */
 #include <dlfcn.h>
 #include <stdio.h>
 

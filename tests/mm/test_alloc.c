@@ -207,8 +207,8 @@ fill_sparsely(unsigned char *p, size_t len, unsigned char fill)
         p[k] = fill;
 }
 
-/* differing: how many of these are not the fill.  (An assertion for each would take
- * longer than the rest.) */
+/* differing: how many of these are not the fill.  (An assertion for each would take longer than the
+ * rest.) */
 static size_t
 differing(const unsigned char *p, size_t len, unsigned char fill)
 {

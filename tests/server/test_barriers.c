@@ -5,10 +5,9 @@
  * barrier; tests/hard/run.sh expects this program to fail for each of them.
  *
  *   test_barriers              all scenarios; "hard" prints "reached: SCENARIO SITE" for each site
- *   on the way
+ *                              on the way
  *   test_barriers --sites      all call sites
- *   test_barriers SCENARIO...  these scenarios alone
- */
+ *   test_barriers SCENARIO...  these scenarios alone */
 #include <check.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* Named nodes in a hash table that grows and shrinks by one bucket at a time; and the histogram of
- * durations.
- */
+ * durations. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

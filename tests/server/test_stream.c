@@ -141,8 +141,7 @@ START_TEST(a_tree_holds_what_a_simple_array_holds)
 END_TEST
 
 /* Ids that come below all others, into the first children: what an inner node's first entry says
- * counts not.
- */
+ * counts not. */
 START_TEST(a_tree_grows_at_its_front)
 {
     const struct idtree *t = tree_new(24);

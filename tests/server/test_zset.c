@@ -181,8 +181,8 @@ START_TEST(a_change_during_a_cut_preserves_few_pages)
     talk("zadd z 5000.5 new");
     talk("zadd z 700 member:9");
     mm_figures(&f);
-    ck_assert_uint_le(f.preserved_pages,
-                      24); /* both: root, bucket, entry, leaves, the pages of counts above */
+    /* both: root, bucket, entry, leaves, the pages of counts above */
+    ck_assert_uint_le(f.preserved_pages, 24);
     mm_cut_end();
     while (mm_settle(1000))
         ;

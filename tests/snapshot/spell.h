@@ -1,9 +1,13 @@
-/* tests/snapshot/spell.h - bytes spelled out for a reader:  "'REDIS0010' 00 01 'k' [ 'abc' ] ff
- * crc"
+/* tests/snapshot/spell.h - bytes spelled out for a reader:
  *
- *   7f        a byte                    'text'   its bytes
- *   x 8       the byte before, x times in all    zero     eight bytes of 0
- *   [ ... ]   an RDB length and what is within   crc      the checksum of all before it
+ *   "'REDIS0010' 00 01 'k' [ 'abc' ] ff crc"
+ *
+ *   7f        a byte
+ *   'text'    its bytes
+ *   x 8       the byte before, eight times in all
+ *   zero      eight bytes of 0
+ *   crc       the checksum of all before it
+ *   [ ... ]   an RDB length and what is within
  *   ( ... )   a listpack's total and count around its entries: ( 2 : 81 'f' 02 05 01 ) */
 #ifndef TESTS_SNAPSHOT_SPELL_H
 #define TESTS_SNAPSHOT_SPELL_H

@@ -353,8 +353,8 @@ START_TEST(more_elements_than_the_header_can_say_are_counted)
     ck_assert_uint_eq(lp_count(l.bytes), 65544);
     ck_assert(valid(l.bytes, l.len, &count));
     ck_assert_uint_eq(count, 65544);
-    l.len = lp_delete(l.bytes, LP_HEADER_BYTES,
-                      20); /* the header goes on saying "unknown": that is allowed */
+    /* the header goes on saying "unknown": that is allowed */
+    l.len = lp_delete(l.bytes, LP_HEADER_BYTES, 20);
     ck_assert_uint_eq(lp_count(l.bytes), 65524);
     ck_assert(valid(l.bytes, l.len, &count));
     free(l.bytes);

@@ -16,8 +16,7 @@
 #include "tests/support/runner.h"
 
 /* decode: exactly the spelled bytes, in memory of their size, so that a sanitizer sees a read past
- * the end.
- */
+ * the end. */
 static int
 decode(struct trace *t, const char *file, struct rdb_error *err)
 {

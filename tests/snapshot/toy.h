@@ -3,8 +3,7 @@
  * points to.
  *
  * toy_digest() is the sum of one hash a record, over live data; toy_sweep_digest() is the same over
- * a view.
- */
+ * a view. */
 #ifndef TESTS_SNAPSHOT_TOY_H
 #define TESTS_SNAPSHOT_TOY_H
 

@@ -1,11 +1,10 @@
 /* tests/support/lab.h - the server's data in process, without sockets or threads, and snapshots of
  * it taken by hand.
  *
- *   lab_open(); lab_run("set a 1"); want = lab_quiet();            what a snapshot of this instant
- *   says
- *   lab_cut(); lab_run("incr a"); got = lab_sweep(); lab_end();     what one says that was begun
- *   before the
- * write
+ *   lab_open(); lab_run("set a 1");
+ *   want = lab_quiet();                  what a snapshot of this instant says
+ *   lab_cut(); lab_run("incr a");
+ *   got = lab_sweep(); lab_end();        what one says that was begun before the write
  *
  * A digest does not depend on the order of keys or fields, but on everything else, expiry times to
  * the millisecond. */
@@ -27,9 +26,9 @@ void lab_open(void);
 void lab_close(void);
 
 /* lab_run: execute commands, separated by ';'; words are separated by blanks; "@N*c" is a word of N
- * times the character c; "pass 5" lets five milliseconds go by; "moving" lets every
- * block of the arena move, "moving 16 32" those in slots of so many bytes.  Fails the test when a
- * reply is an error. */
+ * times the character c; "pass 5" lets five milliseconds go by; "moving" lets every block of the
+ * arena move, "moving 16 32" those in slots of so many bytes.  Fails the test when a reply is an
+ * error. */
 void lab_run(const char *commands);
 /* lab_try: the same, errors welcome. */
 void lab_try(const char *commands);

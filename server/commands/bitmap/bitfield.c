@@ -216,8 +216,7 @@ field_put(struct field_target *t, const struct field_op *op, int64_t value)
 }
 
 /* run: one operation, with its reply; returns whether it counts as a change: it does in a string
- * that grows.
- */
+ * that grows. */
 static bool
 run(struct client *c, struct field_target *t, const struct field_op *op, bool grows)
 {
@@ -258,8 +257,7 @@ read_fields(struct client *c, const struct field_ops *ops)
 }
 
 /* target_begin: room for all that is written; whatever may fail for a large string fails here.  0
- * or -ENOMEM
- */
+ * or -ENOMEM */
 static int
 target_begin(struct field_target *t, struct slice text, uint64_t need_bytes)
 {

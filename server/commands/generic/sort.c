@@ -1,6 +1,5 @@
 /* server/commands/generic/sort.c - SORT, SORT_RO: arguments, order, reply or a list in another key.
- * [Redis
- * documentation: SORT]  Words are ordered byte by byte, whatever the locale. */
+ * [Redis documentation: SORT]  Words are ordered byte by byte, whatever the locale. */
 #include <errno.h>
 #include <stdlib.h>
 

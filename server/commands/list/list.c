@@ -221,8 +221,7 @@ cmd_lindex(struct client *c)
 }
 
 /* clip: first and last, as users give them, of a list of so many: how many elements there are from
- * *first on.
- */
+ * *first on. */
 static uint64_t
 clip(int64_t *first, int64_t last, uint64_t count)
 {

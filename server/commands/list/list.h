@@ -19,14 +19,14 @@ void reply_element(struct client *c, const struct list_elem *e);
 /* list_went: elements left the list at ref (at a side): events, and the count of changes. */
 void list_went(struct client *c, const struct db_ref *ref, enum list_side side, uint64_t count);
 
-/* pop_replying: take `count` elements, or all there are, from the list at ref and reply them:
- * with_key: the key, then them; as_array: an array even if it is one.  Replies OOM without
- * memory. */
+/* What is popped, and how it is replied. */
 struct pop {
     enum list_side side;
-    uint64_t count;
-    bool with_key, as_array;
+    uint64_t count; /* so many elements, or all there are */
+    bool with_key;  /* the key first */
+    bool as_array;  /* an array even if it is one */
 };
+/* pop_replying: from the list at ref.  Replies OOM without memory. */
 void pop_replying(struct client *c, struct db_ref *ref, const struct pop *p);
 
 /* What LMOVE is about, and the move: source exists and is a list.  Replies the element, WRONGTYPE

@@ -9,8 +9,8 @@
 
 enum {
     SHORT_STRINGS = 64, /* lengths that an entry's first byte says */
-    OVERHEAD_BYTES =
-        28, /* what a reply is longer than its entry, at most: "$20 20 digits" of one byte */
+    /* what a reply is longer than its entry, at most: "$20 20 digits" of one byte */
+    OVERHEAD_BYTES = 28,
     /* short strings are copied in steps of so many bytes, beyond their end too */
     STEP = 16,
     RUN_MAX = 4096 /* elements for which room is taken at a time */

@@ -81,8 +81,7 @@ reply_share(struct client *c, const char *name, uint64_t part, uint64_t whole, d
 }
 
 /* What the tables of each database take, of those that have keys; returns their number.  c NULL:
- * only that.
- */
+ * only that. */
 static unsigned
 reply_databases(struct client *c)
 {

@@ -14,8 +14,7 @@ cmd_module_list(struct client *c)
 }
 
 /* MODULE LOAD path ..., MODULE LOADEX path ... -> an error, where enable-module-command lets it
- * come so far.
- */
+ * come so far. */
 void
 cmd_module_load(struct client *c)
 {

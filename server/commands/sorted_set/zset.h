@@ -21,9 +21,8 @@ struct zset_reply {
     struct client *c;
     bool with_scores;
 };
-/* zset_reply_begin: so many elements follow.  zset_reply_element: a zset_visitor; ctx: a struct
- * zset_reply.
- */
+/* zset_reply_begin: so many elements follow.
+ * zset_reply_element: a zset_visitor; ctx: a struct zset_reply. */
 void zset_reply_begin(const struct zset_reply *z, uint64_t count);
 void zset_reply_element(void *ctx, struct slice member, double score);
 

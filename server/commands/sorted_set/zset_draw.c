@@ -27,8 +27,7 @@ by_rank(const void *a, const void *b)
 }
 
 /* A member is passed over with just the chance that leaves the wanted number in the end [Knuth,
- * Algorithm 3.4.2S].
- */
+ * Algorithm 3.4.2S]. */
 struct selection {
     struct zset_reply *reply;
     uint64_t wanted, left;

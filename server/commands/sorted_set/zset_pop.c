@@ -1,6 +1,5 @@
 /* server/commands/sorted_set/zset_pop.c - popping from the ends of sorted sets, waiting for it, and
- * drawing members.
- */
+ * drawing members. */
 #include <stdlib.h>
 #include <string.h>
 

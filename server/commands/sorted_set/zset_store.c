@@ -1,6 +1,5 @@
 /* server/commands/sorted_set/zset_store.c - results that become sorted sets: ZRANGESTORE,
- * ZUNIONSTORE and its kin.
- */
+ * ZUNIONSTORE and its kin. */
 #include <stdlib.h>
 
 #include "mm/base/keyhash.h"

@@ -18,8 +18,8 @@ bool stream_id_parse(struct slice text, struct id_syntax syntax, struct stream_i
 /* arg_stream_id: argument i, strict, seq 0 when missing; false: an error was replied. */
 bool arg_stream_id(struct client *c, int i, struct stream_id *ret);
 /* arg_stream_range: the arguments that begin and end a range, each perhaps with "(" before it.
- * from and to are both included.  False: an error was replied. arg_stream_start: the beginning
- * alone. */
+ * from and to are both included.  False: an error was replied.
+ * arg_stream_start: the beginning alone. */
 bool arg_stream_range(struct client *c, int start, int end, struct stream_id *ret_from,
                       struct stream_id *ret_to);
 bool arg_stream_start(struct client *c, int i, struct stream_id *ret);

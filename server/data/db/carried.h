@@ -16,8 +16,8 @@ struct rdb_enc;
 struct carried;
 
 /* carried_library: 0; -EEXIST: there is one of that name, and not `replace`; -E2BIG: above
- * RDB_CARRIED_MOST in all, so that comparing names has a bound; -ENOMEM.  carried_aux: the same,
- * names may repeat. */
+ * RDB_CARRIED_MOST in all, so that comparing names has a bound; -ENOMEM.
+ * carried_aux: the same, names may repeat. */
 int carried_library(struct slice code, bool replace);
 int carried_aux(struct slice name, struct slice value);
 /* carried_clear: nothing is carried any more.  carried_forget_aux: but for libraries. */
@@ -29,8 +29,8 @@ struct carried_sum {
 };
 struct carried_sum carried_sum(void);
 
-/* carried_hold: the list as it is, for a save: later changes do not touch it.  carried_drop: not
- * needed any more. O(1) */
+/* carried_hold: the list as it is, for a save: later changes do not touch it.
+ * carried_drop: not needed any more. O(1) */
 struct carried *carried_hold(void);
 void carried_drop(struct carried *list);
 /* carried_save: all of it, AUX fields first.  NULL: nothing. */

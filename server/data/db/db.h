@@ -57,8 +57,8 @@ uint64_t db_size(const struct db *db);
 uint64_t db_expires(const struct db *db);
 int64_t db_avg_ttl_ms(const struct db *db);
 uint64_t db_total_keys(void);
-/* db_table_bytes: memory of the hash tables beside the arena.  db_mapped_bytes: of that, what is
- * not in the C library's figure: where both are added. */
+/* db_table_bytes: memory of the hash tables beside the arena.
+ * db_mapped_bytes: of that, what is not in the C library's figure: where both are added. */
 size_t db_table_bytes(void);
 size_t db_mapped_bytes(void);
 
@@ -116,10 +116,11 @@ int db_insert(struct db_ref *ref, struct record_spec *spec);
 /* db_update: make the record at ref what spec says.  0 or -ENOMEM.  A block or table that the old
  * record held and the new one does not is freed. */
 int db_update(struct db_ref *ref, struct record_spec *spec);
-/* db_make, db_exchange: the halves of an update for which it would be too late to fail: a record
- * with key and expiry of ref->rec and another value (NULL: no memory; record_free() if it is not
- * wanted after all); and its taking the place of ref->rec, whose block or table is freed: that
- * cannot fail, whatever has become of other keys. */
+/* The halves of an update for which it would be too late to fail:
+ * db_make: a record with key and expiry of ref->rec and another value; NULL: no memory.
+ * record_free() if it is not wanted after all.
+ * db_exchange: it takes the place of ref->rec, whose block or table is freed.  Cannot fail,
+ * whatever has become of other keys. */
 const struct record *db_make(const struct db_ref *ref, const struct value *value);
 void db_exchange(struct db_ref *ref, const struct record *fresh);
 /* db_set_use: when it was last used, or how often (-1: as it is): RESTORE. */
@@ -149,8 +150,7 @@ struct db_item {
     const struct record *fresh; /* made by record_new(), without expiry; db_number() in it */
     const struct record *old;   /* used within */
     bool had_expired;           /* afterwards: what was there had expired; the caller tells */
-    /* afterwards: the key was not there, or had expired; the caller tells */
-    bool is_new;
+    bool is_new; /* afterwards: the key was not there, or had expired; the caller tells */
 };
 /* db_store_all: every fresh record takes its key's place.  0, or -ENOMEM and nothing has changed:
  * the fresh records are still the caller's. */

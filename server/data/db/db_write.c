@@ -1,6 +1,5 @@
 /* server/data/db/db_write.c - insert, change, delete keys.  Every function first takes what it may
- * not get (D2).
- */
+ * not get (D2). */
 #include <errno.h>
 
 #include "mm/base/clock.h"

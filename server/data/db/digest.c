@@ -5,10 +5,16 @@
  *
  *     all     = 0; per database that has keys: stir(number), then add(each key's)
  *     key     = 0; stir(name); then as value, going on with it
- *     value   = stir(type); string: stir(bytes); hash: add(each pair's); stream: of each entry
- *               stir("ms.seq"), then stir(field), stir(value) ...; with an expiry:
- *               add("!!expire!!")
+ *     value   = stir(type); then by type
+ *                 string      stir(bytes)
+ *                 list        stir(each element)
+ *                 set         add(each member)
+ *                 hash        add(each field's pair)
+ *                 sorted set  add(each member's pair: member, score)
+ *                 stream      of each entry stir("ms.seq"), then stir(field), stir(value) ...
+ *               then, with an expiry, add("!!expire!!")
  *     pair    = 0; stir(field); stir(value)
+ *
  * Numbers are 32 bits, big endian. */
 #include "server/data/db/digest.h"
 

@@ -1,8 +1,7 @@
 /* server/data/db/dump.h - one value as bytes, and back: DUMP and RESTORE.
  *
  * The payload is Redis's: a type byte and the value as RDB has it, the version of that (2 bytes,
- * little
- * endian) and the CRC64 of all of this (8 bytes).  [RDB 10; Redis documentation: DUMP.]
+ * little endian) and the CRC64 of all of this (8 bytes).  [RDB 10; Redis documentation: DUMP.]
  * Threads: mutator. */
 #ifndef SERVER_DATA_DB_DUMP_H
 #define SERVER_DATA_DB_DUMP_H

@@ -1,11 +1,14 @@
 /* server/data/db/lfu.h - the access clock of a record: when it was used, or how often.
  *
  * 25 bits: LFU_COUNTS tells which of two forms the other 24 have.
- *   without it, written under any policy but an LFU one: the second of the last access
- *   (clock_now.s). with it, written under an LFU policy: 16 bits: the minute of the last access;
- *   8 bits: a logarithmic
- * counter, which an access raises with a probability that falls as it grows, and lfu-decay-time
- * minutes without one lower.  [Redis documentation: Key eviction, LFU mode.]
+ *
+ *   without it   written under any policy but an LFU one: the second of the last access
+ *                (clock_now.s)
+ *   with it      written under an LFU policy: 16 bits, the minute of the last access; 8 bits, a
+ *                logarithmic counter, which an access raises with a probability that falls as it
+ *                grows, and which lfu-decay-time minutes without an access lower
+ *
+ * [Redis documentation: Key eviction, LFU mode.]
  *
  * A change of policy changes no record.  Either form answers both questions, so that who was used
  * lately stays whom eviction leaves in peace: a second says when, and the counter is then that of a

@@ -16,15 +16,14 @@ int load_add(struct load_buffer *b, const void *bytes, size_t len);
 /* load_complain: note what is wrong, and with which key; returns error. */
 int load_complain(struct load_state *s, int error, const char *what);
 
-/* load_begin_blob: the value is collected in s->bytes (which is empty).  load_begin_root: it is
- * this structure, which now belongs to s (NULL: -ENOMEM); a blob that was begun is forgotten by the
- * caller. */
+/* load_begin_blob: the value is collected in s->bytes (which is empty).
+ * load_begin_root: it is this structure, which now belongs to s (NULL: -ENOMEM); a blob that was
+ * begun is forgotten by the caller. */
 void load_begin_blob(struct load_state *s, enum value_type type);
 int load_begin_root(struct load_state *s, enum value_type type, const void *root);
 
 /* load_take: the value that was read is the caller's; inline bytes stand in s until load_fini().  0
- * or -errno
- */
+ * or -errno */
 int load_take(struct load_state *s, struct value *ret);
 
 #endif

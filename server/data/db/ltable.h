@@ -25,7 +25,7 @@
  *
  *     meta     LT_LINK | LT_JUNCTION;  tag[0]: the number of that bit
  *     slot[0..1]  addresses of the two buckets; each begins a chain, or is a junction of the next
- *     bit
+ *                 bit
  *     slot[2..3]  how many entries are below each
  *
  *   LT6 More than LT_SLOTS entries are below a junction: with fewer it becomes a plain bucket
@@ -36,7 +36,8 @@
  *
  * Buckets stand in segments of doubling size (1, 1, 2, 4, ... buckets), never moved: segment k > 0
  * begins at bucket 2^(k-1).  The algorithms are in ltable.inc.h, which ktable.c, htable.c, mtable.c
- * and zroot.c include with their own storage. */
+ * and zroot.c include with their own storage.
+ * Threads: the table's owner; the layout [any]. */
 #ifndef SERVER_DATA_DB_LTABLE_H
 #define SERVER_DATA_DB_LTABLE_H
 

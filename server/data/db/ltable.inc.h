@@ -8,17 +8,18 @@
  *   LT_SET_SEGMENT(t, i, b)    note where segment i is
  *   LT_CHILD_NEW()       a fresh bucket or NULL;      LT_CHILD_FREE(b)
  *   LT_SEGMENT_NEW(n)    n fresh buckets or NULL;     LT_SEGMENT_FREE(b, n)
- *   LT_GROWN(t, n)       told that the table has n buckets now, one more;   LT_SHRUNK(t, n)   one
- *   less
+ *   LT_GROWN(t, n)       told that the table has n buckets now, one more than before
+ *   LT_SHRUNK(t, n)      ... one less than before
  *   LT_REHASH(entry)     an entry's hash
  *   LT_KEY               type of a key;               LT_EQUAL(entry, key)
- *   LT_LOAD_MAX, LT_LOAD_MIN   entries per bucket beyond which the table grows, below which it
- *   shrinks
+ *   LT_LOAD_MAX          entries per bucket beyond which the table grows
+ *   LT_LOAD_MIN          ... and below which it shrinks
  *
  * Junctions (LT5 to LT7) are in ltable_junction.inc.h, what only reads or ends a table in
  * ltable_walk.inc.h; both are included below.
  *
- * A function that the includer has no use for would be an unused static: all are marked so. */
+ * A function that the includer has no use for would be an unused static: all are marked so.
+ * Threads: those of the includer. */
 #define LT_PASTE2(a, b) a##_##b
 #define LT_PASTE(a, b)  LT_PASTE2(a, b)
 #define LT(x)           LT_PASTE(LT_NAME, x)
@@ -318,8 +319,7 @@ LT(grow)(LT_TABLE *root)
 }
 
 /* merge: the bucket `high` into `low`, the two that this bit parts.  false: no memory, nothing has
- * changed.
- */
+ * changed. */
 static bool
 LT(merge)(LT_TABLE *root, LT_BUCKET *low, LT_BUCKET *high, unsigned bit)
 {

@@ -1,5 +1,6 @@
 /* server/data/db/ltable_junction.inc.h - junctions (LT5 to LT7 in ltable.h): what becomes of a
- * chain that is full.  A part of ltable.inc.h, included there and nowhere else. */
+ * chain that is full.  A part of ltable.inc.h, included there and nowhere else.
+ * Threads: those of the includer. */
 
 /* below: the entries of a bucket and all that hangs on it. */
 static uint64_t
@@ -89,8 +90,7 @@ LT(note_below)(LT_BUCKET *b, uint64_t hash, uint64_t difference)
 }
 
 /* collect: move all entries at and below b into `to`; the buckets are freed.  No deeper than a hash
- * has bits.
- */
+ * has bits. */
 static void
 LT(collect)(LT_TABLE *root, LT_BUCKET *b, struct lt_bucket *to)
 {

@@ -3,7 +3,8 @@
  *
  * The buckets behind junctions are found by a path: the bits of the hash above those that the
  * entries of the bucket have in common.  In reversed-bit order paths go through all chains of a
- * bucket, as cursors do through the buckets. */
+ * bucket, as cursors do through the buckets.
+ * Threads: those of the includer. */
 
 typedef void (*LT(visit))(void *ctx, const void *entry);
 

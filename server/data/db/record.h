@@ -12,7 +12,7 @@
  *                 int          int64 (8 bytes)
  *                 inline blob  length (2 bytes): short strings, small listpacks and intsets
  *                 outer blob   pointer (8 bytes), length (8 bytes): longer strings, larger
- *                 listpacks, intsets
+ *                              listpacks, intsets
  *                 root         pointer to the root of the type's own structure (8 bytes)
  *        then   key length (8 bytes), if RECORD_LONG_KEY
  *        then   the key's bytes

@@ -114,8 +114,8 @@ save_begin(void *ctx, struct rdb_enc *e)
     return 0;
 }
 
-/* A piece of the arena, the first bytes of which are staged already, as a source
- * for rdb_put_string_stream(). */
+/* A piece of the arena, the first bytes of which are staged already, as a source for
+ * rdb_put_string_stream(). */
 struct stream {
     struct view *view;
     const char *live;

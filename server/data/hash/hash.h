@@ -30,8 +30,9 @@ void hash_each(const struct record *r, hash_visitor visit, void *ctx);
 /* hash_walk: one step as in htable_walk(); a listpack is shown whole, and 0 returned. */
 uint64_t hash_walk(const struct record *r, uint64_t cursor, hash_visitor visit, void *ctx);
 
-/* hash_draw: one pair at random, visited.  hash_sample: so many different ones, at most as many as
- * there are; each choice is as likely as any other.  0 or -ENOMEM */
+/* hash_draw: one pair at random, visited.
+ * hash_sample: so many different ones, at most as many as there are; each choice is as likely as
+ * any other.  0 or -ENOMEM */
 void hash_draw(const struct record *r, hash_visitor visit, void *ctx);
 int hash_sample(const struct record *r, uint64_t count, hash_visitor visit, void *ctx);
 
@@ -43,8 +44,9 @@ int hash_set(struct db_ref *ref, const struct slice *fields_and_values, int pair
  * still there. */
 int hash_delete(struct db_ref *ref, const struct slice *fields, int count, int64_t *ret_deleted);
 
-/* For loading: hash_table_of: a table of what the listpack holds; NULL: no memory.  hash_is_small:
- * may so many pairs, the longest field or value of which is so long, be a listpack? */
+/* For loading: hash_table_of: a table of what the listpack holds; NULL: no memory.
+ * hash_is_small: may so many pairs, the longest field or value of which is so long, be a
+ * listpack? */
 const struct htable *hash_table_of(const uint8_t *listpack);
 bool hash_is_small(uint64_t pairs, size_t longest);
 

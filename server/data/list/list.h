@@ -60,11 +60,10 @@ void list_runs(const struct record *r, uint64_t first, uint64_t count,
  * -ENOMEM, none. */
 int list_add(struct db_ref *ref, enum list_side side, const struct slice *words, int count);
 /* list_trim: so many elements at the head and at the tail go; when none is left the key too.  0 or
- * -ENOMEM.
- */
+ * -ENOMEM. */
 int list_trim(struct db_ref *ref, uint64_t head, uint64_t tail);
-/* list_set: element i becomes this word.  list_insert: a word before element i, or at the end for i
- * = list_len. 0 or -ENOMEM */
+/* list_set: element i becomes this word.
+ * list_insert: a word before element i, or at the end for i = list_len. 0 or -ENOMEM */
 int list_set(struct db_ref *ref, uint64_t i, struct slice word);
 int list_insert(struct db_ref *ref, uint64_t i, struct slice word);
 /* list_rem: the first or last `limit` elements that are this word.  0 and how many in *ret_removed,
@@ -73,8 +72,8 @@ int list_rem(struct db_ref *ref, struct slice word, uint64_t limit, enum list_si
              uint64_t *ret_removed);
 
 /* list_move: the element at one end of the list at `from` goes to an end of the list at `to`,
- * another key, or a new list.  list_rotate: within one list.  0 or -ENOMEM, and nothing has
- * changed. */
+ * another key, or a new list.
+ * list_rotate: within one list.  0 or -ENOMEM, and nothing has changed. */
 int list_move(struct db_ref *from, enum list_side from_side, struct db_ref *to,
               enum list_side to_side);
 int list_rotate(struct db_ref *ref, enum list_side from, enum list_side to);

@@ -111,23 +111,23 @@ void node_pop(const struct list_node *n, enum list_side side, uint64_t elements)
  * NULL nothing, where they stand.  False, and nothing has changed: there is no room for it. */
 bool node_splice(const struct list_node *n, const uint8_t *p, uint64_t old_bytes,
                  const struct list_item *item);
-/* node_matches: how many of its elements are the needle.  node_remove_matches: take out those from
- * number skip on, `take` of them, fewer than all of the node's elements. */
+/* node_matches: how many of its elements are the needle.
+ * node_remove_matches: take out those from number skip on, `take` of them, fewer than all of the
+ * node's elements. */
 uint64_t node_matches(const struct list_node *n, const struct lp_needle *needle);
 void node_remove_matches(const struct list_node *n, const struct lp_needle *needle, uint64_t skip,
                          uint64_t take);
 
 /* ---- the tree: list_tree.c.  A tree without nodes is NULL; those that return one return the new
- * root. ----
- */
+ * root. ---- */
 
 /* Branchings taken in advance, so that insertions cannot fail. */
 struct list_spares {
     struct list_inner *at[3 * (LIST_LEVELS_MAX + 1)];
     unsigned count;
 };
-/* tree_reserve: enough for so many insertions (up to 3).  False: no memory.  tree_give_back: what
- * is left. */
+/* tree_reserve: enough for so many insertions (up to 3).  False: no memory.
+ * tree_give_back: what is left. */
 bool tree_reserve(const struct list_inner *t, unsigned insertions, struct list_spares *s);
 void tree_give_back(struct list_spares *s);
 
@@ -142,8 +142,8 @@ const struct list_inner *tree_insert(const struct list_inner *t, uint64_t before
                                      const struct list_node *n, struct list_spares *s);
 /* tree_remove: the node that holds element i. */
 const struct list_inner *tree_remove(const struct list_inner *t, uint64_t i);
-/* tree_add: the node that holds element i has so many elements more.  tree_replace: another one,
- * with as many elements, takes its place. */
+/* tree_add: the node that holds element i has so many elements more.
+ * tree_replace: another one, with as many elements, takes its place. */
 void tree_add(const struct list_inner *t, uint64_t i, int64_t delta);
 void tree_replace(const struct list_inner *t, uint64_t i, const struct list_node *n);
 /* tree_split: the nodes before element `before`, the first one of a node, leave: *ret_cut is their
@@ -154,8 +154,7 @@ const struct list_inner *tree_split(const struct list_inner *t, uint64_t before,
 void tree_each(const struct list_inner *t, void (*visit)(void *ctx, const struct list_node *n),
                void *ctx);
 /* tree_drop: free so many nodes, and the branchings that are done; true: all is gone.  at: all zero
- * at first.
- */
+ * at first. */
 bool tree_drop(const struct list_inner *t, uint64_t at[LIST_LEVELS_MAX], uint64_t *nodes);
 /* tree_verify: Q3. */
 void tree_verify(const struct list_inner *t);
@@ -192,7 +191,8 @@ void list_root_find(const struct list_root *l, uint64_t i, struct list_place *re
 /* list_root_push: 0 or -ENOMEM. */
 int list_root_push(const struct list_root *l, enum list_side side, struct slice word);
 /* list_root_append: entries as they are, as many to a node as it takes: 0, or -ENOMEM, and some may
- * be there. list_root_from: a list of them (there are some); NULL: no memory. */
+ * be there.
+ * list_root_from: a list of them (there are some); NULL: no memory. */
 int list_root_append(const struct list_root *l, struct slice entries);
 const struct list_root *list_root_from(struct slice entries);
 /* list_root_settle: a list that was just loaded: what OBJECT ENCODING says of it. */

@@ -189,8 +189,8 @@ node_splice(const struct list_node *n, const uint8_t *p, uint64_t old_bytes,
             const struct list_item *item)
 {
     uint64_t size = item != NULL ? item->size : 0, left = (uint64_t)(p - node_begin(n)),
-             right = node_used(n) - left - old_bytes,
-             more = size - old_bytes; /* it may wrap: "less" */
+             right = node_used(n) - left - old_bytes;
+    uint64_t more = size - old_bytes; /* it may wrap: "less" */
     bool grows = size > old_bytes, front = !grows || more <= node_room(n, LIST_HEAD),
          back = !grows || more <= node_room(n, LIST_TAIL);
     uint32_t count = n->count + (item != NULL) - (old_bytes > 0);

@@ -14,13 +14,12 @@ const uint8_t *small_entry(const struct record *r, uint64_t i);
 bool small_fits(size_t key_len, uint64_t entries_bytes);
 
 /* All: 0 or -ENOMEM, and nothing has changed. */
-/* small_store: the list at ref, or a new one, becomes these entries; small_push: words are added;
- * the caller has asked small_fits(). */
+/* small_store: the list at ref, or a new one, becomes these entries;
+ * small_push: words are added; the caller has asked small_fits(). */
 int small_store(struct db_ref *ref, const struct slice entries[], int pieces, uint64_t count);
 int small_push(struct db_ref *ref, enum list_side side, const struct slice *words, int count);
 /* small_trimmed: a record without the element at that end, of several, for db_exchange().  NULL: no
- * memory.
- */
+ * memory. */
 const struct record *small_trimmed(const struct db_ref *ref, enum list_side side);
 int small_rotate(struct db_ref *ref, enum list_side from);
 int small_trim(struct db_ref *ref, uint64_t head, uint64_t tail);

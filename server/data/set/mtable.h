@@ -56,11 +56,13 @@ bool mtable_has(const struct mtable *t, uint64_t hash, struct slice text);
 /* mtable_add: a fresh member that is not there.  false: no memory, nothing has changed. */
 bool mtable_add(const struct mtable *t, uint64_t hash, const struct member *m);
 /* mtable_take: the member with these bytes leaves the table for the caller, who frees it; NULL:
- * there was none. mtable_take_this: this very one, which is there.  Cannot fail. */
+ * there was none.
+ * mtable_take_this: this very one, which is there.  Cannot fail. */
 const struct member *mtable_take(const struct mtable *t, struct slice text);
 void mtable_take_this(const struct mtable *t, const struct member *m);
 
-/* mtable_warm: hints for lookups soon to come: the buckets of these hashes.  count <= MTABLE_BATCH
+/* mtable_warm: hints for lookups soon to come: the buckets of these hashes; count <=
+ * MTABLE_BATCH.
  * mtable_probe: which of the texts in `asked` (bit i: texts[i] with hashes[i]) are members?  Their
  * buckets and blocks are loaded side by side. */
 void mtable_warm(const struct mtable *t, const uint64_t *hashes, unsigned count);

@@ -1,6 +1,5 @@
 /* server/data/set/set.c - the set type: read.  Changes: set_change.c, set_ints.c; sets of several:
- * set_combine.c.
- */
+ * set_combine.c. */
 #include "server/data/set/set.h"
 
 #include "server/data/db/draw.h"

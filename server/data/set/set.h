@@ -87,14 +87,15 @@ void set_batch_hash(struct set_batch *b);
 
 /* ---- for loading ---- */
 
-/* set_ints_are_few: may so many integers be an intset?  set_is_small: may so many members, the
- * longest of which is so long, be a listpack? */
+/* set_ints_are_few: may so many integers be an intset?
+ * set_is_small: may so many members, the longest of which is so long, be a listpack? */
 bool set_ints_are_few(uint64_t count);
 bool set_is_small(uint64_t count, size_t longest);
 /* set_table_of: a table of what a small set holds; NULL: no memory. */
 const struct mtable *set_table_of(const struct set *s);
-/* set_listpack_of: of an intset, as a listpack, at dst; returns its bytes.  set_listpack_bytes: at
- * most so many.  set_longest_int: bytes of the longest member. */
+/* set_listpack_of: of an intset, as a listpack, at dst; returns its bytes.
+ * set_listpack_bytes: at most so many.
+ * set_longest_int: bytes of the longest member. */
 size_t set_listpack_of(const uint8_t *intset, uint8_t *dst);
 size_t set_listpack_bytes(const uint8_t *intset);
 size_t set_longest_int(const uint8_t *intset);

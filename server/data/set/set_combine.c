@@ -1,7 +1,6 @@
 /* server/data/set/set_combine.c - intersection, union and difference, in batches: what is looked up
  * in large tables is hashed, fetched and compared sixteen members at a time, so that the misses of
- * the cache overlap.
- */
+ * the cache overlap. */
 #include "server/data/set/set_combine.h"
 
 #include <errno.h>

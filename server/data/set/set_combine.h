@@ -27,18 +27,20 @@ struct set_build {
     bool only_ints;
     int error; /* 0 or -ENOMEM: what was added is worth nothing */
     int64_t *integers;
-    uint64_t count, sorted_at,
-        room; /* of integers; sorted_at: how many there may be before they are sorted */
+    uint64_t count, room; /* of integers */
+    uint64_t sorted_at;   /* how many there may be before they are sorted */
     uint8_t *listpack;
     size_t listpack_room;
     const struct mtable *table;
 };
 
-/* set_build_init: distinct: see above; form: what to begin with, SET_INTS or SET_LISTPACK.  Then
- * add with set_build_add() (a set_sink; the context is the struct set_build), and end with one of
- * set_build_store(): it becomes the value at ref; not when it is empty.  0 or -ENOMEM; *ret_count:
- * members set_build_free(): without storing.
- * set_build_view: what it holds, to be read before it is stored or freed. */
+/* set_build_init: distinct: see above; form: what to begin with, SET_INTS or SET_LISTPACK.
+ * set_build_add: a set_sink; the context is the struct set_build.
+ * set_build_view: what it holds, to be read before it is stored or freed.
+ * The end is one of
+ *   set_build_store: it becomes the value at ref; not when it is empty.  0 or -ENOMEM; *ret_count:
+ *       members.
+ *   set_build_free: without storing. */
 void set_build_init(struct set_build *b, enum set_form form, bool distinct);
 bool set_build_add(void *build, struct set_batch *b, uint32_t which);
 int set_build_store(struct set_build *b, struct db_ref *ref, int64_t expire_at_ms,

@@ -8,8 +8,8 @@
 enum { SET_LISTPACK_MAX_BYTES = 1 << 30 }; /* a listpack's sizes are 32 bits */
 
 /* set_ints_add: rising integers, none of which is in the intset at ref (or none is there yet).  0
- * or -ENOMEM. set_ints_remove: the elements with these rising numbers, not all of them.  0 or
- * -ENOMEM */
+ * or -ENOMEM.
+ * set_ints_remove: the elements with these rising numbers, not all of them.  0 or -ENOMEM */
 int set_ints_add(struct db_ref *ref, const int64_t *values, uint32_t count);
 int set_ints_remove(struct db_ref *ref, const uint32_t *at, uint32_t count);
 

@@ -5,11 +5,10 @@
  * entry being an id and a value of a fixed size (an inner one's: the child's address).
  *
  *   I1  In an inner node, entry i's id is not above any id below it, and above all ids below entry
- *       i - 1.
- * What the first entry says does not count. I2  No node is empty; the root of an empty tree is
- * NULL; an inner
- * root has two entries at least. I3  Only a leaf that is the root may be smaller than 1 KiB: it
- * grows with its entries.
+ *       i - 1.  What the first entry says does not count.
+ *   I2  No node is empty; the root of an empty tree is NULL; an inner root has two entries at
+ *       least.
+ *   I3  Only a leaf that is the root may be smaller than 1 KiB: it grows with its entries.
  *
  * The struct stands within the owner's block of the values heap.  A change opens the entries that
  * move within their node, the node's head and the struct to the barrier, O(1) pages.  Splitting
@@ -57,8 +56,9 @@ struct idcursor {
     const struct idnode *node[IDTREE_LEVELS];
     unsigned at[IDTREE_LEVELS];
 };
-/* Each: false: there is none.  idcursor_from: the first that is not below id; idcursor_upto: the
- * last that is not above. */
+/* Each: false: there is none.
+ * idcursor_from: the first that is not below id;
+ * idcursor_upto: the last that is not above. */
 bool idcursor_from(struct idcursor *c, const struct idtree *t, struct stream_id id);
 bool idcursor_upto(struct idcursor *c, const struct idtree *t, struct stream_id id);
 bool idcursor_next(struct idcursor *c);

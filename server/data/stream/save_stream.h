@@ -1,4 +1,5 @@
-/* server/data/stream/save_stream.h - saving a stream. [sweep], see save_impl.h */
+/* server/data/stream/save_stream.h - a stream through the view.
+ * Threads: save_impl.h. */
 #ifndef SERVER_DATA_STREAM_SAVE_STREAM_H
 #define SERVER_DATA_STREAM_SAVE_STREAM_H
 

@@ -6,9 +6,9 @@
  *   X1  Every node has an entry that lives; the tree of nodes keeps it under the id that its items'
  *       ids are differences to.
  *   X2  length is the sum of the nodes' living entries; no id is above last; first is the id of the
- *       first
- * living entry, 0-0 without one. X3  What is pending stands in its group's tree once, and in
- * exactly one consumer's, the one it names.
+ *       first living entry, 0-0 without one.
+ *   X3  What is pending stands in its group's tree once, and in exactly one consumer's, the one it
+ *       names.
  *
  * All is in the values heap and owned by the root.  Adding an entry opens the bytes that it takes
  * in the last node, the node's head and the root to the barrier.
@@ -94,8 +94,7 @@ void stream_set_ids(const struct stream *s, struct stream_id last, struct stream
 /* stream_add_node: loading: a sound node behind all others.  0 or -ENOMEM */
 int stream_add_node(const struct stream *s, struct stream_id id, const uint8_t *lp, size_t bytes);
 /* stream_node_copy: loading, copying: a node's bytes in a block with the room that it needs; NULL:
- * no memory.
- */
+ * no memory. */
 const uint8_t *stream_node_copy(const uint8_t *lp, size_t bytes);
 
 /* ---- reading: stream_read.c ---- */
@@ -165,8 +164,10 @@ void stream_consumer_set(const struct stream_consumer *c, int64_t seen_ms, int64
 void stream_consumer_free(const struct stream_consumer *c);
 
 /* An entry becomes a consumer's in two steps: all that may fail first, for each of several entries.
- * stream_claim_prepare: 0 or -ENOMEM.  stream_claim_undo: as it was before prepare.  stream_claim:
- * the entry is pending for c now.  Between prepare and the others X3 does not hold. */
+ * stream_claim_prepare: 0 or -ENOMEM.
+ * stream_claim_undo: as it was before prepare.
+ * stream_claim: the entry is pending for c now.  Between prepare and the others X3 does not
+ * hold. */
 int stream_claim_prepare(const struct stream_group *g, const struct stream_consumer *c,
                          struct stream_id id);
 void stream_claim_undo(const struct stream_group *g, const struct stream_consumer *c,

@@ -124,8 +124,7 @@ set_head(const uint8_t *lp, uint32_t bytes, uint32_t elements)
 }
 
 /* put_in_form: the number in the form of the integer entry that stands there; false: it takes a
- * larger one.
- */
+ * larger one. */
 static bool
 put_in_form(uint8_t *entry, uint64_t n)
 {

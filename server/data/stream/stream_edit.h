@@ -2,8 +2,8 @@
  * only.
  *
  *   E1  A node's block has NODE_SLACK bytes more than its listpack when they are made: as much as
- *       the two
- * numbers of the master entry can grow, so that marking an entry as deleted never needs memory.
+ *       the two numbers of the master entry can grow, so that marking an entry as deleted never
+ *       needs memory.
  *
  * Threads: mutator. */
 #ifndef SERVER_DATA_STREAM_STREAM_EDIT_H
@@ -23,8 +23,8 @@ int stream_build_item(const struct stream_node *n, struct stream_id id, const st
                       int pairs, struct stream_bytes *ret);
 /* stream_item_append: to the node at lp, whose block has the room. */
 void stream_item_append(const uint8_t *lp, const struct stream_bytes *item);
-/* stream_mark_deleted: the item's flag alone.  stream_set_items: the two numbers of the master
- * entry. */
+/* stream_mark_deleted: the item's flag alone.
+ * stream_set_items: the two numbers of the master entry. */
 void stream_mark_deleted(const struct stream_item *i);
 void stream_set_items(const uint8_t *lp, uint64_t live, uint64_t deleted);
 /* stream_forget: node and id go; `entries` lived in it. */

@@ -1,6 +1,7 @@
 /* server/data/string/bits.h - strings as rows of bits: bit 0 is the highest one of byte 0.
  *
- * Ranges are [from, end) in bits; p has at least (end + 7) / 8 bytes.  [any] */
+ * Ranges are [from, end) in bits; p has at least (end + 7) / 8 bytes.
+ * Threads: any. */
 #ifndef SERVER_DATA_STRING_BITS_H
 #define SERVER_DATA_STRING_BITS_H
 

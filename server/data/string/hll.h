@@ -1,21 +1,23 @@
 /* server/data/string/hll.h - HyperLogLog sketches as bytes, in Redis's form: a string that any
  * client may GET, SET and carry to another server.
  *
- *     "HYLL" | encoding | 3 unused | cached count, 8 bytes, little endian; its highest bit: not
- *     valid |
- * registers dense   16384 registers of 6 bits, lowest bits first sparse  runs:  00nnnnnn
- * n+1 zeros
- *                    01nnnnnn nnnnnnnn   n+1 zeros
- *                    1vvvvvnn            n+1 registers of value v+1
+ *   "HYLL" | encoding (1 byte) | 3 bytes unused | cached count (8 bytes) | registers
+ *
+ *   count    little endian; its highest bit says that it is not valid
+ *   dense    16384 registers of 6 bits, lowest bits first
+ *   sparse   runs of registers:
+ *              00nnnnnn            n+1 zeros
+ *              01nnnnnn nnnnnnnn   n+1 zeros
+ *              1vvvvvnn            n+1 registers of value v+1
  *
  *   L1  Two servers that saw the same elements in the same order have the same bytes: which runs
- *       are split
- * and joined is part of the form. L2  Bytes come from anywhere: whatever does not cover all
- * registers exactly is refused.
+ *       are split and joined is part of the form.
+ *   L2  Bytes come from anywhere: whatever does not cover all registers exactly is refused.
  *
  * [Flajolet, Fusy, Gandouet, Meunier: HyperLogLog, 2007; the estimate: Otmar Ertl, "New cardinality
  * estimation algorithms for HyperLogLog sketches", arXiv:1702.01284, algorithm 6; the hash:
- * MurmurHash64A.] [any] */
+ * MurmurHash64A.]
+ * Threads: any. */
 #ifndef SERVER_DATA_STRING_HLL_H
 #define SERVER_DATA_STRING_HLL_H
 

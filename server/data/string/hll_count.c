@@ -1,6 +1,5 @@
 /* server/data/string/hll_count.c - what a sketch says: its registers, and the estimate of how many
- * elements it has seen.
- */
+ * elements it has seen. */
 #include <math.h>
 
 #include "server/data/string/hll.h"

@@ -1,5 +1,5 @@
 /* server/data/string/hll_impl.h - the runs of a sparse sketch; between hll.c and hll_count.c.
- * [any] */
+ * Threads: any. */
 #ifndef SERVER_DATA_STRING_HLL_IMPL_H
 #define SERVER_DATA_STRING_HLL_IMPL_H
 

@@ -4,7 +4,8 @@
  *   G1  A cell of step n is one of 2^n columns and 2^n rows; the bits of its row and column,
  *       interleaved (row lowest), are its number, and the leading bits of all places in it.
  *
- * [Niemeyer's geohash; the limits are those of Web Mercator, EPSG:3857.]  [any] */
+ * [Niemeyer's geohash; the limits are those of Web Mercator, EPSG:3857.]
+ * Threads: any. */
 #ifndef SERVER_DATA_ZSET_GEO_H
 #define SERVER_DATA_ZSET_GEO_H
 

@@ -67,8 +67,7 @@ struct zchange {
 };
 
 /* zroot_put: the member, whose entry is `old` (NULL: none), gets this score.  0 or -ENOMEM: nothing
- * was done.
- */
+ * was done. */
 int zroot_put(const struct zroot *z, const struct zentry *old, double score, struct slice member,
               struct zchange *ret);
 void zroot_commit(const struct zroot *z, const struct zchange *changes, uint64_t count);

@@ -42,8 +42,8 @@ struct zbound {
     double score;
     struct slice member;
 };
-/* zset_from: the rank of the first element of a range that begins with this bound; zset_to: the
- * rank behind the last one of a range that ends with it. */
+/* zset_from: the rank of the first element of a range that begins with this bound;
+ * zset_to: the rank behind the last one of a range that ends with it. */
 uint64_t zset_from(const struct record *r, const struct zbound *min);
 uint64_t zset_to(const struct record *r, const struct zbound *max);
 
@@ -70,8 +70,7 @@ int zset_add(struct db_ref *ref, unsigned flags, const struct zmember *members, 
  * ref->rec is NULL when the key went with its last member. */
 int zset_remove(struct db_ref *ref, const struct slice *members, int count, int64_t *ret_removed);
 /* zset_cut: the elements of ranks [from, from + count), which must be there.  0 or -ENOMEM, as
- * zset_remove().
- */
+ * zset_remove(). */
 int zset_cut(struct db_ref *ref, uint64_t from, uint64_t count);
 
 /* ---- make one ---- */

@@ -1,5 +1,6 @@
 /* server/data/zset/zset_small.h - sorted sets in a listpack: pairs of member and score, in order;
- * read, and edited in the caller's memory.  Cost O(members) each.  [any] */
+ * read, and edited in the caller's memory.  Cost O(members) each.
+ * Threads: any. */
 #ifndef SERVER_DATA_ZSET_ZSET_SMALL_H
 #define SERVER_DATA_ZSET_ZSET_SMALL_H
 
@@ -30,8 +31,9 @@ bool zsmall_previous(struct zsmall *z);
 /* zsmall_find: the element of this member. */
 bool zsmall_find(struct zsmall *z, const uint8_t *lp, struct slice member);
 
-/* zsmall_bytes: so much room an insertion needs at most.  zsmall_insert: at its place; the member
- * is not there. zsmall_remove: count elements from offset at. */
+/* zsmall_bytes: so much room an insertion needs at most.
+ * zsmall_insert: at its place; the member is not there.
+ * zsmall_remove: count elements from offset at. */
 size_t zsmall_bytes(size_t member_len);
 void zsmall_insert(uint8_t *lp, double score, struct slice member);
 void zsmall_append(uint8_t *lp, double score, struct slice member);

@@ -3,7 +3,7 @@
  *
  *   leaf    512 bytes: up to 31 scores, and as many pointers to entries, in order
  *   inner   1024 bytes: up to 31 children; of each, how many entries are below it, and its first
- *   key
+ *           key
  *
  * A key is a score and, where scores are equal, the member.  Scores stand in the nodes, so that a
  * search reads a member only where scores are equal.
@@ -124,7 +124,8 @@ struct zroom {
 };
 
 /* ztree_reserve: what an insertion at this path needs; false: no memory, or too high a tree.
- * Nothing has changed.  ztree_unreserve: give it back unused. */
+ * Nothing has changed.
+ * ztree_unreserve: give it back unused. */
 bool ztree_reserve(const struct zpath *p, struct zroom *ret);
 void ztree_unreserve(struct zroom *room);
 /* ztree_insert: the entry, at the path of its key; uses the room up. */

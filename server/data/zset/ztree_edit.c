@@ -181,8 +181,7 @@ put_in_leaf(const struct zleaf *leaf, unsigned at, double score, const struct ze
 }
 
 /* split_leaf: the full leaf at the path takes one more, and gives its upper keys to `fresh`: the
- * limb for it.
- */
+ * limb for it. */
 static struct limb
 split_leaf(const struct zpath *p, double score, const struct zentry *e, struct zleaf *fresh)
 {
@@ -367,8 +366,7 @@ node_count(const void *node, bool is_leaf)
 }
 
 /* merge: the child at the path of the inner node at level l has become small: join it with a
- * neighbour (ZT4).
- */
+ * neighbour (ZT4). */
 static void
 merge(const struct zpath *p, unsigned l)
 {
