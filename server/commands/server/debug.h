@@ -9,45 +9,33 @@
 
 struct client;
 
-void debug_reload(struct client *c); /* RELOAD [NOSAVE] [NOFLUSH] [MERGE]         persist.c */
-/* DIGEST                                    debug_data.c */
-void debug_digest(struct client *c);
-/* DIGEST-VALUE [key ...]                    debug_data.c */
-void debug_digest_value(struct client *c);
-/* POPULATE count [prefix] [size]            debug_data.c */
-void debug_populate(struct client *c);
-/* OBJECT key                                debug_data.c */
-void debug_object(struct client *c);
+void debug_reload(struct client *c); /* RELOAD [NOSAVE] [NOFLUSH] [MERGE]; persist/persist_load.c */
 
-/* HTSTATS db [full]                         debug_tables.c */
-void debug_htstats(struct client *c);
-/* HTSTATS-KEY key [full]                    debug_tables.c */
-void debug_htstats_key(struct client *c);
-/* LISTPACK key                              debug_tables.c */
-void debug_listpack(struct client *c);
-/* QUICKLIST key [0|1]                       debug_tables.c */
-void debug_quicklist(struct client *c);
-/* SDSLEN key                                debug_tables.c */
-void debug_sdslen(struct client *c);
-/* STRUCTSIZE                                debug_tables.c */
-void debug_structsize(struct client *c);
+/* ---- debug_data.c ---- */
+void debug_digest(struct client *c);       /* DIGEST */
+void debug_digest_value(struct client *c); /* DIGEST-VALUE [key ...] */
+void debug_populate(struct client *c);     /* POPULATE count [prefix] [size] */
+void debug_object(struct client *c);       /* OBJECT key */
 
-/* STRINGMATCH-LEN length pattern      debug_trials.c */
-void debug_stringmatch_len(struct client *c);
-/* STRINGMATCH-TEST                    debug_trials.c */
-void debug_stringmatch_test(struct client *c);
-/* SEGFAULT                            debug_trials.c */
-void debug_segfault(struct client *c);
-/* PANIC                               debug_trials.c */
-void debug_panic(struct client *c);
-/* ASSERT                              debug_trials.c */
-void debug_assert(struct client *c);
-/* OOM                                 debug_trials.c */
-void debug_oom(struct client *c);
-/* LEAK string                         debug_trials.c */
-void debug_leak(struct client *c);
+/* ---- debug_tables.c ---- */
+void debug_htstats(struct client *c);     /* HTSTATS db [full] */
+void debug_htstats_key(struct client *c); /* HTSTATS-KEY key [full] */
+void debug_listpack(struct client *c);    /* LISTPACK key */
+void debug_quicklist(struct client *c);   /* QUICKLIST key [0|1] */
+void debug_sdslen(struct client *c);      /* SDSLEN key */
+void debug_structsize(struct client *c);  /* STRUCTSIZE */
 
-/* rewrite_config: CONFIG REWRITE; all: what is at its default too.  commands/server/server.c */
+/* ---- debug_trials.c ---- */
+void debug_stringmatch_len(struct client *c);  /* STRINGMATCH-LEN length pattern */
+void debug_stringmatch_test(struct client *c); /* STRINGMATCH-TEST */
+void debug_segfault(struct client *c);         /* SEGFAULT */
+void debug_panic(struct client *c);            /* PANIC */
+void debug_assert(struct client *c);           /* ASSERT */
+void debug_oom(struct client *c);              /* OOM */
+void debug_leak(struct client *c);             /* LEAK string */
+
+/* ---- server.c ---- */
+/* rewrite_config: CONFIG REWRITE; all: what is at its default too. */
 void rewrite_config(struct client *c, bool all);
 
 #endif
