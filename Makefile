@@ -42,7 +42,8 @@ $(error no flavour "$(FLAVOUR)": see make help)
 endif
 
 B   := build$(if $(filter-out release,$(FLAVOUR)),/$(FLAVOUR))
-# Lines without variables where a build is for its reports: it compiles faster and links to less than half the size.
+# Lines without variables where a build is for its reports: it compiles faster and links to less
+# than half the size.
 DEBUG_INFO := $(if $(filter asan tsan barrier steps hard,$(FLAVOUR)),-g1,-g)
 ALL_CFLAGS  = -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pthread $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
@@ -50,7 +51,8 @@ CORE_LIBS   := -lurcu-qsbr -lurcu-common
 SERVER_LIBS := -lnettle -lm
 TEST_LIBS   := -llzf -lcheck -lsubunit -lm -lrt
 
-# $(call show,CC) before a command: one short line instead of it, none with -s, the whole command with V=1.
+# $(call show,CC) before a command: one short line instead of it, none with -s, the whole command
+# with V=1.
 show = $(if $(filter-out 0,$(V)),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,printf '  %-3s %s\n' $(1) $@;))
 
 MM_SRC       := $(wildcard mm/*.c mm/base/*.c)
@@ -78,53 +80,62 @@ all: $(B)/stillframe-server $(B)/stillframe-rdb
 help:
 	@sed -n 's/^## //p' Makefile
 
-## make            build build/stillframe-server and build/stillframe-rdb (V=1 shows the whole commands)
-## make run        install what is missing, build, start the server (ARGS="--port 7000")
+## make                build build/stillframe-server and build/stillframe-rdb (V=1 shows the whole
+##                     commands)
+## make run            install what is missing, build, start the server (ARGS="--port 7000")
 run: | packages
 	@$(MAKE) --no-print-directory -j2 all
 	build/stillframe-server $(ARGS)
 
-## make check      install what is missing, build, pass the tests in every flavour (about 15 minutes on two processors)
+## make check          install what is missing, build, pass the tests in every flavour (about 15
+##                     minutes on two processors)
 check: | packages test-packages
 	tests/run.sh all
-## make quick      the release tests alone, without installing anything
+## make quick          the release tests alone, without installing anything
 quick:
 	tests/run.sh release
-## make asan       the tests under AddressSanitizer and UBSan; also: make tsan, make barrier (the barrier sanitizer)
+## make asan           the tests under AddressSanitizer and UBSan; also: make tsan, make barrier
+##                     (the barrier sanitizer)
 asan tsan barrier steps:
 	tests/run.sh $@
-## make check-hard take out each write barrier, then break the core in each way of tests/hard/mutants.txt; a named test must notice
+## make check-hard     take out each write barrier, then break the core in each way of
+##                     tests/hard/mutants.txt; a named test must notice
 check-hard:
 	HARD_STEPS=1 tests/hard/run.sh
 	tests/hard/mutants.py --long
-## make check-long a million random commands on both servers, keys of ten million elements, oracles and steps in full (about an hour)
+## make check-long     a million random commands on both servers, keys of ten million elements,
+##                     oracles and steps in full (about an hour)
 check-long:
 	tests/run.sh long
-## make check-fault  fail every step of a save in turn
+## make check-fault    fail every step of a save in turn
 check-fault:
 	tests/run.sh fault
-## make model      check the concurrency model and its wrong variants with spin
+## make model          check the concurrency model and its wrong variants with spin
 model:
 	tests/model/run.sh
-## make lint       floors, format, cppcheck, clang-tidy: zero findings
+## make lint           floors, texts, format, cppcheck, clang-tidy: zero findings
 lint:
 	tests/lint/run.sh
-## make bench      the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save cpu load loop fan-out memory instructions types zset sets huge hit-ratio floor growth keyspace steady"; about an hour in all)
+## make bench          the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save
+##                     cpu load loop fan-out memory instructions types zset sets huge hit-ratio
+##                     floor growth keyspace steady"; about an hour in all)
 bench: all
 	tests/bench/run.sh $(BENCH)
-## make soak       mixed load on one server for MINUTES=10, and whether what has to stay bounded does
+## make soak           mixed load on one server for MINUTES=10, and whether what has to stay bounded
+##                     does
 soak: all
 	python3 tests/soak/soak.py
 ## make docs-commands  write docs/commands.md from the command table
 docs-commands: all
 	python3 tests/integration/command_docs.py
-## make fuzz       fuzz the parsers, the decoders and RESTORE (SECONDS_EACH=600; FUZZ="rdb resp config restore")
+## make fuzz           fuzz the parsers, the decoders and RESTORE (SECONDS_EACH=600; FUZZ="rdb resp
+##                     config restore")
 fuzz:
 	tests/fuzz/run.sh $(SECONDS_EACH)
-## make shared     build/shared/stillframe.so, a server whose main a loader calls (docs/osv.md)
+## make shared         build/shared/stillframe.so, a server whose main a loader calls (docs/osv.md)
 shared:
 	@$(MAKE) --no-print-directory FLAVOUR=shared build/shared/stillframe.so
-## make install    copy binaries and documents below DESTDIR/PREFIX
+## make install        copy binaries and documents below DESTDIR/PREFIX
 install: all
 	install -D -m 755 build/stillframe-server $(DESTDIR)$(PREFIX)/bin/stillframe-server
 	install -D -m 755 build/stillframe-rdb $(DESTDIR)$(PREFIX)/bin/stillframe-rdb
@@ -187,7 +198,7 @@ test-packages:
 	$(call install_packages,$(PACKAGES) $(TEST_PACKAGES) $(NODE_PACKAGES) $(LINT_PACKAGES))
 	@$(MAKE) --no-print-directory build/npm/node_modules/.package-lock.json
 
-## make clean      remove build/
+## make clean          remove build/
 clean:
 	rm -rf build
 

@@ -7,12 +7,13 @@
 #   tsan      unit tests of mm/ and snapshot/ under ThreadSanitizer
 #   barrier   unit tests and the point-in-time oracle with pages that are really read-only
 #   steps     every interleaving of a write with the sweep, for small heaps
-#   hard      each write barrier taken out in turn; the core broken in each way of tests/hard/mutants.txt
+#   hard      each write barrier taken out in turn; the core broken in each way of
+#             tests/hard/mutants.txt
 #   fault     each step of a save failed in turn
 #   model     the model and its wrong variants
-#   lint      include order, format, cppcheck, clang-tidy
-#   long      a million random commands, keys of ten million elements, the oracles and the steps with larger budgets; not
-#             part of "all"
+#   lint      floors, texts, format, cppcheck, clang-tidy
+#   long      a million random commands, keys of ten million elements, the oracles and the steps
+#             with larger budgets; not part of "all"
 #
 # Prints one line a test program and, last, how many passed and failed.
 set -uo pipefail
@@ -45,7 +46,8 @@ run() { # run NAME SECONDS COMMAND...: quiet when it passes, its output when it 
 build() { # build FLAVOUR TARGET...
     local flavour=$1
     shift
-    # One at a time in a directory: the mutants of `hard` are built from what `debug` and `steps` build.
+    # One at a time in a directory: the mutants of `hard` are built from what `debug` and `steps`
+    # build.
     run "build $flavour" 1500 flock "build/.lock-$flavour" make -s --no-print-directory -j"$jobs" FLAVOUR="$flavour" "$@"
 }
 
@@ -154,8 +156,9 @@ long() { # long PROGRAM: an integration test that may take an hour
 tsan_targets=()
 for src in tests/mm/test_*.c tests/snapshot/test_*.c; do tsan_targets+=("build/tsan/${src%.c}"); done
 
-# all: two workers, for two processors, take the sections, the longest first; each prints its lines as they come.  The helpers
-# of the integration tests are built before, as several sections use them.
+# all: two workers, for two processors, take the sections, the longest first; each prints its lines
+# as they come.  The helpers of the integration tests are built before, as several sections use
+# them.
 all() {
     local queue out line pids=() n=0
     build release all tests test-helpers

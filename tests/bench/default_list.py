@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """All of redis-benchmark's default list beside redis-server: make bench BENCH=types.
 
-  - redis-benchmark --csv -c 50 -n 100000 at -P 1 and -P 16, test by test, alternating; server and client each on a core
-    of its own: throughput, the server's CPU seconds per million requests, their ratios, per row and over the whole list
+  - redis-benchmark --csv -c 50 -n 100000 at -P 1 and -P 16, test by test, alternating; server and
+    client each on a core of its own: throughput, the server's CPU seconds per million requests,
+    their ratios, per row and over the whole list
   - memory of a million small hashes, lists, sets, sorted sets
 
-  ROUNDS=n     rounds of each, medians (3)      REQUESTS=n   per run (100000)
-  BENCH_TESTS  only these tests                 CALLGRIND=1  where the instructions go: rows of test, server
+  ROUNDS=n     rounds of each, medians (3)
+  REQUESTS=n   per run (100000)
+  BENCH_TESTS  only these tests
+  CALLGRIND=1  where the instructions go: rows of test, server
 """
 import os
 import shutil
@@ -27,7 +30,8 @@ COUNT = 1000000
 
 
 def fill(client, test):
-    """What redis-benchmark's list in its order leaves for this test: a list as long as the run, and so on."""
+    """What redis-benchmark's list in its order leaves for this test: a list as long as the run, and
+    so on."""
     client.call("FLUSHALL")
     if test in ("lpop", "rpop"):
         for _ in range(0, REQUESTS + 1000, 1000):

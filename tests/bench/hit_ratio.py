@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """How good the approximated LRU and LFU are, beside redis-server's: make bench BENCH=hit-ratio.
 
-A cache: keys are asked for, those that are missing are set.  Memory is limited so that the same number of keys fits into both
-servers; the hits of the second half of the run count.  Keys are drawn by Zipf's law; "and a scan": every fourth request walks
-through keys that nobody asks for again.  Exact LRU over as many keys stands beside them: what the approximation approaches.
+A cache: keys are asked for, those that are missing are set.  Memory is limited so that the same
+number of keys fits into both servers; the hits of the second half of the run count.  Keys are drawn
+by Zipf's law; "and a scan": every fourth request walks through keys that nobody asks for again.
+Exact LRU over as many keys stands beside them: what the approximation approaches.
 
 Both are asked at the same pace, as their clocks count seconds.
 
-  REQUESTS=n  a run (300000)     PACE=n  a second (15000)     KEYS=n  different keys (100000)     SHARE=p  percent that fit (10)
+  REQUESTS=n  a run (300000)              PACE=n   a second (15000)
+  KEYS=n      different keys (100000)     SHARE=p  percent that fit (10)
 """
 import bisect
 import itertools

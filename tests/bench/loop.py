@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """The event loop beside redis-server's: make bench BENCH="loop floor fan-out memory instructions".
 
-  loop          redis-benchmark at pipelines of 1, 16 and 64, alternating, server and client each on a core of its own:
-                ratio of throughput, the server's CPU seconds per million requests; p99 and p99.9 of a probe meanwhile
-  floor         the server's CPU seconds per million PINGs beside those of a server that does nothing (bench_floor.c)
-  fan-out       PUBLISH of 100 bytes to 100 subscribers: deliveries per second, the server's CPU seconds per million of them
+  loop          redis-benchmark at pipelines of 1, 16 and 64, alternating, server and client each on
+                a core of its own: ratio of throughput, the server's CPU seconds per million
+                requests; p99 and p99.9 of a probe meanwhile
+  floor         the server's CPU seconds per million PINGs beside those of a server that does
+                nothing (bench_floor.c)
+  fan-out       PUBLISH of 100 bytes to 100 subscribers: deliveries per second, the server's CPU
+                seconds per million of them
   memory        bytes a key (16-byte keys) with values of 3, 32 and 100 bytes; bytes an idle client
   instructions  executed by the server per request, by callgrind
 
-  ROUNDS=n   rounds of each (3)     REQUESTS=n   per run (1000000 at -P 16 and 64; a fifth of it at -P 1)
+  ROUNDS=n      rounds of each (3)
+  REQUESTS=n    per run (1000000 at -P 16 and 64; a fifth of it at -P 1)
 """
 import os
 import re
@@ -46,8 +50,9 @@ def field(client, section, name):
 
 
 class Probe(threading.Thread):
-    """GETs, one a millisecond, and how long each took.  Its thread is on the client's core and goes before the client
-    (SCHED_FIFO, where it may): otherwise it measures how long redis-benchmark keeps the core."""
+    """GETs, one a millisecond, and how long each took.  Its thread is on the client's core and goes
+    before the client (SCHED_FIFO, where it may): otherwise it measures how long redis-benchmark
+    keeps the core."""
 
     def __init__(self, port):
         super().__init__(daemon=True)

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# make bench: the figures of docs/benchmarks.md.   tests/bench/run.sh [page-size] [sweep] [commands] [stall] [save] [cpu] [load]
-#                                                   [loop] [floor] [fan-out] [memory] [instructions] [keyspace] [growth] [huge] [types] [zset] [sets]
+# make bench: the figures of docs/benchmarks.md.   tests/bench/run.sh [page-size] [sweep] [commands]
+# [stall] [save] [cpu] [load]
+#                                                   [loop] [floor] [fan-out] [memory] [instructions]
+#                                                   [keyspace] [growth] [huge] [types] [zset] [sets]
 #                                                   [hit-ratio] [steady]
 set -euo pipefail
 cd "$(dirname "$0")/../.."

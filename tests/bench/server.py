@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Figures over sockets, Stillframe beside redis-server, alternating in one run.
 
-    tests/bench/server.py stall   how long the start of BGSAVE stalls the server: median of 100 starts at 1, 5, 10 M keys
-    tests/bench/server.py save    a save beside writes: duration, growth of memory, probe latency, throughput
+    tests/bench/server.py stall   how long the start of BGSAVE stalls the server: median of 100
+                                  starts at 1, 5, 10 M keys
+    tests/bench/server.py save    a save beside writes: duration, growth of memory, probe latency,
+                                  throughput
     tests/bench/server.py cpu     server CPU seconds per million SET and GET at pipeline 16
     tests/bench/server.py load    start-up: how long loading takes
 
-Options: --keys 5000000 --rounds 3 --seconds 10.  Memory is what the system says of the processes (Pss of the server
-and, for redis-server, of its child), looked at every 20 ms.
+Options: --keys 5000000 --rounds 3 --seconds 10.  Memory is what the system says of the processes
+(Pss of the server and, for redis-server, of its child), looked at every 20 ms.
 """
 import argparse
 import os

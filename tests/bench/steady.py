@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
-"""Memory across saves: make bench BENCH=steady.  A save leaves no trace: the same load with saves and without.
+"""Memory across saves: make bench BENCH=steady.  A save leaves no trace: the same load with saves
+and without.
 
-  queue    200,000 records; again and again a list, a hash and strings of 23 sizes (0.5 to 24 KB) come and go
+  queue    200,000 records; again and again a list, a hash and strings of 23 sizes (0.5 to 24 KB)
+           come and go
   jobs     a list to which jobs are pushed and popped until it is empty
   mixed    55,000 keys of all types, 1 byte to 6 KB, random writes
   plain    3,000,000 keys of 64 bytes, redis-benchmark's SETs at full speed
 
-Each is run without saves, then with saves every 0.3 s, every 2 s, and back to back, until SAVES (1000) were made; then
-everything is flushed.  Printed: the highest of live, resident (the arena's blocks) and the process's memory (rss), in MB,
-and the two as a ratio to the same load without saves: at any moment, what a save needs while it runs included, and ten
-seconds after the last save, with the load going on: what saves have left behind; and what is left after FLUSHALL beside
-an empty server.
+Each is run without saves, then with saves every 0.3 s, every 2 s, and back to back, until SAVES
+(1000) were made; then everything is flushed.  Printed: the highest of live, resident (the arena's
+blocks) and the process's memory (rss), in MB, and the two as a ratio to the same load without
+saves: at any moment, what a save needs while it runs included, and ten seconds after the last save,
+with the load going on: what saves have left behind; and what is left after FLUSHALL beside an empty
+server.
 
   SAVES=n     saves of each row (1000)          LOADS="queue jobs mixed plain small"
   PAUSES="0.3 2 0"   seconds between saves; 0: back to back
-  defrag      (LOADS=defrag) memory after 90 % random deletes and eight rounds of drifting sizes, with activedefrag yes
+  defrag      (LOADS=defrag) memory after 90 % random deletes and eight rounds of drifting sizes,
+              with activedefrag yes
   small       the queue with --arena-size 256mb
 """
 import os
@@ -220,7 +224,8 @@ def measure(name, load, parent, *options):
 
 
 def fill_and_thin(client, keys):
-    """90 % of the keys go at random; then eight rounds in which values of other sizes come and half of the old ones go."""
+    """90 % of the keys go at random; then eight rounds in which values of other sizes come and half
+    of the old ones go."""
     rng = random.Random(5)
     alive = list(range(keys))
     for i in range(0, keys, 1000):

@@ -2,11 +2,13 @@
 """Sorted sets and sets beside redis-server: make bench BENCH="zset sets".
 
   - used_memory of a million sorted sets of five members, and of one of five million
-  - ZADD (new members, changed scores), ZRANK, ZSCORE, ZRANGE, ZCOUNT on the large one, in batches of 500 commands; ZUNIONSTORE
-    of two sets of a million that share half of their members: the server's CPU time per command, and by the clock
+  - ZADD (new members, changed scores), ZRANK, ZSCORE, ZRANGE, ZCOUNT on the large one, in batches
+    of 500 commands; ZUNIONSTORE of two sets of a million that share half of their members: the
+    server's CPU time per command, and by the clock
   - sets: SINTER and its kin on two sets of a million that share half of their members
 
-Both servers hold the same data and take turns; medians of ROUNDS (5) rounds; server and client each on a core of its own.
+Both servers hold the same data and take turns; medians of ROUNDS (5) rounds; server and client each
+on a core of its own.
 
   MEMBERS=n   of the large one (5000000)
 """

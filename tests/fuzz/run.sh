@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make fuzz: libFuzzer under ASan and UBSan over the parsers, the decoders and RESTORE.   tests/fuzz/run.sh [seconds each]
-# FUZZ="rdb resp": only these.
+# make fuzz: libFuzzer under ASan and UBSan over the parsers, the decoders and RESTORE.
+# tests/fuzz/run.sh [seconds each] FUZZ="rdb resp": only these.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-600}

@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""Break the core in each way that tests/hard/mutants.txt lists: the test that is named there must notice.
+"""Break the core in each way that tests/hard/mutants.txt lists: the test that is named there must
+notice.
 
     tests/hard/mutants.py               the list without what takes long: part of tests/run.sh hard
-    tests/hard/mutants.py --long        all of it, and that each test passes with nothing broken: make check-hard
+    tests/hard/mutants.py --long        all of it, and that each test passes with nothing broken:
+                                        make check-hard
     tests/hard/mutants.py WORD...       what has one of these words in its name, file or test
-    tests/hard/mutants.py --show WORD   ... and every test of the program that fails, for writing an entry
+    tests/hard/mutants.py --show WORD   ... and every test of the program that fails, for writing an
+                                        entry
 
-A mutant is built beside the tree: a copy of the one file, changed, below build/mutants/; the commands are those
-of make, asked what it would do if that file were newer; the objects that are not concerned are those of the
-flavour's build.  Prints a line a mutant: caught, or why that is a failure: NOT CAUGHT, text not found (or found
-twice: an entry that says nothing any more is no proof), does not compile, hangs.
+A mutant is built beside the tree: a copy of the one file, changed, below build/mutants/; the
+commands are those of make, asked what it would do if that file were newer; the objects that are not
+concerned are those of the flavour's build.  Prints a line a mutant: caught, or why that is a
+failure: NOT CAUGHT, text not found (or found twice: an entry that says nothing any more is no
+proof), does not compile, hangs.
 """
 import concurrent.futures
 import fcntl
@@ -87,7 +91,8 @@ def read_list():
 
 
 def place_of_function(source, function):
-    """(begin, end) of a function's definition in the house's form: its name begins a line, as does its end."""
+    """(begin, end) of a function's definition in the house's form: its name begins a line, as does
+    its end."""
     m = re.search(rf"^{re.escape(function)}\(.*?^}}$", source, re.M | re.S)
     if m is None:
         raise Broken(f"there is no function {function}()")
@@ -95,7 +100,8 @@ def place_of_function(source, function):
 
 
 def mutate(m):
-    """The changed file's text.  Blanks in `text` stand for any white space, so that it may span lines."""
+    """The changed file's text.  Blanks in `text` stand for any white space, so that it may span
+    lines."""
     path = ROOT / m.file
     if not path.exists():
         raise Broken("there is no such file")
@@ -158,8 +164,8 @@ def end_all(_signal, _frame):
 
 
 def end_process(p):
-    """SIGINT first: Check then kills the test that is running, which has a process group of its own, and ends
-    by sending the signal to its own group: it has one to itself."""
+    """SIGINT first: Check then kills the test that is running, which has a process group of its
+    own, and ends by sending the signal to its own group: it has one to itself."""
     for sig in (signal.SIGINT, signal.SIGKILL):
         p.send_signal(sig)
         try:
@@ -170,8 +176,9 @@ def end_process(p):
 
 
 def failing_tests(m, program, bound_s, to_the_end):
-    """Run it; yields the tests that fail as they end (Check writes them to a pipe).  Ends the program when
-    the named test has, unless to_the_end.  Returns (failed tests, did the named one run, did it hang)."""
+    """Run it; yields the tests that fail as they end (Check writes them to a pipe).  Ends the
+    program when the named test has, unless to_the_end.  Returns (failed tests, did the named one
+    run, did it hang)."""
     failed, has_run, deadline = [], False, time.monotonic() + bound_s
     reader, writer = os.pipe()
     scratch = m.dir / "tmp"  # what a failing test leaves behind

@@ -31,7 +31,8 @@ for site in $("$test" --sites | sort -u); do
         echo "ok     $site is caught by ${caught:-?} ($(grep -cE ':[FE]:' "$log") tests fail; ${#scenarios[@]} scenarios come to it)"
     fi
 done
-# With the time of make check-hard: more schedules of the step scheduler (tests/run.sh steps takes up to 600 each).
+# With the time of make check-hard: more schedules of the step scheduler (tests/run.sh steps takes
+# up to 600 each).
 if [ -n "${HARD_STEPS:-}" ]; then
     make --no-print-directory -s -j"$(nproc)" FLAVOUR=steps build/steps/tests/server/test_steps
     if STEP_BUDGET=6000 CK_DEFAULT_TIMEOUT=3600 build/steps/tests/server/test_steps >build/hard/steps.log 2>&1; then

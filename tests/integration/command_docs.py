@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes docs/commands.md from what the server says of its commands (make docs-commands); test_introspection.py checks
-that the file is current."""
+"""Writes docs/commands.md from what the server says of its commands (make docs-commands);
+test_introspection.py checks that the file is current."""
 import os
 import sys
 import tempfile

@@ -1,11 +1,12 @@
 """A small RESP client and servers to talk to, for the tests.  Standard library only.
 
-Replies: bulk and simple strings are bytes, integers int, arrays lists, null None; of RESP3: maps dict, sets lists,
-doubles float, booleans bool.  An error reply raises RespError from call(); within an array, and from pipeline(), it
-is a RespError among the values.
+Replies: bulk and simple strings are bytes, integers int, arrays lists, null None; of RESP3: maps
+dict, sets lists, doubles float, booleans bool.  An error reply raises RespError from call(); within
+an array, and from pipeline(), it is a RespError among the values.
 
-Programs: STILLFRAME_SERVER (build/stillframe-server), STILLFRAME_RDB (build/stillframe-rdb), REDIS_SERVER (redis-server
-in PATH, or redis-check-rdb, which is the same program under another name).
+Programs: STILLFRAME_SERVER (build/stillframe-server), STILLFRAME_RDB (build/stillframe-rdb),
+REDIS_SERVER (redis-server in PATH, or redis-check-rdb, which is the same program under another
+name).
 """
 import atexit
 import os
@@ -237,7 +238,8 @@ class Server:
         return status
 
     def stop(self, seconds=60):
-        """SIGTERM, and SIGKILL if that does not help.  Returns the exit status; may be called again."""
+        """SIGTERM, and SIGKILL if that does not help.  Returns the exit status; may be called
+        again."""
         if self.is_running():
             self.process.send_signal(signal.SIGTERM)
         try:

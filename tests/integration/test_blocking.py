@@ -153,7 +153,8 @@ class Blocking(unittest.TestCase):
         self.assertEqual(told, [b"OK", b"OK", None, 0])
 
     def figures(self, name):
-        """What is known of a command: calls, failures, how often it is in SLOWLOG, commands in all."""
+        """What is known of a command: calls, failures, how often it is in SLOWLOG, commands in
+        all."""
         info = self.c.call("INFO", "everything").decode()
         line = re.search(r"cmdstat_%s:calls=(\d+),.*failed_calls=(\d+)" % name, info)
         logged = [e[3] for e in self.c.call("SLOWLOG", "GET", -1) if e[3][0].lower() == name.encode()]

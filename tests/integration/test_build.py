@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What a build prints: a short line for each step, its commands with V=1, and all that the compiler has to say."""
+"""What a build prints: a short line for each step, its commands with V=1, and all that the compiler
+has to say."""
 import os
 import subprocess
 import unittest

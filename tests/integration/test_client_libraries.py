@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Client libraries as they come from Debian and npm: the programs of clients/ against a server.
 
-A library that is not installed is a test that is skipped by its name: make test-packages installs them.
+A library that is not installed is a test that is skipped by its name: make test-packages installs
+them.
 """
 import os
 import shutil

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Each command of the keyspace over a connection: what it answers, its errors in Redis's words, and what it leaves.
+"""Each command of the keyspace over a connection: what it answers, its errors in Redis's words, and
+what it leaves.
 
 What random commands find, test_differential.py finds; here stand the cases that have a reason.
 """
@@ -136,7 +137,8 @@ class Strings(Commands):
         self.check("STRLEN fresh", 3)
 
     def test_a_string_passes_through_all_its_forms(self):
-        """From an integer over the record's inside to blocks, with a check of all bytes at each step."""
+        """From an integer over the record's inside to blocks, with a check of all bytes at each
+        step."""
         want = b"1"
         self.call("SET", "s", want)
         rnd = os.urandom(700)

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Several connections at once: publish and subscribe, MONITOR, WATCH, keyspace events, CLIENT, blocked clients.
+"""Several connections at once: publish and subscribe, MONITOR, WATCH, keyspace events, CLIENT,
+blocked clients.
 
-Each scenario is a list of what its connections are told; it has to be the same here and on redis-server.
+Each scenario is a list of what its connections are told; it has to be the same here and on
+redis-server.
 """
 import os
 import random
@@ -234,7 +236,8 @@ class Connections(unittest.TestCase):
                    ["LRANGE", "l", "0", "-1"], ["CLIENT", "REPLY", "FOO"], ["CLIENT", "ID", "x"]]
 
     def whole_answer(self, server, words):
-        """What these commands in one packet are answered, up to a last ECHO, with replies on again."""
+        """What these commands in one packet are answered, up to a last ECHO, with replies on
+        again."""
         packet = b"".join(resp.pack(*w) for w in words + [["RESET"], ["CLIENT", "REPLY", "ON"], ["ECHO", "the end"]])
         got = b""
         with server.client(timeout=10) as c:
@@ -363,7 +366,8 @@ class Connections(unittest.TestCase):
         with self.servers[0].client() as c:
             self.assertEqual(told(c, "CLIENT", "PAUSE", str(2**63 - 1)), "error: ERR timeout is out of range")
             self.assertEqual(c.call("PING"), b"PONG")
-            # The name is looked at before the password; nothing is done before everything is known to be good.
+            # The name is looked at before the password; nothing is done before everything is known
+            # to be good.
             self.assertEqual(told(c, "HELLO", "3", "AUTH", "default", "x", "SETNAME", "a b"),
                              "error: ERR Client names cannot contain spaces, newlines or special characters.")
             told(c, "HELLO", "3", "SETNAME", "name", "foo")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Sparse memory is emptied: activedefrag, MEMORY PURGE, and by itself after a save; commands see nothing of it."""
+"""Sparse memory is emptied: activedefrag, MEMORY PURGE, and by itself after a save; commands see
+nothing of it."""
 import os
 import random
 import shutil
@@ -13,7 +14,8 @@ import resp  # noqa: E402
 
 KEYS = 150000
 MB = 1 << 20
-# Free memory that waits to be used again, and a slab for each size: what is there however little is live.
+# Free memory that waits to be used again, and a slab for each size: what is there however little is
+# live.
 SPARE = 16 * MB + 6 * MB
 
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Random command sequences give the same replies here and on redis-server.
 
-Both servers get the same seeded commands of all types (the modules of sequences/, see the README there): in pipelines,
-transactions and several databases, under RESP2 and RESP3, with dumps exchanged and limits of encodings changed on the way.
-Compared are replies with their wire types, keyspace events, changes counted, digests and encodings; in the end each server
-loads the other's file.  A failure prints the shortest sequence that still shows it, as lines for redis-cli.
+Both servers get the same seeded commands of all types (the modules of sequences/, see the README
+there): in pipelines, transactions and several databases, under RESP2 and RESP3, with dumps
+exchanged and limits of encodings changed on the way. Compared are replies with their wire types,
+keyspace events, changes counted, digests and encodings; in the end each server loads the other's
+file.  A failure prints the shortest sequence that still shows it, as lines for redis-cli.
 
   DIFFERENTIAL_COMMANDS=n   commands in all (default 120000; QUICK=1: 12000)
   DIFFERENTIAL_SEED=n       instead of a seed from the clock
@@ -50,7 +51,8 @@ class Generator:
             self.configs += list(getattr(module, "CONFIGS", {}).items())
 
     def is_there(self, step):
-        """False if it needs a command that we do not have yet: the name of a special is its command's."""
+        """False if it needs a command that we do not have yet: the name of a special is its
+        command's."""
         if step[0] == "@blocked":
             return all(self.is_there(c) for c in step[1] + step[2])
         name = str(step[1] if step[0] == "@scan" else step[0]).lstrip("@").lower().encode()

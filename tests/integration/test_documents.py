@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What the documents say of the server, asked of the server: tables of parameters, limits and fields, lists of what there is not."""
+"""What the documents say of the server, asked of the server: tables of parameters, limits and
+fields, lists of what there is not."""
 import os
 import re
 import shutil
@@ -190,7 +191,8 @@ class Documents(unittest.TestCase):
     # ---- sources ----
 
     def strings(self, pattern=r""):
-        """The string literals of the server, those that stand together joined, conversions as a zero byte."""
+        """The string literals of the server, those that stand together joined, conversions as a
+        zero byte."""
         out = []
         for folder, _, files in os.walk(resp.ROOT):
             if os.path.relpath(folder, resp.ROOT).split(os.sep)[0] not in ("server", "snapshot", "mm"):

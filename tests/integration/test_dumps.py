@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Dumps that others wrote, well and badly: what the server makes of them, what it says, what a save keeps."""
+"""Dumps that others wrote, well and badly: what the server makes of them, what it says, what a save
+keeps."""
 import os
 import re
 import shutil
@@ -37,7 +38,8 @@ class DumpTest(unittest.TestCase):
 
 FIVE_SIX = [(0, False), (1, False)]
 
-# What is wrong, and does not keep a dump from being read: the value, what is said of it, what it then is.
+# What is wrong, and does not keep a dump from being read: the value, what is said of it, what it
+# then is.
 FINDINGS = [
     (1, b"\0", "an empty list: left out", None),
     (10, string(EMPTY_ZIPLIST), "an empty list: left out", None),
@@ -126,7 +128,8 @@ class Findings(DumpTest):
                         self.assertIn("RESTORE: %s (key 'k')" % text, server.log())
 
     def test_a_stream_that_redis_let_fall_behind_its_deleted_entries(self):
-        """XSETID of 7.0 goes below deleted entries: new ones then stand behind them, in the same node."""
+        """XSETID of 7.0 goes below deleted entries: new ones then stand behind them, in the same
+        node."""
         redis = resp.start_redis_server(self.dir, "--save", "")
         self.addCleanup(redis.stop)
         with redis.client() as c:
@@ -209,7 +212,8 @@ class Twice(DumpTest):
 
 
 class Carried(DumpTest):
-    """What a dump holds that nobody here can use goes through a load and a save, or is refused by name."""
+    """What a dump holds that nobody here can use goes through a load and a save, or is refused by
+    name."""
 
     def aux(self, name, value):
         return b"\xfa" + string(name) + string(value)

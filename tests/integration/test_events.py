@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Keyspace events and WATCH by chance: the same random commands go here and to redis-server, and subscribers have to
-be told the same of both, in the same order; transactions have to break on both or on neither.
+"""Keyspace events and WATCH by chance: the same random commands go here and to redis-server, and
+subscribers have to be told the same of both, in the same order; transactions have to break on both
+or on neither.
 
   EVENTS_SEED=n      the commands of an earlier run: each run prints its seed
   EVENTS_COMMANDS=n  how many commands (default 4000; QUICK=1: 1500)
@@ -265,7 +266,8 @@ class Events(unittest.TestCase):
             for server in self.servers:
                 told(server.watcher, "SELECT", db)
                 if any(c[0] == "RESTORE" and c[1] in watched for c in between):
-                    # What RESTORE REPLACE puts over a key that had expired at WATCH does not break Redis's transaction.
+                    # What RESTORE REPLACE puts over a key that had expired at WATCH does not break
+                    # Redis's transaction.
                     told(server.watcher, "EXISTS", *watched)
                 told(server.watcher, "WATCH", *watched)
                 for command in between:

@@ -2,10 +2,11 @@
 """Keys of a million elements of each type (LONG=1: ten million), and a string of 512 MB.
 
   - one write during a save preserves a handful of pages, whatever the key's size
-  - written at full speed during a save: the snapshot is of its instant, as redis-server's digest of the file says
-  - deleting, expiring, overwriting, flushing it takes no turn of the loop above a millisecond: in process (bench_huge), by the
-    thread's CPU time.  With LONG=1 over sockets too, where the clock is the wall's and a turn that the machine interrupts
-    looks long; the best of some rounds counts
+  - written at full speed during a save: the snapshot is of its instant, as redis-server's digest of
+    the file says
+  - deleting, expiring, overwriting, flushing it takes no turn of the loop above a millisecond: in
+    process (bench_huge), by the thread's CPU time.  With LONG=1 over sockets too, where the clock
+    is the wall's and a turn that the machine interrupts looks long; the best of some rounds counts
 """
 import os
 import random
@@ -33,8 +34,8 @@ FEW = 16  # pages
 
 
 class Kind:
-    """A type: the command that adds elements, element i as words, writes (words behind the key, pages preserved at most), and a
-    random write for the oracle."""
+    """A type: the command that adds elements, element i as words, writes (words behind the key,
+    pages preserved at most), and a random write for the oracle."""
 
     def __init__(self, add, element, writes, random_write, each=1000):
         self.add, self.element, self.writes, self.random_write, self.each = add, element, writes, random_write, each

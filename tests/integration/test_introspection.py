@@ -267,7 +267,8 @@ rename-command del "a b\\x00"
             self.assertEqual(c.call("LATENCY", "HISTOGRAM", "set"), [])
 
     def test_figures_begin_anew(self):
-        """CONFIG RESETSTAT; and what is freed in slices is counted: keys of a flush, values of more than 64 elements."""
+        """CONFIG RESETSTAT; and what is freed in slices is counted: keys of a flush, values of more
+        than 64 elements."""
         with self.start().client() as c:
             def figures(*names):
                 info = dict(line.split(":", 1) for line in c.call("INFO").decode().split("\r\n") if ":" in line)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What listeners are told of keys that come, go and are moved, beside what the random sequences compare; and what moves
-with a key.  The same here and on redis-server."""
+"""What listeners are told of keys that come, go and are moved, beside what the random sequences
+compare; and what moves with a key.  The same here and on redis-server."""
 import os
 import sys
 import time

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""maxmemory: who goes under each policy, when writes are refused, and that a snapshot does not drive keys out."""
+"""maxmemory: who goes under each policy, when writes are refused, and that a snapshot does not
+drive keys out."""
 import os
 import random
 import shutil
@@ -217,7 +218,8 @@ class MaxMemory(unittest.TestCase):
         self.assertEqual(c.call("DBSIZE"), 10000)
 
     def test_room_for_a_string_to_grow_is_no_memory(self):
-        """A long string has address space for 512 MB.  It was counted as tables: 9 MB, which maxmemory did not see."""
+        """A long string has address space for 512 MB.  It was counted as tables: 9 MB, which
+        maxmemory did not see."""
         c = self.start()
         before = used(c)
         c.call("SETRANGE", "k", 3000000, "x")
@@ -234,7 +236,8 @@ class MaxMemory(unittest.TestCase):
         c.call("DEBUG", "POPULATE", "400000", "key", "100")
         c.sock.settimeout(20)
         before = used(c)
-        # In one write, so that the snapshot is still at work when memory is short and the flushed keys may not go yet.
+        # In one write, so that the snapshot is still at work when memory is short and the flushed
+        # keys may not go yet.
         told = c.pipeline([["BGSAVE"], ["SELECT", "1"], ["FLUSHDB"], ["SELECT", "0"],
                            ["CONFIG", "SET", "maxmemory", str(before // 2), "maxmemory-policy", "allkeys-random",
                             "maxmemory-eviction-tenacity", "100"], ["SET", "a", "b"], ["INFO", "persistence"]])

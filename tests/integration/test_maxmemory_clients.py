@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""maxmemory-clients: the largest clients are closed until the others are within the limit, and nobody else."""
+"""maxmemory-clients: the largest clients are closed until the others are within the limit, and
+nobody else."""
 import os
 import re
 import shutil
@@ -29,7 +30,8 @@ class Limit(unittest.TestCase):
         return admin
 
     def send_half(self, c, size):
-        """All of a SET but for the last 100 bytes of its value: the server has to keep what is there."""
+        """All of a SET but for the last 100 bytes of its value: the server has to keep what is
+        there."""
         try:
             c.send_raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n" % (size + 100) + b"x" * size)
         except OSError:

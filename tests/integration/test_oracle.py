@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """A snapshot is of one instant.
 
-Writers change the data at full speed with every kind of write, and snapshots are taken back to back.  For each, the
-digest that one MULTI/EXEC took together with BGSAVE equals the digest of the dump as redis-server loads it; expiry
-times are equal to the millisecond, through our decoder; and what the writers keep true is true in every dump: the sum
-of all accounts, and counters that are written in order.
+Writers change the data at full speed with every kind of write, and snapshots are taken back to
+back.  For each, the digest that one MULTI/EXEC took together with BGSAVE equals the digest of the
+dump as redis-server loads it; expiry times are equal to the millisecond, through our decoder; and
+what the writers keep true is true in every dump: the sum of all accounts, and counters that are
+written in order.
 
   ORACLE_SEED=n        the writes of an earlier run: each run prints its seed
   ORACLE_SNAPSHOTS=n   snapshots of the small data (default 1000; QUICK=1: 60)

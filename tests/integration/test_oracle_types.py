@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """A snapshot is of one instant, whatever the types and encodings in it.
 
-Writers send the random commands of sequences/ at full speed: every type and conversion, RENAME, COPY, MOVE, SWAPDB,
-FLUSHALL, expiry, transactions; limits of encodings change all the time.  Snapshots are taken meanwhile.  For each:
+Writers send the random commands of sequences/ at full speed: every type and conversion, RENAME,
+COPY, MOVE, SWAPDB, FLUSHALL, expiry, transactions; limits of encodings change all the time.
+Snapshots are taken meanwhile.  For each:
 
-  - the digest that one MULTI/EXEC took together with BGSAVE is the digest of the file as redis-server loads it (as a
-    replica, which keeps what has expired), as Stillframe loads it, and again after DEBUG RELOAD;
+  - the digest that one MULTI/EXEC took together with BGSAVE is the digest of the file as
+    redis-server loads it (as a replica, which keeps what has expired), as Stillframe loads it, and
+    again after DEBUG RELOAD;
   - the file holds exactly the keys of each database, with their expiry times to the millisecond.
 
 And files that redis-server wrote, with all encodings, have the same digest here.
@@ -156,7 +158,8 @@ class AllTypes(unittest.TestCase):
         return ["%s:%d" % (m.NAME, i) for m in self.modules for i in range(KEYS)]
 
     def cut(self, client):
-        """In one transaction: the digest, the keys of each database with their expiry times, BGSAVE."""
+        """In one transaction: the digest, the keys of each database with their expiry times,
+        BGSAVE."""
         asked = []
         for db in range(DATABASES):  # what is asked for and has expired goes: DBSIZE and the digest come after it
             asked += [["SELECT", db]] + [["PEXPIRETIME", k] for k in self.known_keys()] + [["DBSIZE"]]
@@ -218,7 +221,8 @@ class AllTypes(unittest.TestCase):
             snapshots, took, sum(t.batches for t in threads)), file=sys.stderr)
 
     def build_large(self, client):
-        """One large key of each type that there is, in database 0: the random commands change them too."""
+        """One large key of each type that there is, in database 0: the random commands change them
+        too."""
         for module in self.modules:
             if module.NAME not in BUILD:
                 continue

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What a system without processes needs: no fork, no exec, main called by a loader, one processor, BGSAVE all the same."""
+"""What a system without processes needs: no fork, no exec, main called by a loader, one processor,
+BGSAVE all the same."""
 import os
 import re
 import subprocess

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The protocol as a client sees it: byte for byte what redis-server answers, however the bytes are cut, and no client
-that sends too much or reads too little harms the server."""
+"""The protocol as a client sees it: byte for byte what redis-server answers, however the bytes are
+cut, and no client that sends too much or reads too little harms the server."""
 import os
 import random
 import shutil
@@ -15,7 +15,8 @@ import resp
 
 QUICK = bool(os.environ.get("QUICK"))
 
-# Sent as they are, each on a connection of its own; replies and the end of the connection must be equal.
+# Sent as they are, each on a connection of its own; replies and the end of the connection must be
+# equal.
 SAME = [
     b"*a\r\n", b"*\r\n", b"*01\r\n", b"* 1\r\n", b"*1\r\n$x\r\n", b"*1\r\n$\r\n", b"*1\r\nPING\r\n", b"*1\r\n\r\n",
     b"*1\r\n*1\r\n", b"*1\r\n$-1\r\n", b"*1\r\n$01\r\n", b"*1\r\n$600000000\r\n", b"*2147483648\r\n",
@@ -69,8 +70,8 @@ PROTOCOL_KINDS = ["string", "integer", "double", "null", "array", "set", "map", 
 
 
 def talk(server, data):
-    """Everything that comes back for data, "<END>" behind it if the server closed the connection.  When the answers to
-    some later requests of another connection are there, those to data are."""
+    """Everything that comes back for data, "<END>" behind it if the server closed the connection.
+    When the answers to some later requests of another connection are there, those to data are."""
     with socket.create_connection(("127.0.0.1", server.port)) as s, server.client() as other:
         s.sendall(data)
         for _ in range(20):

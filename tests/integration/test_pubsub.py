@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Random publish and subscribe beside redis-server: several connections, patterns, shard channels, both protocols,
-transactions, CLIENT REPLY, RESET, connections that come and go.  Every connection has to be told the same, in the same
-order.
+"""Random publish and subscribe beside redis-server: several connections, patterns, shard channels,
+both protocols, transactions, CLIENT REPLY, RESET, connections that come and go.  Every connection
+has to be told the same, in the same order.
 
-The order in which a table is walked is nobody's promise: what UNSUBSCRIBE without names tells, what several patterns
-make of one message, and lists of channels are sorted.  Within one step, Redis 7.0 tells RESP3 clients their own messages
-before the reply to PUBLISH, Redis 7.2 after it: pushes and replies are compared apart, and nobody publishes to itself
-within a transaction.
+The order in which a table is walked is nobody's promise: what UNSUBSCRIBE without names tells, what
+several patterns make of one message, and lists of channels are sorted.  Within one step, Redis 7.0
+tells RESP3 clients their own messages before the reply to PUBLISH, Redis 7.2 after it: pushes and
+replies are compared apart, and nobody publishes to itself within a transaction.
 
 PUBSUB_STEPS and PUBSUB_SEED change length and seed.
 """

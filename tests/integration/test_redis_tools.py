@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""redis-cli in every mode that needs no cluster and no replica, and redis-benchmark with its options."""
+"""redis-cli in every mode that needs no cluster and no replica, and redis-benchmark with its
+options."""
 import os
 import shutil
 import signal

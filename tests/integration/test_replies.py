@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The same commands give the same replies here and on redis-server, in RESP2 and RESP3.
 
-Each file of replies/ is a list of commands, one a line, in redis-cli's quoting, run in order on one connection of a
-fresh server.  "# differs: reason" above a line: the replies need not be equal, only of one kind (error or not).
-"# here: words" behind that says what the reply has to be then: its values in order, nil for null.
+Each file of replies/ is a list of commands, one a line, in redis-cli's quoting, run in order on one
+connection of a fresh server.  "# differs: reason" above a line: the replies need not be equal, only
+of one kind (error or not).  "# here: words" behind that says what the reply has to be then: its
+values in order, nil for null.
 """
 import glob
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Saves as an operator sees them: temporary files, what a failure is told to whom, FLUSHALL with save points."""
+"""Saves as an operator sees them: temporary files, what a failure is told to whom, FLUSHALL with
+save points."""
 import fcntl
 import os
 import signal
@@ -14,7 +15,8 @@ from test_server import QUICK, ServerCase, info  # noqa: E402
 
 class TemporaryFiles(ServerCase):
     def test_a_start_removes_only_what_is_proved_to_be_left_by_a_save(self):
-        """By a name that only saves have, and a lock that goes with the process, whoever sees its number."""
+        """By a name that only saves have, and a lock that goes with the process, whoever sees its
+        number."""
         gone = subprocess.Popen(["true"])
         gone.wait()
         tag = "0123456789abcdef"
@@ -107,7 +109,8 @@ class FailedSave(ServerCase):
 
 
     def test_a_save_in_the_foreground_that_fails_is_told_to_its_client_alone(self):
-        """The status, MISCONF and the duration are BGSAVE's: SAVE and SHUTDOWN do not touch them."""
+        """The status, MISCONF and the duration are BGSAVE's: SAVE and SHUTDOWN do not touch
+        them."""
         answers = []
         for name, start in (("ours", resp.start_stillframe), ("theirs", resp.start_redis_server)):
             directory = self.path(name)

@@ -295,7 +295,8 @@ class Loading(ServerCase):
             self.assertIn(b"loading:0\r\n", c.call("INFO", "persistence"))
 
     def test_debug_neither_reloads_nor_fills_while_it_loads(self):
-        """A RELOAD would save what has been loaded so far, over the rest; keys that are there end the loading."""
+        """A RELOAD would save what has been loaded so far, over the rest; keys that are there end
+        the loading."""
         with open(self.path("dump.rdb"), "rb") as f:
             dump = f.read()
         server = self.start("--save", "", "--enable-debug-command", "yes", ready=False)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Random transactions beside redis-server: several connections that watch, queue, make mistakes, and change each other's
-keys; expiry, other databases, SWAPDB, FLUSHALL, RESET.  Every reply has to be the same.
+"""Random transactions beside redis-server: several connections that watch, queue, make mistakes,
+and change each other's keys; expiry, other databases, SWAPDB, FLUSHALL, RESET.  Every reply has to
+be the same.
 
 TRANSACTIONS_STEPS and TRANSACTIONS_SEED change length and seed.
 """
@@ -85,7 +86,8 @@ class Transactions(unittest.TestCase):
     ]
 
     def test_what_changes_nothing_breaks_nothing(self):
-        """Redis 7.0 lets LTRIM break a transaction though it takes nothing; later versions do not."""
+        """Redis 7.0 lets LTRIM break a transaction though it takes nothing; later versions do
+        not."""
         c, d = self.servers[0].client(), self.servers[0].client()
         c.call("RPUSH", "ltrim:list", "a", "b")
         for words, runs in ((("LTRIM", "ltrim:list", 0, -1), True), (("LTRIM", "ltrim:list", 0, 5), True),

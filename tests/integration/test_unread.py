@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Replies that nobody has read yet: clients that send their whole pipeline before they read anything, as most client
-libraries do. The server goes on reading and running, as Redis does; what bounds the replies are the limits for output.
+"""Replies that nobody has read yet: clients that send their whole pipeline before they read
+anything, as most client libraries do. The server goes on reading and running, as Redis does; what
+bounds the replies are the limits for output.
 
-What is compared is whether a client lives, and what it gets; where the limits are Redis's own, with redis-server beside.
+What is compared is whether a client lives, and what it gets; where the limits are Redis's own, with
+redis-server beside.
 """
 import os
 import random
@@ -282,8 +284,9 @@ class Unread(unittest.TestCase):
         self.assertEqual(*out)
 
     def test_maxmemory_sees_replies_as_they_are_made(self):
-        """Twenty clients with two MGETs of all keys, unread: each command sees what the replies before it hold, and a few
-        keys go for them; they do not all go at once for what all of them together need."""
+        """Twenty clients with two MGETs of all keys, unread: each command sees what the replies
+        before it hold, and a few keys go for them; they do not all go at once for what all of them
+        together need."""
         server = self.start("--maxmemory-policy", "allkeys-lru")
         admin = server.client()
         admin.pipeline([["SET", "key:%02d" % i, "x" * 100000] for i in range(50)])

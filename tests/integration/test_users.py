@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""What users build: sessions, a work queue, a leaderboard, a stream with consumer groups, with python3-redis and ioredis.
+"""What users build: sessions, a work queue, a leaderboard, a stream with consumer groups, with
+python3-redis and ioredis.
 
-Their programs (clients/users.*) run while snapshots are taken back to back; then the server is killed.  Started again it
-has exactly what the last snapshot promised: the digests of the keys as they were at its cut.  What the programs keep true
-at each instant (no job lost or done twice, scores that add up, ...) is true of it, and the work that is left can be done.
+Their programs (clients/users.*) run while snapshots are taken back to back; then the server is
+killed.  Started again it has exactly what the last snapshot promised: the digests of the keys as
+they were at its cut.  What the programs keep true at each instant (no job lost or done twice,
+scores that add up, ...) is true of it, and the work that is left can be done.
 """
 import os
 import shutil

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Which commands touch a watched key: every command that writes, in each of its cases, here and on redis-server.
+"""Which commands touch a watched key: every command that writes, in each of its cases, here and on
+redis-server.
 
-A change that is told as an event is not always one that breaks a transaction: a new consumer group does not. For each
-line of CASES the keys are made anew; a connection for each key watches it; another runs the line. Which of the watchers'
-transactions then run has to be the same on both servers. A command that writes and has no line here is a failure.
+A change that is told as an event is not always one that breaks a transaction: a new consumer group
+does not. For each line of CASES the keys are made anew; a connection for each key watches it;
+another runs the line. Which of the watchers' transactions then run has to be the same on both
+servers. A command that writes and has no line here is a failure.
 """
 import os
 import shlex

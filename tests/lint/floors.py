@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Does anything include or call what is on a floor above its own?  tests/lint/floors names the folders in order.
+"""Does anything include or call what is on a floor above its own?  tests/lint/floors names the
+folders in order.
 
     tests/lint/floors.py [OBJ_DIR]      default: build/obj, which must be built
 
-An include runs up if the header's folder is not the file's own and not below it.  A call runs up if an object uses
-a name that an object of such a folder defines (nm).  Within a folder no more than CIRCLE_MAX objects may use each
-other in a circle.  Prints each finding; exit status 1.
+An include runs up if the header's folder is not the file's own and not below it.  A call runs up if
+an object uses a name that an object of such a folder defines (nm).  Within a folder no more than
+CIRCLE_MAX objects may use each other in a circle.  Prints each finding; exit status 1.
 """
 import collections
 import os

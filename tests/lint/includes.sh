@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What no source of ours may say.  Prints each line that does, and fails.  Who may include whom: floors.py.
+# What no source of ours may say.  Prints each line that does, and fails.  Who may include whom:
+# floors.py.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bad=0

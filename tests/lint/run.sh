@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make lint: floors, format, cppcheck, clang-tidy: zero findings.
+# make lint: includes, floors, texts, format, cppcheck, clang-tidy: zero findings.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 passed=0 failed=0
@@ -17,12 +17,14 @@ step() { # step NAME COMMAND...
 mapfile -t sources < <(find mm snapshot server -name '*.c' | sort)
 mapfile -t all < <(find mm snapshot server tests -name '*.[ch]' | sort)
 flags=(-std=gnu11 -D_GNU_SOURCE -I.)
-# How many nodes the analyzer of clang-tidy looks at in each function before it gives up: its own default is 225000.
+# How many nodes the analyzer of clang-tidy looks at in each function before it gives up: its own
+# default is 225000.
 [ -z "${LINT_NODES:-}" ] || flags+=(-Xclang -analyzer-config -Xclang "max-nodes=$LINT_NODES")
 
 step includes tests/lint/includes.sh
 make --no-print-directory -s -j2 all
 step floors tests/lint/floors.py
+step text tests/lint/text.py
 step format clang-format --dry-run --Werror "${all[@]}"
 step cppcheck cppcheck -q -j2 --std=c11 --language=c -D_GNU_SOURCE -I. --enable=warning,performance,portability \
     --inline-suppr --suppressions-list=tests/lint/cppcheck.txt --error-exitcode=1 "${sources[@]}"

@@ -1,12 +1,13 @@
-/* end.pml - how a snapshot starts and ends: start message, end message, cancel, broken view, grace period, two cuts:
- * C1, C2, C3, O-4, O-5.
+/* end.pml - how a snapshot starts and ends: start message, end message, cancel, broken view, grace
+ * period, two cuts: C1, C2, C3, O-4, O-5.
  *
- * Two pages, each with one block on it, and two images.  Three threads: the mutator; the sweep, which is RCU's reader
- * (QSBR: quiescent or offline between pages); the call_rcu thread.  One step of one memory for each load and store:
- * the messages and the quiescent states are full barriers, and the rest is page.pml's subject.
- * Property: a sweep that ends with OK gives what was there at its cut, also when a cancel came too late; the sweep reads
- * no freed block and no image of another page or another cut, however it ends; no thread is
- * left waiting. */
+ * Two pages, each with one block on it, and two images.  Three threads: the mutator; the sweep,
+ * which is RCU's reader (QSBR: quiescent or offline between pages); the call_rcu thread.  One step
+ * of one memory for each load and store: the messages and the quiescent states are full barriers,
+ * and the rest is page.pml's subject.
+ * Property: a sweep that ends with OK gives what was there at its cut, also when a cancel came too
+ * late; the sweep reads no freed block and no image of another page or another cut, however it
+ * ends; no thread is left waiting. */
 
 #ifndef COMMANDS
 #define COMMANDS 3
@@ -51,7 +52,7 @@ byte ended;
 byte at_cut[CUTS * PAGES];
 byte out[CUTS * PAGES];
 
-/* ---- RCU, QSBR flavour: a grace period ends when the reader is offline or has seen its number ---- */
+/* ---- RCU (QSBR): a grace period ends when the reader is offline or has seen its number ---- */
 
 #define NO_GRACE   0
 #define REQUESTED  1

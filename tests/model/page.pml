@@ -1,9 +1,9 @@
 /* page.pml - one page word against one view: O-1, O-2, O-3, O-6 and C2 on memory weaker than TSO.
  *
- * Two record pages of two bytes, each a slab of its own; a pool of images; a writer (the mutator, whose stores go
- * through weak.pmh) and a reader (the sweep), which reads page 0, marks it swept, reads page 1, marks it swept.  A
- * command changes one byte of one page, or of both after a barrier over both.  Loads of the reader that nothing
- * orders happen in any order.
+ * Two record pages of two bytes, each a slab of its own; a pool of images; a writer (the mutator,
+ * whose stores go through weak.pmh) and a reader (the sweep), which reads page 0, marks it swept,
+ * reads page 1, marks it swept.  A command changes one byte of one page, or of both after a barrier
+ * over both.  Loads of the reader that nothing orders happen in any order.
  * Property: what view_read() returns without an error is what was there at the cut, each byte. */
 
 #ifndef WRITES
@@ -115,8 +115,9 @@ inline late_publish(p)
     fi
 }
 
-/* A command is one atomic step: its stores go to the buffer only, and a store that is made later is one that stays
- * there longer.  So nothing is lost as long as the buffer has room for the whole command. */
+/* A command is one atomic step: its stores go to the buffer only, and a store that is made later is
+ * one that stays there longer.  So nothing is lost as long as the buffer has room for the whole
+ * command. */
 inline command()
 {
     if :: j = 0 :: j = 1 fi;
@@ -182,8 +183,8 @@ inline load_image(i)
     fi
 }
 
-/* A word and, if it names an image, the image.  Without acquire the image may be read before the word that names it
- * (speculated): guess, load, then see whether the guess was right. */
+/* A word and, if it names an image, the image.  Without acquire the image may be read before the
+ * word that names it (speculated): guess, load, then see whether the guess was right. */
 inline load_word_and_image(p, acquire)
 {
     if
@@ -218,7 +219,8 @@ inline load_word_and_image(p, acquire)
 #define SECOND_ACQUIRE 1
 #endif
 
-/* Bytes in any order, the word after them: bit 0, 1: the bytes; bit 2: the second look at the word. */
+/* Bytes in any order, the word after them: bit 0, 1: the bytes; bit 2: the second look at the
+ * word. */
 inline copy_live(p)
 {
     todo = 7;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Check the models with spin: each right one is searched to the end and holds, in each wrong variant spin finds the
-# error.  docs/model.md says what each one is about.
+# Check the models with spin: each right one is searched to the end and holds, in each wrong variant
+# spin finds the error.  docs/model.md says what each one is about.
 #   tests/model/run.sh [WORD]    only the rows that contain WORD
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -55,8 +55,8 @@ fails tidy  COMMANDS=3 O9_DONE_BEFORE_DISCARD
 END
 }
 
-# verify EXPECTATION MODEL MACRO... : leaves pan's report in ./report.  -O0, because an optimizer takes longer over
-# pan.c than it saves.
+# verify EXPECTATION MODEL MACRO... : leaves pan's report in ./report.  -O0, because an optimizer
+# takes longer over pan.c than it saves.
 verify() {
     local expect=$1 model=$2 macro
     local -a define=() cflags=() flags=(-m5000 -w20)

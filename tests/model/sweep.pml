@@ -1,13 +1,14 @@
-/* sweep.pml - the sweep beside everything that a command does to records and values, over two cuts: S1, S2, V1, V2,
- * O-3, O-7.
+/* sweep.pml - the sweep beside everything that a command does to records and values, over two cuts:
+ * S1, S2, V1, V2, O-3, O-7.
  *
- * Four blocks of two slots; a block is one page.  At the first cut key A has a value block of its own, key B holds its
- * value itself, key C does not exist, and each block has room.  The mutator sets, deletes, renames, changes in place
- * and settles; while a cut is open it allocates from blocks of the cut, too, wherever a slot was free (S3).  The sweep
- * reads block by block.  What orders the bytes of one page is page.pml's subject: here each
- * load and each store is one step of one memory.
- * Property: each sweep gives each key of its cut once, with the value it had at the cut, and no other key; it reads no
- * block that is free and no image that holds another page. */
+ * Four blocks of two slots; a block is one page.  At the first cut key A has a value block of its
+ * own, key B holds its value itself, key C does not exist, and each block has room.  The mutator
+ * sets, deletes, renames, changes in place and settles; while a cut is open it allocates from
+ * blocks of the cut, too, wherever a slot was free (S3).  The sweep reads block by block.  What
+ * orders the bytes of one page is page.pml's subject: here each load and each store is one step of
+ * one memory.
+ * Property: each sweep gives each key of its cut once, with the value it had at the cut, and no
+ * other key; it reads no block that is free and no image that holds another page. */
 
 #ifndef COMMANDS
 #define COMMANDS 3
@@ -34,9 +35,9 @@
 #define KIND(w)  ((w) >> 4)
 #define BIRTH(w) ((w) & 15)
 
-/* A record: its key (1..3) and a stamp, or the cell of its value. A value cell: a stamp. Only one thing matters of a
- * value: is it the one at the cut? So at each cut the value of key k is renamed to stamp k, wherever it stands, and
- * whatever is written from then on is NEW. */
+/* A record: its key (1..3) and a stamp, or the cell of its value. A value cell: a stamp. Only one
+ * thing matters of a value: is it the one at the cut? So at each cut the value of key k is renamed
+ * to stamp k, wherever it stands, and whatever is written from then on is NEW. */
 #define NEW 4
 #define INLINE(key, stamp) ((key) << 5 | (stamp))
 #define POINTER(key, c)    ((key) << 5 | 16 | (c))
@@ -126,7 +127,8 @@ bit cut_open;
 
 #define FIRST_FREE(c) (((c) & 1) == 0 || (FULL(BLOCK(c)) & 1))
 #define ROOM(kind, c) (FIRST_FREE(c) && !(FULL(BLOCK(c)) & BIT(c)) && KIND(block[BLOCK(c)]) == kind)
-/* A free block is born with its first slot. The slots of a block are alike: the first free one will do. */
+/* A free block is born with its first slot. The slots of a block are alike: the first free one will
+ * do. */
 #define PICK(kind, c) (ROOM(kind, c) || (KIND(block[BLOCK(c)]) == FREE && ((c) & 1) == 0))
 
 /* to: a slot of that kind, any; NONE if there is no room. */
@@ -393,8 +395,8 @@ inline rename_value(k)
     fi
 }
 
-/* Epochs are only ever compared for equality with the current one: all earlier ones may be called 1. What fewer
- * names there are for the same thing, the fewer states. */
+/* Epochs are only ever compared for equality with the current one: all earlier ones may be called
+ * 1. What fewer names there are for the same thing, the fewer states. */
 inline forget_epoch(b)
 {
     block[b] = BORN(KIND(block[b]), 1);

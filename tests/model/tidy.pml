@@ -1,10 +1,10 @@
 /* tidy.pml - free memory that goes back through another thread: T1, O-9.
  *
- * Three blocks of one byte.  Two threads: the mutator, which allocates, writes and frees blocks, lends dirty free ones and
- * takes them back; the discarder, which makes what is lent zero, a block a step.  One memory, each load and store a step:
- * the semaphores are full barriers.
- * Property: a block in use holds what was written to it; a job is done once and by one thread; when all is taken back, every
- * block that was on loan is clean. */
+ * Three blocks of one byte.  Two threads: the mutator, which allocates, writes and frees blocks,
+ * lends dirty free ones and takes them back; the discarder, which makes what is lent zero, a block
+ * a step.  One memory, each load and store a step: the semaphores are full barriers.
+ * Property: a block in use holds what was written to it; a job is done once and by one thread; when
+ * all is taken back, every block that was on loan is clean. */
 
 #ifndef COMMANDS
 #define COMMANDS 14

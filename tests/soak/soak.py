@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Hours of mixed load on one server: make soak MINUTES=60.
 
-Writers and readers with random commands, many more keys than memory allows (evictions), expiry, connections that come and
-go in the middle of something, subscribers, transactions, BGSAVE one after the other, FLUSHALL now and then.  Every ten
-seconds it looks whether what has to stay bounded is: memory used beside maxmemory, memory of the process, clients, what
-waits to be freed; at the end the dump is loaded again, and everything that connected has to be forgotten.
+Writers and readers with random commands, many more keys than memory allows (evictions), expiry,
+connections that come and go in the middle of something, subscribers, transactions, BGSAVE one after
+the other, FLUSHALL now and then.  Every ten seconds it looks whether what has to stay bounded is:
+memory used beside maxmemory, memory of the process, clients, what waits to be freed; at the end the
+dump is loaded again, and everything that connected has to be forgotten.
 
   MINUTES   how long (10)      SEED   of the random choices      MEMORY_MB   maxmemory (64)
 """
@@ -112,7 +113,8 @@ def check(figures, rss):
     used = int(figures["used_memory"])
     assert used < MEMORY * 1.5 + (32 << 20), "used_memory %d at a maxmemory of %d" % (used, MEMORY)
     live = int(figures["mm_live_bytes"])
-    # A third more than what lives, what is beside it, and what a save holds: it leaves no trace (S3).
+    # A third more than what lives, what is beside it, and what a save holds: it leaves no trace
+    # (S3).
     bound = live * 4 // 3 + (used - live) + (40 << 20)
     assert rss < bound, "the process takes %d bytes, with %d live and %d used" % (rss, live, used)
     assert int(figures["connected_clients"]) < 4 * WORKERS + 20, figures["connected_clients"]

@@ -1,7 +1,9 @@
-"""Programs as users write them, on python3-redis: sessions, a work queue, a leaderboard, a stream with consumer groups.
+"""Programs as users write them, on python3-redis: sessions, a work queue, a leaderboard, a stream
+with consumer groups.
 
   users.py PORT run     all of them, until the server is gone; prints ok
-  users.py PORT check   what must be true of the data at any instant; then the work that is left is done; prints ok
+  users.py PORT check   what must be true of the data at any instant; then the work that is left is
+                        done; prints ok
 
 What must be true at every instant, since each step is one command or one transaction:
   - a session has both its fields and a time to live
@@ -79,7 +81,8 @@ def finish_job(r, mine, job):
 
 
 class Worker:
-    """Takes jobs by BLMOVE; now and then it dies with a job in its hands, and a new one with another name takes over."""
+    """Takes jobs by BLMOVE; now and then it dies with a job in its hands, and a new one with
+    another name takes over."""
 
     def __init__(self, rnd):
         self.be_born(rnd)

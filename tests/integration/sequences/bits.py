@@ -40,8 +40,8 @@ def commands(w):
         return words if w.chance(0.97) else rnd.choice([words[:1], words + ["BIT"]])
 
     def ranged(command):
-        """7.0 does not read a wrong range where there is no key, so that a key's expiry is not seen at the same time: such ranges are
-        asked of a key that stays."""
+        """7.0 does not read a wrong range where there is no key, so that a key's expiry is not seen
+        at the same time: such ranges are asked of a key that stays."""
         words = command()
         right = all(str(x).lstrip("-").isdigit() or str(x).upper() in ("BIT", "BYTE") for x in words[2:])
         return words if right and len(words) != 3 else [words[0], NAME + ":kept"] + words[2:]

@@ -76,8 +76,8 @@ unordered_numbers = by(lambda reply: as_number(sorted_reply(reply)))
 
 
 def waiters(_command, ours, theirs):
-    """Replies of @blocked.  Whose stream or group goes is told so by 7.2 in the words of the command (NOGROUP, WRONGTYPE), by 7.0 in
-    words of its own."""
+    """Replies of @blocked.  Whose stream or group goes is told so by 7.2 in the words of the
+    command (NOGROUP, WRONGTYPE), by 7.0 in words of its own."""
     def is_nothing(r):
         return isinstance(r, list) and all(not entries for _, entries in pairs(r))
 
@@ -89,8 +89,8 @@ def waiters(_command, ours, theirs):
         return as_number(r)
 
     def is_same(a, b):
-        # An empty stream with a higher ID takes the key's place: 7.0 wakes who reads, with nothing.  Here he waits on, and is given
-        # what comes, or told that it went.
+        # An empty stream with a higher ID takes the key's place: 7.0 wakes who reads, with nothing.
+        # Here he waits on, and is given what comes, or told that it went.
         return one(a) == one(b) or (a[0] == b[0] and a[0] in ("XREAD", "XREADGROUP") and len(b) == 3 and is_nothing(b[2]))
     return len(ours) == len(theirs) and all(is_same(a, b) for a, b in zip(ours, theirs))
 

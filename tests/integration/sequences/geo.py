@@ -58,7 +58,8 @@ def commands(w):
         return ["GEOSEARCH", k()] + search() + pick([["ASC"], ["DESC"]]) + [o for o in options() if str(o).upper() not in ("ASC", "DESC")]
 
     def distances():
-        """A key for distances: read as places they would all be one place, whose order is nobody's promise."""
+        """A key for distances: read as places they would all be one place, whose order is nobody's
+        promise."""
         return "distances:%d" % rnd.randrange(3)
 
     def search_store(kind):

@@ -7,7 +7,8 @@ COMPARE = {"HGETALL": as_map, "HKEYS": unordered, "HVALS": unordered, "HRANDFIEL
 
 
 def hrandfield(client, args):
-    """HRANDFIELD is by chance: how many, and whether they are of the hash (and, without repetitions, different)."""
+    """HRANDFIELD is by chance: how many, and whether they are of the hash (and, without
+    repetitions, different)."""
     key, *rest = args
     reply = client.call("HRANDFIELD", key, *rest)
     if not isinstance(reply, list):

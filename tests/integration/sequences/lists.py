@@ -4,8 +4,8 @@ from .words import INT64_MAX, INT64_MIN
 
 NAME = "list"
 NEEDS = "LPUSH"
-# What Redis 7.2 refuses and 7.0 does not (or says otherwise): the one rank, and the one count, whose negation does not
-# exist; milliseconds that do not fit.
+# What Redis 7.2 refuses and 7.0 does not (or says otherwise): the one rank, and the one count,
+# whose negation does not exist; milliseconds that do not fit.
 NEWER = ["ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807", "ERR timeout is out of range"]
 
 

@@ -1,4 +1,5 @@
-"""A client whose replies keep their wire type: a status is not a string, a set not an array, and there are three nulls."""
+"""A client whose replies keep their wire type: a status is not a string, a set not an array, and
+there are three nulls."""
 import resp
 
 NULLS = {}

@@ -1,7 +1,8 @@
 """Both servers, and sequences of steps on them.
 
-A sequence is a list of batches, a batch a list of steps: what is sent before anything is read.  A step is a command (a
-list of words) or a special (its name begins with "@").  run_sequence() returns None, or the first Difference.
+A sequence is a list of batches, a batch a list of steps: what is sent before anything is read.  A
+step is a command (a list of words) or a special (its name begins with "@").  run_sequence() returns
+None, or the first Difference.
 """
 import os
 import re
@@ -40,8 +41,8 @@ class PairClient(TypedClient):
 
 
 class Difference:
-    """What was not equal: kind ("reply", "state", "events", "changes", "crash"), text, the batch and step where it was seen,
-    what kind of step it was."""
+    """What was not equal: kind ("reply", "state", "events", "changes", "crash"), text, the batch
+    and step where it was seen, what kind of step it was."""
 
     def __init__(self, kind, text, batch, step=None, name=""):
         self.kind, self.text, self.batch, self.step, self.name = kind, text, batch, step, name
@@ -245,8 +246,8 @@ class Pair:
         return "\n".join(lines)
 
     def run_sequence(self, batches, state_every=5):
-        """The first Difference in a sequence that starts with nothing, or None.  State is compared every so many batches,
-        and in the end."""
+        """The first Difference in a sequence that starts with nothing, or None.  State is compared
+        every so many batches, and in the end."""
         at = 0
         try:
             self.reset()
@@ -292,20 +293,22 @@ def words_of(step):
 
 
 def is_missed(event):
-    """A special looks up keys of its own, and a command that is known to answer otherwise may look earlier or later."""
+    """A special looks up keys of its own, and a command that is known to answer otherwise may look
+    earlier or later."""
     return event[0].endswith(":keymiss")
 
 
 def in_order(events):
-    """When within a command expired keys are found is nobody's promise: these events come last, sorted."""
+    """When within a command expired keys are found is nobody's promise: these events come last,
+    sorted."""
     events = list(events)
     return [e for e in events if not e[0].endswith(":expired")] + sorted(e for e in events if e[0].endswith(":expired"))
 
 
 def deleted_or_expired(events):
-    """An expired key that a command overwrites without a look (RESTORE REPLACE, an empty result of ...STORE) is deleted there,
-    and a change, and has expired here, or the other way round.  Returns what is unequal then, and how many
-    changes more each side counts."""
+    """An expired key that a command overwrites without a look (RESTORE REPLACE, an empty result of
+    ...STORE) is deleted there, and a change, and has expired here, or the other way round.  Returns
+    what is unequal then, and how many changes more each side counts."""
     expired = [Counter(e for e in side if e[0].endswith(":expired")) for side in events]
     only = [expired[0] - expired[1], expired[1] - expired[0]]
     rest = [[e for e in side if not e[0].endswith(":expired")] for side in events]

@@ -1,15 +1,18 @@
-"""Random commands of SORT: lists and sets of few numbers and words, and keys that BY and GET name."""
+"""Random commands of SORT: lists and sets of few numbers and words, and keys that BY and GET
+name."""
 from .compare import exact, unordered
 from .specials import on_both
 
 NAME = "sort"
 NEEDS = "SORT"
-# Redis's SORT makes a small sorted set a large one: where other commands dump and restore it that would go on to be seen.
+# Redis's SORT makes a small sorted set a large one: where other commands dump and restore it that
+# would go on to be seen.
 PRIVATE = True
 
 
 def has_no_order(words):
-    """Elements of equal weight stand in any order when words are compared, and unsorted sets as they please."""
+    """Elements of equal weight stand in any order when words are compared, and unsorted sets as
+    they please."""
     return "BY" in words and ("ALPHA" in words or "nosort" in words)
 
 
@@ -18,7 +21,8 @@ def same(command, ours, theirs):
 
 
 def sorted_there(client, args):
-    """7.0 takes an errno of an earlier command for one of its own: reading a cursor sets it to 0."""
+    """7.0 takes an errno of an earlier command for one of its own: reading a cursor sets it to
+    0."""
     client.call("HSCAN", "no such key", 0)
     return client.call(*args)
 

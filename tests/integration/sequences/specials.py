@@ -1,4 +1,5 @@
-"""Steps that are more than one command: functions (pair, args) that return our reply and theirs.  See README.md."""
+"""Steps that are more than one command: functions (pair, args) that return our reply and theirs.
+See README.md."""
 import select
 import time
 
@@ -44,8 +45,8 @@ def scan_all(client, args):
 
 
 def redump(client, args):
-    """A value by DUMP and RESTORE to another key, two hours to live.  An expired target is looked at before: RESTORE with
-    REPLACE says nothing of it there, and here that it has expired."""
+    """A value by DUMP and RESTORE to another key, two hours to live.  An expired target is looked
+    at before: RESTORE with REPLACE says nothing of it there, and here that it has expired."""
     source, target, *options = args
     client.call("EXISTS", target)
     payload = client.call("DUMP", source)
@@ -112,8 +113,9 @@ def blocked(client, args):
 
 
 def waiting(pair, args):
-    """@blocked; 7.2 counts what a waiting client takes among the changes, 7.0 only what BLMPOP does: so the count begins anew on both
-    sides, by a SAVE, unless something before this was counted differently already."""
+    """@blocked; 7.2 counts what a waiting client takes among the changes, 7.0 only what BLMPOP
+    does: so the count begins anew on both sides, by a SAVE, unless something before this was
+    counted differently already."""
     before = [side.changes() for side in pair.sides]
     replies = pair.specials["@blocked"](pair, args)
     ours, theirs = [side.changes() - n for side, n in zip(pair.sides, before)]

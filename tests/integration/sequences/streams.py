@@ -8,8 +8,8 @@ NAME = "stream"
 NEEDS = "XADD"
 CONFIGS = {"stream-node-max-entries": ["100", "3", "1", "0"], "stream-node-max-bytes": ["4096", "60", "0"]}
 GROUPS, CONSUMERS = ["g0", "g1"], ["ann", "bob", "eve", ""]
-# Times, what 7.2 has and 7.0 has not, the inner structure, which is our own, and the counters that 7.0 gets wrong:
-# for these there are replies/stream_lag.txt and test_stream.c.
+# Times, what 7.2 has and 7.0 has not, the inner structure, which is our own, and the counters that
+# 7.0 gets wrong: for these there are replies/stream_lag.txt and test_stream.c.
 LEFT_OUT = {b"idle", b"inactive", b"seen-time", b"active-time", b"radix-tree-keys", b"radix-tree-nodes", b"delivery-time", b"entries-read",
             b"lag"}
 
@@ -34,7 +34,8 @@ def without_times(reply):
 
 
 def without_entry_times(entries):
-    """Pending entries: [id, consumer, time, count] of a group, [id, time, count] of a consumer; or their number."""
+    """Pending entries: [id, consumer, time, count] of a group, [id, time, count] of a consumer; or
+    their number."""
     return [e[:-2] + e[-1:] for e in entries] if isinstance(entries, list) else entries
 
 
@@ -51,7 +52,8 @@ def pending(client, args):
 
 
 def makers(args):
-    """7.2 makes the consumer whether or not there is something for it, 7.0 only then: so it is made before."""
+    """7.2 makes the consumer whether or not there is something for it, 7.0 only then: so it is made
+    before."""
     if args[0] != "XREADGROUP":
         return [["XGROUP", "CREATECONSUMER"] + args[1:4]]
     keys = args[args.index("STREAMS") + 1:]
@@ -65,7 +67,8 @@ def claim(client, args):
 
 
 def set_id(pair, args):
-    """XSETID: 7.2 refuses an ID below the highest deleted one, whatever else is wrong; where we do, Redis is not asked."""
+    """XSETID: 7.2 refuses an ID below the highest deleted one, whatever else is wrong; where we do,
+    Redis is not asked."""
     ours = pair.ours.call("XSETID", *args)
     if str(ours) == "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id":
         return ours, ours

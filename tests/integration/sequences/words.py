@@ -1,4 +1,5 @@
-"""The words of random commands: everything random comes from here, so that a seed gives the same sequence."""
+"""The words of random commands: everything random comes from here, so that a seed gives the same
+sequence."""
 import time
 
 DATABASES = 4

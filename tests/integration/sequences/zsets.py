@@ -14,7 +14,8 @@ COMPARE = {name: numbers for name in (
 
 
 def zrandmember(client, args):
-    """By chance: how many, and whether they are members with their scores (and, without repetitions, different)."""
+    """By chance: how many, and whether they are members with their scores (and, without
+    repetitions, different)."""
     key, *rest = args
     reply = client.call("ZRANDMEMBER", key, *rest)
     if not isinstance(reply, list):
@@ -73,7 +74,8 @@ def commands(w):
         return ["ZADD", k()] + flags + scores(1, 1, 1, 2, 5, 30)
 
     def lex_key():
-        """Ranges by name are defined among equal scores only: keys that no other command touches."""
+        """Ranges by name are defined among equal scores only: keys that no other command
+        touches."""
         return "lex:%d" % rnd.randrange(4) if w.chance(0.97) else pick(["lex:text", "lex:none"])
 
     def equal_scores():

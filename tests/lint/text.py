@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""What no formatter looks at: width, banners, guards, names of rules and files.  Prints each finding; exit status 1.
+
+    A line has at most 100 columns.  More may have: a row of a document's table; a line of C that a string makes so
+    long, since strings stay in one piece; a row of a `.def`; code of Python, shell, Promela and make.  What a person
+    reads there (comments, docstrings) may not.
+    A source of mm/, snapshot/ and server/ begins with a comment that names its own path; a header says its threads
+    there, on a line of their own, and its guard is that path.  So do those of tests/ that name a path.
+    A comment ends on a line with words.
+    A rule (a capital letter or two, a number) is explained in one place.
+    A file that a document or comment names exists; so does a folder that a document names in backticks.
+"""
+import ast
+import collections
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MAX = 100
+SOURCES = ("mm", "snapshot", "server")
+# `x.c` in these is no file of ours: what a tool makes, somebody else's, or an example.
+FOREIGN = {"module.py", "pan.c", "file.c", "test_x.c"}
+FILE = re.compile(r"(?<![\w./*<{-])((?:\w[\w-]*/)*\w[\w-]*(?:\.inc)?\.(?:c|h|def|py|sh|pml|md|cjs|yaml))\b(?![\w/*(-])")
+FOLDER = re.compile(r"`((?:\w[\w-]*/)+)`")
+RULE = (re.compile(r"^(?: \* +|/\* +)([A-Z]{1,2}\d+) +[A-Z]"), re.compile(r"^- \*\*([A-Z]{1,2}\d+)\*\* "))
+count = 0
+
+
+def finding(path, number, what):
+    global count
+    count += 1
+    print(f"{path}:{number}: {what}")
+
+
+def tracked():
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    return [n for n in names if (ROOT / n).is_file()]
+
+
+def c_comments(text):
+    """The text with everything outside of comments blanked, line by line."""
+    token = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|/\*.*?\*/|//[^\n]*', re.S)
+    kept, at = [], 0
+    for m in token.finditer(text):
+        kept.append(re.sub(r"[^\n]", " ", text[at:m.start()]))
+        kept.append(m[0] if m[0].startswith(("/*", "//")) else re.sub(r"[^\n]", " ", m[0]))
+        at = m.end()
+    return ("".join(kept) + re.sub(r"[^\n]", " ", text[at:])).split("\n")
+
+
+def python_words(text):
+    """Lines of comments and docstrings."""
+    lines = text.split("\n")
+    keep = {n for n, line in enumerate(lines, 1) if line.lstrip().startswith("#")}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            keep.update(range(node.lineno, node.end_lineno + 1))
+    return [line if n in keep else "" for n, line in enumerate(lines, 1)]
+
+
+def words_of(path, text):
+    """What a person reads of a file, line by line; the rest is blank."""
+    if path.suffix in (".c", ".h", ".def", ".pml"):
+        return c_comments(text)
+    if path.suffix == ".py":
+        return python_words(text)
+    if path.suffix == ".md":
+        return text.split("\n")
+    return [line if line.lstrip().startswith("#") else "" for line in text.split("\n")]
+
+
+def check_width(path, lines, words):
+    for number, (line, word) in enumerate(zip(lines, words), 1):
+        if len(line) <= MAX:
+            continue
+        if path.suffix == ".md":
+            excused = line.lstrip().startswith("|")
+        elif path.suffix in (".c", ".h"):
+            excused = '"' in line and not word.strip()
+        else:
+            excused = line.strip() != word.strip()
+        if not excused:
+            finding(path, number, f"{len(line)} columns, {MAX} at most")
+
+
+def check_banner(path, lines):
+    ours = path.parts[0] in SOURCES
+    named = re.match(r"/\* ((?:\w+/)+\S+\.\w+) - ", lines[0])
+    if ours and not named or named and named[1] != str(path):
+        finding(path, 1, f"does not begin with '/* {path} - '")
+    if path.suffix != ".h":
+        return
+    end = next(n for n, line in enumerate(lines) if "*/" in line)
+    if ours and not any(line.startswith(" * Threads: ") for line in lines[:end + 1]):
+        finding(path, 1, "the banner has no line ' * Threads: ...'")
+    guard = re.sub(r"[^A-Z0-9]", "_", str(path).upper())
+    if not path.name.endswith(".inc.h") and lines.count(f"#ifndef {guard}") + lines.count(f"#define {guard}") != 2:
+        finding(path, 1, f"its guard is not {guard}")
+
+
+def check_ends(path, lines):
+    for number, line in enumerate(lines, 1):
+        if line.strip() == "*/":
+            finding(path, number, "the end of a comment stands alone")
+
+
+def check_names(path, words, names, bases, folders):
+    def exists(name):
+        at = os.path.normpath(path.parent / name)
+        return name in names or at in names or any(full.endswith("/" + name) for full in bases.get(os.path.basename(name), ()))
+
+    for number, line in enumerate(words, 1):
+        for name in FILE.findall(line):
+            if name not in FOREIGN and not name.startswith("build/") and not exists(name):
+                finding(path, number, f"there is no {name}")
+        for folder in FOLDER.findall(line) if path.suffix == ".md" else ():
+            name = folder.rstrip("/")
+            if not name.startswith(("build", "apps")) and not any(f"/{f}".endswith(f"/{name}") for f in folders):
+                finding(path, number, f"there is no folder {folder}")
+
+
+def main():
+    names = set(tracked())
+    bases, folders, rules = collections.defaultdict(list), set(), collections.defaultdict(list)
+    for name in names:
+        bases[os.path.basename(name)].append(name)
+        folders.update(map(str, pathlib.Path(name).parents))
+    for path in map(pathlib.Path, sorted(names)):
+        if path.suffix not in (".c", ".h", ".def", ".md", ".py", ".sh", ".pml") and path.name != "Makefile":
+            continue
+        text = (ROOT / path).read_text()
+        lines, words = text.split("\n"), words_of(path, text)
+        check_width(path, lines, words)
+        check_names(path, words, names, bases, folders)
+        if path.suffix in (".c", ".h", ".def"):
+            check_banner(path, lines)
+            check_ends(path, lines)
+        if path.parts[0] in SOURCES:
+            for number, line in enumerate(lines, 1):
+                for rule in RULE:
+                    if m := rule.match(line):
+                        rules[m[1]].append((path, number))
+    for name, places in sorted(rules.items()):
+        for path, number in places if len(places) > 1 else ():
+            finding(path, number, f"rule {name} is explained {len(places)} times")
+    return count != 0
+
+
+sys.exit(main())
