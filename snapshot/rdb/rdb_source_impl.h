@@ -1,5 +1,5 @@
-/* snapshot/rdb/rdb_source_impl.h - the decoder's own view of its input: a stretch of bytes that can be
- * asked to be longer. Opening and closing: rdb_dec.h.
+/* snapshot/rdb/rdb_source_impl.h - the decoder's own view of its input: a stretch of bytes that can
+ * be asked to be longer. Opening and closing: rdb_dec.h.
  * Threads: one at a time. */
 #ifndef SNAPSHOT_RDB_RDB_SOURCE_IMPL_H
 #define SNAPSHOT_RDB_RDB_SOURCE_IMPL_H

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""What no formatter looks at: width, banners, guards, names of rules and files.  Prints each finding; exit status 1.
+"""What no formatter looks at: width, banners, guards, names of rules and files.  Prints each
+finding; exit status 1.
 
-    A line has at most 100 columns.  More may have: a row of a document's table; a line of C that a string makes so
-    long, since strings stay in one piece; a row of a `.def`; code of Python, shell, Promela and make.  What a person
-    reads there (comments, docstrings) may not.
-    A source of mm/, snapshot/ and server/ begins with a comment that names its own path; a header says its threads
-    there, on a line of their own, and its guard is that path.  So do those of tests/ that name a path.
+    A line has at most 100 columns.  More may have: a row of a document's table; a line of C that a
+    string makes so long, since strings stay in one piece; a row of a `.def`; code of Python, shell,
+    Promela and make.  What a person reads there (comments, docstrings) may not.
+    A source of mm/, snapshot/ and server/ begins with a comment that names its own path; a header
+    says its threads there, on a line of their own, and its guard is that path.  So do those of
+    tests/ that name a path.
     A comment ends on a line with words.
     A rule (a capital letter or two, a number) is explained in one place.
-    A file that a document or comment names exists; so does a folder that a document names in backticks.
+    A file that a document or comment names exists; so does a folder that a document names in
+    backticks.
 """
 import ast
 import collections
@@ -21,9 +24,9 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAX = 100
 SOURCES = ("mm", "snapshot", "server")
-# `x.c` in these is no file of ours: what a tool makes, somebody else's, or an example.
+# No files of ours: what a tool makes, somebody else's, or an example.
 FOREIGN = {"module.py", "pan.c", "file.c", "test_x.c"}
-FILE = re.compile(r"(?<![\w./*<{-])((?:\w[\w-]*/)*\w[\w-]*(?:\.inc)?\.(?:c|h|def|py|sh|pml|md|cjs|yaml))\b(?![\w/*(-])")
+FILE = re.compile(r"(?<![\w./*<>{-])((?:\w[\w-]*/)*\w[\w-]*(?:\.inc)?\.(?:c|h|def|py|sh|pml|md|cjs|yaml))\b(?![\w/*(-])")
 FOLDER = re.compile(r"`((?:\w[\w-]*/)+)`")
 RULE = (re.compile(r"^(?: \* +|/\* +)([A-Z]{1,2}\d+) +[A-Z]"), re.compile(r"^- \*\*([A-Z]{1,2}\d+)\*\* "))
 count = 0
@@ -103,7 +106,7 @@ def check_banner(path, lines):
 
 def check_ends(path, lines):
     for number, line in enumerate(lines, 1):
-        if line.strip() == "*/":
+        if line.strip() in ("*/", "* */"):
             finding(path, number, "the end of a comment stands alone")
 
 

@@ -1,4 +1,5 @@
-/* server/data/db/load.c - from RDB to databases: keys.  What they hold: each type's load_<type>.c. */
+/* server/data/db/load.c - from RDB to databases: keys.  What they hold: each type's
+ * load_<type>.c. */
 #include "server/data/db/load.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* server/data/list/load_list.h - a list that is made of elements in their order: by the decoder of a
- * dump, and by SORT's STORE.
+/* server/data/list/load_list.h - a list that is made of elements in their order: by the decoder of
+ * a dump, and by SORT's STORE.
  * Threads: mutator. */
 #ifndef SERVER_DATA_LIST_LOAD_LIST_H
 #define SERVER_DATA_LIST_LOAD_LIST_H
