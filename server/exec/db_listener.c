@@ -7,8 +7,8 @@
 #include "server/exec/keywait.h"
 #include "server/net/client.h"
 
-/* is_writing: a command that writes while CLIENT PAUSE holds writers is part of the transaction that
- * began the pause: a key that has expired goes, for it to find a place for its own. */
+/* is_writing: a command that writes while CLIENT PAUSE holds writers is part of the transaction
+ * that began the pause: a key that has expired goes, for it to find a place for its own. */
 static bool
 is_writing(void)
 {

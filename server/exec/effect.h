@@ -70,8 +70,8 @@ effect_number(char *room, int64_t n)
     return (struct slice){.ptr = room, .len = (size_t)(num_put(room, n) - room)};
 }
 
-/* effect_deleted: DEL, for a command that deletes the key under another name.  effect_expiry: the
- * key expires then; RECORD_NO_EXPIRE: never. */
+/* effect_deleted: DEL, for a command that deletes the key under another name.
+ * effect_expiry: the key expires then; RECORD_NO_EXPIRE: never. */
 void effect_deleted(struct slice key);
 void effect_expiry(struct slice key, int64_t at_ms);
 

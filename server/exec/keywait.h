@@ -40,10 +40,10 @@ struct db;
 /* keywait_serve: try to serve the client with this key: reply and change the data as the command
  * says, telling changes (changed.h) before the reply begins or after it is whole, and effects
  * (effect.h, EF5).  False: nothing in it for this client: it waits on, and neither replied nor
- * changed anything.  True: it was answered, be it with an error (no memory).  The key exists and has the type that was asked
- * for; with wakes_on_delete it may also be gone, or of another type: look.  c->argv is a copy of
- * the command as the client sent it (argc and argv again for convenience), c->db the client's
- * database. */
+ * changed anything.  True: it was answered, be it with an error (no memory).  The key exists and
+ * has the type that was asked for; with wakes_on_delete it may also be gone, or of another type:
+ * look.  c->argv is a copy of the command as the client sent it (argc and argv again for
+ * convenience), c->db the client's database. */
 typedef bool (*keywait_serve)(struct client *c, struct slice key, int argc,
                               const struct slice *argv);
 
@@ -66,8 +66,8 @@ void keywait_init(void);
  * memory. */
 void keywait_begin(struct client *c, const struct keywait_spec *spec);
 
-/* keywait_ready: this key now has something.  One branch while nobody waits.  keywait_gone_heard:
- * it went, or became of another type. */
+/* keywait_ready: this key now has something.  One branch while nobody waits.
+ * keywait_gone_heard: it went, or became of another type. */
 void keywait_ready_heard(struct db *db, struct slice key);
 void keywait_gone_heard(struct db *db, struct slice key);
 

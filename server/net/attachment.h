@@ -24,8 +24,8 @@ struct client_facts {
 
 /* Each may be NULL. */
 struct client_attachment {
-    /* The memory that the feature keeps for the client.  Asked only of a client with which something
-     * is kept: client_is_plain(). */
+    /* The memory that the feature keeps for the client.  Asked only of a client with which
+     * something is kept: client_is_plain(). */
     size_t (*bytes)(const struct client *c);
     void (*describe)(const struct client *c, struct client_facts *facts);
     /* on_close: it leaves the loop: its socket is closed, and nothing that is told it arrives.  It
@@ -37,7 +37,8 @@ struct client_attachment {
 
 enum { CLIENT_ATTACHMENTS_MAX = 16 };
 
-/* client_attach: from now on; at start.  The struct stays where it is.  Twice is as good as once. */
+/* client_attach: from now on; at start.  The struct stays where it is.  Twice is as good as
+ * once. */
 void client_attach(const struct client_attachment *a);
 
 /* For client.c.  O(attachments) */

@@ -185,7 +185,8 @@ client_type(const struct client *c)
 }
 
 /* client_is_stranger: has it still to show the password?  What it may send and leave unread is
- * little.  client_password_is_set: the executor says so (server/exec/auth.c). */
+ * little.
+ * client_password_is_set: the executor says so (server/exec/auth.c). */
 extern bool client_password_is_set;
 static inline bool
 client_is_stranger(const struct client *c)

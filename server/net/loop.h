@@ -6,8 +6,8 @@
  * two waits owns a task and says in it when it wants to run; the loop knows no more of it.
  *
  * Background work (dead values, memory to give back, the snapshot's settling) is done in slices of
- * about LOOP_SLICE_US; those kinds that have some share one slice.  While such work is left the wait
- * is a mere look.  The RCU bracket of the mutator (snapshot_offline) is around the wait.
+ * about LOOP_SLICE_US; those kinds that have some share one slice.  While such work is left the
+ * wait is a mere look.  The RCU bracket of the mutator (snapshot_offline) is around the wait.
  * Threads: mutator. */
 #ifndef SERVER_NET_LOOP_H
 #define SERVER_NET_LOOP_H
@@ -61,11 +61,11 @@ struct loop_task {
     enum loop_place place;
     bool each_turn; /* it runs in each turn, due or not; that alone is no reason to wake for it */
     bool is_slice;  /* background work: while it is due it shares the turn's slice with others */
-    /* Unix milliseconds: when it wants to run.  The owner changes it whenever it likes; whoever runs
-     * and does not is due again. */
+    /* Unix milliseconds: when it wants to run.  The owner changes it whenever it likes; whoever
+     * runs and does not is due again. */
     int64_t due_ms;
-    /* due_ms is never further ahead, or the clock was set back, and the task is due; 0: it may be as
-     * far ahead as it likes */
+    /* due_ms is never further ahead, or the clock was set back, and the task is due; 0: it may be
+     * as far ahead as it likes */
     int64_t longest_ms;
     void (*run)(unsigned slice_us); /* slice_us: how long it should take at most, if is_slice */
 };

@@ -27,8 +27,8 @@ struct net_request {
 struct net_executor {
     /* The command of that name, in any case; NULL: there is none.  O(1) */
     struct cmd *(*find)(struct slice name);
-    /* These come next, more than one, of a client that does not queue: their keys may be prefetched.
-     * Nothing has to come of it. */
+    /* These come next, more than one, of a client that does not queue: their keys may be
+     * prefetched.  Nothing has to come of it. */
     void (*look_ahead)(const struct client *c, const struct net_request *at, int count,
                        const struct slice *words);
     /* A batch begins: the first command's time counts from here. */
@@ -87,8 +87,8 @@ bool net_has_pending_writes(void);
  * again. */
 struct net_gate {
     bool (*is_closed)(void);
-    /* It opens whatever the held clients do, so they are not read meanwhile; otherwise what opens it
-     * may be what one of them sends next. */
+    /* It opens whatever the held clients do, so they are not read meanwhile; otherwise what opens
+     * it may be what one of them sends next. */
     bool opens_by_itself;
     struct net_gate *next; /* set within */
 };

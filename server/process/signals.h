@@ -1,6 +1,6 @@
 /* server/process/signals.h - SIGTERM and SIGINT ask for a shutdown; SIGPIPE is ignored.
- * The handler sets a flag and wakes the loop, which shuts down as configured, if it can; a second SIGINT, or a signal while loading, ends the
- * process at once.
+ * The handler sets a flag and wakes the loop, which shuts down as configured, if it can; a second
+ * SIGINT, or a signal while loading, ends the process at once.
  * Threads: mutator; the handler runs wherever the system likes. */
 #ifndef SERVER_PROCESS_SIGNALS_H
 #define SERVER_PROCESS_SIGNALS_H

@@ -150,7 +150,9 @@ go(const char *way)
     begin = begin_turn();
     must(talk("%s", way)[0] != '-');
     note(&t, &begin);
-    do { /* as run_tasks() of server/net/loop.c for server/cron.c, which looks for work ten times a second */
+    /* as run_tasks() of server/net/loop.c for server/cron.c, which looks for work ten times a
+     * second */
+    do {
         unsigned slice_us;
 
         looks = thread_us() >= next_tick_us || (!dead && tidy == MM_TIDY_DONE);

@@ -5,8 +5,8 @@
  * and while all are zero, nothing above is called.
  *
  *   DL1 A word is set only by who has registered a listener.
- *   DL2 What is called changes no key and takes no time to speak of; it may allocate, and copes when
- *       there is no memory.
+ *   DL2 What is called changes no key and takes no time to speak of; it may allocate, and copes
+ *       when there is no memory.
  *
  * Threads: mutator. */
 #ifndef SERVER_DATA_DB_LISTENER_H
