@@ -9,7 +9,9 @@ finding; exit status 1.
     says its threads there, on a line of their own, and its guard is that path.  So do those of
     tests/ that name a path.
     A comment ends on a line with words.
-    A rule (a capital letter or two, a number) is explained in one place.
+    A rule (a capital letter or two, a number) is explained in one place, and its letters stand in
+    docs/glossary.md.
+    The plan in docs/design.md is that of tests/lint/floors.
     A file that a document or comment names exists; so does a folder that a document names in
     backticks.
 """
@@ -25,7 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAX = 100
 SOURCES = ("mm", "snapshot", "server")
 # No files of ours: what a tool makes, somebody else's, or an example.
-FOREIGN = {"module.py", "pan.c", "file.c", "test_x.c"}
+FOREIGN = {"module.py", "pan.c", "file.c", "test_x.c", "test_x.py"}
 FILE = re.compile(r"(?<![\w./*<>{-])((?:\w[\w-]*/)*\w[\w-]*(?:\.inc)?\.(?:c|h|def|py|sh|pml|md|cjs|yaml))\b(?![\w/*(-])")
 FOLDER = re.compile(r"`((?:\w[\w-]*/)+)`")
 RULE = (re.compile(r"^(?: \* +|/\* +)([A-Z]{1,2}\d+) +[A-Z]"), re.compile(r"^- \*\*([A-Z]{1,2}\d+)\*\* "))
@@ -117,12 +119,27 @@ def check_names(path, words, names, bases, folders):
 
     for number, line in enumerate(words, 1):
         for name in FILE.findall(line):
-            if name not in FOREIGN and not name.startswith("build/") and not exists(name):
+            if os.path.basename(name) not in FOREIGN and not name.startswith("build/") and not exists(name):
                 finding(path, number, f"there is no {name}")
         for folder in FOLDER.findall(line) if path.suffix == ".md" else ():
             name = folder.rstrip("/")
             if not name.startswith(("build", "apps")) and not any(f"/{f}".endswith(f"/{name}") for f in folders):
                 finding(path, number, f"there is no folder {folder}")
+
+
+def check_plan():
+    """The plan of the house in docs/design.md has the folders of tests/lint/floors, in their order."""
+    text = (ROOT / "docs/design.md").read_text()
+    plan = re.search(r"^## The plan of the house\n(.*?)^## ", text, re.M | re.S)[1]
+    floors = (ROOT / "tests/lint/floors").read_text().splitlines()
+    last = 0
+    for number, line in enumerate(floors, 1):
+        if line.startswith(("#", "server/commands")):  # groups: one row for all
+            continue
+        row = [plan.find(f"`{folder}/`") for folder in line.split()]
+        if min(row) < last:
+            finding("tests/lint/floors", number, "is not here in the plan of docs/design.md")
+        last = max(row)
 
 
 def main():
@@ -146,7 +163,11 @@ def main():
                 for rule in RULE:
                     if m := rule.match(line):
                         rules[m[1]].append((path, number))
+    check_plan()
+    glossary = (ROOT / "docs/glossary.md").read_text()
     for name, places in sorted(rules.items()):
+        if f"**{name.rstrip('0123456789')}**" not in glossary:
+            finding(*places[0], f"the letters of {name} are not in docs/glossary.md")
         for path, number in places if len(places) > 1 else ():
             finding(path, number, f"rule {name} is explained {len(places)} times")
     return count != 0
