@@ -12,6 +12,7 @@ finding; exit status 1.
     A rule (a capital letter or two, a number) is explained in one place, and its letters stand in
     docs/glossary.md.
     The plan in docs/design.md is that of tests/lint/floors.
+    A heading that a document links to exists.
     A file that a document or comment names exists; so does a folder that a document names in
     backticks.
 """
@@ -127,8 +128,19 @@ def check_names(path, words, names, bases, folders):
                 finding(path, number, f"there is no folder {folder}")
 
 
+def check_links(path, text):
+    """Links to a heading: there is one, as GitHub spells it."""
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]*)\)", text):
+        page = ROOT / path.parent / target if target else ROOT / path
+        heads = re.findall(r"^#+ (.*)", page.read_text(), re.M) if page.exists() else []
+        slugs = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+        if anchor not in slugs:
+            finding(path, text[:text.index(f"#{anchor})")].count("\n") + 1, f"there is no heading {target}#{anchor}")
+
+
 def check_plan():
-    """The plan of the house in docs/design.md has the folders of tests/lint/floors, in their order."""
+    """The plan of the house in docs/design.md has the folders of tests/lint/floors, in their
+    order."""
     text = (ROOT / "docs/design.md").read_text()
     plan = re.search(r"^## The plan of the house\n(.*?)^## ", text, re.M | re.S)[1]
     floors = (ROOT / "tests/lint/floors").read_text().splitlines()
@@ -154,6 +166,8 @@ def main():
         text = (ROOT / path).read_text()
         lines, words = text.split("\n"), words_of(path, text)
         check_width(path, lines, words)
+        if path.suffix == ".md":
+            check_links(path, text)
         check_names(path, words, names, bases, folders)
         if path.suffix in (".c", ".h", ".def"):
             check_banner(path, lines)
