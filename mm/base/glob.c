@@ -5,6 +5,8 @@
  * there is no recursion, and no pattern is worse than quadratic. */
 #include "mm/base/glob.h"
 
+#include "mm/base/must.h"
+
 static inline unsigned char
 fold(char c, bool nocase)
 {
@@ -45,6 +47,7 @@ match_one(const char *p, const char *end, char c, bool nocase)
 {
     bool match;
 
+    debug_check(p < end && *p != '*');
     if (*p == '?')
         return p + 1;
     if (*p == '[') {
@@ -81,6 +84,7 @@ glob_match(struct slice pattern, struct slice text, bool nocase)
         }
         if (star == NULL)
             return false;
+        debug_check(star_t < t_end); /* the star takes a byte more each time: it ends */
         p = star;
         t = ++star_t;
     }

@@ -5,12 +5,15 @@
 
 #include <stdint.h>
 
+#include "mm/base/must.h"
+
 /* le_load: the unsigned integer of n bytes at p; le_load_signed: the same in two's complement. */
 static inline uint64_t
 le_load(const uint8_t *p, unsigned n)
 {
     uint64_t v = 0;
 
+    debug_check(n >= 1 && n <= 8);
     for (unsigned i = 0; i < n; i++)
         v |= (uint64_t)p[i] << (8 * i & 63);
     return v;
@@ -28,6 +31,7 @@ le_load_signed(const uint8_t *p, unsigned n)
 static inline void
 le_store(uint8_t *p, uint64_t v, unsigned n)
 {
+    debug_check(n >= 1 && n <= 8);
     for (unsigned i = 0; i < n; i++)
         p[i] = (uint8_t)(v >> (8 * i & 63));
 }

@@ -41,6 +41,7 @@ bucket_at(const struct nametab *t, uint64_t bucket)
 {
     unsigned s = segment_of(bucket);
 
+    debug_check(bucket < t->buckets && t->segment[s] != NULL);
     return &t->segment[s][bucket - segment_begin(s)];
 }
 
@@ -107,7 +108,7 @@ shrink(struct nametab *t)
     struct nametab_node **from = bucket_at(t, last), **end;
     unsigned s = segment_of(last);
 
-    if (last < NAMETAB_FIRST)
+    if (last < NAMETAB_FIRST) /* the first segment goes with the last node */
         return;
     t->buckets--;
     end = bucket_at(t, home(last, last));
@@ -134,6 +135,7 @@ nametab_add(struct nametab *t, struct nametab_node *n)
 {
     struct nametab_node **at;
 
+    debug_check(n->hash == nametab_hash(n->name) && nametab_find(t, n->hash, n->name) == NULL);
     if (t->buckets == 0 && !grow(t))
         return false;
     if (t->count >= t->buckets * LOAD)
@@ -148,10 +150,12 @@ nametab_add(struct nametab *t, struct nametab_node *n)
 void
 nametab_remove(struct nametab *t, struct nametab_node *n)
 {
-    struct nametab_node **p = bucket_at(t, home(n->hash, t->buckets));
+    struct nametab_node **p;
 
+    must(t->count > 0); /* without nodes there are no buckets to look into */
+    p = bucket_at(t, home(n->hash, t->buckets));
     while (*p != n) {
-        must(*p != NULL);
+        must(*p != NULL); /* it is there */
         p = &(*p)->next;
     }
     *p = n->next;
@@ -170,8 +174,11 @@ nametab_each(struct nametab *t, void (*fn)(void *ctx, struct nametab_node *n), v
         if (i >= t->buckets)
             continue;
         for (n = *bucket_at(t, i); n != NULL; n = next) {
+            uint64_t before = t->count;
+
             next = n->next;
             fn(ctx, n);
+            debug_check(t->count <= before); /* fn may remove, not add */
             if (t->count == 0)
                 return;
         }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mm/base/must.h"
+
 /* Two digits at a time: half the divisions. */
 static const char pairs[201] =
     "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
@@ -33,6 +35,7 @@ num_put_unsigned(char *p, uint64_t v)
         memcpy(q, pairs + 2 * (v % 100), 2);
         v /= 100;
     }
+    debug_check(q - (v >= 10 ? 2 : 1) == p); /* the digits were counted right */
     if (v >= 10)
         memcpy(q - 2, pairs + 2 * v, 2);
     else

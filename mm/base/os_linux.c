@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mm/base/fault.h"
+#include "mm/base/must.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -64,6 +65,7 @@ os_discard_ranges(const struct os_range *r, unsigned count)
     static bool refused;
     struct iovec v[OS_RANGES_MAX];
 
+    must(count > 0 && count <= OS_RANGES_MAX);
     for (unsigned i = 0; i < count; i++)
         v[i] = (struct iovec){.iov_base = r[i].at, .iov_len = r[i].bytes};
     if (!refused &&

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "mm/base/must.h"
+
 /* escape: one byte as up to 4 characters; returns how many. */
 static unsigned
 escape(uint8_t byte, char out[4])
@@ -26,6 +28,7 @@ printable(char *dst, size_t dst_bytes, const uint8_t *bytes, size_t len)
 {
     size_t at = 0, cut_at = 0; /* cut_at: the last place from which "..." and NUL fit */
 
+    must(dst_bytes >= 8); /* one escape, "..." and NUL */
     for (size_t i = 0; i < len; i++) {
         char text[4];
         unsigned n = escape(bytes[i], text);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mm/base/must.h"
+
 struct slice {
     const char *ptr;
     size_t len;
@@ -37,7 +39,8 @@ slice_is_word(struct slice s, const char *word)
     return s.len == strlen(word) && strncasecmp(s.ptr, word, s.len) == 0;
 }
 
-/* slices_bytes, slices_copy: a copy of some slices and of what they show, in one block. */
+/* slices_bytes, slices_copy: a copy of some slices and of what they show, in one block of
+ * slices_bytes() bytes, which is the caller's. */
 static inline size_t
 slices_bytes(const struct slice *s, int count)
 {
@@ -53,6 +56,7 @@ slices_copy(struct slice *to, const struct slice *s, int count)
 {
     char *p = (char *)(to + count);
 
+    debug_check(count >= 0);
     for (int i = 0; i < count; i++) {
         memcpy(p, s[i].ptr, s[i].len);
         to[i] = (struct slice){p, s[i].len};

@@ -7,8 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/must.h"
 #include "mm/base/num.h"
 #include "mm/base/slice.h"
+
+/* is_sound: what text.h says of a text, whenever nobody is at work on it. */
+static inline bool
+is_sound(const struct text *t)
+{
+    if (t->at == NULL)
+        return t->len == 0 && t->room == 0;
+    return t->len < t->room && t->at[t->len] == '\0';
+}
 
 static bool
 make_room(struct text *t, size_t more)
@@ -16,6 +26,8 @@ make_room(struct text *t, size_t more)
     size_t room = t->room > 0 ? t->room : 64;
     char *p;
 
+    debug_check(is_sound(t));
+    must(more < SIZE_MAX / 4); /* or the doubling below does not end */
     if (t->failed)
         return false;
     if (t->at != NULL && t->room - t->len > more)
@@ -63,6 +75,7 @@ text_addf(struct text *t, const char *format, ...)
     vsnprintf(t->at + t->len, t->room - t->len, format, ap);
     va_end(ap);
     t->len += (size_t)n;
+    debug_check(is_sound(t)); /* both passes of the format gave as many bytes */
 }
 
 void
@@ -208,9 +221,11 @@ int
 split_words(const char *line, size_t len, char *scratch, struct slice *words, int max)
 {
     const char *p = line, *end = line + strnlen(line, len);
+    char *const scratch_end = scratch + len;
     int n = 0;
 
     for (;;) {
+        debug_check(scratch <= scratch_end); /* a word without its quotes is shorter */
         while (p < end && is_blank(*p))
             p++;
         if (p == end)
