@@ -24,6 +24,8 @@ list_remove(struct block_list *l, uint32_t b)
 {
     uint32_t prev = heap.blocks[b].prev, next = heap.blocks[b].next;
 
+    debug_check(prev != 0 ? heap.blocks[prev].next == b : l->head == b);
+    debug_check(next == 0 || heap.blocks[next].prev == b);
     if (prev != 0)
         heap.blocks[prev].next = next;
     else
@@ -148,6 +150,7 @@ run_take(uint32_t n, uint32_t charged)
     unsigned bin = first_used_bin(bin_fit(n));
     uint32_t first, have;
 
+    must(charged > 0 && charged <= n);
     if (bin == RUN_BINS) {
         /* What is on loan may be what is missing. */
         if ((first = take_from_top(n)) == 0)
@@ -171,8 +174,11 @@ run_take(uint32_t n, uint32_t charged)
 void
 run_give(uint32_t first, uint32_t n, uint32_t charged)
 {
-    for (uint32_t i = first; i < first + n; i++)
+    must(first > 0 && n > 0 && charged <= heap.used_blocks);
+    for (uint32_t i = first; i < first + n; i++) {
+        debug_check(state_kind(block_state(i)) != BLOCK_FREE);
         block_set_state(i, BLOCK_FREE, 0, 0);
+    }
     heap.used_blocks -= charged;
     heap.dirty_free_blocks += count_dirty(first, n);
     if (first > 1 && state_kind(block_state(first - 1)) == BLOCK_FREE) {
@@ -196,6 +202,8 @@ run_give(uint32_t first, uint32_t n, uint32_t charged)
 void
 run_split(uint32_t first, uint32_t blocks, uint32_t b, uint32_t n)
 {
+    must(n > 0 && b >= first && b + n <= first + blocks);
+    debug_check(heap.blocks[first].run_blocks == blocks);
     bin_remove(first);
     if (b > first)
         bin_add(first, b - first);

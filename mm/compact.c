@@ -94,6 +94,7 @@ mark_class(struct slab_class *sc, unsigned *slabs)
 bool
 mm_compact_mark(unsigned slabs)
 {
+    must(heap.compacting);
     for (; heap.compact_next < 2 * class_count; heap.compact_next++)
         if (!mark_class(&heap.classes[heap.compact_next % 2][heap.compact_next / 2], &slabs))
             return true;
@@ -206,6 +207,7 @@ mm_move(const void *p)
 
     if (!mm_wants_move(p))
         return p;
+    debug_check(mm_is_allocated(p, class_bytes[class])); /* from the slot's begin, to its end */
     sc = slab_class_of(state);
     /* What was chosen may hold more than was reckoned.  Then a new slab takes the rest, or none of
      * the old ones would run dry; but one for one is nothing. */
@@ -214,6 +216,7 @@ mm_move(const void *p)
         return p;
     if ((to = slab_alloc(state_heap(state), class)) == NULL)
         return p;
+    debug_check(!mm_wants_move(to)); /* CP1 */
     memcpy(to, p, class_bytes[class]);
     mm_free(p);
     return to;

@@ -20,6 +20,7 @@ mm_cut_begin(epoch_t *ret_epoch)
     if (heap.epoch == UINT32_MAX)
         return -EOVERFLOW;
     must(heap.retired_bytes == 0 && heap.pending.head == 0); /* S1 */
+    must(heap.settle_next >= heap.settle_end);               /* S1: no record block is left */
     slabs_drop_empty(); /* an empty slab of before the cut could not go until it is swept */
     heap.epoch++;
     heap.settle_next = 1;
@@ -40,7 +41,7 @@ mm_cut_end(void)
     mm_barrier_on = false;
     slabs_choose_bitmaps();
     barrier_open_all();
-    pages_reset();
+    pages_reset(); /* C1: after the grace period no one reads images */
     heap.newborn_bytes = 0;
     heap.settling = true;
 }
@@ -48,5 +49,6 @@ mm_cut_end(void)
 void
 mm_sweep_init(struct mm_sweep *s)
 {
+    must(mm_barrier_on);
     *s = (struct mm_sweep){.next_block = 1, .end_block = heap.settle_end, .epoch = heap.epoch};
 }

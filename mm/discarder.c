@@ -19,6 +19,7 @@ static struct {
     pthread_t thread;
     sem_t posted, done; /* both ways a hand-over: O-9 */
     bool stop;
+    bool is_out; /* [mutator] a job was posted and not taken back */
     unsigned count;
     struct os_range ranges[DISCARDER_RANGES];
 } discarder;
@@ -78,6 +79,7 @@ discarder_stop(void)
 {
     if (!discarder.runs)
         return;
+    must(!discarder.is_out);
     discarder.stop = true;
     must(sem_post(&discarder.posted) == 0);
     must(pthread_join(discarder.thread, NULL) == 0);
@@ -89,20 +91,27 @@ discarder_stop(void)
 void
 discarder_post(const struct os_range *r, unsigned count)
 {
-    must(count > 0 && count <= DISCARDER_RANGES);
+    must(discarder.runs && !discarder.is_out && count > 0 && count <= DISCARDER_RANGES);
     memcpy(discarder.ranges, r, count * sizeof *r);
     discarder.count = count;
+    discarder.is_out = true;
     must(sem_post(&discarder.posted) == 0); /* O-9 mutator */
 }
 
 bool
 discarder_take(void)
 {
-    return sem_trywait(&discarder.done) == 0; /* O-9 mutator */
+    must(discarder.is_out);
+    if (sem_trywait(&discarder.done) < 0) /* O-9 mutator */
+        return false;
+    discarder.is_out = false;
+    return true;
 }
 
 void
 discarder_wait(void)
 {
+    must(discarder.is_out);
     wait_for(&discarder.done); /* O-9 mutator */
+    discarder.is_out = false;
 }

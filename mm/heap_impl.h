@@ -288,6 +288,17 @@ slot_is_born(uint32_t b, uint64_t state, const void *p)
     return (slab_changed(blk, class)[slot / 64] & ~slab_used(blk)[slot / 64]) >> (slot % 64) & 1;
 }
 
+/* slot_in_use: neither free nor retired. */
+static inline bool
+slot_in_use(uint32_t b, uint64_t state, uint32_t slot)
+{
+    const struct block *blk = &heap.blocks[b];
+
+    return ((slab_used(blk)[slot / 64] ^ slab_changed(blk, state_class(state))[slot / 64]) >>
+            (slot % 64)) &
+           1;
+}
+
 /* heap_note_peak: after any of preserved, retired, newborn has grown. */
 void heap_note_peak(void);
 

@@ -76,7 +76,7 @@ mm_init(const struct mm_options *opt)
 {
     size_t bytes = opt->arena_bytes != 0 ? opt->arena_bytes : default_arena();
 
-    must(heap.base == NULL);
+    must(heap.base == NULL); /* once, or after mm_fini() */
     if (bytes > (size_t)1 << 46)
         return -EINVAL;
     bytes = (bytes + MM_BLOCK_BYTES - 1) & ~(size_t)(MM_BLOCK_BYTES - 1);

@@ -130,6 +130,9 @@ size_t mm_snapshot_bytes(void);
  * when the thread is done, in a millisecond, say; MORE: call again. */
 enum mm_tidy { MM_TIDY_DONE, MM_TIDY_WAITS, MM_TIDY_MORE };
 enum mm_tidy mm_tidy(unsigned budget_us);
+/* mm_is_allocated: [p, p + len) lies in one block that is allocated.  For asserts.  O(1), but for
+ * runs: O(their blocks). */
+bool mm_is_allocated(const void *p, size_t len);
 /* mm_check: assert every numbered rule that can be seen from here; slow, for tests. */
 void mm_check(void);
 
@@ -154,6 +157,7 @@ mm_unconst(const void *p)
 static inline void *
 mm_modify_plain(const void *p, size_t len)
 {
+    debug_check(mm_is_allocated(p, len));
     if (unlikely(mm_barrier_on))
         mm_barrier(p, len);
     return mm_unconst(p);

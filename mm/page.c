@@ -134,6 +134,7 @@ image_get(void)
     if (i >= load_relaxed(&pages.committed) && !images_grow())
         return 0;
     store_relaxed(&pages.bump, i + 1);
+    debug_check(i != 0 && i < pages.lent_from); /* P4, T1 */
     return i;
 }
 
@@ -155,6 +156,7 @@ images_free_chain(uint32_t head)
 void
 pages_reset(void)
 {
+    debug_check(!mm_barrier_on); /* P2: with a cut open somebody may read them */
     pages.free_head = 0;
     pages.value_head = 0;
     pages.in_use = 0;
@@ -180,6 +182,7 @@ images_to_keep(void)
 void
 pages_open(void)
 {
+    must(!mm_barrier_on && pages.in_use == 0);
     pages.preserved_total = 0;
     pages.ahead = images_to_keep();
     if (pages.ahead > IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT)
@@ -205,6 +208,7 @@ images_lend(struct os_range *ret)
     from = pages.touched > keep + step ? (pages.touched - 1) / step * step : keep;
     *ret = (struct os_range){pages.images + ((size_t)from << MM_PAGE_SHIFT),
                              (size_t)(pages.touched - from) << MM_PAGE_SHIFT};
+    debug_check(pages.touched <= pages.lent_from); /* downwards, each image once */
     pages.touched = pages.lent_from = from;
     if (load_relaxed(&pages.warm) > from)
         store_relaxed(&pages.warm, from);
@@ -252,6 +256,7 @@ page_preserve(size_t i, uint32_t b, bool record)
     uint32_t image = image_get();
     uint32_t *chain = record ? &heap.blocks[b].images : &pages.value_head;
 
+    debug_check(word_epoch(pages.words[i]) != heap.epoch); /* P1 */
     if (image == 0) {
         atomic_store_explicit(&pages.broken, true,
                               memory_order_release); /* C2, O-6: before the write goes on */
@@ -278,7 +283,8 @@ mm_barrier(const void *p, size_t len)
     bool record = state_kind(state) == BLOCK_SLAB_RECORD;
     size_t first = page_index(p), last;
 
-    debug_check(len > 0 && state_kind(state) != BLOCK_FREE);
+    must(mm_barrier_on);
+    debug_check(mm_is_allocated(p, len));
     if (state_birth(state) == heap.epoch || (record && block_is_swept(b)) ||
         slot_is_born(b, state, p)) {
         barrier_open(p, len);

@@ -12,6 +12,7 @@
 static void
 settle_slab(uint32_t b)
 {
+    must(b == heap.settle_next); /* each once a cut, in order */
     if (mm_barrier_on)
         /* O-3: the sweep will not read these pages again */
         images_free_chain(heap.blocks[b].images);
@@ -49,6 +50,9 @@ settle_record_block(uint32_t b)
 static void
 settle_value_block(uint32_t b)
 {
+    must(!mm_barrier_on); /* V1 */
+    debug_check(kind_is_run(state_kind(block_state(b))) ? heap.blocks[b].retired_slots != 0
+                                                        : heap.blocks[b].pending);
     heap.pending.head = heap.blocks[b].pending_next;
     if (heap.pending.head == 0)
         heap.pending.tail = 0;

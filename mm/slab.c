@@ -75,6 +75,7 @@ slab_release(uint32_t b)
     uint64_t state = block_state(b);
 
     must(heap.blocks[b].used_slots == 0 && !heap.blocks[b].pending);
+    must(heap.blocks[b].band == BAND_NONE); /* or a list would go on through a free block */
     must(!slab_takes_births(b, state)); /* S2: kind and extent stay until the sweep has passed */
     heap.blocks[b].images = 0;
     if (mm_barrier_on && state_birth(state) == heap.epoch)
@@ -251,6 +252,11 @@ slab_alloc(enum mm_kind kind, unsigned class)
         return NULL;
     bit = (unsigned)__builtin_ctzll(sc->free_mask);
     sc->free_mask &= sc->free_mask - 1;
+    debug_check(heap.blocks[sc->cur].band == BAND_NONE); /* CP1 */
+    debug_check(((slab_used(&heap.blocks[sc->cur])[sc->word] |
+                  slab_changed(&heap.blocks[sc->cur], class)[sc->word]) >>
+                     bit &
+                 1) == 0);
     sc->mark[sc->word] |= 1ULL << bit;
     heap.blocks[sc->cur].used_slots++;
     heap.live_bytes += class_bytes[class];
@@ -319,6 +325,7 @@ slab_settle(uint32_t b)
     unsigned class = state_class(state);
     struct slab_class *sc = slab_class_of(state);
 
+    debug_check(!slab_takes_births(b, state)); /* S2: the sweep has passed, or the cut has ended */
     if (blk->pending) {
         uint64_t *used = slab_used(blk), *changed = slab_changed(blk, class);
 
@@ -448,6 +455,7 @@ mm_grow(const void *p, size_t bytes)
     uint64_t state = block_state(b);
     size_t charge = (bytes + 4095) & ~(size_t)4095, more;
 
+    debug_check(mm_is_allocated(p, bytes));
     if (!kind_is_run(state_kind(state)) || charge <= heap.blocks[b].run_bytes)
         return;
     must(charge <= (size_t)heap.blocks[b].run_blocks << MM_BLOCK_SHIFT);
@@ -511,5 +519,6 @@ mm_usable(const void *p)
 
     if (kind_is_slab(state_kind(state)))
         return class_bytes[state_class(state)];
+    debug_check(kind_is_run(state_kind(state)) && p == block_base(b)); /* as mm_alloc returned it */
     return (size_t)heap.blocks[b].run_blocks << MM_BLOCK_SHIFT;
 }

@@ -43,6 +43,7 @@ mm_sweep_next(struct mm_sweep *s, struct mm_extent *ret)
 void
 mm_sweep_done(const struct mm_sweep *s, const struct mm_extent *x)
 {
+    debug_check(x->block < s->next_block); /* mm_sweep_next() gave it */
     STEP("sweep: swept");
     /* O-3 sweep */
     atomic_store_explicit(&heap.blocks[x->block].swept, s->epoch, memory_order_release);

@@ -71,6 +71,7 @@ lend(uint32_t first, uint32_t blocks, uint32_t b, uint32_t n)
 {
     run_split(first, blocks, b, n);
     for (uint32_t i = b; i < b + n; i++) {
+        debug_check(heap.blocks[i].dirty);
         heap.blocks[i].dirty = false;
         block_set_state(i, BLOCK_LENT, 0, 0);
     }
@@ -89,9 +90,11 @@ take_back(void)
 {
     heap.lent_blocks -= loan.blocks;
     images_take_back();
-    for (unsigned i = loan.images; i < loan.count; i++)
+    for (unsigned i = loan.images; i < loan.count; i++) {
+        must(state_kind(block_state(block_of(loan.ranges[i].at))) == BLOCK_LENT); /* T1 */
         run_give(block_of(loan.ranges[i].at), (uint32_t)(loan.ranges[i].bytes >> MM_BLOCK_SHIFT),
                  0);
+    }
     loan = (struct loan){.count = 0};
 }
 
