@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mm/base/fault.h"
+#include "mm/base/must.h"
 #include "mm/base/os.h"
 #include "snapshot/sweeper.h"
 
@@ -44,6 +45,7 @@ snapshot_start(void)
 {
     int r;
 
+    must(event_fd < 0); /* once, or after snapshot_stop() */
     event_fd = fault_point(FAULT_eventfd_create) ? (errno = EMFILE, -1)
                                                  : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (event_fd < 0)
@@ -139,6 +141,8 @@ snapshot_begin(const struct snapshot_request *rq)
     struct job *j;
     int r;
 
+    must(event_fd >= 0); /* snapshot_start() was called */
+    must(rq->ops != NULL && rq->ops->save_record != NULL && rq->path != NULL);
     if (!snapshot_is_ready())
         return -EBUSY;
     if ((j = job_new(rq)) == NULL)
@@ -233,6 +237,7 @@ snapshot_poll(unsigned max_blocks, struct snapshot_end *ret)
     (void)mm_settle(max_blocks);
     if (phase != JOB_DONE || !job->ended || !mm_cut_is_ready())
         return false;
+    must(job->error != 0 || job->keys == job->rq.keys_total); /* N6, seen from this side */
     report(job, ret);
     job_free(job);
     job = NULL;

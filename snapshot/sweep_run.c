@@ -1,12 +1,14 @@
 /* snapshot/sweep_run.c - from record slabs to RDB, in address order.  Thread: sweep. */
 #include <errno.h>
 
+#include "mm/base/must.h"
 #include "mm/base/step.h"
 #include "mm/cut.h"
 #include "snapshot/sweeper.h"
 
 /* A slab with fewer used bytes than this part of it is read slot by slot. */
 enum { SPARSE_PART = 4 };
+enum { SLOTS_MAX = MM_BLOCK_BYTES / 16 }; /* the smallest slot has 16 bytes */
 
 static bool
 is_cancelled(const struct sweep_options *o)
@@ -23,6 +25,7 @@ copy_used(const struct mm_extent *x, uint64_t *ret_used)
 {
     uint32_t n = 0;
 
+    must(x->slots <= SLOTS_MAX);
     for (uint32_t w = 0; w * 64 < x->slots; w++) {
         ret_used[w] = x->used[w];
         n += (uint32_t)__builtin_popcountll(ret_used[w]);
@@ -38,6 +41,7 @@ save_slot(const struct sweep_options *o, const struct mm_extent *x, uint32_t slo
     int r = o->rq->ops->save_record(o->rq->cut, o->view, o->enc,
                                     x->base + (size_t)slot * x->slot_bytes, staged, bytes);
 
+    debug_check(r <= 1);
     if (r > 0)
         atomic_fetch_add_explicit(o->keys, 1, memory_order_relaxed);
     return r < 0 ? r : 0;
@@ -47,7 +51,7 @@ static int
 save_extent(const struct sweep_options *o, const struct mm_extent *x)
 {
     size_t staged = x->bytes < VIEW_CHUNK_BYTES ? x->bytes : VIEW_CHUNK_BYTES;
-    uint64_t used[MM_BLOCK_BYTES / 16 / 64]; /* the smallest slot has 16 bytes */
+    uint64_t used[SLOTS_MAX / 64];
     uint32_t count = copy_used(x, used);
     bool sparse = x->slots > 1 && (size_t)count * x->slot_bytes < x->bytes / SPARSE_PART;
     int r;
@@ -80,6 +84,8 @@ sweep_run(const struct sweep_options *o)
     struct mm_extent x;
     int r;
 
+    must(o->view->epoch == o->sweep->epoch); /* or what it reads is of another cut */
+    must(atomic_load_explicit(o->keys, memory_order_relaxed) == 0);
     rdb_put_magic(o->enc);
     if ((r = o->rq->ops->save_begin(o->rq->cut, o->enc)) < 0)
         return r;

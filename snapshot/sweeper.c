@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "mm/base/fault.h"
+#include "mm/base/must.h"
 #include "mm/base/os.h"
 
 static struct {
@@ -130,7 +131,8 @@ sweep_heap(struct job *j, struct rdb_enc *enc)
 static void
 post_phase(struct job *j, enum job_phase phase)
 {
-    atomic_store_explicit(&j->phase, phase, memory_order_release); /* O-5 */
+    must((int)phase > atomic_load_explicit(&j->phase, memory_order_relaxed)); /* each once */
+    atomic_store_explicit(&j->phase, phase, memory_order_release);            /* O-5 */
     sweeper_wake_mutator();
 }
 
@@ -220,6 +222,7 @@ sweeper_start(int event_fd)
 {
     int r;
 
+    must(event_fd >= 0 && sweeper.staging == NULL); /* one thread */
     sweeper.event_fd = event_fd;
     sweeper.stop = false;
     if (fault_point(FAULT_sink_buffer) || (sweeper.staging = malloc(VIEW_CHUNK_BYTES)) == NULL)
@@ -238,6 +241,7 @@ void
 sweeper_stop(void)
 {
     pthread_mutex_lock(&sweeper.lock);
+    must(sweeper.posted == NULL);
     sweeper.stop = true;
     pthread_cond_signal(&sweeper.wanted);
     pthread_mutex_unlock(&sweeper.lock);
@@ -249,8 +253,9 @@ sweeper_stop(void)
 void
 sweeper_post(struct job *j)
 {
+    must(sweeper.staging != NULL && j->sweep.epoch != 0); /* a thread, and a cut */
     pthread_mutex_lock(&sweeper.lock);
-    must(sweeper.posted == NULL);
+    must(sweeper.posted == NULL && !sweeper.stop);
     sweeper.posted = j; /* O-4: the mutex publishes the cut and the job */
     pthread_cond_signal(&sweeper.wanted);
     pthread_mutex_unlock(&sweeper.lock);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "mm/base/must.h"
 #include "mm/base/step.h"
 #include "mm/cut.h"
 #include "mm/page.h"
@@ -11,6 +12,7 @@
 void
 view_init(struct view *v, epoch_t epoch)
 {
+    must(epoch > 1); /* a cut's: the first one is 2 */
     *v = (struct view){.epoch = epoch};
 }
 
@@ -58,6 +60,7 @@ read_in_page(struct view *v, uint8_t *dst, const uint8_t *src, size_t len)
     size_t offset = (size_t)((const char *)src - pages.base) & (MM_PAGE_BYTES - 1);
     uint64_t w;
 
+    debug_check(len > 0 && offset + len <= MM_PAGE_BYTES);
     STEP("view: look");
     w = atomic_load_explicit(word, memory_order_acquire); /* O-1 reader */
     if (word_epoch(w) != v->epoch) {
@@ -70,6 +73,7 @@ read_in_page(struct view *v, uint8_t *dst, const uint8_t *src, size_t len)
             return;
         v->retries++;
     }
+    must((uint32_t)w != 0); /* P4: a word of this epoch has an image */
     STEP("view: copy image");
     memcpy(dst, page_image(w) + offset, len);
     v->image_pages++;
@@ -98,6 +102,7 @@ view_read(struct view *v, void *dst, const void *src, size_t len)
     const uint8_t *from = src;
     int r;
 
+    debug_check(v->is_live || v->epoch != 0); /* view_init() was called */
     v->read_bytes += len;
     if (v->is_live) {
         memcpy(dst, src, len);

@@ -1,6 +1,8 @@
 /* snapshot/rdb/intset.c - intsets.  The contract and the format are in intset.h. */
 #include "snapshot/rdb/intset.h"
 
+#include "mm/base/must.h"
+
 bool
 intset_validate(const uint8_t *s, size_t len, uint32_t *ret_count)
 {
@@ -71,8 +73,9 @@ intset_add(uint8_t *s, int64_t v)
              wide = intset_width_of(v) > width ? intset_width_of(v) : width;
     uint32_t count = intset_count(s), at;
     uint8_t *body = s + INTSET_HEADER_BYTES;
+    bool is_there = intset_find(s, v, &at);
 
-    (void)intset_find(s, v, &at);
+    must(!is_there);
     if (wide == width)
         memmove(body + (size_t)width * (at + 1), body + (size_t)width * at,
                 (size_t)width * (count - at));

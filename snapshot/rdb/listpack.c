@@ -173,7 +173,9 @@ lp_first(const uint8_t *lp)
 uint32_t
 lp_next(const uint8_t *lp, uint32_t at)
 {
+    debug_check(at >= LP_HEADER_BYTES && at < lp_bytes(lp) && lp[at] != LP_END);
     at += lp_entry_size(lp + at);
+    debug_check(at < lp_bytes(lp));
     return lp[at] == LP_END ? 0 : at;
 }
 

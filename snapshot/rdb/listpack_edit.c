@@ -134,7 +134,7 @@ put_entry(uint8_t *lp, uint32_t at, uint32_t old_bytes, const void *bytes, size_
     uint8_t *p = lp + at;
 
     size = size_with_backlen(h.len + (uint64_t)data);
-    must(at + old_bytes < total);
+    must(at >= LP_HEADER_BYTES && at + old_bytes < total);
     must((uint64_t)total - old_bytes + size <= UINT32_MAX);
     memmove(p + size, p + old_bytes, total - at - old_bytes);
     memcpy(p, h.bytes, h.len);

@@ -107,6 +107,7 @@ lzf_pack(const uint8_t *src, size_t len, uint8_t *dst, uint16_t *table)
             table[slot_of(key_of(src + at - 1), bits)] = (uint16_t)(at - 1);
     }
     out = put_literals(out, src + literals, len - literals);
+    debug_check((size_t)(out - dst) <= lzf_pack_bound(len));
     return (size_t)(out - dst);
 }
 
@@ -130,6 +131,7 @@ lzf_unpack(struct lzf_window *w, const uint8_t *in, size_t len, size_t *ret_used
     size_t at = 0, fill = w->fill;
     enum lzf_state state = LZF_WANTS_INPUT;
 
+    debug_check(w->from <= fill && fill <= LZF_WINDOW_BYTES);
     while (at < len) {
         uint8_t head = in[at];
         size_t n = head >> 5, step = n == 0 ? (size_t)head + 2 : n < 7 ? 2 : 3;
@@ -156,6 +158,7 @@ lzf_unpack(struct lzf_window *w, const uint8_t *in, size_t len, size_t *ret_used
         fill += n;
         at += step;
     }
+    debug_check(fill - w->from <= LZF_BLOCK_BYTES && fill <= LZF_WINDOW_BYTES);
     w->fill = fill;
     *ret_used = at;
     return state;

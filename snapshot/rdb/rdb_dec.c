@@ -500,6 +500,7 @@ run(struct dec *d, int (*what)(struct dec *d))
 {
     int r;
 
+    must(rdb_source_offset(d->src) == 0); /* a source is read once */
     *d->err = (struct rdb_error){0};
     d->src->with_crc = d->check_crc;
     forget_key(d);

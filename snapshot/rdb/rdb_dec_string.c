@@ -28,6 +28,7 @@ dec_fail(struct dec *d, uint64_t offset, int code, const char *format, ...)
 {
     va_list args;
 
+    debug_check(code < 0);
     va_start(args, format);
     vsnprintf(d->err->text, sizeof d->err->text, format, args);
     va_end(args);
@@ -73,6 +74,7 @@ dec_need(struct dec *d, size_t n)
 {
     int r = source_need(d->src, n);
 
+    debug_check(n <= SOURCE_BUFFER_BYTES);
     if (likely(r == 0))
         return 0;
     if (r == -ENODATA)
@@ -287,6 +289,7 @@ dec_string_next(struct dec *d, struct string_in *s, struct rdb_slice *ret)
 {
     int r = 0;
 
+    must(s->left > 0);
     *ret = (struct rdb_slice){(const uint8_t *)s->text, 0};
     if (s->form == RDB_FORM_INT)
         *ret = (struct rdb_slice){(const uint8_t *)s->text, (size_t)s->len};
@@ -294,6 +297,7 @@ dec_string_next(struct dec *d, struct string_in *s, struct rdb_slice *ret)
         r = s->form == RDB_FORM_PLAIN ? next_plain(d, s, ret) : next_lzf(d, s, ret);
     if (r != 0)
         return r;
+    must(ret->len > 0 && ret->len <= s->left); /* or the callers' loops do not end */
     s->left -= ret->len;
     return dec_progress(d);
 }

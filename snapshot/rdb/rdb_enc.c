@@ -28,13 +28,14 @@ _Static_assert(TABLE_AT % sizeof(uint16_t) == 0, "the table is aligned");
 static size_t
 pack(struct rdb_enc *e, const void *block, size_t len)
 {
+    debug_check(e->work != NULL); /* between rdb_enc_init() and rdb_enc_fini() */
     return lzf_pack(block, len, e->work + PACKED_AT, (uint16_t *)(void *)(e->work + TABLE_AT));
 }
 
 int
 rdb_enc_init(struct rdb_enc *e, struct sink *out, int version, bool compress)
 {
-    must(version >= 9 && version <= 12);
+    must(version >= 9 && version <= RDB_VERSION_MAX);
     *e = (struct rdb_enc){
         .out = out, .compress = compress, .version = version, .work_bytes = WORK_BYTES};
     e->work = fault_point(FAULT_sink_buffer) ? NULL : malloc(WORK_BYTES);
@@ -93,6 +94,7 @@ rdb_put_magic(struct rdb_enc *e)
 {
     char magic[16];
 
+    must(e->out->put_bytes + e->out->fill == 0); /* a file begins with it */
     snprintf(magic, sizeof magic, "REDIS%04d", e->version);
     sink_put(e->out, magic, 9);
 }
@@ -272,6 +274,7 @@ rdb_put_string_stream(struct rdb_enc *e, uint64_t len,
         e->compress && len >= COMPRESS_FROM_BYTES && len <= UINT32_MAX;
     int r;
 
+    must(read != NULL);
     if (packing && (r = each_block(e, &s, true, false, &packed)) != 0)
         return r;
     packing = packing && packed + COMPRESS_SAVES_BYTES <= len;

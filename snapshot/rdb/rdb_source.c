@@ -122,6 +122,7 @@ source_fill(struct rdb_source *s, size_t n)
 {
     size_t ready = source_ready(s);
 
+    debug_check(ready < n); /* source_need() asks for what is missing only */
     if (s->fd < 0)
         return -ENODATA;
     must(n <= SOURCE_BUFFER_BYTES);
@@ -143,6 +144,7 @@ source_fill(struct rdb_source *s, size_t n)
             return -errno;
         if (got > 0)
             s->end += (size_t)got;
+        debug_check(s->base + s->end <= s->size);
     }
     return 0;
 }

@@ -22,6 +22,7 @@ sink_block_end(struct sink *s)
 int
 sink_fail(struct sink *s, int error, const char *step)
 {
+    must(error < 0 && step != NULL);
     if (s->error == 0) {
         s->error = error;
         s->failed_step = step;
@@ -37,6 +38,7 @@ pass_on(struct sink *s, const void *bytes, size_t len)
 
     if (s->error != 0)
         return;
+    must(len > 0);
     if (s->with_crc)
         s->crc = crc64(s->crc, bytes, len);
     if ((r = s->ops->write(s, bytes, len)) < 0)
@@ -61,7 +63,8 @@ sink_put_slow(struct sink *s, const void *bytes, size_t len)
     const size_t capacity = s->capacity_bytes;
     size_t room = capacity - s->fill;
 
-    must(capacity > 0);
+    must(capacity > 0); /* a sink from one of the sink_*_open() */
+    debug_check(!s->is_committed);
     if (room > len)
         room = len;
     memcpy(s->buf + s->fill, p, room); /* whole buffers: the medium sees even sizes */
@@ -92,6 +95,8 @@ sink_commit(struct sink *s)
 {
     int r;
 
+    must(!s->is_committed); /* N4: no failed step is tried again */
+    s->is_committed = true;
     if (sink_flush(s) < 0)
         return s->error;
     if ((r = s->ops->commit(s)) < 0)

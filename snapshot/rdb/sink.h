@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "mm/base/must.h"
+
 struct sink;
 struct sink_ops {
     int (*write)(struct sink *s, const void *bytes, size_t len); /* all of it, or -errno */
@@ -30,7 +32,8 @@ struct sink {
     uint64_t put_bytes; /* handed to ops->write so far; the stream's offset is put_bytes + fill */
     uint64_t crc;       /* CRC64 of all flushed bytes, when with_crc */
     bool with_crc;
-    int error; /* 0 or the first -errno */
+    bool is_committed; /* sink_commit() was called: no byte follows */
+    int error;         /* 0 or the first -errno */
     const char *
         failed_step; /* "open", "write", "fsync", "rename", ...: what error is about, for the log */
     /* around each blocking system call; may be NULL.  The sweep thread leaves and enters RCU
@@ -89,7 +92,8 @@ sink_error(const struct sink *s)
 static inline void
 sink_put(struct sink *s, const void *bytes, size_t len)
 {
-    if (__builtin_expect(len <= s->capacity_bytes - s->fill, 1)) {
+    debug_check(s->fill <= s->capacity_bytes);
+    if (likely(len <= s->capacity_bytes - s->fill)) {
         memcpy(s->buf + s->fill, bytes, len);
         s->fill += len;
     } else {

@@ -28,7 +28,7 @@ memory_write(struct sink *s, const void *bytes, size_t len)
         m->bytes = grown;
         m->capacity_bytes = capacity;
     }
-    must(m->bytes != NULL); /* len is never 0 */
+    must(m->bytes != NULL); /* sink.c passes no empty piece */
     memcpy(m->bytes + m->len, bytes, len);
     m->len += len;
     return 0;
