@@ -25,16 +25,16 @@
 #include "server/figures/latency.h"
 #include "server/figures/slowlog.h"
 #include "server/figures/stats.h"
-#include "server/memory/evict.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
-#include "server/persist/persist.h"
 
 enum {
     UNKNOWN_ARGS_BYTES = 128, /* how much of an unknown command is quoted back */
     CLOCK_NS = 1000000        /* so long may a command take before the clock is read again */
 };
+
+struct exec_gates exec_gates;
 
 static const char loading_text[] = "LOADING Redis is loading the dataset in memory";
 
@@ -157,6 +157,18 @@ object_to_permission(const struct client *c, const struct cmd *cmd)
     return NULL;
 }
 
+static bool
+has_room(void)
+{
+    return exec_gates.make_room == NULL || exec_gates.make_room();
+}
+
+static bool
+writers_wait(void)
+{
+    return exec_gates.writers_wait != NULL && exec_gates.writers_wait();
+}
+
 /* Whether the handler may run now; if not, the error.  flags: the command's, and for EXEC those of
  * what it runs. */
 static const char *
@@ -168,10 +180,10 @@ find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
         return error;
     if (unlikely(c->multi != NULL) && (cmd->flags & CMD_NO_MULTI) != 0)
         return "ERR Command not allowed inside a transaction";
-    if (evict_is_due() && !evict_make_room() && (flags & CMD_DENYOOM) != 0)
+    if (unlikely(config.maxmemory != 0) && !has_room() && (flags & CMD_DENYOOM) != 0)
         return "OOM command not allowed when used memory > 'maxmemory'.";
     if ((flags & (CMD_WRITE | CMD_PROBES_WRITES)) != 0 &&
-        unlikely((error = persist_write_error()) != NULL))
+        unlikely(exec_gates.write_error != NULL) && (error = exec_gates.write_error()) != NULL)
         return error;
     if (unlikely(client_is_subscriber(c)) && c->resp == 2 && (cmd->flags & CMD_PUBSUB_CONTEXT) == 0)
         return object_to_subscriber(cmd);
@@ -185,7 +197,7 @@ find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
 static inline bool
 must_wait(const struct client *c, const struct cmd *cmd, uint32_t flags)
 {
-    if (unlikely(mm_barrier_on) && (flags & CMD_WRITE) != 0 && persist_writers_delayed() &&
+    if (unlikely(mm_barrier_on) && (flags & CMD_WRITE) != 0 && writers_wait() &&
         (c->multi == NULL || (cmd->flags & CMD_RUNS_QUEUE) != 0))
         return true;
     return unlikely(pause_until_ms != 0) && pause_holds(c, flags);

@@ -10,6 +10,22 @@ struct client;
 struct cmd;
 struct slice;
 
+/* What stands above is asked before a command runs; NULL: nobody there objects.  Set by who
+ * answers, at its start or when its answer may change: a command then costs a look at the
+ * pointer. */
+struct exec_gates {
+    /* free memory until it is within maxmemory; false: it is not, and commands that need memory
+     * must be refused.  Asked before each command, with maxmemory set.  [evict_init] */
+    bool (*make_room)(void);
+    /* why writes are refused: the reply, without "-"; NULL: they are not.  Asked before each write.
+     * [persist.c, only while the last save in the background has failed] */
+    const char *(*write_error)(void);
+    /* must writers wait until a snapshot holds less memory?  Asked before each write while the
+     * write barrier is up.  [persist_init] */
+    bool (*writers_wait)(void);
+};
+extern struct exec_gates exec_gates;
+
 /* exec_init: this folder executes what clients send (server/net/net.h), and what it keeps with them
  * is made known (server/net/attachment.h).  At start, after the configuration was read and before
  * the first client. */

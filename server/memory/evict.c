@@ -13,6 +13,7 @@
 #include "server/data/db/db_impl.h"
 #include "server/data/db/draw.h"
 #include "server/data/db/lfu.h"
+#include "server/exec/exec.h"
 #include "server/exec/keyevent.h"
 #include "server/exec/pause.h"
 #include "server/figures/latency.h"
@@ -350,6 +351,12 @@ run_task(unsigned slice_us)
     task.due_ms = config.maxmemory != 0 && evict_work(slice_us) ? LOOP_NOW : LOOP_NEVER;
 }
 
+static bool
+is_within_limit(void)
+{
+    return evict_memory_used() <= config.maxmemory || evict_make_room();
+}
+
 /* ---- configuration ---- */
 
 static bool
@@ -375,4 +382,5 @@ evict_init(void)
     config_on_change("maxmemory", apply);
     config_on_change("maxmemory-policy", apply);
     apply(&config, &why);
+    exec_gates.make_room = is_within_limit;
 }

@@ -20,12 +20,6 @@ uint64_t evict_memory_used(void);
  * not within it, nothing more can be freed, and commands that need memory must be refused. */
 bool evict_make_room(void);
 
-static inline bool
-evict_is_due(void)
-{
-    return unlikely(config.maxmemory != 0) && evict_memory_used() > config.maxmemory;
-}
-
 /* What INFO says of it. */
 struct evict_figures {
     uint64_t keys;
@@ -34,8 +28,8 @@ struct evict_figures {
 };
 extern struct evict_figures evict_figures;
 
-/* evict_init: hook CONFIG SET maxmemory and maxmemory-policy; the loop goes on with what
- * evict_make_room() left undone. */
+/* evict_init: hook CONFIG SET maxmemory and maxmemory-policy, be asked for room before each command,
+ * and have the loop go on with what evict_make_room() left undone. */
 void evict_init(void);
 /* evict_work: go on with what evict_make_room() left undone in its time; a turn's slice.  True:
  * more to do. */

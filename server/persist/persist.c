@@ -7,6 +7,7 @@
 
 #include "mm/base/clock.h"
 #include "mm/base/log.h"
+#include "mm/base/must.h"
 #include "mm/base/os.h"
 #include "mm/base/text.h"
 #include "mm/page.h"
@@ -14,18 +15,12 @@
 #include "server/data/db/carried.h"
 #include "server/data/db/db.h"
 #include "server/data/db/save.h"
-#include "server/exec/args.h"
+#include "server/exec/exec.h"
 #include "server/figures/latency.h"
-#include "server/net/client.h"
 #include "server/net/loop.h"
 #include "server/net/net.h"
-#include "server/net/reply.h"
 #include "server/persist/persist_state.h"
 #include "snapshot/rdb/rdb.h"
-
-#include "server/exec/handlers.h"
-
-#include "server/commands/server/server.def"
 
 enum {
     SETTLE_BLOCKS = 256,          /* a slice of settling: well below 100 microseconds */
@@ -48,11 +43,20 @@ static struct net_gate memory_gate = {.is_closed = persist_writers_delayed,
 
 struct persist persist = {.last_ok = true, .last_duration_s = -1};
 
+/* Commands that write ask whether they may only while there is a reason to. */
+static void
+set_last_ok(bool ok)
+{
+    persist.last_ok = ok;
+    exec_gates.write_error = ok ? NULL : persist_write_error;
+}
+
 int
 persist_init(void)
 {
-    persist = (struct persist){
-        .last_ok = true, .last_duration_s = -1, .last_save_s = clock_now.ms / 1000};
+    persist = (struct persist){.last_duration_s = -1, .last_save_s = clock_now.ms / 1000};
+    set_last_ok(true);
+    exec_gates.writers_wait = persist_writers_delayed;
     net_gate_add(&memory_gate);
     loop_task_add(&save_task);
     loop_task_add(&cron_task);
@@ -119,7 +123,7 @@ note_failure(int error, const char *what, const char *text)
     log_line(LOG_WARNING, "%s: %s", what, text);
     persist.last_error = error;
     if (persist.background)
-        persist.last_ok = false;
+        set_last_ok(false);
 }
 
 /* take_flushed_back: changes before a FLUSHALL that no save covers. */
@@ -160,7 +164,7 @@ take_success(const struct snapshot_end *end)
         persist.dirty_at_begin < db_state.dirty ? persist.dirty_at_begin : db_state.dirty;
     persist.flushed -= persist.flushed_at_begin;
     persist.last_save_s = clock_now.ms / 1000;
-    persist.last_ok = true;
+    set_last_ok(true);
     persist.last_error = 0;
     persist.saves += !persist.for_flush;
     persist.last_peak_bytes = f.peak_bytes;
@@ -357,56 +361,31 @@ persist_save_now(void)
     return persist.last_error;
 }
 
-void
-cmd_save(struct client *c)
+int
+persist_bgsave(void)
 {
-    if (persist.running)
-        reply_error(c, "ERR Background save already in progress");
-    else if (persist_save_now() == 0)
-        reply_ok(c);
-    else
-        reply_error(c, "ERR the save failed, see the log");
+    must(!persist.running);
+    return begin_in_background(false);
 }
 
-static void
-bgsave_cancel(struct client *c)
+enum persist_cancelled
+persist_cancel(void)
 {
     if (persist.running) {
         snapshot_cancel();
-        reply_status(c, "Background saving cancelled");
-    } else if (persist.scheduled) {
-        persist.scheduled = false;
-        take_flushed_back(persist.flushed);
-        reply_status(c, "Scheduled background saving cancelled");
-    } else {
-        reply_error(c, "ERR Background saving is currently not in progress or scheduled");
+        return PERSIST_RUNNING;
     }
+    if (!persist.scheduled)
+        return PERSIST_NONE;
+    persist.scheduled = false;
+    take_flushed_back(persist.flushed);
+    return PERSIST_SCHEDULED;
 }
 
-void
-cmd_bgsave(struct client *c)
+int64_t
+persist_last_save_s(void)
 {
-    bool schedule = c->argc == 2 && arg_is(c, 1, "schedule"),
-         cancel = c->argc == 2 && arg_is(c, 1, "cancel");
-    int r;
-
-    if (c->argc > 2 || (c->argc == 2 && !schedule && !cancel)) {
-        reply_syntax(c);
-    } else if (cancel) {
-        bgsave_cancel(c);
-    } else if (persist.running) {
-        reply_error(c, "ERR Background save already in progress");
-    } else if ((r = begin_in_background(false)) == 0) {
-        reply_status(c, "Background saving started");
-    } else {
-        reply_errorf(c, "ERR Can't save in background: %s", strerror(-r));
-    }
-}
-
-void
-cmd_lastsave(struct client *c)
-{
-    reply_int(c, persist.last_save_s);
+    return persist.last_save_s;
 }
 
 int

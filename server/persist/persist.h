@@ -26,6 +26,22 @@ void persist_cron(void);
  * possible, and no change until here counts any more. */
 void persist_flushed(void);
 
+/* persist_save_now: wait for a running save, then save while everybody waits.  0 or -errno,
+ * logged. */
+int persist_save_now(void);
+/* persist_bgsave: begin a save in the background; none is under way.  0 or -errno, logged. */
+int persist_bgsave(void);
+/* persist_cancel: end the save that is under way, or forget the one that is to come. */
+enum persist_cancelled { PERSIST_NONE, PERSIST_RUNNING, PERSIST_SCHEDULED };
+enum persist_cancelled persist_cancel(void);
+/* persist_last_save_s: when the last save that succeeded ended, or the server began: unix time. */
+int64_t persist_last_save_s(void);
+
+/* persist_reload: read the configured dump again: flush: the keys that there are go first; merge:
+ * where both have a key, the file's stays.  Databases are others afterwards (db_select).  0; else
+ * *why says what is wrong, and what was read until then is there. */
+int persist_reload(bool flush, bool merge, struct text *why);
+
 /* persist_is_saving: a save is under way, in the background or not. */
 bool persist_is_saving(void);
 /* persist_write_error: the reply (without "-") for a write command while writes are refused because

@@ -7,17 +7,12 @@
 #include "mm/base/log.h"
 #include "mm/base/os.h"
 #include "mm/base/text.h"
-#include "server/commands/server/debug.h"
 #include "server/config/config.h"
 #include "server/data/db/carried.h"
 #include "server/data/db/db.h"
 #include "server/data/db/load.h"
-#include "server/exec/args.h"
-#include "server/exec/exec.h"
 #include "server/exec/keyevent.h"
-#include "server/net/client.h"
 #include "server/net/loop.h"
-#include "server/net/reply.h"
 #include "server/persist/persist.h"
 #include "server/persist/persist_state.h"
 
@@ -189,60 +184,25 @@ persist_load(void)
     return r;
 }
 
-struct reload_options {
-    bool save, flush, merge;
-};
-
-static bool
-parse_reload(struct client *c, struct reload_options *o)
+int
+persist_reload(bool flush, bool merge, struct text *why)
 {
-    *o = (struct reload_options){.save = true, .flush = true, .merge = false};
-    for (int i = 2; i < c->argc; i++) {
-        if (arg_is(c, i, "nosave")) {
-            o->save = false;
-        } else if (arg_is(c, i, "noflush")) {
-            o->flush = false;
-        } else if (arg_is(c, i, "merge")) {
-            o->merge = true;
-        } else {
-            reply_error(c, "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
-            return false;
-        }
-    }
-    return true;
-}
+    int r;
 
-void
-debug_reload(struct client *c)
-{
-    struct reload_options o;
-    struct text why = {.at = NULL};
-
-    if (exec_refused_loading(c) || !parse_reload(c, &o))
-        return;
-    if (o.save && persist_save_now() < 0) {
-        reply_error(c, "ERR the save failed, see the log");
-        return;
-    }
-    for (int i = 0; o.flush && i < db_count(); i++) {
+    for (int i = 0; flush && i < db_count(); i++) {
         key_event_flushed(i);
         (void)db_flush(i);
     }
     /* Nobody is served meanwhile: what was there need not be in memory beside what is read. */
-    while (o.flush && db_free_dead(FREE_US))
+    while (flush && db_free_dead(FREE_US))
         ;
-    if (o.flush)
+    if (flush)
         carried_clear();
     else
         carried_forget_aux(); /* the file's take their place */
-    c->db = db_select(c->db_index);
-    if (load_file(config.dbfilename, o.merge, &why) != 0) {
-        log_line(LOG_WARNING, "DEBUG RELOAD: %s: %s", config.dbfilename, text_str(&why));
-        reply_errorf(c, "ERR Error trying to load the RDB dump, check server logs: %s",
-                     text_str(&why));
-    } else {
+    if ((r = load_file(config.dbfilename, merge, why)) != 0)
+        log_line(LOG_WARNING, "DEBUG RELOAD: %s: %s", config.dbfilename, text_str(why));
+    else
         log_line(LOG_WARNING, "DB reloaded by DEBUG RELOAD");
-        reply_ok(c);
-    }
-    text_free(&why);
+    return r;
 }

@@ -33,9 +33,6 @@ struct persist {
 };
 extern struct persist persist;
 
-/* persist_save_now: wait for a running save, then save while everybody waits.  0 or -errno, logged.
- * persist.c */
-int persist_save_now(void);
 /* info_loading: the loading_* fields while a dump is loaded; nothing otherwise.  persist_load.c */
 void info_loading(struct text *out);
 

@@ -17,6 +17,7 @@
 #include "server/data/db/save.h"
 #include "server/exec/exec.h"
 #include "server/limits.h"
+#include "server/memory/evict.h"
 #include "server/modules.h"
 #include "server/net/client.h"
 #include "snapshot/rdb/listpack.h"
@@ -45,6 +46,7 @@ lab_open(void)
     clock_now.us = clock_now.ms * 1000;
     limits_init();
     must(db_init(16) == 0);
+    evict_init();
     draw_seed(1); /* SPOP takes the same members each time */
     keyhash_seed = 1;
     client = client_new_detached();

@@ -13,6 +13,7 @@
 #include "server/data/db/digest.h"
 #include "server/exec/exec.h"
 #include "server/limits.h"
+#include "server/memory/evict.h"
 #include "server/modules.h"
 #include "server/net/client.h"
 #include "tests/support/words.h"
@@ -31,6 +32,7 @@ talk_open(void)
     db_state.active_expire = true;
     limits_init();
     must(db_init(16) == 0);
+    evict_init();
     client = client_new_detached();
     must(client != NULL);
 }

@@ -9,9 +9,8 @@
 
 struct client;
 
-void debug_reload(struct client *c); /* RELOAD [NOSAVE] [NOFLUSH] [MERGE]; persist/persist_load.c */
-
 /* ---- debug_data.c ---- */
+void debug_reload(struct client *c);       /* RELOAD [NOSAVE] [NOFLUSH] [MERGE] */
 void debug_digest(struct client *c);       /* DIGEST */
 void debug_digest_value(struct client *c); /* DIGEST-VALUE [key ...] */
 void debug_populate(struct client *c);     /* POPULATE count [prefix] [size] */

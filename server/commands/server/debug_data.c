@@ -1,9 +1,10 @@
-/* server/commands/server/debug_data.c - DEBUG DIGEST, DIGEST-VALUE, POPULATE and OBJECT. */
+/* server/commands/server/debug_data.c - DEBUG DIGEST, DIGEST-VALUE, POPULATE, OBJECT and RELOAD. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "mm/base/num.h"
+#include "mm/base/text.h"
 #include "server/commands/server/debug.h"
 #include "server/config/config.h"
 #include "server/data/db/digest.h"
@@ -14,6 +15,7 @@
 #include "server/exec/exec.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+#include "server/persist/persist.h"
 
 static void
 reply_digest(struct client *c, const uint8_t digest[DIGEST_BYTES])
@@ -136,4 +138,50 @@ debug_object(struct client *c)
              (unsigned long long)dump_bytes(r), record_clock(r) & LFU_FIELD_MASK,
              lfu_idle_s(record_clock(r)));
     reply_status(c, line);
+}
+
+/* ---- RELOAD ---- */
+
+struct reload_options {
+    bool save, flush, merge;
+};
+
+static bool
+parse_reload(struct client *c, struct reload_options *o)
+{
+    *o = (struct reload_options){.save = true, .flush = true, .merge = false};
+    for (int i = 2; i < c->argc; i++) {
+        if (arg_is(c, i, "nosave")) {
+            o->save = false;
+        } else if (arg_is(c, i, "noflush")) {
+            o->flush = false;
+        } else if (arg_is(c, i, "merge")) {
+            o->merge = true;
+        } else {
+            reply_error(c, "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+debug_reload(struct client *c)
+{
+    struct reload_options o;
+    struct text why = {.at = NULL};
+
+    if (exec_refused_loading(c) || !parse_reload(c, &o))
+        return;
+    if (o.save && persist_save_now() < 0) {
+        reply_error(c, "ERR the save failed, see the log");
+        return;
+    }
+    if (persist_reload(o.flush, o.merge, &why) != 0)
+        reply_errorf(c, "ERR Error trying to load the RDB dump, check server logs: %s",
+                     text_str(&why));
+    else
+        reply_ok(c);
+    c->db = db_select(c->db_index);
+    text_free(&why);
 }
