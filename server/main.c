@@ -17,6 +17,7 @@
 #include "server/crash.h"
 #include "server/cron.h"
 #include "server/data/db/db.h"
+#include "server/exec/auth.h"
 #include "server/exec/keyevent.h"
 #include "server/leftover.h"
 #include "server/limits.h"
@@ -121,6 +122,7 @@ start_modules(void)
     if ((r = persist_init()) < 0)
         refuse_start("Persistence cannot be set up", r);
     crash_init();
+    auth_init();
     key_event_init();
     evict_init();
     defrag_init();

@@ -27,8 +27,8 @@ struct exec_gates {
 extern struct exec_gates exec_gates;
 
 /* exec_init: this folder executes what clients send (server/net/net.h), and what it keeps with them
- * is made known (server/net/attachment.h).  At start, after the configuration was read and before
- * the first client. */
+ * is made known (server/net/attachment.h).  At start, before the first client; what depends on the
+ * configuration has an init of its own (auth.h, keyevent.h). */
 void exec_init(void);
 
 /* exec_refused_loading: true, and the client was told so, while a dump is loaded: for what a

@@ -1,6 +1,5 @@
 /* server/exec/executor.c - what net asks of this folder, and is told of it at start. */
 #include "server/data/db/db.h"
-#include "server/exec/auth.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
 #include "server/exec/exec.h"
@@ -53,7 +52,6 @@ exec_init(void)
 
     net_set_executor(&executor);
     client_attach(&attachment);
-    auth_init();
     block_init();
     keywait_init();
     monitor_init();
