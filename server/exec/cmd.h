@@ -100,7 +100,7 @@ struct cmd {
     bool is_gone; /* renamed to nothing: nobody can call it, and COMMAND does not list it */
     /* statistics, [mutator] */
     uint64_t calls, nsec, rejected, failed;
-    struct histogram *histogram; /* of durations; NULL: not called yet (latency.h) */
+    struct histogram *histogram; /* of durations; NULL: not called yet (exec.c) */
 };
 
 /* cmd_table_init: these are the commands, and these the subcommands, those of a parent in one
@@ -120,6 +120,8 @@ const char *cmd_set_name(struct slice from, struct slice to);
 struct cmd *cmd_table(unsigned *ret_count);
 /* cmd_count: those that are not gone. */
 unsigned cmd_count(void);
+/* cmd_each: call fn with every command, gone ones too, and behind each with its subcommands. */
+void cmd_each(void (*fn)(void *ctx, struct cmd *cmd), void *ctx);
 /* cmd_table_reset_stats: CONFIG RESETSTAT. */
 void cmd_table_reset_stats(void);
 

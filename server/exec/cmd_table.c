@@ -328,19 +328,29 @@ cmd_table_init(struct cmd *rows, unsigned count, struct cmd *sub_rows, unsigned 
     }
 }
 
-static void
-reset_stats(struct cmd *cmd)
+void
+cmd_each(void (*fn)(void *ctx, struct cmd *cmd), void *ctx)
 {
+    for (unsigned i = 0; i < command_count; i++) {
+        fn(ctx, &commands[i]);
+        for (int k = 0; k < commands[i].sub_count; k++)
+            fn(ctx, &commands[i].subs[k]);
+    }
+}
+
+static void
+reset_stats(void *ctx, struct cmd *cmd)
+{
+    (void)ctx;
+    free(cmd->histogram);
+    cmd->histogram = NULL;
     cmd->calls = cmd->nsec = cmd->rejected = cmd->failed = 0;
 }
 
 void
 cmd_table_reset_stats(void)
 {
-    for (unsigned i = 0; i < command_count; i++)
-        reset_stats(&commands[i]);
-    for (unsigned i = 0; i < subcommand_count; i++)
-        reset_stats(&subcommands[i]);
+    cmd_each(reset_stats, NULL);
 }
 
 /* ---- names for COMMAND INFO; the orders are Redis's ---- */

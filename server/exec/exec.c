@@ -3,9 +3,11 @@
 #include "server/exec/exec.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mm/base/clock.h"
+#include "mm/base/histogram.h"
 #include "mm/base/log.h"
 #include "mm/base/must.h"
 #include "mm/base/text.h"
@@ -230,6 +232,26 @@ exec_begin(void)
     clock_at = ticks_now();
 }
 
+static bool
+is_secret(const void *client, int i)
+{
+    return auth_is_secret(client, i);
+}
+
+static void
+note_slow(const struct client *c, uint64_t ns)
+{
+    const struct slowlog_call call = {.ns = ns,
+                                      .peer = c->addr,
+                                      .name = c->name,
+                                      .argc = c->argc,
+                                      .argv = c->argv,
+                                      .is_secret = is_secret,
+                                      .ctx = c};
+
+    slowlog_add(&call, config.slowlog_max_len);
+}
+
 /* Longer than what anybody wants to hear of?  What follows a command that took long sees another
  * time (L3). */
 static void
@@ -239,11 +261,10 @@ note_duration(const struct client *c, const struct cmd *cmd, uint64_t ns)
 
     if (ns >= CLOCK_NS && client_has_socket(c) && !c->in_exec)
         clock_refresh();
-    if (config.latency_monitor_threshold > 0 && ms >= (uint64_t)config.latency_monitor_threshold)
-        latency_add((cmd->flags & CMD_FAST) != 0 ? "fast-command" : "command", ms);
+    latency_add((cmd->flags & CMD_FAST) != 0 ? "fast-command" : "command", ms);
     if (config.slowlog_log_slower_than >= 0 && (cmd->flags & CMD_SKIP_SLOWLOG) == 0 &&
         ns / 1000 >= (uint64_t)config.slowlog_log_slower_than)
-        slowlog_add(c, ns);
+        note_slow(c, ns);
 }
 
 /* Below this nobody wants to hear of it. */
@@ -255,6 +276,16 @@ noteworthy_ns(void)
     return us < CLOCK_NS / 1000 ? us * 1000 : CLOCK_NS;
 }
 
+/* The histogram is made at the first call; without memory it is tried again at the next. */
+static inline void
+count_duration(struct cmd *cmd, uint64_t ns)
+{
+    if (unlikely(cmd->histogram == NULL) &&
+        (cmd->histogram = calloc(1, sizeof *cmd->histogram)) == NULL)
+        return;
+    histogram_add(cmd->histogram, ns);
+}
+
 static inline void
 count(struct client *c, struct cmd *cmd, uint64_t ns)
 {
@@ -264,7 +295,7 @@ count(struct client *c, struct cmd *cmd, uint64_t ns)
     if (unlikely(c->is_error))
         cmd->failed++;
     if (likely(config.latency_tracking))
-        latency_of_command(cmd, ns);
+        count_duration(cmd, ns);
     if (unlikely(ns >= noteworthy_ns()))
         note_duration(c, cmd, ns);
 }

@@ -1,4 +1,5 @@
 /* server/exec/executor.c - what net asks of this folder, and is told of it at start. */
+#include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
@@ -9,6 +10,7 @@
 #include "server/exec/pause.h"
 #include "server/exec/pubsub.h"
 #include "server/exec/watch.h"
+#include "server/figures/latency.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
@@ -52,6 +54,7 @@ exec_init(void)
 
     net_set_executor(&executor);
     client_attach(&attachment);
+    latency_init(&config.latency_monitor_threshold);
     block_init();
     keywait_init();
     monitor_init();

@@ -1,38 +1,17 @@
-/* server/figures/slowlog.c - SLOWLOG: the newest first, slowlog-max-len of them. */
+/* server/figures/slowlog.c - see slowlog.h. */
 #include "server/figures/slowlog.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "mm/base/clock.h"
-#include "mm/base/num.h"
 #include "mm/base/text.h"
-#include "server/config/config.h"
-#include "server/exec/auth.h"
-#include "server/exec/cmd.h"
-#include "server/net/client.h"
-#include "server/net/reply.h"
 
-#include "server/exec/handlers.h"
-
-#include "server/commands/server/server.def"
-
-enum { ARGS_MAX = 32, ARG_BYTES = 128, GET_DEFAULT = 10 };
-
-struct entry {
-    struct entry *next, *prev; /* next: older */
-    int64_t id, time_s, us;
-    char *peer, *name; /* [owned] */
-    int argc;
-    char *argv[ARGS_MAX]; /* [owned] */
-    size_t len[ARGS_MAX];
-};
-
-static struct entry *newest, *oldest;
+static struct slowlog_entry *newest, *oldest;
 static int64_t count, next_id;
 
 static void
-free_entry(struct entry *e)
+free_entry(struct slowlog_entry *e)
 {
     for (int i = 0; i < e->argc; i++)
         free(e->argv[i]);
@@ -44,7 +23,7 @@ free_entry(struct entry *e)
 static void
 drop_oldest(void)
 {
-    struct entry *e = oldest;
+    struct slowlog_entry *e = oldest;
 
     oldest = e->prev;
     *(oldest != NULL ? &oldest->next : &newest) = NULL;
@@ -54,28 +33,28 @@ drop_oldest(void)
 
 /* An argument as it is kept: shortened, or what stands for the rest of them. */
 static void
-describe(const struct client *c, int i, struct text *t)
+describe(const struct slowlog_call *call, int i, struct text *t)
 {
-    struct slice arg = c->argv[i];
+    struct slice arg = call->argv[i];
 
-    if (i == ARGS_MAX - 1 && c->argc > ARGS_MAX) {
-        text_addf(t, "... (%d more arguments)", c->argc - ARGS_MAX + 1);
-    } else if (auth_is_secret(c, i)) {
+    if (i == SLOWLOG_ARGS_MAX - 1 && call->argc > SLOWLOG_ARGS_MAX) {
+        text_addf(t, "... (%d more arguments)", call->argc - SLOWLOG_ARGS_MAX + 1);
+    } else if (call->is_secret(call->ctx, i)) {
         text_add(t, "(redacted)");
-    } else if (arg.len > ARG_BYTES) {
-        text_add_bytes(t, arg.ptr, ARG_BYTES);
-        text_addf(t, "... (%zu more bytes)", arg.len - ARG_BYTES);
+    } else if (arg.len > SLOWLOG_ARG_BYTES) {
+        text_add_bytes(t, arg.ptr, SLOWLOG_ARG_BYTES);
+        text_addf(t, "... (%zu more bytes)", arg.len - SLOWLOG_ARG_BYTES);
     } else {
         text_add_bytes(t, arg.ptr, arg.len);
     }
 }
 
 static bool
-keep_arguments(struct entry *e, const struct client *c)
+keep_arguments(struct slowlog_entry *e, const struct slowlog_call *call)
 {
-    for (int i = 0; i < c->argc && i < ARGS_MAX; i++) {
+    for (int i = 0; i < call->argc && i < SLOWLOG_ARGS_MAX; i++) {
         struct text t = {0};
-        describe(c, i, &t);
+        describe(call, i, &t);
         if (t.failed || (t.at == NULL && (t.at = strdup("")) == NULL))
             return false;
         e->argv[e->argc] = t.at;
@@ -85,18 +64,18 @@ keep_arguments(struct entry *e, const struct client *c)
 }
 
 void
-slowlog_add(const struct client *c, uint64_t ns)
+slowlog_add(const struct slowlog_call *call, int64_t most)
 {
-    struct entry *e = calloc(1, sizeof *e);
+    struct slowlog_entry *e = calloc(1, sizeof *e);
 
     if (e == NULL)
         return;
-    *e = (struct entry){.id = next_id++,
-                        .time_s = clock_now.ms / 1000,
-                        .us = (int64_t)(ns / 1000),
-                        .peer = strdup(c->addr),
-                        .name = strdup(c->name != NULL ? c->name : "")};
-    if (e->peer == NULL || e->name == NULL || !keep_arguments(e, c)) {
+    *e = (struct slowlog_entry){.id = next_id++,
+                                .time_s = clock_now.ms / 1000,
+                                .us = (int64_t)(call->ns / 1000),
+                                .peer = strdup(call->peer),
+                                .name = strdup(call->name != NULL ? call->name : "")};
+    if (e->peer == NULL || e->name == NULL || !keep_arguments(e, call)) {
         free_entry(e);
         return;
     }
@@ -104,59 +83,25 @@ slowlog_add(const struct client *c, uint64_t ns)
     *(newest != NULL ? &newest->prev : &oldest) = e;
     newest = e;
     count++;
-    while (count > config.slowlog_max_len)
+    while (count > most)
         drop_oldest();
 }
 
-/* ---- commands ---- */
-
-static void
-reply_entry(struct client *c, const struct entry *e)
+const struct slowlog_entry *
+slowlog_newest(void)
 {
-    reply_array(c, 6);
-    reply_int(c, e->id);
-    reply_int(c, e->time_s);
-    reply_int(c, e->us);
-    reply_array(c, (size_t)e->argc);
-    for (int i = 0; i < e->argc; i++)
-        reply_bulk(c, e->argv[i], e->len[i]);
-    reply_bulk_text(c, e->peer);
-    reply_bulk_text(c, e->name);
+    return newest;
 }
 
-/* SLOWLOG GET [count] -> the newest; -1: all. */
-void
-cmd_slowlog_get(struct client *c)
+int64_t
+slowlog_count(void)
 {
-    int64_t wanted = GET_DEFAULT;
-
-    if (c->argc > 3) {
-        reply_subcommand_syntax(c);
-        return;
-    }
-    if (c->argc == 3 && (!num_parse(c->argv[2].ptr, c->argv[2].len, &wanted) || wanted < -1)) {
-        reply_error(c, "ERR count should be greater than or equal to -1");
-        return;
-    }
-    if (wanted == -1 || wanted > count)
-        wanted = count;
-    reply_array(c, (size_t)wanted);
-    for (const struct entry *e = newest; e != NULL && wanted > 0; e = e->next, wanted--)
-        reply_entry(c, e);
+    return count;
 }
 
-/* SLOWLOG LEN -> how many are kept. */
 void
-cmd_slowlog_len(struct client *c)
-{
-    reply_int(c, count);
-}
-
-/* SLOWLOG RESET -> OK. */
-void
-cmd_slowlog_reset(struct client *c)
+slowlog_clear(void)
 {
     while (count > 0)
         drop_oldest();
-    reply_ok(c);
 }

@@ -28,8 +28,8 @@ struct evict_figures {
 };
 extern struct evict_figures evict_figures;
 
-/* evict_init: hook CONFIG SET maxmemory and maxmemory-policy, be asked for room before each command,
- * and have the loop go on with what evict_make_room() left undone. */
+/* evict_init: hook CONFIG SET maxmemory and maxmemory-policy, be asked for room before each
+ * command, and have the loop go on with what evict_make_room() left undone. */
 void evict_init(void);
 /* evict_work: go on with what evict_make_room() left undone in its time; a turn's slice.  True:
  * more to do. */

@@ -15,7 +15,6 @@
 #include "server/exec/handlers.h"
 #include "server/exec/monitor.h"
 #include "server/figures/errorstats.h"
-#include "server/figures/latency.h"
 #include "server/figures/stats.h"
 #include "server/memory/defrag.h"
 #include "server/memory/evict.h"
@@ -82,7 +81,6 @@ reset_stats(void)
 {
     stats_reset();
     errorstats_reset();
-    latency_reset_commands();
     cmd_table_reset_stats();
     db_reset_freed_values();
     evict_figures.keys = evict_figures.exceeded_us = 0;

@@ -1,0 +1,11 @@
+/* server/commands/server/latency.h - how long commands take, for INFO.
+ * Threads: mutator. */
+#ifndef SERVER_COMMANDS_SERVER_LATENCY_H
+#define SERVER_COMMANDS_SERVER_LATENCY_H
+
+struct text;
+
+/* info_latencystats: latency_percentiles_usec_COMMAND lines. */
+void info_latencystats(struct text *out);
+
+#endif
