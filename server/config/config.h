@@ -130,6 +130,18 @@ void config_log_no_effect(void);
  * one, when a later one refuses. */
 void config_on_change(const char *name, bool (*apply)(const struct config *next, const char **why));
 
+/* A directive of files and command lines that is no parameter: another module's to carry out. */
+struct config_directive {
+    const char *name;
+    int words; /* that follow the name; with another number it is no directive */
+    /* NULL: done; else what is wrong with it, for the report (config_load) */
+    const char *(*carry_out)(const struct slice *words);
+    struct config_directive *next; /* set within */
+};
+/* config_add_directive: d [borrowed, for ever] is known from now on; again: nothing changes.
+ * Before config_load(). */
+void config_add_directive(struct config_directive *d);
+
 /* config_after_change: fn is called after each change that was taken, with the new configuration in
  * place; there is one. */
 void config_after_change(void (*fn)(void));

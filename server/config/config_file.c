@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "mm/base/log.h"
+#include "mm/base/must.h"
 #include "mm/base/slice.h"
 #include "mm/base/text.h"
 #include "mm/base/version.h"
 #include "server/config/config_option.h"
-#include "server/exec/cmd.h"
 
 enum { LINE_WORDS_MAX = 256, INCLUDE_DEPTH_MAX = 16, FILE_MAX_BYTES = 64 * 1024 * 1024 };
 
@@ -113,10 +113,34 @@ is_obsolete(struct slice name)
            slice_is_word(name, "lua-replicate-commands");
 }
 
+static struct config_directive *directives;
+
+void
+config_add_directive(struct config_directive *d)
+{
+    must(d->name != NULL && d->words >= 0 && d->carry_out != NULL);
+    for (const struct config_directive *at = directives; at != NULL; at = at->next)
+        if (at == d)
+            return;
+    d->next = directives;
+    directives = d;
+}
+
+static const struct config_directive *
+find_directive(struct slice name, int words)
+{
+    const struct config_directive *d = directives;
+
+    while (d != NULL && (d->words != words || !slice_is_word(name, d->name)))
+        d = d->next;
+    return d;
+}
+
 /* One directive; NULL: taken; else what is wrong.  *ret_reported: the report is already written. */
 static const char *
 set_directive(struct reading *rd, const struct slice *words, int count, bool *ret_reported)
 {
+    const struct config_directive *d;
     const struct option *o;
     const char *why;
     char path[PATH_MAX];
@@ -125,8 +149,8 @@ set_directive(struct reading *rd, const struct slice *words, int count, bool *re
     *ret_reported = false;
     if (slice_is_word(words[0], "include") && count == 2)
         return include(rd, words[1], ret_reported);
-    if (slice_is_word(words[0], "rename-command") && count == 3)
-        return is_trial(rd) ? NULL : cmd_set_name(words[1], words[2]);
+    if ((d = find_directive(words[0], count - 1)) != NULL)
+        return is_trial(rd) ? NULL : d->carry_out(words + 1);
     if (is_obsolete(words[0]) && count == 2)
         return NULL;
     if ((o = option_find(words[0])) == NULL)

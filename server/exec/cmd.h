@@ -105,7 +105,8 @@ struct cmd {
 
 /* cmd_table_init: these are the commands, and these the subcommands, those of a parent in one
  * block. The rows are kept [borrowed, for ever] and completed; the index is built, O(count^2)
- * once; nothing is renamed.  Before the first cmd_find(). */
+ * once; nothing is renamed, and the configuration knows the directive rename-command.  Before the
+ * first cmd_find(). */
 void cmd_table_init(struct cmd *rows, unsigned count, struct cmd *sub_rows, unsigned sub_count);
 /* cmd_find: by name, any case; NULL if there is none.  Cost O(1). */
 struct cmd *cmd_find(struct slice name);

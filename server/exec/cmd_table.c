@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "mm/base/must.h"
+#include "server/config/config.h"
 
 enum {
     COMMANDS_MAX = 512, /* half of the slots: more would not all find a place of their own */
@@ -303,14 +304,24 @@ adopt_subcommands(struct cmd *cmd)
     }
 }
 
+static const char *
+carry_out_rename(const struct slice *words)
+{
+    return cmd_set_name(words[0], words[1]);
+}
+
 void
 cmd_table_init(struct cmd *rows, unsigned count, struct cmd *sub_rows, unsigned sub_count)
 {
+    static struct config_directive directive = {
+        .name = "rename-command", .words = 2, .carry_out = carry_out_rename};
+
     must(count > 0 && count <= COMMANDS_MAX);
     commands = rows;
     command_count = count;
     subcommands = sub_rows;
     subcommand_count = sub_count;
+    config_add_directive(&directive);
     forget_renamed();
     memset(slots, 0, sizeof slots);
     place_names();

@@ -9,6 +9,7 @@
 
 #include "mm/base/log.h"
 #include "mm/base/text.h"
+#include "server/commands/table.h"
 #include "server/config/config.h"
 #include "tests/support/runner.h"
 
@@ -590,6 +591,7 @@ main(void)
     Suite *s = suite_create("config");
     TCase *start = tcase_create("start"), *running = tcase_create("running");
 
+    commands_init(); /* rename-command is theirs */
     tcase_add_checked_fixture(start, setup, teardown);
     tcase_add_checked_fixture(running, setup, teardown);
     tcase_add_loop_test(start, defaults_are_redis_defaults, 0,
