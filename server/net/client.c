@@ -11,7 +11,7 @@
 #include "server/config/config.h"
 #include "server/net/attachment.h"
 #include "server/net/client_evict.h"
-#include "server/net/net.h"
+#include "server/net/net_impl.h"
 #include "server/net/output.h"
 
 static struct client *first, *last, *closed_first;
@@ -65,12 +65,21 @@ client_new_detached(void)
 }
 
 void
+client_free_input(struct client *c)
+{
+    if (c->in != NULL && !c->in_is_loan)
+        client_bytes.input -= c->in_room + 1;
+    free(c->in);
+    c->in = NULL;
+}
+
+void
 client_free(struct client *c)
 {
     client_attached_free(c);
     debug_check(client_is_plain(c));
     resp_reset(&c->parser);
-    net_free_input(c);
+    client_free_input(c);
     output_free(c);
     free(c->name);
     free(c->lib_name);
@@ -79,7 +88,7 @@ client_free(struct client *c)
 }
 
 struct client *
-client_new(int fd)
+client_new(int fd, void (*ready)(struct loop_source *s, uint32_t events))
 {
     struct client *c = client_new_detached();
 
@@ -88,7 +97,7 @@ client_new(int fd)
     c->kind = CLIENT_NORMAL;
     c->fd = fd;
     c->id = client_next_id();
-    c->source.ready = net_client_ready;
+    c->source.ready = ready;
     c->prev = last;
     if (last != NULL)
         last->next = c;

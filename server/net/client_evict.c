@@ -6,7 +6,7 @@
 #include "mm/base/text.h"
 #include "server/config/config.h"
 #include "server/figures/stats.h"
-#include "server/net/net.h"
+#include "server/net/net_impl.h"
 
 enum {
     LEAST_LOG = 15, /* all that hold less than 64 KiB are in the first bucket */

@@ -9,15 +9,11 @@
 #include "mm/base/must.h"
 #include "mm/base/os.h"
 #include "server/figures/stats.h"
-#include "server/net/client.h"
-#include "server/net/client_evict.h"
-#include "server/net/net.h"
 #include "snapshot/snapshot.h"
 
 enum {
-    EVENTS_MAX = 256,      /* per wait */
-    LONGEST_WAIT_MS = 100, /* whatever the tasks say: the clock may be set back */
-    SHORT_WAIT_MS = 1      /* while clients wait for the snapshot's memory */
+    EVENTS_MAX = 256,     /* per wait */
+    LONGEST_WAIT_MS = 100 /* whatever the tasks say: the clock may be set back */
 };
 
 struct loop_state loop_state;
@@ -143,9 +139,9 @@ loop_run_cron(void (*job)(void))
 static int
 wait_ms(void)
 {
-    int64_t until = clock_now.ms + (net_has_delayed() ? SHORT_WAIT_MS : LONGEST_WAIT_MS);
+    int64_t until = clock_now.ms + LONGEST_WAIT_MS;
 
-    if (loop_state.stopping || net_has_pending_writes())
+    if (loop_state.stopping)
         return 0;
     for (unsigned i = 0; i < task_count; i++)
         if (tasks[i]->due_ms < until)
@@ -195,11 +191,6 @@ one_turn(void)
     int64_t begin_ns = serve_ready(wait_ms());
 
     run_tasks();
-    if (net_has_delayed())
-        net_resume_delayed();
-    client_evict_run();
-    net_write_pending();
-    client_free_closed();
     note_turn(begin_ns, commands);
 }
 

@@ -2,8 +2,8 @@
  * waits.
  *
  * One turn: wait, refresh the clock, serve what is ready, then the tasks that are due, in the order
- * of their places; at last clients are told what they were sent.  Who has something to do between
- * two waits owns a task and says in it when it wants to run; the loop knows no more of it.
+ * of their places.  Who has something to do between two waits owns a task and says in it when it
+ * wants to run; the loop knows no more of it, and nothing of clients.
  *
  * Background work (dead values, memory to give back, the snapshot's settling) is done in slices of
  * about LOOP_SLICE_US; those kinds that have some share one slice.  While such work is left the
@@ -49,7 +49,9 @@ enum loop_place {
     LOOP_MOVING,     /* sparse slabs are emptied */
     LOOP_PAGES,      /* what is free goes back to the system */
     LOOP_EVICTION,   /* the limit on memory: after all that gives some back */
-    LOOP_SIGNALS     /* the end, if that was asked for */
+    LOOP_DELAYED,    /* clients whose command had to wait, while the server does not end yet */
+    LOOP_SIGNALS,    /* the end, if that was asked for */
+    LOOP_CLIENTS     /* clients are told what others sent them; those that are closed go */
 };
 
 #define LOOP_NOW   ((int64_t)0) /* of due_ms: in this turn, and the next wait is a mere look */

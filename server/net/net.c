@@ -21,6 +21,7 @@
 #include "server/figures/stats.h"
 #include "server/net/client.h"
 #include "server/net/client_evict.h"
+#include "server/net/net_impl.h"
 
 enum {
     LISTENERS_MAX = 16,
@@ -296,6 +297,7 @@ net_start(void)
     }
     config_on_change("maxclients", change_maxclients);
     warn_of_short_backlog();
+    net_turn_init();
     if ((r = start_unix_listener()) < 0)
         return r;
     if ((r = open_all(&config, listeners, &listener_count)) < 0 || (r = watch_all()) < 0) {
@@ -396,7 +398,7 @@ welcome(int fd, const union address *peer, bool is_unix)
     }
     if (!is_unix)
         set_socket_options(fd);
-    if ((c = client_new(fd)) == NULL) {
+    if ((c = client_new(fd, net_client_ready)) == NULL) {
         refuse(fd, "-ERR no memory for another client\r\n");
         return;
     }

@@ -1,5 +1,6 @@
 /* server/net/net.h - sockets: listening (net.c), a client's input and execution (net_io.c), and
- * output (net_write.c). Clients whose turn it is not wait in two queues (net_queue.c).
+ * output (net_write.c). Clients whose turn it is not wait in two queues (net_queue.c) for the end of
+ * a turn (net_turn.c).
  * Threads: mutator. */
 #ifndef SERVER_NET_NET_H
 #define SERVER_NET_NET_H
@@ -51,19 +52,6 @@ void net_stop(void);
 /* net_retry_accept: listen again after accept ran out of descriptors; now and then. */
 void net_retry_accept(void);
 
-/* net_client_ready: the loop's call for a client's socket. */
-void net_client_ready(struct loop_source *s, uint32_t events);
-
-/* net_update_interest: have the loop wait for what the client can use now. */
-void net_update_interest(struct client *c);
-
-/* net_free_input: what it has sent is forgotten, with its buffer. */
-void net_free_input(struct client *c);
-
-/* net_write: write what is pending; what the socket does not take is written when it is ready
- * again. False: the client was closed. */
-bool net_write(struct client *c);
-
 enum { NET_DIRECT_BYTES = 64 * 1024 /* from here on a value is worth a system call of its own */ };
 /* net_send_direct: bytes that somebody else owns, behind what is pending: as much as the socket
  * takes goes out from where they are, now; the rest is copied into the output.  The running client
@@ -72,15 +60,9 @@ void net_send_direct(struct client *c, const char *bytes, size_t len);
 /* net_write_later: something was put into the output of a client whose commands do not run now (a
  * message, say): it is written, or the doomed client closed, at the end of this turn. */
 void net_write_later(struct client *c);
-/* net_write_pending: the end of the turn has come. */
-void net_write_pending(void);
-
-/* net_resume: a client goes on with what it had sent before.
- * net_resume_later: at the end of this turn, or of the next: for those whose wait another client's
- * command ends (block.h). */
-void net_resume(struct client *c);
+/* net_resume_later: a client goes on with what it had sent before, at the end of this turn, or of
+ * the next: for those whose wait another client's command ends (exec/block.h). */
 void net_resume_later(struct client *c);
-bool net_has_pending_writes(void);
 
 /* What may hold clients' commands back for a while: the snapshot's memory, CLIENT PAUSE.  Which
  * commands it holds is the executor's to say (c->postponed); net asks whether the held ones may try
@@ -94,15 +76,7 @@ struct net_gate {
 };
 /* net_gate_add: from now on; the struct stays where it is.  Twice is as good as once. */
 void net_gate_add(struct net_gate *g);
-
-/* net_resume_delayed: serve the clients whose next command had to wait, unless a gate is still
- * closed. */
-void net_resume_delayed(void);
-bool net_has_delayed(void);
+/* net_delayed_count: clients whose next command has to wait for a gate. */
 unsigned net_delayed_count(void);
-/* net_delay: c's next command has to wait, for a gate that is closed. */
-void net_delay(struct client *c);
-/* net_forget: c leaves both queues; client_close() calls it. */
-void net_forget(struct client *c);
 
 #endif

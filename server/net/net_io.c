@@ -22,7 +22,7 @@
 #include "server/net/client.h"
 #include "server/net/client_evict.h"
 #include "server/net/loop.h"
-#include "server/net/net.h"
+#include "server/net/net_impl.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
 
@@ -60,19 +60,10 @@ give_input_back(struct client *c)
     if (c->in_is_loan && input_loan == NULL)
         input_loan = c->in;
     else
-        net_free_input(c);
+        client_free_input(c);
     c->in = NULL;
     c->in_len = c->in_pos = c->in_room = 0;
     c->in_is_loan = false;
-}
-
-void
-net_free_input(struct client *c)
-{
-    if (c->in != NULL && !c->in_is_loan)
-        client_bytes.input -= c->in_room + 1;
-    free(c->in);
-    c->in = NULL;
 }
 
 static void

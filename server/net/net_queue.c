@@ -1,8 +1,7 @@
 /* server/net/net_queue.c - clients whose turn it is not: those whose next command has to wait, and
  * those who were sent something meanwhile. */
-#include "server/net/client.h"
-#include "server/net/client_evict.h"
-#include "server/net/net.h"
+#include "mm/base/must.h"
+#include "server/net/net_impl.h"
 
 struct queue {
     struct client *first, **last;
@@ -51,6 +50,22 @@ net_forget(struct client *c)
         take_out((enum client_queue)which, c);
 }
 
+unsigned
+net_queue_count(enum client_queue which)
+{
+    return queues[which].count;
+}
+
+struct client *
+net_queue_take(enum client_queue which)
+{
+    struct client *c = queues[which].first;
+
+    debug_check(c != NULL && c->queued[which]);
+    take_out(which, c);
+    return c;
+}
+
 /* ---- whose next command has to wait ---- */
 
 static struct net_gate *gates;
@@ -60,10 +75,20 @@ net_gate_add(struct net_gate *g)
 {
     struct net_gate **p = &gates;
 
+    must(g->is_closed != NULL);
     for (; *p != NULL; p = &(*p)->next)
         if (*p == g)
             return;
     *p = g;
+}
+
+bool
+net_gate_is_closed(void)
+{
+    for (const struct net_gate *g = gates; g != NULL; g = g->next)
+        if (g->is_closed())
+            return true;
+    return false;
 }
 
 void
@@ -75,32 +100,10 @@ net_delay(struct client *c)
     put(QUEUE_DELAYED, c);
 }
 
-bool
-net_has_delayed(void)
-{
-    return queues[QUEUE_DELAYED].first != NULL;
-}
-
 unsigned
 net_delayed_count(void)
 {
     return queues[QUEUE_DELAYED].count;
-}
-
-void
-net_resume_delayed(void)
-{
-    struct queue *q = &queues[QUEUE_DELAYED];
-
-    for (const struct net_gate *g = gates; g != NULL; g = g->next)
-        if (g->is_closed())
-            return;
-    /* Who has to wait still goes to the end of the queue again. */
-    for (unsigned n = q->count; n > 0 && q->first != NULL; n--) {
-        struct client *c = q->first;
-        take_out(QUEUE_DELAYED, c);
-        net_resume(c);
-    }
 }
 
 /* ---- who was sent something ---- */
@@ -117,42 +120,4 @@ net_resume_later(struct client *c)
 {
     c->resumes = true;
     net_write_later(c);
-}
-
-bool
-net_has_pending_writes(void)
-{
-    return queues[QUEUE_WRITES].first != NULL;
-}
-
-static void
-write_and_go_on(struct client *c)
-{
-    bool resumes = c->resumes;
-
-    c->resumes = false;
-    if (c->close_now) {
-        client_close(c);
-        return;
-    }
-    if (!net_write(c))
-        return;
-    if (resumes && !c->queued[QUEUE_DELAYED] && c->block == NULL)
-        net_resume(c);
-    else
-        net_update_interest(c);
-    client_evict_weigh(c);
-}
-
-void
-net_write_pending(void)
-{
-    struct queue *q = &queues[QUEUE_WRITES];
-
-    /* What comes while this works has its turn in the next one. */
-    for (unsigned n = q->count; n > 0 && q->first != NULL; n--) {
-        struct client *c = q->first;
-        take_out(QUEUE_WRITES, c);
-        write_and_go_on(c);
-    }
 }

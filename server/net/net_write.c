@@ -9,7 +9,7 @@
 #include "mm/base/log.h"
 #include "server/figures/stats.h"
 #include "server/net/client.h"
-#include "server/net/net.h"
+#include "server/net/net_impl.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
 

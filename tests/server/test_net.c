@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "mm/base/clock.h"
+#include "mm/base/must.h"
 #include "mm/base/os.h"
 #include "mm/base/text.h"
 #include "mm/mm.h"
@@ -186,6 +187,14 @@ on_free(struct client *of)
     freed++;
 }
 
+static void
+never_ready(struct loop_source *s, uint32_t events)
+{
+    (void)s;
+    (void)events;
+    never("there is no socket");
+}
+
 START_TEST(what_is_attached_is_asked_and_told)
 {
     static const struct client_attachment attachment = {
@@ -194,7 +203,7 @@ START_TEST(what_is_attached_is_asked_and_told)
     struct client *other;
     size_t plain, watching;
 
-    ck_assert_ptr_nonnull(other = client_new(-1));
+    ck_assert_ptr_nonnull(other = client_new(-1, never_ready));
     say("watch k");
     plain = client_memory(other);
     watching = client_memory(c);
