@@ -1,7 +1,7 @@
 /* server/limits.c - one line for each limit.
  *
- * They are copied as a whole when a change has been taken, not one by one as it is tried
- * (config_on_change()): none of them can refuse, and a change that is refused is never seen here. */
+ * They are copied as a whole when a change has been taken, not one by one while it is tried
+ * (config_on_change()): none of them can refuse, and a change that is refused never comes here. */
 #include "server/limits.h"
 
 #include "server/config/config.h"

@@ -1,4 +1,4 @@
-/* server/data/db/evict_policy.h - maxmemory-policy: what eviction goes by; that is what records note
+/* server/data/db/evict_policy.h - maxmemory-policy: what eviction goes by, and so what records note
  * of their use, and what a dump keeps of it.
  * Threads: any; constants only. */
 #ifndef SERVER_DATA_DB_EVICT_POLICY_H

@@ -6,7 +6,8 @@
  *       bucket.
  *   H2  A pair's field never changes; its value may change in place.
  *
- * Threads: mutator.  The sweep reads the same structures through a view (save_table.c). */
+ * Threads: mutator.  The sweep reads the same structures through a view (save_table.c,
+ * hash_type.c). */
 #ifndef SERVER_DATA_HASH_HTABLE_H
 #define SERVER_DATA_HASH_HTABLE_H
 

@@ -50,15 +50,15 @@ list_get(const struct record *r, uint64_t i, struct list_elem *ret)
     struct list_place p;
 
     if (is_small(r)) {
-        get_entry(small_entry(r, i), ret);
+        get_entry(list_small_entry(r, i), ret);
         return;
     }
     list_root_find(root_of(r), i, &p);
     if (p.node->plain != 0)
-        *ret =
-            (struct list_elem){.ptr = (const char *)node_begin(p.node), .len = node_used(p.node)};
+        *ret = (struct list_elem){.ptr = (const char *)list_node_begin(p.node),
+                                  .len = list_node_used(p.node)};
     else
-        get_entry(node_entry(p.node, i - p.first), ret);
+        get_entry(list_node_entry(p.node, i - p.first), ret);
 }
 
 /* run_at: the run of entries that holds element i; *ret_skip: how many of them stand before it. */
@@ -69,14 +69,14 @@ run_at(const struct record *r, uint64_t i, uint64_t *ret_skip)
     struct slice all;
 
     if (is_small(r)) {
-        all = small_entries(r);
+        all = list_small_entries(r);
         *ret_skip = i;
         return (struct list_run){(const uint8_t *)all.ptr, (const uint8_t *)all.ptr + all.len,
                                  list_len(r), false};
     }
     list_root_find(root_of(r), i, &p);
     *ret_skip = i - p.first;
-    return (struct list_run){node_begin(p.node), node_end(p.node), p.node->count,
+    return (struct list_run){list_node_begin(p.node), list_node_end(p.node), p.node->count,
                              p.node->plain != 0};
 }
 
@@ -226,7 +226,7 @@ grow(struct db_ref *ref, enum list_side side, const struct slice *words, int cou
     int done = 0;
 
     if (ref->rec != NULL) {
-        l = list_root_new(small_entries(ref->rec), (uint32_t)list_len(ref->rec));
+        l = list_root_new(list_small_entries(ref->rec), (uint32_t)list_len(ref->rec));
     } else {
         list_item_init(&first, words[done++], &limit);
         l = list_root_of_item(&first);
@@ -237,7 +237,7 @@ grow(struct db_ref *ref, enum list_side side, const struct slice *words, int cou
         list_root_free(l);
         return -ENOMEM;
     }
-    root_set_quick(l, is_quick);
+    list_root_set_quick(l, is_quick);
     return hand_over(ref, l);
 }
 
@@ -251,7 +251,7 @@ note_growth(const struct list_root *l, uint64_t more, uint64_t more_bytes)
         return;
     bytes = list_root_bytes(l);
     if (bytes == UINT64_MAX || is_beyond(l->count + more, bytes + LP_EMPTY_BYTES + more_bytes))
-        root_set_quick(l, true);
+        list_root_set_quick(l, true);
 }
 
 struct gathering {
@@ -281,12 +281,12 @@ shrink(struct db_ref *ref)
     if (bytes == UINT64_MAX || bytes + LP_EMPTY_BYTES > limit.block_bytes / 2 ||
         l->count > limit.count / 2 || list_root_has_plain(l))
         return;
-    root_set_quick(l, false);
+    list_root_set_quick(l, false);
     if (bytes + LP_EMPTY_BYTES > RECORD_INLINE_MAX / 2 ||
-        !small_fits(record_key(ref->rec).len, bytes))
+        !list_small_fits(record_key(ref->rec).len, bytes))
         return;
     list_runs(ref->rec, 0, l->count, gather, &g);
-    (void)small_store(ref, g.entries, g.count, l->count);
+    (void)list_small_store(ref, g.entries, g.count, l->count);
 }
 
 /* ---- change ---- */
@@ -303,7 +303,7 @@ push_to_root(const struct list_root *l, enum list_side side, const struct slice 
         note_growth(l, (uint64_t)count, text);
     }
     if ((r = push_all(l, side, words, count)) < 0)
-        root_set_quick(l, was_quick);
+        list_root_set_quick(l, was_quick);
     return r;
 }
 
@@ -317,13 +317,13 @@ list_add(struct db_ref *ref, enum list_side side, const struct slice *words, int
         return push_to_root(root_of(ref->rec), side, words, count);
     entries = measure(words, count, &text);
     if (ref->rec != NULL) {
-        old = small_entries(ref->rec).len;
+        old = list_small_entries(ref->rec).len;
         elements = list_len(ref->rec);
     }
     beyond = is_beyond(elements + (uint64_t)count, old + LP_EMPTY_BYTES + text);
-    if (beyond || !small_fits(ref->key.len, old + entries))
+    if (beyond || !list_small_fits(ref->key.len, old + entries))
         return grow(ref, side, words, count, beyond);
-    return small_push(ref, side, words, count);
+    return list_small_push(ref, side, words, count);
 }
 
 int
@@ -336,7 +336,7 @@ list_trim(struct db_ref *ref, uint64_t head, uint64_t tail)
         return 0;
     }
     if (is_small(ref->rec))
-        return small_trim(ref, head, tail);
+        return list_small_trim(ref, head, tail);
     if (head > 0)
         list_root_pop(root_of(ref->rec), LIST_HEAD, head);
     if (tail > 0)
@@ -360,15 +360,16 @@ splice(struct db_ref *ref, uint64_t i, bool replaces, struct slice word)
         l = root_of(ref->rec);
         note_growth(l, 1, text);
         if ((r = replaces ? list_root_set(l, i, word) : list_root_insert(l, i, word)) < 0)
-            root_set_quick(l, was_quick);
+            list_root_set_quick(l, was_quick);
         return r;
     }
-    beyond = is_beyond(list_len(ref->rec) + 1, small_entries(ref->rec).len + LP_EMPTY_BYTES + text);
-    if (!beyond && small_fits(ref->key.len, small_entries(ref->rec).len + entry))
-        return small_splice(ref, i, replaces, word);
-    if ((l = list_root_new(small_entries(ref->rec), (uint32_t)list_len(ref->rec))) == NULL)
+    beyond =
+        is_beyond(list_len(ref->rec) + 1, list_small_entries(ref->rec).len + LP_EMPTY_BYTES + text);
+    if (!beyond && list_small_fits(ref->key.len, list_small_entries(ref->rec).len + entry))
+        return list_small_splice(ref, i, replaces, word);
+    if ((l = list_root_new(list_small_entries(ref->rec), (uint32_t)list_len(ref->rec))) == NULL)
         return -ENOMEM;
-    root_set_quick(l, beyond);
+    list_root_set_quick(l, beyond);
     r = replaces ? list_root_set(l, i, word) : list_root_insert(l, i, word);
     if (r == 0)
         return hand_over(ref, l);
@@ -403,7 +404,7 @@ list_rem(struct db_ref *ref, struct slice word, uint64_t limit, enum list_side f
 
     lp_needle_init(&needle, word.ptr, word.len);
     if (is_small(ref->rec))
-        return small_remove(ref, &needle, limit, from, ret_removed);
+        return list_small_remove(ref, &needle, limit, from, ret_removed);
     was = list_len(ref->rec);
     *ret_removed = list_root_remove(root_of(ref->rec), &needle, limit, from);
     if (*ret_removed == was)
@@ -433,7 +434,7 @@ list_move(struct db_ref *from, enum list_side from_side, struct db_ref *to, enum
     const struct record *fresh = NULL;
     bool needs_fresh = is_small(from->rec) && list_len(from->rec) > 1;
 
-    if (needs_fresh && (fresh = small_trimmed(from, from_side)) == NULL)
+    if (needs_fresh && (fresh = list_small_trimmed(from, from_side)) == NULL)
         return -ENOMEM;
     if (list_add(to, to_side, &word, 1) < 0) {
         if (fresh != NULL)
@@ -457,7 +458,7 @@ list_rotate(struct db_ref *ref, enum list_side from, enum list_side to)
     if (from == to || list_len(ref->rec) == 1)
         return 0;
     if (is_small(ref->rec))
-        return small_rotate(ref, from);
+        return list_small_rotate(ref, from);
     word = end_text(ref->rec, from, scratch);
     if (list_root_push(root_of(ref->rec), to, word) < 0)
         return -ENOMEM;

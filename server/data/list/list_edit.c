@@ -35,7 +35,7 @@ add_piece(struct pieces *p, const struct list_parts *parts)
 {
     if (parts->count == 0)
         return true;
-    if ((p->at[p->count] = node_make(parts)) == NULL)
+    if ((p->at[p->count] = list_node_make(parts)) == NULL)
         return false;
     p->count++;
     return true;
@@ -49,7 +49,7 @@ entries_before(const struct list_node *n, const uint8_t *p)
 
     if (n->plain != 0)
         return 0;
-    for (const uint8_t *at = node_begin(n); at < p; at += lp_entry_size(at))
+    for (const uint8_t *at = list_node_begin(n); at < p; at += lp_entry_size(at))
         count++;
     return count;
 }
@@ -61,9 +61,9 @@ cut(const struct edit *e, struct pieces *p)
 {
     const struct list_node *n = e->place.node;
     uint32_t before = entries_before(n, e->at), behind = n->count - before - (e->old_bytes > 0);
-    struct slice left = {(const char *)node_begin(n), (size_t)(e->at - node_begin(n))},
+    struct slice left = {(const char *)list_node_begin(n), (size_t)(e->at - list_node_begin(n))},
                  right = {(const char *)e->at + e->old_bytes,
-                          node_used(n) - left.len - e->old_bytes};
+                          list_node_used(n) - left.len - e->old_bytes};
     struct list_limit limit = list_limit();
     uint64_t most = limit.block_bytes - sizeof *n;
     bool joins = !e->item->plain && n->plain == 0,
@@ -74,7 +74,7 @@ cut(const struct edit *e, struct pieces *p)
     struct list_parts alone = {.item = e->item, .count = 1, .gap = GAP_BACK},
                       first = {.left = left, .count = before, .gap = GAP_BACK},
                       last = {.right = right, .count = behind, .gap = GAP_FRONT};
-    struct list_item plain = {.plain = true, .size = node_used(n), .text = node_slice(n)};
+    struct list_item plain = {.plain = true, .size = list_node_used(n), .text = list_node_slice(n)};
 
     p->count = 0;
     if (n->plain != 0 && behind > 0)
@@ -110,19 +110,19 @@ put_pieces(const struct edit *e, const struct pieces *p, struct list_spares *spa
         tail = p->at[--end];
         if (head == NULL && end > 0)
             head = p->at[i++];
-        before = tree_count(tree);
+        before = list_tree_count(tree);
     } else if (old == head) {
         head = p->at[i++];
         before = 0;
     } else {
-        tree = tree_remove(tree, before);
+        tree = list_tree_remove(tree, before);
     }
     for (; i < end; i++) {
-        tree = tree_insert(tree, before, p->at[i], spares);
+        tree = list_tree_insert(tree, before, p->at[i], spares);
         before += p->at[i]->count;
     }
-    root_set_ends(l, head, tail);
-    root_set_tree(l, tree, (int64_t)p->count - 1);
+    list_root_set_ends(l, head, tail);
+    list_root_set_tree(l, tree, (int64_t)p->count - 1);
 }
 
 /* recount: the node at place has so many elements more. */
@@ -130,7 +130,7 @@ static void
 recount(const struct list_root *l, const struct list_place *place, int64_t more)
 {
     if (place->node != l->head && place->node != l->tail && more != 0)
-        tree_add(l->tree, place->first - l->head->count, more);
+        list_tree_add(l->tree, place->first - l->head->count, more);
 }
 
 /* replace_block: the same node in another block, with the edit done.  0 or -ENOMEM */
@@ -139,11 +139,11 @@ replace_block(const struct edit *e)
 {
     const struct list_root *l = e->list;
     const struct list_node *n = e->place.node, *fresh;
-    size_t left = (size_t)(e->at - node_begin(n));
+    size_t left = (size_t)(e->at - list_node_begin(n));
 
-    fresh = node_make(&(struct list_parts){
-        .left = {(const char *)node_begin(n), left},
-        .right = {(const char *)e->at + e->old_bytes, node_used(n) - left - e->old_bytes},
+    fresh = list_node_make(&(struct list_parts){
+        .left = {(const char *)list_node_begin(n), left},
+        .right = {(const char *)e->at + e->old_bytes, list_node_used(n) - left - e->old_bytes},
         .item = e->item,
         .count = n->count + (e->old_bytes == 0),
         .gap = GAP_BOTH,
@@ -152,9 +152,9 @@ replace_block(const struct edit *e)
         return -ENOMEM;
     recount(l, &e->place, e->old_bytes == 0);
     if (n == l->head || n == l->tail)
-        root_set_ends(l, n == l->head ? fresh : l->head, n == l->tail ? fresh : l->tail);
+        list_root_set_ends(l, n == l->head ? fresh : l->head, n == l->tail ? fresh : l->tail);
     else
-        tree_replace(l->tree, e->place.first - l->head->count, fresh);
+        list_tree_replace(l->tree, e->place.first - l->head->count, fresh);
     mm_free(n);
     return 0;
 }
@@ -168,12 +168,12 @@ replace_by_pieces(const struct edit *e)
 
     if (!cut(e, &p))
         return -ENOMEM;
-    if (!tree_reserve(e->list->tree, p.count, &spares)) {
+    if (!list_tree_reserve(e->list->tree, p.count, &spares)) {
         free_pieces(&p);
         return -ENOMEM;
     }
     put_pieces(e, &p, &spares);
-    tree_give_back(&spares);
+    list_tree_give_back(&spares);
     mm_free(n);
     return 0;
 }
@@ -186,17 +186,17 @@ edit(const struct edit *e)
     struct list_limit limit = list_limit();
     uint64_t elements = e->old_bytes == 0, more = e->item->size - e->old_bytes;
     bool fits = n->plain == 0 && !e->item->plain && (elements == 0 || n->count < limit.count) &&
-                node_used(n) + more <= limit.block_bytes - sizeof *n;
+                list_node_used(n) + more <= limit.block_bytes - sizeof *n;
     int r = 0;
 
     if (!fits)
         r = replace_by_pieces(e);
-    else if (node_splice(n, e->at, e->old_bytes, e->item))
+    else if (list_node_splice(n, e->at, e->old_bytes, e->item))
         recount(e->list, &e->place, (int64_t)elements);
     else
         r = replace_block(e);
     if (r == 0)
-        root_account(e->list, elements);
+        list_root_account(e->list, elements);
     return r;
 }
 
@@ -210,9 +210,9 @@ list_root_set(const struct list_root *l, uint64_t i, struct slice word)
     list_item_init(&it, word, &limit);
     list_root_find(l, i, &e.place);
     e.item = &it;
-    e.at = e.place.node->plain != 0 ? node_begin(e.place.node)
-                                    : node_entry(e.place.node, i - e.place.first);
-    e.old_bytes = e.place.node->plain != 0 ? node_used(e.place.node) : lp_entry_size(e.at);
+    e.at = e.place.node->plain != 0 ? list_node_begin(e.place.node)
+                                    : list_node_entry(e.place.node, i - e.place.first);
+    e.old_bytes = e.place.node->plain != 0 ? list_node_used(e.place.node) : lp_entry_size(e.at);
     return edit(&e);
 }
 
@@ -226,8 +226,8 @@ list_root_insert(const struct list_root *l, uint64_t i, struct slice word)
     list_item_init(&it, word, &limit);
     list_root_find(l, i, &e.place);
     e.item = &it;
-    e.at = e.place.node->plain != 0 ? node_begin(e.place.node)
-                                    : node_entry(e.place.node, i - e.place.first);
+    e.at = e.place.node->plain != 0 ? list_node_begin(e.place.node)
+                                    : list_node_entry(e.place.node, i - e.place.first);
     return edit(&e);
 }
 
@@ -243,8 +243,8 @@ unlink_node(const struct list_root *l, const struct list_place *place)
         list_root_pop(l, n == l->head ? LIST_HEAD : LIST_TAIL, n->count);
         return;
     }
-    root_set_tree(l, tree_remove(l->tree, place->first - l->head->count), -1);
-    root_account(l, -(uint64_t)n->count);
+    list_root_set_tree(l, list_tree_remove(l->tree, place->first - l->head->count), -1);
+    list_root_account(l, -(uint64_t)n->count);
     mm_free(n);
 }
 
@@ -254,7 +254,7 @@ remove_here(const struct list_root *l, const struct list_place *place,
             const struct lp_needle *needle, uint64_t limit, enum list_side from)
 {
     const struct list_node *n = place->node;
-    uint64_t all = node_matches(n, needle), take = all < limit ? all : limit;
+    uint64_t all = list_node_matches(n, needle), take = all < limit ? all : limit;
 
     if (take == 0)
         return 0;
@@ -262,9 +262,9 @@ remove_here(const struct list_root *l, const struct list_place *place,
         unlink_node(l, place);
         return take;
     }
-    node_remove_matches(n, needle, from == LIST_HEAD ? 0 : all - take, take);
+    list_node_remove_matches(n, needle, from == LIST_HEAD ? 0 : all - take, take);
     recount(l, place, -(int64_t)take);
-    root_account(l, -take);
+    list_root_account(l, -take);
     return take;
 }
 
@@ -278,7 +278,7 @@ consists_of(const struct list_root *l, const struct lp_needle *needle, uint64_t 
         return false;
     for (uint64_t i = 0; i < l->count; i = p.first + p.node->count) {
         list_root_find(l, i, &p);
-        if (node_matches(p.node, needle) < p.node->count)
+        if (list_node_matches(p.node, needle) < p.node->count)
             return false;
     }
     return true;

@@ -67,19 +67,19 @@ struct list_item {
 void list_item_init(struct list_item *it, struct slice text, const struct list_limit *limit);
 
 static inline const uint8_t *
-node_begin(const struct list_node *n)
+list_node_begin(const struct list_node *n)
 {
     return (const uint8_t *)n + n->begin;
 }
 
 static inline const uint8_t *
-node_end(const struct list_node *n)
+list_node_end(const struct list_node *n)
 {
     return (const uint8_t *)n + n->end;
 }
 
 static inline uint64_t
-node_used(const struct list_node *n)
+list_node_used(const struct list_node *n)
 {
     return n->end - n->begin;
 }
@@ -94,29 +94,28 @@ struct list_parts {
     enum list_gap gap;            /* where the room is */
     uint64_t room;                /* bytes of it, at least */
 };
-/* node_make: NULL: no memory. */
-const struct list_node *node_make(const struct list_parts *parts);
-const struct list_node *node_copy(const struct list_node *n);
-/* node_takes: may the node hold one more element? */
-bool node_takes(const struct list_node *n, const struct list_item *it,
-                const struct list_limit *limit);
-/* node_entry: where entry number i stands. */
-const uint8_t *node_entry(const struct list_node *n, uint64_t i);
-/* node_push: at an end that has room (node_room). */
-uint64_t node_room(const struct list_node *n, enum list_side side);
-void node_push(const struct list_node *n, enum list_side side, const struct list_item *it);
-/* node_pop: so many elements at an end go; fewer than all. */
-void node_pop(const struct list_node *n, enum list_side side, uint64_t elements);
-/* node_splice: the old_bytes at p (one entry, or 0: none) become the item's entry, or with item
- * NULL nothing, where they stand.  False, and nothing has changed: there is no room for it. */
-bool node_splice(const struct list_node *n, const uint8_t *p, uint64_t old_bytes,
-                 const struct list_item *item);
-/* node_matches: how many of its elements are the needle.
- * node_remove_matches: take out those from number skip on, `take` of them, fewer than all of the
- * node's elements. */
-uint64_t node_matches(const struct list_node *n, const struct lp_needle *needle);
-void node_remove_matches(const struct list_node *n, const struct lp_needle *needle, uint64_t skip,
-                         uint64_t take);
+/* list_node_make: NULL: no memory. */
+const struct list_node *list_node_make(const struct list_parts *parts);
+const struct list_node *list_node_copy(const struct list_node *n);
+/* list_node_takes: may the node hold one more element? */
+bool list_node_takes(const struct list_node *n, const struct list_item *it,
+                     const struct list_limit *limit);
+/* list_node_entry: where entry number i stands. */
+const uint8_t *list_node_entry(const struct list_node *n, uint64_t i);
+/* list_node_push: at an end that has room (list_node_room). */
+uint64_t list_node_room(const struct list_node *n, enum list_side side);
+void list_node_push(const struct list_node *n, enum list_side side, const struct list_item *it);
+/* list_node_pop: so many elements at an end go; fewer than all. */
+void list_node_pop(const struct list_node *n, enum list_side side, uint64_t elements);
+/* list_node_splice: the old_bytes at p (one entry, or 0: none) become the item's entry, or with
+ * item NULL nothing, where they stand.  False, and nothing has changed: there is no room for it. */
+bool list_node_splice(const struct list_node *n, const uint8_t *p, uint64_t old_bytes,
+                      const struct list_item *item);
+/* list_node_matches: how many of its elements are the needle. list_node_remove_matches: take out
+ * those from number skip on, `take` of them, fewer than all of the node's elements. */
+uint64_t list_node_matches(const struct list_node *n, const struct lp_needle *needle);
+void list_node_remove_matches(const struct list_node *n, const struct lp_needle *needle,
+                              uint64_t skip, uint64_t take);
 
 /* ---- the tree: list_tree.c.  A tree without nodes is NULL; those that return one return the new
  * root. ---- */
@@ -126,40 +125,40 @@ struct list_spares {
     struct list_inner *at[3 * (LIST_LEVELS_MAX + 1)];
     unsigned count;
 };
-/* tree_reserve: enough for so many insertions (up to 3).  False: no memory.
- * tree_give_back: what is left. */
-bool tree_reserve(const struct list_inner *t, unsigned insertions, struct list_spares *s);
-void tree_give_back(struct list_spares *s);
+/* list_tree_reserve: enough for so many insertions (up to 3).  False: no memory.
+ * list_tree_give_back: what is left. */
+bool list_tree_reserve(const struct list_inner *t, unsigned insertions, struct list_spares *s);
+void list_tree_give_back(struct list_spares *s);
 
-uint64_t tree_count(const struct list_inner *t);
-/* tree_nodes: how many nodes it has.  O(branchings) */
-uint64_t tree_nodes(const struct list_inner *t);
-/* tree_find: the node that holds element i; *ret_first: the number of its first element. */
-const struct list_node *tree_find(const struct list_inner *t, uint64_t i, uint64_t *ret_first);
-/* tree_insert: a node before element number `before`, which is the first one of a node, or their
- * count. */
-const struct list_inner *tree_insert(const struct list_inner *t, uint64_t before,
-                                     const struct list_node *n, struct list_spares *s);
-/* tree_remove: the node that holds element i. */
-const struct list_inner *tree_remove(const struct list_inner *t, uint64_t i);
-/* tree_add: the node that holds element i has so many elements more.
- * tree_replace: another one, with as many elements, takes its place. */
-void tree_add(const struct list_inner *t, uint64_t i, int64_t delta);
-void tree_replace(const struct list_inner *t, uint64_t i, const struct list_node *n);
-/* tree_split: the nodes before element `before`, the first one of a node, leave: *ret_cut is their
- * tree. Returns what stays.  s: one spare a level. */
-const struct list_inner *tree_split(const struct list_inner *t, uint64_t before,
-                                    struct list_spares *s, const struct list_inner **ret_cut);
-/* tree_each: visit every node in order. */
-void tree_each(const struct list_inner *t, void (*visit)(void *ctx, const struct list_node *n),
-               void *ctx);
-/* tree_drop: free so many nodes, and the branchings that are done; true: all is gone.  at: all zero
- * at first. */
-bool tree_drop(const struct list_inner *t, uint64_t at[LIST_LEVELS_MAX], uint64_t *nodes);
-/* tree_verify: Q3. */
-void tree_verify(const struct list_inner *t);
-/* tree_bytes: memory of the branchings. */
-uint64_t tree_bytes(const struct list_inner *t);
+uint64_t list_tree_count(const struct list_inner *t);
+/* list_tree_nodes: how many nodes it has.  O(branchings) */
+uint64_t list_tree_nodes(const struct list_inner *t);
+/* list_tree_find: the node that holds element i; *ret_first: the number of its first element. */
+const struct list_node *list_tree_find(const struct list_inner *t, uint64_t i, uint64_t *ret_first);
+/* list_tree_insert: a node before element number `before`, which is the first one of a node, or
+ * their count. */
+const struct list_inner *list_tree_insert(const struct list_inner *t, uint64_t before,
+                                          const struct list_node *n, struct list_spares *s);
+/* list_tree_remove: the node that holds element i. */
+const struct list_inner *list_tree_remove(const struct list_inner *t, uint64_t i);
+/* list_tree_add: the node that holds element i has so many elements more.
+ * list_tree_replace: another one, with as many elements, takes its place. */
+void list_tree_add(const struct list_inner *t, uint64_t i, int64_t delta);
+void list_tree_replace(const struct list_inner *t, uint64_t i, const struct list_node *n);
+/* list_tree_split: the nodes before element `before`, the first one of a node, leave: *ret_cut is
+ * their tree. Returns what stays.  s: one spare a level. */
+const struct list_inner *list_tree_split(const struct list_inner *t, uint64_t before,
+                                         struct list_spares *s, const struct list_inner **ret_cut);
+/* list_tree_each: visit every node in order. */
+void list_tree_each(const struct list_inner *t, void (*visit)(void *ctx, const struct list_node *n),
+                    void *ctx);
+/* list_tree_drop: free so many nodes, and the branchings that are done; true: all is gone.  at: all
+ * zero at first. */
+bool list_tree_drop(const struct list_inner *t, uint64_t at[LIST_LEVELS_MAX], uint64_t *nodes);
+/* list_tree_verify: Q3. */
+void list_tree_verify(const struct list_inner *t);
+/* list_tree_bytes: memory of the branchings. */
+uint64_t list_tree_bytes(const struct list_inner *t);
 
 /* ---- the structure: list_root.c ---- */
 
@@ -167,8 +166,8 @@ uint64_t tree_bytes(const struct list_inner *t);
 const struct list_root *list_root_new(struct slice entries, uint32_t count);
 /* list_root_of_item: with one element.  NULL: no memory. */
 const struct list_root *list_root_of_item(const struct list_item *it);
-/* root_set_quick: what OBJECT ENCODING says: quicklist or listpack. */
-void root_set_quick(const struct list_root *l, bool is_quick);
+/* list_root_set_quick: what OBJECT ENCODING says: quicklist or listpack. */
+void list_root_set_quick(const struct list_root *l, bool is_quick);
 void list_root_free(const struct list_root *l);
 const struct list_root *list_root_copy(const struct list_root *l);
 bool list_root_drop(const struct list_root *l, struct drop_cursor *at, uint64_t nodes);

@@ -46,10 +46,10 @@ list_root_move(const struct list_root *l, struct mover *m, uint64_t next[2])
         move_at(m, &l->tail);
         next[0] = 1;
     }
-    while (l->tree != NULL && next[1] < tree_count(l->tree)) {
+    while (l->tree != NULL && next[1] < list_tree_count(l->tree)) {
         next[1] = move_nodes(l, m, next[1]);
         if (m->left <= 0)
             break;
     }
-    return l->tree == NULL || next[1] >= tree_count(l->tree);
+    return l->tree == NULL || next[1] >= list_tree_count(l->tree);
 }

@@ -76,7 +76,7 @@ block_bytes(uint64_t used, uint64_t room)
 }
 
 const struct list_node *
-node_make(const struct list_parts *parts)
+list_node_make(const struct list_parts *parts)
 {
     uint64_t size = parts->item != NULL ? parts->item->size : 0,
              used = parts->left.len + size + parts->right.len, gap;
@@ -105,34 +105,35 @@ node_make(const struct list_parts *parts)
 }
 
 const struct list_node *
-node_copy(const struct list_node *n)
+list_node_copy(const struct list_node *n)
 {
-    struct list_parts parts = {.left = {(const char *)node_begin(n), node_used(n)},
+    struct list_parts parts = {.left = {(const char *)list_node_begin(n), list_node_used(n)},
                                .count = n->count,
                                .gap = n->begin > HEADER_BYTES ? GAP_FRONT : GAP_BACK};
-    struct list_item it = {.text = parts.left, .plain = true, .size = node_used(n)};
+    struct list_item it = {.text = parts.left, .plain = true, .size = list_node_used(n)};
 
     if (n->plain != 0) {
         parts.item = &it;
         parts.left.len = 0;
     }
-    return node_make(&parts);
+    return list_node_make(&parts);
 }
 
 bool
-node_takes(const struct list_node *n, const struct list_item *it, const struct list_limit *limit)
+list_node_takes(const struct list_node *n, const struct list_item *it,
+                const struct list_limit *limit)
 {
     return n->plain == 0 && !it->plain && n->count < limit->count &&
-           node_used(n) + it->size <= limit->block_bytes - HEADER_BYTES;
+           list_node_used(n) + it->size <= limit->block_bytes - HEADER_BYTES;
 }
 
 const uint8_t *
-node_entry(const struct list_node *n, uint64_t i)
+list_node_entry(const struct list_node *n, uint64_t i)
 {
-    const uint8_t *p = node_begin(n);
+    const uint8_t *p = list_node_begin(n);
 
     if (i > n->count / 2) {
-        p = node_end(n);
+        p = list_node_end(n);
         for (uint64_t back = n->count - i; back > 0; back--)
             p = lp_entry_before(p);
         return p;
@@ -143,7 +144,7 @@ node_entry(const struct list_node *n, uint64_t i)
 }
 
 uint64_t
-node_room(const struct list_node *n, enum list_side side)
+list_node_room(const struct list_node *n, enum list_side side)
 {
     return side == LIST_HEAD ? n->begin - HEADER_BYTES : mm_usable(n) - n->end;
 }
@@ -160,7 +161,7 @@ set_header(const struct list_node *n, uint64_t begin, uint64_t end, uint32_t cou
 }
 
 void
-node_push(const struct list_node *n, enum list_side side, const struct list_item *it)
+list_node_push(const struct list_node *n, enum list_side side, const struct list_item *it)
 {
     uint64_t begin = side == LIST_HEAD ? n->begin - it->size : n->begin,
              end = side == LIST_HEAD ? n->end : n->end + it->size;
@@ -171,12 +172,12 @@ node_push(const struct list_node *n, enum list_side side, const struct list_item
 }
 
 void
-node_pop(const struct list_node *n, enum list_side side, uint64_t elements)
+list_node_pop(const struct list_node *n, enum list_side side, uint64_t elements)
 {
     uint64_t at;
 
     debug_check(n->plain == 0 && elements < n->count);
-    at = (uint64_t)(node_entry(n, side == LIST_HEAD ? elements : n->count - elements) -
+    at = (uint64_t)(list_node_entry(n, side == LIST_HEAD ? elements : n->count - elements) -
                     (const uint8_t *)n);
     if (side == LIST_HEAD)
         set_header(n, at, n->end, n->count - (uint32_t)elements);
@@ -185,14 +186,14 @@ node_pop(const struct list_node *n, enum list_side side, uint64_t elements)
 }
 
 bool
-node_splice(const struct list_node *n, const uint8_t *p, uint64_t old_bytes,
-            const struct list_item *item)
+list_node_splice(const struct list_node *n, const uint8_t *p, uint64_t old_bytes,
+                 const struct list_item *item)
 {
-    uint64_t size = item != NULL ? item->size : 0, left = (uint64_t)(p - node_begin(n)),
-             right = node_used(n) - left - old_bytes;
+    uint64_t size = item != NULL ? item->size : 0, left = (uint64_t)(p - list_node_begin(n)),
+             right = list_node_used(n) - left - old_bytes;
     uint64_t more = size - old_bytes; /* it may wrap: "less" */
-    bool grows = size > old_bytes, front = !grows || more <= node_room(n, LIST_HEAD),
-         back = !grows || more <= node_room(n, LIST_TAIL);
+    bool grows = size > old_bytes, front = !grows || more <= list_node_room(n, LIST_HEAD),
+         back = !grows || more <= list_node_room(n, LIST_TAIL);
     uint32_t count = n->count + (item != NULL) - (old_bytes > 0);
     uint8_t *w;
 
@@ -208,7 +209,7 @@ node_splice(const struct list_node *n, const uint8_t *p, uint64_t old_bytes,
         w = mm_modify((const uint8_t *)n + (grows ? begin : n->begin),
                       left + (grows ? size : old_bytes));
         w += grows ? 0 : old_bytes - size;
-        memmove(w, node_begin(n), left);
+        memmove(w, list_node_begin(n), left);
         if (item != NULL)
             put_item(w + left, item);
         set_header(n, begin, n->end, count);
@@ -226,26 +227,28 @@ node_splice(const struct list_node *n, const uint8_t *p, uint64_t old_bytes,
 static bool
 is_needle(const struct list_node *n, const struct lp_needle *needle)
 {
-    return node_used(n) == needle->len && memcmp(node_begin(n), needle->bytes, needle->len) == 0;
+    return list_node_used(n) == needle->len &&
+           memcmp(list_node_begin(n), needle->bytes, needle->len) == 0;
 }
 
 uint64_t
-node_matches(const struct list_node *n, const struct lp_needle *needle)
+list_node_matches(const struct list_node *n, const struct lp_needle *needle)
 {
     uint64_t count = 0;
 
     if (n->plain != 0)
         return is_needle(n, needle);
-    for (const uint8_t *p = node_begin(n), *end = node_end(n); p < end; p += lp_entry_size(p))
+    for (const uint8_t *p = list_node_begin(n), *end = list_node_end(n); p < end;
+         p += lp_entry_size(p))
         count += lp_entry_matches(p, needle);
     return count;
 }
 
 void
-node_remove_matches(const struct list_node *n, const struct lp_needle *needle, uint64_t skip,
-                    uint64_t take)
+list_node_remove_matches(const struct list_node *n, const struct lp_needle *needle, uint64_t skip,
+                         uint64_t take)
 {
-    const uint8_t *p = node_begin(n), *end = node_end(n), *next;
+    const uint8_t *p = list_node_begin(n), *end = list_node_end(n), *next;
     uint64_t removed = 0;
     uint8_t *w;
 

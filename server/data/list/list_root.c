@@ -7,9 +7,9 @@
 #include "server/data/list/list_root.h"
 
 struct slice
-node_slice(const struct list_node *n)
+list_node_slice(const struct list_node *n)
 {
-    return (struct slice){(const char *)node_begin(n), node_used(n)};
+    return (struct slice){(const char *)list_node_begin(n), list_node_used(n)};
 }
 
 /* edit_root: the one way into a root: it lies in one page, so all of it is opened at once. */
@@ -20,13 +20,14 @@ edit_root(const struct list_root *l)
 }
 
 void
-root_account(const struct list_root *l, uint64_t elements)
+list_root_account(const struct list_root *l, uint64_t elements)
 {
     edit_root(l)->count += elements;
 }
 
 void
-root_set_ends(const struct list_root *l, const struct list_node *head, const struct list_node *tail)
+list_root_set_ends(const struct list_root *l, const struct list_node *head,
+                   const struct list_node *tail)
 {
     struct list_root *w = edit_root(l);
 
@@ -35,7 +36,7 @@ root_set_ends(const struct list_root *l, const struct list_node *head, const str
 }
 
 void
-root_set_tree(const struct list_root *l, const struct list_inner *tree, int64_t more_nodes)
+list_root_set_tree(const struct list_root *l, const struct list_inner *tree, int64_t more_nodes)
 {
     struct list_root *w = edit_root(l);
 
@@ -44,7 +45,7 @@ root_set_tree(const struct list_root *l, const struct list_inner *tree, int64_t 
 }
 
 void
-root_set_quick(const struct list_root *l, bool is_quick)
+list_root_set_quick(const struct list_root *l, bool is_quick)
 {
     if ((l->is_quick != 0) != is_quick)
         edit_root(l)->is_quick = is_quick;
@@ -70,15 +71,15 @@ list_root_of(const struct list_node *n)
 const struct list_root *
 list_root_new(struct slice entries, uint32_t count)
 {
-    return list_root_of(node_make(&(struct list_parts){
+    return list_root_of(list_node_make(&(struct list_parts){
         .left = entries, .count = count, .gap = GAP_BOTH, .room = entries.len / 2}));
 }
 
 const struct list_root *
 list_root_of_item(const struct list_item *it)
 {
-    return list_root_of(
-        node_make(&(struct list_parts){.item = it, .count = 1, .gap = GAP_BACK, .room = it->size}));
+    return list_root_of(list_node_make(
+        &(struct list_parts){.item = it, .count = 1, .gap = GAP_BACK, .room = it->size}));
 }
 
 bool
@@ -86,7 +87,7 @@ list_root_drop(const struct list_root *l, struct drop_cursor *at, uint64_t nodes
 {
     _Static_assert(LIST_LEVELS_MAX <= sizeof at->at / sizeof at->at[0], "a number for each level");
 
-    if (l->tree != NULL && !tree_drop(l->tree, at->at, &nodes))
+    if (l->tree != NULL && !list_tree_drop(l->tree, at->at, &nodes))
         return false;
     if (l->head != NULL)
         mm_free(l->head);
@@ -104,12 +105,12 @@ list_root_free(const struct list_root *l)
 }
 
 void
-root_each_node(const struct list_root *l, void (*visit)(void *ctx, const struct list_node *n),
-               void *ctx)
+list_root_each_node(const struct list_root *l, void (*visit)(void *ctx, const struct list_node *n),
+                    void *ctx)
 {
     if (l->head != NULL)
         visit(ctx, l->head);
-    tree_each(l->tree, visit, ctx);
+    list_tree_each(l->tree, visit, ctx);
     visit(ctx, l->tail);
 }
 
@@ -124,11 +125,11 @@ copy_node(void *ctx, const struct list_node *n)
     struct copying *c = ctx;
     const struct list_node *copy;
 
-    if (c->failed || (copy = node_copy(n)) == NULL) {
+    if (c->failed || (copy = list_node_copy(n)) == NULL) {
         c->failed = true;
     } else if (c->to == NULL) {
         c->failed = (c->to = list_root_of(copy)) == NULL;
-    } else if (root_add_node(c->to, LIST_TAIL, copy) < 0) {
+    } else if (list_root_add_node(c->to, LIST_TAIL, copy) < 0) {
         mm_free(copy);
         c->failed = true;
     }
@@ -139,13 +140,13 @@ list_root_copy(const struct list_root *l)
 {
     struct copying c = {.to = NULL};
 
-    root_each_node(l, copy_node, &c);
+    list_root_each_node(l, copy_node, &c);
     if (c.failed) {
         if (c.to != NULL)
             list_root_free(c.to);
         return NULL;
     }
-    root_set_quick(c.to, l->is_quick != 0);
+    list_root_set_quick(c.to, l->is_quick != 0);
     return c.to;
 }
 
@@ -160,9 +161,9 @@ verify_node(void *ctx, const struct list_node *n)
     uint64_t count = 0;
 
     must(n->count > 0 && n->begin >= sizeof *n && n->begin <= n->end && n->end <= mm_usable(n));
-    for (const uint8_t *p = node_begin(n); n->plain == 0 && p < node_end(n); count++) {
+    for (const uint8_t *p = list_node_begin(n); n->plain == 0 && p < list_node_end(n); count++) {
         p += lp_entry_size(p);
-        must(p <= node_end(n));
+        must(p <= list_node_end(n));
     }
     must(n->plain != 0 ? n->count == 1 : n->count == count); /* Q2 */
     s->elements += n->count;
@@ -175,10 +176,10 @@ list_root_verify(const struct list_root *l)
     struct sums s = {0};
 
     must(l->tail != NULL && (l->head != NULL || l->tree == NULL)); /* Q1 */
-    root_each_node(l, verify_node, &s);
+    list_root_each_node(l, verify_node, &s);
     must(s.elements == l->count && s.nodes == l->nodes); /* Q3 */
     if (l->tree != NULL)
-        tree_verify(l->tree);
+        list_tree_verify(l->tree);
 }
 
 struct weighing {
@@ -203,14 +204,14 @@ list_root_weigh(const struct list_root *l, uint64_t samples)
     uint64_t first;
 
     if (samples == 0) {
-        root_each_node(l, weigh_node, &w);
-        return mm_usable(l) + w.bytes + tree_bytes(l->tree);
+        list_root_each_node(l, weigh_node, &w);
+        return mm_usable(l) + w.bytes + list_tree_bytes(l->tree);
     }
     weigh_node(&w, l->tail);
     if (l->head != NULL)
         weigh_node(&w, l->head);
-    for (uint64_t i = 0, all = tree_count(l->tree); i < all && w.nodes < w.most;) {
-        const struct list_node *n = tree_find(l->tree, i, &first);
+    for (uint64_t i = 0, all = list_tree_count(l->tree); i < all && w.nodes < w.most;) {
+        const struct list_node *n = list_tree_find(l->tree, i, &first);
 
         weigh_node(&w, n);
         i = first + n->count;
@@ -224,7 +225,7 @@ enum { FEW_NODES = 4 };
 static void
 add_bytes(void *ctx, const struct list_node *n)
 {
-    *(uint64_t *)ctx += node_used(n);
+    *(uint64_t *)ctx += list_node_used(n);
 }
 
 uint64_t
@@ -234,7 +235,7 @@ list_root_bytes(const struct list_root *l)
 
     if (l->nodes > FEW_NODES)
         return UINT64_MAX;
-    root_each_node(l, add_bytes, &bytes);
+    list_root_each_node(l, add_bytes, &bytes);
     return bytes;
 }
 
@@ -249,7 +250,7 @@ list_root_has_plain(const struct list_root *l)
 {
     bool has = false;
 
-    root_each_node(l, note_plain, &has);
+    list_root_each_node(l, note_plain, &has);
     return has;
 }
 
@@ -263,7 +264,7 @@ list_root_find(const struct list_root *l, uint64_t i, struct list_place *ret)
     } else if (i >= before_tail) {
         *ret = (struct list_place){.node = l->tail, .first = before_tail};
     } else {
-        ret->node = tree_find(l->tree, i - head, &ret->first);
+        ret->node = list_tree_find(l->tree, i - head, &ret->first);
         ret->first += head;
     }
 }
@@ -271,7 +272,7 @@ list_root_find(const struct list_root *l, uint64_t i, struct list_place *ret)
 /* ---- ends ---- */
 
 const struct list_node *
-root_end(const struct list_root *l, enum list_side side)
+list_root_end(const struct list_root *l, enum list_side side)
 {
     return side == LIST_HEAD && l->head != NULL ? l->head : l->tail;
 }
@@ -281,30 +282,33 @@ root_end(const struct list_root *l, enum list_side side)
 static int
 root_link(const struct list_root *l, enum list_side side, const struct list_node *fresh)
 {
-    const struct list_node *old = root_end(l, side);
+    const struct list_node *old = list_root_end(l, side);
     struct list_spares spares;
 
     if (l->head == NULL) {
-        root_set_ends(l, side == LIST_HEAD ? fresh : l->tail, side == LIST_HEAD ? l->tail : fresh);
-        root_set_tree(l, l->tree, 1);
+        list_root_set_ends(l, side == LIST_HEAD ? fresh : l->tail,
+                           side == LIST_HEAD ? l->tail : fresh);
+        list_root_set_tree(l, l->tree, 1);
         return 0;
     }
-    if (!tree_reserve(l->tree, 1, &spares))
+    if (!list_tree_reserve(l->tree, 1, &spares))
         return -ENOMEM;
-    root_set_tree(
-        l, tree_insert(l->tree, side == LIST_HEAD ? 0 : tree_count(l->tree), old, &spares), 1);
-    tree_give_back(&spares);
-    root_set_ends(l, side == LIST_HEAD ? fresh : l->head, side == LIST_HEAD ? l->tail : fresh);
+    list_root_set_tree(
+        l,
+        list_tree_insert(l->tree, side == LIST_HEAD ? 0 : list_tree_count(l->tree), old, &spares),
+        1);
+    list_tree_give_back(&spares);
+    list_root_set_ends(l, side == LIST_HEAD ? fresh : l->head, side == LIST_HEAD ? l->tail : fresh);
     return 0;
 }
 
 int
-root_add_node(const struct list_root *l, enum list_side side, const struct list_node *n)
+list_root_add_node(const struct list_root *l, enum list_side side, const struct list_node *n)
 {
     int r = root_link(l, side, n);
 
     if (r == 0)
-        root_account(l, n->count);
+        list_root_account(l, n->count);
     return r;
 }
 
@@ -313,27 +317,27 @@ root_add_node(const struct list_root *l, enum list_side side, const struct list_
 static int
 push_in_another_block(const struct list_root *l, enum list_side side, const struct list_item *it)
 {
-    const struct list_node *old = root_end(l, side), *fresh;
-    uint64_t used = node_used(old);
-    struct list_parts parts = {.left = node_slice(old),
+    const struct list_node *old = list_root_end(l, side), *fresh;
+    uint64_t used = list_node_used(old);
+    struct list_parts parts = {.left = list_node_slice(old),
                                .count = old->count,
                                .gap = l->head == NULL     ? GAP_BOTH
                                       : side == LIST_HEAD ? GAP_FRONT
                                                           : GAP_BACK,
                                .room = (l->head == NULL ? 2 : 1) * it->size + used / 2};
 
-    if ((fresh = node_make(&parts)) == NULL)
+    if ((fresh = list_node_make(&parts)) == NULL)
         return -ENOMEM;
     /* the room on both sides is not enough for one of them */
-    if (node_room(fresh, side) < it->size) {
+    if (list_node_room(fresh, side) < it->size) {
         mm_free(fresh);
         parts.gap = side == LIST_HEAD ? GAP_FRONT : GAP_BACK;
-        if ((fresh = node_make(&parts)) == NULL)
+        if ((fresh = list_node_make(&parts)) == NULL)
             return -ENOMEM;
     }
-    root_set_ends(l, old == l->head ? fresh : l->head, old == l->tail ? fresh : l->tail);
-    node_push(fresh, side, it);
-    root_account(l, 1);
+    list_root_set_ends(l, old == l->head ? fresh : l->head, old == l->tail ? fresh : l->tail);
+    list_node_push(fresh, side, it);
+    list_root_account(l, 1);
     mm_free(old);
     return 0;
 }
@@ -342,22 +346,22 @@ push_in_another_block(const struct list_root *l, enum list_side side, const stru
 static bool
 is_worth_moving(const struct list_node *n, const struct list_limit *limit)
 {
-    return node_used(n) + sizeof *n <= limit->block_bytes - limit->block_bytes / 4;
+    return list_node_used(n) + sizeof *n <= limit->block_bytes - limit->block_bytes / 4;
 }
 
 static int
 push_slowly(const struct list_root *l, enum list_side side, const struct list_item *it,
             const struct list_limit *limit)
 {
-    const struct list_node *n = root_end(l, side);
+    const struct list_node *n = list_root_end(l, side);
 
-    if (node_takes(n, it, limit) && is_worth_moving(n, limit))
+    if (list_node_takes(n, it, limit) && is_worth_moving(n, limit))
         return push_in_another_block(l, side, it);
-    n = node_make(&(struct list_parts){
+    n = list_node_make(&(struct list_parts){
         .item = it, .count = 1, .gap = side == LIST_HEAD ? GAP_FRONT : GAP_BACK, .room = it->size});
     if (n == NULL)
         return -ENOMEM;
-    if (root_add_node(l, side, n) == 0)
+    if (list_root_add_node(l, side, n) == 0)
         return 0;
     mm_free(n);
     return -ENOMEM;
@@ -366,15 +370,15 @@ push_slowly(const struct list_root *l, enum list_side side, const struct list_it
 int
 list_root_push(const struct list_root *l, enum list_side side, struct slice word)
 {
-    const struct list_node *n = root_end(l, side);
+    const struct list_node *n = list_root_end(l, side);
     struct list_limit limit = list_limit();
     struct list_item it;
 
     list_item_init(&it, word, &limit);
-    if (unlikely(!node_takes(n, &it, &limit) || node_room(n, side) < it.size))
+    if (unlikely(!list_node_takes(n, &it, &limit) || list_node_room(n, side) < it.size))
         return push_slowly(l, side, &it, &limit);
-    node_push(n, side, &it);
-    root_account(l, 1);
+    list_node_push(n, side, &it);
+    list_root_account(l, 1);
     return 0;
 }
 
@@ -405,15 +409,16 @@ static int
 fill_tail(const struct list_root *l, struct slice piece, uint32_t count)
 {
     const struct list_node *old = l->tail,
-                           *fresh = node_make(&(struct list_parts){.left = node_slice(old),
+                           *fresh =
+                               list_node_make(&(struct list_parts){.left = list_node_slice(old),
                                                                    .right = piece,
                                                                    .count = old->count + count,
                                                                    .gap = GAP_BACK});
 
     if (fresh == NULL)
         return -ENOMEM;
-    root_set_ends(l, l->head, fresh);
-    root_account(l, count);
+    list_root_set_ends(l, l->head, fresh);
+    list_root_account(l, count);
     mm_free(old);
     return 0;
 }
@@ -426,16 +431,16 @@ list_root_append(const struct list_root *l, struct slice entries)
     uint32_t count;
 
     if (n->plain == 0) {
-        piece = take_piece(&entries, node_used(n), n->count, &count);
+        piece = take_piece(&entries, list_node_used(n), n->count, &count);
         if (count > 0 && fill_tail(l, piece, count) < 0)
             return -ENOMEM;
     }
     while (entries.len > 0) {
         piece = take_piece(&entries, 0, 0, &count);
-        if ((n = node_make(&(struct list_parts){.left = piece, .count = count, .gap = GAP_BACK})) ==
-            NULL)
+        if ((n = list_node_make(
+                 &(struct list_parts){.left = piece, .count = count, .gap = GAP_BACK})) == NULL)
             return -ENOMEM;
-        if (root_add_node(l, LIST_TAIL, n) < 0) {
+        if (list_root_add_node(l, LIST_TAIL, n) < 0) {
             mm_free(n);
             return -ENOMEM;
         }
@@ -449,7 +454,7 @@ list_root_from(struct slice entries)
     uint32_t count;
     struct slice piece = take_piece(&entries, 0, 0, &count);
     const struct list_root *l = list_root_of(
-        node_make(&(struct list_parts){.left = piece, .count = count, .gap = GAP_BACK}));
+        list_node_make(&(struct list_parts){.left = piece, .count = count, .gap = GAP_BACK}));
 
     if (l == NULL || entries.len == 0 || list_root_append(l, entries) == 0)
         return l;
@@ -463,8 +468,8 @@ list_root_settle(const struct list_root *l)
     uint64_t bytes = list_root_bytes(l);
     struct list_limit limit = list_limit();
 
-    root_set_quick(l, bytes == UINT64_MAX || bytes + LP_EMPTY_BYTES > limit.block_bytes ||
-                          l->count > limit.count || list_root_has_plain(l));
+    list_root_set_quick(l, bytes == UINT64_MAX || bytes + LP_EMPTY_BYTES > limit.block_bytes ||
+                               l->count > limit.count || list_root_has_plain(l));
 }
 
 /* ---- the ends go ---- */
@@ -474,16 +479,16 @@ static void
 root_unlink(const struct list_root *l, enum list_side side)
 {
     const struct list_node *next;
-    uint64_t all = tree_count(l->tree), first;
+    uint64_t all = list_tree_count(l->tree), first;
 
     if (l->tree == NULL) {
-        root_set_ends(l, NULL, side == LIST_HEAD ? l->tail : l->head);
-        root_set_tree(l, NULL, -1);
+        list_root_set_ends(l, NULL, side == LIST_HEAD ? l->tail : l->head);
+        list_root_set_tree(l, NULL, -1);
         return;
     }
-    next = tree_find(l->tree, side == LIST_HEAD ? 0 : all - 1, &first);
-    root_set_tree(l, tree_remove(l->tree, first), -1);
-    root_set_ends(l, side == LIST_HEAD ? next : l->head, side == LIST_HEAD ? l->tail : next);
+    next = list_tree_find(l->tree, side == LIST_HEAD ? 0 : all - 1, &first);
+    list_root_set_tree(l, list_tree_remove(l->tree, first), -1);
+    list_root_set_ends(l, side == LIST_HEAD ? next : l->head, side == LIST_HEAD ? l->tail : next);
 }
 
 enum { MANY_NODES = 64 };
@@ -493,19 +498,20 @@ enum { MANY_NODES = 64 };
 static const struct list_inner *
 cut_tree(const struct list_root *l, enum list_side side, uint64_t elements)
 {
-    uint64_t all = tree_count(l->tree), at = side == LIST_HEAD ? elements : all - elements, first;
+    uint64_t all = list_tree_count(l->tree), at = side == LIST_HEAD ? elements : all - elements,
+             first;
     const struct list_inner *front, *back;
     struct list_spares spares;
 
     if (elements < all) {
-        uint64_t count = tree_find(l->tree, at, &first)->count;
+        uint64_t count = list_tree_find(l->tree, at, &first)->count;
         at = side == LIST_HEAD || at == first ? first : first + count;
     }
-    if (at == (side == LIST_HEAD ? 0 : all) || !tree_reserve(l->tree, 1, &spares))
+    if (at == (side == LIST_HEAD ? 0 : all) || !list_tree_reserve(l->tree, 1, &spares))
         return NULL;
-    back = tree_split(l->tree, at, &spares, &front);
-    tree_give_back(&spares);
-    root_set_tree(l, side == LIST_HEAD ? back : front, 0);
+    back = list_tree_split(l->tree, at, &spares, &front);
+    list_tree_give_back(&spares);
+    list_root_set_tree(l, side == LIST_HEAD ? back : front, 0);
     return side == LIST_HEAD ? front : back;
 }
 
@@ -514,8 +520,8 @@ cut_tree(const struct list_root *l, enum list_side side, uint64_t elements)
 static uint64_t
 pop_many(const struct list_root *l, enum list_side side, uint64_t elements)
 {
-    const struct list_node *n = root_end(l, side);
-    uint64_t all = tree_count(l->tree);
+    const struct list_node *n = list_root_end(l, side);
+    uint64_t all = list_tree_count(l->tree);
     const struct list_inner *tree;
     struct list_root *grave;
 
@@ -527,14 +533,14 @@ pop_many(const struct list_root *l, enum list_side side, uint64_t elements)
         mm_free(grave);
         return 0;
     }
-    *grave = (struct list_root){.count = tree_count(tree) + n->count,
+    *grave = (struct list_root){.count = list_tree_count(tree) + n->count,
                                 .tail = n,
                                 .tree = tree,
-                                .nodes = tree_nodes(tree) + 1};
-    root_set_tree(l, l->tree, -(int64_t)(grave->nodes - 1));
-    root_account(l, -tree_count(tree));
+                                .nodes = list_tree_nodes(tree) + 1};
+    list_root_set_tree(l, l->tree, -(int64_t)(grave->nodes - 1));
+    list_root_account(l, -list_tree_count(tree));
     root_unlink(l, side);
-    root_account(l, -(uint64_t)n->count);
+    list_root_account(l, -(uint64_t)n->count);
     elements = grave->count;
     db_bury(TYPE_LIST, grave);
     return elements;
@@ -546,16 +552,16 @@ list_root_pop(const struct list_root *l, enum list_side side, uint64_t elements)
     if (l->nodes > MANY_NODES && elements > l->count / l->nodes * MANY_NODES)
         elements -= pop_many(l, side, elements);
     while (elements > 0) {
-        const struct list_node *n = root_end(l, side);
+        const struct list_node *n = list_root_end(l, side);
 
         if (n->count > elements) {
-            node_pop(n, side, elements);
-            root_account(l, -elements);
+            list_node_pop(n, side, elements);
+            list_root_account(l, -elements);
             return;
         }
         elements -= n->count;
         root_unlink(l, side);
-        root_account(l, -(uint64_t)n->count);
+        list_root_account(l, -(uint64_t)n->count);
         mm_free(n);
     }
 }

@@ -11,7 +11,7 @@ enum { END = 0xff };
 static uint8_t scratch[RECORD_INLINE_MAX + LP_EMPTY_BYTES];
 
 struct slice
-small_entries(const struct record *r)
+list_small_entries(const struct record *r)
 {
     struct slice lp = record_blob(r);
 
@@ -19,9 +19,9 @@ small_entries(const struct record *r)
 }
 
 const uint8_t *
-small_entry(const struct record *r, uint64_t i)
+list_small_entry(const struct record *r, uint64_t i)
 {
-    const uint8_t *p = (const uint8_t *)small_entries(r).ptr;
+    const uint8_t *p = (const uint8_t *)list_small_entries(r).ptr;
 
     for (; i > 0; i--)
         p += lp_entry_size(p);
@@ -29,7 +29,7 @@ small_entry(const struct record *r, uint64_t i)
 }
 
 bool
-small_fits(size_t key_len, uint64_t entries_bytes)
+list_small_fits(size_t key_len, uint64_t entries_bytes)
 {
     return entries_bytes <= RECORD_INLINE_MAX &&
            record_can_inline(key_len, entries_bytes + LP_EMPTY_BYTES);
@@ -63,7 +63,7 @@ add(uint8_t *p, struct slice bytes)
 }
 
 int
-small_store(struct db_ref *ref, const struct slice entries[], int pieces, uint64_t count)
+list_small_store(struct db_ref *ref, const struct slice entries[], int pieces, uint64_t count)
 {
     uint8_t *p = scratch + LP_HEADER_BYTES;
 
@@ -84,9 +84,9 @@ add_word(uint8_t *p, struct slice word)
 }
 
 int
-small_push(struct db_ref *ref, enum list_side side, const struct slice *words, int count)
+list_small_push(struct db_ref *ref, enum list_side side, const struct slice *words, int count)
 {
-    struct slice old = ref->rec != NULL ? small_entries(ref->rec) : (struct slice){.len = 0};
+    struct slice old = ref->rec != NULL ? list_small_entries(ref->rec) : (struct slice){.len = 0};
     uint64_t before = ref->rec != NULL ? list_len(ref->rec) : 0;
     uint8_t *p = scratch + LP_HEADER_BYTES;
 
@@ -100,14 +100,15 @@ small_push(struct db_ref *ref, enum list_side side, const struct slice *words, i
 }
 
 int
-small_trim(struct db_ref *ref, uint64_t head, uint64_t tail)
+list_small_trim(struct db_ref *ref, uint64_t head, uint64_t tail)
 {
     uint64_t count = list_len(ref->rec) - head - tail;
-    const uint8_t *from = small_entry(ref->rec, head), *to = from;
+    const uint8_t *from = list_small_entry(ref->rec, head), *to = from;
 
     for (uint64_t i = 0; i < count; i++)
         to += lp_entry_size(to);
-    return small_store(ref, &(struct slice){(const char *)from, (size_t)(to - from)}, 1, count);
+    return list_small_store(ref, &(struct slice){(const char *)from, (size_t)(to - from)}, 1,
+                            count);
 }
 
 /* end_entry: how long the entry at that end is. */
@@ -120,9 +121,9 @@ end_entry(struct slice entries, enum list_side side)
 }
 
 const struct record *
-small_trimmed(const struct db_ref *ref, enum list_side side)
+list_small_trimmed(const struct db_ref *ref, enum list_side side)
 {
-    struct slice all = small_entries(ref->rec);
+    struct slice all = list_small_entries(ref->rec);
     size_t gone = end_entry(all, side);
     uint8_t *p = add(scratch + LP_HEADER_BYTES,
                      (struct slice){all.ptr + (side == LIST_HEAD ? gone : 0), all.len - gone});
@@ -135,21 +136,22 @@ small_trimmed(const struct db_ref *ref, enum list_side side)
 }
 
 int
-small_rotate(struct db_ref *ref, enum list_side from)
+list_small_rotate(struct db_ref *ref, enum list_side from)
 {
-    struct slice all = small_entries(ref->rec), parts[2];
+    struct slice all = list_small_entries(ref->rec), parts[2];
     size_t size = end_entry(all, from), at = from == LIST_HEAD ? size : all.len - size;
 
     parts[0] = (struct slice){all.ptr + at, all.len - at};
     parts[1] = (struct slice){all.ptr, at};
-    return small_store(ref, parts, 2, list_len(ref->rec));
+    return list_small_store(ref, parts, 2, list_len(ref->rec));
 }
 
 int
-small_splice(struct db_ref *ref, uint64_t i, bool replaces, struct slice word)
+list_small_splice(struct db_ref *ref, uint64_t i, bool replaces, struct slice word)
 {
-    struct slice old = small_entries(ref->rec);
-    const uint8_t *at = small_entry(ref->rec, i), *rest = replaces ? at + lp_entry_size(at) : at;
+    struct slice old = list_small_entries(ref->rec);
+    const uint8_t *at = list_small_entry(ref->rec, i),
+                  *rest = replaces ? at + lp_entry_size(at) : at;
     size_t left = (size_t)(at - (const uint8_t *)old.ptr), gone = (size_t)(rest - at);
     uint8_t *p = add(scratch + LP_HEADER_BYTES, (struct slice){old.ptr, left});
 
@@ -159,10 +161,10 @@ small_splice(struct db_ref *ref, uint64_t i, bool replaces, struct slice word)
 }
 
 int
-small_remove(struct db_ref *ref, const struct lp_needle *needle, uint64_t limit,
-             enum list_side from, uint64_t *ret_removed)
+list_small_remove(struct db_ref *ref, const struct lp_needle *needle, uint64_t limit,
+                  enum list_side from, uint64_t *ret_removed)
 {
-    struct slice old = small_entries(ref->rec);
+    struct slice old = list_small_entries(ref->rec);
     const uint8_t *begin = (const uint8_t *)old.ptr, *end = begin + old.len, *next;
     uint8_t *p = scratch + LP_HEADER_BYTES;
     uint64_t all = 0, skip, seen = 0, removed = 0, count = list_len(ref->rec);

@@ -31,20 +31,20 @@ edit(const struct list_inner *t)
 }
 
 uint64_t
-tree_count(const struct list_inner *t)
+list_tree_count(const struct list_inner *t)
 {
     return t == NULL ? 0 : sum(t, t->n);
 }
 
 uint64_t
-tree_nodes(const struct list_inner *t)
+list_tree_nodes(const struct list_inner *t)
 {
     uint64_t nodes = 0;
 
     if (t == NULL || t->level == 0)
         return t == NULL ? 0 : t->n;
     for (uint32_t b = 0; b < t->n; b++)
-        nodes += tree_nodes(t->at[b].child);
+        nodes += list_tree_nodes(t->at[b].child);
     return nodes;
 }
 
@@ -62,7 +62,7 @@ branch_of(const struct list_inner *t, uint64_t *i)
 }
 
 const struct list_node *
-tree_find(const struct list_inner *t, uint64_t i, uint64_t *ret_first)
+list_tree_find(const struct list_inner *t, uint64_t i, uint64_t *ret_first)
 {
     uint64_t rest = i;
     uint32_t b = branch_of(t, &rest);
@@ -74,7 +74,7 @@ tree_find(const struct list_inner *t, uint64_t i, uint64_t *ret_first)
 }
 
 void
-tree_add(const struct list_inner *t, uint64_t i, int64_t delta)
+list_tree_add(const struct list_inner *t, uint64_t i, int64_t delta)
 {
     for (;;) {
         uint32_t b = branch_of(t, &i);
@@ -87,7 +87,7 @@ tree_add(const struct list_inner *t, uint64_t i, int64_t delta)
 }
 
 void
-tree_replace(const struct list_inner *t, uint64_t i, const struct list_node *n)
+list_tree_replace(const struct list_inner *t, uint64_t i, const struct list_node *n)
 {
     uint32_t b = branch_of(t, &i);
 
@@ -99,21 +99,21 @@ tree_replace(const struct list_inner *t, uint64_t i, const struct list_node *n)
 /* ---- insert ---- */
 
 bool
-tree_reserve(const struct list_inner *t, unsigned insertions, struct list_spares *s)
+list_tree_reserve(const struct list_inner *t, unsigned insertions, struct list_spares *s)
 {
     unsigned levels = t == NULL ? 1 : t->level + 2; /* each of them split, and a new root */
 
     must(levels <= LIST_LEVELS_MAX && insertions <= 3);
     for (s->count = 0; s->count < insertions * levels; s->count++)
         if ((s->at[s->count] = mm_alloc(MM_VALUE, sizeof(struct list_inner))) == NULL) {
-            tree_give_back(s);
+            list_tree_give_back(s);
             return false;
         }
     return true;
 }
 
 void
-tree_give_back(struct list_spares *s)
+list_tree_give_back(struct list_spares *s)
 {
     while (s->count > 0)
         mm_free(s->at[--s->count]);
@@ -194,13 +194,13 @@ new_root(const struct list_inner *t, struct list_spares *s)
     struct list_inner *root = take_spare(s, t->level + 1);
 
     root->n = 1;
-    root->at[0] = (struct list_branch){.child = t, .count = tree_count(t)};
+    root->at[0] = (struct list_branch){.child = t, .count = list_tree_count(t)};
     return root;
 }
 
 const struct list_inner *
-tree_insert(const struct list_inner *t, uint64_t before, const struct list_node *n,
-            struct list_spares *s)
+list_tree_insert(const struct list_inner *t, uint64_t before, const struct list_node *n,
+                 struct list_spares *s)
 {
     const struct list_inner *root = t;
     uint32_t b;
@@ -249,7 +249,7 @@ lower(const struct list_inner *t)
 }
 
 const struct list_inner *
-tree_remove(const struct list_inner *t, uint64_t i)
+list_tree_remove(const struct list_inner *t, uint64_t i)
 {
     const struct list_inner *path[LIST_LEVELS_MAX];
     uint32_t branch[LIST_LEVELS_MAX], depth = 0;
@@ -302,8 +302,8 @@ split_inner(const struct list_inner *t, uint64_t before, struct list_spares *s)
 }
 
 const struct list_inner *
-tree_split(const struct list_inner *t, uint64_t before, struct list_spares *s,
-           const struct list_inner **ret_cut)
+list_tree_split(const struct list_inner *t, uint64_t before, struct list_spares *s,
+                const struct list_inner **ret_cut)
 {
     *ret_cut = lower(split_inner(t, before, s));
     return lower(t);
@@ -312,19 +312,19 @@ tree_split(const struct list_inner *t, uint64_t before, struct list_spares *s,
 /* ---- all of it ---- */
 
 void
-tree_each(const struct list_inner *t, void (*visit)(void *ctx, const struct list_node *n),
-          void *ctx)
+list_tree_each(const struct list_inner *t, void (*visit)(void *ctx, const struct list_node *n),
+               void *ctx)
 {
     for (uint32_t b = 0; t != NULL && b < t->n; b++) {
         if (t->level > 0)
-            tree_each(t->at[b].child, visit, ctx);
+            list_tree_each(t->at[b].child, visit, ctx);
         else
             visit(ctx, t->at[b].child);
     }
 }
 
 bool
-tree_drop(const struct list_inner *t, uint64_t at[LIST_LEVELS_MAX], uint64_t *nodes)
+list_tree_drop(const struct list_inner *t, uint64_t at[LIST_LEVELS_MAX], uint64_t *nodes)
 {
     uint64_t *next = &at[t->level];
 
@@ -332,7 +332,7 @@ tree_drop(const struct list_inner *t, uint64_t at[LIST_LEVELS_MAX], uint64_t *no
         if (*nodes == 0)
             return false;
         if (t->level > 0) {
-            if (!tree_drop(t->at[*next].child, at, nodes))
+            if (!list_tree_drop(t->at[*next].child, at, nodes))
                 return false;
         } else {
             mm_free(t->at[*next].child);
@@ -345,7 +345,7 @@ tree_drop(const struct list_inner *t, uint64_t at[LIST_LEVELS_MAX], uint64_t *no
 }
 
 void
-tree_verify(const struct list_inner *t)
+list_tree_verify(const struct list_inner *t)
 {
     must(t->n > 0 && t->n <= LIST_BRANCHES && t->level < LIST_LEVELS_MAX);
     for (uint32_t b = 0; b < t->n; b++) {
@@ -356,17 +356,17 @@ tree_verify(const struct list_inner *t)
             continue;
         }
         must(((const struct list_inner *)t->at[b].child)->level == t->level - 1);
-        must(tree_count(t->at[b].child) == t->at[b].count);
-        tree_verify(t->at[b].child);
+        must(list_tree_count(t->at[b].child) == t->at[b].count);
+        list_tree_verify(t->at[b].child);
     }
 }
 
 uint64_t
-tree_bytes(const struct list_inner *t)
+list_tree_bytes(const struct list_inner *t)
 {
     uint64_t bytes = t != NULL ? sizeof *t : 0;
 
     for (uint32_t b = 0; t != NULL && t->level > 0 && b < t->n; b++)
-        bytes += tree_bytes(t->at[b].child);
+        bytes += list_tree_bytes(t->at[b].child);
     return bytes;
 }

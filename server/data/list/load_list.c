@@ -51,7 +51,7 @@ is_beyond(const struct load_state *s, uint64_t elements, uint64_t entries)
     uint64_t bytes = s->bytes.len + entries;
 
     return collected(s) + elements > limit.count || bytes > limit.block_bytes ||
-           !small_fits(s->key.len, bytes - LP_EMPTY_BYTES);
+           !list_small_fits(s->key.len, bytes - LP_EMPTY_BYTES);
 }
 
 /* add_entries: to what is collected. */

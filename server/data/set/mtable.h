@@ -9,7 +9,8 @@
  * A member's block: its length in one byte, or MEMBER_LONG and four bytes (little endian); then its
  * bytes.
  *
- * Threads: mutator.  The sweep reads the same structures through a view (save_table.c). */
+ * Threads: mutator.  The sweep reads the same structures through a view (save_table.c,
+ * set_type.c). */
 #ifndef SERVER_DATA_SET_MTABLE_H
 #define SERVER_DATA_SET_MTABLE_H
 
