@@ -19,7 +19,7 @@
 #include "server/exec/effect.h"
 #include "server/exec/exec.h"
 #include "server/net/client.h"
-#include "server/net/net.h"
+#include "server/net/net_impl.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 #include "tests/support/words.h"
@@ -190,9 +190,8 @@ wait_for(int argc, const struct slice *argv)
     must(c != NULL && waiting_count < WAITING_MAX);
     waiting[waiting_count++] = c;
     c->db_index = db_index_of(talk_db());
-    c->fd = 1 << 20; /* only those who have a socket may wait; nothing is sent there */
+    c->kind = CLIENT_NORMAL; /* only a connection may wait; it has no socket: nothing is sent */
     exec_words(c, argc, argv);
-    c->fd = -1;
 }
 
 static void

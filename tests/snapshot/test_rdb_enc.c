@@ -11,8 +11,8 @@
 
 #include "mm/base/fault.h"
 #include "mm/base/must.h"
-#include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/lzf.h"
+#include "snapshot/rdb/rdb.h"
 #include "tests/snapshot/trace.h"
 #include "tests/support/runner.h"
 
