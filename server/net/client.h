@@ -34,7 +34,8 @@ enum client_queue { QUEUE_DELAYED, QUEUE_WRITES, CLIENT_QUEUES };
 /* What a client is: where its commands come from and who reads its replies. */
 enum client_kind {
     CLIENT_NORMAL, /* a connection: from a socket, to it */
-    CLIENT_DETACHED /* the server's own, and tests: it executes what it is given, when it is given it */
+    /* the server's own, and tests: it executes what it is given, when it is given it */
+    CLIENT_DETACHED
 };
 
 struct client {
@@ -172,7 +173,8 @@ client_may_wait(const struct client *c)
     return client_has_socket(c) && !c->in_exec;
 }
 
-/* client_is_plain: nothing is kept with it that an attachment would have to count (attachment.h). */
+/* client_is_plain: nothing is kept with it that an attachment would have to count
+ * (attachment.h). */
 static inline bool
 client_is_plain(const struct client *c)
 {

@@ -44,9 +44,9 @@ struct output_chunk {
 /* Who takes the replies of a client without a socket: turns them into values, counts them, drops
  * them.  Of c->sink, for each command once. */
 struct output_sink {
-    /* take: all that the command has replied, len > 0 bytes in one piece, good until take() returns;
-     * it must not have the client execute anything.  NULL, 0: there was no memory for the reply, and
-     * the client is of no more use. */
+    /* take: all that the command has replied, len > 0 bytes in one piece, good until take()
+     * returns; it must not have the client execute anything.  NULL, 0: there was no memory for the
+     * reply, and the client is of no more use. */
     void (*take)(struct output_sink *s, const char *bytes, size_t len);
 };
 /* output_deliver: the command of a client with a sink is done: the sink takes what it has replied,
