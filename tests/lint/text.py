@@ -9,8 +9,8 @@ finding; exit status 1.
     says its threads there, on a line of their own, and its guard is that path.  So do those of
     tests/ that name a path.
     A comment ends on a line with words.
-    A rule (a capital letter or two, a number) is explained in one place, and its letters stand in
-    docs/glossary.md.
+    A rule (a capital letter or two, a number) is explained in one place, its text under its text,
+    and its letters stand in docs/glossary.md.
     The plan in docs/design.md is that of tests/lint/floors.
     A heading that a document links to exists.
     A file that a document or comment names exists; so does a folder that a document names in
@@ -32,7 +32,7 @@ SOURCES = ("mm", "snapshot", "server")
 FOREIGN = {"module.py", "pan.c", "file.c", "test_x.c", "test_x.py"}
 FILE = re.compile(r"(?<![\w./*<>{-])((?:\w[\w-]*/)*\w[\w-]*(?:\.inc)?\.(?:c|h|def|py|sh|pml|md|cjs|yaml))\b(?![\w/*(-])")
 FOLDER = re.compile(r"`((?:\w[\w-]*/)+)`")
-RULE = (re.compile(r"^(?: \* +|/\* +)([A-Z]{1,2}\d+) +[A-Z]"), re.compile(r"^- \*\*([A-Z]{1,2}\d+)\*\* "))
+RULE = re.compile(r"(?: \*   +([A-Z]{1,2}\d+) +| \* ([A-Z]{1,2}\d+)  +|- \*\*([A-Z]{1,2}\d+)\*\* )(?=\S)")
 count = 0
 
 
@@ -43,7 +43,7 @@ def finding(path, number, what):
 
 
 def tracked():
-    names = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
     return [n for n in names if (ROOT / n).is_file()]
 
 
@@ -108,8 +108,17 @@ def check_banner(path, lines):
         finding(path, 1, f"its guard is not {guard}")
 
 
-def check_ends(path, lines):
+def check_comments(path, lines):
+    indent = None  # of a rule's text, while it lasts
     for number, line in enumerate(lines, 1):
+        if m := RULE.match(line):
+            indent = m.end()
+        elif line in ("", " *") or line.lstrip(" *").startswith("Threads:"):
+            indent = None
+        elif indent and line.startswith(" *") and len(line) - len(line[2:].lstrip()) < indent:
+            finding(path, number, "a rule's text goes on under its text")
+        if re.match(r" \* .*\S.*Threads: ", line):
+            finding(path, number, "'Threads: ...' is a line of its own")
         if line.strip() in ("*/", "* */"):
             finding(path, number, "the end of a comment stands alone")
 
@@ -172,12 +181,11 @@ def main():
         check_names(path, words, names, bases, folders)
         if path.suffix in (".c", ".h", ".def"):
             check_banner(path, lines)
-            check_ends(path, lines)
+            check_comments(path, lines)
         if path.parts[0] in SOURCES:
             for number, line in enumerate(lines, 1):
-                for rule in RULE:
-                    if m := rule.match(line):
-                        rules[m[1]].append((path, number))
+                if m := RULE.match(line):
+                    rules[m[1] or m[2] or m[3]].append((path, number))
     check_plan()
     glossary = (ROOT / "docs/glossary.md").read_text()
     for name, places in sorted(rules.items()):
