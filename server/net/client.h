@@ -124,8 +124,8 @@ void client_free(struct client *c);
 /* client_free_input: what it has sent is forgotten, with its buffer. */
 void client_free_input(struct client *c);
 
-/* client_new: for an accepted socket, of which ready() is told; it is in the list of clients, not yet in the loop.  NULL: no
- * memory. */
+/* client_new: for an accepted socket, of which ready() is told; it is in the list of clients, not
+ * yet in the loop.  NULL: no memory. */
 struct client *client_new(int fd, void (*ready)(struct loop_source *s, uint32_t events));
 /* client_close: out of the loop and the list, socket closed; the memory goes at the end of the
  * turn. */

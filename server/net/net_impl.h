@@ -14,8 +14,8 @@ void net_delay(struct client *c);
 bool net_gate_is_closed(void);
 /* net_forget: c leaves both queues; client_close() calls it. */
 void net_forget(struct client *c);
-/* net_queue_count: how many stand in a queue.  net_queue_take: the first one leaves it; there is
- * one. */
+/* net_queue_count: how many stand in a queue.
+ * net_queue_take: the first one leaves it; there is one. */
 unsigned net_queue_count(enum client_queue which);
 struct client *net_queue_take(enum client_queue which);
 

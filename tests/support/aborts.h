@@ -1,7 +1,7 @@
 /* tests/support/aborts.h - does something end the process, as a broken rule must?
  *
- * It runs in a child of its own, so that a suite finds out with CK_FORK=no as well.  Threads: none
- * but the caller's. */
+ * It runs in a child of its own, so that a suite finds out with CK_FORK=no as well.
+ * Threads: none but the caller's. */
 #ifndef TESTS_SUPPORT_ABORTS_H
 #define TESTS_SUPPORT_ABORTS_H
 

@@ -81,8 +81,8 @@ struct db_buried {
     uint64_t waiting, freed;
 };
 extern struct db_buried db_buried;
-/* db_free_buried: until the monotonic time until_us; true: time is up.  db_buried_fini: all of
- * it. */
+/* db_free_buried: until the monotonic time until_us; true: time is up.
+ * db_buried_fini: all of it. */
 bool db_free_buried(int64_t until_us);
 void db_buried_fini(void);
 /* db_expire_record: delete a record that has expired, and count it. */

@@ -111,8 +111,9 @@ void list_node_pop(const struct list_node *n, enum list_side side, uint64_t elem
  * item NULL nothing, where they stand.  False, and nothing has changed: there is no room for it. */
 bool list_node_splice(const struct list_node *n, const uint8_t *p, uint64_t old_bytes,
                       const struct list_item *item);
-/* list_node_matches: how many of its elements are the needle. list_node_remove_matches: take out
- * those from number skip on, `take` of them, fewer than all of the node's elements. */
+/* list_node_matches: how many of its elements are the needle.
+ * list_node_remove_matches: take out those from number skip on, `take` of them, fewer than all of
+ * the node's elements. */
 uint64_t list_node_matches(const struct list_node *n, const struct lp_needle *needle);
 void list_node_remove_matches(const struct list_node *n, const struct lp_needle *needle,
                               uint64_t skip, uint64_t take);

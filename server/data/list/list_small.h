@@ -8,11 +8,11 @@
 
 /* list_small_entries: the entries of the listpack of a record, without its frame. */
 struct slice list_small_entries(const struct record *r);
-/* list_small_entry: where entry i of the record's listpack stands; i may be their number: the end.
- */
+/* list_small_entry: where entry i of the record's listpack stands; i may be their number: the
+ * end. */
 const uint8_t *list_small_entry(const struct record *r, uint64_t i);
-/* list_small_fits: may a list of so many elements, and so many bytes of entries, be in the record?
- */
+/* list_small_fits: may a list of so many elements, and so many bytes of entries, be in the
+ * record? */
 bool list_small_fits(size_t key_len, uint64_t entries_bytes);
 
 /* All: 0 or -ENOMEM, and nothing has changed. */
