@@ -10,7 +10,7 @@ finding; exit status 1.
     tests/ that name a path.
     A comment ends on a line with words.
     A rule (a capital letter or two, a number) is explained in one place, its text under its text,
-    and its letters stand in docs/glossary.md.
+    and its letters stand in docs/glossary.md.  A rule that is cited is explained somewhere.
     The plan in docs/design.md is that of tests/lint/floors.
     A heading that a document links to exists.
     A file that a document or comment names exists; so does a folder that a document names in
@@ -31,6 +31,7 @@ SOURCES = ("mm", "snapshot", "server")
 # No files of ours: what a tool makes, somebody else's, or an example.
 FOREIGN = {"module.py", "pan.c", "file.c", "test_x.c", "test_x.py"}
 FILE = re.compile(r"(?<![\w./*<>{-])((?:\w[\w-]*/)*\w[\w-]*(?:\.inc)?\.(?:c|h|def|py|sh|pml|md|cjs|yaml))\b(?![\w/*(-])")
+CITED = re.compile(r"(?<![\w\"'`#<:.-])([A-Z]{1,2}\d{1,2})\b(?![\w\"'-])(?<!C11)")
 FOLDER = re.compile(r"`((?:\w[\w-]*/)+)`")
 RULE = re.compile(r"(?: \*   +([A-Z]{1,2}\d+) +| \* ([A-Z]{1,2}\d+)  +|- \*\*([A-Z]{1,2}\d+)\*\* )(?=\S)")
 count = 0
@@ -166,7 +167,8 @@ def check_plan():
 
 def main():
     names = set(tracked())
-    bases, folders, rules = collections.defaultdict(list), set(), collections.defaultdict(list)
+    bases, folders = collections.defaultdict(list), set()
+    rules, known, cited = collections.defaultdict(list), set(), []
     for name in names:
         bases[os.path.basename(name)].append(name)
         folders.update(map(str, pathlib.Path(name).parents))
@@ -182,10 +184,13 @@ def main():
         if path.suffix in (".c", ".h", ".def"):
             check_banner(path, lines)
             check_comments(path, lines)
-        if path.parts[0] in SOURCES:
-            for number, line in enumerate(lines, 1):
-                if m := RULE.match(line):
-                    rules[m[1] or m[2] or m[3]].append((path, number))
+        for number, (line, word) in enumerate(zip(lines, words), 1):
+            cited += [(name, path, number) for name in CITED.findall(word)]
+            if m := RULE.match(line):
+                name = m[1] or m[2] or m[3]
+                known.add(name)
+                if path.parts[0] in SOURCES:
+                    rules[name].append((path, number))
     check_plan()
     glossary = (ROOT / "docs/glossary.md").read_text()
     for name, places in sorted(rules.items()):
@@ -193,6 +198,10 @@ def main():
             finding(*places[0], f"the letters of {name} are not in docs/glossary.md")
         for path, number in places if len(places) > 1 else ():
             finding(path, number, f"rule {name} is explained {len(places)} times")
+    letters = {name.rstrip("0123456789") for name in known}
+    for name, path, number in cited:
+        if name not in known and name.rstrip("0123456789") in letters:
+            finding(path, number, f"rule {name} is not explained")
     return count != 0
 
 
