@@ -12,8 +12,8 @@
 
 struct client;
 
-/* auth_init: after the configuration was read: net is told whether clients have to show a password,
- * now and when that changes. */
+/* auth_init: after the configuration was read and before the first client: net is told whether
+ * clients have to show a password, now and when that changes; until then all have to. */
 void auth_init(void);
 /* auth_is_needed: is a password set? */
 bool auth_is_needed(void);

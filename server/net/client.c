@@ -19,7 +19,7 @@ static unsigned count;
 static uint64_t next_id = 1;
 
 struct client_bytes client_bytes;
-bool client_password_is_set;
+bool client_password_is_set = true;
 
 struct client *
 client_first(void)

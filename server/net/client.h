@@ -190,7 +190,8 @@ client_type(const struct client *c)
 
 /* client_is_stranger: has it still to show the password?  What it may send and leave unread is
  * little.
- * client_password_is_set: the executor says so (server/exec/auth.c). */
+ * client_password_is_set: the executor says so (server/exec/auth.c), and until it has everybody is
+ * a stranger. */
 extern bool client_password_is_set;
 static inline bool
 client_is_stranger(const struct client *c)

@@ -20,6 +20,7 @@
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/save.h"
+#include "server/exec/auth.h"
 #include "server/exec/exec.h"
 #include "server/limits.h"
 #include "server/modules.h"
@@ -222,6 +223,7 @@ main(int argc, char **argv)
         must(mm_init(&(struct mm_options){0}) == 0);
         modules_init();
         must(config_init() == 0);
+        auth_init();
         clock_refresh();
         limits_init();
         must(db_init(16) == 0 && snapshot_start() == 0);

@@ -15,6 +15,7 @@
 #include "server/config/config.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/value.h"
+#include "server/exec/auth.h"
 #include "server/exec/exec.h"
 #include "server/limits.h"
 #include "server/modules.h"
@@ -144,6 +145,7 @@ main(int argc, char **argv)
         keys = strtoul(argv[1], NULL, 10);
     must(mm_init(&(struct mm_options){.arena_bytes = 0}) == 0);
     must(config_init() == 0);
+    auth_init();
     modules_init();
     clock_refresh();
     limits_init();

@@ -404,6 +404,16 @@ class Connections(unittest.TestCase):
             return out
         self.same(scenario)
 
+    def test_a_password_of_the_configuration_is_asked_for_from_the_first_client_on(self):
+        for name, start in (("c", resp.start_stillframe), ("d", resp.start_redis_server)):
+            directory = os.path.join(self.dir, name)
+            os.mkdir(directory)
+            server = start(directory, "--save", "", "--requirepass", "s3cret")
+            self.addCleanup(server.kill)
+            c = server.client()
+            self.assertEqual([told(c, *words) for words in (["PING"], ["AUTH", "s3cret"], ["PING"])],
+                             ["error: NOAUTH Authentication required.", b"OK", b"PONG"])
+
     def until_closed(self, server, *pieces):
         """What a connection is told for these bytes, until it is closed or says nothing more."""
         with server.client() as c:

@@ -190,8 +190,9 @@ wait_for(int argc, const struct slice *argv)
     must(c != NULL && waiting_count < WAITING_MAX);
     waiting[waiting_count++] = c;
     c->db_index = db_index_of(talk_db());
-    c->kind = CLIENT_NORMAL; /* only a connection may wait; it has no socket: nothing is sent */
+    c->kind = CLIENT_NORMAL; /* only those who have a socket may wait; nothing is sent there */
     exec_words(c, argc, argv);
+    c->kind = CLIENT_DETACHED;
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "server/commands/table.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
+#include "server/exec/auth.h"
 #include "server/exec/exec.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
@@ -55,6 +56,7 @@ open_server(void)
     commands_init();
     types_init();
     exec_init();
+    auth_init();
     clock_refresh();
     ck_assert_int_eq(db_init(2), 0);
     c = client_new_detached();

@@ -15,6 +15,7 @@
 #include "server/data/db/db_move.h"
 #include "server/data/db/draw.h"
 #include "server/data/db/save.h"
+#include "server/exec/auth.h"
 #include "server/exec/exec.h"
 #include "server/limits.h"
 #include "server/memory/evict.h"
@@ -41,6 +42,7 @@ lab_open(void)
     have_arena = true;
     modules_init();
     must(config_init() == 0);
+    auth_init();
     config.enable_debug_command = PERMIT_YES;
     clock_now.ms = 1800000000000; /* one moment for the whole test */
     clock_now.us = clock_now.ms * 1000;

@@ -11,6 +11,7 @@
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/digest.h"
+#include "server/exec/auth.h"
 #include "server/exec/exec.h"
 #include "server/limits.h"
 #include "server/memory/evict.h"
@@ -26,6 +27,7 @@ talk_open(void)
 {
     must(mm_init(&(struct mm_options){.arena_bytes = (size_t)8 << 30}) == 0);
     must(config_init() == 0);
+    auth_init();
     config.enable_debug_command = PERMIT_YES;
     modules_init();
     clock_refresh();
