@@ -24,14 +24,15 @@ escape(uint8_t byte, char out[4])
 }
 
 void
-printable(char *dst, size_t dst_bytes, const uint8_t *bytes, size_t len)
+printable(char *dst, size_t dst_bytes, const void *bytes, size_t len)
 {
+    const uint8_t *from = bytes;
     size_t at = 0, cut_at = 0; /* cut_at: the last place from which "..." and NUL fit */
 
     must(dst_bytes >= 8); /* one escape, "..." and NUL */
     for (size_t i = 0; i < len; i++) {
         char text[4];
-        unsigned n = escape(bytes[i], text);
+        unsigned n = escape(from[i], text);
 
         if (at + 4 <= dst_bytes)
             cut_at = at;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,6 +17,19 @@ struct slice {
 
 #define SLICE(literal) ((struct slice){.ptr = (literal), .len = sizeof(literal) - 1})
 
+/* slice_of, slice_bytes: bytes that are looked at as numbers, not as characters. */
+static inline struct slice
+slice_of(const void *bytes, size_t len)
+{
+    return (struct slice){.ptr = bytes, .len = len};
+}
+
+static inline const uint8_t *
+slice_bytes(struct slice s)
+{
+    return (const uint8_t *)s.ptr;
+}
+
 /* slice_shown: how much of words that somebody sent is quoted back to them: the number for
  * "%.*s". */
 static inline int
@@ -24,6 +38,13 @@ slice_shown(struct slice s)
     enum { SHOWN_MAX = 128 };
 
     return (int)(s.len < SHOWN_MAX ? s.len : SHOWN_MAX);
+}
+
+/* slice_is: is it this text? */
+static inline bool
+slice_is(struct slice s, const char *text)
+{
+    return s.len == strlen(text) && memcmp(s.ptr, text, s.len) == 0;
 }
 
 static inline bool

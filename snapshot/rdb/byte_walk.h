@@ -47,11 +47,10 @@ walk_len(struct byte_walk *w, uint32_t *ret)
 
 /* walk_slice: the next len bytes. */
 static inline bool
-walk_slice(struct byte_walk *w, uint64_t len, struct rdb_slice *ret)
+walk_slice(struct byte_walk *w, uint64_t len, struct slice *ret)
 {
-    ret->bytes = walk_take(w, len);
-    ret->len = (size_t)len;
-    return ret->bytes != NULL;
+    *ret = slice_of(walk_take(w, len), (size_t)len);
+    return ret->ptr != NULL;
 }
 
 #endif

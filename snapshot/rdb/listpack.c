@@ -224,6 +224,18 @@ lp_text(const struct lp_elem *e, char *scratch, uint32_t *ret_len)
     return (const uint8_t *)scratch;
 }
 
+struct slice
+lp_slice(const uint8_t *lp, uint32_t at, char scratch[LP_INT_TEXT_BYTES])
+{
+    const uint8_t *text;
+    struct lp_elem e;
+    uint32_t len;
+
+    lp_entry_get(lp + at, &e);
+    text = lp_text(&e, scratch, &len);
+    return slice_of(text, len);
+}
+
 void
 lp_needle_init(struct lp_needle *n, const void *bytes, size_t len)
 {

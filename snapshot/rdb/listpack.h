@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mm/base/slice.h"
+
 enum { LP_HEADER_BYTES = 6, LP_EMPTY_BYTES = 7, LP_INT_TEXT_BYTES = 21 };
 
 /* An element: bytes != NULL: a string of len bytes; bytes == NULL: the integer value. */
@@ -38,6 +40,8 @@ uint32_t lp_next(const uint8_t *lp, uint32_t at);
 void lp_get(const uint8_t *lp, uint32_t at, struct lp_elem *ret);
 /* lp_text: an element as bytes; integers are printed into scratch (LP_INT_TEXT_BYTES). */
 const uint8_t *lp_text(const struct lp_elem *e, char *scratch, uint32_t *ret_len);
+/* lp_slice: the entry at offset at as bytes, as lp_text() gives them. */
+struct slice lp_slice(const uint8_t *lp, uint32_t at, char scratch[LP_INT_TEXT_BYTES]);
 /* lp_equal: does the entry hold these bytes (an integer entry compares as its decimal text)? */
 bool lp_equal(const uint8_t *lp, uint32_t at, const void *bytes, size_t len);
 /* lp_find: the offset of the first entry equal to bytes among entries first, first+1+skip, ...; 0:

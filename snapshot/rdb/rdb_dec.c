@@ -146,7 +146,7 @@ static int
 read_function(struct dec *d)
 {
     uint64_t offset = rdb_source_offset(d->src) - 1;
-    struct rdb_slice name;
+    struct slice name;
     char shown[64];
     int r;
 
@@ -154,10 +154,10 @@ read_function(struct dec *d)
     if ((r = count_carried(d, offset)) != 0 || (r = dec_string_whole(d, &d->value)) != 0)
         return r;
     name = rdb_library_name(bytes_slice(&d->value));
-    r = name.len == 0 ? 1 : field_set_add(&d->libraries, name.bytes, name.len);
+    r = name.len == 0 ? 1 : field_set_add(&d->libraries, name.ptr, name.len);
     if (r < 0)
         return dec_fail(d, offset, r, "no memory to compare the names of function libraries");
-    printable(shown, sizeof shown, name.bytes, name.len);
+    printable(shown, sizeof shown, name.ptr, name.len);
     if (r == 0)
         return dec_fail(d, offset, -EINVAL, "there are two function libraries \"%s\"", shown);
     return d->ev->function != NULL ? dec_sink(d, d->ev->function(d->ctx, bytes_slice(&d->value)))
@@ -265,7 +265,7 @@ static int
 read_string(struct dec *d)
 {
     struct string_in s;
-    struct rdb_slice piece;
+    struct slice piece;
     int r;
 
     if ((r = dec_value_begin(d, &s)) != 0)
@@ -539,7 +539,7 @@ decode_value(struct dec *d)
     if ((r = dec_reserve(d, &d->name, d->given.len + 1)) != 0)
         return r;
     if (d->given.len > 0)
-        memcpy(d->name.at, d->given.bytes, d->given.len);
+        memcpy(d->name.at, d->given.ptr, d->given.len);
     d->name.len = d->given.len;
     d->has_key = true;
     d->what = "a value's type";
@@ -560,8 +560,8 @@ decode_value(struct dec *d)
 }
 
 int
-rdb_decode_value(struct rdb_source *src, struct rdb_slice name, const struct rdb_events *ev,
-                 void *ctx, struct rdb_error *err)
+rdb_decode_value(struct rdb_source *src, struct slice name, const struct rdb_events *ev, void *ctx,
+                 struct rdb_error *err)
 {
     struct dec d = {
         .src = src, .ev = ev, .ctx = ctx, .err = err, .version = RDB_VERSION_MAX, .given = name};

@@ -11,12 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mm/base/slice.h"
 #include "snapshot/rdb/stream_node.h"
-
-struct rdb_slice {
-    const uint8_t *bytes;
-    size_t len;
-};
 
 /* Where the bytes come from: rdb_source_file() reads a regular file front to back;
  * rdb_source_memory() the caller's buffer, which stays his.  0 or -errno.  A source is read
@@ -38,7 +34,7 @@ enum rdb_value_kind {
 };
 
 struct rdb_key {
-    struct rdb_slice name;
+    struct slice name;
     uint64_t db;
     int64_t expire_at_ms; /* -1: none; unix ms, other negative numbers being long past */
     int64_t idle_s;       /* -1: not given */
@@ -64,7 +60,7 @@ struct rdb_stream {
     bool has_counters;
 };
 struct rdb_stream_group {
-    struct rdb_slice name;
+    struct slice name;
     struct stream_id last;
     int64_t entries_read; /* -1: not known */
 };
@@ -81,11 +77,11 @@ struct rdb_aux {
     const char *name, *about; /* NULL: of one that nobody knows */
     enum rdb_aux_fate fate;
 };
-const struct rdb_aux *rdb_aux_of(struct rdb_slice name); /* [any] */
+const struct rdb_aux *rdb_aux_of(struct slice name); /* [any] */
 
 /* rdb_library_name: a function library's name, from its first line: "#!lua name=mylib".  Empty: it
  * has none. [any] */
-struct rdb_slice rdb_library_name(struct rdb_slice code);
+struct slice rdb_library_name(struct slice code);
 
 /* What is wrong with a file that is read all the same (rdb_finding.def): a number that follows from
  * the data and says something else, a collection without an element.  The data's own word counts.
@@ -125,45 +121,45 @@ struct rdb_events {
     bool no_values;
     int (*start)(void *ctx, int version);
     /* what to do: rdb_aux_of() */
-    int (*aux)(void *ctx, struct rdb_slice key, struct rdb_slice value);
+    int (*aux)(void *ctx, struct slice key, struct slice value);
     int (*selectdb)(void *ctx, uint64_t db);
     /* claims: a hint, not a size to allocate */
     int (*resizedb)(void *ctx, uint64_t keys, uint64_t expires);
-    int (*function)(void *ctx, struct rdb_slice code);
+    int (*function)(void *ctx, struct slice code);
     int (*finding)(void *ctx, const struct rdb_finding *finding);
     int (*key)(void *ctx, const struct rdb_key *key);
     int (*string_begin)(void *ctx,
                         uint64_t len); /* len: of the string, decompressed; a claim, not yet seen */
     /* pieces add up to len; one piece up to 64 KiB */
-    int (*string_bytes)(void *ctx, struct rdb_slice piece);
+    int (*string_bytes)(void *ctx, struct slice piece);
     /* list_begin (list_element | list_listpack)* list_end: elements in their order; a listpack is
      * validated and not empty. */
     int (*list_begin)(void *ctx);
-    int (*list_element)(void *ctx, struct rdb_slice element);
-    int (*list_listpack)(void *ctx, struct rdb_slice listpack, uint32_t elements);
+    int (*list_element)(void *ctx, struct slice element);
+    int (*list_listpack)(void *ctx, struct slice listpack, uint32_t elements);
     int (*list_end)(void *ctx);
-    int (*hash_listpack)(void *ctx, struct rdb_slice listpack, uint32_t fields); /* validated */
+    int (*hash_listpack)(void *ctx, struct slice listpack, uint32_t fields); /* validated */
     /* a claim, not yet seen */
     int (*hash_begin)(void *ctx, uint64_t fields);
-    int (*hash_field)(void *ctx, struct rdb_slice field, struct rdb_slice value);
+    int (*hash_field)(void *ctx, struct slice field, struct slice value);
     /* validated: rising */
-    int (*set_intset)(void *ctx, struct rdb_slice intset, uint32_t members);
-    int (*set_listpack)(void *ctx, struct rdb_slice listpack, uint32_t members); /* validated */
+    int (*set_intset)(void *ctx, struct slice intset, uint32_t members);
+    int (*set_listpack)(void *ctx, struct slice listpack, uint32_t members); /* validated */
     /* a claim, not yet seen */
     int (*set_begin)(void *ctx, uint64_t members);
-    int (*set_member)(void *ctx, struct rdb_slice member);
+    int (*set_member)(void *ctx, struct slice member);
     /* Sorted sets, by the same rules: zset_listpack, validated, members and scores in order; or
      * zset_begin (a claim) and its members in any order, which are told apart by the sink where the
      * type is one of the plain forms (RDB_TYPE_ZSET, RDB_TYPE_ZSET_2).  A score is never NaN. */
-    int (*zset_listpack)(void *ctx, struct rdb_slice listpack, uint32_t members);
+    int (*zset_listpack)(void *ctx, struct slice listpack, uint32_t members);
     int (*zset_begin)(void *ctx, uint64_t members);
-    int (*zset_member)(void *ctx, struct rdb_slice member, double score);
+    int (*zset_member)(void *ctx, struct slice member, double score);
     int (*stream_begin)(void *ctx, uint64_t nodes); /* a claim, not yet seen */
-    int (*stream_node)(void *ctx, struct stream_id id, struct rdb_slice listpack,
+    int (*stream_node)(void *ctx, struct stream_id id, struct slice listpack,
                        const struct stream_node_sum *sum); /* validated, in order */
     int (*stream_facts)(void *ctx, const struct rdb_stream *facts);
     int (*stream_group)(void *ctx, const struct rdb_stream_group *group);
-    int (*stream_consumer)(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms);
+    int (*stream_consumer)(void *ctx, struct slice name, int64_t seen_ms, int64_t active_ms);
     int (*stream_pending)(void *ctx, const struct rdb_stream_pending *pending);
     int (*value_end)(void *ctx);
     int (*progress)(void *ctx, uint64_t offset); /* about every 2 MiB */
@@ -192,7 +188,7 @@ int rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, b
  * end; the key `name` is the caller's.  The events of a key, from `key` to `value_end`; the latter
  * comes before it is known that nothing follows, so what was made of the value is worth something
  * only if this returns 0. Otherwise as rdb_decode(). */
-int rdb_decode_value(struct rdb_source *src, struct rdb_slice name, const struct rdb_events *ev,
+int rdb_decode_value(struct rdb_source *src, struct slice name, const struct rdb_events *ev,
                      void *ctx, struct rdb_error *err);
 
 #endif

@@ -13,7 +13,7 @@ int
 dec_hash_plain(struct dec *d)
 {
     uint64_t offset = rdb_source_offset(d->src), fields = 0;
-    struct rdb_slice value;
+    struct slice value;
     int r;
 
     d->what = "the number of a hash's fields";
@@ -79,27 +79,27 @@ dec_ziplist(struct dec *d, uint64_t offset, const char *whose, uint64_t *ret_cou
 
 /* once: fail if these bytes were among the fields, or members, of the value in hand. */
 static int
-once(struct dec *d, uint64_t offset, struct rdb_slice bytes, const char *whose)
+once(struct dec *d, uint64_t offset, struct slice bytes, const char *whose)
 {
     char name[64];
-    int r = field_set_add(&d->fields, bytes.bytes, bytes.len);
+    int r = field_set_add(&d->fields, bytes.ptr, bytes.len);
 
     if (likely(r > 0))
         return 0;
     if (r < 0)
         return dec_fail(d, offset, r, "no memory to look whether %s twice", whose);
-    printable(name, sizeof name, bytes.bytes, bytes.len);
+    printable(name, sizeof name, bytes.ptr, bytes.len);
     return dec_fail(d, offset, -EINVAL, "%s \"%s\" twice", whose, name);
 }
 
 int
-dec_new_field(struct dec *d, uint64_t offset, struct rdb_slice field)
+dec_new_field(struct dec *d, uint64_t offset, struct slice field)
 {
     return once(d, offset, field, "the hash has the field");
 }
 
 int
-dec_new_member(struct dec *d, uint64_t offset, struct rdb_slice member)
+dec_new_member(struct dec *d, uint64_t offset, struct slice member)
 {
     return once(d, offset, member, "the sorted set has the member");
 }
@@ -112,17 +112,9 @@ check_listpack_fields(struct dec *d, uint64_t offset, const uint8_t *lp)
     int r;
 
     field_set_clear(&d->fields);
-    for (uint32_t at = lp_first(lp); at != 0; at = lp_next(lp, lp_next(lp, at))) {
-        struct rdb_slice field;
-        struct lp_elem e;
-        uint32_t len;
-
-        lp_get(lp, at, &e);
-        field.bytes = lp_text(&e, scratch, &len);
-        field.len = len;
-        if ((r = dec_new_field(d, offset, field)) != 0)
+    for (uint32_t at = lp_first(lp); at != 0; at = lp_next(lp, lp_next(lp, at)))
+        if ((r = dec_new_field(d, offset, lp_slice(lp, at, scratch))) != 0)
             return r;
-    }
     return 0;
 }
 

@@ -31,11 +31,11 @@ struct dec {
     int version;
     /* what is being read, for the message that the file ends in the middle of it */
     const char *what;
-    bool has_key;           /* `name` is the key in hand */
-    struct rdb_key key;     /* the next or current key: its attributes come before it */
-    bool has_attributes;    /* an expiry, IDLE or FREQ waits for its key */
-    bool has_seen_key;      /* the file's head is over */
-    struct rdb_slice given; /* of a value alone: its key */
+    bool has_key;        /* `name` is the key in hand */
+    struct rdb_key key;  /* the next or current key: its attributes come before it */
+    bool has_attributes; /* an expiry, IDLE or FREQ waits for its key */
+    bool has_seen_key;   /* the file's head is over */
+    struct slice given;  /* of a value alone: its key */
     struct bytes name, field, value;
     struct lzf_window window;
     struct field_set fields;    /* of the hash in hand */
@@ -80,13 +80,13 @@ int dec_len(struct dec *d, uint64_t *ret);
 int dec_string_begin(struct dec *d, struct string_in *s);
 /* dec_string_next: the next piece, up to 64 KiB; valid until the next read.  Only while s->left >
  * 0. */
-int dec_string_next(struct dec *d, struct string_in *s, struct rdb_slice *ret);
+int dec_string_next(struct dec *d, struct string_in *s, struct slice *ret);
 /* dec_string_whole: all of the string into b (dec_string_rest: what follows dec_string_begin()). */
 int dec_string_whole(struct dec *d, struct bytes *b);
 int dec_string_rest(struct dec *d, struct string_in *s, struct bytes *b);
 /* dec_string_value: all of it into d->value, or read over, if the sink wants no values: then *ret
  * has no bytes. */
-int dec_string_value(struct dec *d, struct rdb_slice *ret);
+int dec_string_value(struct dec *d, struct slice *ret);
 /* dec_value_begin: as dec_string_begin() for the string that a value is, or stands in: its form is
  * told.  dec_value_blob: all of that string, which holds a small value, into d->value. */
 int dec_value_begin(struct dec *d, struct string_in *s);
@@ -122,9 +122,9 @@ int dec_stream_1(struct dec *d);
 int dec_stream_2(struct dec *d);
 int dec_stream_3(struct dec *d);
 /* rdb_dec_hash.c: dec_new_field: fail if the hash in hand had that field. */
-int dec_new_field(struct dec *d, uint64_t offset, struct rdb_slice field);
+int dec_new_field(struct dec *d, uint64_t offset, struct slice field);
 /* dec_new_member: the same of a sorted set's member. */
-int dec_new_member(struct dec *d, uint64_t offset, struct rdb_slice member);
+int dec_new_member(struct dec *d, uint64_t offset, struct slice member);
 
 /* rdb_dec_list.c: the value of a list key, by its type. */
 int dec_list_plain(struct dec *d);
@@ -132,10 +132,10 @@ int dec_list_ziplist(struct dec *d);
 int dec_list_ziplists(struct dec *d);
 int dec_list_quicklist(struct dec *d);
 
-static inline struct rdb_slice
+static inline struct slice
 bytes_slice(const struct bytes *b)
 {
-    return (struct rdb_slice){b->at, b->len};
+    return slice_of(b->at, b->len);
 }
 
 #endif

@@ -36,7 +36,7 @@ end(struct dec *d)
 }
 
 static int
-pass_element(struct dec *d, struct rdb_slice element)
+pass_element(struct dec *d, struct slice element)
 {
     d->elements++;
     return d->ev->list_element != NULL ? dec_sink(d, d->ev->list_element(d->ctx, element)) : 0;
@@ -45,7 +45,7 @@ pass_element(struct dec *d, struct rdb_slice element)
 int
 dec_list_plain(struct dec *d)
 {
-    struct rdb_slice element;
+    struct slice element;
     uint64_t elements = 0;
     int r;
 
@@ -72,7 +72,7 @@ find_empty_node(struct dec *d, uint64_t offset)
 static int
 pass_ziplist(struct dec *d, uint64_t offset, uint64_t *ret_count)
 {
-    struct rdb_slice blob = bytes_slice(&d->value), element;
+    struct slice blob = bytes_slice(&d->value), element;
     char scratch[NUM_MAX_BYTES];
     struct ziplist_walk w;
     int r;
@@ -126,7 +126,7 @@ static int
 read_node(struct dec *d)
 {
     uint64_t offset = rdb_source_offset(d->src), kind = 0;
-    struct rdb_slice element;
+    struct slice element;
     uint32_t elements;
     int r;
 

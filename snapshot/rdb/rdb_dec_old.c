@@ -24,20 +24,22 @@ struct old_form {
     /* validate: d->value is one, of *ret_pairs pairs; a wrong count is told.  0 or the decoder's
      * end. */
     int (*validate)(struct dec *d, uint64_t offset, uint64_t *ret_pairs);
-    void (*open)(struct rdb_slice blob, struct walk *w);
+    void (*open)(struct slice blob, struct walk *w);
     /* next: the next pair; false: there is none. */
-    bool (*next)(struct walk *w, struct rdb_slice *field, struct rdb_slice *value);
+    bool (*next)(struct walk *w, struct slice *field, struct slice *value);
 };
 
 /* Zipmap: count, then pairs of <len>field <len><free>value and `free` unused bytes, then 0xff. */
 static void
-zipmap_open(struct rdb_slice blob, struct walk *w)
+zipmap_open(struct slice blob, struct walk *w)
 {
-    w->map = (struct byte_walk){blob.bytes + 1, blob.bytes + blob.len - 1};
+    const uint8_t *bytes = slice_bytes(blob);
+
+    w->map = (struct byte_walk){bytes + 1, bytes + blob.len - 1};
 }
 
 static bool
-zipmap_next(struct walk *w, struct rdb_slice *field, struct rdb_slice *value)
+zipmap_next(struct walk *w, struct slice *field, struct slice *value)
 {
     const uint8_t *unused;
     uint32_t len;
@@ -51,13 +53,13 @@ zipmap_next(struct walk *w, struct rdb_slice *field, struct rdb_slice *value)
 
 /* zipmap_measure: true if every byte is right, but perhaps the count at its head. */
 static bool
-zipmap_measure(struct rdb_slice blob, uint64_t *ret_pairs)
+zipmap_measure(struct slice blob, uint64_t *ret_pairs)
 {
-    struct rdb_slice field, value;
+    struct slice field, value;
     struct walk w;
 
     *ret_pairs = 0;
-    if (blob.len < 2 || blob.bytes[blob.len - 1] != ZIPMAP_END)
+    if (blob.len < 2 || slice_bytes(blob)[blob.len - 1] != ZIPMAP_END)
         return false;
     for (zipmap_open(blob, &w); w.map.at < w.map.end; ++*ret_pairs)
         if (!zipmap_next(&w, &field, &value))
@@ -68,14 +70,16 @@ zipmap_measure(struct rdb_slice blob, uint64_t *ret_pairs)
 static int
 zipmap_validate(struct dec *d, uint64_t offset, uint64_t *ret_pairs)
 {
-    struct rdb_slice blob = bytes_slice(&d->value);
+    struct slice blob = bytes_slice(&d->value);
+    unsigned claimed;
 
     if (!zipmap_measure(blob, ret_pairs))
         return dec_fail(d, offset, -EINVAL, "the hash's zipmap of %zu bytes is damaged", blob.len);
-    if (blob.bytes[0] >= ZIPMAP_COUNT_UNKNOWN || blob.bytes[0] == *ret_pairs)
+    claimed = slice_bytes(blob)[0];
+    if (claimed >= ZIPMAP_COUNT_UNKNOWN || claimed == *ret_pairs)
         return 0;
     return dec_find(d, offset, RDB_FINDING_COUNT, "the hash's zipmap claims %u fields and has %llu",
-                    blob.bytes[0], (unsigned long long)*ret_pairs);
+                    claimed, (unsigned long long)*ret_pairs);
 }
 
 static int
@@ -92,13 +96,13 @@ pairs_validate(struct dec *d, uint64_t offset, uint64_t *ret_pairs)
 }
 
 static void
-pairs_open(struct rdb_slice blob, struct walk *w)
+pairs_open(struct slice blob, struct walk *w)
 {
     ziplist_open(blob, &w->list);
 }
 
 static bool
-pairs_next(struct walk *w, struct rdb_slice *field, struct rdb_slice *value)
+pairs_next(struct walk *w, struct slice *field, struct slice *value)
 {
     return ziplist_next(&w->list, w->text[0], field) && ziplist_next(&w->list, w->text[1], value);
 }
@@ -111,7 +115,7 @@ static const struct old_form ziplist = {pairs_validate, pairs_open, pairs_next};
 static int
 check(struct dec *d, const struct old_form *form, uint64_t offset, uint64_t *ret_pairs)
 {
-    struct rdb_slice blob = bytes_slice(&d->value), field, value;
+    struct slice blob = bytes_slice(&d->value), field, value;
     struct walk w;
     int r;
 
@@ -130,7 +134,7 @@ check(struct dec *d, const struct old_form *form, uint64_t offset, uint64_t *ret
 static int
 read_old(struct dec *d, const struct old_form *form)
 {
-    struct rdb_slice field, value;
+    struct slice field, value;
     uint64_t offset = 0, pairs = 0;
     struct walk w;
     int r;

@@ -61,18 +61,14 @@ check_members(struct dec *d, uint64_t offset, const uint8_t *lp)
 
     field_set_clear(&d->fields);
     for (uint32_t at = lp_first(lp); at != 0; at = lp_next(lp, at)) {
-        const uint8_t *text;
-        struct lp_elem e;
-        uint32_t len;
+        struct slice member = lp_slice(lp, at, scratch);
         int r;
 
-        lp_get(lp, at, &e);
-        text = lp_text(&e, scratch, &len);
-        if ((r = field_set_add(&d->fields, text, len)) < 0)
+        if ((r = field_set_add(&d->fields, member.ptr, member.len)) < 0)
             return dec_fail(d, offset, r, "no memory to compare the members of a set");
         if (r > 0)
             continue;
-        printable(name, sizeof name, text, len);
+        printable(name, sizeof name, member.ptr, member.len);
         return dec_fail(d, offset, -EINVAL, "the set has the member \"%s\" twice", name);
     }
     return 0;

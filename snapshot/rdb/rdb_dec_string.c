@@ -238,21 +238,21 @@ dec_string_begin(struct dec *d, struct string_in *s)
 }
 
 static int
-next_plain(struct dec *d, struct string_in *s, struct rdb_slice *ret)
+next_plain(struct dec *d, struct string_in *s, struct slice *ret)
 {
     size_t n = s->left < PIECE_BYTES ? (size_t)s->left : PIECE_BYTES;
     int r;
 
     if ((r = dec_need(d, n)) != 0)
         return r;
-    *ret = (struct rdb_slice){source_here(d->src), n};
+    *ret = slice_of(source_here(d->src), n);
     source_skip(d->src, n);
     return 0;
 }
 
 /* next_lzf: unpack until the window is full or the packed bytes are used up. */
 static int
-next_lzf(struct dec *d, struct string_in *s, struct rdb_slice *ret)
+next_lzf(struct dec *d, struct string_in *s, struct slice *ret)
 {
     struct lzf_window *w = &d->window;
     enum lzf_state state = LZF_WANTS_INPUT;
@@ -273,7 +273,7 @@ next_lzf(struct dec *d, struct string_in *s, struct rdb_slice *ret)
         source_skip(d->src, used);
         s->packed_left -= used;
     }
-    *ret = (struct rdb_slice){w->bytes + w->from, w->fill - w->from};
+    *ret = slice_of(w->bytes + w->from, w->fill - w->from);
     if (ret->len > s->left || (s->packed_left == 0 && ret->len < s->left))
         return dec_fail(d, s->offset, -EINVAL,
                         "%s unpacks to another length than the %llu bytes that it claims", d->what,
@@ -285,14 +285,14 @@ next_lzf(struct dec *d, struct string_in *s, struct rdb_slice *ret)
 }
 
 int
-dec_string_next(struct dec *d, struct string_in *s, struct rdb_slice *ret)
+dec_string_next(struct dec *d, struct string_in *s, struct slice *ret)
 {
     int r = 0;
 
     must(s->left > 0);
-    *ret = (struct rdb_slice){(const uint8_t *)s->text, 0};
+    *ret = slice_of(s->text, 0);
     if (s->form == RDB_FORM_INT)
-        *ret = (struct rdb_slice){(const uint8_t *)s->text, (size_t)s->len};
+        *ret = slice_of(s->text, (size_t)s->len);
     else
         r = s->form == RDB_FORM_PLAIN ? next_plain(d, s, ret) : next_lzf(d, s, ret);
     if (r != 0)
@@ -333,7 +333,7 @@ dec_reserve(struct dec *d, struct bytes *b, size_t room)
 int
 dec_string_rest(struct dec *d, struct string_in *s, struct bytes *b)
 {
-    struct rdb_slice piece;
+    struct slice piece;
     int r;
 
     b->len = 0;
@@ -342,7 +342,7 @@ dec_string_rest(struct dec *d, struct string_in *s, struct bytes *b)
     while (s->left > 0) {
         if ((r = dec_string_next(d, s, &piece)) != 0 || (r = bytes_reserve(d, b, piece.len)) != 0)
             return r;
-        memcpy(b->at + b->len, piece.bytes, piece.len);
+        memcpy(b->at + b->len, piece.ptr, piece.len);
         b->len += piece.len;
     }
     return 0;
@@ -360,9 +360,9 @@ dec_string_whole(struct dec *d, struct bytes *b)
 }
 
 int
-dec_string_value(struct dec *d, struct rdb_slice *ret)
+dec_string_value(struct dec *d, struct slice *ret)
 {
-    struct rdb_slice piece;
+    struct slice piece;
     struct string_in s;
     int r;
 
@@ -374,7 +374,7 @@ dec_string_value(struct dec *d, struct rdb_slice *ret)
     }
     if ((r = dec_string_begin(d, &s)) != 0)
         return r;
-    *ret = (struct rdb_slice){NULL, (size_t)s.len};
+    *ret = (struct slice){NULL, (size_t)s.len};
     while (s.left > 0)
         if ((r = dec_string_next(d, &s, &piece)) != 0)
             return r;

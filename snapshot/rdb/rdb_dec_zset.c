@@ -72,7 +72,7 @@ begin(struct dec *d, uint64_t members)
 }
 
 static int
-pass_on(struct dec *d, struct rdb_slice member, double score)
+pass_on(struct dec *d, struct slice member, double score)
 {
     return d->ev->zset_member != NULL ? dec_sink(d, d->ev->zset_member(d->ctx, member, score)) : 0;
 }
@@ -123,22 +123,9 @@ dec_zset_binary(struct dec *d)
 /* ---- in a listpack ---- */
 
 struct element {
-    struct rdb_slice member;
+    struct slice member;
     double score;
 };
-
-static struct rdb_slice
-text_at(const uint8_t *lp, uint32_t at, char scratch[LP_INT_TEXT_BYTES])
-{
-    struct rdb_slice text;
-    struct lp_elem e;
-    uint32_t len;
-
-    lp_get(lp, at, &e);
-    text.bytes = lp_text(&e, scratch, &len);
-    text.len = len;
-    return text;
-}
 
 /* parse_element: the member at offset at, and its score.  0 or the decoder's end. */
 static int
@@ -147,12 +134,12 @@ parse_element(struct dec *d, uint64_t offset, uint32_t at, char scratch[LP_INT_T
 {
     const uint8_t *lp = d->value.at;
     char score_text[LP_INT_TEXT_BYTES];
-    struct rdb_slice score = text_at(lp, lp_next(lp, at), score_text);
+    struct slice score = lp_slice(lp, lp_next(lp, at), score_text);
 
-    ret->member = text_at(lp, at, scratch);
-    return real_parse(score.bytes, score.len, &ret->score)
+    ret->member = lp_slice(lp, at, scratch);
+    return real_parse(score.ptr, score.len, &ret->score)
                ? 0
-               : bad_score(d, offset, score.bytes, score.len);
+               : bad_score(d, offset, score.ptr, score.len);
 }
 
 static bool
@@ -163,7 +150,7 @@ is_before(const struct element *a, const struct element *b)
 
     if (a->score != b->score)
         return a->score < b->score;
-    order = memcmp(a->member.bytes, b->member.bytes, common);
+    order = memcmp(a->member.ptr, b->member.ptr, common);
     return order != 0 ? order < 0 : a->member.len < b->member.len;
 }
 
@@ -247,7 +234,7 @@ static int
 each_pair(struct dec *d, uint64_t offset, bool only_check)
 {
     char scratch[2][NUM_MAX_BYTES];
-    struct rdb_slice member, score;
+    struct slice member, score;
     struct ziplist_walk w;
     double value;
     int r = 0;
@@ -255,8 +242,8 @@ each_pair(struct dec *d, uint64_t offset, bool only_check)
     ziplist_open(bytes_slice(&d->value), &w);
     while (r == 0 && ziplist_next(&w, scratch[0], &member) &&
            ziplist_next(&w, scratch[1], &score)) {
-        if (!real_parse(score.bytes, score.len, &value))
-            return bad_score(d, offset, score.bytes, score.len);
+        if (!real_parse(score.ptr, score.len, &value))
+            return bad_score(d, offset, score.ptr, score.len);
         r = only_check ? dec_new_member(d, offset, member) : pass_on(d, member, value);
     }
     return r;

@@ -107,7 +107,7 @@ rdb_finding_remedy(enum rdb_finding_kind kind)
 }
 
 const struct rdb_aux *
-rdb_aux_of(struct rdb_slice name)
+rdb_aux_of(struct slice name)
 {
     static const struct rdb_aux known[] = {
 #define AUX(name, fate, about) {name, about, RDB_AUX_##fate},
@@ -117,29 +117,28 @@ rdb_aux_of(struct rdb_slice name)
     static const struct rdb_aux unknown = {.fate = RDB_AUX_CARRIED};
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (name.len == strlen(known[i].name) && memcmp(name.bytes, known[i].name, name.len) == 0)
+        if (slice_is(name, known[i].name))
             return &known[i];
     return &unknown;
 }
 
-struct rdb_slice
-rdb_library_name(struct rdb_slice code)
+struct slice
+rdb_library_name(struct slice code)
 {
     static const char key[] = " name=";
-    const uint8_t *end = memchr(code.bytes, '\n', code.len), *at;
-    struct rdb_slice name = {code.bytes, 0};
+    const char *end = memchr(code.ptr, '\n', code.len), *at;
+    struct slice name = {code.ptr, 0};
 
     if (end == NULL)
-        end = code.bytes + code.len;
-    if (end - code.bytes < 2 || memcmp(code.bytes, "#!", 2) != 0)
+        end = code.ptr + code.len;
+    if (end - code.ptr < 2 || memcmp(code.ptr, "#!", 2) != 0)
         return name;
-    at = memmem(code.bytes, (size_t)(end - code.bytes), key, sizeof key - 1);
+    at = memmem(code.ptr, (size_t)(end - code.ptr), key, sizeof key - 1);
     if (at == NULL)
         return name;
-    name.bytes = at + sizeof key - 1;
-    for (at = name.bytes; at<end && * at> ' '; at++)
-        ;
-    name.len = (size_t)(at - name.bytes);
+    name.ptr = at + sizeof key - 1;
+    while (name.ptr + name.len < end && (unsigned char)name.ptr[name.len] > ' ')
+        name.len++;
     return name;
 }
 

@@ -4,7 +4,7 @@
 enum { HEADER_BYTES = 10, END = 0xff, COUNT_UNKNOWN = UINT16_MAX };
 
 static bool
-take_string(struct byte_walk *w, uint8_t enc, struct rdb_slice *ret)
+take_string(struct byte_walk *w, uint8_t enc, struct slice *ret)
 {
     const uint8_t *p;
 
@@ -22,7 +22,7 @@ take_string(struct byte_walk *w, uint8_t enc, struct rdb_slice *ret)
 }
 
 static bool
-take_int(struct byte_walk *w, uint8_t enc, char *text, struct rdb_slice *ret)
+take_int(struct byte_walk *w, uint8_t enc, char *text, struct slice *ret)
 {
     unsigned bytes = enc == 0xc0   ? 2
                      : enc == 0xd0 ? 4
@@ -40,20 +40,21 @@ take_int(struct byte_walk *w, uint8_t enc, char *text, struct rdb_slice *ret)
             return false;
         value = le_load_signed(p, bytes);
     }
-    ret->bytes = (const uint8_t *)text;
-    ret->len = num_print(text, value);
+    *ret = slice_of(text, num_print(text, value));
     return true;
 }
 
 void
-ziplist_open(struct rdb_slice blob, struct ziplist_walk *w)
+ziplist_open(struct slice blob, struct ziplist_walk *w)
 {
-    w->bytes = (struct byte_walk){blob.bytes + HEADER_BYTES, blob.bytes + blob.len - 1};
+    const uint8_t *bytes = slice_bytes(blob);
+
+    w->bytes = (struct byte_walk){bytes + HEADER_BYTES, bytes + blob.len - 1};
     w->previous_bytes = 0;
 }
 
 bool
-ziplist_next(struct ziplist_walk *w, char scratch[NUM_MAX_BYTES], struct rdb_slice *ret)
+ziplist_next(struct ziplist_walk *w, char scratch[NUM_MAX_BYTES], struct slice *ret)
 {
     const uint8_t *entry = w->bytes.at, *enc;
     uint32_t previous;
@@ -71,23 +72,23 @@ ziplist_next(struct ziplist_walk *w, char scratch[NUM_MAX_BYTES], struct rdb_sli
 }
 
 bool
-ziplist_measure(struct rdb_slice blob, struct ziplist_sum *ret)
+ziplist_measure(struct slice blob, struct ziplist_sum *ret)
 {
     char scratch[NUM_MAX_BYTES];
     struct ziplist_walk w;
-    struct rdb_slice entry;
+    const uint8_t *bytes = slice_bytes(blob);
+    struct slice entry;
 
     *ret = (struct ziplist_sum){.count = 0};
-    if (blob.len < HEADER_BYTES + 1 || blob.bytes[blob.len - 1] != END ||
-        le_load(blob.bytes, 4) != blob.len)
+    if (blob.len < HEADER_BYTES + 1 || bytes[blob.len - 1] != END || le_load(bytes, 4) != blob.len)
         return false;
     ziplist_open(blob, &w);
     for (; w.bytes.at < w.bytes.end; ret->count++)
         if (!ziplist_next(&w, scratch, &entry))
             return false;
-    ret->last = (uint64_t)(w.bytes.end - blob.bytes) - w.previous_bytes;
-    ret->claimed_count = le_load(blob.bytes + 8, 2);
-    ret->claimed_last = le_load(blob.bytes + 4, 4);
+    ret->last = (uint64_t)(w.bytes.end - bytes) - w.previous_bytes;
+    ret->claimed_count = le_load(bytes + 8, 2);
+    ret->claimed_last = le_load(bytes + 4, 4);
     ret->is_right = (ret->claimed_count == COUNT_UNKNOWN || ret->claimed_count == ret->count) &&
                     ret->claimed_last == ret->last;
     return true;

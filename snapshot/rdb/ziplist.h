@@ -27,12 +27,12 @@ struct ziplist_sum {
 /* ziplist_measure: true if the blob is a well-formed ziplist, every byte of it but for its two
  * claims. O(len)
  */
-bool ziplist_measure(struct rdb_slice blob, struct ziplist_sum *ret);
+bool ziplist_measure(struct slice blob, struct ziplist_sum *ret);
 
 /* ziplist_open: begin a walk over a blob that ziplist_measure() has found good.  ziplist_next: the
  * next entry, as bytes; an integer is printed into scratch.  False: there is none (or, of a blob
  * that was not measured, it is damaged). */
-void ziplist_open(struct rdb_slice blob, struct ziplist_walk *w);
-bool ziplist_next(struct ziplist_walk *w, char scratch[NUM_MAX_BYTES], struct rdb_slice *ret);
+void ziplist_open(struct slice blob, struct ziplist_walk *w);
+bool ziplist_next(struct ziplist_walk *w, char scratch[NUM_MAX_BYTES], struct slice *ret);
 
 #endif

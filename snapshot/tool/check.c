@@ -64,7 +64,7 @@ on_key(void *ctx, const struct rdb_key *k)
     c->is_plain = is_plain(k->type);
     c->key_offset = k->offset;
     c->element = c->group = 0;
-    r = tool_marks_add(&c->all_keys, k->db, k->name.bytes, k->name.len, k->offset);
+    r = tool_marks_add(&c->all_keys, k->db, k->name.ptr, k->name.len, k->offset);
     if (r == MARKS_TWICE)
         return say_twice(c, "its database has this key", "");
     return r < 0 ? cannot_compare(c, r) : 0;
@@ -83,15 +83,15 @@ on_finding(void *ctx, const struct rdb_finding *f)
 
 /* compare: an element of the value in hand with those before; space: of a consumer, its group. */
 static int
-compare(struct check *c, uint64_t space, struct rdb_slice element, const char *what)
+compare(struct check *c, uint64_t space, struct slice element, const char *what)
 {
     int r;
 
     if (!c->is_plain) /* the decoder has compared them */
         return 0;
-    r = tool_marks_add(&c->elements, space, element.bytes, element.len, c->element++);
+    r = tool_marks_add(&c->elements, space, element.ptr, element.len, c->element++);
     if (r == MARKS_TWICE)
-        return say_twice(c, what, tool_key(element.bytes, element.len));
+        return say_twice(c, what, tool_key(element));
     return r < 0 ? cannot_compare(c, r) : 0;
 }
 
@@ -101,20 +101,20 @@ static const char the_field[] = "the hash has the field ", the_member[] = "the s
                   the_consumer[] = "the group has the consumer ";
 
 static int
-on_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
+on_hash_field(void *ctx, struct slice field, struct slice value)
 {
     (void)value;
     return compare(ctx, 0, field, the_field);
 }
 
 static int
-on_set_member(void *ctx, struct rdb_slice member)
+on_set_member(void *ctx, struct slice member)
 {
     return compare(ctx, 0, member, the_member);
 }
 
 static int
-on_zset_member(void *ctx, struct rdb_slice member, double score)
+on_zset_member(void *ctx, struct slice member, double score)
 {
     (void)score;
     return compare(ctx, 0, member, the_ranked);
@@ -130,7 +130,7 @@ on_stream_group(void *ctx, const struct rdb_stream_group *group)
 }
 
 static int
-on_stream_consumer(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms)
+on_stream_consumer(void *ctx, struct slice name, int64_t seen_ms, int64_t active_ms)
 {
     struct check *c = ctx;
 
@@ -193,28 +193,28 @@ find_key(void *ctx, const struct rdb_key *k)
 }
 
 static int
-find_element(struct check *c, struct rdb_slice element, const char *what)
+find_element(struct check *c, struct slice element, const char *what)
 {
     if (!c->is_plain || c->element++ != c->twice_element)
         return 0;
-    return say_twice(c, what, tool_key(element.bytes, element.len));
+    return say_twice(c, what, tool_key(element));
 }
 
 static int
-find_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
+find_field(void *ctx, struct slice field, struct slice value)
 {
     (void)value;
     return find_element(ctx, field, the_field);
 }
 
 static int
-find_member(void *ctx, struct rdb_slice member)
+find_member(void *ctx, struct slice member)
 {
     return find_element(ctx, member, the_member);
 }
 
 static int
-find_ranked(void *ctx, struct rdb_slice member, double score)
+find_ranked(void *ctx, struct slice member, double score)
 {
     (void)score;
     return find_element(ctx, member, the_ranked);
@@ -227,7 +227,7 @@ find_group(void *ctx, const struct rdb_stream_group *group)
 }
 
 static int
-find_consumer(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms)
+find_consumer(void *ctx, struct slice name, int64_t seen_ms, int64_t active_ms)
 {
     (void)seen_ms;
     (void)active_ms;

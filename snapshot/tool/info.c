@@ -22,19 +22,13 @@ on_start(void *ctx, int version)
     return 0;
 }
 
-static bool
-slice_is(struct rdb_slice s, const char *text)
-{
-    return s.len == strlen(text) && memcmp(s.bytes, text, s.len) == 0;
-}
-
 static int
-on_aux(void *ctx, struct rdb_slice key, struct rdb_slice value)
+on_aux(void *ctx, struct slice key, struct slice value)
 {
     struct info *f = ctx;
     int64_t ctime;
 
-    if (slice_is(key, "ctime") && num_parse(value.bytes, value.len, &ctime) && ctime >= 0 &&
+    if (slice_is(key, "ctime") && num_parse(value.ptr, value.len, &ctime) && ctime >= 0 &&
         ctime < INT64_MAX / 1000) {
         f->has_ctime = true;
         f->counted_from_ms = ctime * 1000;
@@ -43,21 +37,21 @@ on_aux(void *ctx, struct rdb_slice key, struct rdb_slice value)
         f->aux_left_out++;
         return 0;
     }
-    printable(f->aux[f->aux_count][0], sizeof f->aux[0][0], key.bytes, key.len);
-    printable(f->aux[f->aux_count][1], sizeof f->aux[0][1], value.bytes, value.len);
+    printable(f->aux[f->aux_count][0], sizeof f->aux[0][0], key.ptr, key.len);
+    printable(f->aux[f->aux_count][1], sizeof f->aux[0][1], value.ptr, value.len);
     f->aux_count++;
     return 0;
 }
 
 static int
-on_function(void *ctx, struct rdb_slice code)
+on_function(void *ctx, struct slice code)
 {
     struct info *f = ctx;
 
-    struct rdb_slice name = rdb_library_name(code);
+    struct slice name = rdb_library_name(code);
 
     if (f->functions < INFO_LIBRARIES)
-        printable(f->library[f->functions], sizeof f->library[0], name.bytes, name.len);
+        printable(f->library[f->functions], sizeof f->library[0], name.ptr, name.len);
     f->functions++;
     return 0;
 }
@@ -84,7 +78,7 @@ on_key(void *ctx, const struct rdb_key *k)
     f->type = k->type;
     f->form = INFO_FORM_MANY;
     f->now = (struct info_big){.db = k->db, .kind = k->kind};
-    printable(f->now.name, sizeof f->now.name, k->name.bytes, k->name.len);
+    printable(f->now.name, sizeof f->now.name, k->name.ptr, k->name.len);
     f->at->sums.key_bytes += k->name.len;
     f->at->sums.expires += k->expire_at_ms != -1;
     f->by_expiry[info_expiry_bucket(k->expire_at_ms, f->counted_from_ms)]++;
@@ -111,7 +105,7 @@ on_string_begin(void *ctx, uint64_t len)
 }
 
 static int
-on_list_element(void *ctx, struct rdb_slice element)
+on_list_element(void *ctx, struct slice element)
 {
     struct info *f = ctx;
 
@@ -121,7 +115,7 @@ on_list_element(void *ctx, struct rdb_slice element)
 }
 
 static int
-on_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
+on_hash_field(void *ctx, struct slice field, struct slice value)
 {
     struct info *f = ctx;
 
@@ -131,25 +125,19 @@ on_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
 }
 
 static int
-on_hash_listpack(void *ctx, struct rdb_slice lp, uint32_t fields)
+on_hash_listpack(void *ctx, struct slice lp, uint32_t fields)
 {
     char scratch[LP_INT_TEXT_BYTES];
     struct info *f = ctx;
 
     f->now.fields += fields;
-    for (uint32_t at = lp_first(lp.bytes); at != 0; at = lp_next(lp.bytes, at)) {
-        struct lp_elem e;
-        uint32_t len;
-
-        lp_get(lp.bytes, at, &e);
-        lp_text(&e, scratch, &len);
-        f->now.value_bytes += len;
-    }
+    for (uint32_t at = lp_first(slice_bytes(lp)); at != 0; at = lp_next(slice_bytes(lp), at))
+        f->now.value_bytes += lp_slice(slice_bytes(lp), at, scratch).len;
     return 0;
 }
 
 static int
-on_set_member(void *ctx, struct rdb_slice member)
+on_set_member(void *ctx, struct slice member)
 {
     struct info *f = ctx;
 
@@ -160,19 +148,19 @@ on_set_member(void *ctx, struct rdb_slice member)
 
 /* on_set_intset: counted as the text that the integers stand for. */
 static int
-on_set_intset(void *ctx, struct rdb_slice intset, uint32_t members)
+on_set_intset(void *ctx, struct slice intset, uint32_t members)
 {
     char text[NUM_MAX_BYTES];
     struct info *f = ctx;
 
     f->now.fields = members;
     for (uint32_t i = 0; i < members; i++)
-        f->now.value_bytes += num_print(text, intset_get(intset.bytes, i));
+        f->now.value_bytes += num_print(text, intset_get(slice_bytes(intset), i));
     return 0;
 }
 
 static int
-on_zset_member(void *ctx, struct rdb_slice member, double score)
+on_zset_member(void *ctx, struct slice member, double score)
 {
     struct info *f = ctx;
 
@@ -182,8 +170,7 @@ on_zset_member(void *ctx, struct rdb_slice member, double score)
 }
 
 static int
-on_stream_node(void *ctx, struct stream_id id, struct rdb_slice lp,
-               const struct stream_node_sum *sum)
+on_stream_node(void *ctx, struct stream_id id, struct slice lp, const struct stream_node_sum *sum)
 {
     struct info *f = ctx;
 

@@ -63,13 +63,13 @@ tool_seconds(double s)
 }
 
 const char *
-tool_key(const uint8_t *bytes, size_t len)
+tool_key(struct slice name)
 {
     char *text = next_buffer();
     size_t n;
 
     text[0] = '"';
-    printable(text + 1, 60, bytes, len);
+    printable(text + 1, 60, name.ptr, name.len);
     n = strlen(text);
     text[n] = '"';
     text[n + 1] = '\0';

@@ -53,10 +53,10 @@ void tool_progress_erase(struct tool_run *run);
 
 /* text.c.  The texts stand in a few static buffers, used in turn: good for the arguments of
  * one printf(). */
-const char *tool_count(uint64_t n);                     /* 1,234,567 */
-const char *tool_size(uint64_t bytes);                  /* 1.2 MiB */
-const char *tool_seconds(double s);                     /* 0.12 s, 3 min 20 s */
-const char *tool_key(const uint8_t *bytes, size_t len); /* "printable", cut */
+const char *tool_count(uint64_t n);      /* 1,234,567 */
+const char *tool_size(uint64_t bytes);   /* 1.2 MiB */
+const char *tool_seconds(double s);      /* 0.12 s, 3 min 20 s */
+const char *tool_key(struct slice name); /* "printable", cut */
 /* tool_bar: `part` of `most` as a bar of up to 40 characters, at least one if part > 0. */
 const char *tool_bar(uint64_t part, uint64_t most);
 

@@ -23,22 +23,22 @@ struct counts {
 };
 
 static int
-touch(struct counts *c, struct rdb_slice s)
+touch(struct counts *c, struct slice s)
 {
     for (size_t i = 0; i < s.len; i++)
-        c->sum += s.bytes[i];
+        c->sum += slice_bytes(s)[i];
     c->bytes += s.len;
     return 0;
 }
 
 static int
-on_two(void *ctx, struct rdb_slice a, struct rdb_slice b)
+on_two(void *ctx, struct slice a, struct slice b)
 {
     return touch(ctx, a) | touch(ctx, b);
 }
 
 static int
-on_one(void *ctx, struct rdb_slice a)
+on_one(void *ctx, struct slice a)
 {
     return touch(ctx, a);
 }
@@ -65,7 +65,7 @@ on_begin(void *ctx, uint64_t n)
 }
 
 static int
-on_bytes(void *ctx, struct rdb_slice piece)
+on_bytes(void *ctx, struct slice piece)
 {
     struct counts *c = ctx;
 
@@ -75,7 +75,7 @@ on_bytes(void *ctx, struct rdb_slice piece)
 }
 
 static int
-on_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
+on_field(void *ctx, struct slice field, struct slice value)
 {
     struct counts *c = ctx;
 
@@ -85,23 +85,16 @@ on_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
 }
 
 static int
-on_listpack(void *ctx, struct rdb_slice lp, uint32_t fields)
+on_listpack(void *ctx, struct slice listpack, uint32_t fields)
 {
     char scratch[LP_INT_TEXT_BYTES];
+    const uint8_t *lp = slice_bytes(listpack);
     struct counts *c = ctx;
     uint32_t count = 0;
 
-    must(c->in_value && lp_bytes(lp.bytes) == lp.len);
-    for (uint32_t at = lp_first(lp.bytes); at != 0; at = lp_next(lp.bytes, at), count++) {
-        struct lp_elem e;
-        struct rdb_slice text;
-        uint32_t len;
-
-        lp_get(lp.bytes, at, &e);
-        text.bytes = lp_text(&e, scratch, &len);
-        text.len = len;
-        touch(c, text);
-    }
+    must(c->in_value && lp_bytes(lp) == listpack.len);
+    for (uint32_t at = lp_first(lp); at != 0; at = lp_next(lp, at), count++)
+        touch(c, lp_slice(lp, at, scratch));
     must(count == 2 * fields);
     c->left = 0;
     return 0;

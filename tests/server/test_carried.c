@@ -17,20 +17,19 @@
 static char said[1024];
 
 static int
-on_aux(void *ctx, struct rdb_slice name, struct rdb_slice value)
+on_aux(void *ctx, struct slice name, struct slice value)
 {
     (void)ctx;
-    snprintf(said + strlen(said), sizeof said - strlen(said), "%.*s=%.*s ", (int)name.len,
-             (const char *)name.bytes, (int)value.len, (const char *)value.bytes);
+    snprintf(said + strlen(said), sizeof said - strlen(said), "%.*s=%.*s ", (int)name.len, name.ptr,
+             (int)value.len, value.ptr);
     return 0;
 }
 
 static int
-on_function(void *ctx, struct rdb_slice code)
+on_function(void *ctx, struct slice code)
 {
     (void)ctx;
-    snprintf(said + strlen(said), sizeof said - strlen(said), "[%.*s] ", (int)code.len,
-             (const char *)code.bytes);
+    snprintf(said + strlen(said), sizeof said - strlen(said), "[%.*s] ", (int)code.len, code.ptr);
     return 0;
 }
 
@@ -117,11 +116,10 @@ START_TEST(libraries_are_known_by_their_names_or_their_texts)
                                            {"", ""}};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        struct rdb_slice name =
-            rdb_library_name((struct rdb_slice){(const uint8_t *)names[i][0], strlen(names[i][0])});
+        struct slice name = rdb_library_name((struct slice){names[i][0], strlen(names[i][0])});
 
         ck_assert_uint_eq(name.len, strlen(names[i][1]));
-        ck_assert_int_eq(memcmp(name.bytes, names[i][1], name.len), 0);
+        ck_assert_int_eq(memcmp(name.ptr, names[i][1], name.len), 0);
     }
     ck_assert_int_eq(library("#!lua name=a\n1", false), 0);
     ck_assert_int_eq(library("#!lua name=a\n2", false), -EEXIST);

@@ -42,7 +42,7 @@ static int
 note_key(void *ctx, const struct rdb_key *k)
 {
     (void)ctx;
-    if (k->name.len == 1 && k->name.bytes[0] == 'a') {
+    if (k->name.len == 1 && k->name.ptr[0] == 'a') {
         idle_s = k->idle_s;
         freq = k->freq;
     }

@@ -269,7 +269,7 @@ START_TEST(what_the_lzf_library_packs_is_read)
     }
     memcpy(file + at + packed, "\xff\0\0\0\0\0\0\0\0", 9);
     ck_assert_int_eq(trace_memory(&t, file, at + packed + 9, true, &err), 0);
-    snprintf(want, sizeof want, "string %s\n", trace_shown(shown, (struct rdb_slice){bytes, len}));
+    snprintf(want, sizeof want, "string %s\n", trace_shown(shown, slice_of(bytes, len)));
     ck_assert_ptr_nonnull(strstr(t.text, want));
     trace_fini(&t);
     free(file);

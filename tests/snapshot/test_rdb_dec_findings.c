@@ -127,17 +127,17 @@ hear_finding(void *ctx, const struct rdb_finding *f)
 }
 
 static int
-hear_node(void *ctx, struct stream_id id, struct rdb_slice lp, const struct stream_node_sum *sum)
+hear_node(void *ctx, struct stream_id id, struct slice lp, const struct stream_node_sum *sum)
 {
     struct stream_node_sum again;
     struct stream_node n;
     struct stream_item item;
 
     (void)ctx;
-    ck_assert_ptr_null(stream_node_validate(lp.bytes, lp.len, id, &again));
+    ck_assert_ptr_null(stream_node_validate(slice_bytes(lp), lp.len, id, &again));
     ck_assert(again.live == sum->live && again.deleted == sum->deleted);
     ck_assert_int_eq(stream_id_compare(again.highest, sum->highest), 0);
-    stream_node_open(&n, lp.bytes, id);
+    stream_node_open(&n, slice_bytes(lp), id);
     hear("node %u+%u:", n.live, n.deleted);
     for (uint32_t at = n.items_at; at != 0; at = stream_item_next(&item)) {
         stream_item_read(&n, at, &item);
@@ -313,7 +313,7 @@ START_TEST(a_payload_is_one_value_and_nothing_else)
 
     trace_add(&t, "%s", "");
     ck_assert_int_eq(rdb_source_memory(s.bytes, s.len, &src), 0);
-    r = rdb_decode_value(src, (struct rdb_slice){(const uint8_t *)"k", 1}, &trace_events, &t, &err);
+    r = rdb_decode_value(src, SLICE("k"), &trace_events, &t, &err);
     rdb_source_close(src);
     if (values[_i].events != NULL) {
         ck_assert_int_eq(r, 0);

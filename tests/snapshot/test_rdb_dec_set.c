@@ -10,19 +10,18 @@
 static char heard[512];
 
 static void
-note(const char *what, struct rdb_slice member, unsigned long number)
+note(const char *what, struct slice member, unsigned long number)
 {
     size_t at = strlen(heard);
 
     if (what[0] != '\0')
         snprintf(heard + at, sizeof heard - at, "%s=%lu ", what, number);
     else
-        snprintf(heard + at, sizeof heard - at, "%.*s ", (int)member.len,
-                 (const char *)member.bytes);
+        snprintf(heard + at, sizeof heard - at, "%.*s ", (int)member.len, member.ptr);
 }
 
 static int
-on_intset(void *ctx, struct rdb_slice intset, uint32_t members)
+on_intset(void *ctx, struct slice intset, uint32_t members)
 {
     (void)ctx;
     note("intset", intset, members);
@@ -30,7 +29,7 @@ on_intset(void *ctx, struct rdb_slice intset, uint32_t members)
 }
 
 static int
-on_listpack(void *ctx, struct rdb_slice lp, uint32_t members)
+on_listpack(void *ctx, struct slice lp, uint32_t members)
 {
     (void)ctx;
     note("listpack", lp, members);
@@ -41,12 +40,12 @@ static int
 on_begin(void *ctx, uint64_t members)
 {
     (void)ctx;
-    note("begin", (struct rdb_slice){NULL, 0}, members);
+    note("begin", (struct slice){NULL, 0}, members);
     return 0;
 }
 
 static int
-on_member(void *ctx, struct rdb_slice member)
+on_member(void *ctx, struct slice member)
 {
     (void)ctx;
     note("", member, 0);

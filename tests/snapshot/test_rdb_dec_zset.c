@@ -11,20 +11,19 @@
 static char heard[512];
 
 static void
-note(const char *what, struct rdb_slice name, double number)
+note(const char *what, struct slice name, double number)
 {
     size_t at = strlen(heard);
 
-    snprintf(heard + at, sizeof heard - at, "%s%.*s=%g ", what, (int)name.len,
-             (const char *)name.bytes, number);
+    snprintf(heard + at, sizeof heard - at, "%s%.*s=%g ", what, (int)name.len, name.ptr, number);
 }
 
 static int
-on_listpack(void *ctx, struct rdb_slice lp, uint32_t members)
+on_listpack(void *ctx, struct slice lp, uint32_t members)
 {
     (void)ctx;
     (void)lp;
-    note("listpack", (struct rdb_slice){(const uint8_t *)"", 0}, members);
+    note("listpack", SLICE(""), members);
     return 0;
 }
 
@@ -32,12 +31,12 @@ static int
 on_begin(void *ctx, uint64_t members)
 {
     (void)ctx;
-    note("begin", (struct rdb_slice){(const uint8_t *)"", 0}, (double)members);
+    note("begin", SLICE(""), (double)members);
     return 0;
 }
 
 static int
-on_member(void *ctx, struct rdb_slice member, double score)
+on_member(void *ctx, struct slice member, double score)
 {
     (void)ctx;
     note("", member, score);

@@ -277,7 +277,7 @@ START_TEST(strings_of_every_length_come_back)
             ck_assert_uint_lt(file_len, len);
         ck_assert_int_eq(trace_memory(&t, file, file_len, true, &err), 0);
         snprintf(want, sizeof want, "string %s\nend good\n",
-                 trace_shown(shown, (struct rdb_slice){bytes, len}));
+                 trace_shown(shown, slice_of(bytes, len)));
         ck_assert_ptr_nonnull(strstr(t.text, want));
         ck_assert_uint_le(t.longest_piece, 65536);
         trace_fini(&t);

@@ -48,12 +48,12 @@ trace_add(struct trace *t, const char *format, ...)
 }
 
 static inline const char *
-trace_shown(char dst[512], struct rdb_slice s)
+trace_shown(char dst[512], struct slice s)
 {
     if (s.len < TRACE_LONG_BYTES)
-        printable(dst, 512, s.bytes, s.len);
+        printable(dst, 512, s.ptr, s.len);
     else
-        snprintf(dst, 512, "<%zu:%016" PRIx64 ">", s.len, crc64(0, s.bytes, s.len));
+        snprintf(dst, 512, "<%zu:%016" PRIx64 ">", s.len, crc64(0, s.ptr, s.len));
     return dst;
 }
 
@@ -64,7 +64,7 @@ trace_start(void *ctx, int version)
 }
 
 static inline int
-trace_aux(void *ctx, struct rdb_slice key, struct rdb_slice value)
+trace_aux(void *ctx, struct slice key, struct slice value)
 {
     char k[512], v[512];
 
@@ -84,7 +84,7 @@ trace_resizedb(void *ctx, uint64_t keys, uint64_t expires)
 }
 
 static inline int
-trace_function(void *ctx, struct rdb_slice code)
+trace_function(void *ctx, struct slice code)
 {
     char c[512];
 
@@ -138,13 +138,13 @@ trace_string_begin(void *ctx, uint64_t len)
 }
 
 static inline int
-trace_string_bytes(void *ctx, struct rdb_slice piece)
+trace_string_bytes(void *ctx, struct slice piece)
 {
     struct trace *t = ctx;
 
     if (t->string_seen + piece.len < TRACE_LONG_BYTES)
-        memcpy(t->head + t->string_seen, piece.bytes, piece.len);
-    t->string_crc = crc64(t->string_crc, piece.bytes, piece.len);
+        memcpy(t->head + t->string_seen, piece.ptr, piece.len);
+    t->string_crc = crc64(t->string_crc, piece.ptr, piece.len);
     t->string_seen += piece.len;
     if (piece.len > t->longest_piece)
         t->longest_piece = piece.len;
@@ -152,20 +152,14 @@ trace_string_bytes(void *ctx, struct rdb_slice piece)
 }
 
 static inline int
-trace_hash_listpack(void *ctx, struct rdb_slice lp, uint32_t fields)
+trace_hash_listpack(void *ctx, struct slice lp, uint32_t fields)
 {
     char scratch[LP_INT_TEXT_BYTES], text[512];
     struct trace *t = ctx;
     int r = trace_add(t, "listpack %u", fields);
 
-    for (uint32_t at = lp_first(lp.bytes); at != 0; at = lp_next(lp.bytes, at)) {
-        struct lp_elem e;
-        uint32_t len;
-        const uint8_t *p;
-
-        lp_get(lp.bytes, at, &e);
-        p = lp_text(&e, scratch, &len);
-        trace_add(t, " %s", trace_shown(text, (struct rdb_slice){p, len}));
+    for (uint32_t at = lp_first(slice_bytes(lp)); at != 0; at = lp_next(slice_bytes(lp), at)) {
+        trace_add(t, " %s", trace_shown(text, lp_slice(slice_bytes(lp), at, scratch)));
         t->events--;
     }
     trace_add(t, "\n");
@@ -184,7 +178,7 @@ trace_hash_begin(void *ctx, uint64_t fields)
 }
 
 static inline int
-trace_hash_field(void *ctx, struct rdb_slice field, struct rdb_slice value)
+trace_hash_field(void *ctx, struct slice field, struct slice value)
 {
     char f[512], v[512];
 
@@ -201,7 +195,7 @@ trace_list_begin(void *ctx)
 }
 
 static inline int
-trace_list_element(void *ctx, struct rdb_slice element)
+trace_list_element(void *ctx, struct slice element)
 {
     char e[512];
 
@@ -227,7 +221,7 @@ trace_value_end(void *ctx)
                          t->string_seen);
     if (t->string_len < TRACE_LONG_BYTES)
         return trace_add(t, "string %s\n",
-                         trace_shown(text, (struct rdb_slice){t->head, (size_t)t->string_len}));
+                         trace_shown(text, slice_of(t->head, (size_t)t->string_len)));
     return trace_add(t, "string <%" PRIu64 ":%016" PRIx64 ">\n", t->string_len, t->string_crc);
 }
 

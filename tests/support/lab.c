@@ -218,50 +218,45 @@ on_key(void *ctx, const struct rdb_key *k)
 
     s->key =
         lab_mix(lab_mix_int(lab_mix_int(14695981039346656037ULL, k->db), (uint64_t)k->expire_at_ms),
-                k->name.bytes, k->name.len);
+                k->name.ptr, k->name.len);
     s->key = lab_mix_int(s->key, k->kind);
     s->value = 0;
     return 0;
 }
 
 static int
-on_string_bytes(void *ctx, struct rdb_slice piece)
+on_string_bytes(void *ctx, struct slice piece)
 {
     struct digest_state *s = ctx;
 
     /* the same however the string is cut into pieces */
-    s->value = crc64(s->value, piece.bytes, piece.len);
+    s->value = crc64(s->value, piece.ptr, piece.len);
     return 0;
 }
 
 static int
-on_hash_field(void *ctx, struct rdb_slice f, struct rdb_slice v)
+on_hash_field(void *ctx, struct slice f, struct slice v)
 {
     struct digest_state *s = ctx;
 
-    s->value += lab_mix(lab_mix_int(lab_mix(7, f.bytes, f.len), f.len), v.bytes, v.len);
+    s->value += lab_mix(lab_mix_int(lab_mix(7, f.ptr, f.len), f.len), v.ptr, v.len);
     return 0;
 }
 
 static int
-on_hash_listpack(void *ctx, struct rdb_slice lp, uint32_t fields)
+on_hash_listpack(void *ctx, struct slice listpack, uint32_t fields)
 {
     char a[LP_INT_TEXT_BYTES], b[LP_INT_TEXT_BYTES];
-    uint32_t at = lp_first(lp.bytes), len;
+    const uint8_t *lp = slice_bytes(listpack);
+    uint32_t at = lp_first(lp);
 
     for (uint32_t i = 0; i < fields; i++) {
-        struct rdb_slice f, v;
-        struct lp_elem e;
+        struct slice field = lp_slice(lp, at, a), value;
 
-        lp_get(lp.bytes, at, &e);
-        f.bytes = lp_text(&e, a, &len);
-        f.len = len;
-        at = lp_next(lp.bytes, at);
-        lp_get(lp.bytes, at, &e);
-        v.bytes = lp_text(&e, b, &len);
-        v.len = len;
-        at = lp_next(lp.bytes, at);
-        on_hash_field(ctx, f, v);
+        at = lp_next(lp, at);
+        value = lp_slice(lp, at, b);
+        at = lp_next(lp, at);
+        on_hash_field(ctx, field, value);
     }
     return 0;
 }

@@ -13,29 +13,22 @@ lab_list_begin(void *ctx)
 }
 
 int
-lab_list_element(void *ctx, struct rdb_slice element)
+lab_list_element(void *ctx, struct slice element)
 {
     struct digest_state *s = ctx;
 
-    s->value = lab_mix(lab_mix_int(s->value * 31, element.len), element.bytes, element.len);
+    s->value = lab_mix(lab_mix_int(s->value * 31, element.len), element.ptr, element.len);
     return 0;
 }
 
 int
-lab_list_listpack(void *ctx, struct rdb_slice listpack, uint32_t elements)
+lab_list_listpack(void *ctx, struct slice listpack, uint32_t elements)
 {
     char scratch[LP_INT_TEXT_BYTES];
-    uint32_t at = lp_first(listpack.bytes);
+    const uint8_t *lp = slice_bytes(listpack);
+    uint32_t at = lp_first(lp);
 
-    for (uint32_t i = 0; i < elements; i++, at = lp_next(listpack.bytes, at)) {
-        struct rdb_slice text;
-        struct lp_elem e;
-        uint32_t len;
-
-        lp_get(listpack.bytes, at, &e);
-        text.bytes = lp_text(&e, scratch, &len);
-        text.len = len;
-        lab_list_element(ctx, text);
-    }
+    for (uint32_t i = 0; i < elements; i++, at = lp_next(lp, at))
+        lab_list_element(ctx, lp_slice(lp, at, scratch));
     return 0;
 }

@@ -15,12 +15,12 @@ add_id(struct digest_state *s, struct stream_id id)
 }
 
 int
-lab_stream_node(void *ctx, struct stream_id id, struct rdb_slice listpack,
+lab_stream_node(void *ctx, struct stream_id id, struct slice listpack,
                 const struct stream_node_sum *sum)
 {
     (void)sum;
     add_id(ctx, id);
-    add(ctx, listpack.bytes, listpack.len);
+    add(ctx, listpack.ptr, listpack.len);
     return 0;
 }
 
@@ -40,18 +40,18 @@ lab_stream_group(void *ctx, const struct rdb_stream_group *group)
 {
     struct digest_state *s = ctx;
 
-    add(s, group->name.bytes, group->name.len);
+    add(s, group->name.ptr, group->name.len);
     add_id(s, group->last);
     s->value = lab_mix_int(s->value, (uint64_t)group->entries_read);
     return 0;
 }
 
 int
-lab_stream_consumer(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms)
+lab_stream_consumer(void *ctx, struct slice name, int64_t seen_ms, int64_t active_ms)
 {
     struct digest_state *s = ctx;
 
-    add(s, name.bytes, name.len);
+    add(s, name.ptr, name.len);
     s->value = lab_mix_int(lab_mix_int(s->value, (uint64_t)seen_ms), (uint64_t)active_ms);
     return 0;
 }

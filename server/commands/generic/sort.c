@@ -153,7 +153,7 @@ static bool
 store_word(void *ctx, bool found, struct slice word)
 {
     (void)found; /* what is not there is an empty word in a list */
-    return load_list_element(ctx, (struct rdb_slice){(const uint8_t *)word.ptr, word.len}) == 0;
+    return load_list_element(ctx, word) == 0;
 }
 
 /* make_list: the words as a list for the destination.  0 or -ENOMEM; load_fini(work) is the

@@ -136,9 +136,7 @@ find_library(struct slice name, struct slice code)
 int
 carried_library(struct slice code, bool replace)
 {
-    struct rdb_slice found =
-        rdb_library_name((struct rdb_slice){(const uint8_t *)code.ptr, code.len});
-    struct slice name = {(const char *)found.bytes, found.len};
+    struct slice name = rdb_library_name(code);
     struct item *item, **old;
     int r;
 

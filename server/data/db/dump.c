@@ -123,7 +123,6 @@ on_finding(void *ctx, const struct rdb_finding *f)
 int
 dump_parse(struct slice payload, struct slice key, struct load_state *state, struct value *ret)
 {
-    struct rdb_slice name = {(const uint8_t *)key.ptr, key.len};
     struct rdb_source *source;
     struct rdb_error error;
     int r;
@@ -133,7 +132,7 @@ dump_parse(struct slice payload, struct slice key, struct load_state *state, str
     state->on_finding = on_finding;
     if (rdb_source_memory(payload.ptr, payload.len - TRAILER_BYTES, &source) < 0)
         return -ENOMEM;
-    r = rdb_decode_value(source, name, load_events(), state, &error);
+    r = rdb_decode_value(source, key, load_events(), state, &error);
     rdb_source_close(source);
     if (r == 0 && !state->captured)
         return -EINVAL;

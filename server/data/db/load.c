@@ -94,12 +94,6 @@ note(const struct load_state *s, bool is_warning, const char *format, ...)
     s->on_note(s->progress_ctx, is_warning, text);
 }
 
-static struct slice
-slice_of(struct rdb_slice s)
-{
-    return (struct slice){.ptr = (const char *)s.bytes, .len = s.len};
-}
-
 /* refuse: an error of carried.h, in words. */
 static int
 refuse(struct load_state *s, int error, const char *what, const char *name)
@@ -115,15 +109,15 @@ refuse(struct load_state *s, int error, const char *what, const char *name)
 }
 
 static int
-on_function(void *ctx, struct rdb_slice code)
+on_function(void *ctx, struct slice code)
 {
-    struct rdb_slice found = rdb_library_name(code);
+    struct slice found = rdb_library_name(code);
     struct load_state *s = ctx;
     char name[128];
     int r;
 
-    printable(name, sizeof name, found.bytes, found.len);
-    if ((r = carried_library(slice_of(code), s->merge)) < 0)
+    printable(name, sizeof name, found.ptr, found.len);
+    if ((r = carried_library(code, s->merge)) < 0)
         return refuse(s, r, "the function library", name);
     note(
         s, true,
@@ -133,7 +127,7 @@ on_function(void *ctx, struct rdb_slice code)
 }
 
 static int
-on_aux(void *ctx, struct rdb_slice field, struct rdb_slice value)
+on_aux(void *ctx, struct slice field, struct slice value)
 {
     const struct rdb_aux *aux = rdb_aux_of(field);
     struct load_state *s = ctx;
@@ -143,8 +137,8 @@ on_aux(void *ctx, struct rdb_slice field, struct rdb_slice value)
 
     if (aux->fate == RDB_AUX_ANEW)
         return 0;
-    printable(name, sizeof name, field.bytes, field.len);
-    if (aux->fate == RDB_AUX_CARRIED && (r = carried_aux(slice_of(field), slice_of(value))) < 0)
+    printable(name, sizeof name, field.ptr, field.len);
+    if (aux->fate == RDB_AUX_CARRIED && (r = carried_aux(field, value)) < 0)
         return refuse(s, r, "the AUX field", name);
     is_new = strcmp(name, s->noted_aux) != 0;
     memcpy(s->noted_aux, name, sizeof name);
@@ -165,7 +159,7 @@ on_key(void *ctx, const struct rdb_key *k)
 
     drop_value(s);
     s->key.len = 0;
-    if (load_add(&s->key, k->name.bytes, k->name.len) < 0)
+    if (load_add(&s->key, k->name.ptr, k->name.len) < 0)
         return -ENOMEM;
     if (k->db >= (uint64_t)db_count())
         return load_complain(s, -ERANGE, "The dump has more databases than are configured");

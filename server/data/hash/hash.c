@@ -33,19 +33,6 @@ hash_len(const struct record *r)
                                           : lp_count(listpack(r)) / 2;
 }
 
-/* entry_text: the listpack entry at `at` as bytes. */
-static struct slice
-entry_text(const uint8_t *lp, uint32_t at, char scratch[LP_INT_TEXT_BYTES])
-{
-    struct lp_elem e;
-    uint32_t len;
-    const uint8_t *text;
-
-    lp_get(lp, at, &e);
-    text = lp_text(&e, scratch, &len);
-    return (struct slice){.ptr = (const char *)text, .len = len};
-}
-
 bool
 hash_get(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BYTES],
          struct slice *ret)
@@ -61,7 +48,7 @@ hash_get(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BY
     }
     if ((at = lp_find(listpack(r), field.ptr, field.len, 1)) == 0)
         return false;
-    *ret = entry_text(listpack(r), lp_next(listpack(r), at), scratch);
+    *ret = lp_slice(listpack(r), lp_next(listpack(r), at), scratch);
     return true;
 }
 
@@ -85,7 +72,7 @@ each_in_listpack(const uint8_t *lp, hash_visitor visit, void *ctx)
 
     for (uint32_t at = lp_first(lp), value_at; at != 0; at = lp_next(lp, value_at)) {
         value_at = lp_next(lp, at);
-        visit(ctx, entry_text(lp, at, scratch[0]), entry_text(lp, value_at, scratch[1]));
+        visit(ctx, lp_slice(lp, at, scratch[0]), lp_slice(lp, value_at, scratch[1]));
     }
 }
 

@@ -108,18 +108,11 @@ hash_table_of(const uint8_t *lp)
     if (t == NULL)
         return NULL;
     for (uint32_t at = lp_first(lp); at != 0; at = lp_next(lp, at)) {
-        struct slice text[2];
-        struct lp_elem e;
-        uint32_t len;
+        struct slice field = lp_slice(lp, at, scratch[0]), value;
 
-        for (int i = 0; i < 2; i++) {
-            lp_get(lp, at, &e);
-            text[i].ptr = (const char *)lp_text(&e, scratch[i], &len);
-            text[i].len = len;
-            if (i == 0)
-                at = lp_next(lp, at);
-        }
-        if (set_one(t, text[0], text[1]) < 0) {
+        at = lp_next(lp, at);
+        value = lp_slice(lp, at, scratch[1]);
+        if (set_one(t, field, value) < 0) {
             htable_free(t);
             return NULL;
         }

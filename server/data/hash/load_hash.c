@@ -7,16 +7,16 @@
 #include "server/data/hash/hash_type.h"
 
 static int
-on_listpack(void *ctx, struct rdb_slice listpack, uint32_t fields)
+on_listpack(void *ctx, struct slice listpack, uint32_t fields)
 {
     struct load_state *s = ctx;
 
     if (s->skip)
         return 0;
     if (!hash_is_small(fields, 0))
-        return load_begin_root(s, TYPE_HASH, hash_table_of(listpack.bytes));
+        return load_begin_root(s, TYPE_HASH, hash_table_of(slice_bytes(listpack)));
     load_begin_blob(s, TYPE_HASH);
-    return load_add(&s->bytes, listpack.bytes, listpack.len);
+    return load_add(&s->bytes, listpack.ptr, listpack.len);
 }
 
 static int
@@ -70,17 +70,15 @@ add_to_listpack(struct load_state *s, struct slice field, struct slice value)
 }
 
 static int
-on_field(void *ctx, struct rdb_slice f, struct rdb_slice v)
+on_field(void *ctx, struct slice field, struct slice value)
 {
-    struct slice field = {.ptr = (const char *)f.bytes, .len = f.len},
-                 value = {.ptr = (const char *)v.bytes, .len = v.len};
     struct load_state *s = ctx;
 
     if (s->skip)
         return 0;
     if (s->form == LOAD_BLOB) {
         if (hash_is_small(lp_count((const uint8_t *)s->bytes.at) / 2 + 1,
-                          f.len > v.len ? f.len : v.len))
+                          field.len > value.len ? field.len : value.len))
             return add_to_listpack(s, field, value);
         if (load_begin_root(s, TYPE_HASH, hash_table_of((const uint8_t *)s->bytes.at)) < 0)
             return -ENOMEM;

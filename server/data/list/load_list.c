@@ -88,10 +88,9 @@ grow(struct load_state *s, struct slice word)
 }
 
 int
-load_list_element(void *ctx, struct rdb_slice element)
+load_list_element(void *ctx, struct slice word)
 {
     struct load_state *s = ctx;
-    struct slice word = {(const char *)element.bytes, element.len};
     uint8_t entry[RECORD_INLINE_MAX + 16];
     struct lp_entry e;
 
@@ -107,11 +106,10 @@ load_list_element(void *ctx, struct rdb_slice element)
 }
 
 static int
-on_listpack(void *ctx, struct rdb_slice listpack, uint32_t elements)
+on_listpack(void *ctx, struct slice listpack, uint32_t elements)
 {
     struct load_state *s = ctx;
-    struct slice entries = {(const char *)listpack.bytes + LP_HEADER_BYTES,
-                            listpack.len - LP_EMPTY_BYTES};
+    struct slice entries = {listpack.ptr + LP_HEADER_BYTES, listpack.len - LP_EMPTY_BYTES};
     int r;
 
     if (s->skip)

@@ -7,9 +7,9 @@
 #include "server/data/set/set_type.h"
 
 static int
-on_intset(void *ctx, struct rdb_slice intset, uint32_t members)
+on_intset(void *ctx, struct slice intset, uint32_t members)
 {
-    struct set set = {.form = SET_INTS, .blob = intset.bytes, .count = members};
+    struct set set = {.form = SET_INTS, .blob = slice_bytes(intset), .count = members};
     struct load_state *s = ctx;
 
     if (s->skip)
@@ -18,13 +18,13 @@ on_intset(void *ctx, struct rdb_slice intset, uint32_t members)
         return load_begin_root(s, TYPE_SET, set_table_of(&set));
     load_begin_blob(s, TYPE_SET);
     s->value.intset = true;
-    return load_add(&s->bytes, intset.bytes, intset.len);
+    return load_add(&s->bytes, intset.ptr, intset.len);
 }
 
 static int
-on_listpack(void *ctx, struct rdb_slice listpack, uint32_t members)
+on_listpack(void *ctx, struct slice listpack, uint32_t members)
 {
-    struct set set = {.form = SET_LISTPACK, .blob = listpack.bytes, .count = members};
+    struct set set = {.form = SET_LISTPACK, .blob = slice_bytes(listpack), .count = members};
     struct load_state *s = ctx;
 
     if (s->skip)
@@ -32,7 +32,7 @@ on_listpack(void *ctx, struct rdb_slice listpack, uint32_t members)
     if (!set_is_small(members, 0))
         return load_begin_root(s, TYPE_SET, set_table_of(&set));
     load_begin_blob(s, TYPE_SET);
-    return load_add(&s->bytes, listpack.bytes, listpack.len);
+    return load_add(&s->bytes, listpack.ptr, listpack.len);
 }
 
 static int
@@ -149,9 +149,8 @@ make_room(struct load_state *s, struct slice member, bool is_int)
 }
 
 static int
-on_member(void *ctx, struct rdb_slice m)
+on_member(void *ctx, struct slice member)
 {
-    struct slice member = {.ptr = (const char *)m.bytes, .len = m.len};
     struct load_state *s = ctx;
     int64_t v = 0;
     bool is_int;

@@ -75,18 +75,6 @@ int_text(int64_t v, char *scratch)
     return (struct slice){.ptr = scratch, .len = (size_t)(num_put(scratch, v) - scratch)};
 }
 
-static struct slice
-entry_text(const uint8_t *lp, uint32_t at, char *scratch)
-{
-    struct lp_elem e;
-    uint32_t len;
-    const uint8_t *text;
-
-    lp_get(lp, at, &e);
-    text = lp_text(&e, scratch, &len);
-    return (struct slice){.ptr = (const char *)text, .len = len};
-}
-
 struct slice
 set_draw(const struct set *s, char scratch[LP_INT_TEXT_BYTES])
 {
@@ -99,7 +87,7 @@ set_draw(const struct set *s, char scratch[LP_INT_TEXT_BYTES])
     at = lp_first(s->blob);
     for (uint64_t skip = draw_below(s->count); skip > 0; skip--)
         at = lp_next(s->blob, at);
-    return entry_text(s->blob, at, scratch);
+    return lp_slice(s->blob, at, scratch);
 }
 
 /* ---- batches ---- */
@@ -137,7 +125,7 @@ read_listpack(struct set_reader *r, struct set_batch *b)
     unsigned n = 0;
 
     for (; n < SET_BATCH && r->at != 0; n++) {
-        b->text[n] = entry_text(r->set->blob, (uint32_t)r->at, b->scratch[n]);
+        b->text[n] = lp_slice(r->set->blob, (uint32_t)r->at, b->scratch[n]);
         b->id[n] = r->at;
         r->at = lp_next(r->set->blob, (uint32_t)r->at);
     }

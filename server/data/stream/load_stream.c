@@ -23,13 +23,12 @@ on_begin(void *ctx, uint64_t nodes)
 }
 
 static int
-on_node(void *ctx, struct stream_id id, struct rdb_slice listpack,
-        const struct stream_node_sum *sum)
+on_node(void *ctx, struct stream_id id, struct slice listpack, const struct stream_node_sum *sum)
 {
     struct load_state *s = ctx;
 
     (void)sum;
-    return s->skip ? 0 : stream_add_node(stream_in(s), id, listpack.bytes, listpack.len);
+    return s->skip ? 0 : stream_add_node(stream_in(s), id, slice_bytes(listpack), listpack.len);
 }
 
 static int
@@ -48,30 +47,28 @@ on_facts(void *ctx, const struct rdb_stream *facts)
 static int
 on_group(void *ctx, const struct rdb_stream_group *group)
 {
-    struct slice name = {(const char *)group->name.bytes, group->name.len};
     struct load_state *s = ctx;
     int64_t read;
 
     if (s->skip)
         return 0;
-    if (stream_group_find(stream_in(s), name) != NULL)
+    if (stream_group_find(stream_in(s), group->name) != NULL)
         return load_complain(s, -EEXIST, "The dump has a stream with two groups of one name");
     read = s->stream_counts ? group->entries_read : stream_distance(stream_in(s), group->last);
-    s->group = stream_group_create(stream_in(s), name, group->last, read);
+    s->group = stream_group_create(stream_in(s), group->name, group->last, read);
     return s->group == NULL ? -ENOMEM : 0;
 }
 
 static int
-on_consumer(void *ctx, struct rdb_slice name, int64_t seen_ms, int64_t active_ms)
+on_consumer(void *ctx, struct slice name, int64_t seen_ms, int64_t active_ms)
 {
-    struct slice text = {(const char *)name.bytes, name.len};
     struct load_state *s = ctx;
 
     if (s->skip)
         return 0;
-    if (stream_consumer_find(s->group, text) != NULL)
+    if (stream_consumer_find(s->group, name) != NULL)
         return load_complain(s, -EEXIST, "The dump has a group with two consumers of one name");
-    s->consumer = stream_consumer_create(s->group, text, seen_ms);
+    s->consumer = stream_consumer_create(s->group, name, seen_ms);
     if (s->consumer == NULL)
         return -ENOMEM;
     stream_consumer_set(s->consumer, seen_ms, active_ms);

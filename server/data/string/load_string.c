@@ -54,7 +54,7 @@ move_block(struct load_state *s)
 }
 
 static int
-on_bytes(void *ctx, struct rdb_slice piece)
+on_bytes(void *ctx, struct slice piece)
 {
     struct load_state *s = ctx;
     struct slice *blob = &s->value.blob;
@@ -62,11 +62,11 @@ on_bytes(void *ctx, struct rdb_slice piece)
     if (s->skip)
         return 0;
     if (s->form == LOAD_BYTES)
-        return load_add(&s->bytes, piece.bytes, piece.len);
+        return load_add(&s->bytes, piece.ptr, piece.len);
     while (blob->len + piece.len > mm_usable(blob->ptr))
         if (move_block(s) < 0)
             return -ENOMEM;
-    memcpy(s->block + blob->len, piece.bytes, piece.len);
+    memcpy(s->block + blob->len, piece.ptr, piece.len);
     blob->len += piece.len;
     return 0;
 }

@@ -7,16 +7,16 @@
 #include "server/data/zset/zset_type.h"
 
 static int
-on_listpack(void *ctx, struct rdb_slice listpack, uint32_t members)
+on_listpack(void *ctx, struct slice listpack, uint32_t members)
 {
     struct load_state *s = ctx;
 
     if (s->skip)
         return 0;
     if (!zset_is_small(members, 0))
-        return load_begin_root(s, TYPE_ZSET, zset_root_of(listpack.bytes));
+        return load_begin_root(s, TYPE_ZSET, zset_root_of(slice_bytes(listpack)));
     load_begin_blob(s, TYPE_ZSET);
-    return load_add(&s->bytes, listpack.bytes, listpack.len);
+    return load_add(&s->bytes, listpack.ptr, listpack.len);
 }
 
 static int
@@ -58,9 +58,8 @@ add_to_listpack(struct load_state *s, struct slice member, double score)
 }
 
 static int
-on_member(void *ctx, struct rdb_slice m, double score)
+on_member(void *ctx, struct slice member, double score)
 {
-    struct slice member = {.ptr = (const char *)m.bytes, .len = m.len};
     struct load_state *s = ctx;
     const uint8_t *lp;
 

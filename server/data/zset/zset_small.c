@@ -1,18 +1,6 @@
 /* server/data/zset/zset_small.c - see zset_small.h. */
 #include "server/data/zset/zset_small.h"
 
-static struct slice
-element_text(const uint8_t *lp, uint32_t at, char scratch[LP_INT_TEXT_BYTES])
-{
-    struct lp_elem e;
-    uint32_t len;
-    const uint8_t *text;
-
-    lp_get(lp, at, &e);
-    text = lp_text(&e, scratch, &len);
-    return (struct slice){.ptr = (const char *)text, .len = len};
-}
-
 static double
 element_score(const uint8_t *lp, uint32_t at)
 {
@@ -33,7 +21,7 @@ load(struct zsmall *z, uint32_t at)
     z->at = at;
     if (at == 0)
         return false;
-    z->member = element_text(z->lp, at, z->scratch);
+    z->member = lp_slice(z->lp, at, z->scratch);
     z->score = element_score(z->lp, lp_next(z->lp, at));
     return true;
 }
