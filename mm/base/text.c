@@ -127,6 +127,14 @@ text_str(const struct text *t)
 }
 
 void
+text_clear(struct text *t)
+{
+    t->len = 0;
+    if (t->at != NULL)
+        t->at[0] = '\0';
+}
+
+void
 text_free(struct text *t)
 {
     free(t->at);

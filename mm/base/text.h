@@ -26,6 +26,8 @@ void text_add_human(struct text *t, uint64_t bytes);
 void text_add_quoted(struct text *t, const char *bytes, size_t len);
 /* text_str: what it holds, never NULL. */
 const char *text_str(const struct text *t);
+/* text_clear: it holds nothing, and keeps its memory. */
+void text_clear(struct text *t);
 void text_free(struct text *t);
 
 struct slice;

@@ -94,7 +94,7 @@ START_TEST(replies_arrive_in_the_sink_one_a_command)
     say("get k");
     say("get");
     say("hello 3");
-    collector.text.len = 0; /* what HELLO says is long */
+    text_clear(&collector.text); /* what HELLO says is long */
     say("get none");
     say("lpush l a b");
     say("lrange l 0 -1");
@@ -116,7 +116,7 @@ START_TEST(a_sink_sees_a_reply_when_it_is_whole)
         snprintf(command, sizeof command, "set key:%06d v", i);
         say(command);
     }
-    collector.text.len = 0;
+    text_clear(&collector.text);
     say("keys *");
     len = strlen("*20000\r\n") + 20000 * strlen("$10\r\nkey:000000\r\n") + 1;
     ck_assert_uint_eq(collector.text.len, len);
