@@ -211,7 +211,7 @@ must_wait(const struct client *c, const struct cmd *cmd, uint32_t flags)
  * command. */
 static uint64_t clock_at;
 
-static const struct client *running;
+static struct client *running;
 
 const struct client *
 exec_client(void)
@@ -402,21 +402,29 @@ execute_muted(struct client *c, struct cmd *cmd)
         c->reply_skip = skip;
 }
 
-void
-exec_command(struct client *c, struct cmd *cmd)
+static inline void
+execute_one(struct client *c, struct cmd *cmd)
 {
     c->postponed = false;
     if (unlikely(c->reply_off || c->reply_skip))
         execute_muted(c, cmd);
     else
         execute(c, cmd);
+}
+
+void
+exec_command(struct client *c, struct cmd *cmd)
+{
+    execute_one(c, cmd);
     keywait_serve_all();
     if (unlikely(pubsub_owns))
         pubsub_deliver_own(c);
 }
 
-void
-exec_words(struct client *c, int argc, const struct slice *argv)
+/* Put words into the place of the client's command, and execute them. */
+static void
+execute_words(struct client *c, int argc, const struct slice *argv,
+              void (*execute_them)(struct client *c, struct cmd *cmd))
 {
     struct slice *outer_argv = c->argv;
     int outer_argc = c->argc;
@@ -425,14 +433,34 @@ exec_words(struct client *c, int argc, const struct slice *argv)
         struct slice *argv;
     } u = {.given = argv}; /* handlers only read them */
 
+    must(argc > 0);
     if (!client_has_socket(c))
         output_lend(c);
     c->argc = argc;
     c->argv = u.argv;
     exec_begin();
-    exec_command(c, cmd_find(argv[0]));
+    execute_them(c, cmd_find(argv[0]));
     c->argc = outer_argc;
     c->argv = outer_argv;
     if (c->sink != NULL)
         output_deliver(c);
+}
+
+void
+exec_words(struct client *c, int argc, const struct slice *argv)
+{
+    execute_words(c, argc, argv, exec_command);
+}
+
+void
+exec_nested(struct client *c, int argc, const struct slice *argv)
+{
+    struct client *outer = running;
+
+    must(outer != NULL && outer != c && !client_has_socket(c)); /* so it neither waits nor blocks */
+    execute_words(c, argc, argv, execute_one);
+    must(!c->postponed && c->block == NULL);
+    running = outer;
+    outer->db = db_select(outer->db_index); /* what was executed may have exchanged databases */
+    db_keep_clocks(outer->no_touch);
 }

@@ -49,6 +49,12 @@ void exec_command(struct client *c, struct cmd *cmd);
  * connection the reply goes to its sink (server/net/output.h), or is appended to c->out. */
 void exec_words(struct client *c, int argc, const struct slice *argv);
 
+/* exec_nested: the same within the handler of another client's command: as a part of it.  c,
+ * which is not the other client, has no socket; it has its own database and, if it began one,
+ * transaction. Both commands are counted, the outer one with the time of the inner one.  Who
+ * waits for a key is served, and gets its messages, only after the outermost command. */
+void exec_nested(struct client *c, int argc, const struct slice *argv);
+
 /* exec_count: the command that c's words name was executed, in so long: statistics, SLOWLOG,
  * LATENCY. */
 void exec_count(struct client *c, struct cmd *cmd, uint64_t ns);
