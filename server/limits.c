@@ -35,7 +35,7 @@ hand_down(void)
         .listpack_member_bytes = (uint64_t)config.set_max_listpack_value,
     };
     stream_limits = (struct stream_limits){
-        .node_bytes = (uint64_t)config.stream_node_max_bytes,
+        .node_bytes = config.stream_node_max_bytes,
         .node_entries = (uint64_t)config.stream_node_max_entries,
     };
     zset_limits = (struct zset_limits){

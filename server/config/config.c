@@ -59,6 +59,34 @@ static const struct config_name permissions[] = {
 #define EVENTS            &option_events
 #define CHECKED           &option_checked
 
+/* What of struct config a parameter of each type is kept in: what its parse and show take the field
+ * for. */
+#define FIELD_OF_BOOL              bool
+#define FIELD_OF_COMPRESSION       bool
+#define FIELD_OF_INT               int64_t
+#define FIELD_OF_CLIPPED           int64_t
+#define FIELD_OF_MEMORY            uint64_t
+#define FIELD_OF_MEMORY_OR_PERCENT int64_t
+#define FIELD_OF_ENUM              int64_t
+#define FIELD_OF_MODE              int64_t
+#define FIELD_OF_EVENTS            int64_t
+#define FIELD_OF_TEXT              char *
+#define FIELD_OF_FILENAME          char *
+#define FIELD_OF_WORDS             char *
+#define FIELD_OF_DIRECTORY         char *
+#define FIELD_OF_LIMITS            struct output_limit[OUTPUT_CLASSES]
+#define FIELD_OF_SAVE              struct save_point *
+#define FIELD_OF_CHECKED           struct config_bytes
+
+#define OPTION(name_, alias_, type_, field_, ...)                                                  \
+    _Static_assert(__builtin_types_compatible_p(__typeof__(((struct config *)NULL)->field_),       \
+                                                FIELD_OF_##type_),                                 \
+                   name_ ": the field is not of the C type that the parameter's type is kept in");
+#define FIXED(...)
+#include "server/config/config.def"
+#undef OPTION
+#undef FIXED
+
 #define OPTION(name_, alias_, type_, field_, initial_, min_, max_, flags_, extra_)                 \
     {.name = name_,                                                                                \
      .alias = alias_,                                                                              \

@@ -92,7 +92,8 @@ struct config {
     int64_t hll_sparse_max_bytes;
     int64_t set_max_intset_entries, set_max_listpack_entries, set_max_listpack_value;
     int64_t zset_max_listpack_entries, zset_max_listpack_value;
-    int64_t stream_node_max_bytes, stream_node_max_entries;
+    uint64_t stream_node_max_bytes;
+    int64_t stream_node_max_entries;
     struct config_bytes kept[CONFIG_KEPT]; /* kept.def */
 };
 extern struct config config;

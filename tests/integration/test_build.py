@@ -3,6 +3,7 @@
 has to say."""
 import os
 import subprocess
+import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -39,6 +40,25 @@ class Build(unittest.TestCase):
         self.assertNotEqual(status, 0)
         self.assertIn("fatal error: tests/no_such_header.h: No such file or directory", said)
         self.assertFalse(os.path.exists(os.path.join(ROOT, OBJECT)))
+
+    def test_a_parameter_in_a_field_of_another_type_is_no_program(self):
+        with open(os.path.join(ROOT, "server/config/config.def"), encoding="utf-8") as f:
+            table = f.read()
+        self.assertEqual(self.compile_with(table), (0, ""))
+        for kind, field in (("INT", "protected_mode"), ("BOOL", "hz"), ("MEMORY", "dir"), ("TEXT", "requirepass")):
+            status, said = self.compile_with(table + '\nOPTION("wrong", NULL, %s, %s, "", 0, 0, 0, NULL)\n' % (kind, field))
+            self.assertNotEqual(status, 0)
+            self.assertIn("wrong: the field is not of the C type", said)
+
+    def compile_with(self, table):
+        with tempfile.TemporaryDirectory() as directory:
+            os.makedirs(os.path.join(directory, "server/config"))
+            with open(os.path.join(directory, "server/config/config.def"), "w", encoding="utf-8") as f:
+                f.write(table)
+            done = subprocess.run(["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-fsyntax-only", "-I" + directory, "-I.",
+                                   "server/config/config.c"], cwd=ROOT, timeout=120, check=False, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT)
+        return done.returncode, done.stdout.decode()
 
 
 if __name__ == "__main__":
