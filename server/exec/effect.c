@@ -6,7 +6,6 @@
 
 #include "mm/base/fault.h"
 #include "server/data/db/db.h"
-#include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
 #include "server/net/client.h"
 
@@ -180,11 +179,10 @@ effect_as_sent(void)
 /* ---- around a command ---- */
 
 void
-effect_begin(struct client *c, const struct cmd *cmd, struct effect_scope *s)
+effect_begin(struct client *c, struct effect_scope *s)
 {
     *s = (struct effect_scope){.outer = scope,
                                .client = c,
-                               .cmd = cmd,
                                .dirty = db_state.dirty,
                                .said = said.len,
                                .db_index = c->db_index};
@@ -255,11 +253,11 @@ tell_all(const struct effect_scope *s)
     return true;
 }
 
-/* counted: has a command that may change data changed any? */
+/* counted: has the command changed anything?  What ran within it was taken off again. */
 static bool
 counted(const struct effect_scope *s)
 {
-    return (s->cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE)) != 0 && db_state.dirty != s->dirty;
+    return db_state.dirty > s->dirty;
 }
 
 static void
@@ -286,6 +284,8 @@ effect_end(struct effect_scope *s)
         tell(s, s->db_index, c->argc, c->argv);
     if (s->multi_is_told && listener != NULL)
         tell_word(c->db_index, SLICE("EXEC"));
+    if (s->outer != NULL)
+        s->outer->dirty += db_state.dirty - s->dirty; /* told here, not by EXEC */
     said.len = s->said;
     scope = s->outer;
     give_back();

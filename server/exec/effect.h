@@ -34,7 +34,6 @@
 #include "mm/base/slice.h"
 
 struct client;
-struct cmd;
 struct db;
 
 /* An effect_listener hears the number of the logical database and the words of a command, good
@@ -85,8 +84,7 @@ void effect_key_gone(const struct db *db, struct slice key);
 struct effect_scope {
     struct effect_scope *outer; /* EXEC around a queued command */
     struct client *client;
-    const struct cmd *cmd;
-    uint64_t dirty;     /* db_state.dirty before */
+    uint64_t dirty;     /* db_state.dirty before, with what was counted within and told there */
     size_t said;        /* bytes in the buffer before */
     int db_index;       /* where the command began */
     int count;          /* effects said */
@@ -95,7 +93,7 @@ struct effect_scope {
     bool is_lost;       /* no memory */
     bool multi_is_told; /* of EXEC: something within was told */
 };
-void effect_begin(struct client *c, const struct cmd *cmd, struct effect_scope *s);
+void effect_begin(struct client *c, struct effect_scope *s);
 void effect_end(struct effect_scope *s);
 
 #endif

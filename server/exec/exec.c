@@ -312,7 +312,7 @@ run_heard(struct client *c, struct cmd *cmd)
 {
     struct effect_scope scope;
 
-    effect_begin(c, cmd, &scope);
+    effect_begin(c, &scope);
     cmd->handler(c);
     effect_end(&scope);
 }

@@ -301,7 +301,7 @@ call(const struct waiting *w, struct slice key)
     c->db = db_select(c->db_index);
     block_reply_begin(c, &w->block, &reply);
     if (is_heard)
-        effect_begin(c, c->cmd, &scope);
+        effect_begin(c, &scope);
     served = w->spec.serve(c, key, w->block.argc, w->block.argv);
     if (is_heard)
         effect_end(&scope);
