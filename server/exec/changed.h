@@ -35,19 +35,19 @@ changed(const struct client *c, struct slice key, unsigned class, const char *ev
     key_changed(c->db, key, class, event);
 }
 
-/* changed_in: the same in another database than the client's: MOVE, COPY. */
+/* changed_in: one change, of a key in another database than the client's: MOVE, COPY. */
 static inline void
-changed_in(struct db *db, struct slice key, const char *event, uint64_t n)
+changed_in(struct db *db, struct slice key, const char *event)
 {
-    db_state.dirty += n;
+    db_state.dirty++;
     key_changed(db, key, KEY_EVENT_GENERIC, event);
 }
 
-/* changed_gone: the key was deleted, whatever the command's name. */
+/* changed_gone: one change: the key was deleted, whatever the command's name. */
 static inline void
-changed_gone(const struct client *c, struct slice key, uint64_t n)
+changed_gone(const struct client *c, struct slice key)
 {
-    changed(c, key, KEY_EVENT_GENERIC, "del", n);
+    changed(c, key, KEY_EVENT_GENERIC, "del", 1);
 }
 
 /* changed_taken: something was taken out of the key at ref, and perhaps (ref->rec is NULL now) the
@@ -56,6 +56,7 @@ static inline void
 changed_taken(const struct client *c, const struct db_ref *ref, unsigned class, const char *event,
               uint64_t n)
 {
+    debug_check(n > 0); /* CH1 */
     changed(c, ref->key, class, event, n);
     if (ref->rec == NULL)
         key_event(c->db, ref->key, KEY_EVENT_GENERIC, "del");

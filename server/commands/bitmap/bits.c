@@ -283,7 +283,7 @@ combine(struct client *c, enum bits_operation op, struct operands *o)
         return;
     if (o->longest == 0) {
         if (db_delete(c->db, c->argv[2]))
-            changed_gone(c, c->argv[2], 1);
+            changed_gone(c, c->argv[2]);
     } else if (store_result(c, op, o) < 0) {
         reply_no_memory(c);
         return;

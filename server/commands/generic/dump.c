@@ -95,7 +95,7 @@ restore_expired(struct client *c, struct db_ref *ref)
 {
     if (ref->rec != NULL) {
         db_remove(ref);
-        changed_gone(c, c->argv[1], 1);
+        changed_gone(c, c->argv[1]);
         if (unlikely(effects_are_wanted))
             effect_deleted(c->argv[1]);
     }

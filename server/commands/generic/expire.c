@@ -74,7 +74,7 @@ expire(struct client *c, bool seconds, bool absolute)
     }
     if (at_ms <= clock_now.ms) {
         db_remove(&ref);
-        changed_gone(c, c->argv[1], 1);
+        changed_gone(c, c->argv[1]);
         if (unlikely(effects_are_wanted))
             effect_deleted(c->argv[1]);
     } else if (db_set_expire(&ref, at_ms) < 0) {

@@ -20,7 +20,7 @@ delete_all(struct client *c)
 
     for (int i = 1; i < c->argc; i++)
         if (db_delete(c->db, c->argv[i])) {
-            changed_gone(c, c->argv[i], 1);
+            changed_gone(c, c->argv[i]);
             deleted++;
         }
     reply_int(c, deleted);
@@ -180,7 +180,7 @@ cmd_move(struct client *c)
         reply_no_memory(c);
     } else {
         changed(c, c->argv[1], KEY_EVENT_GENERIC, "move_from", 0);
-        changed_in(db, c->argv[1], "move_to", 1);
+        changed_in(db, c->argv[1], "move_to");
         reply_int(c, 1);
     }
 }
@@ -243,7 +243,7 @@ cmd_copy(struct client *c)
     } else if (copy_to(from.rec, &to) < 0) {
         reply_no_memory(c);
     } else {
-        changed_in(db, c->argv[2], "copy_to", 1);
+        changed_in(db, c->argv[2], "copy_to");
         reply_int(c, 1);
     }
 }

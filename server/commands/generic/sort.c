@@ -197,7 +197,7 @@ store(struct client *c, const struct sort *s, struct span span)
 
     if (words == 0) {
         if (db_delete(c->db, c->argv[s->store]))
-            changed_gone(c, c->argv[s->store], 1);
+            changed_gone(c, c->argv[s->store]);
     } else if (store_list(c, s, span) < 0) {
         reply_no_memory(c);
         return;

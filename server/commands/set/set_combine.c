@@ -220,7 +220,7 @@ store(struct client *c, struct set_build *b, const char *event)
         changed(c, c->argv[1], KEY_EVENT_SET, event, 1);
     } else if (ref.rec != NULL) {
         db_remove(&ref);
-        changed_gone(c, c->argv[1], 1);
+        changed_gone(c, c->argv[1]);
     }
     reply_int(c, (int64_t)count);
 }

@@ -30,7 +30,7 @@ delete_key(struct client *c, struct slice key)
     if (ref.rec == NULL)
         return;
     db_remove(&ref);
-    changed_gone(c, key, 1);
+    changed_gone(c, key);
 }
 
 void

@@ -283,7 +283,7 @@ cmd_getdel(struct client *c)
     }
     reply_string(c, ref.rec);
     db_remove(&ref);
-    changed_gone(c, c->argv[1], 1);
+    changed_gone(c, c->argv[1]);
     if (unlikely(effects_are_wanted))
         effect_deleted(c->argv[1]);
 }
@@ -322,7 +322,7 @@ change_expiry(struct client *c, struct db_ref *ref, const struct getex_options *
         return 0;
     if (o->expiry != NULL && o->expiry->absolute && at_ms <= clock_now.ms) {
         db_remove(ref);
-        changed_gone(c, c->argv[1], 1);
+        changed_gone(c, c->argv[1]);
         if (unlikely(effects_are_wanted))
             effect_deleted(c->argv[1]);
     } else if (db_set_expire(ref, o->persist ? RECORD_NO_EXPIRE : at_ms) < 0) {
