@@ -169,8 +169,8 @@ repeat_last(struct reader *r, struct syntax_node **first, unsigned words, bool t
     for (; count > words; count--)
         at = &(*at)->next;
     n = *at = wrap(r, *at);
-    if (n->token.len > 0 && !token &&
-        n->kind == SYNTAX_ARGUMENT) { /* ID client-id [client-id ...]: ID comes once */
+    /* ID client-id [client-id ...]: ID comes once */
+    if (n->token.len > 0 && !token && n->kind == SYNTAX_ARGUMENT) {
         child = new_node(r, SYNTAX_ARGUMENT);
         child->name = n->name;
         n->kind = SYNTAX_BLOCK;

@@ -32,8 +32,8 @@ answer(int fd)
         close(fd);
         return;
     }
-    if (n % PING_BYTES != 0 &&
-        memmem(in, (size_t)n, "CONFIG", 6) != NULL) { /* what redis-benchmark asks before */
+    /* what redis-benchmark asks before */
+    if (n % PING_BYTES != 0 && memmem(in, (size_t)n, "CONFIG", 6) != NULL) {
         must(write(fd, "-ERR\r\n-ERR\r\n", 12) == 12);
         return;
     }

@@ -205,8 +205,8 @@ check_result(struct lab_digest want, struct lab_digest want_after)
     note_images();
     lab_end();
     after = lab_quiet();
-    must(run.mode == CANCEL ||
-         lab_same(after, want_after)); /* and the write has happened, and nothing is left over */
+    /* and the write has happened, and nothing is left over */
+    must(run.mode == CANCEL || lab_same(after, want_after));
 }
 
 static void
