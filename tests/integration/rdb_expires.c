@@ -10,7 +10,7 @@ on_key(void *ctx, const struct rdb_key *k)
 {
     (void)ctx;
     printf("%llu %lld %.*s\n", (unsigned long long)k->db, (long long)k->expire_at_ms,
-           (int)k->name.len, (const char *)k->name.bytes);
+           (int)k->name.len, k->name.ptr);
     return 0;
 }
 
