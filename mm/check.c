@@ -181,7 +181,7 @@ mm_check(void)
 
         if (state_kind(state) == BLOCK_FREE) {
             b += check_free(b, &t);
-        } else if (state_kind(state) == BLOCK_LENT) { /* T1 */
+        } else if (state_kind(state) == BLOCK_LENT) { /* TD1 */
             for (uint32_t i = b; i < b + heap.blocks[b].run_blocks; i++)
                 must(state_kind(block_state(i)) == BLOCK_LENT && !heap.blocks[i].dirty);
             t.lent += heap.blocks[b].run_blocks;

@@ -45,8 +45,8 @@ size_t mm_used_bytes(void);
  * gone. */
 bool mm_wants_move(const void *p);
 /* mm_move: p, as mm_alloc() returned it, or where it stands now: the caller stores that wherever p
- * was.  p itself: it need not move, or there is no room for it.  Cost: a load, or a copy of at most
- * 32 KiB. */
+ * was.  p itself: it need not move, or there is no room for it.
+ * Cost    a load, or a copy of at most 32 KiB. */
 const void *mm_move(const void *p);
 
 #endif

@@ -2,8 +2,9 @@
  *
  *     CLOSED --mm_cut_begin--> OPEN --mm_cut_end--> SETTLING --mm_settle...--> CLOSED
  *
+ * A view (snapshot/view.h) is how the sweep reads bytes.
  * Threads: mutator, but for the mm_sweep_* calls, which belong to the one sweep of an open cut
- * [sweep]. A view (snapshot/view.h) is how the sweep reads bytes. */
+ * [sweep]. */
 #ifndef MM_CUT_H
 #define MM_CUT_H
 
@@ -12,12 +13,12 @@
 /* mm_cut_is_ready: no cut is open and no retired bit of an earlier one is left (S1).  O(1) */
 bool mm_cut_is_ready(void);
 /* mm_cut_begin: the epoch goes up by one; from now on the arena's bytes of this instant can be read
- * by a view. O(size classes), no page and no slab is visited.  -EBUSY: not ready; -EOVERFLOW: 2^32
- * epochs are used up. */
+ * by a view.  -EBUSY: not ready; -EOVERFLOW: 2^32 epochs are used up.
+ * Cost    O(size classes): no page and no slab is visited. */
 int mm_cut_begin(epoch_t *ret_epoch);
 /* mm_cut_end: the sweep has ended, or was cancelled and a grace period that began after the cancel
  * is over (C1): no barrier any more; copies and retired blocks go back, at once or in mm_settle().
- * O(1) */
+ * Cost    O(1). */
 void mm_cut_end(void);
 /* mm_settle: work off what a cut left behind, and, while it is open, what the sweep has passed: at
  * most about max_blocks blocks.  True: more could be done right now. */

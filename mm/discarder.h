@@ -2,7 +2,7 @@
  *
  * What the system takes for that depends on what was touched before, not on how much goes:
  * milliseconds were seen for 2 MiB.  Whoever posts a job has seen to it that nobody touches its
- * ranges before it is taken back (T1, tidy.c).  Order: O-9.
+ * ranges before it is taken back (TD1, tidy.c).  Order: O-9.
  * Threads: mutator, but for the thread itself. */
 #ifndef MM_DISCARDER_H
 #define MM_DISCARDER_H

@@ -203,24 +203,25 @@ void run_split(uint32_t first, uint32_t blocks, uint32_t b, uint32_t n);
 void list_push(struct block_list *l, uint32_t b);
 void list_remove(struct block_list *l, uint32_t b);
 
-/* tidy.c: tidy_recall: wait for what is on loan to the discarder, and take it back.  False: nothing
- * was. */
+/* tidy_recall (tidy.c): wait for what is on loan to the discarder, and take it back.  False:
+ * nothing was. */
 bool tidy_recall(void);
 
-/* slab.c */
-/* it leaves the list on which it stands, if any */
-void slab_unlist(struct slab_class *sc, uint32_t b);
-void slab_offer(uint32_t b,
-                uint64_t state); /* not cur: to the list where it belongs now, or back when empty */
+/* slab.c.  slab_alloc: NULL: no memory. */
+void *slab_alloc(enum mm_kind kind, unsigned class);
 struct slab_class *slab_class_of(uint64_t state);
-void *slab_alloc(enum mm_kind kind, unsigned class); /* NULL: no memory */
-/* S3: what was retired is free, what was born is used */
+/* slab_unlist: it leaves the list on which it stands, if any.  slab_offer: one that is not cur: to
+ * the list where it belongs now, or back when it is empty. */
+void slab_unlist(struct slab_class *sc, uint32_t b);
+void slab_offer(uint32_t b, uint64_t state);
+/* slab_settle: what was retired is free, what was born is used (S3). */
 void slab_settle(uint32_t b);
-/* a cut has begun or ended: S3 for the slabs that allocation takes from */
+/* slabs_choose_bitmaps: a cut has begun or ended: S3 for the slabs that allocation takes from. */
 void slabs_choose_bitmaps(void);
-/* slabs that allocation takes from, and nothing is in them, are given back */
+/* slabs_drop_empty: slabs that allocation takes from, and nothing is in them, are given back. */
 void slabs_drop_empty(void);
-void run_release(uint32_t b); /* the run that starts at b */
+/* run_release: the run that starts at b is free. */
+void run_release(uint32_t b);
 
 /* size classes: size_class.c */
 extern uint32_t class_bytes[CLASS_MAX];

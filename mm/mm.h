@@ -2,11 +2,11 @@
  *
  * Data in the arena is read through pointers to const.  The two ways to a writable pointer are a
  * fresh mm_alloc() and mm_modify(); such a pointer dies at the end of the command and before any
- * cut (mm/cut.h). The build has -Wcast-qual -Werror: a write that skips the barrier does not
+ * cut (mm/cut.h).  The build has -Wcast-qual -Werror: a write that skips the barrier does not
  * compile.
  *
  * Threads: mutator (the event loop) only, unless a line says [any].
- * Rules S1, S2, V1, V2, C1-C3, O-1..O-3: docs/design.md and docs/ordering.md. */
+ * Rules S, V and C: docs/design.md.  Orderings: docs/ordering.md. */
 #ifndef MM_MM_H
 #define MM_MM_H
 
@@ -47,7 +47,9 @@ void mm_clear(void);
 
 /* mm_alloc: a block of at least bytes (1 .. 2^40) for the caller to fill, aligned to 8; to 64 from
  * 64 bytes on when the size class is a multiple of 64.  NULL: no memory; nothing has changed.  The
- * content is undefined. Cost O(1).  Owner: the caller, until mm_free(). */
+ * content is undefined.
+ * Cost    O(1).
+ * Owner   the caller, until mm_free(). */
 void *mm_alloc(enum mm_kind kind, size_t bytes);
 
 /* mm_alloc_roomy: a value run of bytes now whose block may grow in place up to room_bytes: address
@@ -60,12 +62,13 @@ void *mm_alloc_roomy(size_t bytes, size_t room_bytes);
 size_t mm_spare_room(void);
 
 /* mm_grow: from now on the first bytes of the block at p are in use, for the accounts; bytes <=
- * mm_usable(p). Only blocks from mm_alloc_roomy() have an account that grows; for others it does
+ * mm_usable(p).  Only blocks from mm_alloc_roomy() have an account that grows; for others it does
  * nothing. */
 void mm_grow(const void *p, size_t bytes);
 
 /* mm_free: give a block back; while a cut is open that can still see it, it is retired instead and
- * its bytes stay as they are until the sweep has passed (S2, V1).  Never fails.  Cost O(1). */
+ * its bytes stay as they are until the sweep has passed (S2, V1).  Never fails.
+ * Cost    O(1). */
 void mm_free(const void *p);
 
 /* mm_usable: how many bytes the block at p has (its size class or run).  p: as mm_alloc returned
@@ -76,16 +79,15 @@ size_t mm_usable(const void *p);
 size_t mm_size_class(size_t bytes);
 
 /* mm_is_frozen: true if a cut is open that has not yet swept the block at p: a small record in this
- * state is replaced (allocate, fill, mm_free the old one) instead of changed in place.  Cost: one
- * branch without a cut. */
+ * state is replaced (allocate, fill, mm_free the old one) instead of changed in place.
+ * Cost    one branch without a cut. */
 #define mm_is_frozen(p) (unlikely(mm_barrier_on) && mm_block_is_frozen(p))
 
 /* mm_modify(p, len): make [p, p + len) writable in this epoch and return p without const.  The
  * bytes must lie in one allocated block.  Never fails: without memory for a page's copy the open
- * snapshot is marked broken
- * (C2) and the write goes on. Cost    one predictable branch without a cut; with one, a copy of
- * each page not
- * yet preserved. Order   O-1, O-2 (writer side). */
+ * snapshot is marked broken (C2) and the write goes on.
+ * Cost    one predictable branch without a cut; with one, a copy of each page not yet preserved.
+ * Order   O-1, O-2 (writer side). */
 #ifdef STILLFRAME_SITES
 #define MM_STR2(x) #x
 #define MM_STR(x)  MM_STR2(x)

@@ -16,11 +16,11 @@ enum {
     IMAGES_KEEP_BYTES = 8 << 20,   /* kept with their memory between cuts: so much at most, ... */
     IMAGES_KEEP_LEAST = 512 << 10, /* ... so much in any case, ... */
     IMAGES_KEEP_SHARE = 32,        /* ... and in between this part of what is in use */
-    IMAGES_AHEAD_BYTES =
-        2 << 20, /* the sweep keeps so much memory ready ahead of the mutator, or as much as is
-                                     * kept between cuts, if that is less, ... */
-    IMAGES_TRIM_BYTES = 2 << 20,  /* given back at a time */
-    IMAGES_WARM_BYTES = 256 << 10 /* ... and fetches it in steps of so much */
+    IMAGES_TRIM_BYTES = 2 << 20,   /* given back at a time */
+    /* the sweep keeps so much memory ready ahead of the mutator, or as much as is kept between
+     * cuts, if that is less, and fetches it in steps */
+    IMAGES_AHEAD_BYTES = 2 << 20,
+    IMAGES_WARM_BYTES = 256 << 10 /* of so much */
 };
 
 static size_t words_bytes, next_bytes;
@@ -130,11 +130,11 @@ image_get(void)
     }
     i = load_relaxed(&pages.bump);
     if (unlikely(i >= pages.lent_from))
-        (void)heap.recall(); /* T1 */
+        (void)heap.recall(); /* TD1 */
     if (i >= load_relaxed(&pages.committed) && !images_grow())
         return 0;
     store_relaxed(&pages.bump, i + 1);
-    debug_check(i != 0 && i < pages.lent_from); /* P4, T1 */
+    debug_check(i != 0 && i < pages.lent_from); /* P4, TD1 */
     return i;
 }
 

@@ -9,10 +9,7 @@
  *      1      1      retired: freed since; the sweep may still read it
  *      0      1      born: it was free at the cut, and is in use
  *
- *   S3  What happens to a slot of before the cut while its slab is not settled is noted in
- *       changed[].  Settling is used ^= changed, changed = 0.  A born slot is no part of the cut:
- *       it is written without a barrier, and freed at once.  So a cut needs no new slab where there
- *       are holes, and leaves none behind. */
+ * Settling is used ^= changed, changed = 0.  Why it is so: S3 in docs/design.md. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,7 +125,7 @@ slab_offer(uint32_t b, uint64_t state)
     sc->room_count[band]++;
     sc->bands |= 1U << band;
     blk->band = (uint8_t)band;
-    /* The least that this band holds: with one less, the next one; with none, the system. One that
+    /* The least that this band holds: with one less, the next one; with none, the system.  One that
      * may not go yet is looked at when it is settled. */
     blk->band_floor = (uint16_t)((band * slots + BANDS - 1) / BANDS);
     if (band == 0)

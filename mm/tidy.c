@@ -1,11 +1,10 @@
 /* mm/tidy.c - free memory goes back to the system, through a thread that does nothing else.
  *
- *   T1  What is on loan to the discarder stands in no bin and is of kind BLOCK_LENT: it is not
+ *   TD1 What is on loan to the discarder stands in no bin and is of kind BLOCK_LENT: it is not
  *       allocated, and not merged with its neighbours, until the mutator has taken it back.
+ *       Memory of page copies is lent as well; a copy that would go there waits (image_get()).
  *
  *     FREE, dirty --lend--> LENT --the job is done, take_back--> FREE, clean
- *
- *       Memory of page copies is lent as well; a copy that would go there waits (image_get()).
  *
  * Without a thread (none can be made) the mutator discards by itself, less at a time. */
 #include "mm/base/os.h"
@@ -91,7 +90,7 @@ take_back(void)
     heap.lent_blocks -= loan.blocks;
     images_take_back();
     for (unsigned i = loan.images; i < loan.count; i++) {
-        must(state_kind(block_state(block_of(loan.ranges[i].at))) == BLOCK_LENT); /* T1 */
+        must(state_kind(block_state(block_of(loan.ranges[i].at))) == BLOCK_LENT); /* TD1 */
         run_give(block_of(loan.ranges[i].at), (uint32_t)(loan.ranges[i].bytes >> MM_BLOCK_SHIFT),
                  0);
     }

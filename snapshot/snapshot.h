@@ -73,8 +73,7 @@ int snapshot_event_fd(void);
 /* snapshot_is_ready: snapshot_begin() would not answer -EBUSY. */
 bool snapshot_is_ready(void);
 /* snapshot_begin: take the cut now and hand it to the sweep thread.  O(1) in the data.  0 or -errno
- * (-EBUSY).
- */
+ * (-EBUSY). */
 int snapshot_begin(const struct snapshot_request *rq);
 /* snapshot_cancel: only sets a flag (C1); the end is reported by snapshot_poll(). */
 void snapshot_cancel(void);

@@ -7,7 +7,10 @@
  *     snapshot_begin: cut, post      --O-4-->  sweep, phase SWEPT, EOF, fsync, rename, phase DONE
  *     snapshot_poll                  <--O-5--  eventfd at SWEPT and at DONE
  *     call_rcu at SWEPT or cancel    ------->  quiescent between slabs, offline around blocking
- *     calls grace over: mm_cut_end, settle */
+ *                                              calls
+ *     grace over: mm_cut_end, settle
+ *
+ * Threads: mutator, but for sweep_run(), the fields marked [sweep], and where a line says [any]. */
 #ifndef SNAPSHOT_SWEEPER_H
 #define SNAPSHOT_SWEEPER_H
 

@@ -1,7 +1,8 @@
 /* mm/base/crc64.h - CRC-64/Jones, reflected, polynomial 0xad93d23594c935a9, as the RDB trailer has
- * it. crc64(0, "123456789", 9) == 0xe9c6d914c4b8d9ca.  [any]
+ * it.  crc64(0, "123456789", 9) == 0xe9c6d914c4b8d9ca.
  * Cost: about 0.1 ns a byte where the processor multiplies without carry (PCLMULQDQ), 0.5 ns
- * elsewhere. */
+ * elsewhere.
+ * Threads: [any]. */
 #ifndef MM_BASE_CRC64_H
 #define MM_BASE_CRC64_H
 

@@ -1,4 +1,5 @@
-/* mm/base/difference.h - where two pieces of memory differ, eight bytes at a time.  [any] */
+/* mm/base/difference.h - where two pieces of memory differ, eight bytes at a time.
+ * Threads: [any]. */
 #ifndef MM_BASE_DIFFERENCE_H
 #define MM_BASE_DIFFERENCE_H
 

@@ -1,5 +1,6 @@
 /* mm/base/glob.h - glob patterns as KEYS, SCAN and CONFIG GET know them: * ? [abc] [^abc] [a-z] and
- * \ to quote. [any] */
+ * \ to quote.
+ * Threads: [any]. */
 #ifndef MM_BASE_GLOB_H
 #define MM_BASE_GLOB_H
 

@@ -1,5 +1,5 @@
 /* mm/base/le.h - little-endian integers of 1 to 8 bytes, as RDB, listpacks and ziplists have them.
- * [any] */
+ * Threads: [any]. */
 #ifndef MM_BASE_LE_H
 #define MM_BASE_LE_H
 

@@ -1,5 +1,5 @@
 /* mm/base/log.h - the server's log, in Redis's line format:  pid:role date time level message.
- * [any] */
+ * Threads: [any]. */
 #ifndef MM_BASE_LOG_H
 #define MM_BASE_LOG_H
 

@@ -1,5 +1,6 @@
 /* mm/base/long_double.h - floating point numbers as text, as INCRBYFLOAT and its kin read
- * and write them. [any] */
+ * and write them.
+ * Threads: [any]. */
 #ifndef MM_BASE_LONG_DOUBLE_H
 #define MM_BASE_LONG_DOUBLE_H
 

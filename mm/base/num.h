@@ -1,4 +1,5 @@
-/* mm/base/num.h - integers to text and back, fast.  [any] */
+/* mm/base/num.h - integers to text and back, fast.
+ * Threads: [any]. */
 #ifndef MM_BASE_NUM_H
 #define MM_BASE_NUM_H
 

@@ -21,8 +21,7 @@ void os_release(void *p, size_t bytes);
 void os_discard(void *p, size_t bytes);
 /* os_discard_ranges: the same for several ranges in one call to the system, where it has such a
  * call, and one by one where it has not.  Returns for how many ranges the next such call makes
- * sense: OS_RANGES_MAX or 1.
- */
+ * sense: OS_RANGES_MAX or 1. */
 enum { OS_RANGES_MAX = 16 };
 struct os_range {
     void *at;

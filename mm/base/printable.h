@@ -1,4 +1,5 @@
-/* mm/base/printable.h - bytes of any kind as text for a person.  [any] */
+/* mm/base/printable.h - bytes of any kind as text for a person.
+ * Threads: [any]. */
 #ifndef MM_BASE_PRINTABLE_H
 #define MM_BASE_PRINTABLE_H
 

@@ -1,4 +1,5 @@
-/* mm/base/real.h - doubles as text, as Redis 7.2 writes and reads scores.  [any] */
+/* mm/base/real.h - doubles as text, as Redis 7.2 writes and reads scores.
+ * Threads: [any]. */
 #ifndef MM_BASE_REAL_H
 #define MM_BASE_REAL_H
 

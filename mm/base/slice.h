@@ -1,4 +1,5 @@
-/* mm/base/slice.h - bytes that somebody else owns: arguments, keys, values.  [any] */
+/* mm/base/slice.h - bytes that somebody else owns: arguments, keys, values.
+ * Threads: [any]. */
 #ifndef MM_BASE_SLICE_H
 #define MM_BASE_SLICE_H
 

@@ -198,8 +198,7 @@ take_quoted(const char *p, const char *end, char **out)
 }
 
 /* One word from p on: as it stands, or from its first quote on copied to *scratch.  NULL:
- * unbalanced quotes.
- */
+ * unbalanced quotes. */
 static const char *
 take_word(const char *p, const char *end, char **scratch, struct slice *ret)
 {

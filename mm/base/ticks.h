@@ -1,5 +1,6 @@
 /* mm/base/ticks.h - a cheap clock for durations of a command: the processor's time stamp counter
- * where it is constant, the monotonic clock elsewhere.  [any], but for ticks_refresh: mutator. */
+ * where it is constant, the monotonic clock elsewhere.
+ * Threads: [any], but for ticks_refresh(): mutator. */
 #ifndef MM_BASE_TICKS_H
 #define MM_BASE_TICKS_H
 

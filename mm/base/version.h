@@ -1,4 +1,5 @@
-/* mm/base/version.h - the version of the whole project: of the server and of stillframe-rdb. */
+/* mm/base/version.h - the version of the whole project: of the server and of stillframe-rdb.
+ * Threads: [any]. */
 #ifndef MM_BASE_VERSION_H
 #define MM_BASE_VERSION_H
 

@@ -1,5 +1,6 @@
 /* snapshot/rdb/byte_walk.h - a walk over the bytes of an old small form (ziplist, zipmap), which
- * are not trusted. [any] */
+ * are not trusted.
+ * Threads: [any]. */
 #ifndef SNAPSHOT_RDB_BYTE_WALK_H
 #define SNAPSHOT_RDB_BYTE_WALK_H
 

@@ -1,4 +1,5 @@
-/* snapshot/rdb/listpack_impl.h - what listpack.c and listpack_edit.c share.  [any] */
+/* snapshot/rdb/listpack_impl.h - what listpack.c and listpack_edit.c share.
+ * Threads: [any]. */
 #ifndef SNAPSHOT_RDB_LISTPACK_IMPL_H
 #define SNAPSHOT_RDB_LISTPACK_IMPL_H
 

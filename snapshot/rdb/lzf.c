@@ -10,8 +10,7 @@ enum { MIN_MATCH = 3, LITERAL_RUN = 32, TABLE_BITS = 13 };
 _Static_assert(LZF_TABLE_SLOTS == 1 << TABLE_BITS, "the table's size");
 
 /* table_bits: short blocks use a part of the table, as clearing all of it would cost more than
- * packing them.
- */
+ * packing them. */
 static unsigned
 table_bits(size_t len)
 {

@@ -1,5 +1,6 @@
 /* snapshot/rdb/rdb.h - the RDB file format: opcodes, type numbers, their names.  The format itself:
- * docs/rdb.md. [any] */
+ * docs/rdb.md.
+ * Threads: [any]. */
 #ifndef SNAPSHOT_RDB_RDB_H
 #define SNAPSHOT_RDB_RDB_H
 

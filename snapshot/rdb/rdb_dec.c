@@ -233,8 +233,7 @@ refuse_module_aux(struct dec *d)
 }
 
 /* What may follow the magic beside keys and the end; an opcode with a name that is not here is
- * refused by it.
- */
+ * refused by it. */
 static const struct opcode {
     uint8_t code;
     bool is_attribute; /* of the key that follows */

@@ -111,10 +111,9 @@ const char *rdb_finding_remedy(enum rdb_finding_kind kind);
  *     stream_begin stream_node* stream_facts (stream_group (stream_consumer stream_pending*)*)*
  * then value_end.  A finding comes before the events of what it is about, with what is right in
  * these.  A key without an element (RDB_FINDING_EMPTY_KEY) still has its begin, perhaps, and its
- * value_end: nobody keeps it.  No two fields of a hash_listpack, or
- * of the older small forms, and no two members of a set_intset or set_listpack are the same; of the
- * plain forms, of groups and of a group's consumers the sink looks for duplicates itself, since it
- * holds them. */
+ * value_end: nobody keeps it.  No two fields of a hash_listpack, or of the older small forms, and
+ * no two members of a set_intset or set_listpack are the same; of the plain forms, of groups and of
+ * a group's consumers the sink looks for duplicates itself, since it holds them. */
 struct rdb_events {
     /* no_values: who only counts: values of hash fields and elements of lists that stand alone are
      * read over, and come with their length and no bytes, however long they are */

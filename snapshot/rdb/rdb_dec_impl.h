@@ -61,8 +61,7 @@ struct string_in {
 int dec_fail(struct dec *d, uint64_t offset, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* dec_find: tell of something that is read all the same; 0, or what the sink returned.  The remedy
- * is added.
- */
+ * is added. */
 int dec_find(struct dec *d, uint64_t offset, enum rdb_finding_kind kind, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* dec_find_empty: the key in hand, a `what`, has no element. */

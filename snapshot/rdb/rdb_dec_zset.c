@@ -178,8 +178,7 @@ check_listpack(struct dec *d, uint64_t offset, bool *ret_sorted)
 }
 
 /* pass_on_all: one by one, where the order is not right: nobody writes such a listpack, but readers
- * take it.
- */
+ * take it. */
 static int
 pass_on_all(struct dec *d, uint64_t offset, uint32_t members)
 {

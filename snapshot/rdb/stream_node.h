@@ -1,12 +1,12 @@
 /* snapshot/rdb/stream_node.h - the listpack that holds some consecutive entries of a stream, in
  * Redis's format.
  *
- *     live | deleted | F | field 1 ... field F | 0                       the master entry, then the
- *     items:
+ * The master entry, then the items, of two kinds: with the master's fields (STREAM_ITEM_SAME), or
+ * with N fields of their own:
+ *
+ *     live | deleted | F | field 1 ... field F | 0
  *     flags | ms - first.ms | seq - first.seq | value 1 ... value F | F + 3
- *     STREAM_ITEM_SAME
- *     flags | ms - first.ms | seq - first.seq | N | field 1 | value 1 ... | 2 N + 4      fields of
- *     its own
+ *     flags | ms - first.ms | seq - first.seq | N | field 1 | value 1 ... | 2 N + 4
  *
  * `first` is the id under which the node is kept; differences are modulo 2^64.  The number at an
  * item's end is how many listpack elements stand before it in the item, for reading backwards.

@@ -6,7 +6,7 @@
  * file says that its maker lives: the system takes it away with the process, whatever kills that,
  * and it is seen by processes that do not see each other's numbers.  So what has such a name and
  * can be locked was left behind.
- */
+ * Threads: [any], but for temp_file_note(): sweep. */
 #ifndef SNAPSHOT_RDB_TEMP_FILE_H
 #define SNAPSHOT_RDB_TEMP_FILE_H
 
@@ -14,23 +14,22 @@
 
 enum { TEMP_NAME_BYTES = 64 };
 
-/* temp_file_name: a new one.  [any] */
+/* temp_file_name: a new one. */
 void temp_file_name(char ret[TEMP_NAME_BYTES]);
-/* temp_file_is_ours: is the name of that form?  [any] */
+/* temp_file_is_ours: is the name of that form? */
 bool temp_file_is_ours(const char *name);
 
 /* temp_file_hold: lock a file that was just made.  0, also where files cannot be locked; -EAGAIN:
- * somebody took it for a leftover in the same moment: make another one.  [any] */
+ * somebody took it for a leftover in the same moment: make another one. */
 int temp_file_hold(int fd);
 /* temp_file_remove: remove what a save has left, in the working directory.  1: removed; 0: it is
- * not ours, or is being written, or nobody can tell; -errno.  [any] */
+ * not ours, or is being written, or nobody can tell; -errno. */
 int temp_file_remove(const char *name);
 
 /* temp_file_note: this path (absolute) is the process's own temporary file now; NULL: it has none
- * any more.
- * One save runs at a time.  [sweep]  temp_file_drop_noted: unlink it, on the way out of the
- * process.  [any, signal handlers too] */
+ * any more.  One save runs at a time. */
 void temp_file_note(const char *path);
+/* temp_file_drop_noted: unlink it, on the way out of the process.  Signal handlers may. */
 void temp_file_drop_noted(void);
 
 #endif

@@ -3,7 +3,7 @@
  *
  * Bytes (u32), offset of the last entry (u32), entries (u16, 65535: unknown), then entries of <size
  * of the one before> <encoding> <data>, then 0xff; little endian but for the lengths of strings.
- * [any] */
+ * Threads: [any]. */
 #ifndef SNAPSHOT_RDB_ZIPLIST_H
 #define SNAPSHOT_RDB_ZIPLIST_H
 
@@ -25,8 +25,7 @@ struct ziplist_sum {
     bool is_right; /* the head says the same */
 };
 /* ziplist_measure: true if the blob is a well-formed ziplist, every byte of it but for its two
- * claims. O(len)
- */
+ * claims. O(len) */
 bool ziplist_measure(struct slice blob, struct ziplist_sum *ret);
 
 /* ziplist_open: begin a walk over a blob that ziplist_measure() has found good.  ziplist_next: the

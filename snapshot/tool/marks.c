@@ -1,5 +1,5 @@
 /* snapshot/tool/marks.c - duplicates among any number of things: an external sort.  The contract is
- * in tool_marks.h. */
+ * in marks.h. */
 #include "snapshot/tool/marks.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* tidy.pml - free memory that goes back through another thread: T1, O-9.
+/* tidy.pml - free memory that goes back through another thread: TD1, O-9.
  *
  * Three blocks of one byte.  Two threads: the mutator, which allocates, writes and frees blocks,
  * lends dirty free ones and takes them back; the discarder, which makes what is lent zero, a block

@@ -57,7 +57,7 @@ START_TEST(both_forms_hold_the_same_registers_and_the_estimate_is_near)
 }
 END_TEST
 
-START_TEST(runs_that_do_not_cover_all_registers_are_refused) /* L2 */
+START_TEST(runs_that_do_not_cover_all_registers_are_refused) /* HL2 */
 {
     static const char *const runs[] = {
         "", "\x7f", "\x7f\xfe", "\x7f\xff\x01", "\x7f\xff\x7f", "\x7f\xfe\x85"};

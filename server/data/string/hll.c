@@ -214,7 +214,7 @@ hll_to_dense(struct hll *h)
 }
 
 /* join_runs: neighbours of one value become one where they fit; five steps from `at` on, a step
- * being a run passed over or two joined (L1). */
+ * being a run passed over or two joined (HL1). */
 static void
 join_runs(struct hll *h, size_t at)
 {

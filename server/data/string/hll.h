@@ -10,9 +10,9 @@
  *              01nnnnnn nnnnnnnn   n+1 zeros
  *              1vvvvvnn            n+1 registers of value v+1
  *
- *   L1  Two servers that saw the same elements in the same order have the same bytes: which runs
+ *   HL1 Two servers that saw the same elements in the same order have the same bytes: which runs
  *       are split and joined is part of the form.
- *   L2  Bytes come from anywhere: whatever does not cover all registers exactly is refused.
+ *   HL2 Bytes come from anywhere: whatever does not cover all registers exactly is refused.
  *
  * [Flajolet, Fusy, Gandouet, Meunier: HyperLogLog, 2007; the estimate: Otmar Ertl, "New cardinality
  * estimation algorithms for HyperLogLog sketches", arXiv:1702.01284, algorithm 6; the hash:
@@ -60,9 +60,9 @@ bool hll_is_one(struct slice s);
 bool hll_is_dense(struct slice s); /* of one that is */
 /* hll_cached: the count that is kept in it; false: it is not valid. */
 bool hll_cached(struct slice s, uint64_t *ret);
-/* hll_count: the estimate.  False: L2 is broken.  O(registers) */
+/* hll_count: the estimate.  False: HL2 is broken.  O(registers) */
 bool hll_count(struct slice s, uint64_t *ret);
-/* hll_merge: raise registers, one a byte, to what the sketch has.  False: L2 is broken. */
+/* hll_merge: raise registers, one a byte, to what the sketch has.  False: HL2 is broken. */
 bool hll_merge(uint8_t registers[HLL_REGISTERS], struct slice s);
 uint64_t hll_count_registers(const uint8_t registers[HLL_REGISTERS]);
 
@@ -73,11 +73,11 @@ void hll_dense_put(char *registers, unsigned reg, unsigned value);
 void hll_new(struct hll *h); /* sparse, all zeros */
 /* hll_load: a copy of s.  False: longer than any sketch. */
 bool hll_load(struct hll *h, struct slice s);
-/* hll_raise: 1: a register was raised; 0: it was as high already; -1: L2 is broken.  A sparse
+/* hll_raise: 1: a register was raised; 0: it was as high already; -1: HL2 is broken.  A sparse
  * sketch becomes dense when it would be longer than sparse_max, or the rank does not fit.
  * O(runs) */
 int hll_raise(struct hll *h, struct hll_place place, uint64_t sparse_max);
-/* hll_to_dense: false: L2 is broken, and nothing has changed. */
+/* hll_to_dense: false: HL2 is broken, and nothing has changed. */
 bool hll_to_dense(struct hll *h);
 void hll_drop_cache(struct hll *h);
 /* hll_describe: the runs of a sparse sketch, for PFDEBUG DECODE, whatever they cover.  False:
