@@ -1,0 +1,172 @@
+/* server/exec/exec_call.c - the call of a handler: who runs, how long it took, who hears of that. */
+#include <stdlib.h>
+
+#include "mm/base/clock.h"
+#include "mm/base/histogram.h"
+#include "mm/base/must.h"
+#include "mm/base/ticks.h"
+#include "server/config/config.h"
+#include "server/data/db/db.h"
+#include "server/exec/auth.h"
+#include "server/exec/block.h"
+#include "server/exec/cmd.h"
+#include "server/exec/effect.h"
+#include "server/exec/exec.h"
+#include "server/exec/exec_impl.h"
+#include "server/exec/monitor.h"
+#include "server/figures/latency.h"
+#include "server/figures/slowlog.h"
+#include "server/figures/stats.h"
+#include "server/net/client.h"
+
+enum {
+    CLOCK_NS = 1000000 /* so long may a command take before the clock is read again */
+};
+
+/* The end of the command before, or the begin of the batch, in ticks: one look at the clock a
+ * command. */
+static uint64_t clock_at;
+
+static struct client *running;
+
+const struct client *
+exec_client(void)
+{
+    return running;
+}
+
+struct client *
+exec_running(void)
+{
+    return running;
+}
+
+void
+exec_go_on(struct client *c)
+{
+    running = c;
+    c->db = db_select(c->db_index); /* what was executed may have exchanged databases */
+    db_keep_clocks(c->no_touch);
+}
+
+void
+exec_forget(const struct client *c)
+{
+    if (running == c)
+        running = NULL;
+}
+
+void
+exec_begin(void)
+{
+    clock_at = ticks_now();
+}
+
+static bool
+is_secret(const void *client, int i)
+{
+    return auth_is_secret(client, i);
+}
+
+static void
+note_slow(const struct client *c, uint64_t ns)
+{
+    const struct slowlog_call call = {.ns = ns,
+                                      .peer = c->addr,
+                                      .name = c->name,
+                                      .argc = c->argc,
+                                      .argv = c->argv,
+                                      .is_secret = is_secret,
+                                      .ctx = c};
+
+    slowlog_add(&call, config.slowlog_max_len);
+}
+
+/* Longer than what anybody wants to hear of?  What follows a command that took long sees another
+ * time (L3). */
+static void
+note_duration(const struct client *c, const struct cmd *cmd, uint64_t ns)
+{
+    uint64_t ms = ns / 1000000;
+
+    if (ns >= CLOCK_NS && client_has_socket(c) && !c->in_exec)
+        clock_refresh();
+    latency_add((cmd->flags & CMD_FAST) != 0 ? "fast-command" : "command", ms);
+    if (config.slowlog_log_slower_than >= 0 && (cmd->flags & CMD_SKIP_SLOWLOG) == 0 &&
+        ns / 1000 >= (uint64_t)config.slowlog_log_slower_than)
+        note_slow(c, ns);
+}
+
+/* Below this nobody wants to hear of it. */
+static inline uint64_t
+noteworthy_ns(void)
+{
+    uint64_t us = (uint64_t)config.slowlog_log_slower_than; /* -1: never */
+
+    return us < CLOCK_NS / 1000 ? us * 1000 : CLOCK_NS;
+}
+
+/* The histogram is made at the first call; without memory it is tried again at the next. */
+static inline void
+count_duration(struct cmd *cmd, uint64_t ns)
+{
+    if (unlikely(cmd->histogram == NULL) &&
+        (cmd->histogram = calloc(1, sizeof *cmd->histogram)) == NULL)
+        return;
+    histogram_add(cmd->histogram, ns);
+}
+
+static inline void
+count(struct client *c, struct cmd *cmd, uint64_t ns)
+{
+    cmd->calls++;
+    cmd->nsec += ns;
+    stats.commands++;
+    if (unlikely(c->is_error))
+        cmd->failed++;
+    if (likely(config.latency_tracking))
+        count_duration(cmd, ns);
+    if (unlikely(ns >= noteworthy_ns()))
+        note_duration(c, cmd, ns);
+}
+
+void
+exec_count(struct client *c, struct cmd *cmd, uint64_t ns)
+{
+    count(c, cmd, ns);
+}
+
+/* run_heard: run cmd's handler while somebody wants to hear of effects. */
+static __attribute__((noinline)) void
+run_heard(struct client *c, struct cmd *cmd)
+{
+    struct effect_scope scope;
+
+    effect_begin(c, &scope);
+    cmd->handler(c);
+    effect_end(&scope);
+}
+
+void
+exec_call(struct client *c, struct cmd *cmd)
+{
+    uint64_t begin = clock_at, ns;
+
+    running = c;
+    c->cmd = cmd;
+    c->is_error = false;
+    c->db = db_select(c->db_index);
+    db_keep_clocks(c->no_touch);
+    if (unlikely(effects_are_wanted))
+        run_heard(c, cmd);
+    else
+        cmd->handler(c);
+    clock_at = ticks_now();
+    if (unlikely(monitor_count > 0) && (cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)) == 0)
+        monitor_feed(c);
+    ns = ticks_to_ns(clock_at - begin);
+    if (unlikely(c->block != NULL))
+        c->block->spent_ns = ns; /* it is counted when it is answered */
+    else
+        count(c, cmd, ns);
+}
