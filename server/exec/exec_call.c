@@ -1,4 +1,5 @@
-/* server/exec/exec_call.c - the call of a handler: who runs, how long it took, who hears of that. */
+/* server/exec/exec_call.c - the call of a handler: who runs, how long it took, who hears of
+ * that. */
 #include <stdlib.h>
 
 #include "mm/base/clock.h"
