@@ -201,7 +201,6 @@ crash_init(void)
 {
     static char stack[STACK_BYTES];
     stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
-    const char *why;
     void *frame;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -211,6 +210,5 @@ crash_init(void)
     sigaltstack(&alternate, NULL);
     if (backtrace != NULL)
         backtrace(&frame, 1); /* loads what it needs */
-    config_on_change("crash-log-enabled", apply);
-    apply(&config, &why);
+    config_follow("crash-log-enabled", apply);
 }

@@ -256,6 +256,15 @@ config_on_change(const char *name, bool (*apply)(const struct config *next, cons
     o->apply = apply;
 }
 
+void
+config_follow(const char *name, bool (*apply)(const struct config *next, const char **why))
+{
+    const char *why;
+
+    config_on_change(name, apply);
+    must(apply(&config, &why));
+}
+
 static void (*after_change)(void);
 
 void

@@ -130,6 +130,9 @@ void config_log_no_effect(void);
  * before it is put into place; false with *why refuses it.  It may be called again with the old
  * one, when a later one refuses. */
 void config_on_change(const char *name, bool (*apply)(const struct config *next, const char **why));
+/* config_follow: the same, and apply takes over at once what is configured, which it does not
+ * refuse. */
+void config_follow(const char *name, bool (*apply)(const struct config *next, const char **why));
 
 /* A directive of files and command lines that is no parameter: another module's to carry out. */
 struct config_directive {

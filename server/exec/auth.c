@@ -27,10 +27,7 @@ apply(const struct config *next, const char **why)
 void
 auth_init(void)
 {
-    const char *why;
-
-    config_on_change("requirepass", apply);
-    apply(&config, &why);
+    config_follow("requirepass", apply);
 }
 
 /* Every byte of what was given is looked at, whatever the first ones were. */

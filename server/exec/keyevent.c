@@ -99,8 +99,5 @@ apply(const struct config *next, const char **why)
 void
 key_event_init(void)
 {
-    const char *why;
-
-    config_on_change("notify-keyspace-events", apply);
-    apply(&config, &why);
+    config_follow("notify-keyspace-events", apply);
 }

@@ -376,11 +376,8 @@ apply(const struct config *next, const char **why)
 void
 evict_init(void)
 {
-    const char *why;
-
     loop_task_add(&task);
     config_on_change("maxmemory", apply);
-    config_on_change("maxmemory-policy", apply);
-    apply(&config, &why);
+    config_follow("maxmemory-policy", apply);
     exec_gates.make_room = is_within_limit;
 }

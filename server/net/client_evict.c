@@ -148,8 +148,5 @@ apply(const struct config *next, const char **why)
 void
 client_evict_init(void)
 {
-    const char *why;
-
-    config_on_change("maxmemory-clients", apply);
-    apply(&config, &why);
+    config_follow("maxmemory-clients", apply);
 }
