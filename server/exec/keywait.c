@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/base/nametab.h"
 #include "server/data/db/db.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
 #include "server/exec/effect.h"
 #include "server/exec/exec.h"
+#include "server/exec/keynames.h"
 #include "server/exec/pause.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
@@ -20,8 +20,7 @@
 
 /* A key that somebody waits for, or that is in the list of ready ones. */
 struct waited_key {
-    struct nametab_node node; /* first; its name's bytes follow the struct */
-    int db_index;
+    struct keyname key;         /* first */
     struct place *first, *last; /* in the order in which they came */
     unsigned on_delete;         /* how many of them wake when the key goes */
     bool is_ready;
@@ -47,7 +46,7 @@ struct waiting {
 
 bool keywait_has_ready;
 
-static struct nametab *tables; /* one a logical database; NULL: nobody ever waited */
+static struct keynames tables;
 static unsigned keys, keys_on_delete;
 static struct waited_key *ready_first, **ready_last = &ready_first;
 static uint64_t begun, left; /* waits, ever */
@@ -55,41 +54,21 @@ static uint64_t begun, left; /* waits, ever */
 /* ---- keys ---- */
 
 static struct waited_key *
-key_of(struct nametab_node *n)
+key_of(void *keyname)
 {
-    return (struct waited_key *)(void *)n;
+    return keyname; /* its first member, and of that the node */
 }
 
 static struct waited_key *
 find_key(int db_index, struct slice name)
 {
-    struct nametab_node *n;
-
-    if (tables == NULL || db_index < 0)
-        return NULL;
-    n = nametab_find(&tables[db_index], nametab_hash(name), name);
-    return n != NULL ? key_of(n) : NULL;
+    return key_of(keynames_find(&tables, db_index, name));
 }
 
 static struct waited_key *
 make_key(int db_index, struct slice name)
 {
-    struct waited_key *k;
-    char *bytes;
-
-    if (tables == NULL && (tables = calloc((size_t)db_count(), sizeof *tables)) == NULL)
-        return NULL;
-    if ((k = malloc(sizeof *k + name.len)) == NULL)
-        return NULL;
-    bytes = (char *)(k + 1);
-    memcpy(bytes, name.ptr, name.len);
-    *k = (struct waited_key){.node = {.hash = nametab_hash(name), .name = {bytes, name.len}},
-                             .db_index = db_index};
-    if (!nametab_add(&tables[db_index], &k->node)) {
-        free(k);
-        return NULL;
-    }
-    return k;
+    return key_of(keynames_add(&tables, db_index, name, sizeof(struct waited_key)));
 }
 
 /* drop_if_unused: a key that nobody waits for; one that is ready is needed until its turn comes. */
@@ -98,8 +77,7 @@ drop_if_unused(struct waited_key *k)
 {
     if (k->first != NULL || k->is_ready)
         return;
-    nametab_remove(&tables[k->db_index], &k->node);
-    free(k);
+    keynames_remove(&tables, &k->key);
 }
 
 static void
@@ -157,8 +135,8 @@ look_at_key(void *ctx, struct nametab_node *n)
 void
 keywait_scan(int index)
 {
-    if (tables != NULL && key_waiters != 0)
-        nametab_each(&tables[index], look_at_key, NULL);
+    if (key_waiters != 0)
+        keynames_each(&tables, index, look_at_key, NULL);
 }
 
 /* ---- waits ---- */
@@ -315,7 +293,7 @@ serve_one(const struct place *p)
 {
     struct waiting *w = p->owner;
     struct client *c = w->client;
-    struct slice key = p->key->node.name;
+    struct slice key = p->key->key.node.name;
     struct db_ref ref;
 
     if (!has_something(w, db_lookup(db_select(c->db_index), key, 0, &ref)) || !call(w, key))

@@ -5,17 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/base/nametab.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
+#include "server/exec/keynames.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
 struct watched_key {
-    struct nametab_node node; /* first; its name's bytes follow the struct */
-    int db_index;
+    struct keyname key; /* first */
     struct watcher *watchers;
 };
 
@@ -36,48 +35,32 @@ struct watch_client {
     struct watch_client *next_loser;
 };
 
-static struct nametab *tables; /* one a logical database; NULL: nothing was ever watched */
+static struct keynames tables;
 static unsigned clients, keys;
 
 /* ---- keys ---- */
 
 static struct watched_key *
-key_of(struct nametab_node *n)
+key_of(void *keyname)
 {
-    return (struct watched_key *)(void *)n;
+    return keyname; /* its first member, and of that the node */
 }
 
 static struct watched_key *
 find_key(int db_index, struct slice name)
 {
-    struct nametab_node *n;
-
-    if (tables == NULL || db_index < 0)
-        return NULL;
-    n = nametab_find(&tables[db_index], nametab_hash(name), name);
-    return n != NULL ? key_of(n) : NULL;
+    return key_of(keynames_find(&tables, db_index, name));
 }
 
 static struct watched_key *
 make_key(int db_index, struct slice name)
 {
-    struct watched_key *k;
-    char *bytes;
+    struct watched_key *k = key_of(keynames_add(&tables, db_index, name, sizeof *k));
 
-    if (tables == NULL && (tables = calloc((size_t)db_count(), sizeof *tables)) == NULL)
-        return NULL;
-    if ((k = malloc(sizeof *k + name.len)) == NULL)
-        return NULL;
-    bytes = (char *)(k + 1);
-    memcpy(bytes, name.ptr, name.len);
-    *k = (struct watched_key){.node = {.hash = nametab_hash(name), .name = {bytes, name.len}},
-                              .db_index = db_index};
-    if (!nametab_add(&tables[db_index], &k->node)) {
-        free(k);
-        return NULL;
+    if (k != NULL) {
+        keys++;
+        key_event_listeners |= KEY_EVENT_WATCHED;
     }
-    keys++;
-    key_event_listeners |= KEY_EVENT_WATCHED;
     return k;
 }
 
@@ -86,8 +69,7 @@ drop_key_without_watchers(struct watched_key *k)
 {
     if (k->watchers != NULL)
         return;
-    nametab_remove(&tables[k->db_index], &k->node);
-    free(k);
+    keynames_remove(&tables, &k->key);
     if (--keys == 0)
         key_event_listeners &= ~(unsigned)KEY_EVENT_WATCHED;
 }
@@ -139,7 +121,7 @@ watch_is_broken(const struct client *c)
     if (c->watch->dirty)
         return true;
     for (const struct watcher *w = c->watch->first; w != NULL; w = w->next_of_client)
-        if (!w->was_expired && is_expired(db_select(w->key->db_index), w->key->node.name))
+        if (!w->was_expired && is_expired(db_select(w->key->key.db_index), w->key->key.node.name))
             return true;
     return false;
 }
@@ -222,7 +204,7 @@ struct change {
 static bool
 is_changed(struct watcher *w, const struct change *ch, bool there, bool there_then)
 {
-    bool expired_then = there_then && is_expired(ch->to, w->key->node.name);
+    bool expired_then = there_then && is_expired(ch->to, w->key->key.node.name);
 
     if (!there && !there_then)
         return false;
@@ -264,9 +246,7 @@ look_at_all(int index, struct db *to)
 {
     struct change ch = {.from = db_select(index), .to = to};
 
-    if (tables == NULL || tables[index].count == 0)
-        return;
-    nametab_each(&tables[index], look_at_key, &ch);
+    keynames_each(&tables, index, look_at_key, &ch);
     for (; ch.losers != NULL; ch.losers = ch.losers->next_loser)
         drop_watchers(ch.losers);
 }
@@ -290,7 +270,7 @@ static bool
 watches(const struct client *c, struct slice key)
 {
     for (const struct watcher *w = c->watch->first; w != NULL; w = w->next_of_client)
-        if (w->key->db_index == c->db_index && slice_equal(w->key->node.name, key))
+        if (w->key->key.db_index == c->db_index && slice_equal(w->key->key.node.name, key))
             return true;
     return false;
 }
