@@ -44,15 +44,16 @@ static void
 run_cron(unsigned slice_us)
 {
     (void)slice_us;
-    cron_task.due_ms = clock_now.ms + 1000 / config.hz;
+    loop_task_at(&cron_task, clock_now.ms + 1000 / config.hz);
     loop_run_cron(cron);
-    data_task.due_ms = pages_task.due_ms = LOOP_NOW;
+    loop_task_at(&data_task, LOOP_NOW);
+    loop_task_at(&pages_task, LOOP_NOW);
 }
 
 static void
 run_data(unsigned slice_us)
 {
-    data_task.due_ms = db_work(slice_us) ? LOOP_NOW : LOOP_NEVER;
+    loop_task_at(&data_task, db_work(slice_us) ? LOOP_NOW : LOOP_NEVER);
 }
 
 static void
@@ -60,9 +61,9 @@ run_pages(unsigned slice_us)
 {
     enum mm_tidy left = mm_tidy(slice_us);
 
-    pages_task.due_ms = left == MM_TIDY_MORE    ? LOOP_NOW
-                        : left == MM_TIDY_WAITS ? clock_now.ms + TIDY_WAIT_MS
-                                                : LOOP_NEVER;
+    loop_task_at(&pages_task, left == MM_TIDY_MORE    ? LOOP_NOW
+                              : left == MM_TIDY_WAITS ? clock_now.ms + TIDY_WAIT_MS
+                                                      : LOOP_NEVER);
 }
 
 void

@@ -72,7 +72,7 @@ reserve_one(void)
 static void
 note_first(void)
 {
-    deadlines.due_ms = heap_count > 0 ? deadline(0) : LOOP_NEVER;
+    loop_task_at(&deadlines, heap_count > 0 ? deadline(0) : LOOP_NEVER);
 }
 
 static void

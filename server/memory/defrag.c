@@ -207,8 +207,8 @@ defrag_wait_ms(void)
 static void
 note_due(void)
 {
-    task.each_turn = defrag_is_running;
-    task.due_ms = defrag_is_running ? clock_now.ms + defrag_wait_ms() : LOOP_NEVER;
+    loop_task_each_turn(&task, defrag_is_running);
+    loop_task_at(&task, defrag_is_running ? clock_now.ms + defrag_wait_ms() : LOOP_NEVER);
 }
 
 void

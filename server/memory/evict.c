@@ -338,17 +338,16 @@ evict_work(unsigned budget_us)
 
 static void run_task(unsigned slice_us);
 
-/* In each turn: INFO is to say how long memory was above the limit. */
-static struct loop_task task = {.place = LOOP_EVICTION,
-                                .each_turn = true,
-                                .is_slice = true,
-                                .due_ms = LOOP_NEVER,
-                                .run = run_task};
+/* In each turn, while there is a limit: INFO is to say how long memory was above the limit. */
+static struct loop_task task = {
+    .place = LOOP_EVICTION, .is_slice = true, .due_ms = LOOP_NEVER, .run = run_task};
 
 static void
 run_task(unsigned slice_us)
 {
-    task.due_ms = config.maxmemory != 0 && evict_work(slice_us) ? LOOP_NOW : LOOP_NEVER;
+    bool more = config.maxmemory != 0 && evict_work(slice_us);
+
+    loop_task_at(&task, more ? LOOP_NOW : LOOP_NEVER);
 }
 
 static bool
@@ -363,6 +362,7 @@ static bool
 apply(const struct config *next, const char **why)
 {
     (void)why;
+    loop_task_each_turn(&task, next->maxmemory != 0);
     for (int i = 0; i < POOL; i++) /* scores of another kind mean nothing */
         clear(&pool[i]);
     if (next->maxmemory != 0 && next->maxmemory < evict_memory_used())

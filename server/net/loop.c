@@ -70,6 +70,11 @@ static struct loop_task *tasks[LOOP_TASKS_MAX]; /* in the order in which they ru
 static unsigned task_count;
 static void (*finish)(void); /* NULL: nothing */
 
+/* Most turns find no task due and none changed: then these two say all that is to be known. */
+static int64_t next_ms = LOOP_NOW; /* when the first of them is due */
+static uint32_t each_turn;         /* by its number in tasks */
+bool loop_tasks_changed;
+
 void
 loop_task_add(struct loop_task *t)
 {
@@ -79,19 +84,30 @@ loop_task_add(struct loop_task *t)
         if (tasks[i] == t)
             return;
     must(t->run != NULL && t->longest_ms >= 0 && task_count < LOOP_TASKS_MAX);
-    if (t->longest_ms == 0)
-        t->longest_ms = INT64_MAX;
     for (; at > 0 && tasks[at - 1]->place > t->place; at--)
         tasks[at] = tasks[at - 1];
     tasks[at] = t;
     task_count++;
+    loop_tasks_changed = true;
 }
 
-/* is_due: 0 < due_ms - now <= longest_ms says no, in one comparison. */
+static void
+look_at_tasks(void)
+{
+    loop_tasks_changed = false;
+    next_ms = LOOP_NEVER;
+    each_turn = 0;
+    for (unsigned i = 0; i < task_count; i++) {
+        if (tasks[i]->due_ms < next_ms)
+            next_ms = tasks[i]->due_ms;
+        each_turn |= (uint32_t)tasks[i]->each_turn << i;
+    }
+}
+
 static inline bool
 is_due(const struct loop_task *t)
 {
-    return (uint64_t)t->due_ms - (uint64_t)clock_now.ms - 1 >= (uint64_t)t->longest_ms;
+    return t->due_ms <= clock_now.ms;
 }
 
 /* shared_slice: what each kind of background work may take: those that are due share one slice. */
@@ -108,12 +124,12 @@ shared_slice_us(void)
 /* A huge key that goes is freed while the pages it leaves are tidied up, and others move: which of
  * them have work is known when the first one's turn comes, since only cron makes them due. */
 static void
-run_tasks(void)
+run_due(void)
 {
     unsigned slice_us = 0;
 
     for (unsigned i = 0; i < task_count; i++) {
-        struct loop_task *t = tasks[i];
+        const struct loop_task *t = tasks[i];
 
         if (!t->each_turn && !is_due(t))
             continue;
@@ -121,6 +137,37 @@ run_tasks(void)
             slice_us = shared_slice_us();
         t->run(slice_us);
     }
+}
+
+static void
+run_tasks(void)
+{
+    if (unlikely(loop_tasks_changed))
+        look_at_tasks();
+    if (unlikely(next_ms <= clock_now.ms)) {
+        run_due();
+        return;
+    }
+    for (uint32_t left = each_turn; left != 0; left &= left - 1)
+        tasks[__builtin_ctz(left)]->run(LOOP_SLICE_US);
+}
+
+/* Where the clock was set back, whoever is due further ahead than ever does not wait for it to come
+ * there. */
+static void
+refresh_clock(void)
+{
+    static int64_t latest_ms; /* that anybody has seen: commands look at the clock, too */
+
+    if (clock_now.ms > latest_ms)
+        latest_ms = clock_now.ms;
+    clock_refresh();
+    if (likely(clock_now.ms >= latest_ms))
+        return;
+    latest_ms = clock_now.ms;
+    for (unsigned i = 0; i < task_count; i++)
+        if (tasks[i]->longest_ms != 0 && tasks[i]->due_ms > clock_now.ms + tasks[i]->longest_ms)
+            loop_task_at(tasks[i], LOOP_NOW);
 }
 
 void
@@ -139,14 +186,14 @@ loop_run_cron(void (*job)(void))
 static int
 wait_ms(void)
 {
-    int64_t until = clock_now.ms + LONGEST_WAIT_MS;
+    int64_t left;
 
-    if (loop_state.stopping)
+    if (unlikely(loop_tasks_changed))
+        look_at_tasks();
+    left = next_ms - clock_now.ms;
+    if (left <= 0 || loop_state.stopping)
         return 0;
-    for (unsigned i = 0; i < task_count; i++)
-        if (tasks[i]->due_ms < until)
-            until = tasks[i]->due_ms;
-    return until > clock_now.ms ? (int)(until - clock_now.ms) : 0;
+    return (int)(left < LONGEST_WAIT_MS ? left : LONGEST_WAIT_MS);
 }
 
 /* Wait and serve.  The sweep's grace periods must not wait for a sleeping mutator, so it is offline
@@ -161,7 +208,7 @@ serve_ready(int timeout_ms)
     snapshot_offline();
     n = epoll_wait(epoll_fd, events, EVENTS_MAX, timeout_ms);
     snapshot_online();
-    clock_refresh();
+    refresh_clock();
     begin_ns = clock_now.turn_ns;
     for (int i = 0; i < n && !loop_state.stopping; i++) {
         struct loop_source *s = events[i].data.ptr;

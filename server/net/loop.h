@@ -61,19 +61,22 @@ enum { LOOP_SLICE_US = 500, LOOP_TASKS_MAX = 24 };
 
 struct loop_task {
     enum loop_place place;
-    bool each_turn; /* it runs in each turn, due or not; that alone is no reason to wake for it */
-    bool is_slice;  /* background work: while it is due it shares the turn's slice with others */
-    /* Unix milliseconds: when it wants to run.  The owner changes it whenever it likes; whoever
-     * runs and does not is due again. */
-    int64_t due_ms;
-    /* due_ms is never further ahead, or the clock was set back, and the task is due; 0: it may be
-     * as far ahead as it likes */
+    bool is_slice; /* background work: while it is due it shares the turn's slice with others */
+    /* due_ms is never further ahead, or the clock was set back, and the task is due; 0: it may be as
+     * far ahead as it likes */
     int64_t longest_ms;
     void (*run)(unsigned slice_us); /* slice_us: how long it should take at most, if is_slice */
+    /* Once the task is added, changed by the calls below alone. */
+    bool each_turn; /* it runs in each turn, due or not; that alone is no reason to wake for it */
+    int64_t due_ms; /* unix milliseconds: when it wants to run */
 };
 
 /* loop_task_add: from now on; the struct stays where it is.  Twice is as good as once. */
 void loop_task_add(struct loop_task *t);
+/* loop_task_at: it is due at that time, or LOOP_NOW, or LOOP_NEVER.  A task that runs and does not
+ * change this is due again.  loop_task_each_turn: from now on, or no longer. */
+static inline void loop_task_at(struct loop_task *t, int64_t due_ms);
+static inline void loop_task_each_turn(struct loop_task *t, bool on);
 /* loop_run_cron: what DEBUG PAUSE-CRON stops, and whose time is cron's in the figures: for a task's
  * run(). */
 void loop_run_cron(void (*job)(void));
@@ -87,5 +90,23 @@ void loop_run(void);
 void loop_turn_while_loading(void);
 /* loop_at_end: what loop_turn_while_loading() has to do before exit(); once, at start. */
 void loop_at_end(void (*finish)(void));
+
+/* ---- inline bodies ---- */
+
+extern bool loop_tasks_changed; /* when the loop has to look at all of them again */
+
+static inline void
+loop_task_at(struct loop_task *t, int64_t due_ms)
+{
+    loop_tasks_changed |= t->due_ms != due_ms;
+    t->due_ms = due_ms;
+}
+
+static inline void
+loop_task_each_turn(struct loop_task *t, bool on)
+{
+    loop_tasks_changed |= t->each_turn != on;
+    t->each_turn = on;
+}
 
 #endif

@@ -1,7 +1,6 @@
 /* server/net/net_turn.c - the end of a turn: who had to wait tries again, what others were sent is
  * written, those who are closed go. */
 #include "mm/base/clock.h"
-#include "mm/base/must.h"
 #include "server/net/client_evict.h"
 #include "server/net/net_impl.h"
 
@@ -10,7 +9,7 @@ enum { DELAY_WAIT_MS = 1 /* until the gates are looked at again */ };
 static void resume_delayed(unsigned slice_us), end_turn(unsigned slice_us);
 
 static struct loop_task delayed_task = {
-    .place = LOOP_DELAYED, .each_turn = true, .due_ms = LOOP_NEVER, .run = resume_delayed};
+    .place = LOOP_DELAYED, .due_ms = LOOP_NEVER, .run = resume_delayed};
 static struct loop_task end_task = {
     .place = LOOP_CLIENTS, .each_turn = true, .due_ms = LOOP_NEVER, .run = end_turn};
 
@@ -18,7 +17,7 @@ static void
 resume_delayed(unsigned slice_us)
 {
     (void)slice_us;
-    if (likely(net_queue_count(QUEUE_DELAYED) == 0) || net_gate_is_closed())
+    if (net_gate_is_closed())
         return;
     /* Who has to wait still goes to the end of the queue again. */
     for (unsigned n = net_queue_count(QUEUE_DELAYED); n > 0 && net_queue_count(QUEUE_DELAYED) > 0;
@@ -54,6 +53,17 @@ write_pending(void)
         write_and_go_on(net_queue_take(QUEUE_WRITES));
 }
 
+/* Only this makes them due, so that a turn that leaves nobody waiting changes nothing. */
+static void
+note_due(void)
+{
+    bool delayed = net_queue_count(QUEUE_DELAYED) > 0;
+
+    loop_task_at(&end_task, net_queue_count(QUEUE_WRITES) > 0 ? LOOP_NOW : LOOP_NEVER);
+    loop_task_at(&delayed_task, delayed ? clock_now.ms + DELAY_WAIT_MS : LOOP_NEVER);
+    loop_task_each_turn(&delayed_task, delayed);
+}
+
 static void
 end_turn(unsigned slice_us)
 {
@@ -61,9 +71,7 @@ end_turn(unsigned slice_us)
     client_evict_run();
     write_pending();
     client_free_closed();
-    end_task.due_ms = net_queue_count(QUEUE_WRITES) > 0    ? LOOP_NOW
-                      : net_queue_count(QUEUE_DELAYED) > 0 ? clock_now.ms + DELAY_WAIT_MS
-                                                           : LOOP_NEVER;
+    note_due();
 }
 
 void

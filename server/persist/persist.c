@@ -33,7 +33,7 @@ enum {
 static void look_after_save(unsigned slice_us), look_at_save_points(unsigned slice_us);
 
 static struct loop_task save_task = {
-    .place = LOOP_SNAPSHOT, .each_turn = true, .due_ms = LOOP_NEVER, .run = look_after_save};
+    .place = LOOP_SNAPSHOT, .due_ms = LOOP_NEVER, .run = look_after_save};
 static struct loop_task cron_task = {
     .place = LOOP_SAVE_CRON, .longest_ms = 10 * CRON_MS, .run = look_at_save_points};
 
@@ -105,6 +105,7 @@ begin(void)
     pages_limit(images_cap());
     persist.cut = cut;
     persist.running = true;
+    loop_task_each_turn(&save_task, true);
     persist.scheduled = false;
     persist.dirty_at_begin = db_state.dirty;
     persist.flushed_at_begin = persist.flushed;
@@ -241,7 +242,8 @@ look_after_save(unsigned slice_us)
 {
     (void)slice_us;
     persist_poll();
-    save_task.due_ms = snapshot_wants_poll() ? LOOP_NOW : LOOP_NEVER;
+    loop_task_at(&save_task, snapshot_wants_poll() ? LOOP_NOW : LOOP_NEVER);
+    loop_task_each_turn(&save_task, persist.running);
 }
 
 static bool
@@ -283,7 +285,7 @@ static void
 look_at_save_points(unsigned slice_us)
 {
     (void)slice_us;
-    cron_task.due_ms = clock_now.ms + CRON_MS;
+    loop_task_at(&cron_task, clock_now.ms + CRON_MS);
     loop_run_cron(persist_cron);
 }
 

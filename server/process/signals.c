@@ -22,6 +22,9 @@
 static atomic_bool asked, interrupted;
 static atomic_int wake_fd = -1; /* [const after signals_init] */
 
+static void answer(unsigned slice_us);
+static struct loop_task task = {.place = LOOP_SIGNALS, .due_ms = LOOP_NEVER, .run = answer};
+
 static void
 on_signal(int number)
 {
@@ -45,7 +48,7 @@ on_signal(int number)
     atomic_store_explicit(&interrupted, number == SIGINT, memory_order_relaxed);
     atomic_store_explicit(&asked, true, memory_order_relaxed);
     if (write(atomic_load_explicit(&wake_fd, memory_order_relaxed), &one, sizeof one) < 0)
-        errno = saved; /* the loop wakes for its timer at the latest */
+        log_from_signal("The event loop cannot be woken for the signal.");
     errno = saved;
 }
 
@@ -59,6 +62,7 @@ take_wake_up(struct loop_source *s, uint32_t events)
     if (read(atomic_load_explicit(&wake_fd, memory_order_relaxed), &count, sizeof count) < 0 &&
         errno != EAGAIN)
         log_line(LOG_WARNING, "Reading the signals' eventfd: %s", strerror(errno));
+    loop_task_at(&task, LOOP_NOW);
 }
 
 /* If the shutdown is not possible the next signal asks anew. */
@@ -69,7 +73,8 @@ answer(unsigned slice_us)
     const char *how;
 
     (void)slice_us;
-    if (likely(!atomic_load_explicit(&asked, memory_order_relaxed)) || loop_state.stopping)
+    loop_task_at(&task, LOOP_NEVER);
+    if (!atomic_load_explicit(&asked, memory_order_relaxed) || loop_state.stopping)
         return;
     how = atomic_load_explicit(&interrupted, memory_order_relaxed) ? config.shutdown_on_sigint.at
                                                                    : config.shutdown_on_sigterm.at;
@@ -88,8 +93,6 @@ int
 signals_init(void)
 {
     static struct loop_source source = {.ready = take_wake_up};
-    static struct loop_task task = {
-        .place = LOOP_SIGNALS, .each_turn = true, .due_ms = LOOP_NEVER, .run = answer};
     struct sigaction ignore = {.sa_handler = SIG_IGN}, handle = {.sa_handler = on_signal};
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), r;
 
