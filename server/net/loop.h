@@ -62,8 +62,8 @@ enum { LOOP_SLICE_US = 500, LOOP_TASKS_MAX = 24 };
 struct loop_task {
     enum loop_place place;
     bool is_slice; /* background work: while it is due it shares the turn's slice with others */
-    /* due_ms is never further ahead, or the clock was set back, and the task is due; 0: it may be as
-     * far ahead as it likes */
+    /* due_ms is never further ahead, or the clock was set back, and the task is due; 0: it may be
+     * as far ahead as it likes */
     int64_t longest_ms;
     void (*run)(unsigned slice_us); /* slice_us: how long it should take at most, if is_slice */
     /* Once the task is added, changed by the calls below alone. */
