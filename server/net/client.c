@@ -76,6 +76,8 @@ client_free_input(struct client *c)
 void
 client_free(struct client *c)
 {
+    debug_check(!client_has_socket(c) || c->closed);
+    debug_check(!c->queued[QUEUE_DELAYED] && !c->queued[QUEUE_WRITES]);
     client_attached_free(c);
     debug_check(client_is_plain(c));
     resp_reset(&c->parser);
@@ -92,6 +94,7 @@ client_new(int fd, void (*ready)(struct loop_source *s, uint32_t events))
 {
     struct client *c = client_new_detached();
 
+    must(ready != NULL);
     if (c == NULL)
         return NULL;
     c->kind = CLIENT_NORMAL;

@@ -25,6 +25,7 @@ control(int how, int fd, uint32_t events, struct loop_source *s)
 {
     struct epoll_event e = {.events = events, .data.ptr = s};
 
+    debug_check(how == EPOLL_CTL_DEL || s->ready != NULL);
     return epoll_ctl(epoll_fd, how, fd, &e) == 0 ? 0 : -errno;
 }
 

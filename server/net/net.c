@@ -29,8 +29,6 @@ enum {
     OTHER_FILES = 32 /* descriptors beside the clients': listeners, log, dump, epoll, ... */
 };
 
-int net_maxclients;
-
 struct listener {
     struct loop_source source;
     int fd;
@@ -280,20 +278,18 @@ change_maxclients(const struct config *next, const char **why)
         *why = text;
         return false;
     }
-    net_maxclients = fit;
     return true;
 }
 
 int
 net_start(void)
 {
-    int r;
+    int fit = fit_maxclients(config.maxclients), r;
 
-    net_maxclients = fit_maxclients(config.maxclients);
-    if (net_maxclients < config.maxclients) {
+    if (fit < config.maxclients) {
         log_line(LOG_WARNING, "The limit of open files leaves room for %d clients, not for %lld",
-                 net_maxclients, (long long)config.maxclients);
-        config.maxclients = net_maxclients;
+                 fit, (long long)config.maxclients);
+        config.maxclients = fit;
     }
     config_on_change("maxclients", change_maxclients);
     warn_of_short_backlog();
@@ -386,7 +382,7 @@ welcome(int fd, const union address *peer, bool is_unix)
     struct client *c;
 
     stats.connections++;
-    if (client_count() >= (unsigned)net_maxclients) {
+    if (client_count() >= (uint64_t)config.maxclients) {
         refuse(fd, "-ERR max number of clients reached\r\n");
         return;
     }

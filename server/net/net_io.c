@@ -443,6 +443,7 @@ serve_input(struct client *c)
 void
 net_resume(struct client *c)
 {
+    debug_check(!c->running && !c->closed && c->block == NULL && !c->queued[QUEUE_DELAYED]);
     c->paused = false;
     if (c->in_len > c->in_pos)
         run_client(c);

@@ -94,6 +94,7 @@ net_gate_is_closed(void)
 void
 net_delay(struct client *c)
 {
+    debug_check(c->postponed);
     c->paused = false;
     for (const struct net_gate *g = gates; g != NULL; g = g->next)
         c->paused |= g->opens_by_itself && g->is_closed();

@@ -126,6 +126,7 @@ net_write(struct client *c)
     bool is_little =
         likely(client_pending_out(c) <= OUTPUT_FREE_BYTES && c->out_before == 0 && !c->out_stuck);
 
+    debug_check(client_has_socket(c) && !c->closed);
     if (!(is_little ? write_little(c) : write_much(c)))
         return false;
     if (client_pending_out(c) > 0)
@@ -172,6 +173,7 @@ net_send_direct(struct client *c, const char *bytes, size_t len)
     struct iovec parts[2] = {{.iov_base = c->out + c->out_sent, .iov_len = pending},
                              {.iov_base = u.base, .iov_len = len}};
 
+    debug_check(c->running || !client_has_socket(c));
     if (!output_within_limit(c, len))
         return;
     sent = try_send(c, parts);

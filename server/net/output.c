@@ -171,6 +171,7 @@ output_sent(struct client *c, size_t bytes)
 {
     struct output_chunk *k = c->out_first;
 
+    debug_check(bytes <= client_pending_out(c));
     c->out_sent += bytes;
     while (k->next != NULL && c->out_sent >= k->len) {
         c->out_first = k->next;
@@ -400,6 +401,7 @@ output_add(struct client *c, const char *bytes, size_t len)
 void
 output_take_back(struct client *c, size_t bytes)
 {
+    debug_check(bytes <= client_pending_out(c));
     while (bytes > c->out_len) {
         bytes -= c->out_len;
         drop_last(c);
@@ -428,6 +430,7 @@ output_find(struct client *c, size_t at, size_t *ret_rest)
     size_t start;
     struct output_chunk *k = chunk_at(c, at, &start);
 
+    debug_check(at < client_pending_out(c));
     *ret_rest = start + (k->next != NULL ? k->len : c->out_len) - (at + c->out_sent);
     return k->bytes + (at + c->out_sent - start);
 }

@@ -128,6 +128,7 @@ output_room(struct client *c, size_t bytes)
 static inline void
 output_filled(struct client *c, const char *end)
 {
+    debug_check(end >= c->out + c->out_len);
     c->out_len = (size_t)(end - c->out);
     debug_check(c->out_len <= c->out_room);
 }

@@ -291,6 +291,7 @@ enum resp_result
 resp_next(struct resp *r, const char *buf, size_t len, struct resp_vector *v, size_t *ret_used,
           const char **ret_error)
 {
+    debug_check(buf[len] == '\0');
     v->scratch_used = false;
     if (len == 0)
         return RESP_MORE;

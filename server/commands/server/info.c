@@ -111,7 +111,7 @@ info_clients(struct text *out)
         max_out = client_pending_out(c) > max_out ? client_pending_out(c) : max_out;
     }
     text_addf(out, "connected_clients:%u\r\ncluster_connections:0\r\nmaxclients:%d\r\n",
-              client_count(), net_maxclients);
+              client_count(), (int)config.maxclients);
     text_addf(out, "client_recent_max_input_buffer:%zu\r\nclient_recent_max_output_buffer:%zu\r\n",
               max_in, max_out);
     text_addf(
