@@ -268,7 +268,7 @@ add_bulk(struct text *t, struct slice s)
 static void
 format_message(struct text *t, const struct channel *ch, struct slice channel, struct slice message)
 {
-    t->len = 0;
+    text_clear(t);
     if (ch->kind == PUBSUB_PATTERN) {
         text_add(t, "*4\r\n$8\r\npmessage\r\n");
         add_bulk(t, ch->node.name);
