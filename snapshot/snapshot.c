@@ -188,8 +188,8 @@ snapshot_cancel(void)
 {
     if (job == NULL || atomic_load_explicit(&job->phase, memory_order_acquire) == JOB_DONE)
         return;
-    atomic_store_explicit(&job->cancel, true,
-                          memory_order_release); /* C1: only the flag; then a grace period */
+    /* C1: only the flag; then a grace period */
+    atomic_store_explicit(&job->cancel, true, memory_order_release);
     ask_grace(job);
 }
 

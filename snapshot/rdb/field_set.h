@@ -25,8 +25,8 @@ void field_set_init(struct field_set *s);
 void field_set_fini(struct field_set *s);
 /* field_set_clear: forget all fields; gives a large table back. */
 void field_set_clear(struct field_set *s);
-/* field_set_add: 1: new; 0: it was there; -ENOMEM.  field_set_add_in: the same in one of many
- * spaces; fields of different spaces are different. */
+/* field_set_add: 1: new; 0: it was there; -ENOMEM.
+ * field_set_add_in: the same in one of many spaces; fields of different spaces are different. */
 int field_set_add(struct field_set *s, const void *bytes, size_t len);
 int field_set_add_in(struct field_set *s, uint64_t space, const void *bytes, size_t len);
 bool field_set_has_in(const struct field_set *s, uint64_t space, const void *bytes, size_t len);

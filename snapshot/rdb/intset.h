@@ -22,9 +22,9 @@ bool intset_validate(const uint8_t *s, size_t len, uint32_t *ret_count);
 bool intset_find(const uint8_t *s, int64_t v, uint32_t *ret_at);
 bool intset_find_from(const uint8_t *s, uint32_t from, int64_t v, uint32_t *ret_at);
 
-/* intset_init: an empty one; returns its bytes.  intset_add: v, which is not in it; the buffer has
- * room for one element more of any width, and for all of them in that width.  Returns the new
- * size. */
+/* intset_init: an empty one; returns its bytes.
+ * intset_add: v, which is not in it; the buffer has room for one element more of any width, and for
+ * all of them in that width.  Returns the new size. */
 size_t intset_init(uint8_t *dst);
 size_t intset_add(uint8_t *s, int64_t v);
 

@@ -26,7 +26,8 @@ struct lp_elem {
 bool lp_validate(const uint8_t *lp, size_t len, uint32_t *ret_count);
 
 /* lp_measure: the same but for the count in its head, which may be another: *ret_is_right says
- * whether it is. lp_set_count: put it right. */
+ * whether it is.
+ * lp_set_count: put it right. */
 bool lp_measure(const uint8_t *lp, size_t len, uint32_t *ret_count, bool *ret_is_right);
 void lp_set_count(uint8_t *lp, uint32_t count);
 
@@ -58,8 +59,10 @@ struct lp_needle {
 void lp_needle_init(struct lp_needle *n, const void *bytes, size_t len);
 
 /* Single entries, wherever they stand: for those who keep entries in a frame of their own.
- * lp_entry_get: the entry at p.  lp_entry_size: its bytes.  lp_entry_before: where the entry starts
- * that ends before p. lp_entry_matches: does it hold the needle? */
+ * lp_entry_get: the entry at p.
+ * lp_entry_size: its bytes.
+ * lp_entry_before: where the entry starts that ends before p.
+ * lp_entry_matches: does it hold the needle? */
 void lp_entry_get(const uint8_t *p, struct lp_elem *ret);
 uint32_t lp_entry_size(const uint8_t *p);
 const uint8_t *lp_entry_before(const uint8_t *p);

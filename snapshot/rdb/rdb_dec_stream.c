@@ -72,8 +72,8 @@ read_ms(struct dec *d, int64_t *ret)
 
 /* mend_node: a node whose counters are wrong, or that has deleted entries out of order or at its
  * end, without any deleted entry: nothing that lives is in these.  (XSETID of Redis 7.0 can set a
- * stream's last ID below
- * deleted entries, and new ones then stand behind them.)  With none left it is empty. */
+ * stream's last ID below deleted entries, and new ones then stand behind them.)  With none left it
+ * is empty. */
 static int
 mend_node(struct dec *d, uint64_t offset, struct stream_id id, struct stream_node_sum *sum)
 {

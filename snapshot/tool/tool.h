@@ -51,8 +51,8 @@ void tool_warn(struct tool_run *run, uint64_t offset, const char *text, const ch
 void tool_progress_draw(struct tool_run *run, uint64_t offset);
 void tool_progress_erase(struct tool_run *run);
 
-/* text.c.  The texts stand in a few static buffers, used in turn: good for the arguments of
- * one printf(). */
+/* text.c.  The texts stand in a few static buffers, used in turn: good for the arguments of one
+ * printf(). */
 const char *tool_count(uint64_t n);      /* 1,234,567 */
 const char *tool_size(uint64_t bytes);   /* 1.2 MiB */
 const char *tool_seconds(double s);      /* 0.12 s, 3 min 20 s */

@@ -93,8 +93,8 @@ setup(void)
     inner = client_new_detached();
     waiter = client_new_detached();
     ck_assert(outer != NULL && inner != NULL && waiter != NULL);
-    waiter->kind =
-        CLIENT_NORMAL; /* only a connection may wait; it has no socket: nothing is sent */
+    /* only a connection may wait; it has no socket: nothing is sent */
+    waiter->kind = CLIENT_NORMAL;
 }
 
 static void
