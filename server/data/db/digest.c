@@ -59,19 +59,14 @@ stir_number(uint8_t d[DIGEST_BYTES], uint32_t n)
         d, (uint8_t[]){(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}, 4);
 }
 
-/* type_number: Redis counts a type of modules between hashes and streams. */
-static uint32_t
-type_number(enum value_type type)
-{
-    return type == TYPE_STREAM ? TYPE_STREAM + 1 : type;
-}
-
 /* go_on: value's digest, going on with what is in d. */
 static void
 go_on(const struct record *r, uint8_t d[DIGEST_BYTES])
 {
-    stir_number(d, type_number(record_type(r)));
-    type_of(record_type(r))->digest(r, d);
+    const struct type_ops *type = type_of(record_type(r));
+
+    stir_number(d, type->number);
+    type->digest(r, d);
     if (record_has(r, RECORD_HAS_EXPIRE))
         digest_add(d, "!!expire!!", 10);
 }

@@ -167,6 +167,7 @@ on_key(void *ctx, const struct rdb_key *k)
     s->expire_at_ms = k->expire_at_ms;
     s->idle_s = k->idle_s;
     s->freq = k->freq;
+    s->kept = (struct load_kept){.flag = false};
     s->skip = k->expire_at_ms != -1 && k->expire_at_ms < clock_now.ms;
     s->keys_expired += s->skip;
     return 0;

@@ -27,9 +27,6 @@ enum load_form {
     LOAD_ROOT   /* a structure: value's root */
 };
 
-struct stream_group;
-struct stream_consumer;
-
 struct load_state {
     uint64_t keys_loaded, keys_expired;
     char error[256]; /* what a call of this sink did not like; empty if the error is not its own */
@@ -60,10 +57,12 @@ struct load_state {
     struct value value; /* block or root: no record owns it yet */
     char *block;        /* the block, writable: fresh, and no cut begins while loading */
     uint64_t claimed_len;
-    /* of a stream */
-    bool stream_counts; /* the file says what was read and deleted */
-    const struct stream_group *group;
-    const struct stream_consumer *consumer;
+    /* What the type at hand keeps from one event to the next: its own business; all zero when the
+     * value begins. */
+    struct load_kept {
+        const void *at[2];
+        bool flag;
+    } kept;
 };
 
 /* load_init: all zero; then set merge and on_progress as wanted. */

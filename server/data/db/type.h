@@ -42,6 +42,7 @@ typedef void (*element_visitor)(void *ctx, struct slice element, struct slice va
 
 struct type_ops {
     const char *name;   /* as TYPE says it */
+    uint32_t number;    /* as Redis counts types: part of what DEBUG DIGEST stirs */
     bool is_waited_for; /* there are commands that block until a key of the type has something */
     /* encoding_name: as OBJECT ENCODING says it. */
     const char *(*encoding_name)(const struct value *v);

@@ -107,6 +107,7 @@ save(struct save_work *w, const struct save_item *s)
 }
 
 const struct type_ops hash_type = {.name = "hash",
+                                   .number = 4,
                                    .encoding_name = encoding_name,
                                    .elements = elements,
                                    .copy = copy,

@@ -84,6 +84,7 @@ save(struct save_work *w, const struct save_item *s)
 }
 
 const struct type_ops list_type = {.name = "list",
+                                   .number = 1,
                                    .is_waited_for = true,
                                    .encoding_name = encoding_name,
                                    .elements = elements,

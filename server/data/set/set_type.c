@@ -110,6 +110,7 @@ save(struct save_work *w, const struct save_item *s)
 }
 
 const struct type_ops set_type = {.name = "set",
+                                  .number = 2,
                                   .encoding_name = encoding_name,
                                   .elements = elements,
                                   .copy = copy,

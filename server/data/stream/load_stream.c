@@ -5,6 +5,10 @@
 #include "server/data/stream/stream.h"
 #include "server/data/stream/stream_type.h"
 
+/* What is kept (load.h): at[GROUP] and at[CONSUMER] are those that were begun last; flag: the file
+ * says what was read and deleted. */
+enum { GROUP, CONSUMER };
+
 static const struct stream *
 stream_in(const struct load_state *s)
 {
@@ -40,7 +44,7 @@ on_facts(void *ctx, const struct rdb_stream *facts)
         return 0;
     stream_set_ids(stream_in(s), facts->last, facts->max_deleted, facts->entries_added);
     stream_mend_first(stream_in(s));
-    s->stream_counts = facts->has_counters;
+    s->kept.flag = facts->has_counters;
     return 0;
 }
 
@@ -54,9 +58,9 @@ on_group(void *ctx, const struct rdb_stream_group *group)
         return 0;
     if (stream_group_find(stream_in(s), group->name) != NULL)
         return load_complain(s, -EEXIST, "The dump has a stream with two groups of one name");
-    read = s->stream_counts ? group->entries_read : stream_distance(stream_in(s), group->last);
-    s->group = stream_group_create(stream_in(s), group->name, group->last, read);
-    return s->group == NULL ? -ENOMEM : 0;
+    read = s->kept.flag ? group->entries_read : stream_distance(stream_in(s), group->last);
+    s->kept.at[GROUP] = stream_group_create(stream_in(s), group->name, group->last, read);
+    return s->kept.at[GROUP] == NULL ? -ENOMEM : 0;
 }
 
 static int
@@ -66,12 +70,12 @@ on_consumer(void *ctx, struct slice name, int64_t seen_ms, int64_t active_ms)
 
     if (s->skip)
         return 0;
-    if (stream_consumer_find(s->group, name) != NULL)
+    if (stream_consumer_find(s->kept.at[GROUP], name) != NULL)
         return load_complain(s, -EEXIST, "The dump has a group with two consumers of one name");
-    s->consumer = stream_consumer_create(s->group, name, seen_ms);
-    if (s->consumer == NULL)
+    s->kept.at[CONSUMER] = stream_consumer_create(s->kept.at[GROUP], name, seen_ms);
+    if (s->kept.at[CONSUMER] == NULL)
         return -ENOMEM;
-    stream_consumer_set(s->consumer, seen_ms, active_ms);
+    stream_consumer_set(s->kept.at[CONSUMER], seen_ms, active_ms);
     return 0;
 }
 
@@ -82,9 +86,9 @@ on_pending(void *ctx, const struct rdb_stream_pending *p)
 
     if (s->skip)
         return 0;
-    if (stream_claim_prepare(s->group, s->consumer, p->id) < 0)
+    if (stream_claim_prepare(s->kept.at[GROUP], s->kept.at[CONSUMER], p->id) < 0)
         return -ENOMEM;
-    stream_claim(s->group, s->consumer, p->id, p->delivered_ms, p->deliveries);
+    stream_claim(s->kept.at[GROUP], s->kept.at[CONSUMER], p->id, p->delivered_ms, p->deliveries);
     return 0;
 }
 

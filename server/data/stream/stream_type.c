@@ -313,6 +313,7 @@ save(struct save_work *w, const struct save_item *s)
 }
 
 const struct type_ops stream_type = {.name = "stream",
+                                     .number = 6,
                                      .is_waited_for = true,
                                      .encoding_name = encoding_name,
                                      .elements = elements,

@@ -44,6 +44,7 @@ save(struct save_work *w, const struct save_item *s)
 }
 
 const struct type_ops string_type = {.name = "string",
+                                     .number = 0,
                                      .encoding_name = encoding_name,
                                      .digest = digest,
                                      .rdb_type = rdb_type,

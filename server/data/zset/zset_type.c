@@ -123,6 +123,7 @@ save(struct save_work *w, const struct save_item *s)
 }
 
 const struct type_ops zset_type = {.name = "zset",
+                                   .number = 3,
                                    .is_waited_for = true,
                                    .encoding_name = encoding_name,
                                    .elements = elements,
