@@ -98,6 +98,8 @@ blob_write(struct db_ref *ref, size_t offset, struct slice bytes)
     bool is_outer = false;
     size_t len;
 
+    debug_check(ref->rec == NULL || record_type(ref->rec) == TYPE_STRING);
+    debug_check(bytes.len <= SIZE_MAX - offset);
     if (ref->rec != NULL) {
         old = record_text(ref->rec, scratch);
         is_outer = record_encoding(ref->rec) == ENC_OUTER;
@@ -131,6 +133,7 @@ blob_store(struct db_ref *ref, enum value_type type, struct slice bytes)
     struct value v, old;
     int r;
 
+    debug_check(ref->rec == NULL || record_type(ref->rec) == type);
     /* A block that held an intset gets a record that does not say so any more. */
     if (ref->rec != NULL && record_encoding(ref->rec) == ENC_OUTER &&
         !record_has(ref->rec, RECORD_INTSET) && !record_can_inline(ref->key.len, bytes.len)) {

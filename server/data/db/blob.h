@@ -25,7 +25,7 @@ char *blob_alloc_growing(size_t len);
 /* blob_write: the string at ref (or none) gets these bytes at offset; what lies between its end and
  * offset becomes zeros.  It keeps its expiry.  0 or -ENOMEM */
 int blob_write(struct db_ref *ref, size_t offset, struct slice bytes);
-/* blob_store: the value at ref, an inline or outer blob of a type, or none, becomes these bytes;
+/* blob_store: the value at ref, of this type (a structure goes then), or none, becomes these bytes;
  * changes only what differs where its block can stay.  It keeps its expiry; a string is raw
  * afterwards.  0 or -ENOMEM */
 int blob_store(struct db_ref *ref, enum value_type type, struct slice bytes);

@@ -94,6 +94,7 @@ drop_map(void)
 int
 db_init(int count)
 {
+    must(count > 0 && databases.logical == NULL);
     keyhash_init();
     if ((databases.logical = calloc((size_t)count, sizeof(struct db *))) == NULL)
         return -ENOMEM;
@@ -185,8 +186,10 @@ db_refcount(const struct value *v)
 void
 db_swap(int a, int b)
 {
-    struct db *was = databases.logical[a];
+    struct db *was;
 
+    must(db_select(a) != NULL && db_select(b) != NULL);
+    was = databases.logical[a];
     databases.logical[a] = databases.logical[b];
     databases.logical[b] = was;
     databases.logical[a]->index = a;
@@ -275,6 +278,7 @@ db_prefetch(struct db *db, const struct slice *keys, int count)
     enum { MAX = 16 };
     uint64_t hash[MAX];
 
+    debug_check(count > 0 && count <= MAX);
     for (int i = 0; i < count && i < MAX; i++) {
         hash[i] = keyhash(keys[i]);
         ktable_warm_bucket(&db->keys, hash[i]);

@@ -35,6 +35,7 @@ db_bury(enum value_type type, const void *root)
     const struct type_ops *ops = type_of(type);
     struct corpse *c;
 
+    must(root != NULL && ops->drop != NULL);
     if (ops->elements(root) <= SMALL || fault_point(FAULT_side_alloc) ||
         (c = malloc(sizeof *c)) == NULL) {
         drop_whole(ops, root, &(struct drop_cursor){.at = {0}});

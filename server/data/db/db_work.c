@@ -111,9 +111,11 @@ push_dead(struct db *db)
 uint64_t
 db_flush(int index)
 {
-    struct db *db = databases.logical[index], *fresh;
-    uint64_t keys = db->keys.count;
+    struct db *db = db_select(index), *fresh;
+    uint64_t keys;
 
+    must(db != NULL);
+    keys = db->keys.count;
     if (keys == 0)
         return 0;
     if ((fresh = db_new(index)) != NULL) {

@@ -59,8 +59,10 @@ tell_new(struct db *db, struct slice key, enum value_type type)
 int
 db_insert(struct db_ref *ref, struct record_spec *spec)
 {
-    int r = add(ref, spec);
+    int r;
 
+    debug_check(ref->rec == NULL);
+    r = add(ref, spec);
     if (r == 0)
         tell_new(ref->db, ref->key, spec->value.type);
     return r;
@@ -83,6 +85,7 @@ move_expiry(struct db_ref *ref, const struct record *old, const struct record *f
 {
     struct ktable_ref at;
 
+    debug_check(ktable_find_key(&ref->db->keys, ref->hash, record_key(fresh), &at) == fresh);
     if (!record_has(old, RECORD_HAS_EXPIRE))
         return;
     ktable_find_record(&ref->db->expires, ref->hash, old, &at);
@@ -226,6 +229,7 @@ take_out(struct db_ref *ref)
 {
     const struct record *r = ref->rec;
 
+    must(r != NULL);
     db_tell_gone(ref->db, record_key(r));
     if (record_has(r, RECORD_HAS_EXPIRE))
         forget(&ref->db->expires, ref->hash, r);
@@ -292,6 +296,7 @@ db_expire_record(struct db *db, const struct record *r)
 {
     struct db_ref ref = {.db = db, .hash = keyhash(record_key(r)), .rec = r};
 
+    debug_check(db_record_is_expired(r) && record_db(r) == db->number);
     stats.expired_keys++;
     remove_and_tell(&ref, KEY_EVENT_EXPIRED, "expired");
 }

@@ -33,6 +33,7 @@ look_at(void *ctx, const void *record)
     struct batch *b = ctx;
 
     b->seen++;
+    debug_check(record_has(record, RECORD_HAS_EXPIRE) && b->expired_count < BATCH_MAX); /* D1 */
     if (!db_record_is_expired(record))
         b->ttl_sum_ms += record_expire(record) - clock_now.ms;
     else

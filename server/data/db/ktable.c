@@ -198,18 +198,21 @@ ktable_find_record(const struct ktable *t, uint64_t hash, const struct record *r
 bool
 ktable_add(struct ktable *t, uint64_t hash, const struct record *r)
 {
+    debug_check(ktable_find_key(t, hash, record_key(r), &(struct ktable_ref){.slot = 0}) == NULL);
     return ktable_insert(t, hash, r);
 }
 
 void
 ktable_switch(struct ktable_ref at, const struct record *r)
 {
+    debug_check(at.bucket != NULL);
     ktable_set_entry(at, r);
 }
 
 void
 ktable_drop(struct ktable *t, uint64_t hash, struct ktable_ref at)
 {
+    debug_check(at.bucket != NULL && t->count > 0);
     ktable_remove(t, hash, at);
 }
 

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "mm/base/clock.h"
+#include "mm/base/must.h"
 
 enum { MINUTE_S = 60, MINUTE_MASK = 0xffff, AHEAD_S = 2 * MINUTE_S };
 
@@ -90,6 +91,7 @@ lfu_idle_at(uint32_t clock, int64_t now_s)
 uint32_t
 lfu_idle_since(int64_t idle_s)
 {
+    debug_check(idle_s >= 0);
     return (clock_now.s - (uint32_t)(idle_s < LFU_FIELD_MASK ? idle_s : LFU_FIELD_MASK)) &
            LFU_FIELD_MASK;
 }

@@ -16,6 +16,8 @@ record_head(const struct record_spec *s, uint8_t head[RECORD_HEAD_MAX])
     uint16_t short_len = (uint16_t)blob_len;
     size_t at = 8;
 
+    debug_check(v->type < TYPE_COUNT && v->enc < ENC_COUNT);
+    debug_check(v->enc != ENC_INLINE || v->blob.len <= UINT16_MAX);
     head[0] = (uint8_t)(v->type | v->enc << 4);
     head[1] = (uint8_t)((expires ? RECORD_HAS_EXPIRE : 0) | (is_long ? RECORD_LONG_KEY : 0) |
                         (v->raw ? RECORD_RAW : 0) | (v->intset ? RECORD_INTSET : 0));
@@ -85,6 +87,7 @@ record_new(const struct record_spec *s)
     memcpy(p + n, s->key.ptr, s->key.len);
     if (s->value.enc == ENC_INLINE && s->value.blob.len > 0)
         memcpy(p + n + s->key.len, s->value.blob.ptr, s->value.blob.len);
+    debug_check(record_key_at((const struct record *)(const void *)p) == n);
     return (const struct record *)(const void *)p;
 }
 
@@ -146,6 +149,8 @@ record_rewrite(const struct record *r, const struct record_spec *s)
     size_t bytes = record_bytes(s), usable = mm_usable(r), n, old_len;
     uint8_t head[RECORD_HEAD_MAX];
 
+    debug_check(record_key_len(r) == s->key.len);
+    debug_check(memcmp(record_key(r).ptr, s->key.ptr, s->key.len) == 0);
     if (s->value.enc != record_encoding(r) || mm_size_class(bytes) != usable ||
         (s->expire_at_ms != RECORD_NO_EXPIRE) != record_has(r, RECORD_HAS_EXPIRE))
         return false;

@@ -82,6 +82,7 @@ value_free(const struct value *v)
 bool
 value_same_block(const struct value *a, const struct value *b)
 {
+    debug_check(a->enc == ENC_OUTER || a->enc == ENC_ROOT);
     return a->enc == b->enc &&
            (a->enc == ENC_OUTER ? a->blob.ptr == b->blob.ptr : a->root == b->root);
 }

@@ -167,6 +167,8 @@ hash_set(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_
     int64_t added = 0;
     uint8_t *lp;
 
+    debug_check(ref->rec == NULL || record_type(ref->rec) == TYPE_HASH);
+    debug_check(pairs > 0);
     if (ref->rec != NULL && record_encoding(ref->rec) == ENC_ROOT)
         return hash_table_set(record_root(ref->rec), words, pairs, ret_added);
     more = measure(words, 2 * pairs, &longest);
@@ -214,6 +216,7 @@ delete_from_listpack(struct db_ref *ref, const struct slice *fields, int count,
 int
 hash_delete(struct db_ref *ref, const struct slice *fields, int count, int64_t *ret_deleted)
 {
+    debug_check(record_type(ref->rec) == TYPE_HASH && hash_len(ref->rec) > 0);
     if (record_encoding(ref->rec) != ENC_ROOT)
         return delete_from_listpack(ref, fields, count, ret_deleted);
     *ret_deleted = 0;

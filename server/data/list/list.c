@@ -49,6 +49,7 @@ list_get(const struct record *r, uint64_t i, struct list_elem *ret)
 {
     struct list_place p;
 
+    debug_check(i < list_len(r));
     if (is_small(r)) {
         get_entry(list_small_entry(r, i), ret);
         return;
@@ -313,6 +314,8 @@ list_add(struct db_ref *ref, enum list_side side, const struct slice *words, int
     uint64_t text, entries, old = 0, elements = 0;
     bool beyond;
 
+    debug_check(ref->rec == NULL || record_type(ref->rec) == TYPE_LIST);
+    debug_check(count > 0);
     if (ref->rec != NULL && !is_small(ref->rec))
         return push_to_root(root_of(ref->rec), side, words, count);
     entries = measure(words, count, &text);
@@ -390,6 +393,7 @@ list_set(struct db_ref *ref, uint64_t i, struct slice word)
 int
 list_insert(struct db_ref *ref, uint64_t i, struct slice word)
 {
+    debug_check(i <= list_len(ref->rec));
     if (i == list_len(ref->rec))
         return list_add(ref, LIST_TAIL, &word, 1);
     return splice(ref, i, false, word);

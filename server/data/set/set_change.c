@@ -293,6 +293,8 @@ set_add(struct db_ref *ref, const struct slice *members, int count, int64_t *ret
     bool was_table;
     int64_t added = 0;
 
+    debug_check(ref->rec == NULL || record_type(ref->rec) == TYPE_SET);
+    debug_check(count > 0);
     if (ref->rec != NULL)
         s = set_of(ref->rec);
     was_table = ref->rec != NULL && s.form == SET_TABLE;
@@ -388,6 +390,7 @@ set_remove(struct db_ref *ref, const struct slice *members, int count, int64_t *
 {
     struct set s = set_of(ref->rec);
 
+    debug_check(record_type(ref->rec) == TYPE_SET && s.count > 0);
     switch (s.form) {
     case SET_INTS:
         return remove_from_ints(ref, &s, members, count, ret_removed);

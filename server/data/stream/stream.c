@@ -154,6 +154,7 @@ stream_append(const struct stream *s, struct stream_id id, const struct slice *w
     struct stream *w;
     int r;
 
+    debug_check(stream_id_compare(id, s->last) > 0 && pairs > 0); /* X2 */
     if (idcursor_upto(&at, &s->nodes, STREAM_ID_MAX) &&
         node_fits(*(const uint8_t *const *)idcursor_value(&at), words, pairs)) {
         if ((r = append_to_node(&at, id, words, pairs)) < 0)

@@ -176,6 +176,7 @@ zset_add(struct db_ref *ref, unsigned flags, const struct zmember *members, int 
     struct zset_added sum = {.added = 0};
     int done = 0, r = 0;
 
+    debug_check(ref->rec == NULL || record_type(ref->rec) == TYPE_ZSET);
     if (ref->rec != NULL && record_encoding(ref->rec) == ENC_ROOT) {
         r = add_to_root(record_root(ref->rec), flags, members, count, &sum);
     } else if (!scratch_copy(ref)) {
@@ -228,6 +229,7 @@ zset_remove(struct db_ref *ref, const struct slice *members, int count, int64_t 
 {
     const struct zroot *z;
 
+    debug_check(record_type(ref->rec) == TYPE_ZSET && zset_len(ref->rec) > 0);
     if (record_encoding(ref->rec) != ENC_ROOT)
         return remove_from_listpack(ref, members, count, ret_removed);
     z = record_root(ref->rec);
