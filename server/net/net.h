@@ -42,7 +42,8 @@ struct net_executor {
 void net_set_executor(const struct net_executor *e);
 
 /* net_start: listen as configured, and hook CONFIG SET port, bind and maxclients, of which no more
- * is taken than the limit of open files leaves room for.  0, or -errno already logged. An address family that the system lacks is a log line, not an error. */
+ * is taken than the limit of open files leaves room for.  0, or -errno already logged.  An address
+ * family that the system lacks is a log line, not an error. */
 int net_start(void);
 /* net_stop: close the listening sockets. */
 void net_stop(void);
