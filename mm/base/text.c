@@ -228,7 +228,8 @@ int
 split_words(const char *line, size_t len, char *scratch, struct slice *words, int max)
 {
     const char *p = line, *end = line + strnlen(line, len);
-    char *const scratch_end = scratch + len;
+    /* none is needed where nothing is quoted */
+    const char *scratch_end = scratch != NULL ? scratch + len : NULL;
     int n = 0;
 
     for (;;) {
