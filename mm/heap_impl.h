@@ -194,7 +194,8 @@ block_is_swept(uint32_t b)
 }
 
 /* blocks.c: runs of blocks, the first `charged` of which are in use: the rest is address space to
- * grow into. run_take: 0 if there is no memory. */
+ * grow into.
+ * run_take: 0 if there is no memory. */
 uint32_t run_take(uint32_t blocks, uint32_t charged);
 void run_give(uint32_t first, uint32_t blocks, uint32_t charged);
 /* run_split: blocks [b, b + n) of the free run at first leave it and the bins; the rest of it
@@ -210,8 +211,8 @@ bool tidy_recall(void);
 /* slab.c.  slab_alloc: NULL: no memory. */
 void *slab_alloc(enum mm_kind kind, unsigned class);
 struct slab_class *slab_class_of(uint64_t state);
-/* slab_unlist: it leaves the list on which it stands, if any.  slab_offer: one that is not cur: to
- * the list where it belongs now, or back when it is empty. */
+/* slab_unlist: it leaves the list on which it stands, if any.
+ * slab_offer: one that is not cur: to the list where it belongs now, or back when it is empty. */
 void slab_unlist(struct slab_class *sc, uint32_t b);
 void slab_offer(uint32_t b, uint64_t state);
 /* slab_settle: what was retired is free, what was born is used (S3). */
@@ -309,7 +310,8 @@ void barrier_open(const void *p, size_t len);
 void barrier_close_all(void);
 void barrier_open_all(void);
 /* guard_births: the slots of bitmap word w on pages that hold nothing of the cut, so that a birth
- * opens no page whose other slots are to be watched; guard_has_births: has the slab any? */
+ * opens no page whose other slots are to be watched;
+ * guard_has_births: has the slab any? */
 uint64_t guard_births(uint32_t b, unsigned class, uint32_t w);
 bool guard_has_births(uint32_t b, unsigned class);
 #else

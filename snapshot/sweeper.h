@@ -50,8 +50,8 @@ struct job {
     struct rcu_head rcu;
 };
 
-/* sweeper_start: the thread exists and waits.  0 or -errno.  sweeper_stop: no job may be
- * running. */
+/* sweeper_start: the thread exists and waits.  0 or -errno.
+ * sweeper_stop: no job may be running. */
 int sweeper_start(int event_fd);
 void sweeper_stop(void);
 /* sweeper_post: hand a job to the thread (O-4). */

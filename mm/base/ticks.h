@@ -36,8 +36,8 @@ ticks_to_ns(uint64_t duration)
     return (uint64_t)((unsigned __int128)duration * ticks.ns_per_tick >> 32);
 }
 
-/* ticks_init: finds out which clock it is; ticks_refresh: measures the counter against the
- * monotonic clock, now and then. */
+/* ticks_init: finds out which clock it is;
+ * ticks_refresh: measures the counter against the monotonic clock, now and then. */
 void ticks_init(void);
 void ticks_refresh(void);
 

@@ -74,7 +74,8 @@ struct loop_task {
 /* loop_task_add: from now on; the struct stays where it is.  Twice is as good as once. */
 void loop_task_add(struct loop_task *t);
 /* loop_task_at: it is due at that time, or LOOP_NOW, or LOOP_NEVER.  A task that runs and does not
- * change this is due again.  loop_task_each_turn: from now on, or no longer. */
+ * change this is due again.
+ * loop_task_each_turn: from now on, or no longer. */
 static inline void loop_task_at(struct loop_task *t, int64_t due_ms);
 static inline void loop_task_each_turn(struct loop_task *t, bool on);
 /* loop_run_cron: what DEBUG PAUSE-CRON stops, and whose time is cron's in the figures: for a task's

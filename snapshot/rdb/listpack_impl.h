@@ -22,8 +22,8 @@ lp_header_count(const uint8_t *lp)
     return lp[4] | (uint32_t)lp[5] << 8;
 }
 
-/* lp_backlen_bytes: how long the backlen of an entry of `core` bytes is; lp_backlen_put: write it,
- * return that. */
+/* lp_backlen_bytes: how long the backlen of an entry of `core` bytes is;
+ * lp_backlen_put: write it, return that. */
 unsigned lp_backlen_bytes(uint64_t core);
 unsigned lp_backlen_put(uint8_t *dst, uint64_t core);
 

@@ -76,7 +76,8 @@ enum {
 };
 
 /* rdb_type_name: what a value type number means in a file of that version ("list quicklist 2");
- * NULL: nothing known. rdb_opcode_name: the same of an opcode.  [any] */
+ * NULL: nothing known.
+ * rdb_opcode_name: the same of an opcode.  [any] */
 const char *rdb_type_name(int version, unsigned type);
 const char *rdb_opcode_name(int version, unsigned opcode);
 /* rdb_module_name: the name of a module's type, nine characters, from the number that stands in the

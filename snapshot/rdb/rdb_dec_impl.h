@@ -87,7 +87,8 @@ int dec_string_rest(struct dec *d, struct string_in *s, struct bytes *b);
  * has no bytes. */
 int dec_string_value(struct dec *d, struct slice *ret);
 /* dec_value_begin: as dec_string_begin() for the string that a value is, or stands in: its form is
- * told.  dec_value_blob: all of that string, which holds a small value, into d->value. */
+ * told.
+ * dec_value_blob: all of that string, which holds a small value, into d->value. */
 int dec_value_begin(struct dec *d, struct string_in *s);
 int dec_value_blob(struct dec *d, uint64_t *ret_offset);
 /* dec_reserve: b, whose bytes are forgotten, has room for so many. */

@@ -61,8 +61,8 @@ void stream_node_items(const uint8_t *lp, uint64_t *ret_live, uint64_t *ret_dele
 void stream_item_read(const struct stream_node *n, uint32_t at, struct stream_item *ret);
 /* stream_item_next: offset of the item behind it; 0: it is the last.  O(its fields) */
 uint32_t stream_item_next(const struct stream_item *i);
-/* stream_item_last: of the node's last item; 0: none.  stream_item_prev: of the one before; 0:
- * none. */
+/* stream_item_last: of the node's last item; 0: none.
+ * stream_item_prev: of the one before; 0: none. */
 uint32_t stream_item_last(const struct stream_node *n);
 uint32_t stream_item_prev(const struct stream_node *n, const struct stream_item *i);
 

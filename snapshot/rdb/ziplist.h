@@ -28,9 +28,9 @@ struct ziplist_sum {
  * claims. O(len) */
 bool ziplist_measure(struct slice blob, struct ziplist_sum *ret);
 
-/* ziplist_open: begin a walk over a blob that ziplist_measure() has found good.  ziplist_next: the
- * next entry, as bytes; an integer is printed into scratch.  False: there is none (or, of a blob
- * that was not measured, it is damaged). */
+/* ziplist_open: begin a walk over a blob that ziplist_measure() has found good.
+ * ziplist_next: the next entry, as bytes; an integer is printed into scratch.  False: there is none
+ * (or, of a blob that was not measured, it is damaged). */
 void ziplist_open(struct slice blob, struct ziplist_walk *w);
 bool ziplist_next(struct ziplist_walk *w, char scratch[NUM_MAX_BYTES], struct slice *ret);
 
