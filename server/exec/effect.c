@@ -36,13 +36,16 @@ effect_listen(effect_listener l)
 
 /* ---- telling ---- */
 
-/* transaction_of: the scope of the EXEC in which s runs; NULL: in none. */
+/* transaction_of: the outermost command, within which s runs (EXEC; one that executes others);
+ * NULL: s is it. */
 static struct effect_scope *
 transaction_of(const struct effect_scope *s)
 {
-    if (s == NULL || !s->client->in_exec || s->outer == NULL || s->outer->client != s->client)
-        return NULL;
-    return s->outer;
+    struct effect_scope *t = s != NULL ? s->outer : NULL;
+
+    while (t != NULL && t->outer != NULL)
+        t = t->outer;
+    return t;
 }
 
 static void
@@ -236,7 +239,7 @@ tell_all(const struct effect_scope *s)
 {
     enum { ON_STACK = 32 };
     struct slice few[ON_STACK], *argv = few;
-    bool wrap = s->count > 1 && transaction_of(s) == NULL;
+    bool wrap = s->count > 1 && transaction_of(s) == NULL && !s->multi_is_told;
     int most = most_words(s);
 
     if (most > ON_STACK &&

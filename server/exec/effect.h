@@ -82,7 +82,7 @@ void effect_key_gone(const struct db *db, struct slice key);
 /* effect_begin, effect_end: around a command of c, whose words are c's then.  Only if
  * effects_are_wanted; the scope is the caller's and in use until effect_end(). */
 struct effect_scope {
-    struct effect_scope *outer; /* EXEC around a queued command */
+    struct effect_scope *outer; /* EXEC, or who else executes this one */
     struct client *client;
     uint64_t dirty;     /* db_state.dirty before, with what was counted within and told there */
     size_t said;        /* bytes in the buffer before */
@@ -91,7 +91,7 @@ struct effect_scope {
     bool is_decided;    /* effect_instead(), effect_none() */
     bool is_as_sent;    /* effect_as_sent() */
     bool is_lost;       /* no memory */
-    bool multi_is_told; /* of EXEC: something within was told */
+    bool multi_is_told; /* something within was told */
 };
 void effect_begin(struct client *c, struct effect_scope *s);
 void effect_end(struct effect_scope *s);

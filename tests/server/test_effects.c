@@ -414,6 +414,39 @@ START_TEST(who_listens_no_longer_hears_nothing)
 }
 END_TEST
 
+/* EF4: of a command that executes others (exec_nested()), all stands together. */
+START_TEST(what_is_executed_within_a_command_is_told_as_one)
+{
+    struct text said = {.at = NULL};
+    struct effect_scope outer;
+    struct client *c = client_new_detached();
+
+    ck_assert_ptr_nonnull(c);
+    begin(begin_ms, 1);
+    talk("set gone 1 px 5");
+    effect_listen(hear);
+    effect_begin(c, &outer);
+    talk("get a");
+    effect_end(&outer);
+    ck_assert_int_eq(effect_count, 0);
+    effect_begin(c, &outer);
+    talk("set a 1");
+    talk_pass_ms(10);
+    talk("append gone x");
+    talk("multi");
+    talk("incr a");
+    talk("exec");
+    effect_end(&outer);
+    effect_listen(NULL);
+    effects_text(&said);
+    ck_assert_str_eq(text_str(&said),
+                     "0 MULTI;0 set a 1;0 DEL gone;0 append gone x;0 incr a;0 EXEC");
+    text_free(&said);
+    client_free(c);
+    begin(begin_ms, 1);
+}
+END_TEST
+
 #ifdef STILLFRAME_FAULTS
 /* With no memory to keep what a command says, its client gets what it asked for, and the listener
  * hears that its copy is none any more. */
@@ -492,6 +525,7 @@ main(void)
     tcase_add_test(t, what_is_told_gives_the_same_data_later);
     tcase_add_loop_test(t, each_scenario_gives_the_same_data_later, 0,
                         sizeof scenarios / sizeof *scenarios);
+    tcase_add_test(t, what_is_executed_within_a_command_is_told_as_one);
     tcase_add_test(t, who_listens_no_longer_hears_nothing);
 #ifdef STILLFRAME_FAULTS
     tcase_add_test(t, what_cannot_be_kept_is_told_as_lost);
