@@ -140,36 +140,6 @@ check_leaving(void)
         must(of_class[i % 2][i / 2] == heap.classes[i % 2][i / 2].leaving);
 }
 
-/* run_holds: block b, of a run, and the bytes behind p up to len are the same run's. */
-static bool
-run_holds(uint32_t b, const void *p, size_t len)
-{
-    uint32_t first = b;
-
-    while (!kind_is_run(state_kind(block_state(first))))
-        first--;
-    return heap.blocks[first].retired_slots == 0 &&
-           (const char *)p + len <=
-               block_base(first) + ((size_t)heap.blocks[first].run_blocks << MM_BLOCK_SHIFT);
-}
-
-bool
-mm_is_allocated(const void *p, size_t len)
-{
-    uint32_t b = block_of(p), slot;
-    uint64_t state = block_state(b);
-    enum block_kind kind = state_kind(state);
-    unsigned class = state_class(state);
-
-    if (len == 0 || kind == BLOCK_FREE || kind == BLOCK_LENT)
-        return false;
-    if (!kind_is_slab(kind))
-        return run_holds(b, p, len);
-    slot = slot_index(class, p);
-    return slot < class_slots[class] && slot_in_use(b, state, slot) &&
-           (const char *)p + len <= block_base(b) + (size_t)(slot + 1) * class_bytes[class];
-}
-
 void
 mm_check(void)
 {

@@ -94,6 +94,7 @@ section_release() {
 }
 section_debug() {
     build debug all tests
+    run "debug: floors" 60 tests/lint/floors.py build/debug/obj
     unit debug mm snapshot server
 }
 section_fault() {
@@ -115,6 +116,7 @@ section_tsan() {
 section_barrier() {
     build release test-helpers
     build barrier all tests
+    run "barrier: floors" 60 tests/lint/floors.py build/barrier/obj
     unit barrier mm snapshot server
     QUICK=1 integration barrier tests/integration/test_{commands,oracle,oracle_types,maxmemory,defrag}.py
 }
