@@ -1,5 +1,5 @@
-/* mm/heap.c - the arena's state, which all files of mm/ share, its figures, and what asserts ask it.
- * It calls none of them. */
+/* mm/heap.c - the arena's state, which all files of mm/ share, its figures, and what asserts ask
+ * it.  It calls none of them. */
 #include "mm/heap_impl.h"
 #include "mm/page.h"
 

@@ -211,6 +211,7 @@ take_word(const char *p, const char *end, char **scratch, struct slice *ret)
         *ret = (struct slice){start, (size_t)(p - start)};
         return p;
     }
+    must(out != NULL);
     memcpy(out, start, (size_t)(p - start));
     out += p - start;
     while (p != NULL && p < end && !is_blank(*p)) {
@@ -219,6 +220,7 @@ take_word(const char *p, const char *end, char **scratch, struct slice *ret)
         else
             *out++ = *p++;
     }
+    debug_check(p == NULL || out - *scratch <= p - start); /* it has lost its quotes */
     *ret = (struct slice){*scratch, (size_t)(out - *scratch)};
     *scratch = out;
     return p;
@@ -228,12 +230,9 @@ int
 split_words(const char *line, size_t len, char *scratch, struct slice *words, int max)
 {
     const char *p = line, *end = line + strnlen(line, len);
-    /* none is needed where nothing is quoted */
-    const char *scratch_end = scratch != NULL ? scratch + len : NULL;
     int n = 0;
 
     for (;;) {
-        debug_check(scratch <= scratch_end); /* a word without its quotes is shorter */
         while (p < end && is_blank(*p))
             p++;
         if (p == end)

@@ -34,8 +34,8 @@ struct slice;
 /* split_words: cut a line into words in Redis's way: blanks separate; "..." with \n \r \t \b \a
  * \xHH and \c for any other c; '...' with \' only; a closing quote is followed by a blank or the
  * end.  A NUL ends the line.  The words are put into words[0 .. max): into the line itself, or,
- * where quotes were removed, into scratch (as long as the line at least).  Returns their number;
- * -1: unbalanced quotes; -2: more than max. */
+ * where quotes were removed, into scratch (as long as the line at least; NULL will do where nothing
+ * is quoted).  Returns their number; -1: unbalanced quotes; -2: more than max. */
 int split_words(const char *line, size_t len, char *scratch, struct slice *words, int max);
 
 #endif

@@ -102,6 +102,7 @@ teardown(void)
 {
     (void)block_end(waiter, BLOCK_GONE);
     net_forget(waiter);
+    waiter->kind = CLIENT_DETACHED; /* it was never in the list of connections */
     client_free(waiter);
     client_free(inner);
     client_free(outer);
