@@ -321,10 +321,11 @@ rename-command del "a b\\x00"
         clients = [self.start(start).client() for start in (resp.start_stillframe, resp.start_redis_server)]
         for c in clients:
             c.call("RPUSH", "l", *range(5000))
+            c.call("RPUSH", "one", "x" * 10000)  # a node of its own, and no other
             c.call("SET", "s", "x")
             c.call("ZADD", "z", 1, "a")
-        for words in ("quicklist l", "quicklist l 1", "quicklist s", "quicklist none", "quicklist", "listpack z", "listpack s", "listpack l",
-                      "stringmatch-test", "stringmatch-test x", "replicate", "replicate all set x y", "pause-cron", "pause-cron 1",
+        for words in ("quicklist l", "quicklist l 1", "quicklist one", "quicklist s", "quicklist none", "quicklist", "listpack z", "listpack s",
+                      "listpack l", "stringmatch-test", "stringmatch-test x", "replicate", "replicate all set x y", "pause-cron", "pause-cron 1",
                       "pause-cron 0", "replybuffer", "replybuffer foo", "replybuffer foo 1", "replybuffer peak-reset-time never",
                       "replybuffer peak-reset-time reset", "replybuffer peak-reset-time 100", "replybuffer peak-reset-time x",
                       "replybuffer resizing 1", "set-skip-checksum-validation", "set-skip-checksum-validation 0", "restart x",

@@ -9,7 +9,7 @@
 #include "server/data/db/db_impl.h"
 #include "server/data/db/value.h"
 #include "server/data/hash/htable.h"
-#include "server/data/list/list_impl.h"
+#include "server/data/list/list.h"
 #include "server/data/set/mtable.h"
 #include "server/exec/args.h"
 #include "server/net/client.h"
@@ -113,6 +113,7 @@ void
 debug_quicklist(struct client *c)
 {
     const struct record *r = find(c);
+    struct list_shape s;
 
     if (r == NULL)
         return;
@@ -120,17 +121,11 @@ debug_quicklist(struct client *c)
         reply_error(c, "ERR Not a quicklist encoded object.");
         return;
     }
-    if (record_encoding(r) == ENC_ROOT) {
-        const struct list_root *l = record_root(r);
-
-        log_line(LOG_WARNING,
-                 "DEBUG QUICKLIST: %llu elements, %llu nodes; %u in the first, %u in the last",
-                 (unsigned long long)l->count, (unsigned long long)l->nodes, l->head->count,
-                 l->tail->count);
-    } else {
-        log_line(LOG_WARNING, "DEBUG QUICKLIST: %llu elements, one node",
-                 (unsigned long long)list_len(r));
-    }
+    list_shape(r, &s);
+    log_line(LOG_WARNING,
+             "DEBUG QUICKLIST: %llu elements, %llu nodes; %llu in the first, %llu in the last",
+             (unsigned long long)s.elements, (unsigned long long)s.nodes,
+             (unsigned long long)s.first, (unsigned long long)s.last);
     reply_status(c, "Quicklist structure printed on stdout");
 }
 

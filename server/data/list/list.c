@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "mm/base/num.h"
+#include "server/data/list/list_root.h"
 #include "server/data/list/list_small.h"
 
 /* ---- read ---- */
@@ -25,6 +26,20 @@ uint64_t
 list_len(const struct record *r)
 {
     return is_small(r) ? lp_count((const uint8_t *)record_blob(r).ptr) : root_of(r)->count;
+}
+
+void
+list_shape(const struct record *r, struct list_shape *ret)
+{
+    const struct list_root *l;
+
+    if (is_small(r)) {
+        *ret = (struct list_shape){list_len(r), 1, list_len(r), list_len(r)};
+        return;
+    }
+    l = root_of(r);
+    *ret = (struct list_shape){l->count, l->nodes, list_root_end(l, LIST_HEAD)->count,
+                               list_root_end(l, LIST_TAIL)->count};
 }
 
 struct slice

@@ -23,6 +23,13 @@ enum list_side { LIST_HEAD, LIST_TAIL };
 
 uint64_t list_len(const struct record *r);
 
+/* list_shape: how its elements are spread: DEBUG QUICKLIST.  A list of one node has that as first
+ * and last.  O(1) */
+struct list_shape {
+    uint64_t elements, nodes, first, last; /* first, last: elements of those nodes */
+};
+void list_shape(const struct record *r, struct list_shape *ret);
+
 /* An element: ptr != NULL: these bytes; NULL: the integer. */
 struct list_elem {
     const char *ptr;
