@@ -13,8 +13,7 @@
 #include "mm/base/log.h"
 #include "mm/base/must.h"
 #include "mm/base/text.h"
-#include "server/config/config_names.h"
-#include "server/config/config_option.h"
+#include "server/config/config_impl.h"
 #include "server/data/db/evict_policy.h"
 
 enum { WORDS_MAX = 256, SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };

@@ -20,7 +20,7 @@
 
 #include "mm/base/num.h"
 #include "mm/base/text.h"
-#include "server/config/config_option.h"
+#include "server/config/config_impl.h"
 
 /* find_name: a word in a list of names separated by blanks; NULL, or where it is. */
 static const char *

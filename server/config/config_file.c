@@ -14,7 +14,7 @@
 #include "mm/base/slice.h"
 #include "mm/base/text.h"
 #include "mm/base/version.h"
-#include "server/config/config_option.h"
+#include "server/config/config_impl.h"
 
 enum { LINE_WORDS_MAX = 256, INCLUDE_DEPTH_MAX = 16, FILE_MAX_BYTES = 64 * 1024 * 1024 };
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "mm/base/text.h"
-#include "server/config/config_option.h"
+#include "server/config/config_impl.h"
 
 enum { LINE_WORDS_MAX = 256, FILE_MAX_BYTES = 64 * 1024 * 1024 };
 

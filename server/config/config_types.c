@@ -9,8 +9,7 @@
 #include "mm/base/num.h"
 #include "mm/base/slice.h"
 #include "mm/base/text.h"
-#include "server/config/config_names.h"
-#include "server/config/config_option.h"
+#include "server/config/config_impl.h"
 
 #define FIELD(type, o, c) ((type *)(void *)((char *)(c) + (o)->offset))
 

@@ -6,13 +6,35 @@
 
 #include "mm/base/glob.h"
 #include "mm/base/log.h"
+#include "mm/base/nametab.h"
 #include "mm/base/text.h"
-#include "server/exec/pubsub_impl.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
+
+enum { PUBSUB_KEEP_BYTES = 64 * 1024 /* of memory for formatting */ };
+
+/* A channel, pattern or shard channel with at least one subscriber; the name's bytes follow. */
+struct channel {
+    struct nametab_node node; /* first */
+    enum pubsub_kind kind;
+    unsigned subscribers;
+    struct subscription *first, **last; /* in the order in which they came */
+};
+
+struct subscription {
+    struct nametab_node node; /* first; in the client's table, with the channel's name */
+    struct client *client;
+    struct channel *channel;
+    struct subscription *next, **link; /* among the channel's; link: what points to this one */
+};
+
+struct pubsub_client {
+    struct nametab table[PUBSUB_KINDS];
+    bool is_walked; /* pubsub_each() is at work: stays, even when it is empty */
+};
 
 static struct nametab channels[PUBSUB_KINDS];
 static unsigned clients;
@@ -35,8 +57,8 @@ subscription_of(struct nametab_node *n)
 
 /* ---- channels ---- */
 
-struct channel *
-pubsub_find(enum pubsub_kind kind, struct slice name)
+static struct channel *
+find_channel(enum pubsub_kind kind, struct slice name)
 {
     struct nametab_node *n = nametab_find(&channels[kind], nametab_hash(name), name);
 
@@ -71,10 +93,18 @@ drop_channel_without_subscribers(struct channel *ch)
     free(ch);
 }
 
-struct nametab *
-pubsub_table(enum pubsub_kind kind)
+void
+pubsub_each_channel(enum pubsub_kind kind, pubsub_visitor *fn, void *ctx)
 {
-    return &channels[kind];
+    nametab_each(&channels[kind], fn, ctx);
+}
+
+unsigned
+pubsub_subscribers(enum pubsub_kind kind, struct slice name)
+{
+    const struct channel *ch = find_channel(kind, name);
+
+    return ch != NULL ? ch->subscribers : 0;
 }
 
 unsigned
@@ -176,7 +206,7 @@ pubsub_subscribe(struct client *c, enum pubsub_kind kind, struct slice name)
         return false;
     if (nametab_find(&c->pubsub->table[kind], hash, name) != NULL)
         return true;
-    if ((ch = pubsub_find(kind, name)) == NULL && (ch = make_channel(kind, name)) == NULL)
+    if ((ch = find_channel(kind, name)) == NULL && (ch = make_channel(kind, name)) == NULL)
         goto no_channel;
     if ((s = malloc(sizeof *s)) == NULL)
         goto no_memory;
@@ -207,8 +237,7 @@ pubsub_unsubscribe(struct client *c, enum pubsub_kind kind, struct slice name)
 }
 
 void
-pubsub_each(struct client *c, enum pubsub_kind kind, void (*fn)(void *ctx, struct nametab_node *n),
-            void *ctx)
+pubsub_each(struct client *c, enum pubsub_kind kind, pubsub_visitor *fn, void *ctx)
 {
     if (c->pubsub == NULL)
         return;
@@ -351,7 +380,7 @@ pubsub_publish(struct slice channel, struct slice message, bool shard)
 {
     static struct text text; /* kept: most messages are of a size */
     struct publication p = {.channel = channel, .message = message, .text = &text};
-    const struct channel *ch = pubsub_find(shard ? PUBSUB_SHARD : PUBSUB_CHANNEL, channel);
+    const struct channel *ch = find_channel(shard ? PUBSUB_SHARD : PUBSUB_CHANNEL, channel);
 
     if (ch != NULL)
         p.receivers = deliver_to_all(ch, channel, message, &text);

@@ -12,6 +12,7 @@
 #include "mm/base/slice.h"
 
 struct client;
+struct nametab_node;
 
 enum pubsub_kind { PUBSUB_CHANNEL, PUBSUB_PATTERN, PUBSUB_SHARD, PUBSUB_KINDS };
 
@@ -27,6 +28,17 @@ void pubsub_deliver_own(struct client *c);
 void pubsub_forget(struct client *c);
 /* pubsub_count: the client's subscriptions of a kind. */
 unsigned pubsub_count(const struct client *c, enum pubsub_kind kind);
+/* pubsub_subscribe: true also when it had been; false: no memory.  O(1)
+ * pubsub_unsubscribe: if it was subscribed.  O(1) */
+bool pubsub_subscribe(struct client *c, enum pubsub_kind kind, struct slice name);
+void pubsub_unsubscribe(struct client *c, enum pubsub_kind kind, struct slice name);
+/* pubsub_each: each of the client's subscriptions of a kind; fn may end the one that it is given.
+ * pubsub_each_channel: each name of a kind that has a subscriber; fn changes nothing. */
+typedef void pubsub_visitor(void *ctx, struct nametab_node *n);
+void pubsub_each(struct client *c, enum pubsub_kind kind, pubsub_visitor *fn, void *ctx);
+void pubsub_each_channel(enum pubsub_kind kind, pubsub_visitor *fn, void *ctx);
+/* pubsub_subscribers: how many this name has.  O(1) */
+unsigned pubsub_subscribers(enum pubsub_kind kind, struct slice name);
 /* pubsub_channels, ...: how many have a subscriber: INFO. */
 unsigned pubsub_channels(enum pubsub_kind kind);
 unsigned pubsub_clients(void);

@@ -10,7 +10,6 @@
 #include "mm/base/os.h"
 #include "mm/mm.h"
 #include "server/data/db/db.h"
-#include "server/data/db/db_impl.h"
 #include "server/data/db/draw.h"
 #include "server/data/db/lfu.h"
 #include "server/exec/exec.h"
@@ -162,7 +161,8 @@ table_of(int index)
 {
     const struct db *db = db_select(index);
 
-    return (config.maxmemory_policy & EVICT_ALL_KEYS) != 0 ? &db->keys : &db->expires;
+    return (config.maxmemory_policy & EVICT_ALL_KEYS) != 0 ? db_table_of_keys(db)
+                                                           : db_table_of_expiring(db);
 }
 
 /* maxmemory-samples of the records in some neighbouring buckets, where the hash has put them

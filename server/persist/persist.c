@@ -19,7 +19,7 @@
 #include "server/figures/latency.h"
 #include "server/net/loop.h"
 #include "server/net/net.h"
-#include "server/persist/persist_state.h"
+#include "server/persist/persist_impl.h"
 #include "snapshot/rdb/rdb.h"
 
 enum {

@@ -14,7 +14,7 @@
 #include "server/exec/keyevent.h"
 #include "server/net/loop.h"
 #include "server/persist/persist.h"
-#include "server/persist/persist_state.h"
+#include "server/persist/persist_impl.h"
 
 enum { LOG_EACH_US = 2 * 1000 * 1000, FREE_US = 1000 };
 

@@ -14,6 +14,18 @@
 
 enum { LP_HEADER_BYTES = 6, LP_EMPTY_BYTES = 7, LP_INT_TEXT_BYTES = 21 };
 
+/* The first byte of the entries that a whole byte names, the byte behind the last entry, and the
+ * count of a header that does not say it. */
+enum {
+    LP_ENC_STR32 = 0xf0,
+    LP_ENC_INT16 = 0xf1,
+    LP_ENC_INT24 = 0xf2,
+    LP_ENC_INT32 = 0xf3,
+    LP_ENC_INT64 = 0xf4,
+    LP_END = 0xff,
+    LP_COUNT_UNKNOWN = 65535
+};
+
 /* An element: bytes != NULL: a string of len bytes; bytes == NULL: the integer value. */
 struct lp_elem {
     const uint8_t *bytes;
@@ -33,6 +45,12 @@ void lp_set_count(uint8_t *lp, uint32_t count);
 
 uint32_t lp_bytes(const uint8_t *lp); /* total size, header and end included */
 uint32_t lp_count(const uint8_t *lp); /* elements; walks when the header says unknown */
+/* lp_header_count: what the header says: perhaps LP_COUNT_UNKNOWN. */
+static inline uint32_t
+lp_header_count(const uint8_t *lp)
+{
+    return lp[4] | (uint32_t)lp[5] << 8;
+}
 
 /* lp_first/lp_next: offset of the first / following entry; 0 when there is none (the end). */
 uint32_t lp_first(const uint8_t *lp);

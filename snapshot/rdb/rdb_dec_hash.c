@@ -3,7 +3,6 @@
 
 #include "mm/base/printable.h"
 #include "snapshot/rdb/listpack.h"
-#include "snapshot/rdb/listpack_impl.h"
 #include "snapshot/rdb/rdb_dec_impl.h"
 #include "snapshot/rdb/ziplist.h"
 

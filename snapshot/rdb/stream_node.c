@@ -6,7 +6,7 @@
 
 #include "mm/base/le.h"
 #include "mm/base/num.h"
-#include "snapshot/rdb/listpack_impl.h"
+#include "snapshot/rdb/listpack.h"
 
 static uint32_t
 skip(const uint8_t *lp, uint32_t at)

@@ -8,6 +8,8 @@ finding; exit status 1.
     A source of mm/, snapshot/ and server/ begins with a comment that names its own path; a header
     says its threads there, on a line of their own, and its guard is that path.  So do those of
     tests/ that name a path.
+    A header whose name ends in _impl is the inside of its folder: no other folder but those of
+    tests/ includes it.
     A comment ends on a line with words.
     A rule (a capital letter or two, a number) is explained in one place, its text under its text,
     and its letters stand in docs/glossary.md.  A rule that is cited is explained somewhere.
@@ -109,6 +111,13 @@ def check_banner(path, lines):
         finding(path, 1, f"its guard is not {guard}")
 
 
+def check_private(path, lines):
+    for number, line in enumerate(lines, 1):
+        m = re.match(r'#include "(\S+)/\w+_impl\.h"', line)
+        if m and m[1] != str(path.parent) and path.parts[0] in SOURCES:
+            finding(path, number, "the inside of another folder")
+
+
 def check_comments(path, lines):
     indent = None  # of a rule's text, while it lasts
     for number, line in enumerate(lines, 1):
@@ -183,6 +192,7 @@ def main():
         check_names(path, words, names, bases, folders)
         if path.suffix in (".c", ".h", ".def"):
             check_banner(path, lines)
+            check_private(path, lines)
             check_comments(path, lines)
         for number, (line, word) in enumerate(zip(lines, words), 1):
             cited += [(name, path, number) for name in CITED.findall(word)]

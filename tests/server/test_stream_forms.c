@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "server/data/db/load.h"
-#include "server/data/db/save_impl.h"
+#include "server/data/db/save_value.h"
 #include "server/data/db/type.h"
 #include "server/data/stream/stream.h"
 #include "snapshot/rdb/rdb_dec.h"

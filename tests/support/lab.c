@@ -23,7 +23,7 @@
 #include "server/net/client.h"
 #include "snapshot/rdb/listpack.h"
 #include "snapshot/rdb/rdb_dec.h"
-#include "tests/support/lab_inner.h"
+#include "tests/support/lab_impl.h"
 #include "tests/support/words.h"
 
 static struct client *client;

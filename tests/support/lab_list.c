@@ -1,7 +1,7 @@
 /* tests/support/lab_list.c - lists: the order of elements counts, how they are cut into nodes does
  * not. */
 #include "snapshot/rdb/listpack.h"
-#include "tests/support/lab_inner.h"
+#include "tests/support/lab_impl.h"
 
 int
 lab_list_begin(void *ctx)

@@ -2,7 +2,7 @@
 #include "mm/base/num.h"
 #include "snapshot/rdb/intset.h"
 #include "snapshot/rdb/listpack.h"
-#include "tests/support/lab_inner.h"
+#include "tests/support/lab_impl.h"
 
 int
 lab_set_member(void *ctx, struct slice m)

@@ -1,6 +1,6 @@
 /* tests/support/lab_stream.c - the digest of streams in a dump: entries, facts, groups, what is
  * pending; their order counts, and how they are spread over nodes too. */
-#include "tests/support/lab_inner.h"
+#include "tests/support/lab_impl.h"
 
 static void
 add(struct digest_state *s, const void *bytes, size_t len)

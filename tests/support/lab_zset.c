@@ -4,7 +4,7 @@
 #include "mm/base/must.h"
 #include "mm/base/real.h"
 #include "snapshot/rdb/listpack.h"
-#include "tests/support/lab_inner.h"
+#include "tests/support/lab_impl.h"
 
 int
 lab_zset_member(void *ctx, struct slice member, double score)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "mm/base/glob.h"
-#include "server/data/db/db_impl.h"
+#include "server/data/db/db.h"
 #include "server/data/db/type.h"
 #include "server/data/db/value.h"
 #include "server/exec/args.h"

@@ -5,7 +5,7 @@
 
 #include "server/commands/generic/sort.h"
 #include "server/data/db/db.h"
-#include "server/data/db/load_impl.h"
+#include "server/data/db/load_value.h"
 #include "server/data/db/value.h"
 #include "server/data/list/list.h"
 #include "server/data/list/load_list.h"

@@ -1,8 +1,9 @@
 /* server/commands/pubsub/pubsub.c - SUBSCRIBE, PUBLISH and their kin. */
+#include "server/exec/pubsub.h"
 #include "mm/base/glob.h"
+#include "mm/base/nametab.h"
 #include "server/exec/cmd.h"
 #include "server/exec/handlers.h"
-#include "server/exec/pubsub_impl.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
@@ -171,7 +172,7 @@ list_channels(struct client *c, enum pubsub_kind kind)
         return;
     }
     token = reply_array_deferred(c);
-    nametab_each(pubsub_table(kind), list_one, &l);
+    pubsub_each_channel(kind, list_one, &l);
     reply_array_close(c, token, l.count);
 }
 
@@ -180,9 +181,8 @@ count_subscribers(struct client *c, enum pubsub_kind kind)
 {
     reply_array(c, (size_t)(c->argc - 2) * 2);
     for (int i = 2; i < c->argc; i++) {
-        const struct channel *ch = pubsub_find(kind, c->argv[i]);
         reply_bulk(c, c->argv[i].ptr, c->argv[i].len);
-        reply_int(c, ch != NULL ? ch->subscribers : 0);
+        reply_int(c, pubsub_subscribers(kind, c->argv[i]));
     }
 }
 

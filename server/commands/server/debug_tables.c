@@ -6,7 +6,7 @@
 #include "mm/base/num.h"
 #include "mm/base/text.h"
 #include "server/commands/server/debug.h"
-#include "server/data/db/db_impl.h"
+#include "server/data/db/db.h"
 #include "server/data/db/value.h"
 #include "server/data/hash/htable.h"
 #include "server/data/list/list.h"
@@ -36,6 +36,7 @@ void
 debug_htstats(struct client *c)
 {
     const struct db *db;
+    const struct ktable *keys, *expiring;
     struct text t = {0};
     int64_t index;
 
@@ -46,8 +47,10 @@ debug_htstats(struct client *c)
         return;
     }
     db = db_select((int)index);
-    describe(&t, "Dictionary HT", db->keys.count, db->keys.buckets, db->keys.children);
-    describe(&t, "Expires HT", db->expires.count, db->expires.buckets, db->expires.children);
+    keys = db_table_of_keys(db);
+    expiring = db_table_of_expiring(db);
+    describe(&t, "Dictionary HT", keys->count, keys->buckets, keys->children);
+    describe(&t, "Expires HT", expiring->count, expiring->buckets, expiring->children);
     reply_text(c, &t);
 }
 

@@ -5,7 +5,7 @@
 #include "mm/base/text.h"
 #include "mm/mm.h"
 #include "server/config/config.h"
-#include "server/data/db/db_impl.h"
+#include "server/data/db/db.h"
 #include "server/data/db/type.h"
 #include "server/exec/args.h"
 #include "server/exec/handlers.h"
@@ -29,7 +29,7 @@ static uint64_t
 weigh(const struct db *db, const struct record *r, uint64_t samples)
 {
     enum { PAGE_BYTES = 4096 };
-    uint64_t bytes = mm_usable(r) + table_bytes(&db->keys) / db->keys.count;
+    uint64_t bytes = mm_usable(r) + table_bytes(db_table_of_keys(db)) / db_size(db);
 
     if (record_encoding(r) == ENC_ROOT)
         bytes += type_of(record_type(r))->weigh(record_root(r), samples);
@@ -99,9 +99,9 @@ reply_databases(struct client *c)
         reply_bulk_text(c, name);
         reply_map(c, 3);
         reply_bulk_text(c, "overhead.hashtable.main");
-        reply_int(c, (int64_t)table_bytes(&db->keys));
+        reply_int(c, (int64_t)table_bytes(db_table_of_keys(db)));
         reply_bulk_text(c, "overhead.hashtable.expires");
-        reply_int(c, (int64_t)table_bytes(&db->expires));
+        reply_int(c, (int64_t)table_bytes(db_table_of_expiring(db)));
         reply_bulk_text(c, "overhead.hashtable.slot-to-keys");
         reply_int(c, 0);
     }

@@ -160,6 +160,18 @@ db_total_keys(void)
     return n;
 }
 
+const struct ktable *
+db_table_of_keys(const struct db *db)
+{
+    return &db->keys;
+}
+
+const struct ktable *
+db_table_of_expiring(const struct db *db)
+{
+    return &db->expires;
+}
+
 size_t
 db_table_bytes(void)
 {

@@ -57,6 +57,10 @@ uint64_t db_size(const struct db *db);
 uint64_t db_expires(const struct db *db);
 int64_t db_avg_ttl_ms(const struct db *db);
 uint64_t db_total_keys(void);
+/* db_table_of_keys, db_table_of_expiring: the database's tables, all keys and those that expire:
+ * to be looked at and drawn from. */
+const struct ktable *db_table_of_keys(const struct db *db);
+const struct ktable *db_table_of_expiring(const struct db *db);
 /* db_table_bytes: memory of the hash tables beside the arena.
  * db_mapped_bytes: of that, what is not in the C library's figure: where both are added. */
 size_t db_table_bytes(void);
@@ -140,6 +144,8 @@ int db_load(struct db_ref *ref, const struct value *value, int64_t expire_at_ms)
 int db_set_expire(struct db_ref *ref, int64_t expire_at_ms);
 /* db_remove: the key at ref goes, with what it holds. */
 void db_remove(struct db_ref *ref);
+/* db_expire_record: delete a record that has expired, and count it. */
+void db_expire_record(struct db *db, const struct record *r);
 /* db_unlink: the key at ref goes; what it held belongs to somebody else already. */
 void db_unlink(struct db_ref *ref);
 /* db_delete: find and remove; false: was not there. */

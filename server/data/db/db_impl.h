@@ -1,4 +1,4 @@
-/* server/data/db/db_impl.h - the inside of a database, for db*.c, expire.c and save.c only.
+/* server/data/db/db_impl.h - the inside of a database, for the files of this folder.
  * Threads: mutator. */
 #ifndef SERVER_DATA_DB_DB_IMPL_H
 #define SERVER_DATA_DB_DB_IMPL_H
@@ -85,8 +85,6 @@ extern struct db_buried db_buried;
  * db_buried_fini: all of it. */
 bool db_free_buried(int64_t until_us);
 void db_buried_fini(void);
-/* db_expire_record: delete a record that has expired, and count it. */
-void db_expire_record(struct db *db, const struct record *r);
 
 /* expire_run: active expiry, until the monotonic time until_us at most.  True: more to do right
  * now. */

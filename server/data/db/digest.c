@@ -20,7 +20,7 @@
 
 #include <nettle/sha1.h>
 
-#include "server/data/db/digest_impl.h"
+#include "server/data/db/digest_value.h"
 #include "server/data/db/type.h"
 
 _Static_assert(DIGEST_BYTES == SHA1_DIGEST_SIZE, "the fingerprint is a SHA-1");

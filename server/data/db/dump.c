@@ -9,7 +9,7 @@
 #include "mm/base/crc64.h"
 #include "mm/base/log.h"
 #include "server/data/db/db.h"
-#include "server/data/db/save_impl.h"
+#include "server/data/db/save_value.h"
 #include "server/data/db/value.h"
 #include "snapshot/rdb/rdb_enc.h"
 #include "snapshot/rdb/sink.h"

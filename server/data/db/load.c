@@ -13,7 +13,7 @@
 #include "mm/base/printable.h"
 #include "server/data/db/carried.h"
 #include "server/data/db/db.h"
-#include "server/data/db/load_impl.h"
+#include "server/data/db/load_value.h"
 #include "server/data/db/type.h"
 #include "server/data/db/value.h"
 #include "snapshot/rdb/rdb.h"

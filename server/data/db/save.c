@@ -13,7 +13,7 @@
 #include "server/data/db/carried.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/lfu.h"
-#include "server/data/db/save_impl.h"
+#include "server/data/db/save_value.h"
 #include "server/data/db/type.h"
 #include "snapshot/rdb/rdb.h"
 

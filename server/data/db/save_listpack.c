@@ -1,11 +1,10 @@
 /* server/data/db/save_listpack.c - a listpack that the RDB version has no type for: entry by entry,
  * read through the view a window at a time.
- * Threads: save_impl.h. */
+ * Threads: save_value.h. */
 #include <errno.h>
 
-#include "server/data/db/save_impl.h"
+#include "server/data/db/save_value.h"
 #include "snapshot/rdb/listpack.h"
-#include "snapshot/rdb/listpack_impl.h"
 
 enum { HEAD_BYTES = 5 /* of the longest head of an entry */ };
 

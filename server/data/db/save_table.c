@@ -2,10 +2,10 @@
  * root, then bucket after bucket, each with its entries, which the type writes.  Nothing here
  * follows a live pointer: every address comes from staged bytes and is only read through
  * view_read().
- * Threads: save_impl.h. */
+ * Threads: save_value.h. */
 #include <errno.h>
 
-#include "server/data/db/save_impl.h"
+#include "server/data/db/save_value.h"
 
 /* All tables have one kind of root (ltable.h). */
 LT_DEFINE(table, const);

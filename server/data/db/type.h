@@ -73,9 +73,9 @@ struct type_ops {
     /* rdb_type: under which type number it is saved.  [any] r may be a staged copy. */
     uint8_t (*rdb_type)(const struct record *r, int rdb_version);
     /* save: the value behind that number.  0 or -errno; [sweep], and the mutator with a live view
-     * (DUMP): no live pointer is followed, everything is read through the view (save_impl.h). */
+     * (DUMP): no live pointer is followed, everything is read through the view (save_value.h). */
     int (*save)(struct save_work *w, const struct save_item *s);
-    /* load: enter the decoder's events that bring values of this type (load_impl.h). */
+    /* load: enter the decoder's events that bring values of this type (load_value.h). */
     void (*load)(struct rdb_events *events);
 };
 

@@ -1,8 +1,8 @@
 /* server/data/hash/hash_type.c - what the type table knows of hashes. */
 #include "server/data/hash/hash_type.h"
-#include "server/data/db/digest_impl.h"
+#include "server/data/db/digest_value.h"
 #include "server/data/db/ltable_move.h"
-#include "server/data/db/save_impl.h"
+#include "server/data/db/save_value.h"
 #include "server/data/hash/hash.h"
 #include "snapshot/rdb/rdb.h"
 

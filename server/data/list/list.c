@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "mm/base/num.h"
-#include "server/data/list/list_root.h"
+#include "server/data/list/list_root_impl.h"
 #include "server/data/list/list_small.h"
 
 /* ---- read ---- */

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "mm/mm.h"
-#include "server/data/list/list_root.h"
+#include "server/data/list/list_root_impl.h"
 
 enum { PIECES_MAX = 3 };
 

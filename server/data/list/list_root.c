@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "mm/mm.h"
-#include "server/data/list/list_root.h"
+#include "server/data/list/list_root_impl.h"
 
 struct slice
 list_node_slice(const struct list_node *n)

@@ -1,7 +1,7 @@
 /* server/data/list/list_type.c - what the type table knows of lists. */
 #include "server/data/list/list_type.h"
-#include "server/data/db/digest_impl.h"
-#include "server/data/db/save_impl.h"
+#include "server/data/db/digest_value.h"
+#include "server/data/db/save_value.h"
 #include "server/data/list/list_impl.h"
 #include "server/data/list/load_list.h"
 #include "server/data/list/save_list.h"

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "mm/base/le.h"
-#include "server/data/db/load_impl.h"
+#include "server/data/db/load_value.h"
 #include "server/data/list/list_impl.h"
 #include "server/data/list/list_small.h"
 #include "server/data/list/load_list.h"

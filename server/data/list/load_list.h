@@ -7,7 +7,7 @@
 #include "snapshot/rdb/rdb_dec.h"
 
 /* load_list_begin, load_list_element ..., load_list_end: ctx is a struct load_state that has no
- * value yet; then load_take() (load_impl.h) or the decoder's value_end.  0 or -ENOMEM */
+ * value yet; then load_take() (load_value.h) or the decoder's value_end.  0 or -ENOMEM */
 int load_list_begin(void *ctx);
 int load_list_element(void *ctx, struct slice element);
 int load_list_end(void *ctx);

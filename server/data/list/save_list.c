@@ -1,14 +1,14 @@
 /* server/data/list/save_list.c - a large list, read through the view: root, branchings, nodes.
  * Nothing here follows a live pointer: every address comes from staged bytes and is only read
  * through view_read().
- * Threads: save_impl.h. */
+ * Threads: save_value.h. */
 #include "server/data/list/save_list.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "mm/base/le.h"
-#include "server/data/db/save_impl.h"
+#include "server/data/db/save_value.h"
 #include "server/data/list/list_impl.h"
 #include "snapshot/rdb/rdb.h"
 

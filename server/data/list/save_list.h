@@ -1,5 +1,5 @@
 /* server/data/list/save_list.h - a large list through the view.
- * Threads: save_impl.h. */
+ * Threads: save_value.h. */
 #ifndef SERVER_DATA_LIST_SAVE_LIST_H
 #define SERVER_DATA_LIST_SAVE_LIST_H
 

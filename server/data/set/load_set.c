@@ -2,7 +2,7 @@
  * beyond. */
 #include <errno.h>
 
-#include "server/data/db/load_impl.h"
+#include "server/data/db/load_value.h"
 #include "server/data/set/set.h"
 #include "server/data/set/set_type.h"
 

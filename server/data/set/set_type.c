@@ -1,8 +1,8 @@
 /* server/data/set/set_type.c - what the type table knows of sets. */
 #include "server/data/set/set_type.h"
-#include "server/data/db/digest_impl.h"
+#include "server/data/db/digest_value.h"
 #include "server/data/db/ltable_move.h"
-#include "server/data/db/save_impl.h"
+#include "server/data/db/save_value.h"
 #include "server/data/set/set_combine.h"
 #include "snapshot/rdb/rdb.h"
 

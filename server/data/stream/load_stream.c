@@ -1,7 +1,7 @@
 /* server/data/stream/load_stream.c - from RDB to streams: nodes are kept as they are. */
 #include <errno.h>
 
-#include "server/data/db/load_impl.h"
+#include "server/data/db/load_value.h"
 #include "server/data/stream/stream.h"
 #include "server/data/stream/stream_type.h"
 

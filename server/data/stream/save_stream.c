@@ -1,13 +1,13 @@
 /* server/data/stream/save_stream.c - a stream, read through the view: root, nodes, groups.  Nothing
  * here follows a live pointer: every address comes from staged bytes and is only read through
  * view_read().  What is written: snapshot/rdb/rdb_dec_stream.c.
- * Threads: save_impl.h. */
+ * Threads: save_value.h. */
 #include "server/data/stream/save_stream.h"
 
 #include <errno.h>
 
 #include "mm/base/le.h"
-#include "server/data/db/save_impl.h"
+#include "server/data/db/save_value.h"
 #include "server/data/stream/stream.h"
 
 enum { FIRST_WITH_COUNTERS = 10, FIRST_WITH_ACTIVE = 11, STAGED_NAMES = 64 };

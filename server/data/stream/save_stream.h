@@ -1,5 +1,5 @@
 /* server/data/stream/save_stream.h - a stream through the view.
- * Threads: save_impl.h. */
+ * Threads: save_value.h. */
 #ifndef SERVER_DATA_STREAM_SAVE_STREAM_H
 #define SERVER_DATA_STREAM_SAVE_STREAM_H
 

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "server/data/stream/stream_edit.h"
+#include "server/data/stream/stream_impl.h"
 
 const struct stream *
 stream_new(void)

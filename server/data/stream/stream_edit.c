@@ -1,5 +1,5 @@
 /* server/data/stream/stream_edit.c - the bytes of nodes.  Format: snapshot/rdb/stream_node.h. */
-#include "server/data/stream/stream_edit.h"
+#include "server/data/stream/stream_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,9 +8,9 @@
 #include "mm/base/le.h"
 #include "mm/base/num.h"
 #include "mm/mm.h"
-#include "snapshot/rdb/listpack_impl.h"
+#include "snapshot/rdb/listpack.h"
 
-enum { LP_ELEMENTS_UNKNOWN = 65535, NUMBER_BYTES = 16 };
+enum { NUMBER_BYTES = 16 };
 
 static uint8_t *scratch;
 static size_t scratch_room;
@@ -120,7 +120,7 @@ set_head(const uint8_t *lp, uint32_t bytes, uint32_t elements)
     uint8_t *w = mm_modify(lp, LP_HEADER_BYTES);
 
     le_store(w, bytes, 4);
-    le_store(w + 4, elements < LP_ELEMENTS_UNKNOWN ? elements : LP_ELEMENTS_UNKNOWN, 2);
+    le_store(w + 4, elements < LP_COUNT_UNKNOWN ? elements : LP_COUNT_UNKNOWN, 2);
 }
 
 /* put_in_form: the number in the form of the integer entry that stands there; false: it takes a
@@ -193,7 +193,7 @@ stream_item_append(const uint8_t *lp, const struct stream_bytes *item)
     memcpy(tail, item->at, item->len);
     tail[item->len] = LP_END;
     set_head(lp, bytes + item->len,
-             elements == LP_ELEMENTS_UNKNOWN ? elements : elements + item->elements);
+             elements == LP_COUNT_UNKNOWN ? elements : elements + item->elements);
     stream_node_items(lp, &live, &deleted);
     set_number(lp, LP_HEADER_BYTES, live + 1);
 }

@@ -3,7 +3,7 @@
 #include "mm/mm.h"
 #include "server/data/db/db.h"
 #include "server/data/stream/stream.h"
-#include "server/data/stream/stream_edit.h"
+#include "server/data/stream/stream_impl.h"
 
 static void
 take_from_length(const struct stream *s, uint64_t entries)

@@ -1,11 +1,11 @@
 /* server/data/stream/stream_type.c - what the type table knows of streams. */
 #include "server/data/stream/stream_type.h"
 #include "mm/base/num.h"
-#include "server/data/db/digest_impl.h"
-#include "server/data/db/save_impl.h"
+#include "server/data/db/digest_value.h"
+#include "server/data/db/save_value.h"
 #include "server/data/stream/save_stream.h"
 #include "server/data/stream/stream.h"
-#include "server/data/stream/stream_edit.h"
+#include "server/data/stream/stream_impl.h"
 #include "snapshot/rdb/rdb.h"
 
 static const char *

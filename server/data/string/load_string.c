@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "server/data/db/blob.h"
-#include "server/data/db/load_impl.h"
+#include "server/data/db/load_value.h"
 #include "server/data/string/string_type.h"
 
 enum {

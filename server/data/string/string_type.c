@@ -1,8 +1,8 @@
 /* server/data/string/string_type.c - what the type table knows of strings. */
 #include <errno.h>
 
-#include "server/data/db/digest_impl.h"
-#include "server/data/db/save_impl.h"
+#include "server/data/db/digest_value.h"
+#include "server/data/db/save_value.h"
 #include "server/data/db/value.h"
 #include "server/data/string/string_type.h"
 #include "snapshot/rdb/rdb.h"

@@ -1,10 +1,10 @@
 /* server/data/zset/save_zset.h - a large sorted set as RDB: its count, then member and score of
  * each, the highest first: who reads them that way inserts each before all others.
- * Threads: save_impl.h. */
+ * Threads: save_value.h. */
 #ifndef SERVER_DATA_ZSET_SAVE_ZSET_H
 #define SERVER_DATA_ZSET_SAVE_ZSET_H
 
-#include "server/data/db/save_impl.h"
+#include "server/data/db/save_value.h"
 #include "server/data/zset/zroot.h"
 
 /* save_zroot: live is only read through the view.  0 or -errno */

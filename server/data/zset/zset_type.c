@@ -1,8 +1,8 @@
 /* server/data/zset/zset_type.c - what the type table knows of sorted sets. */
 #include <stdio.h>
 
-#include "server/data/db/digest_impl.h"
-#include "server/data/db/save_impl.h"
+#include "server/data/db/digest_value.h"
+#include "server/data/db/save_value.h"
 #include "server/data/zset/save_zset.h"
 #include "server/data/zset/zset_small.h"
 #include "server/data/zset/zset_type.h"

@@ -1,8 +1,8 @@
-/* server/data/db/digest_impl.h - the two steps of which a type makes the fingerprint of its values;
- * digest.c says how.
+/* server/data/db/digest_value.h - the two steps of which a type makes the fingerprint of its
+ * values; digest.c says how.
  * Threads: mutator. */
-#ifndef SERVER_DATA_DB_DIGEST_IMPL_H
-#define SERVER_DATA_DB_DIGEST_IMPL_H
+#ifndef SERVER_DATA_DB_DIGEST_VALUE_H
+#define SERVER_DATA_DB_DIGEST_VALUE_H
 
 #include <stddef.h>
 

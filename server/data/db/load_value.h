@@ -1,12 +1,12 @@
-/* server/data/db/load_impl.h - what load.c and the types' load_<type>.c share.
+/* server/data/db/load_value.h - what a type loads its values with (load_<type>.c).
  *
  * Each type takes the decoder's events that bring its values: its load_<type>() (struct type_ops)
  * enters them into the table of load.c.  Their context is the struct load_state; each begins with
  *     if (s->skip)
  *         return 0;
  * Threads: mutator. */
-#ifndef SERVER_DATA_DB_LOAD_IMPL_H
-#define SERVER_DATA_DB_LOAD_IMPL_H
+#ifndef SERVER_DATA_DB_LOAD_VALUE_H
+#define SERVER_DATA_DB_LOAD_VALUE_H
 
 #include "server/data/db/load.h"
 

@@ -1,6 +1,6 @@
-/* tests/support/lab_inner.h - the digest of a dump: what lab.c and the types' lab_*.c share. */
-#ifndef TESTS_SUPPORT_LAB_INNER_H
-#define TESTS_SUPPORT_LAB_INNER_H
+/* tests/support/lab_impl.h - the digest of a dump: what lab.c and the types' lab_*.c share. */
+#ifndef TESTS_SUPPORT_LAB_IMPL_H
+#define TESTS_SUPPORT_LAB_IMPL_H
 
 #include <stddef.h>
 #include <stdint.h>

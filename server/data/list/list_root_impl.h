@@ -1,7 +1,7 @@
-/* server/data/list/list_root.h - what list.c, list_root.c and list_edit.c share.
+/* server/data/list/list_root_impl.h - what list.c, list_root.c and list_edit.c share.
  * Threads: mutator. */
-#ifndef SERVER_DATA_LIST_LIST_ROOT_H
-#define SERVER_DATA_LIST_LIST_ROOT_H
+#ifndef SERVER_DATA_LIST_LIST_ROOT_IMPL_H
+#define SERVER_DATA_LIST_LIST_ROOT_IMPL_H
 
 #include "server/data/list/list_impl.h"
 

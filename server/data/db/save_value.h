@@ -1,12 +1,12 @@
-/* server/data/db/save_impl.h - what turning a value into RDB needs: shared by save.c, dump.c and
+/* server/data/db/save_value.h - what turning a value into RDB needs: shared by save.c, dump.c and
  * the types' save functions.
  *
  * The same functions serve two callers: the sweep, whose view shows the arena as it was at the cut,
  * and DUMP, whose view is live.  So they read everything but the record's staged bytes through
  * view_read(), into w->buffer or a buffer of their own, and never follow a pointer into the arena.
  * Threads: [sweep], or the mutator with a live view. */
-#ifndef SERVER_DATA_DB_SAVE_IMPL_H
-#define SERVER_DATA_DB_SAVE_IMPL_H
+#ifndef SERVER_DATA_DB_SAVE_VALUE_H
+#define SERVER_DATA_DB_SAVE_VALUE_H
 
 #include <stdbool.h>
 #include <stddef.h>

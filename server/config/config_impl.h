@@ -1,14 +1,20 @@
-/* server/config/config_option.h - inside the configuration: what a parameter and its type are.
- * Only config*.c include this.
+/* server/config/config_impl.h - inside the configuration: what a parameter and its type are.
  * Threads: mutator. */
-#ifndef SERVER_CONFIG_CONFIG_OPTION_H
-#define SERVER_CONFIG_CONFIG_OPTION_H
+#ifndef SERVER_CONFIG_CONFIG_IMPL_H
+#define SERVER_CONFIG_CONFIG_IMPL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "server/config/config.h"
 
 struct option;
+
+/* The names of an ENUM parameter's values; a list ends with a NULL name. */
+struct config_name {
+    const char *name;
+    int64_t value;
+};
 
 struct option_type {
     /* Put the words' value into *into.  append: an earlier line of this start gave a value already.

@@ -1,13 +1,13 @@
-/* server/data/stream/stream_edit.h - changing the bytes of a node, for stream.c and stream_trim.c
- * only.
+/* server/data/stream/stream_impl.h - changing the bytes of a node (stream_edit.c), for the
+ * files of this folder.
  *
  *   E1  A node's block has NODE_SLACK bytes more than its listpack when they are made: as much as
  *       the two numbers of the master entry can grow, so that marking an entry as deleted never
  *       needs memory.
  *
  * Threads: mutator. */
-#ifndef SERVER_DATA_STREAM_STREAM_EDIT_H
-#define SERVER_DATA_STREAM_STREAM_EDIT_H
+#ifndef SERVER_DATA_STREAM_STREAM_IMPL_H
+#define SERVER_DATA_STREAM_STREAM_IMPL_H
 
 #include "server/data/stream/stream.h"
 

@@ -1,7 +1,7 @@
-/* server/persist/persist_state.h - what persist.c and persist_load.c share.
+/* server/persist/persist_impl.h - what persist.c and persist_load.c share.
  * Threads: mutator. */
-#ifndef SERVER_PERSIST_PERSIST_STATE_H
-#define SERVER_PERSIST_PERSIST_STATE_H
+#ifndef SERVER_PERSIST_PERSIST_IMPL_H
+#define SERVER_PERSIST_PERSIST_IMPL_H
 
 #include <stdbool.h>
 #include <stddef.h>
