@@ -8,7 +8,7 @@
 enum { COMMIT_BLOCKS = 512 }; /* 32 MiB of arena become usable at a time */
 
 void
-list_push(struct block_list *l, uint32_t b)
+block_list_push(struct block_list *l, uint32_t b)
 {
     heap.blocks[b].prev = 0;
     heap.blocks[b].next = l->head;
@@ -20,7 +20,7 @@ list_push(struct block_list *l, uint32_t b)
 }
 
 void
-list_remove(struct block_list *l, uint32_t b)
+block_list_remove(struct block_list *l, uint32_t b)
 {
     uint32_t prev = heap.blocks[b].prev, next = heap.blocks[b].next;
 
@@ -68,7 +68,7 @@ bin_add(uint32_t first, uint32_t n)
 
     heap.blocks[first].run_blocks = n;
     heap.blocks[first + n - 1].run_blocks = n;
-    list_push(&l, first);
+    block_list_push(&l, first);
     heap.bins[bin] = first;
     heap.bins_used[bin / 64] |= 1ULL << (bin % 64);
 }
@@ -79,7 +79,7 @@ bin_remove(uint32_t first)
     unsigned bin = bin_of(heap.blocks[first].run_blocks);
     struct block_list l = {.head = heap.bins[bin], .tail = 0};
 
-    list_remove(&l, first);
+    block_list_remove(&l, first);
     heap.bins[bin] = l.head;
     if (l.head == 0)
         heap.bins_used[bin / 64] &= ~(1ULL << (bin % 64));
@@ -145,7 +145,7 @@ count_dirty(uint32_t first, uint32_t n)
 }
 
 uint32_t
-run_take(uint32_t n, uint32_t charged)
+blocks_take(uint32_t n, uint32_t charged)
 {
     unsigned bin = first_used_bin(bin_fit(n));
     uint32_t first, have;
@@ -154,7 +154,7 @@ run_take(uint32_t n, uint32_t charged)
     if (bin == RUN_BINS) {
         /* What is on loan may be what is missing. */
         if ((first = take_from_top(n)) == 0)
-            return heap.recall() ? run_take(n, charged) : 0;
+            return heap.recall() ? blocks_take(n, charged) : 0;
     } else {
         first = heap.bins[bin];
         have = heap.blocks[first].run_blocks;
@@ -172,7 +172,7 @@ run_take(uint32_t n, uint32_t charged)
 }
 
 void
-run_give(uint32_t first, uint32_t n, uint32_t charged)
+blocks_give(uint32_t first, uint32_t n, uint32_t charged)
 {
     must(first > 0 && n > 0 && charged <= heap.used_blocks);
     for (uint32_t i = first; i < first + n; i++) {
@@ -200,7 +200,7 @@ run_give(uint32_t first, uint32_t n, uint32_t charged)
 }
 
 void
-run_split(uint32_t first, uint32_t blocks, uint32_t b, uint32_t n)
+blocks_split(uint32_t first, uint32_t blocks, uint32_t b, uint32_t n)
 {
     must(n > 0 && b >= first && b + n <= first + blocks);
     debug_check(heap.blocks[first].run_blocks == blocks);

@@ -22,12 +22,12 @@ check_band(uint32_t b, uint64_t state)
 {
     const struct block *blk = &heap.blocks[b];
     const struct slab_class *sc = slab_class_of(state);
-    uint32_t slots = class_slots[state_class(state)];
+    uint32_t slots = size_class_slots[state_class(state)];
 
     if (sc->cur == b) {
         must(blk->band == BAND_NONE);
         must(sc->mark ==
-             blk->bits + (slab_takes_births(b, state) ? class_words(state_class(state)) : 0));
+             blk->bits + (slab_takes_births(b, state) ? size_class_words(state_class(state)) : 0));
     } else if (blk->band == BAND_LEAVING) { /* CP1 */
         must(heap.compacting && blk->used_slots != 0 && blk->band_floor == 1);
     } else if (blk->used_slots == slots) {
@@ -42,9 +42,9 @@ static void
 check_slab(uint32_t b, uint64_t state, struct tally *t)
 {
     const struct block *blk = &heap.blocks[b];
-    unsigned class = state_class(state), words = class_words(class);
+    unsigned class = state_class(state), words = size_class_words(class);
     const uint64_t *used = blk->bits, *changed = blk->bits + words;
-    size_t bytes = class_bytes[class];
+    size_t bytes = size_class_bytes[class];
     uint32_t retired = 0, in_use = 0;
 
     for (unsigned w = 0; w < words; w++) {
@@ -54,7 +54,7 @@ check_slab(uint32_t b, uint64_t state, struct tally *t)
         must(w >= blk->hint || slab_class_of(state)->cur == b ||
              (~(used[w] | changed[w]) & valid_mask(class, w)) == 0);
     }
-    must(in_use == blk->used_slots && in_use <= class_slots[class] &&
+    must(in_use == blk->used_slots && in_use <= size_class_slots[class] &&
          retired == blk->retired_slots);
     must(!blk->pending || mm_barrier_on || heap.settling); /* S1 */
     check_band(b, state);
@@ -85,7 +85,7 @@ check_run(uint32_t b, uint64_t state, struct tally *t)
         t->live += blk->run_bytes;
     if (blk->retired_slots == 0 && cont == BLOCK_CONT_RECORD)
         t->records += blk->run_bytes;
-    t->used_blocks += run_charged(b);
+    t->used_blocks += block_run_charged(b);
     if (mm_barrier_on && state_birth(state) == heap.epoch)
         t->newborn += blk->run_bytes;
 }
@@ -119,7 +119,7 @@ check_room(enum mm_kind kind, unsigned class, unsigned band)
         must(state_class(block_state(b)) == class);
         must(state_kind(block_state(b)) ==
              (kind == MM_RECORD ? BLOCK_SLAB_RECORD : BLOCK_SLAB_VALUE));
-        must(heap.blocks[b].used_slots < class_slots[class]);
+        must(heap.blocks[b].used_slots < size_class_slots[class]);
     }
     must(l->tail == prev && n == sc->room_count[band]);
 }
@@ -136,7 +136,7 @@ check_leaving(void)
         of_class[state_heap(block_state(b))][state_class(block_state(b))]++;
     }
     must(heap.leaving.tail == prev);
-    for (unsigned i = 0; i < 2 * class_count; i++)
+    for (unsigned i = 0; i < 2 * size_class_count; i++)
         must(of_class[i % 2][i / 2] == heap.classes[i % 2][i / 2].leaving);
 }
 
@@ -169,7 +169,7 @@ mm_check(void)
     must(!mm_barrier_on || t.newborn == heap.newborn_bytes);
     must(t.used_blocks == heap.used_blocks && t.dirty_free == heap.dirty_free_blocks);
     must(t.lent == heap.lent_blocks);
-    for (unsigned c = 0; c < class_count; c++)
+    for (unsigned c = 0; c < size_class_count; c++)
         for (unsigned band = 0; band < BANDS; band++) {
             check_room(MM_RECORD, c, band);
             check_room(MM_VALUE, c, band);

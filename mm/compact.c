@@ -12,7 +12,7 @@ plan(unsigned i, uint32_t to_leave[BANDS])
 {
     const struct slab_class *sc = &heap.classes[i % 2][i / 2];
     uint64_t room =
-        sc->cur == 0 ? 0 : 16 - 16 * heap.blocks[sc->cur].used_slots / class_slots[i / 2];
+        sc->cur == 0 ? 0 : 16 - 16 * heap.blocks[sc->cur].used_slots / size_class_slots[i / 2];
     uint64_t moved = 0;
     uint32_t leaving = 0;
 
@@ -43,7 +43,7 @@ mm_compact_gain(void)
     uint64_t slabs = 0;
     uint32_t unused[BANDS];
 
-    for (unsigned i = 0; i < 2 * class_count; i++) {
+    for (unsigned i = 0; i < 2 * size_class_count; i++) {
         uint32_t cur = heap.classes[i % 2][i / 2].cur;
 
         slabs += plan(i, unused);
@@ -60,7 +60,7 @@ mm_compact_begin(void)
     if (heap.compacting)
         return false;
     slabs_drop_empty();
-    for (unsigned i = 0; i < 2 * class_count; i++)
+    for (unsigned i = 0; i < 2 * size_class_count; i++)
         slabs += plan(i, heap.classes[i % 2][i / 2].to_leave);
     heap.compacting = slabs > 0;
     heap.compact_next = 0;
@@ -83,7 +83,7 @@ mark_class(struct slab_class *sc, unsigned *slabs)
                 slab_offer(b, block_state(b));
                 break;
             }
-            list_push(&heap.leaving, b);
+            block_list_push(&heap.leaving, b);
             sc->leaving++;
             heap.blocks[b].band = BAND_LEAVING;
             heap.blocks[b].band_floor = 1; /* CP1: when nothing is in it */
@@ -95,7 +95,7 @@ bool
 mm_compact_mark(unsigned slabs)
 {
     must(heap.compacting);
-    for (; heap.compact_next < 2 * class_count; heap.compact_next++)
+    for (; heap.compact_next < 2 * size_class_count; heap.compact_next++)
         if (!mark_class(&heap.classes[heap.compact_next % 2][heap.compact_next / 2], &slabs))
             return true;
     return false;
@@ -106,7 +106,7 @@ static void
 stay(uint32_t b)
 {
     uint64_t state = block_state(b);
-    uint32_t slots = class_slots[state_class(state)];
+    uint32_t slots = size_class_slots[state_class(state)];
 
     if (heap.blocks[b].used_slots < slots) {
         slab_offer(b, state);
@@ -145,7 +145,7 @@ mm_compact_left(void)
 {
     size_t slabs = 0;
 
-    for (unsigned i = 0; i < 2 * class_count; i++)
+    for (unsigned i = 0; i < 2 * size_class_count; i++)
         slabs += heap.classes[i % 2][i / 2].leaving;
     return slabs << MM_BLOCK_SHIFT;
 }
@@ -165,7 +165,7 @@ leave(struct slab_class *sc, uint32_t b)
         sc->cur = 0;
         sc->free_mask = 0;
     }
-    list_push(&heap.leaving, b);
+    block_list_push(&heap.leaving, b);
     sc->leaving++;
     heap.blocks[b].band = BAND_LEAVING;
     heap.blocks[b].band_floor = 1; /* CP1 */
@@ -177,10 +177,10 @@ mm_compact_begin_all(size_t least, size_t most)
 {
     must(!heap.compacting);
     heap.compacting = heap.compact_all = true;
-    heap.compact_next = 2 * class_count;
+    heap.compact_next = 2 * size_class_count;
     for (uint32_t b = 1; b < heap.block_top; b++) {
         uint64_t state = block_state(b);
-        uint32_t bytes = class_bytes[state_class(state)];
+        uint32_t bytes = size_class_bytes[state_class(state)];
 
         if (kind_is_slab(state_kind(state)) && heap.blocks[b].used_slots > 0 && bytes >= least &&
             bytes <= most)
@@ -207,17 +207,18 @@ mm_move(const void *p)
 
     if (!mm_wants_move(p))
         return p;
-    debug_check(mm_is_allocated(p, class_bytes[class])); /* from the slot's begin, to its end */
+    debug_check(
+        mm_is_allocated(p, size_class_bytes[class])); /* from the slot's begin, to its end */
     sc = slab_class_of(state);
     /* What was chosen may hold more than was reckoned.  Then a new slab takes the rest, or none of
      * the old ones would run dry; but one for one is nothing. */
     if (!heap.compact_all && sc->leaving < 2 && sc->bands == 0 &&
-        (sc->cur == 0 || heap.blocks[sc->cur].used_slots == class_slots[class]))
+        (sc->cur == 0 || heap.blocks[sc->cur].used_slots == size_class_slots[class]))
         return p;
     if ((to = slab_alloc(state_heap(state), class)) == NULL)
         return p;
     debug_check(!mm_wants_move(to)); /* CP1 */
-    memcpy(to, p, class_bytes[class]);
+    memcpy(to, p, size_class_bytes[class]);
     mm_free(p);
     return to;
 }

@@ -45,10 +45,10 @@ barrier_open_all(void)
 static bool
 page_is_empty(const struct block *blk, unsigned class, uint32_t i)
 {
-    uint32_t first = i * MM_PAGE_BYTES / class_bytes[class];
-    uint32_t last = ((i + 1) * MM_PAGE_BYTES - 1) / class_bytes[class];
+    uint32_t first = i * MM_PAGE_BYTES / size_class_bytes[class];
+    uint32_t last = ((i + 1) * MM_PAGE_BYTES - 1) / size_class_bytes[class];
 
-    for (uint32_t s = first; s <= last && s < class_slots[class]; s++)
+    for (uint32_t s = first; s <= last && s < size_class_slots[class]; s++)
         if (slab_used(blk)[s / 64] >> (s % 64) & 1)
             return false;
     return true;
@@ -63,8 +63,8 @@ guard_births(uint32_t b, unsigned class, uint32_t w)
 
     for (uint32_t i = 0; i < MM_BLOCK_BYTES / MM_PAGE_BYTES; i++)
         empty[i] = page_is_empty(blk, class, i);
-    for (uint32_t s = w * 64; s < w * 64 + 64 && s < class_slots[class]; s++) {
-        uint32_t first = s * class_bytes[class], last = first + class_bytes[class] - 1;
+    for (uint32_t s = w * 64; s < w * 64 + 64 && s < size_class_slots[class]; s++) {
+        uint32_t first = s * size_class_bytes[class], last = first + size_class_bytes[class] - 1;
         bool alone = true;
 
         for (uint32_t i = first / MM_PAGE_BYTES; i <= last / MM_PAGE_BYTES; i++)
@@ -81,7 +81,7 @@ guard_has_births(uint32_t b, unsigned class)
 
     if (!slab_takes_births(b, block_state(b)))
         return true;
-    for (uint32_t w = 0; w < class_words(class); w++)
+    for (uint32_t w = 0; w < size_class_words(class); w++)
         if ((guard_births(b, class, w) & ~(slab_used(blk)[w] | slab_changed(blk, class)[w])) != 0)
             return true;
     return false;

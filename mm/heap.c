@@ -4,13 +4,13 @@
 #include "mm/page.h"
 
 struct heap heap;
-struct pages pages;
+struct page_state page_state;
 bool mm_barrier_on;
 
 static size_t
 preserved_bytes(void)
 {
-    return (size_t)pages.in_use << MM_PAGE_SHIFT;
+    return (size_t)page_state.in_use << MM_PAGE_SHIFT;
 }
 
 size_t
@@ -31,8 +31,8 @@ heap_note_peak(void)
 void
 mm_figures(struct mm_figures *ret)
 {
-    uint32_t warm = atomic_load_explicit(&pages.warm, memory_order_relaxed);
-    uint32_t bump = atomic_load_explicit(&pages.bump, memory_order_relaxed);
+    uint32_t warm = atomic_load_explicit(&page_state.warm, memory_order_relaxed);
+    uint32_t bump = atomic_load_explicit(&page_state.bump, memory_order_relaxed);
 
     *ret = (struct mm_figures){
         .arena_bytes = heap.arena_bytes,
@@ -45,8 +45,8 @@ mm_figures(struct mm_figures *ret)
         .retired_bytes = heap.retired_bytes,
         .newborn_bytes = heap.newborn_bytes,
         .peak_bytes = heap.peak_bytes,
-        .preserved_pages = pages.preserved_total,
-        .side_bytes = (size_t)heap.block_top * sizeof *heap.blocks + pages.words_bytes,
+        .preserved_pages = page_state.preserved_total,
+        .side_bytes = (size_t)heap.block_top * sizeof *heap.blocks + page_state.words_bytes,
         .bitmap_bytes = heap.bitmap_bytes,
         .epoch = heap.epoch,
         .cut_open = mm_barrier_on,
@@ -81,6 +81,6 @@ mm_is_allocated(const void *p, size_t len)
     if (!kind_is_slab(kind))
         return run_holds(b, p, len);
     slot = slot_index(class, p);
-    return slot < class_slots[class] && slot_in_use(b, state, slot) &&
-           (const char *)p + len <= block_base(b) + (size_t)(slot + 1) * class_bytes[class];
+    return slot < size_class_slots[class] && slot_in_use(b, state, slot) &&
+           (const char *)p + len <= block_base(b) + (size_t)(slot + 1) * size_class_bytes[class];
 }

@@ -179,9 +179,9 @@ kind_is_run(enum block_kind k)
     return k == BLOCK_RUN_RECORD || k == BLOCK_RUN_VALUE;
 }
 
-/* run_charged: blocks of the run at b that are in use. */
+/* block_run_charged: blocks of the run at b that are in use. */
 static inline uint32_t
-run_charged(uint32_t b)
+block_run_charged(uint32_t b)
 {
     return (uint32_t)((heap.blocks[b].run_bytes + MM_BLOCK_BYTES - 1) >> MM_BLOCK_SHIFT);
 }
@@ -195,14 +195,14 @@ block_is_swept(uint32_t b)
 
 /* blocks.c: runs of blocks, the first `charged` of which are in use: the rest is address space to
  * grow into.
- * run_take: 0 if there is no memory. */
-uint32_t run_take(uint32_t blocks, uint32_t charged);
-void run_give(uint32_t first, uint32_t blocks, uint32_t charged);
-/* run_split: blocks [b, b + n) of the free run at first leave it and the bins; the rest of it
+ * blocks_take: 0 if there is no memory. */
+uint32_t blocks_take(uint32_t blocks, uint32_t charged);
+void blocks_give(uint32_t first, uint32_t blocks, uint32_t charged);
+/* blocks_split: blocks [b, b + n) of the free run at first leave it and the bins; the rest of it
  * stays. */
-void run_split(uint32_t first, uint32_t blocks, uint32_t b, uint32_t n);
-void list_push(struct block_list *l, uint32_t b);
-void list_remove(struct block_list *l, uint32_t b);
+void blocks_split(uint32_t first, uint32_t blocks, uint32_t b, uint32_t n);
+void block_list_push(struct block_list *l, uint32_t b);
+void block_list_remove(struct block_list *l, uint32_t b);
 
 /* tidy_recall (tidy.c): wait for what is on loan to the discarder, and take it back.  False:
  * nothing was. */
@@ -221,21 +221,21 @@ void slab_settle(uint32_t b);
 void slabs_choose_bitmaps(void);
 /* slabs_drop_empty: slabs that allocation takes from, and nothing is in them, are given back. */
 void slabs_drop_empty(void);
-/* run_release: the run that starts at b is free. */
-void run_release(uint32_t b);
+/* block_run_release: the run that starts at b is free. */
+void block_run_release(uint32_t b);
 
 /* size classes: size_class.c */
-extern uint32_t class_bytes[CLASS_MAX];
-extern uint32_t class_slots[CLASS_MAX];
-extern uint64_t class_reciprocal[CLASS_MAX];
-extern unsigned class_count;
+extern uint32_t size_class_bytes[CLASS_MAX];
+extern uint32_t size_class_slots[CLASS_MAX];
+extern uint64_t size_class_reciprocal[CLASS_MAX];
+extern unsigned size_class_count;
 void size_class_init(void);
 unsigned size_class_of(size_t bytes); /* bytes <= MM_SLOT_MAX_BYTES */
 
 static inline unsigned
-class_words(unsigned class)
+size_class_words(unsigned class)
 {
-    return (class_slots[class] + 63) / 64;
+    return (size_class_slots[class] + 63) / 64;
 }
 
 static inline uint32_t
@@ -243,14 +243,14 @@ slot_index(unsigned class, const void *p)
 {
     uint64_t offset = (size_t)((const char *)p - heap.base) & (MM_BLOCK_BYTES - 1);
 
-    return (uint32_t)(offset * class_reciprocal[class] >> 32);
+    return (uint32_t)(offset * size_class_reciprocal[class] >> 32);
 }
 
 /* valid_mask: the slots that bitmap word w of a slab really has. */
 static inline uint64_t
 valid_mask(unsigned class, uint32_t w)
 {
-    uint32_t left = class_slots[class] - w * 64;
+    uint32_t left = size_class_slots[class] - w * 64;
 
     return left >= 64 ? ~0ULL : (1ULL << left) - 1;
 }
@@ -264,7 +264,7 @@ slab_used(const struct block *b)
 static inline uint64_t *
 slab_changed(const struct block *b, unsigned class)
 {
-    return b->bits + class_words(class);
+    return b->bits + size_class_words(class);
 }
 
 /* slab_takes_births: S3: a slab of before the cut that is not settled yet, so that what is

@@ -49,47 +49,47 @@ pages_init(size_t arena_bytes, size_t images_bytes)
 {
     size_t count = arena_bytes >> MM_PAGE_SHIFT;
 
-    pages = (struct pages){.base = heap.base, .lent_from = UINT32_MAX};
-    pages.capacity = images_bytes >> MM_PAGE_SHIFT > UINT32_MAX
-                         ? UINT32_MAX
-                         : (uint32_t)(images_bytes >> MM_PAGE_SHIFT);
-    words_bytes = count * sizeof *pages.words;
-    next_bytes = ((size_t)pages.capacity * sizeof *pages.next + 4095) & ~(size_t)4095;
-    pages.words = os_reserve(words_bytes);
-    pages.images = os_reserve((size_t)pages.capacity << MM_PAGE_SHIFT);
-    pages.next = os_reserve(next_bytes);
-    if (pages.words == NULL || pages.images == NULL || pages.next == NULL) {
+    page_state = (struct page_state){.base = heap.base, .lent_from = UINT32_MAX};
+    page_state.capacity = images_bytes >> MM_PAGE_SHIFT > UINT32_MAX
+                              ? UINT32_MAX
+                              : (uint32_t)(images_bytes >> MM_PAGE_SHIFT);
+    words_bytes = count * sizeof *page_state.words;
+    next_bytes = ((size_t)page_state.capacity * sizeof *page_state.next + 4095) & ~(size_t)4095;
+    page_state.words = os_reserve(words_bytes);
+    page_state.images = os_reserve((size_t)page_state.capacity << MM_PAGE_SHIFT);
+    page_state.next = os_reserve(next_bytes);
+    if (page_state.words == NULL || page_state.images == NULL || page_state.next == NULL) {
         pages_fini();
         return -ENOMEM;
     }
-    store_relaxed(&pages.bump, 1); /* P4 */
+    store_relaxed(&page_state.bump, 1); /* P4 */
     return 0;
 }
 
 void
 pages_fini(void)
 {
-    if (pages.words != NULL)
-        os_release(pages.words, words_bytes);
-    if (pages.images != NULL)
-        os_release(pages.images, (size_t)pages.capacity << MM_PAGE_SHIFT);
-    if (pages.next != NULL)
-        os_release(pages.next, next_bytes);
-    pages = (struct pages){0};
+    if (page_state.words != NULL)
+        os_release(page_state.words, words_bytes);
+    if (page_state.images != NULL)
+        os_release(page_state.images, (size_t)page_state.capacity << MM_PAGE_SHIFT);
+    if (page_state.next != NULL)
+        os_release(page_state.next, next_bytes);
+    page_state = (struct page_state){0};
 }
 
 int
 pages_commit(size_t arena_bytes)
 {
-    return os_commit(pages.words, (arena_bytes >> MM_PAGE_SHIFT) * sizeof *pages.words);
+    return os_commit(page_state.words, (arena_bytes >> MM_PAGE_SHIFT) * sizeof *page_state.words);
 }
 
 void
 pages_clear(size_t arena_bytes)
 {
     for (size_t i = 0; i < arena_bytes >> MM_PAGE_SHIFT; i++)
-        atomic_store_explicit(&pages.words[i], 0, memory_order_relaxed);
-    pages.words_bytes = 0;
+        atomic_store_explicit(&page_state.words[i], 0, memory_order_relaxed);
+    page_state.words_bytes = 0;
     pages_reset();
 }
 
@@ -97,22 +97,22 @@ pages_clear(size_t arena_bytes)
 static bool
 images_grow(void)
 {
-    uint32_t committed = load_relaxed(&pages.committed);
+    uint32_t committed = load_relaxed(&page_state.committed);
     size_t have = (size_t)committed << MM_PAGE_SHIFT, more = IMAGES_COMMIT_BYTES;
-    size_t limit = (size_t)pages.capacity << MM_PAGE_SHIFT;
+    size_t limit = (size_t)page_state.capacity << MM_PAGE_SHIFT;
     size_t next_have, next_end;
 
     if (more > limit - have)
         more = limit - have;
     if (more < MM_PAGE_BYTES)
         return false;
-    next_have = (size_t)committed * sizeof *pages.next & ~(size_t)4095;
-    next_end = (((have + more) >> MM_PAGE_SHIFT) * sizeof *pages.next + 4095) & ~(size_t)4095;
-    if (os_commit((char *)pages.next + next_have, next_end - next_have) < 0)
+    next_have = (size_t)committed * sizeof *page_state.next & ~(size_t)4095;
+    next_end = (((have + more) >> MM_PAGE_SHIFT) * sizeof *page_state.next + 4095) & ~(size_t)4095;
+    if (os_commit((char *)page_state.next + next_have, next_end - next_have) < 0)
         return false;
-    if (os_commit(pages.images + have, more) < 0)
+    if (os_commit(page_state.images + have, more) < 0)
         return false;
-    store_relaxed(&pages.committed, (uint32_t)((have + more) >> MM_PAGE_SHIFT));
+    store_relaxed(&page_state.committed, (uint32_t)((have + more) >> MM_PAGE_SHIFT));
     return true;
 }
 
@@ -120,51 +120,51 @@ images_grow(void)
 static uint32_t
 image_get(void)
 {
-    uint32_t i = pages.free_head;
+    uint32_t i = page_state.free_head;
 
     if (fault_point(FAULT_mm_image) || (limit_bytes != 0 && mm_snapshot_bytes() > limit_bytes))
         return 0;
     if (i != 0) {
-        pages.free_head = pages.next[i];
+        page_state.free_head = page_state.next[i];
         return i;
     }
-    i = load_relaxed(&pages.bump);
-    if (unlikely(i >= pages.lent_from))
+    i = load_relaxed(&page_state.bump);
+    if (unlikely(i >= page_state.lent_from))
         (void)heap.recall(); /* TD1 */
-    if (i >= load_relaxed(&pages.committed) && !images_grow())
+    if (i >= load_relaxed(&page_state.committed) && !images_grow())
         return 0;
-    store_relaxed(&pages.bump, i + 1);
-    debug_check(i != 0 && i < pages.lent_from); /* P4, TD1 */
+    store_relaxed(&page_state.bump, i + 1);
+    debug_check(i != 0 && i < page_state.lent_from); /* P4, TD1 */
     return i;
 }
 
 void
-images_free_chain(uint32_t head)
+page_images_free_chain(uint32_t head)
 {
     uint32_t last = head, n = 1;
 
     if (head == 0)
         return;
-    for (; pages.next[last] != 0; last = pages.next[last])
+    for (; page_state.next[last] != 0; last = page_state.next[last])
         n++;
-    pages.next[last] = pages.free_head;
-    pages.free_head = head;
-    must(pages.in_use >= n);
-    pages.in_use -= n;
+    page_state.next[last] = page_state.free_head;
+    page_state.free_head = head;
+    must(page_state.in_use >= n);
+    page_state.in_use -= n;
 }
 
 void
 pages_reset(void)
 {
     debug_check(!mm_barrier_on); /* P2: with a cut open somebody may read them */
-    pages.free_head = 0;
-    pages.value_head = 0;
-    pages.in_use = 0;
-    if (pages.touched < load_relaxed(&pages.bump))
-        pages.touched = load_relaxed(&pages.bump);
-    if (pages.touched < load_relaxed(&pages.warm))
-        pages.touched = load_relaxed(&pages.warm);
-    store_relaxed(&pages.bump, 1);
+    page_state.free_head = 0;
+    page_state.value_head = 0;
+    page_state.in_use = 0;
+    if (page_state.touched < load_relaxed(&page_state.bump))
+        page_state.touched = load_relaxed(&page_state.bump);
+    if (page_state.touched < load_relaxed(&page_state.warm))
+        page_state.touched = load_relaxed(&page_state.warm);
+    store_relaxed(&page_state.bump, 1);
 }
 
 static uint32_t
@@ -182,58 +182,58 @@ images_to_keep(void)
 void
 pages_open(void)
 {
-    must(!mm_barrier_on && pages.in_use == 0);
-    pages.preserved_total = 0;
-    pages.ahead = images_to_keep();
-    if (pages.ahead > IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT)
-        pages.ahead = IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT;
+    must(!mm_barrier_on && page_state.in_use == 0);
+    page_state.preserved_total = 0;
+    page_state.ahead = images_to_keep();
+    if (page_state.ahead > IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT)
+        page_state.ahead = IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT;
     /* before the start message: O-4 */
-    atomic_store_explicit(&pages.broken, false, memory_order_relaxed);
+    atomic_store_explicit(&page_state.broken, false, memory_order_relaxed);
 }
 
 bool
-images_are_due(void)
+page_images_are_due(void)
 {
-    return !mm_barrier_on && pages.touched > images_to_keep();
+    return !mm_barrier_on && page_state.touched > images_to_keep();
 }
 
 bool
-images_lend(struct os_range *ret)
+page_images_lend(struct os_range *ret)
 {
     const uint32_t keep = images_to_keep(), step = IMAGES_TRIM_BYTES >> MM_PAGE_SHIFT;
     uint32_t from;
 
-    if (!images_are_due())
+    if (!page_images_are_due())
         return false;
-    from = pages.touched > keep + step ? (pages.touched - 1) / step * step : keep;
-    *ret = (struct os_range){pages.images + ((size_t)from << MM_PAGE_SHIFT),
-                             (size_t)(pages.touched - from) << MM_PAGE_SHIFT};
-    debug_check(pages.touched <= pages.lent_from); /* downwards, each image once */
-    pages.touched = pages.lent_from = from;
-    if (load_relaxed(&pages.warm) > from)
-        store_relaxed(&pages.warm, from);
+    from = page_state.touched > keep + step ? (page_state.touched - 1) / step * step : keep;
+    *ret = (struct os_range){page_state.images + ((size_t)from << MM_PAGE_SHIFT),
+                             (size_t)(page_state.touched - from) << MM_PAGE_SHIFT};
+    debug_check(page_state.touched <= page_state.lent_from); /* downwards, each image once */
+    page_state.touched = page_state.lent_from = from;
+    if (load_relaxed(&page_state.warm) > from)
+        store_relaxed(&page_state.warm, from);
     return true;
 }
 
 void
-images_take_back(void)
+page_images_take_back(void)
 {
-    pages.lent_from = UINT32_MAX;
+    page_state.lent_from = UINT32_MAX;
 }
 
 void
 mm_sweep_warm(void)
 {
-    uint32_t bump = load_relaxed(&pages.bump), end = load_relaxed(&pages.committed);
-    uint32_t step = IMAGES_WARM_BYTES >> MM_PAGE_SHIFT, warm = load_relaxed(&pages.warm);
+    uint32_t bump = load_relaxed(&page_state.bump), end = load_relaxed(&page_state.committed);
+    uint32_t step = IMAGES_WARM_BYTES >> MM_PAGE_SHIFT, warm = load_relaxed(&page_state.warm);
 
     if (warm < bump)
         warm = bump & ~(step - 1);
-    if (warm + step <= end && warm < bump + pages.ahead) {
-        os_populate(pages.images + ((size_t)warm << MM_PAGE_SHIFT), IMAGES_WARM_BYTES);
+    if (warm + step <= end && warm < bump + page_state.ahead) {
+        os_populate(page_state.images + ((size_t)warm << MM_PAGE_SHIFT), IMAGES_WARM_BYTES);
         warm += step;
     }
-    store_relaxed(&pages.warm, warm);
+    store_relaxed(&page_state.warm, warm);
 }
 
 /* note_words: the words of block b are about to get memory. */
@@ -246,7 +246,7 @@ note_words(uint32_t b)
     if (first->words_touched)
         return;
     first->words_touched = true;
-    pages.words_bytes += WORDS * sizeof(uint64_t);
+    page_state.words_bytes += WORDS * sizeof(uint64_t);
 }
 
 /* page_preserve: set the image of page i aside for the open cut.  b: its block. */
@@ -254,25 +254,25 @@ static void
 page_preserve(size_t i, uint32_t b, bool record)
 {
     uint32_t image = image_get();
-    uint32_t *chain = record ? &heap.blocks[b].images : &pages.value_head;
+    uint32_t *chain = record ? &heap.blocks[b].images : &page_state.value_head;
 
-    debug_check(word_epoch(pages.words[i]) != heap.epoch); /* P1 */
+    debug_check(word_epoch(page_state.words[i]) != heap.epoch); /* P1 */
     if (image == 0) {
-        atomic_store_explicit(&pages.broken, true,
+        atomic_store_explicit(&page_state.broken, true,
                               memory_order_release); /* C2, O-6: before the write goes on */
         return;
     }
     STEP("preserve: copy");
-    memcpy(pages.images + ((size_t)image << MM_PAGE_SHIFT), pages.base + (i << MM_PAGE_SHIFT),
-           MM_PAGE_BYTES); /* P2 */
+    memcpy(page_state.images + ((size_t)image << MM_PAGE_SHIFT),
+           page_state.base + (i << MM_PAGE_SHIFT), MM_PAGE_BYTES); /* P2 */
     note_words(b);
     STEP("preserve: publish");
-    atomic_store_explicit(&pages.words[i], (uint64_t)heap.epoch << 32 | image,
+    atomic_store_explicit(&page_state.words[i], (uint64_t)heap.epoch << 32 | image,
                           memory_order_release); /* O-1 writer */
-    pages.next[image] = *chain;
+    page_state.next[image] = *chain;
     *chain = image;
-    pages.in_use++;
-    pages.preserved_total++;
+    page_state.in_use++;
+    page_state.preserved_total++;
 }
 
 void
@@ -292,7 +292,7 @@ mm_barrier(const void *p, size_t len)
     }
     last = page_index((const char *)p + len - 1);
     for (size_t i = first; i <= last; i++)
-        if (word_epoch(atomic_load_explicit(&pages.words[i], memory_order_relaxed)) !=
+        if (word_epoch(atomic_load_explicit(&page_state.words[i], memory_order_relaxed)) !=
             heap.epoch) /* P1, P3 */
             page_preserve(i, b, record);
     heap_note_peak();
@@ -314,5 +314,5 @@ bool
 mm_cut_is_broken(void)
 {
     /* O-6: the reader fences before */
-    return atomic_load_explicit(&pages.broken, memory_order_relaxed);
+    return atomic_load_explicit(&page_state.broken, memory_order_relaxed);
 }

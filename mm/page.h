@@ -29,7 +29,7 @@
 #endif
 enum { MM_PAGE_BYTES = 1 << MM_PAGE_SHIFT };
 
-struct pages {
+struct page_state {
     const char *base;        /* of the arena  [const after mm_init] */
     _Atomic uint64_t *words; /* one a page  [mutator writes, sweep reads] O-1, O-2 */
     /* image i stands at images + i * MM_PAGE_BYTES  [const after mm_init] */
@@ -40,7 +40,7 @@ struct pages {
     _Atomic uint32_t committed;
     /* [as committed] images below it have been handed out since the pool was reset */
     _Atomic uint32_t bump;
-    uint32_t touched;   /* images below it may have memory; images_lend() works it down */
+    uint32_t touched;   /* images below it may have memory; page_images_lend() works it down */
     uint32_t lent_from; /* images from here on are on loan to the discarder; UINT32_MAX: none */
     /* [const while a cut is open] so many images the sweep keeps warm ahead of bump */
     uint32_t ahead;
@@ -55,18 +55,18 @@ struct pages {
     uint64_t preserved_total; /* since the cut began */
     _Atomic bool broken;      /* [mutator writes, sweep reads] O-6, C2 */
 };
-extern struct pages pages;
+extern struct page_state page_state;
 
 static inline size_t
 page_index(const void *p)
 {
-    return (size_t)((const char *)p - pages.base) >> MM_PAGE_SHIFT;
+    return (size_t)((const char *)p - page_state.base) >> MM_PAGE_SHIFT;
 }
 
 static inline const char *
 page_image(uint64_t word)
 {
-    return pages.images + ((size_t)(uint32_t)word << MM_PAGE_SHIFT);
+    return page_state.images + ((size_t)(uint32_t)word << MM_PAGE_SHIFT);
 }
 
 static inline epoch_t
@@ -89,13 +89,13 @@ void pages_clear(size_t arena_bytes);
 /* pages_limit: with more than this in copies, retired and newborn blocks no further copy is made
  * and the view is broken instead (C2); 0: no limit. */
 void pages_limit(size_t bytes);
-/* images_free_chain: a swept slab's images; its pages will not be read again in this cut. */
-void images_free_chain(uint32_t head);
-/* images_lend: with no cut open, the next 2 MiB of memory that images hold beyond what is kept
- * warm: the caller gives them back to the system, and then calls images_take_back(); an image that
- * is needed sooner waits (tidy_recall()).  False: there is none. */
-bool images_lend(struct os_range *ret);
-bool images_are_due(void); /* would it find any? */
-void images_take_back(void);
+/* page_images_free_chain: a swept slab's images; its pages will not be read again in this cut. */
+void page_images_free_chain(uint32_t head);
+/* page_images_lend: with no cut open, the next 2 MiB of memory that images hold beyond what is kept
+ * warm: the caller gives them back to the system, and then calls page_images_take_back(); an image
+ * that is needed sooner waits (tidy_recall()).  False: there is none. */
+bool page_images_lend(struct os_range *ret);
+bool page_images_are_due(void); /* would it find any? */
+void page_images_take_back(void);
 
 #endif

@@ -15,7 +15,7 @@ settle_slab(uint32_t b)
     must(b == heap.settle_next); /* each once a cut, in order */
     if (mm_barrier_on)
         /* O-3: the sweep will not read these pages again */
-        images_free_chain(heap.blocks[b].images);
+        page_images_free_chain(heap.blocks[b].images);
     heap.blocks[b].images = 0;
     heap.settle_next = b + 1; /* before slab_settle(): from here on b is like any other slab */
     slab_settle(b);
@@ -40,7 +40,7 @@ settle_record_block(uint32_t b)
     } else {
         heap.settle_next = b + 1;
         if (heap.blocks[b].retired_slots != 0)
-            run_release(b);
+            block_run_release(b);
         else
             barrier_open(block_base(b), (size_t)heap.blocks[b].run_blocks << MM_BLOCK_SHIFT);
     }
@@ -57,7 +57,7 @@ settle_value_block(uint32_t b)
     if (heap.pending.head == 0)
         heap.pending.tail = 0;
     if (kind_is_run(state_kind(block_state(b)))) {
-        run_release(b);
+        block_run_release(b);
         return;
     }
     slab_settle(b);

@@ -3,10 +3,10 @@
  * half. */
 #include "mm/heap_impl.h"
 
-uint32_t class_bytes[CLASS_MAX];
-uint32_t class_slots[CLASS_MAX];
-uint64_t class_reciprocal[CLASS_MAX];
-unsigned class_count;
+uint32_t size_class_bytes[CLASS_MAX];
+uint32_t size_class_slots[CLASS_MAX];
+uint64_t size_class_reciprocal[CLASS_MAX];
+unsigned size_class_count;
 
 enum { TABLE_MAX_BYTES = 4096 };
 static uint8_t class_by_eighth[TABLE_MAX_BYTES / 8 + 1]; /* (bytes + 7) / 8 -> class */
@@ -14,11 +14,11 @@ static uint8_t class_by_eighth[TABLE_MAX_BYTES / 8 + 1]; /* (bytes + 7) / 8 -> c
 static void
 add_class(uint32_t bytes)
 {
-    must(class_count < CLASS_MAX);
-    class_bytes[class_count] = bytes;
-    class_slots[class_count] = MM_BLOCK_BYTES / bytes;
-    class_reciprocal[class_count] = ((1ULL << 32) + bytes - 1) / bytes;
-    class_count++;
+    must(size_class_count < CLASS_MAX);
+    size_class_bytes[size_class_count] = bytes;
+    size_class_slots[size_class_count] = MM_BLOCK_BYTES / bytes;
+    size_class_reciprocal[size_class_count] = ((1ULL << 32) + bytes - 1) / bytes;
+    size_class_count++;
 }
 
 void
@@ -26,7 +26,7 @@ size_class_init(void)
 {
     unsigned c = 0;
 
-    class_count = 0;
+    size_class_count = 0;
     for (uint32_t b = 16; b <= 128; b += 8)
         add_class(b);
     for (uint32_t power = 128; power < TABLE_MAX_BYTES; power *= 2)
@@ -35,7 +35,7 @@ size_class_init(void)
     for (uint32_t parts = 15; parts >= 2; parts--)
         add_class(MM_BLOCK_BYTES / parts & ~15U);
     for (size_t i = 0; i <= TABLE_MAX_BYTES / 8; i++) {
-        while (class_bytes[c] < i * 8)
+        while (size_class_bytes[c] < i * 8)
             c++;
         class_by_eighth[i] = (uint8_t)c;
     }
@@ -48,7 +48,7 @@ size_class_of(size_t bytes)
 
     if (bytes <= TABLE_MAX_BYTES)
         return class_by_eighth[(bytes + 7) / 8];
-    for (c = class_by_eighth[TABLE_MAX_BYTES / 8] + 1U; class_bytes[c] < bytes; c++)
+    for (c = class_by_eighth[TABLE_MAX_BYTES / 8] + 1U; size_class_bytes[c] < bytes; c++)
         ;
     return c;
 }
@@ -57,6 +57,6 @@ size_t
 mm_size_class(size_t bytes)
 {
     if (bytes <= MM_SLOT_MAX_BYTES)
-        return class_bytes[size_class_of(bytes)];
+        return size_class_bytes[size_class_of(bytes)];
     return (bytes + MM_BLOCK_BYTES - 1) & ~(size_t)(MM_BLOCK_BYTES - 1);
 }

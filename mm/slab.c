@@ -42,9 +42,9 @@ slab_new(enum mm_kind kind, unsigned class)
 
     if (fault_point(FAULT_mm_bitmap))
         return 0;
-    if ((bits = calloc(2 * class_words(class), sizeof *bits)) == NULL)
+    if ((bits = calloc(2 * size_class_words(class), sizeof *bits)) == NULL)
         return 0;
-    if ((b = run_take(1, 1)) == 0) {
+    if ((b = blocks_take(1, 1)) == 0) {
         free(bits);
         return 0;
     }
@@ -54,8 +54,8 @@ slab_new(enum mm_kind kind, unsigned class)
     heap.blocks[b].pending = false;
     heap.blocks[b].hint = 0;
     heap.blocks[b].band = BAND_NONE;
-    heap.blocks[b].band_floor = (uint16_t)class_slots[class];
-    heap.bitmap_bytes += 2 * class_words(class) * sizeof *bits;
+    heap.blocks[b].band_floor = (uint16_t)size_class_slots[class];
+    heap.bitmap_bytes += 2 * size_class_words(class) * sizeof *bits;
     /* O-7 */
     block_set_state(b, kind == MM_RECORD ? BLOCK_SLAB_RECORD : BLOCK_SLAB_VALUE, class, heap.epoch);
     if (mm_barrier_on) {
@@ -77,10 +77,10 @@ slab_release(uint32_t b)
     heap.blocks[b].images = 0;
     if (mm_barrier_on && state_birth(state) == heap.epoch)
         heap.newborn_bytes -= MM_BLOCK_BYTES;
-    heap.bitmap_bytes -= 2 * class_words(state_class(state)) * sizeof *heap.blocks[b].bits;
+    heap.bitmap_bytes -= 2 * size_class_words(state_class(state)) * sizeof *heap.blocks[b].bits;
     free(heap.blocks[b].bits);
     heap.blocks[b].bits = NULL;
-    run_give(b, 1, 1);
+    blocks_give(b, 1, 1);
 }
 
 struct slab_class *
@@ -98,11 +98,11 @@ slab_unlist(struct slab_class *sc, uint32_t b)
         return;
     heap.blocks[b].band = BAND_NONE;
     if (band == BAND_LEAVING) {
-        list_remove(&heap.leaving, b);
+        block_list_remove(&heap.leaving, b);
         sc->leaving--;
         return;
     }
-    list_remove(&sc->room[band], b);
+    block_list_remove(&sc->room[band], b);
     if (--sc->room_count[band] == 0)
         sc->bands &= ~(1U << band);
 }
@@ -112,7 +112,7 @@ slab_offer(uint32_t b, uint64_t state)
 {
     struct block *blk = &heap.blocks[b];
     struct slab_class *sc = slab_class_of(state);
-    uint32_t slots = class_slots[state_class(state)];
+    uint32_t slots = size_class_slots[state_class(state)];
     unsigned band = blk->used_slots * BANDS / slots;
 
     debug_check(sc->cur != b && blk->used_slots < slots);
@@ -121,7 +121,7 @@ slab_offer(uint32_t b, uint64_t state)
         slab_release(b);
         return;
     }
-    list_push(&sc->room[band], b);
+    block_list_push(&sc->room[band], b);
     sc->room_count[band]++;
     sc->bands |= 1U << band;
     blk->band = (uint8_t)band;
@@ -168,9 +168,9 @@ choose_bitmap(struct slab_class *sc, unsigned class)
 static bool
 next_word(struct slab_class *sc, unsigned class)
 {
-    if (heap.blocks[sc->cur].used_slots == class_slots[class])
+    if (heap.blocks[sc->cur].used_slots == size_class_slots[class])
         return false;
-    for (uint32_t w = sc->word + 1; w < class_words(class); w++) {
+    for (uint32_t w = sc->word + 1; w < size_class_words(class); w++) {
         uint64_t mask = open_mask(sc->cur, class, w);
 
         if (mask != 0) {
@@ -195,8 +195,8 @@ drop_current(struct slab_class *sc, unsigned class)
 #ifdef STILLFRAME_BARRIER
     heap.blocks[b].hint = 0; /* what is closed to births now is room later */
 #endif
-    heap.blocks[b].band_floor = (uint16_t)class_slots[class];
-    if (heap.blocks[b].used_slots < class_slots[class])
+    heap.blocks[b].band_floor = (uint16_t)size_class_slots[class];
+    if (heap.blocks[b].used_slots < size_class_slots[class])
         slab_offer(b, block_state(b));
 }
 
@@ -256,11 +256,11 @@ slab_alloc(enum mm_kind kind, unsigned class)
                  1) == 0);
     sc->mark[sc->word] |= 1ULL << bit;
     heap.blocks[sc->cur].used_slots++;
-    heap.live_bytes += class_bytes[class];
+    heap.live_bytes += size_class_bytes[class];
     if (kind == MM_RECORD)
-        heap.record_bytes += class_bytes[class];
-    p = block_base(sc->cur) + (size_t)(sc->word * 64 + bit) * class_bytes[class];
-    barrier_open(p, class_bytes[class]);
+        heap.record_bytes += size_class_bytes[class];
+    p = block_base(sc->cur) + (size_t)(sc->word * 64 + bit) * size_class_bytes[class];
+    barrier_open(p, size_class_bytes[class]);
     return p;
 }
 
@@ -310,7 +310,7 @@ slot_retire(uint32_t b, uint64_t state, uint32_t slot)
         note_pending(b, state_kind(state) == BLOCK_SLAB_VALUE);
     slab_changed(blk, class)[slot / 64] |= bit;
     blk->retired_slots++;
-    heap.retired_bytes += class_bytes[class];
+    heap.retired_bytes += size_class_bytes[class];
     heap_note_peak();
 }
 
@@ -326,12 +326,12 @@ slab_settle(uint32_t b)
     if (blk->pending) {
         uint64_t *used = slab_used(blk), *changed = slab_changed(blk, class);
 
-        for (unsigned w = 0; w < class_words(class); w++) {
+        for (unsigned w = 0; w < size_class_words(class); w++) {
             used[w] ^= changed[w]; /* S3 */
             changed[w] = 0;
         }
         blk->used_slots -= blk->retired_slots;
-        heap.retired_bytes -= (size_t)blk->retired_slots * class_bytes[class];
+        heap.retired_bytes -= (size_t)blk->retired_slots * size_class_bytes[class];
         blk->retired_slots = 0;
         blk->pending = false;
         blk->hint = 0;
@@ -348,7 +348,7 @@ slab_settle(uint32_t b)
 void
 slabs_drop_empty(void)
 {
-    for (unsigned i = 0; i < 2 * class_count; i++) {
+    for (unsigned i = 0; i < 2 * size_class_count; i++) {
         struct slab_class *sc = &heap.classes[i % 2][i / 2];
 
         if (sc->cur != 0 && heap.blocks[sc->cur].used_slots == 0)
@@ -359,7 +359,7 @@ slabs_drop_empty(void)
 void
 slabs_choose_bitmaps(void)
 {
-    for (unsigned i = 0; i < 2 * class_count; i++) {
+    for (unsigned i = 0; i < 2 * size_class_count; i++) {
         struct slab_class *sc = &heap.classes[i % 2][i / 2];
 
         if (sc->cur == 0)
@@ -373,7 +373,7 @@ static void *
 run_alloc(enum mm_kind kind, size_t bytes, size_t room_bytes)
 {
     uint32_t n = (uint32_t)((room_bytes + MM_BLOCK_BYTES - 1) >> MM_BLOCK_SHIFT);
-    uint32_t b = run_take(n, (uint32_t)((bytes + MM_BLOCK_BYTES - 1) >> MM_BLOCK_SHIFT));
+    uint32_t b = blocks_take(n, (uint32_t)((bytes + MM_BLOCK_BYTES - 1) >> MM_BLOCK_SHIFT));
     size_t charge = (bytes + 4095) & ~(size_t)4095;
 
     if (b == 0)
@@ -397,16 +397,16 @@ run_alloc(enum mm_kind kind, size_t bytes, size_t room_bytes)
 }
 
 void
-run_release(uint32_t b)
+block_run_release(uint32_t b)
 {
     if (mm_barrier_on && state_birth(block_state(b)) == heap.epoch)
         heap.newborn_bytes -= heap.blocks[b].run_bytes;
     if (heap.blocks[b].retired_slots != 0)
         heap.retired_bytes -= heap.blocks[b].run_bytes;
     heap.blocks[b].retired_slots = 0;
-    for (uint32_t i = b; i < b + run_charged(b); i++)
+    for (uint32_t i = b; i < b + block_run_charged(b); i++)
         heap.blocks[i].dirty = true;
-    run_give(b, heap.blocks[b].run_blocks, run_charged(b));
+    blocks_give(b, heap.blocks[b].run_blocks, block_run_charged(b));
 }
 
 void *
@@ -457,9 +457,9 @@ mm_grow(const void *p, size_t bytes)
         return;
     must(charge <= (size_t)heap.blocks[b].run_blocks << MM_BLOCK_SHIFT);
     more = charge - heap.blocks[b].run_bytes;
-    heap.used_blocks -= run_charged(b);
+    heap.used_blocks -= block_run_charged(b);
     heap.blocks[b].run_bytes = charge;
-    heap.used_blocks += run_charged(b);
+    heap.used_blocks += block_run_charged(b);
     heap.live_bytes += more;
     if (state_kind(state) == BLOCK_RUN_RECORD)
         heap.record_bytes += more;
@@ -476,7 +476,8 @@ mm_free(const void *p)
     uint64_t state = block_state(b);
     enum block_kind kind = state_kind(state);
     bool record = state_heap(state) == MM_RECORD, frozen;
-    size_t bytes = kind_is_slab(kind) ? class_bytes[state_class(state)] : heap.blocks[b].run_bytes;
+    size_t bytes =
+        kind_is_slab(kind) ? size_class_bytes[state_class(state)] : heap.blocks[b].run_bytes;
 
     must(kind_is_slab(kind) || (kind_is_run(kind) && p == block_base(b)));
     heap.live_bytes -= bytes;
@@ -487,7 +488,7 @@ mm_free(const void *p)
     if (kind_is_slab(kind)) {
         uint32_t slot = slot_index(state_class(state), p);
 
-        debug_check(p == block_base(b) + (size_t)slot * class_bytes[state_class(state)]);
+        debug_check(p == block_base(b) + (size_t)slot * size_class_bytes[state_class(state)]);
         if (frozen && !slot_is_born(b, state, p))
             slot_retire(b, state, slot);
         else
@@ -498,7 +499,7 @@ mm_free(const void *p)
     /* A record run that is swept but not settled yet is retired too: settling looks at each block
      * once. */
     if (!frozen && !(mm_barrier_on && state_birth(state) != heap.epoch && b >= heap.settle_next)) {
-        run_release(b);
+        block_run_release(b);
         return;
     }
     heap.blocks[b].retired_slots = 1;
@@ -515,7 +516,7 @@ mm_usable(const void *p)
     uint64_t state = block_state(b);
 
     if (kind_is_slab(state_kind(state)))
-        return class_bytes[state_class(state)];
+        return size_class_bytes[state_class(state)];
     debug_check(kind_is_run(state_kind(state)) && p == block_base(b)); /* as mm_alloc returned it */
     return (size_t)heap.blocks[b].run_blocks << MM_BLOCK_SHIFT;
 }

@@ -23,8 +23,8 @@ mm_sweep_next(struct mm_sweep *s, struct mm_extent *ret)
         ret->base = block_base(b);
         ret->block = b;
         if (kind == BLOCK_SLAB_RECORD) {
-            ret->slots = class_slots[class];
-            ret->slot_bytes = class_bytes[class];
+            ret->slots = size_class_slots[class];
+            ret->slot_bytes = size_class_bytes[class];
             ret->bytes = (size_t)ret->slots * ret->slot_bytes;
             ret->used = heap.blocks[b].bits;
         } else {

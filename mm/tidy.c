@@ -61,14 +61,14 @@ look_at_period(int64_t now_us)
 static bool
 is_due(void)
 {
-    return images_are_due() || blocks_are_due();
+    return page_images_are_due() || blocks_are_due();
 }
 
 /* lend: blocks [b, b + n) of the free run of `blocks` at first. */
 static void
 lend(uint32_t first, uint32_t blocks, uint32_t b, uint32_t n)
 {
-    run_split(first, blocks, b, n);
+    blocks_split(first, blocks, b, n);
     for (uint32_t i = b; i < b + n; i++) {
         debug_check(heap.blocks[i].dirty);
         heap.blocks[i].dirty = false;
@@ -88,11 +88,11 @@ static void
 take_back(void)
 {
     heap.lent_blocks -= loan.blocks;
-    images_take_back();
+    page_images_take_back();
     for (unsigned i = loan.images; i < loan.count; i++) {
         must(state_kind(block_state(block_of(loan.ranges[i].at))) == BLOCK_LENT); /* TD1 */
-        run_give(block_of(loan.ranges[i].at), (uint32_t)(loan.ranges[i].bytes >> MM_BLOCK_SHIFT),
-                 0);
+        blocks_give(block_of(loan.ranges[i].at), (uint32_t)(loan.ranges[i].bytes >> MM_BLOCK_SHIFT),
+                    0);
     }
     loan = (struct loan){.count = 0};
 }
@@ -135,7 +135,7 @@ gather(const struct portion *most, int64_t until_us)
 {
     uint32_t looked = 0, seen = 0;
 
-    while (loan.count < most->images && images_lend(&loan.ranges[loan.count]))
+    while (loan.count < most->images && page_images_lend(&loan.ranges[loan.count]))
         loan.images = ++loan.count;
 
     while (looked <= heap.block_top && loan.count < most->ranges && loan.blocks < most->blocks &&

@@ -56,8 +56,8 @@ copy_racing(uint8_t *dst, const uint8_t *src, size_t len)
 static void
 read_in_page(struct view *v, uint8_t *dst, const uint8_t *src, size_t len)
 {
-    _Atomic uint64_t *word = &pages.words[page_index(src)];
-    size_t offset = (size_t)((const char *)src - pages.base) & (MM_PAGE_BYTES - 1);
+    _Atomic uint64_t *word = &page_state.words[page_index(src)];
+    size_t offset = (size_t)((const char *)src - page_state.base) & (MM_PAGE_BYTES - 1);
     uint64_t w;
 
     debug_check(len > 0 && offset + len <= MM_PAGE_BYTES);
@@ -83,7 +83,7 @@ static int
 read_chunk(struct view *v, uint8_t *dst, const uint8_t *src, size_t len)
 {
     while (len > 0) {
-        size_t offset = (size_t)((const char *)src - pages.base) & (MM_PAGE_BYTES - 1);
+        size_t offset = (size_t)((const char *)src - page_state.base) & (MM_PAGE_BYTES - 1);
         size_t n = MM_PAGE_BYTES - offset < len ? MM_PAGE_BYTES - offset : len;
 
         read_in_page(v, dst, src, n);

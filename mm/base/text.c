@@ -227,7 +227,7 @@ take_word(const char *p, const char *end, char **scratch, struct slice *ret)
 }
 
 int
-split_words(const char *line, size_t len, char *scratch, struct slice *words, int max)
+text_split_words(const char *line, size_t len, char *scratch, struct slice *words, int max)
 {
     const char *p = line, *end = line + strnlen(line, len);
     int n = 0;

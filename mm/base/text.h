@@ -22,7 +22,7 @@ void text_addf(struct text *t, const char *format, ...) __attribute__((format(pr
 void text_add_int(struct text *t, int64_t value);
 /* text_add_human: bytes as "1.50K", "12.00M", ... */
 void text_add_human(struct text *t, uint64_t bytes);
-/* text_add_quoted: bytes in double quotes, so that split_words() gives them back. */
+/* text_add_quoted: bytes in double quotes, so that text_split_words() gives them back. */
 void text_add_quoted(struct text *t, const char *bytes, size_t len);
 /* text_str: what it holds, never NULL. */
 const char *text_str(const struct text *t);
@@ -31,11 +31,11 @@ void text_clear(struct text *t);
 void text_free(struct text *t);
 
 struct slice;
-/* split_words: cut a line into words in Redis's way: blanks separate; "..." with \n \r \t \b \a
- * \xHH and \c for any other c; '...' with \' only; a closing quote is followed by a blank or the
+/* text_split_words: cut a line into words in Redis's way: blanks separate; "..." with \n \r \t \b
+ * \a \xHH and \c for any other c; '...' with \' only; a closing quote is followed by a blank or the
  * end.  A NUL ends the line.  The words are put into words[0 .. max): into the line itself, or,
  * where quotes were removed, into scratch (as long as the line at least; NULL will do where nothing
  * is quoted).  Returns their number; -1: unbalanced quotes; -2: more than max. */
-int split_words(const char *line, size_t len, char *scratch, struct slice *words, int max);
+int text_split_words(const char *line, size_t len, char *scratch, struct slice *words, int max);
 
 #endif

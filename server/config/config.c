@@ -170,7 +170,7 @@ option_set(const struct option *o, struct config *into, const struct slice *word
         *why = strerror(ENOMEM);
         return false;
     }
-    if ((count = split_words(words[0].ptr, words[0].len, scratch, split, WORDS_MAX)) < 0) {
+    if ((count = text_split_words(words[0].ptr, words[0].len, scratch, split, WORDS_MAX)) < 0) {
         *why = count == -1 ? "Unbalanced quotes in configuration line" : "Too many words";
         ok = false;
     } else {

@@ -187,7 +187,7 @@ read_line(struct reading *rd, const char *name, int number, struct slice line, c
     char where[PATH_MAX + 64];
     const char *reason;
     bool reported = false;
-    int n = split_words(line.ptr, line.len, scratch, words, LINE_WORDS_MAX);
+    int n = text_split_words(line.ptr, line.len, scratch, words, LINE_WORDS_MAX);
 
     if (n == 0)
         return 0;
@@ -291,7 +291,8 @@ take_option(int argc, char *const argv[], char *scratch, struct slice *words, in
     *ret_count = *ret_used = 1;
     if (!begins_option(argv[0]))
         return "Not an option: options begin with two dashes";
-    if ((n = split_words(argv[0] + 2, strlen(argv[0] + 2), scratch, words, LINE_WORDS_MAX)) < 1) {
+    if ((n = text_split_words(argv[0] + 2, strlen(argv[0] + 2), scratch, words, LINE_WORDS_MAX)) <
+        1) {
         words[0] = (struct slice){argv[0], strlen(argv[0])};
         return n == 0 ? "Not an option: options begin with two dashes"
                       : "Unbalanced quotes, or too many words";

@@ -85,7 +85,7 @@ words_of(struct slice text, char *scratch, struct slice *words)
         i++;
     if (i == text.len || text.ptr[i] == '#')
         return 0;
-    n = split_words(text.ptr, text.len, scratch, words, LINE_WORDS_MAX);
+    n = text_split_words(text.ptr, text.len, scratch, words, LINE_WORDS_MAX);
     return n > 0 ? n : 0;
 }
 

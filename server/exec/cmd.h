@@ -136,7 +136,7 @@ cmd_arity_is_good(const struct cmd *cmd, int argc)
 /* Names of a flag or category set, in the order in which COMMAND INFO gives them: the i-th name,
  * NULL after the last; *ret_bit is its bit. */
 const char *cmd_flag_name(unsigned i, uint32_t *ret_bit);
-const char *acl_category_name(unsigned i, uint32_t *ret_bit);
-const char *key_flag_name(unsigned i, uint32_t *ret_bit);
+const char *cmd_acl_category_name(unsigned i, uint32_t *ret_bit);
+const char *cmd_key_flag_name(unsigned i, uint32_t *ret_bit);
 
 #endif

@@ -434,14 +434,14 @@ cmd_flag_name(unsigned i, uint32_t *ret_bit)
 }
 
 const char *
-acl_category_name(unsigned i, uint32_t *ret_bit)
+cmd_acl_category_name(unsigned i, uint32_t *ret_bit)
 {
     *ret_bit = category_names[i].bit;
     return category_names[i].name;
 }
 
 const char *
-key_flag_name(unsigned i, uint32_t *ret_bit)
+cmd_key_flag_name(unsigned i, uint32_t *ret_bit)
 {
     *ret_bit = key_names[i].bit;
     return key_names[i].name;

@@ -46,7 +46,7 @@ errorstats_reset(void)
 }
 
 void
-info_errorstats(struct text *out)
+errorstats_info(struct text *out)
 {
     for (unsigned i = 0; i < code_count; i++)
         text_addf(out, "errorstat_%s:count=%llu\r\n", codes[i].code,

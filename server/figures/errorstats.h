@@ -10,7 +10,7 @@ struct text;
  * apart. */
 void errorstats_count(const char *error);
 void errorstats_reset(void);
-/* info_errorstats: errorstat_CODE:count=N lines. */
-void info_errorstats(struct text *out);
+/* errorstats_info: errorstat_CODE:count=N lines. */
+void errorstats_info(struct text *out);
 
 #endif

@@ -278,7 +278,7 @@ parse_inline(struct resp *r, const char *buf, size_t len, struct resp_vector *v,
     v->scratch_used = memchr(buf, '"', n) != NULL || memchr(buf, '\'', n) != NULL;
     if (!vector_reserve(v, n / 2 + 1) || (v->scratch_used && !scratch_reserve(v, n)))
         return RESP_NO_MEMORY;
-    words = split_words(buf, n, v->scratch, v->at + v->count, v->room - v->count);
+    words = text_split_words(buf, n, v->scratch, v->at + v->count, v->room - v->count);
     if (words < 0) {
         *ret_error = bad_quotes;
         return RESP_ERROR;

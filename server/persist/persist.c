@@ -90,7 +90,7 @@ begin(void)
 
     if (cut == NULL)
         return -ENOMEM;
-    rq = (struct snapshot_request){.ops = &server_snapshot_ops,
+    rq = (struct snapshot_request){.ops = &save_snapshot_ops,
                                    .cut = cut,
                                    .path = config.dbfilename,
                                    .rdb_version = RDB_VERSION_DEFAULT,
@@ -454,7 +454,7 @@ info_snapshot_memory(struct text *out)
 }
 
 void
-info_persistence(struct text *out)
+persist_info(struct text *out)
 {
     int64_t now = clock_now.ms / 1000;
     struct carried_sum carried;
@@ -483,5 +483,5 @@ info_persistence(struct text *out)
     info_snapshot_memory(out);
     text_add(out, "aof_enabled:0\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
                   "aof_last_bgrewrite_status:ok\r\naof_last_write_status:ok\r\n");
-    info_loading(out);
+    persist_info_loading(out);
 }

@@ -52,9 +52,9 @@ const char *persist_write_error(void);
  * false. */
 bool persist_writers_delayed(void);
 
-/* info_persistence: INFO's section, without its heading, while loading with the loading_*
+/* persist_info: INFO's section, without its heading, while loading with the loading_*
  * fields. */
-void info_persistence(struct text *out);
+void persist_info(struct text *out);
 /* persist_last_begin_us: how long the start of the last BGSAVE stalled the loop: INFO's
  * latest_fork_usec. */
 int64_t persist_last_begin_us(void);

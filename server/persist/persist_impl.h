@@ -33,7 +33,7 @@ struct persist {
 };
 extern struct persist persist;
 
-/* info_loading: the loading_* fields while a dump is loaded; nothing otherwise.  persist_load.c */
-void info_loading(struct text *out);
+/* persist_info_loading: the loading_* fields while a dump is loaded; nothing otherwise. */
+void persist_info_loading(struct text *out);
 
 #endif

@@ -38,7 +38,7 @@ loading_percent(void)
 }
 
 void
-info_loading(struct text *out)
+persist_info_loading(struct text *out)
 {
     double perc = loading_percent(), elapsed = seconds_since(loading.start_us);
 

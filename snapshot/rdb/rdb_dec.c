@@ -322,9 +322,9 @@ forget_key(struct dec *d)
 {
     d->has_key = d->has_attributes = false;
     d->key.expire_at_ms = d->key.idle_s = d->key.freq = -1;
-    bytes_trim(&d->name);
-    bytes_trim(&d->field);
-    bytes_trim(&d->value);
+    dec_trim(&d->name);
+    dec_trim(&d->field);
+    dec_trim(&d->value);
 }
 
 /* read_name: the key's name, after its type byte. */

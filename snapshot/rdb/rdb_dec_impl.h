@@ -93,8 +93,8 @@ int dec_value_begin(struct dec *d, struct string_in *s);
 int dec_value_blob(struct dec *d, uint64_t *ret_offset);
 /* dec_reserve: b, whose bytes are forgotten, has room for so many. */
 int dec_reserve(struct dec *d, struct bytes *b, size_t room);
-/* bytes_trim: give a large buffer back. */
-void bytes_trim(struct bytes *b);
+/* dec_trim: give a large buffer back. */
+void dec_trim(struct bytes *b);
 
 /* rdb_dec_hash.c, for other types too. */
 /* dec_listpack: is d->value, which stands at offset, a listpack?  *ret_count: its elements.  A

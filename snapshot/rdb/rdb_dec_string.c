@@ -382,7 +382,7 @@ dec_string_value(struct dec *d, struct slice *ret)
 }
 
 void
-bytes_trim(struct bytes *b)
+dec_trim(struct bytes *b)
 {
     if (b->capacity <= KEPT_BYTES)
         return;

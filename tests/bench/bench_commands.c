@@ -102,7 +102,7 @@ plain_reader(void *arg)
     mm_figures(&f);
     while (!stop_reader)
         for (size_t at = 65536; at + 65536 <= f.resident_bytes && !stop_reader; at += 65536) {
-            memcpy(staging, pages.base + at, 65536);
+            memcpy(staging, page_state.base + at, 65536);
             __asm__ volatile("" ::"r"(staging) : "memory");
         }
     free(staging);
@@ -149,7 +149,7 @@ static struct window
 with_save(enum workload w, double *ret_stall_us)
 {
     struct save_cut *cut = save_cut_new();
-    struct snapshot_request rq = {.ops = &server_snapshot_ops,
+    struct snapshot_request rq = {.ops = &save_snapshot_ops,
                                   .cut = cut,
                                   .path = "bench-dump.rdb",
                                   .rdb_version = 10,

@@ -67,7 +67,7 @@ read_plain(struct reader *r, unsigned char *staging)
     have = f.resident_bytes < record_count * record_bytes ? f.resident_bytes
                                                           : record_count * record_bytes;
     for (size_t at = 65536; at + 65536 <= have; at += 65536, r->bytes += 65536) {
-        memcpy(staging, pages.base + at, 65536);
+        memcpy(staging, page_state.base + at, 65536);
         __asm__ volatile("" ::"r"(staging) : "memory");
     }
 }

@@ -26,12 +26,12 @@ teardown(void)
 
 START_TEST(every_offset_in_a_slab_maps_to_its_slot)
 {
-    for (unsigned c = 0; c < class_count; c++)
-        for (uint32_t slot = 0; slot < class_slots[c]; slot++) {
-            const char *p = heap.base + (size_t)slot * class_bytes[c];
+    for (unsigned c = 0; c < size_class_count; c++)
+        for (uint32_t slot = 0; slot < size_class_slots[c]; slot++) {
+            const char *p = heap.base + (size_t)slot * size_class_bytes[c];
 
             ck_assert_uint_eq(slot_index(c, p), slot);
-            ck_assert_uint_eq(slot_index(c, p + class_bytes[c] - 1), slot);
+            ck_assert_uint_eq(slot_index(c, p + size_class_bytes[c] - 1), slot);
         }
 }
 END_TEST
@@ -298,7 +298,7 @@ change_all(char *p, size_t bytes, char from, char to)
     for (size_t i = 0; i < bytes; i += MM_PAGE_BYTES)
         memset(mm_modify(p + i, 1), to, 1);
     for (size_t i = 0; i < bytes; i += MM_PAGE_BYTES) {
-        uint64_t word = atomic_load(&pages.words[page_index(p + i)]);
+        uint64_t word = atomic_load(&page_state.words[page_index(p + i)]);
 
         wrong += word_epoch(word) != heap.epoch || *page_image(word) != from;
     }
@@ -317,18 +317,18 @@ START_TEST(memory_of_page_copies_goes_back_and_a_cut_may_want_it_sooner)
     for (char round = 1; round <= 5; round++) {
         ck_assert_int_eq(mm_cut_begin(&epoch), 0);
         change_all(p, BYTES, round, (char)(round + 1));
-        ck_assert_uint_eq(pages.lent_from, UINT32_MAX);
+        ck_assert_uint_eq(page_state.lent_from, UINT32_MAX);
         ck_assert(!mm_cut_is_broken());
         mm_cut_end();
         while (mm_settle(1000))
             ;
         ck_assert_int_eq(mm_tidy(1000), MM_TIDY_WAITS);
-        ck_assert_uint_lt(pages.lent_from, UINT32_MAX);
+        ck_assert_uint_lt(page_state.lent_from, UINT32_MAX);
     }
     while (mm_tidy(1000) != MM_TIDY_DONE)
         ;
-    ck_assert_uint_eq(pages.lent_from, UINT32_MAX);
-    ck_assert_uint_le(pages.touched, (8 << 20) / MM_PAGE_BYTES);
+    ck_assert_uint_eq(page_state.lent_from, UINT32_MAX);
+    ck_assert_uint_le(page_state.touched, (8 << 20) / MM_PAGE_BYTES);
     mm_check();
 }
 END_TEST

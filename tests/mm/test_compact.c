@@ -104,7 +104,7 @@ classes_in_use(void)
 {
     size_t n = 0;
 
-    for (unsigned i = 0; i < 2 * class_count; i++)
+    for (unsigned i = 0; i < 2 * size_class_count; i++)
         n += heap.classes[i % 2][i / 2].cur != 0 || heap.classes[i % 2][i / 2].bands != 0;
     return n;
 }

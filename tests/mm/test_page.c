@@ -128,7 +128,7 @@ START_TEST(cuts_take_the_same_memory_for_their_copies)
         begin();
         for (size_t i = 0; i < WRITES; i++)
             write_page(i);
-        ck_assert_uint_eq(atomic_load(&pages.bump), 1 + WRITES);
+        ck_assert_uint_eq(atomic_load(&page_state.bump), 1 + WRITES);
         end();
     }
 }
@@ -173,8 +173,8 @@ START_TEST(what_the_sweep_has_passed_comes_back_while_it_goes_on) /* S3, O-3 */
         ck_assert_uint_eq(f.preserved_bytes, SLOT_BYTES);
         ck_assert_uint_eq(f.retired_bytes, SLOT_BYTES);
         if (s == 0)
-            copies = atomic_load(&pages.bump);
-        ck_assert_uint_eq(atomic_load(&pages.bump), copies); /* the same memory again */
+            copies = atomic_load(&page_state.bump);
+        ck_assert_uint_eq(atomic_load(&page_state.bump), copies); /* the same memory again */
         ck_assert_ptr_eq(sweep_a_block(&sweep), slot[s][0]);
         while (mm_settle(1))
             ;

@@ -148,7 +148,7 @@ START_TEST(flushing_is_immediate_and_freeing_is_not)
     talk_finish_work();
     talk("del a");
     ck_assert_uint_eq(talk_live_bytes(), 0);
-    ck_assert_uint_eq(databases.dead_count, 0);
+    ck_assert_uint_eq(db_map.dead_count, 0);
 }
 END_TEST
 
@@ -161,7 +161,7 @@ START_TEST(a_number_is_given_away_again_only_after_the_cut)
     begin_cut();
     db_flush(0);
     talk_finish_work();
-    ck_assert_uint_eq(databases.dead_count, 1);
+    ck_assert_uint_eq(db_map.dead_count, 1);
     for (int i = 0; i < 5; i++) {
         talk("select 0");
         ck_assert_uint_ne(db_number(talk_db()), number);
@@ -170,7 +170,7 @@ START_TEST(a_number_is_given_away_again_only_after_the_cut)
     }
     end_cut();
     talk_finish_work();
-    ck_assert_uint_eq(databases.dead_count, 0);
+    ck_assert_uint_eq(db_map.dead_count, 0);
     for (int i = 0; i < 64 && db_number(db_select(0)) != number; i++) {
         fill(0, 10);
         db_flush(0);
@@ -192,11 +192,11 @@ START_TEST(many_dead_databases_do_not_wait_for_the_next_cut)
     live = talk_live_bytes();
     talk_finish_work();
     ck_assert_uint_lt(talk_live_bytes(), live / 2);
-    ck_assert_ptr_nonnull(databases.hollow); /* their numbers wait */
+    ck_assert_ptr_nonnull(db_map.hollow); /* their numbers wait */
     end_cut();
     talk_finish_work();
-    ck_assert_uint_eq(databases.dead_count, 0);
-    ck_assert_ptr_null(databases.hollow);
+    ck_assert_uint_eq(db_map.dead_count, 0);
+    ck_assert_ptr_null(db_map.hollow);
     ck_assert_uint_eq(talk_live_bytes(), 0);
 }
 END_TEST
@@ -213,7 +213,7 @@ START_TEST(without_a_number_a_flush_empties_on_the_spot)
     }
     end_cut();
     talk_finish_work();
-    ck_assert_uint_eq(databases.dead_count, 0);
+    ck_assert_uint_eq(db_map.dead_count, 0);
 }
 END_TEST
 

@@ -259,14 +259,14 @@ set_field(const struct htable *t, unsigned n, unsigned version)
     char name[16], value[80];
     int len = snprintf(value, sizeof value, "%u:%0*u", version, (int)(version % 50) + 1, n);
     struct slice field = name_of(n, name), v = {value, (size_t)len};
-    const struct pair *p = htable_get(t, field), *old;
+    const struct hash_pair *p = htable_get(t, field), *old;
 
-    if (p != NULL && pair_set(p, v))
+    if (p != NULL && hash_pair_set(p, v))
         return;
-    expect((p = pair_new(field, v)) != NULL);
+    expect((p = hash_pair_new(field, v)) != NULL);
     expect(htable_put(t, p, &old));
     if (old != NULL)
-        pair_free(old);
+        hash_pair_free(old);
 }
 
 static void
@@ -274,14 +274,14 @@ check_field(const struct htable *t, unsigned n, unsigned version)
 {
     char name[16], value[80];
     int len = snprintf(value, sizeof value, "%u:%0*u", version, (int)(version % 50) + 1, n);
-    const struct pair *p = htable_get(t, name_of(n, name));
+    const struct hash_pair *p = htable_get(t, name_of(n, name));
 
     if (version == 0) {
         expect(p == NULL);
         return;
     }
     expect(p != NULL);
-    expect(slice_equal(pair_value(p), (struct slice){value, (size_t)len}));
+    expect(slice_equal(hash_pair_value(p), (struct slice){value, (size_t)len}));
 }
 
 START_TEST(a_table_of_pairs_holds_what_its_model_holds)
@@ -300,11 +300,11 @@ START_TEST(a_table_of_pairs_holds_what_its_model_holds)
             set_field(t, n, version[n] = 1 + (unsigned)(next_random() % 1000));
         } else {
             char name[16];
-            const struct pair *p = htable_take(t, name_of(n, name));
+            const struct hash_pair *p = htable_take(t, name_of(n, name));
 
             expect(version[n] == 0 ? p == NULL : p != NULL);
             if (p != NULL)
-                pair_free(p);
+                hash_pair_free(p);
             count -= version[n] != 0;
             version[n] = 0;
         }
@@ -351,17 +351,17 @@ END_TEST
 
 START_TEST(a_pair_changes_in_place_only_where_its_block_fits)
 {
-    const struct pair *p = pair_new(SLICE("field"), SLICE("0123456789"));
+    const struct hash_pair *p = hash_pair_new(SLICE("field"), SLICE("0123456789"));
 
-    ck_assert(pair_set(p, SLICE("abcdefghij")));
-    ck_assert(slice_equal(pair_value(p), SLICE("abcdefghij")));
-    ck_assert(pair_set(p, SLICE("abcdefghijk")));
-    ck_assert(slice_equal(pair_value(p), SLICE("abcdefghijk")));
-    ck_assert(slice_equal(pair_field(p), SLICE("field")));
-    ck_assert(!pair_set(p, SLICE("a")));
-    ck_assert(!pair_set(p, SLICE("0123456789012345678901234567890123456789")));
-    ck_assert(slice_equal(pair_value(p), SLICE("abcdefghijk")));
-    pair_free(p);
+    ck_assert(hash_pair_set(p, SLICE("abcdefghij")));
+    ck_assert(slice_equal(hash_pair_value(p), SLICE("abcdefghij")));
+    ck_assert(hash_pair_set(p, SLICE("abcdefghijk")));
+    ck_assert(slice_equal(hash_pair_value(p), SLICE("abcdefghijk")));
+    ck_assert(slice_equal(hash_pair_field(p), SLICE("field")));
+    ck_assert(!hash_pair_set(p, SLICE("a")));
+    ck_assert(!hash_pair_set(p, SLICE("0123456789012345678901234567890123456789")));
+    ck_assert(slice_equal(hash_pair_value(p), SLICE("abcdefghijk")));
+    hash_pair_free(p);
 }
 END_TEST
 
@@ -413,7 +413,7 @@ START_TEST(without_memory_a_table_of_pairs_is_as_before)
     for (unsigned n = 0; n < 3000; n++) {
         char name[16];
         struct slice field = name_of(n, name);
-        const struct pair *p = pair_new(field, SLICE("v")), *old;
+        const struct hash_pair *p = hash_pair_new(field, SLICE("v")), *old;
         bool done;
 
         fault_arm(FAULT_mm_alloc, 1 + next_random() % 2, false);

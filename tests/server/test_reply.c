@@ -137,7 +137,7 @@ START_TEST(an_error_is_one_line_and_is_counted)
     reply_errorf(c, "MYCODE %d", 7);
     reply_error(c, "ERR x");
     check_reply("-ERR a  b c\r\n-MYCODE 7\r\n-ERR x\r\n");
-    info_errorstats(&t);
+    errorstats_info(&t);
     ck_assert_str_eq(text_str(&t), "errorstat_ERR:count=2\r\nerrorstat_MYCODE:count=1\r\n");
     text_free(&t);
 }

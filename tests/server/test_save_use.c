@@ -53,7 +53,7 @@ static void
 cut_save(void)
 {
     static const struct rdb_events events = {.key = note_key};
-    struct snapshot_request rq = {.ops = &server_snapshot_ops,
+    struct snapshot_request rq = {.ops = &save_snapshot_ops,
                                   .cut = cut,
                                   .rdb_version = RDB_VERSION_DEFAULT,
                                   .keys_total = keys};

@@ -140,7 +140,7 @@ static uint32_t used_images;
 static void
 note_images(void)
 {
-    uint32_t bump = atomic_load(&pages.bump);
+    uint32_t bump = atomic_load(&page_state.bump);
 
     if (bump > used_images)
         used_images = bump;
@@ -150,7 +150,7 @@ static void
 spoil_images(void)
 {
     if (used_images > 1)
-        memset(pages.images + MM_PAGE_BYTES, 0xa5, (size_t)(used_images - 1) << MM_PAGE_SHIFT);
+        memset(page_state.images + MM_PAGE_BYTES, 0xa5, (size_t)(used_images - 1) << MM_PAGE_SHIFT);
     used_images = 0;
 }
 

@@ -171,7 +171,7 @@ START_TEST(quoted_text_splits_back_into_what_it_was)
             text_add(&line, "  ");
             text_add_quoted(&line, bytes[w], len[w]);
         }
-        ck_assert_int_eq(split_words(line.at, line.len, scratch, words, 4), 2);
+        ck_assert_int_eq(text_split_words(line.at, line.len, scratch, words, 4), 2);
         for (int w = 0; w < 2; w++) {
             ck_assert_uint_eq(words[w].len, len[w]);
             ck_assert_int_eq(memcmp(words[w].ptr, bytes[w], len[w]), 0);
@@ -186,9 +186,9 @@ START_TEST(more_words_than_room_are_refused)
     struct slice words[2];
     char scratch[16];
 
-    ck_assert_int_eq(split_words("a b", 3, scratch, words, 2), 2);
-    ck_assert_int_eq(split_words("a b ", 4, scratch, words, 2), 2);
-    ck_assert_int_eq(split_words("a b c", 5, scratch, words, 2), -2);
+    ck_assert_int_eq(text_split_words("a b", 3, scratch, words, 2), 2);
+    ck_assert_int_eq(text_split_words("a b ", 4, scratch, words, 2), 2);
+    ck_assert_int_eq(text_split_words("a b c", 5, scratch, words, 2), -2);
 }
 END_TEST
 

@@ -336,7 +336,7 @@ struct lab_digest
 lab_sweep_with(const _Atomic bool *cancel, void (*between)(void *), void *ctx)
 {
     static uint8_t staging[VIEW_CHUNK_BYTES];
-    struct snapshot_request rq = {.ops = &server_snapshot_ops,
+    struct snapshot_request rq = {.ops = &save_snapshot_ops,
                                   .cut = cut,
                                   .rdb_version = 10,
                                   .compress = false,

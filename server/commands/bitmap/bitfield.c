@@ -247,7 +247,7 @@ read_fields(struct client *c, const struct field_ops *ops)
     struct slice text = {.ptr = "", .len = 0};
     struct db_ref ref;
 
-    if (!find_string(c, 1, DB_READ, &ref))
+    if (!string_find_key(c, 1, DB_READ, &ref))
         return;
     if (ref.rec != NULL)
         text = record_text(ref.rec, scratch);
@@ -290,7 +290,7 @@ write_fields(struct client *c, const struct field_ops *ops)
     uint64_t changes = 0;
     bool grows;
 
-    if (!find_string(c, 1, DB_WRITE, &t.ref))
+    if (!string_find_key(c, 1, DB_WRITE, &t.ref))
         return;
     if (t.ref.rec != NULL)
         text = record_text(t.ref.rec, scratch);

@@ -60,7 +60,7 @@ cmd_setbit(struct client *c)
         reply_error(c, "ERR bit is not an integer or out of range");
         return;
     }
-    if (!find_string(c, 1, DB_WRITE, &ref))
+    if (!string_find_key(c, 1, DB_WRITE, &ref))
         return;
     text = text_at(&ref, scratch);
     grows = offset / 8 >= text.len;
@@ -85,7 +85,7 @@ cmd_getbit(struct client *c)
     struct db_ref ref;
     uint64_t offset;
 
-    if (arg_bit_offset(c, 2, 0, &offset) && find_string(c, 1, DB_READ, &ref))
+    if (arg_bit_offset(c, 2, 0, &offset) && string_find_key(c, 1, DB_READ, &ref))
         reply_int(c, (int64_t)bits_read(text_at(&ref, scratch), offset, 1));
 }
 
@@ -154,7 +154,7 @@ cmd_bitcount(struct client *c)
     /* The end is a number before the unit is looked at: other than in BITPOS. */
     if (c->argc == 5 && (!arg_int(c, 2, &range.start) || !arg_int(c, 3, &range.end)))
         return;
-    if (!parse_range(c, 2, &range) || !find_string(c, 1, DB_READ, &ref))
+    if (!parse_range(c, 2, &range) || !string_find_key(c, 1, DB_READ, &ref))
         return;
     if (range.start < 0 && range.end < 0 && range.start > range.end) {
         reply_int(c, 0);
@@ -196,7 +196,7 @@ cmd_bitpos(struct client *c)
         reply_syntax(c);
         return;
     }
-    if (!parse_range(c, 3, &range) || !find_string(c, 1, DB_READ, &ref))
+    if (!parse_range(c, 3, &range) || !string_find_key(c, 1, DB_READ, &ref))
         return;
     if (ref.rec == NULL) { /* an infinite row of zeros */
         reply_int(c, bit == 1 ? -1 : 0);
@@ -243,7 +243,7 @@ find_operands(struct client *c, struct operands *o)
     for (int i = 3; i < c->argc; i++) {
         struct db_ref ref;
 
-        if (!find_string(c, i, DB_READ, &ref))
+        if (!string_find_key(c, i, DB_READ, &ref))
             return false;
         o->text[i - 3] = text_at(&ref, o->scratch[i - 3]);
         if (o->text[i - 3].len > o->longest)

@@ -27,7 +27,7 @@ hll_reply_corrupt(struct client *c)
 bool
 hll_find(struct client *c, int i, unsigned flags, struct db_ref *ref, struct slice *ret)
 {
-    if (!find_string(c, i, flags, ref))
+    if (!string_find_key(c, i, flags, ref))
         return false;
     if (ref->rec == NULL)
         return true;

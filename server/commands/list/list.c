@@ -13,7 +13,7 @@
 static const char *const pushed[] = {[LIST_HEAD] = "lpush", [LIST_TAIL] = "rpush"};
 
 bool
-find_list(struct client *c, int arg, unsigned flags, struct db_ref *ref)
+list_find_key(struct client *c, int arg, unsigned flags, struct db_ref *ref)
 {
     return key_of_type(c, arg, TYPE_LIST, flags, ref);
 }
@@ -36,7 +36,7 @@ push(struct client *c, enum list_side side, bool only_existing)
 {
     struct db_ref ref;
 
-    if (!find_list(c, 1, DB_WRITE, &ref))
+    if (!list_find_key(c, 1, DB_WRITE, &ref))
         return;
     if (ref.rec == NULL && only_existing) {
         reply_int(c, 0);
@@ -111,7 +111,7 @@ reply_popped(struct client *c, const struct record *r, const struct pop *p, uint
 }
 
 void
-pop_replying(struct client *c, struct db_ref *ref, const struct pop *p)
+list_pop_replying(struct client *c, struct db_ref *ref, const struct pop *p)
 {
     uint64_t len = list_len(ref->rec), count = p->count < len ? p->count : len;
     size_t pending = client_pending_out(c);
@@ -150,10 +150,10 @@ pop(struct client *c, enum list_side side)
     if (p.as_array && !arg_positive(c, 2, &count))
         return;
     p.count = (uint64_t)count;
-    if (!find_list(c, 1, DB_WRITE, &ref))
+    if (!list_find_key(c, 1, DB_WRITE, &ref))
         return;
     if (ref.rec != NULL)
-        pop_replying(c, &ref, &p);
+        list_pop_replying(c, &ref, &p);
     else if (p.as_array)
         reply_null_array(c);
     else
@@ -179,7 +179,7 @@ cmd_llen(struct client *c)
 {
     struct db_ref ref;
 
-    if (find_list(c, 1, DB_READ, &ref))
+    if (list_find_key(c, 1, DB_READ, &ref))
         reply_int(c, ref.rec == NULL ? 0 : (int64_t)list_len(ref.rec));
 }
 
@@ -204,7 +204,7 @@ cmd_lindex(struct client *c)
     int64_t index;
     uint64_t i;
 
-    if (!find_list(c, 1, DB_READ, &ref))
+    if (!list_find_key(c, 1, DB_READ, &ref))
         return;
     if (ref.rec == NULL) {
         reply_null(c);
@@ -245,7 +245,7 @@ cmd_lrange(struct client *c)
     struct db_ref ref;
     uint64_t count;
 
-    if (!arg_int(c, 2, &first) || !arg_int(c, 3, &last) || !find_list(c, 1, DB_READ, &ref))
+    if (!arg_int(c, 2, &first) || !arg_int(c, 3, &last) || !list_find_key(c, 1, DB_READ, &ref))
         return;
     count = ref.rec == NULL ? 0 : clip(&first, last, list_len(ref.rec));
     reply_array(c, count);
@@ -324,7 +324,7 @@ cmd_lpos(struct client *c)
     struct lpos p;
     size_t token, found;
 
-    if (!parse_lpos(c, &p) || !find_list(c, 1, DB_READ, &ref))
+    if (!parse_lpos(c, &p) || !list_find_key(c, 1, DB_READ, &ref))
         return;
     if (p.count >= 0) {
         token = reply_array_deferred(c);
@@ -344,7 +344,7 @@ cmd_lset(struct client *c)
     int64_t index;
     uint64_t i;
 
-    if (!find_list(c, 1, DB_WRITE, &ref))
+    if (!list_find_key(c, 1, DB_WRITE, &ref))
         return;
     if (ref.rec == NULL) {
         reply_no_key(c);
@@ -391,7 +391,7 @@ cmd_linsert(struct client *c)
         reply_syntax(c);
         return;
     }
-    if (!find_list(c, 1, DB_WRITE, &ref))
+    if (!list_find_key(c, 1, DB_WRITE, &ref))
         return;
     if (ref.rec == NULL || !find_word(ref.rec, c->argv[3], &i)) {
         reply_int(c, ref.rec == NULL ? 0 : -1);
@@ -415,7 +415,7 @@ cmd_lrem(struct client *c)
     if (!arg_int_either_way(c, 2, &count))
         return;
     limit = count == 0 ? UINT64_MAX : (uint64_t)(count < 0 ? -count : count);
-    if (!find_list(c, 1, DB_WRITE, &ref))
+    if (!list_find_key(c, 1, DB_WRITE, &ref))
         return;
     if (ref.rec != NULL &&
         list_rem(&ref, c->argv[3], limit, count < 0 ? LIST_TAIL : LIST_HEAD, &removed) < 0) {
@@ -434,7 +434,7 @@ cmd_ltrim(struct client *c)
     uint64_t len, keep;
     struct db_ref ref;
 
-    if (!arg_int(c, 2, &first) || !arg_int(c, 3, &last) || !find_list(c, 1, DB_WRITE, &ref))
+    if (!arg_int(c, 2, &first) || !arg_int(c, 3, &last) || !list_find_key(c, 1, DB_WRITE, &ref))
         return;
     if (ref.rec == NULL) {
         reply_ok(c);

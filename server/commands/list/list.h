@@ -6,8 +6,8 @@
 #include "server/data/list/list.h"
 #include "server/exec/typed_key.h"
 
-/* find_list: key_of_type() for lists. */
-bool find_list(struct client *c, int arg, unsigned flags, struct db_ref *ref);
+/* list_find_key: key_of_type() for lists. */
+bool list_find_key(struct client *c, int arg, unsigned flags, struct db_ref *ref);
 
 /* arg_side: LEFT or RIGHT (args.h). */
 bool arg_side(struct client *c, int arg, enum list_side *ret);
@@ -26,8 +26,8 @@ struct pop {
     bool with_key;  /* the key first */
     bool as_array;  /* an array even if it is one */
 };
-/* pop_replying: from the list at ref.  Replies OOM without memory. */
-void pop_replying(struct client *c, struct db_ref *ref, const struct pop *p);
+/* list_pop_replying: from the list at ref.  Replies OOM without memory. */
+void list_pop_replying(struct client *c, struct db_ref *ref, const struct pop *p);
 
 /* What LMOVE is about, and the move: source exists and is a list.  Replies the element, WRONGTYPE
  * (of the destination) or OOM. */
@@ -35,16 +35,16 @@ struct move {
     struct slice from_key, to_key;
     enum list_side from, to;
 };
-void move_replying(struct client *c, const struct move *m, struct db_ref *source);
+void list_move_replying(struct client *c, const struct move *m, struct db_ref *source);
 
 /* What LMPOP and BLMPOP are about: first_key is that of the arguments that is the first key. */
 struct mpop {
     int first_key, key_count;
     struct pop pop;
 };
-/* parse_mpop: argument `at` is the number of keys. */
-bool parse_mpop(struct client *c, int at, struct mpop *ret);
-/* mpop_now: from the first list that there is.  True: replied, be it with an error. */
-bool mpop_now(struct client *c, const struct mpop *m);
+/* list_parse_mpop: argument `at` is the number of keys. */
+bool list_parse_mpop(struct client *c, int at, struct mpop *ret);
+/* list_mpop_now: from the first list that there is.  True: replied, be it with an error. */
+bool list_mpop_now(struct client *c, const struct mpop *m);
 
 #endif

@@ -23,7 +23,7 @@ serve_pop(struct client *c, struct slice key, enum list_side side)
     struct db_ref ref;
 
     find_ready(c, key, &ref);
-    pop_replying(c, &ref, &(struct pop){.side = side, .count = 1, .with_key = true});
+    list_pop_replying(c, &ref, &(struct pop){.side = side, .count = 1, .with_key = true});
     return true;
 }
 
@@ -55,7 +55,7 @@ pop_or_wait(struct client *c, enum list_side side)
                        .key_count = c->argc - 2,
                        .pop = {.side = side, .count = 1, .with_key = true}};
 
-    if (arg_deadline(c, c->argc - 1, &wait.deadline_ms) && !mpop_now(c, &now))
+    if (arg_deadline(c, c->argc - 1, &wait.deadline_ms) && !list_mpop_now(c, &now))
         keywait_begin(c, &wait);
 }
 
@@ -81,9 +81,9 @@ serve_blmpop(struct client *c, struct slice key, int argc, const struct slice *a
 
     (void)argc;
     (void)argv;
-    must(parse_mpop(c, 2, &m)); /* it was good before */
+    must(list_parse_mpop(c, 2, &m)); /* it was good before */
     find_ready(c, key, &ref);
-    pop_replying(c, &ref, &m.pop);
+    list_pop_replying(c, &ref, &m.pop);
     return true;
 }
 
@@ -94,7 +94,8 @@ cmd_blmpop(struct client *c)
         .type = TYPE_LIST, .serve = serve_blmpop, .reply_timeout = reply_null_array};
     struct mpop m;
 
-    if (!parse_mpop(c, 2, &m) || !arg_deadline(c, 1, &wait.deadline_ms) || mpop_now(c, &m))
+    if (!list_parse_mpop(c, 2, &m) || !arg_deadline(c, 1, &wait.deadline_ms) ||
+        list_mpop_now(c, &m))
         return;
     wait.first_key = m.first_key;
     wait.key_count = m.key_count;
@@ -110,7 +111,7 @@ serve_move(struct client *c, struct slice key, enum list_side from, enum list_si
     struct db_ref source;
 
     find_ready(c, key, &source);
-    move_replying(c, &m, &source);
+    list_move_replying(c, &m, &source);
     return true;
 }
 
@@ -138,10 +139,10 @@ move_or_wait(struct client *c, const struct move *m, struct keywait_spec *wait)
 {
     struct db_ref source;
 
-    if (!find_list(c, 1, DB_WRITE, &source))
+    if (!list_find_key(c, 1, DB_WRITE, &source))
         return;
     if (source.rec != NULL) {
-        move_replying(c, m, &source);
+        list_move_replying(c, m, &source);
         return;
     }
     if (c->in_exec) {

@@ -47,7 +47,7 @@ rotate(struct client *c, const struct move *m, struct db_ref *source)
 }
 
 void
-move_replying(struct client *c, const struct move *m, struct db_ref *source)
+list_move_replying(struct client *c, const struct move *m, struct db_ref *source)
 {
     size_t pending = client_pending_out(c);
     struct db_ref to;
@@ -79,12 +79,12 @@ move_now(struct client *c, enum list_side from, enum list_side to)
     struct move m = {.from_key = c->argv[1], .to_key = c->argv[2], .from = from, .to = to};
     struct db_ref source;
 
-    if (!find_list(c, 1, DB_WRITE, &source))
+    if (!list_find_key(c, 1, DB_WRITE, &source))
         return;
     if (source.rec == NULL)
         reply_null(c);
     else
-        move_replying(c, &m, &source);
+        list_move_replying(c, &m, &source);
 }
 
 void
@@ -105,7 +105,7 @@ cmd_rpoplpush(struct client *c)
 /* ---- LMPOP ---- */
 
 bool
-parse_mpop(struct client *c, int at, struct mpop *ret)
+list_parse_mpop(struct client *c, int at, struct mpop *ret)
 {
     static const char *const sides[2] = {"left", "right"};
     struct arg_mpop a;
@@ -122,16 +122,16 @@ parse_mpop(struct client *c, int at, struct mpop *ret)
 }
 
 bool
-mpop_now(struct client *c, const struct mpop *m)
+list_mpop_now(struct client *c, const struct mpop *m)
 {
     for (int i = m->first_key; i < m->first_key + m->key_count; i++) {
         struct db_ref ref;
 
-        if (!find_list(c, i, DB_WRITE, &ref))
+        if (!list_find_key(c, i, DB_WRITE, &ref))
             return true;
         if (ref.rec == NULL)
             continue;
-        pop_replying(c, &ref, &m->pop);
+        list_pop_replying(c, &ref, &m->pop);
         return true;
     }
     return false;
@@ -142,6 +142,6 @@ cmd_lmpop(struct client *c)
 {
     struct mpop m;
 
-    if (parse_mpop(c, 1, &m) && !mpop_now(c, &m))
+    if (list_parse_mpop(c, 1, &m) && !list_mpop_now(c, &m))
         reply_null_array(c);
 }

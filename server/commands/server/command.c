@@ -120,7 +120,7 @@ reply_key_specs(struct client *c, const struct cmd *cmd)
     for (const struct key_spec *s = cmd->specs; s < cmd->specs + n; s++) {
         reply_map(c, 3);
         reply_bulk_text(c, "flags");
-        reply_bits(c, s->flags, key_flag_name, "");
+        reply_bits(c, s->flags, cmd_key_flag_name, "");
         reply_begin_search(c, s);
         reply_find_keys(c, s);
     }
@@ -138,7 +138,7 @@ reply_info(struct client *c, const struct cmd *cmd)
     reply_int(c, cmd->first_key);
     reply_int(c, cmd->last_key);
     reply_int(c, cmd->key_step);
-    reply_bits(c, cmd->acl_categories, acl_category_name, "@");
+    reply_bits(c, cmd->acl_categories, cmd_acl_category_name, "@");
     reply_tips(c, cmd->tips);
     reply_key_specs(c, cmd);
     reply_array(c, (size_t)cmd->sub_count);
@@ -405,7 +405,7 @@ parse_filter(struct client *c, struct filter *f)
     f->by_category = arg_is(c, 3, "ACLCAT");
     f->by_pattern = arg_is(c, 3, "PATTERN");
     f->pattern = c->argv[4];
-    for (unsigned i = 0; (name = acl_category_name(i, &bit)) != NULL; i++)
+    for (unsigned i = 0; (name = cmd_acl_category_name(i, &bit)) != NULL; i++)
         if (arg_is(c, 4, name))
             f->categories = bit;
     return f->by_module || f->by_category || f->by_pattern;
@@ -464,7 +464,7 @@ reply_given_key(void *ctx, int at, uint32_t flags)
         reply_array(g->c, 2);
     reply_bulk(g->c, key.ptr, key.len);
     if (g->with_flags)
-        reply_bits(g->c, flags, key_flag_name, "");
+        reply_bits(g->c, flags, cmd_key_flag_name, "");
 }
 
 static void

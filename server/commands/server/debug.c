@@ -239,7 +239,7 @@ debug_client_eviction(struct client *c)
 static void
 debug_rewrite_all(struct client *c)
 {
-    rewrite_config(c, true);
+    server_rewrite_config(c, true);
 }
 
 /* DEBUG RESTART [ms], DEBUG CRASH-AND-RECOVER [ms]: a process that starts itself anew needs

@@ -34,7 +34,7 @@ void debug_oom(struct client *c);              /* OOM */
 void debug_leak(struct client *c);             /* LEAK string */
 
 /* ---- server.c ---- */
-/* rewrite_config: CONFIG REWRITE; all: what is at its default too. */
-void rewrite_config(struct client *c, bool all);
+/* server_rewrite_config: CONFIG REWRITE; all: what is at its default too. */
+void server_rewrite_config(struct client *c, bool all);
 
 #endif

@@ -237,7 +237,7 @@ info_memory(struct text *out)
 static void
 info_persistence_all(struct text *out)
 {
-    info_persistence(out);
+    persist_info(out);
     text_add(out,
              "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\naof_rewrites:0\r\n"
              "aof_rewrites_consecutive_failures:0\r\naof_last_cow_size:0\r\n"
@@ -455,8 +455,8 @@ static const struct section {
     {"cpu", "CPU", BY_DEFAULT, info_cpu},
     {"modules", "Modules", BY_DEFAULT, info_modules},
     {"commandstats", "Commandstats", BY_ALL, info_commandstats},
-    {"errorstats", "Errorstats", BY_DEFAULT, info_errorstats},
-    {"latencystats", "Latencystats", BY_ALL, info_latencystats},
+    {"errorstats", "Errorstats", BY_DEFAULT, errorstats_info},
+    {"latencystats", "Latencystats", BY_ALL, latency_info},
     {"cluster", "Cluster", BY_DEFAULT, info_cluster},
     {"debug", "Debug", BY_NAME, info_debug},
     {"keyspace", "Keyspace", BY_DEFAULT, info_keyspace},

@@ -42,7 +42,7 @@ add_percentiles(void *ctx, struct cmd *cmd)
 }
 
 void
-info_latencystats(struct text *out)
+latency_info(struct text *out)
 {
     if (config.latency_tracking)
         cmd_each(add_percentiles, out);

@@ -5,7 +5,7 @@
 
 struct text;
 
-/* info_latencystats: latency_percentiles_usec_COMMAND lines. */
-void info_latencystats(struct text *out);
+/* latency_info: latency_percentiles_usec_COMMAND lines. */
+void latency_info(struct text *out);
 
 #endif

@@ -97,7 +97,7 @@ cmd_config_resetstat(struct client *c)
 }
 
 void
-rewrite_config(struct client *c, bool all)
+server_rewrite_config(struct client *c, bool all)
 {
     struct text why = {0};
 
@@ -119,7 +119,7 @@ rewrite_config(struct client *c, bool all)
 void
 cmd_config_rewrite(struct client *c)
 {
-    rewrite_config(c, false);
+    server_rewrite_config(c, false);
 }
 
 /* ROLE -> master, and no replicas. */

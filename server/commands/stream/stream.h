@@ -39,9 +39,9 @@ void reply_stream_range(struct client *c, struct stream_iter *it, int64_t count)
 struct db_ref;
 /* stream_of: the stream that was found; NULL: none was. */
 const struct stream *stream_of(const struct db_ref *ref);
-/* key_with_group: the stream at argument 1 with the group at argument 2; false: WRONGTYPE or
+/* stream_key_with_group: the stream at argument 1 with the group at argument 2; false: WRONGTYPE or
  * NOGROUP was replied. */
-bool key_with_group(struct client *c, const struct stream **ret_stream,
-                    const struct stream_group **ret_group);
+bool stream_key_with_group(struct client *c, const struct stream **ret_stream,
+                           const struct stream_group **ret_group);
 
 #endif

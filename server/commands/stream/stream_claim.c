@@ -154,7 +154,7 @@ cmd_xpending(struct client *c)
 
     if (c->argc != 3 && !parse_pending(c, &a))
         return;
-    if (!key_with_group(c, &s, &g))
+    if (!stream_key_with_group(c, &s, &g))
         return;
     if (c->argc == 3)
         reply_summary(c, g);
@@ -369,7 +369,7 @@ cmd_xclaim(struct client *c)
     struct claim_args a;
     size_t token, entries = 0;
 
-    if (!key_with_group(c, &w.stream, &w.group) || !parse_claim(c, &a, &w.min_idle_ms))
+    if (!stream_key_with_group(c, &w.stream, &w.group) || !parse_claim(c, &a, &w.min_idle_ms))
         return;
     if (!claim_begin(c, &w) || !prepare_claims(c, &w, &a)) {
         claim_give_up(&w);
@@ -510,7 +510,7 @@ cmd_xautoclaim(struct client *c)
         (void)db_lookup(c->db, c->argv[1], DB_READ, &ref); /* Redis has looked before: keymiss */
         return;
     }
-    if (!key_with_group(c, &w.stream, &w.group))
+    if (!stream_key_with_group(c, &w.stream, &w.group))
         return;
     f.room = (uint64_t)a.count < w.group->pending.count ? (size_t)a.count : w.group->pending.count;
     if ((f.ids = calloc(f.room + 1, sizeof *f.ids)) == NULL) {

@@ -195,8 +195,8 @@ stream_of(const struct db_ref *ref)
 }
 
 bool
-key_with_group(struct client *c, const struct stream **ret_stream,
-               const struct stream_group **ret_group)
+stream_key_with_group(struct client *c, const struct stream **ret_stream,
+                      const struct stream_group **ret_group)
 {
     struct slice key = c->argv[1], group = c->argv[2];
     const struct stream_group *g = NULL;

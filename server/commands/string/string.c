@@ -21,7 +21,7 @@
 #include "server/commands/string/string.def"
 
 bool
-find_string(struct client *c, int i, unsigned flags, struct db_ref *ref)
+string_find_key(struct client *c, int i, unsigned flags, struct db_ref *ref)
 {
     if (db_lookup(c->db, c->argv[i], flags, ref) == NULL || record_type(ref->rec) == TYPE_STRING)
         return true;
@@ -189,7 +189,7 @@ cmd_set(struct client *c)
     if (unlikely(c->argc > 3) && !parse_set(c, &o))
         return;
     if (unlikely(o.get)) {
-        if (find_string(c, 1, DB_READ, &ref))
+        if (string_find_key(c, 1, DB_READ, &ref))
             set_and_get(c, &ref, &o);
         return;
     }
@@ -207,7 +207,7 @@ cmd_get(struct client *c)
 {
     struct db_ref ref;
 
-    if (!find_string(c, 1, DB_READ, &ref))
+    if (!string_find_key(c, 1, DB_READ, &ref))
         return;
     if (ref.rec == NULL)
         reply_null(c);
@@ -264,7 +264,7 @@ cmd_getset(struct client *c)
     struct set_options o = {.expire_at_ms = RECORD_NO_EXPIRE};
     struct db_ref ref;
 
-    if (find_string(c, 1, DB_READ, &ref))
+    if (string_find_key(c, 1, DB_READ, &ref))
         set_and_get(c, &ref, &o);
 }
 
@@ -275,7 +275,7 @@ cmd_getdel(struct client *c)
 {
     struct db_ref ref;
 
-    if (!find_string(c, 1, DB_READ, &ref))
+    if (!string_find_key(c, 1, DB_READ, &ref))
         return;
     if (ref.rec == NULL) {
         reply_null(c);
@@ -343,7 +343,7 @@ cmd_getex(struct client *c)
     struct db_ref ref;
     size_t mark;
 
-    if (!parse_getex(c, &o) || !find_string(c, 1, DB_READ, &ref))
+    if (!parse_getex(c, &o) || !string_find_key(c, 1, DB_READ, &ref))
         return;
     if (ref.rec == NULL) {
         reply_null(c);

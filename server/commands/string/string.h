@@ -9,9 +9,9 @@
 
 struct client;
 
-/* find_string: the string at the client's argument i, in ref.  False, and an error was replied: it
- * is of another type.  ref->rec is NULL where there is no key. */
-bool find_string(struct client *c, int i, unsigned flags, struct db_ref *ref);
+/* string_find_key: the string at the client's argument i, in ref.  False, and an error was replied:
+ * it is of another type.  ref->rec is NULL where there is no key. */
+bool string_find_key(struct client *c, int i, unsigned flags, struct db_ref *ref);
 /* reply_string: the string that a record holds. */
 void reply_string(struct client *c, const struct record *r);
 

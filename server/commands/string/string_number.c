@@ -43,7 +43,7 @@ add(struct client *c, int64_t by)
     struct db_ref ref;
     int64_t old;
 
-    if (!find_string(c, 1, DB_WRITE, &ref) || !integer_at(c, &ref, &old))
+    if (!string_find_key(c, 1, DB_WRITE, &ref) || !integer_at(c, &ref, &old))
         return;
     if (__builtin_add_overflow(old, by, &v.integer)) {
         reply_error(c, "ERR increment or decrement would overflow");
@@ -114,7 +114,7 @@ cmd_incrbyfloat(struct client *c)
     struct db_ref ref;
     size_t len;
 
-    if (!find_string(c, 1, DB_WRITE, &ref))
+    if (!string_find_key(c, 1, DB_WRITE, &ref))
         return;
     if ((ref.rec != NULL && !long_double_parse(record_text(ref.rec, scratch), &value)) ||
         !long_double_parse(c->argv[2], &by)) {

@@ -55,7 +55,7 @@ cmd_append(struct client *c)
     size_t len;
     int r;
 
-    if (!find_string(c, 1, DB_WRITE, &ref))
+    if (!string_find_key(c, 1, DB_WRITE, &ref))
         return;
     len = string_len(&ref);
     if (ref.rec == NULL) {
@@ -87,7 +87,7 @@ cmd_setrange(struct client *c)
         reply_error(c, "ERR offset is out of range");
         return;
     }
-    if (!find_string(c, 1, DB_WRITE, &ref))
+    if (!string_find_key(c, 1, DB_WRITE, &ref))
         return;
     len = string_len(&ref);
     if (bytes.len == 0) {
@@ -109,7 +109,7 @@ cmd_strlen(struct client *c)
 {
     struct db_ref ref;
 
-    if (find_string(c, 1, DB_READ, &ref))
+    if (string_find_key(c, 1, DB_READ, &ref))
         reply_int(c, (int64_t)string_len(&ref));
 }
 
@@ -121,7 +121,7 @@ cmd_getrange(struct client *c)
     int64_t start, end, len;
     struct db_ref ref;
 
-    if (!arg_int(c, 2, &start) || !arg_int(c, 3, &end) || !find_string(c, 1, DB_READ, &ref))
+    if (!arg_int(c, 2, &start) || !arg_int(c, 3, &end) || !string_find_key(c, 1, DB_READ, &ref))
         return;
     if (ref.rec != NULL)
         text = record_text(ref.rec, scratch);

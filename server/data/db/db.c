@@ -14,7 +14,7 @@
 #include "server/data/db/lfu.h"
 #include "server/figures/stats.h"
 
-struct databases databases;
+struct db_map db_map;
 struct db_state db_state = {.active_expire = true, .policy = EVICT_NO};
 
 /* ---- the map ---- */
@@ -23,16 +23,16 @@ struct db_state db_state = {.active_expire = true, .policy = EVICT_NO};
 static bool
 make_room(void)
 {
-    uint32_t room = databases.physical_room == 0 ? 64 : databases.physical_room * 2;
+    uint32_t room = db_map.physical_room == 0 ? 64 : db_map.physical_room * 2;
     struct db **p;
 
-    if (databases.physical_top < databases.physical_room)
+    if (db_map.physical_top < db_map.physical_room)
         return true;
     if (room > DB_PHYSICAL_MAX ||
-        (p = realloc(databases.physical, room * sizeof(struct db *))) == NULL)
+        (p = realloc(db_map.physical, room * sizeof(struct db *))) == NULL)
         return false;
-    databases.physical = p;
-    databases.physical_room = room;
+    db_map.physical = p;
+    db_map.physical_room = room;
     return true;
 }
 
@@ -40,14 +40,14 @@ make_room(void)
 static uint32_t
 free_number(void)
 {
-    uint32_t n = databases.next_number;
+    uint32_t n = db_map.next_number;
 
-    if (databases.physical_used == databases.physical_top)
-        return make_room() ? databases.physical_top++ : databases.physical_room;
+    if (db_map.physical_used == db_map.physical_top)
+        return make_room() ? db_map.physical_top++ : db_map.physical_room;
     for (;; n++) {
-        if (n >= databases.physical_top)
+        if (n >= db_map.physical_top)
             n = 0;
-        if (databases.physical[n] == NULL)
+        if (db_map.physical[n] == NULL)
             return n;
     }
 }
@@ -60,23 +60,23 @@ db_new(int index)
 
     if (fault_point(FAULT_side_alloc) || (db = calloc(1, sizeof *db)) == NULL)
         return NULL;
-    if ((number = free_number()) == databases.physical_room) {
+    if ((number = free_number()) == db_map.physical_room) {
         free(db);
         return NULL;
     }
     db->number = (uint16_t)number;
     db->index = index;
-    databases.physical[number] = db;
-    databases.physical_used++;
-    databases.next_number = number + 1;
+    db_map.physical[number] = db;
+    db_map.physical_used++;
+    db_map.next_number = number + 1;
     return db;
 }
 
 void
 db_release(struct db *db)
 {
-    databases.physical[db->number] = NULL;
-    databases.physical_used--;
+    db_map.physical[db->number] = NULL;
+    db_map.physical_used--;
     free(db);
 }
 
@@ -84,26 +84,26 @@ db_release(struct db *db)
 static void
 drop_map(void)
 {
-    for (int i = 0; i < databases.logical_count; i++)
-        db_release(databases.logical[i]);
-    free(databases.physical);
-    free(databases.logical);
-    databases = (struct databases){.dead = NULL};
+    for (int i = 0; i < db_map.logical_count; i++)
+        db_release(db_map.logical[i]);
+    free(db_map.physical);
+    free(db_map.logical);
+    db_map = (struct db_map){.dead = NULL};
 }
 
 int
 db_init(int count)
 {
-    must(count > 0 && databases.logical == NULL);
+    must(count > 0 && db_map.logical == NULL);
     keyhash_init();
-    if ((databases.logical = calloc((size_t)count, sizeof(struct db *))) == NULL)
+    if ((db_map.logical = calloc((size_t)count, sizeof(struct db *))) == NULL)
         return -ENOMEM;
     for (int i = 0; i < count; i++) {
-        if ((databases.logical[i] = db_new(i)) == NULL) {
+        if ((db_map.logical[i] = db_new(i)) == NULL) {
             drop_map();
             return -ENOMEM;
         }
-        databases.logical_count = i + 1;
+        db_map.logical_count = i + 1;
     }
     return 0;
 }
@@ -111,13 +111,13 @@ db_init(int count)
 int
 db_count(void)
 {
-    return databases.logical_count;
+    return db_map.logical_count;
 }
 
 struct db *
 db_select(int index)
 {
-    return index >= 0 && index < databases.logical_count ? databases.logical[index] : NULL;
+    return index >= 0 && index < db_map.logical_count ? db_map.logical[index] : NULL;
 }
 
 int
@@ -155,8 +155,8 @@ db_total_keys(void)
 {
     uint64_t n = 0;
 
-    for (int i = 0; i < databases.logical_count; i++)
-        n += databases.logical[i]->keys.count;
+    for (int i = 0; i < db_map.logical_count; i++)
+        n += db_map.logical[i]->keys.count;
     return n;
 }
 
@@ -201,11 +201,11 @@ db_swap(int a, int b)
     struct db *was;
 
     must(db_select(a) != NULL && db_select(b) != NULL);
-    was = databases.logical[a];
-    databases.logical[a] = databases.logical[b];
-    databases.logical[b] = was;
-    databases.logical[a]->index = a;
-    databases.logical[b]->index = b;
+    was = db_map.logical[a];
+    db_map.logical[a] = db_map.logical[b];
+    db_map.logical[b] = was;
+    db_map.logical[a]->index = a;
+    db_map.logical[b]->index = b;
 }
 
 /* ---- lookup ---- */

@@ -24,7 +24,7 @@ struct db {
     uint64_t next_bucket;
 };
 
-struct databases {
+struct db_map {
     struct db **logical;
     int logical_count;
     struct db **physical;                 /* by number; NULL: free */
@@ -36,7 +36,7 @@ struct databases {
     struct db *hollow;
     unsigned dead_count;
 };
-extern struct databases databases;
+extern struct db_map db_map;
 
 /* ---- what is told: one load and a branch while nobody listens (listener.h) ---- */
 

@@ -78,16 +78,16 @@ empty_whole(struct db *db)
 void
 db_fini(void)
 {
-    for (uint32_t i = 0; i < databases.physical_top; i++)
-        if (databases.physical[i] != NULL) {
-            empty_whole(databases.physical[i]);
-            free(databases.physical[i]);
+    for (uint32_t i = 0; i < db_map.physical_top; i++)
+        if (db_map.physical[i] != NULL) {
+            empty_whole(db_map.physical[i]);
+            free(db_map.physical[i]);
         }
     dead_keys = 0;
     db_buried_fini();
-    free(databases.physical);
-    free(databases.logical);
-    databases = (struct databases){.dead = NULL};
+    free(db_map.physical);
+    free(db_map.logical);
+    db_map = (struct db_map){.dead = NULL};
 }
 
 static void
@@ -99,12 +99,12 @@ push_dead(struct db *db)
     db->died = f.epoch;
     db->index = -1;
     db->next_dead = NULL;
-    if (databases.dead == NULL)
-        databases.dead = db;
+    if (db_map.dead == NULL)
+        db_map.dead = db;
     else
-        databases.dead_tail->next_dead = db;
-    databases.dead_tail = db;
-    databases.dead_count++;
+        db_map.dead_tail->next_dead = db;
+    db_map.dead_tail = db;
+    db_map.dead_count++;
     dead_keys += db->keys.count;
 }
 
@@ -119,7 +119,7 @@ db_flush(int index)
     if (keys == 0)
         return 0;
     if ((fresh = db_new(index)) != NULL) {
-        databases.logical[index] = fresh;
+        db_map.logical[index] = fresh;
         push_dead(db);
         return keys;
     }
@@ -138,7 +138,7 @@ dead_may_go(const struct db *db)
 
     if (!mm_barrier_on)
         return true;
-    if (databases.dead_count <= DEAD_PATIENCE)
+    if (db_map.dead_count <= DEAD_PATIENCE)
         return false;
     mm_figures(&f);
     return db->died != f.epoch;
@@ -148,18 +148,18 @@ dead_may_go(const struct db *db)
 static bool
 free_dead(int64_t until_us)
 {
-    while (databases.dead != NULL && dead_may_go(databases.dead)) {
-        struct db *db = databases.dead;
+    while (db_map.dead != NULL && dead_may_go(db_map.dead)) {
+        struct db *db = db_map.dead;
         uint64_t freed = 0;
         bool gone = empty(db, SLICE, &freed);
 
         dead_keys -= freed;
         freed_keys += freed;
         if (gone) {
-            databases.dead = db->next_dead;
-            databases.dead_count--;
-            db->next_dead = databases.hollow;
-            databases.hollow = db;
+            db_map.dead = db->next_dead;
+            db_map.dead_count--;
+            db->next_dead = db_map.hollow;
+            db_map.hollow = db;
         }
         if (os_monotonic_us() >= until_us)
             return true;
@@ -171,10 +171,10 @@ free_dead(int64_t until_us)
 static bool
 free_hollow(int64_t until_us)
 {
-    while (databases.hollow != NULL && !mm_barrier_on) {
-        struct db *db = databases.hollow;
+    while (db_map.hollow != NULL && !mm_barrier_on) {
+        struct db *db = db_map.hollow;
 
-        databases.hollow = db->next_dead;
+        db_map.hollow = db->next_dead;
         db_release(db);
         if (os_monotonic_us() >= until_us)
             return true;
@@ -187,7 +187,7 @@ db_free_dead(unsigned budget_us)
 {
     int64_t until_us = os_monotonic_us() + budget_us;
 
-    if (db_buried.waiting == 0 && (databases.dead == NULL || !dead_may_go(databases.dead)))
+    if (db_buried.waiting == 0 && (db_map.dead == NULL || !dead_may_go(db_map.dead)))
         return false;
     (void)(free_dead(until_us) || db_free_buried(until_us));
     return true;
@@ -236,8 +236,8 @@ verify_expiring(void *ctx, const void *record)
 void
 db_verify(void)
 {
-    for (int i = 0; i < databases.logical_count; i++) {
-        struct verify v = {.db = databases.logical[i]};
+    for (int i = 0; i < db_map.logical_count; i++) {
+        struct verify v = {.db = db_map.logical[i]};
 
         ktable_verify(&v.db->keys);
         ktable_verify(&v.db->expires);

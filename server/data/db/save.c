@@ -49,7 +49,7 @@ static void
 note_databases(struct save_cut *cut)
 {
     for (uint32_t n = 0; n < cut->physical_count; n++)
-        cut->logical_of[n] = databases.physical[n] == NULL ? DEAD : databases.physical[n]->index;
+        cut->logical_of[n] = db_map.physical[n] == NULL ? DEAD : db_map.physical[n]->index;
     for (int i = 0; i < cut->logical_count; i++)
         cut->sizes[i] =
             (struct save_size){.keys = db_size(db_select(i)), .expires = db_expires(db_select(i))};
@@ -64,7 +64,7 @@ save_cut_new(void)
     if (fault_point(FAULT_job_alloc) || (cut = calloc(1, sizeof *cut)) == NULL)
         return NULL;
     mm_figures(&f);
-    *cut = (struct save_cut){.physical_count = databases.physical_top,
+    *cut = (struct save_cut){.physical_count = db_map.physical_top,
                              .logical_count = db_count(),
                              .last_db = DEAD,
                              .use = (db_state.policy & EVICT_LRU) != 0   ? USE_IDLE
@@ -277,5 +277,5 @@ save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, cons
     return 1;
 }
 
-const struct snapshot_ops server_snapshot_ops = {.save_begin = save_begin,
-                                                 .save_record = save_record};
+const struct snapshot_ops save_snapshot_ops = {.save_begin = save_begin,
+                                               .save_record = save_record};

@@ -3,7 +3,7 @@
  * A save_cut is all that the sweep needs to know beyond the arena: which physical database was
  * which logical one at the cut, how large each was, which kind of use is written, and the fields of
  * the file's head.
- * Threads: save_cut_new, save_cut_free mutator; server_snapshot_ops [sweep]. */
+ * Threads: save_cut_new, save_cut_free mutator; save_snapshot_ops [sweep]. */
 #ifndef SERVER_DATA_DB_SAVE_H
 #define SERVER_DATA_DB_SAVE_H
 
@@ -18,6 +18,6 @@ struct save_cut *save_cut_new(void);
 void save_cut_free(struct save_cut *cut);
 
 /* The calls that turn records into RDB; their `cut` is a struct save_cut. */
-extern const struct snapshot_ops server_snapshot_ops;
+extern const struct snapshot_ops save_snapshot_ops;
 
 #endif

@@ -37,13 +37,13 @@ bool
 hash_get(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BYTES],
          struct slice *ret)
 {
-    const struct pair *p;
+    const struct hash_pair *p;
     uint32_t at;
 
     if (record_encoding(r) == ENC_ROOT) {
         if ((p = htable_get(record_root(r), field)) == NULL)
             return false;
-        *ret = pair_value(p);
+        *ret = hash_pair_value(p);
         return true;
     }
     if ((at = lp_find(listpack(r), field.ptr, field.len, 1)) == 0)
@@ -62,7 +62,7 @@ visit_pair(void *ctx, const void *pair)
 {
     const struct table_visit *v = ctx;
 
-    v->visit(v->ctx, pair_field(pair), pair_value(pair));
+    v->visit(v->ctx, hash_pair_field(pair), hash_pair_value(pair));
 }
 
 static void
@@ -221,11 +221,11 @@ hash_delete(struct db_ref *ref, const struct slice *fields, int count, int64_t *
         return delete_from_listpack(ref, fields, count, ret_deleted);
     *ret_deleted = 0;
     for (int i = 0; i < count && htable_count(record_root(ref->rec)) > 0; i++) {
-        const struct pair *p = htable_take(record_root(ref->rec), fields[i]);
+        const struct hash_pair *p = htable_take(record_root(ref->rec), fields[i]);
 
         if (p == NULL)
             continue;
-        pair_free(p);
+        hash_pair_free(p);
         ++*ret_deleted;
     }
     if (htable_count(record_root(ref->rec)) == 0)

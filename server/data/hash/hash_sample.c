@@ -38,10 +38,10 @@ static void
 visit_of_rest(void *ctx, const void *entry)
 {
     struct rest *rest = ctx;
-    const struct pair *p = entry;
+    const struct hash_pair *p = entry;
 
     if (!draw_set_has(rest->drawn, p))
-        visit_if_chosen(&rest->sampling, pair_field(p), pair_value(p));
+        visit_if_chosen(&rest->sampling, hash_pair_field(p), hash_pair_value(p));
 }
 
 /* sample_by_drawing: few of many: what was drawn before is drawn again.  Where the table is so
@@ -55,11 +55,11 @@ sample_by_drawing(const struct htable *t, uint64_t count, hash_visitor visit, vo
     if (!draw_set_init(&d, count))
         return -ENOMEM;
     for (uint64_t tries = draw_tries(count); tries > 0 && rest.sampling.need > 0; tries--) {
-        const struct pair *p = htable_draw(t);
+        const struct hash_pair *p = htable_draw(t);
 
         if (!draw_set_add(&d, p))
             continue;
-        visit(ctx, pair_field(p), pair_value(p));
+        visit(ctx, hash_pair_field(p), hash_pair_value(p));
         rest.sampling.need--;
     }
     if (unlikely(rest.sampling.need > 0)) {
@@ -85,9 +85,9 @@ void
 hash_draw(const struct record *r, hash_visitor visit, void *ctx)
 {
     if (record_encoding(r) == ENC_ROOT) {
-        const struct pair *p = htable_draw(record_root(r));
+        const struct hash_pair *p = htable_draw(record_root(r));
 
-        visit(ctx, pair_field(p), pair_value(p));
+        visit(ctx, hash_pair_field(p), hash_pair_value(p));
     } else {
         sample_by_walking(r, 1, visit, ctx);
     }

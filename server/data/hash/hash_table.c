@@ -11,35 +11,35 @@
 static int
 set_one(const struct htable *t, struct slice field, struct slice value)
 {
-    const struct pair *p = htable_get(t, field), *old;
+    const struct hash_pair *p = htable_get(t, field), *old;
 
-    if (p != NULL && pair_set(p, value))
+    if (p != NULL && hash_pair_set(p, value))
         return 0;
-    if ((p = pair_new(field, value)) == NULL)
+    if ((p = hash_pair_new(field, value)) == NULL)
         return -ENOMEM;
     if (!htable_put(t, p, &old)) {
-        pair_free(p);
+        hash_pair_free(p);
         return -ENOMEM;
     }
     if (old != NULL)
-        pair_free(old);
+        hash_pair_free(old);
     return old == NULL;
 }
 
 /* Several pairs at once: all new blocks first; then one by one into the table, keeping what they
  * replace, so that the way back is open until the last one is in. */
 struct change {
-    const struct pair *fresh, *old;
+    const struct hash_pair *fresh, *old;
 };
 
 static void
 take_back(const struct htable *t, const struct change *done, int count)
 {
-    const struct pair *self;
+    const struct hash_pair *self;
 
     while (--count >= 0) {
         if (done[count].old == NULL)
-            (void)htable_take(t, pair_field(done[count].fresh));
+            (void)htable_take(t, hash_pair_field(done[count].fresh));
         else
             must(htable_put(t, done[count].old, &self)); /* the field is there: cannot fail */
     }
@@ -49,7 +49,7 @@ static void
 free_fresh(const struct change *c, int count)
 {
     while (--count >= 0)
-        pair_free(c[count].fresh);
+        hash_pair_free(c[count].fresh);
 }
 
 static int
@@ -59,7 +59,7 @@ set_all(const struct htable *t, struct change *c, const struct slice *words, int
     int64_t added = 0;
 
     for (int i = 0; i < pairs; i++)
-        if ((c[i].fresh = pair_new(words[2 * i], words[2 * i + 1])) == NULL) {
+        if ((c[i].fresh = hash_pair_new(words[2 * i], words[2 * i + 1])) == NULL) {
             free_fresh(c, i);
             return -ENOMEM;
         }
@@ -72,7 +72,7 @@ set_all(const struct htable *t, struct change *c, const struct slice *words, int
     for (int i = 0; i < pairs; i++) {
         added += c[i].old == NULL;
         if (c[i].old != NULL)
-            pair_free(c[i].old);
+            hash_pair_free(c[i].old);
     }
     *ret_added = added;
     return 0;

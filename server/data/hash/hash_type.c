@@ -78,8 +78,8 @@ rdb_type(const struct record *r, int rdb_version)
 static int
 save_pair(struct save_work *work, const void *entry)
 {
-    const struct pair *live = entry;
-    struct pair head;
+    const struct hash_pair *live = entry;
+    struct hash_pair head;
     size_t bytes;
     int r;
 

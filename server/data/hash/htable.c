@@ -31,13 +31,13 @@ set_segment(const struct htable *t, unsigned i, const struct lt_bucket *b)
 static inline uint64_t
 rehash(const void *pair)
 {
-    return keyhash(pair_field(pair));
+    return keyhash(hash_pair_field(pair));
 }
 
 static inline bool
 has_field(const void *pair, const struct slice *field)
 {
-    return slice_equal(pair_field(pair), *field);
+    return slice_equal(hash_pair_field(pair), *field);
 }
 
 #define LT_NAME                 htable
@@ -100,7 +100,7 @@ htable_free(const struct htable *t)
     htable_drop(t, &next, UINT64_MAX);
 }
 
-const struct pair *
+const struct hash_pair *
 htable_get(const struct htable *t, struct slice field)
 {
     struct htable_ref ref;
@@ -109,12 +109,12 @@ htable_get(const struct htable *t, struct slice field)
 }
 
 bool
-htable_put(const struct htable *t, const struct pair *p, const struct pair **ret_old)
+htable_put(const struct htable *t, const struct hash_pair *p, const struct hash_pair **ret_old)
 {
-    struct slice field = pair_field(p);
+    struct slice field = hash_pair_field(p);
     uint64_t hash = keyhash(field);
     struct htable_ref ref;
-    const struct pair *old = htable_find(t, hash, &field, &ref);
+    const struct hash_pair *old = htable_find(t, hash, &field, &ref);
 
     if (old == NULL && !htable_insert(t, hash, p))
         return false;
@@ -124,19 +124,19 @@ htable_put(const struct htable *t, const struct pair *p, const struct pair **ret
     return true;
 }
 
-const struct pair *
+const struct hash_pair *
 htable_take(const struct htable *t, struct slice field)
 {
     uint64_t hash = keyhash(field);
     struct htable_ref ref;
-    const struct pair *p = htable_find(t, hash, &field, &ref);
+    const struct hash_pair *p = htable_find(t, hash, &field, &ref);
 
     if (p != NULL)
         htable_remove(t, hash, ref);
     return p;
 }
 
-const struct pair *
+const struct hash_pair *
 htable_draw(const struct htable *t)
 {
     return htable_random_entry(t);
@@ -170,11 +170,11 @@ static void
 copy_pair(void *ctx, const void *pair)
 {
     struct copy *c = ctx;
-    const struct pair *p, *old;
+    const struct hash_pair *p, *old;
 
     if (c->failed)
         return;
-    p = pair_new(pair_field(pair), pair_value(pair));
+    p = hash_pair_new(hash_pair_field(pair), hash_pair_value(pair));
     if (p == NULL || !htable_put(c->to, p, &old)) {
         if (p != NULL)
             mm_free(p);
@@ -234,10 +234,10 @@ htable_verify(const struct htable *t)
 
 /* ---- pairs ---- */
 
-const struct pair *
-pair_new(struct slice field, struct slice value)
+const struct hash_pair *
+hash_pair_new(struct slice field, struct slice value)
 {
-    struct pair *p;
+    struct hash_pair *p;
 
     if (field.len > UINT32_MAX || value.len > UINT32_MAX)
         return NULL;
@@ -251,17 +251,17 @@ pair_new(struct slice field, struct slice value)
 }
 
 void
-pair_free(const struct pair *p)
+hash_pair_free(const struct hash_pair *p)
 {
     mm_free(p);
 }
 
 bool
-pair_set(const struct pair *p, struct slice value)
+hash_pair_set(const struct hash_pair *p, struct slice value)
 {
     /* Between a value's length and the value: bytes that a cut would preserve for nothing. */
     enum { LONG_FIELD = 256 };
-    size_t at = offsetof(struct pair, bytes) + p->field_len, from = at;
+    size_t at = offsetof(struct hash_pair, bytes) + p->field_len, from = at;
     uint32_t len = (uint32_t)value.len;
     char *w;
 
@@ -270,7 +270,7 @@ pair_set(const struct pair *p, struct slice value)
     if (value.len != p->value_len) {
         if (p->field_len > LONG_FIELD || mm_size_class(at + value.len) != mm_usable(p))
             return false;
-        from = offsetof(struct pair, value_len);
+        from = offsetof(struct hash_pair, value_len);
     }
     if (at + value.len == from)
         return true; /* still empty */

@@ -17,7 +17,7 @@
 LT_DEFINE(htable, const);
 
 /* A field and its value: field_len bytes, then value_len bytes. */
-struct pair {
+struct hash_pair {
     uint32_t field_len, value_len;
     char bytes[];
 };
@@ -38,17 +38,18 @@ htable_count(const struct htable *t)
 }
 
 /* htable_get: the pair with this field, NULL if there is none. */
-const struct pair *htable_get(const struct htable *t, struct slice field);
+const struct hash_pair *htable_get(const struct htable *t, struct slice field);
 /* htable_put: a fresh pair, over the one with the same field, which the caller gets back in
  * *ret_old (NULL: there was none) and frees.  false: no memory, nothing has changed; never so when
  * the field is there. */
-bool htable_put(const struct htable *t, const struct pair *p, const struct pair **ret_old);
+bool htable_put(const struct htable *t, const struct hash_pair *p,
+                const struct hash_pair **ret_old);
 /* htable_take: the pair with this field leaves the table for the caller, who frees it; NULL: there
  * was none. */
-const struct pair *htable_take(const struct htable *t, struct slice field);
+const struct hash_pair *htable_take(const struct htable *t, struct slice field);
 
 /* htable_draw: a pair at random; the table has some. */
-const struct pair *htable_draw(const struct htable *t);
+const struct hash_pair *htable_draw(const struct htable *t);
 /* htable_walk: as ktable's. */
 uint64_t htable_walk(const struct htable *t, uint64_t cursor, htable_visitor visit, void *ctx);
 void htable_visit_bucket(const struct htable *t, uint64_t bucket, htable_visitor visit, void *ctx);
@@ -61,21 +62,21 @@ uint64_t htable_weigh(const struct htable *t, uint64_t samples);
 /* htable_verify: see ktable_verify(). */
 void htable_verify(const struct htable *t);
 
-/* pair_new: NULL: no memory. */
-const struct pair *pair_new(struct slice field, struct slice value);
-void pair_free(const struct pair *p);
-/* pair_set: change the value in place.  false, and nothing has changed: it would not fit, or
+/* hash_pair_new: NULL: no memory. */
+const struct hash_pair *hash_pair_new(struct slice field, struct slice value);
+void hash_pair_free(const struct hash_pair *p);
+/* hash_pair_set: change the value in place.  false, and nothing has changed: it would not fit, or
  * another block would cost less. */
-bool pair_set(const struct pair *p, struct slice value);
+bool hash_pair_set(const struct hash_pair *p, struct slice value);
 
 static inline struct slice
-pair_field(const struct pair *p)
+hash_pair_field(const struct hash_pair *p)
 {
     return (struct slice){.ptr = p->bytes, .len = p->field_len};
 }
 
 static inline struct slice
-pair_value(const struct pair *p)
+hash_pair_value(const struct hash_pair *p)
 {
     return (struct slice){.ptr = p->bytes + p->field_len, .len = p->value_len};
 }

@@ -38,17 +38,17 @@ on_begin(void *ctx, uint64_t fields)
 static int
 add_to_table(struct load_state *s, struct slice field, struct slice value)
 {
-    const struct pair *p = pair_new(field, value), *old;
+    const struct hash_pair *p = hash_pair_new(field, value), *old;
 
     if (p == NULL)
         return -ENOMEM;
     if (!htable_put(s->value.root, p, &old)) {
-        pair_free(p);
+        hash_pair_free(p);
         return -ENOMEM;
     }
     if (old == NULL)
         return 0;
-    pair_free(old);
+    hash_pair_free(old);
     return load_complain(s, -EEXIST, "The dump has a hash with a field twice");
 }
 

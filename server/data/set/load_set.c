@@ -74,15 +74,15 @@ add_to_table(struct load_state *s, struct slice member)
 {
     const struct mtable *t = s->value.root;
     uint64_t hash = mtable_hash(member);
-    const struct member *m;
+    const struct set_member *m;
 
     if (mtable_has(t, hash, member))
         return complain_twice(s);
-    if ((m = member_new(member)) == NULL)
+    if ((m = set_member_new(member)) == NULL)
         return -ENOMEM;
     if (mtable_add(t, hash, m))
         return 0;
-    member_free(m);
+    set_member_free(m);
     return -ENOMEM;
 }
 

@@ -31,7 +31,7 @@ set_segment(const struct mtable *t, unsigned i, const struct lt_bucket *b)
 static inline bool
 has_text(const void *member, const struct slice *text)
 {
-    return slice_equal(member_text(member), *text);
+    return slice_equal(set_member_text(member), *text);
 }
 
 #define LT_NAME                 mtable
@@ -45,7 +45,7 @@ has_text(const void *member, const struct slice *text)
 #define LT_SEGMENT_FREE(b, n)   mm_free(b)
 #define LT_GROWN(t, n)          lt_segment_count((t)->segment[lt_segment_of((n)-1)], (n)-1)
 #define LT_SHRUNK(t, n)         ((void)0)
-#define LT_REHASH(entry)        keyhash(member_text(entry))
+#define LT_REHASH(entry)        keyhash(set_member_text(entry))
 #define LT_KEY                  const struct slice *
 #define LT_EQUAL(entry, key)    has_text(entry, key)
 #define LT_LOAD_MAX             4
@@ -111,17 +111,17 @@ mtable_has(const struct mtable *t, uint64_t hash, struct slice text)
 }
 
 bool
-mtable_add(const struct mtable *t, uint64_t hash, const struct member *m)
+mtable_add(const struct mtable *t, uint64_t hash, const struct set_member *m)
 {
     return mtable_insert(t, hash, m);
 }
 
-const struct member *
+const struct set_member *
 mtable_take(const struct mtable *t, struct slice text)
 {
     uint64_t hash = keyhash(text);
     struct mtable_ref ref;
-    const struct member *m = mtable_find(t, hash, &text, &ref);
+    const struct set_member *m = mtable_find(t, hash, &text, &ref);
 
     if (m != NULL)
         mtable_remove(t, hash, ref);
@@ -129,9 +129,9 @@ mtable_take(const struct mtable *t, struct slice text)
 }
 
 void
-mtable_take_this(const struct mtable *t, const struct member *m)
+mtable_take_this(const struct mtable *t, const struct set_member *m)
 {
-    uint64_t hash = keyhash(member_text(m));
+    uint64_t hash = keyhash(set_member_text(m));
     struct mtable_ref ref;
 
     must(mtable_find_entry(t, hash, m, &ref));
@@ -190,7 +190,8 @@ mtable_probe(const struct mtable *t, const struct slice *texts, const uint64_t *
 }
 
 unsigned
-mtable_next(const struct mtable *t, struct mtable_at *at, const struct member **ret, unsigned most)
+mtable_next(const struct mtable *t, struct mtable_at *at, const struct set_member **ret,
+            unsigned most)
 {
     enum { BUCKETS_AHEAD = 4 };
     unsigned n = 0;
@@ -213,7 +214,7 @@ mtable_next(const struct mtable *t, struct mtable_at *at, const struct member **
     return n;
 }
 
-const struct member *
+const struct set_member *
 mtable_draw(const struct mtable *t)
 {
     return mtable_random_entry(t);
@@ -232,13 +233,13 @@ mtable_copy(const struct mtable *t)
 {
     const struct mtable *to = mtable_new();
     struct mtable_at at = {.bucket = 0};
-    const struct member *from, *m;
+    const struct set_member *from, *m;
 
     if (to == NULL)
         return NULL;
     while (mtable_next(t, &at, &from, 1) > 0) {
-        m = member_new(member_text(from));
-        if (m == NULL || !mtable_insert(to, keyhash(member_text(m)), m)) {
+        m = set_member_new(set_member_text(from));
+        if (m == NULL || !mtable_insert(to, keyhash(set_member_text(m)), m)) {
             if (m != NULL)
                 mm_free(m);
             mtable_free(to);
@@ -286,8 +287,8 @@ mtable_verify(const struct mtable *t)
 
 /* ---- members ---- */
 
-const struct member *
-member_new(struct slice text)
+const struct set_member *
+set_member_new(struct slice text)
 {
     size_t head = text.len < MEMBER_LONG ? MEMBER_HEAD_BYTES : MEMBER_LONG_HEAD_BYTES;
     uint8_t *p;
@@ -298,11 +299,11 @@ member_new(struct slice text)
     for (unsigned i = 1; i < head; i++)
         p[i] = (uint8_t)(text.len >> (8 * (i - 1)));
     memcpy(p + head, text.ptr, text.len);
-    return (const struct member *)(const void *)p;
+    return (const struct set_member *)(const void *)p;
 }
 
 void
-member_free(const struct member *m)
+set_member_free(const struct set_member *m)
 {
     mm_free(m);
 }

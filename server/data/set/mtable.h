@@ -21,12 +21,12 @@ LT_DEFINE(mtable, const);
 
 enum { MEMBER_LONG = 255, MEMBER_HEAD_BYTES = 1, MEMBER_LONG_HEAD_BYTES = 5, MTABLE_BATCH = 16 };
 
-struct member; /* opaque: bytes as above */
+struct set_member; /* opaque: bytes as above */
 
-/* member_text: of a block, or of its staged first MEMBER_LONG_HEAD_BYTES bytes: then only the
+/* set_member_text: of a block, or of its staged first MEMBER_LONG_HEAD_BYTES bytes: then only the
  * length counts. */
 static inline struct slice
-member_text(const void *member)
+set_member_text(const void *member)
 {
     const uint8_t *p = member;
     uint32_t len;
@@ -37,9 +37,9 @@ member_text(const void *member)
     return (struct slice){.ptr = (const char *)p + MEMBER_LONG_HEAD_BYTES, .len = len};
 }
 
-/* member_new: NULL: no memory. */
-const struct member *member_new(struct slice text);
-void member_free(const struct member *m);
+/* set_member_new: NULL: no memory. */
+const struct set_member *set_member_new(struct slice text);
+void set_member_free(const struct set_member *m);
 
 typedef void (*mtable_visitor)(void *ctx, const void *member);
 
@@ -55,12 +55,12 @@ uint64_t mtable_hash(struct slice text);
 /* mtable_has: is it a member? */
 bool mtable_has(const struct mtable *t, uint64_t hash, struct slice text);
 /* mtable_add: a fresh member that is not there.  false: no memory, nothing has changed. */
-bool mtable_add(const struct mtable *t, uint64_t hash, const struct member *m);
+bool mtable_add(const struct mtable *t, uint64_t hash, const struct set_member *m);
 /* mtable_take: the member with these bytes leaves the table for the caller, who frees it; NULL:
  * there was none.
  * mtable_take_this: this very one, which is there.  Cannot fail. */
-const struct member *mtable_take(const struct mtable *t, struct slice text);
-void mtable_take_this(const struct mtable *t, const struct member *m);
+const struct set_member *mtable_take(const struct mtable *t, struct slice text);
+void mtable_take_this(const struct mtable *t, const struct set_member *m);
 
 /* mtable_warm: hints for lookups soon to come: the buckets of these hashes; count <=
  * MTABLE_BATCH.
@@ -78,10 +78,10 @@ struct mtable_at {
 };
 /* mtable_next: the next members, up to `most`; begins with an *at of zeros.  Their blocks are on
  * the way to the cache.  0: that was all. */
-unsigned mtable_next(const struct mtable *t, struct mtable_at *at, const struct member **ret,
+unsigned mtable_next(const struct mtable *t, struct mtable_at *at, const struct set_member **ret,
                      unsigned most);
 /* mtable_draw: a member at random; the table has some. */
-const struct member *mtable_draw(const struct mtable *t);
+const struct set_member *mtable_draw(const struct mtable *t);
 
 /* mtable_walk: as ktable's. */
 uint64_t mtable_walk(const struct mtable *t, uint64_t cursor, mtable_visitor visit, void *ctx);

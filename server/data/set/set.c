@@ -81,7 +81,7 @@ set_draw(const struct set *s, char scratch[LP_INT_TEXT_BYTES])
     uint32_t at;
 
     if (s->form == SET_TABLE)
-        return member_text(mtable_draw(s->table));
+        return set_member_text(mtable_draw(s->table));
     if (s->form == SET_INTS)
         return int_text(intset_get(s->blob, draw_below(s->count)), scratch);
     at = lp_first(s->blob);
@@ -138,7 +138,7 @@ read_table(struct set_reader *r, struct set_batch *b)
     unsigned n = r->ahead_count;
 
     for (unsigned i = 0; i < n; i++) {
-        b->text[i] = member_text(r->ahead[i]);
+        b->text[i] = set_member_text(r->ahead[i]);
         b->id[i] = (uint64_t)(uintptr_t)r->ahead[i];
     }
     if (n > 0)
@@ -210,7 +210,7 @@ visit_member(void *ctx, const void *member)
 {
     const struct walk *w = ctx;
 
-    w->visit(w->ctx, member_text(member), (struct slice){.ptr = NULL});
+    w->visit(w->ctx, set_member_text(member), (struct slice){.ptr = NULL});
 }
 
 uint64_t
@@ -244,11 +244,11 @@ set_table_of(const struct set *s)
     set_reader_init(&reader, s);
     while (set_read(&reader, &b) > 0)
         for (unsigned i = 0; i < b.count; i++) {
-            const struct member *m = member_new(b.text[i]);
+            const struct set_member *m = set_member_new(b.text[i]);
 
             if (m == NULL || !mtable_add(t, mtable_hash(b.text[i]), m)) {
                 if (m != NULL)
-                    member_free(m);
+                    set_member_free(m);
                 mtable_free(t);
                 return NULL;
             }

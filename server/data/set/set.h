@@ -72,7 +72,8 @@ struct set_reader {
     const struct set *set;
     uint64_t at; /* element of an intset, offset in a listpack */
     struct mtable_at table_at;
-    const struct member *ahead[SET_BATCH]; /* of a table: the next ones, on the way to the cache */
+    const struct set_member
+        *ahead[SET_BATCH]; /* of a table: the next ones, on the way to the cache */
     unsigned ahead_count;
 };
 

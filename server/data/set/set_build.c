@@ -52,15 +52,15 @@ int_text(int64_t v, char *scratch)
 static bool
 put_in_table(struct set_build *b, uint64_t hash, struct slice text)
 {
-    const struct member *m;
+    const struct set_member *m;
 
     if (!b->distinct && mtable_has(b->table, hash, text))
         return true;
-    if ((m = member_new(text)) == NULL)
+    if ((m = set_member_new(text)) == NULL)
         return false;
     if (mtable_add(b->table, hash, m))
         return true;
-    member_free(m);
+    set_member_free(m);
     return false;
 }
 

@@ -25,23 +25,23 @@ set_scratch(size_t bytes)
 /* ---- tables ---- */
 
 static void
-free_members(const struct member **m, int count)
+free_members(const struct set_member **m, int count)
 {
     for (int i = 0; i < count; i++)
         if (m[i] != NULL)
-            member_free(m[i]);
+            set_member_free(m[i]);
 }
 
 /* make_members: a block for each that the table does not have. */
 static int
-make_members(const struct mtable *t, const struct member **fresh, const struct slice *texts,
+make_members(const struct mtable *t, const struct set_member **fresh, const struct slice *texts,
              int count)
 {
     for (int i = 0; i < count; i++) {
         fresh[i] = NULL;
         if (mtable_has(t, mtable_hash(texts[i]), texts[i]))
             continue;
-        if ((fresh[i] = member_new(texts[i])) == NULL) {
+        if ((fresh[i] = set_member_new(texts[i])) == NULL) {
             free_members(fresh, i);
             return -ENOMEM;
         }
@@ -51,7 +51,7 @@ make_members(const struct mtable *t, const struct member **fresh, const struct s
 
 /* link_members: the fresh ones into the table; of those given twice the later ones are freed. */
 static int
-link_members(const struct mtable *t, const struct member **fresh, const struct slice *texts,
+link_members(const struct mtable *t, const struct set_member **fresh, const struct slice *texts,
              int count, int64_t *ret_added)
 {
     int64_t added = 0;
@@ -63,7 +63,7 @@ link_members(const struct mtable *t, const struct member **fresh, const struct s
             continue;
         hash = mtable_hash(texts[i]);
         if (mtable_has(t, hash, texts[i])) {
-            member_free(fresh[i]);
+            set_member_free(fresh[i]);
             fresh[i] = NULL;
         } else if (mtable_add(t, hash, fresh[i])) {
             added++;
@@ -84,7 +84,7 @@ static int
 add_to_table(const struct mtable *t, const struct slice *texts, int count, int64_t *ret_added)
 {
     enum { ON_STACK = 64 };
-    const struct member *few[ON_STACK], **fresh = few;
+    const struct set_member *few[ON_STACK], **fresh = few;
     int r;
 
     if (count > ON_STACK && (fresh = malloc((size_t)count * sizeof *fresh)) == NULL)
@@ -314,11 +314,11 @@ remove_from_table(struct db_ref *ref, const struct mtable *t, const struct slice
     int64_t removed = 0;
 
     for (int i = 0; i < count && mtable_count(t) > 0; i++) {
-        const struct member *m = mtable_take(t, texts[i]);
+        const struct set_member *m = mtable_take(t, texts[i]);
 
         if (m == NULL)
             continue;
-        member_free(m);
+        set_member_free(m);
         removed++;
     }
     *ret_removed = removed;

@@ -127,14 +127,14 @@ note_gone(const struct set *first, struct set_batch *b, uint32_t *hint, const st
     set_batch_hash(b);
     for (; hits != 0; hits &= hits - 1) {
         unsigned i = (unsigned)__builtin_ctz(hits);
-        const struct member *m;
+        const struct set_member *m;
 
         if (mtable_has(gone, b->hash[i], b->text[i]))
             continue;
-        if ((m = member_new(b->text[i])) == NULL)
+        if ((m = set_member_new(b->text[i])) == NULL)
             return -ENOMEM;
         if (!mtable_add(gone, b->hash[i], m)) {
-            member_free(m);
+            set_member_free(m);
             return -ENOMEM;
         }
     }

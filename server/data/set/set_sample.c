@@ -43,12 +43,12 @@ struct outlet {
 
 /* pass_on: false: the sink wants no more. */
 static bool
-pass_on(struct outlet *o, const struct member *m)
+pass_on(struct outlet *o, const struct set_member *m)
 {
     bool more;
 
     o->need--;
-    o->batch.text[o->batch.count++] = member_text(m);
+    o->batch.text[o->batch.count++] = set_member_text(m);
     if (o->batch.count < SET_BATCH && o->need > 0)
         return true;
     more = o->sink(o->ctx, &o->batch, (1U << o->batch.count) - 1);
@@ -63,7 +63,7 @@ pass_on_rest(struct outlet *o, const struct mtable *t, uint64_t left, const stru
 {
     uint64_t need = o->need;
     struct mtable_at at = {.bucket = 0};
-    const struct member *m;
+    const struct set_member *m;
 
     while (need > 0 && mtable_next(t, &at, &m, 1) > 0)
         if (!draw_set_has(drawn, m) && draw_choose(&left, &need) && !pass_on(o, m))
@@ -82,7 +82,7 @@ sample_by_drawing(const struct set *s, uint64_t count, set_sink sink, void *ctx)
     if (!draw_set_init(&d, count))
         return -ENOMEM;
     for (uint64_t tries = draw_tries(count); more && tries > 0 && o.need > 0; tries--) {
-        const struct member *m = mtable_draw(s->table);
+        const struct set_member *m = mtable_draw(s->table);
 
         if (draw_set_add(&d, m))
             more = pass_on(&o, m);
@@ -159,13 +159,13 @@ pop_few(const struct mtable *t, uint64_t count, set_sink sink, void *ctx)
     struct set_batch b = {.count = 1};
 
     for (; count > 0; count--) {
-        const struct member *m = mtable_draw(t);
+        const struct set_member *m = mtable_draw(t);
 
-        b.text[0] = member_text(m);
+        b.text[0] = set_member_text(m);
         b.hashed = false;
         sink(ctx, &b, 1);
         mtable_take_this(t, m);
-        member_free(m);
+        set_member_free(m);
     }
 }
 

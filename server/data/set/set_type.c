@@ -91,7 +91,7 @@ save_member(struct save_work *work, const void *live)
 
     if ((r = view_read(work->view, work->buffer, live, FIRST_BYTES)) != 0)
         return r;
-    text = member_text(work->buffer);
+    text = set_member_text(work->buffer);
     head = (size_t)((const uint8_t *)text.ptr - work->buffer);
     if (head + text.len > FIRST_BYTES)
         return save_string(work, (const char *)live + head, text.len, true);

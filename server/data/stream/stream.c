@@ -49,7 +49,7 @@ node_fits(const uint8_t *lp, const struct slice *words, int pairs)
 const uint8_t *
 stream_node_copy(const uint8_t *lp, size_t bytes)
 {
-    uint8_t *copy = mm_alloc(MM_VALUE, bytes + NODE_SLACK);
+    uint8_t *copy = mm_alloc(MM_VALUE, bytes + STREAM_NODE_SLACK);
 
     if (copy != NULL)
         memcpy(copy, lp, bytes);
@@ -79,7 +79,7 @@ grow_node(const struct idcursor *at, const uint8_t *lp, size_t more)
         room = node_max_bytes();
     if (room < need)
         room = need;
-    if ((fresh = mm_alloc(MM_VALUE, room + NODE_SLACK)) == NULL)
+    if ((fresh = mm_alloc(MM_VALUE, room + STREAM_NODE_SLACK)) == NULL)
         return NULL;
     memcpy(fresh, lp, bytes);
     set_node(at, fresh);
@@ -93,7 +93,7 @@ fit_node(const struct idcursor *at)
     const uint8_t *lp = *(const uint8_t *const *)idcursor_value(at), *fresh;
     uint32_t bytes = lp_bytes(lp);
 
-    if (mm_size_class(bytes + NODE_SLACK) < mm_usable(lp) &&
+    if (mm_size_class(bytes + STREAM_NODE_SLACK) < mm_usable(lp) &&
         (fresh = stream_node_copy(lp, bytes)) != NULL)
         set_node(at, fresh);
 }
@@ -108,7 +108,7 @@ append_to_node(const struct idcursor *at, struct stream_id id, const struct slic
     stream_node_open(&n, lp, idcursor_id(at));
     if (stream_build_item(&n, id, words, pairs, &item) < 0)
         return -ENOMEM;
-    if (lp_bytes(lp) + item.len + NODE_SLACK > mm_usable(lp) &&
+    if (lp_bytes(lp) + item.len + STREAM_NODE_SLACK > mm_usable(lp) &&
         (lp = grow_node(at, lp, item.len)) == NULL)
         return -ENOMEM;
     stream_item_append(lp, &item);

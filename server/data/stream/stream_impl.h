@@ -1,9 +1,9 @@
 /* server/data/stream/stream_impl.h - changing the bytes of a node (stream_edit.c), for the
  * files of this folder.
  *
- *   E1  A node's block has NODE_SLACK bytes more than its listpack when they are made: as much as
- *       the two numbers of the master entry can grow, so that marking an entry as deleted never
- *       needs memory.
+ *   E1  A node's block has STREAM_NODE_SLACK bytes more than its listpack when they are made: as
+ *       much as the two numbers of the master entry can grow, so that marking an entry as deleted
+ *       never needs memory.
  *
  * Threads: mutator. */
 #ifndef SERVER_DATA_STREAM_STREAM_IMPL_H
@@ -11,7 +11,7 @@
 
 #include "server/data/stream/stream.h"
 
-enum { NODE_SLACK = 8 };
+enum { STREAM_NODE_SLACK = 8 };
 
 /* A new entry as bytes of a listpack, in scratch memory: good until the next one. */
 struct stream_bytes {
