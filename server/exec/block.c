@@ -83,6 +83,7 @@ take_out(struct block *b)
 
     if (b->deadline_ms == 0)
         return;
+    must(at < heap_count && heap[at]->block == b); /* a deadline is not changed within a wait */
     last = heap[--heap_count];
     if (at < heap_count) {
         if (at > 0 && deadline((at - 1) / 2) > last->block->deadline_ms)
@@ -96,7 +97,8 @@ take_out(struct block *b)
 int
 block_client(struct client *c, struct block *b)
 {
-    debug_check(c->block == NULL && !c->in_exec);
+    must(c->block == NULL && client_may_wait(c));
+    must(b->end != NULL && b->deadline_ms >= 0);
     if (b->deadline_ms != 0 && !reserve_one())
         return -ENOMEM;
     c->block = b;
@@ -113,7 +115,8 @@ block_client(struct client *c, struct block *b)
 void
 block_reply_begin(struct client *c, const struct block *b, struct block_reply *r)
 {
-    *r = (struct block_reply){.begin_ticks = ticks_now(), .argc = c->argc, .argv = c->argv};
+    *r = (struct block_reply){
+        .begin_ticks = ticks_now(), .argc = c->argc, .argv = c->argv, .before = reply_mark(c)};
     c->argc = b->argc;
     c->argv = b->argv;
     c->cmd = b->cmd;
@@ -122,10 +125,21 @@ block_reply_begin(struct client *c, const struct block *b, struct block_reply *r
         output_mute(c);
 }
 
+/* has_replied: one reply, or, unless it was answered, none.  One that listens to what is changed
+ * may be told of that as well, before or after. */
+static bool
+has_replied(struct client *c, const struct reply_mark *before, bool is_answered)
+{
+    int n = reply_is_kept(c, before) ? reply_count(c, before) : is_answered;
+
+    return n == is_answered || (n > is_answered && client_is_subscriber(c));
+}
+
 void
 block_reply_end(struct client *c, const struct block *b, const struct block_reply *r,
                 bool is_answered)
 {
+    debug_check(has_replied(c, &r->before, is_answered));
     output_unmute(c);
     if (is_answered)
         exec_count(c, b->cmd, b->spent_ns + ticks_to_ns(ticks_now() - r->begin_ticks));
@@ -139,6 +153,7 @@ leave(struct client *c)
 {
     struct block *b = c->block;
 
+    must(b != NULL && blocked > 0);
     take_out(b);
     c->block = NULL;
     blocked--;
@@ -188,6 +203,21 @@ unsigned
 block_timed(void)
 {
     return heap_count;
+}
+
+void
+block_verify(void)
+{
+    unsigned n = 0;
+
+    for (unsigned at = 0; at < heap_count; at++) {
+        must(heap[at]->block != NULL && heap[at]->block->heap_at == at);
+        must(deadline(at) > 0 && (at == 0 || deadline((at - 1) / 2) <= deadline(at)));
+    }
+    for (const struct client *c = client_first(); c != NULL; c = c->next)
+        n += c->block != NULL;
+    must(heap_count <= blocked && n <= blocked);
+    must(deadlines.due_ms == (heap_count > 0 ? deadline(0) : LOOP_NEVER));
 }
 
 static void

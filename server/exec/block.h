@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "mm/base/slice.h"
+#include "server/net/reply_check.h"
 
 struct client;
 struct cmd;
@@ -50,6 +51,7 @@ struct block_reply {
     uint64_t begin_ticks;
     int argc;
     struct slice *argv;
+    struct reply_mark before;
 };
 void block_reply_begin(struct client *c, const struct block *b, struct block_reply *r);
 void block_reply_end(struct client *c, const struct block *b, const struct block_reply *r,
@@ -61,5 +63,8 @@ void block_finish(struct client *c);
 bool block_end(struct client *c, enum block_end why);
 unsigned block_count(void);
 unsigned block_timed(void); /* those of them with a deadline */
+/* block_verify: assert the order of deadlines, and that each client and its place in it know each
+ * other; slow, for tests. */
+void block_verify(void);
 
 #endif

@@ -19,6 +19,7 @@
 #include "server/figures/slowlog.h"
 #include "server/figures/stats.h"
 #include "server/net/client.h"
+#include "server/net/reply_check.h"
 
 enum {
     CLOCK_NS = 1000000 /* so long may a command take before the clock is read again */
@@ -46,6 +47,7 @@ void
 exec_go_on(struct client *c)
 {
     running = c;
+    must(c != NULL);
     c->db = db_select(c->db_index); /* what was executed may have exchanged databases */
     db_keep_clocks(c->no_touch);
 }
@@ -148,11 +150,38 @@ run_heard(struct client *c, struct cmd *cmd)
     effect_end(&scope);
 }
 
+/* has_replied: what cmd.h asks of a handler: one reply, or none and the client waits.  Commands of
+ * subscriptions tell one thing for each channel, and within EXEC that stands in its reply; CLIENT
+ * REPLY OFF and SKIP answer nothing at all. */
+static bool
+has_replied(struct client *c, const struct cmd *cmd, const struct reply_mark *before)
+{
+    int n;
+
+    if (!reply_is_kept(c, before) || c->reply_off || c->reply_skip)
+        return true;
+    n = reply_count(c, before);
+    if (c->block != NULL)
+        return n == 0;
+    return n == 1 || (n > 1 && (cmd->flags & (CMD_PUBSUB | CMD_RUNS_QUEUE)) != 0);
+}
+
+/* may_change: is a change of this command's asked about before it (memory, MISCONF, CLIENT PAUSE)?
+ * Those of PFCOUNT are what CMD_MAY_REPLICATE is for; DEBUG may do all. */
+static bool
+may_change(const struct cmd *cmd)
+{
+    return (cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE | CMD_RUNS_QUEUE | CMD_DEBUGS)) != 0;
+}
+
 void
 exec_call(struct client *c, struct cmd *cmd)
 {
     uint64_t begin = clock_at, ns;
+    struct reply_mark before = reply_mark(c);
+    uint64_t dirty = db_state.dirty;
 
+    debug_check(c->block == NULL && cmd_arity_is_good(cmd, c->argc));
     running = c;
     c->cmd = cmd;
     c->is_error = false;
@@ -162,6 +191,8 @@ exec_call(struct client *c, struct cmd *cmd)
         run_heard(c, cmd);
     else
         cmd->handler(c);
+    debug_check(has_replied(c, cmd, &before));
+    debug_check(may_change(cmd) || db_state.dirty <= dirty);
     clock_at = ticks_now();
     if (unlikely(monitor_count > 0) && (cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)) == 0)
         monitor_feed(c);

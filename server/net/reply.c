@@ -213,8 +213,12 @@ reply_array_deferred(struct client *c)
     size_t token = client_pending_out(c);
     char *p = output_room(c, HEAD_MAX_BYTES);
 
-    if (p != NULL)
-        output_filled(c, p + HEAD_MAX_BYTES);
+    if (p == NULL)
+        return token;
+#ifdef STILLFRAME_DEBUG
+    memset(p, 0, HEAD_MAX_BYTES); /* no reply, as long as it is not closed: reply_check.h */
+#endif
+    output_filled(c, p + HEAD_MAX_BYTES);
     return token;
 }
 
