@@ -163,6 +163,7 @@ cmd_set_name(struct slice from, struct slice to)
     struct renamed *grown;
     char *name;
 
+    /* Both stay as they are where memory runs out: it is taken before anything is changed. */
     if (cmd == NULL)
         return "No such command in rename-command";
     if (there != NULL && there != cmd)
@@ -276,11 +277,24 @@ implied_categories(uint32_t flags, uint32_t given)
     return acl | (flags & CMD_FAST ? ACL_FAST : ACL_SLOW);
 }
 
+/* is_row_good: what the rest relies on: that a command which may need memory is one that writes is
+ * how a transaction's flags are gathered; nothing reads and writes. */
+static bool
+is_row_good(const struct cmd *cmd)
+{
+    bool writes = (cmd->flags & CMD_WRITE) != 0;
+
+    return cmd->handler != NULL && cmd->arity != 0 && cmd->group != NULL &&
+           !(writes && (cmd->flags & CMD_READONLY) != 0) &&
+           (writes || (cmd->flags & CMD_DENYOOM) == 0);
+}
+
 static void
 finish_row(struct cmd *cmd)
 {
     int n;
 
+    must(is_row_good(cmd) && key_spec_all_good(cmd));
     cmd->acl_categories = implied_categories(cmd->flags, cmd->acl_categories);
     key_spec_init(cmd);
     must(strlen(cmd->name) <= NAME_MAX_BYTES);
@@ -291,7 +305,8 @@ finish_row(struct cmd *cmd)
     must(n > 0 && (size_t)n < sizeof cmd->full_name);
 }
 
-static void
+/* adopt_subcommands: returns their number. */
+static unsigned
 adopt_subcommands(struct cmd *cmd)
 {
     for (unsigned i = 0; i < subcommand_count; i++) {
@@ -302,6 +317,7 @@ adopt_subcommands(struct cmd *cmd)
         must(cmd->subs + cmd->sub_count == &subcommands[i]); /* one block */
         cmd->sub_count++;
     }
+    return (unsigned)cmd->sub_count;
 }
 
 static const char *
@@ -315,6 +331,7 @@ cmd_table_init(struct cmd *rows, unsigned count, struct cmd *sub_rows, unsigned 
 {
     static struct config_directive directive = {
         .name = "rename-command", .words = 2, .carry_out = carry_out_rename};
+    unsigned adopted = 0;
 
     must(count > 0 && count <= COMMANDS_MAX);
     commands = rows;
@@ -334,9 +351,11 @@ cmd_table_init(struct cmd *rows, unsigned count, struct cmd *sub_rows, unsigned 
         cmd->is_gone = false;
         cmd->subs = NULL;
         cmd->sub_count = 0;
-        adopt_subcommands(cmd);
+        adopted += adopt_subcommands(cmd);
         name_bytes[i] = (uint8_t)strlen(cmd->name);
+        must(cmd_find((struct slice){cmd->name, name_bytes[i]}) == cmd);
     }
+    must(adopted == subcommand_count); /* none is of a parent that is not there */
 }
 
 void

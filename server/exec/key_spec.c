@@ -1,6 +1,7 @@
 /* server/exec/key_spec.c - the keys of a command's call, by its specs or its finder. */
 #include "server/exec/key_spec.h"
 
+#include "mm/base/must.h"
 #include "mm/base/num.h"
 #include "server/exec/cmd.h"
 
@@ -122,6 +123,7 @@ key_spec_find(const struct cmd *cmd, const struct slice *argv, int argc, key_vis
 {
     int n = count_by_specs(cmd, argv, argc);
 
+    debug_check(argc > 0);
     if (n < 0)
         return cmd->finder == NULL
                    ? 0
@@ -153,6 +155,25 @@ static int
 absolute_last(const struct key_spec *s)
 {
     return s->last < 0 ? s->last : s->at + s->last;
+}
+
+/* KS1, and steps that come to an end. */
+static bool
+is_good(const struct cmd *cmd, const struct key_spec *s)
+{
+    if (s->begin == KEYS_UNKNOWN || (s->flags & (KEY_VARIABLE | KEY_INCOMPLETE)) != 0)
+        return cmd->finder != NULL;
+    return s->step > 0 && s->at != 0 && (s->begin == KEYS_KEYWORD) == (s->keyword != NULL);
+}
+
+bool
+key_spec_all_good(const struct cmd *cmd)
+{
+    int n = 0;
+
+    while (n < key_spec_count(cmd) && is_good(cmd, &cmd->specs[n]))
+        n++;
+    return n == key_spec_count(cmd);
 }
 
 void
