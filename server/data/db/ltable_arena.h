@@ -1,5 +1,5 @@
-/* server/data/db/ltable_arena.h - segments of hash tables in the arena: htable.c, mtable.c,
- * zroot.c.
+/* server/data/db/ltable_arena.h - buckets and segments of hash tables in the arena, for
+ * ltable_arena.inc.h.
  *
  * A segment doubles its table.  A large one is a run whose address space is there at once, and
  * whose memory counts as splits reach it: else a table that grows at maxmemory would drive out keys
@@ -10,6 +10,12 @@
 
 #include "mm/mm.h"
 #include "server/data/db/ltable.h"
+
+static inline struct lt_bucket *
+lt_write_bucket(const struct lt_bucket *b)
+{
+    return mm_modify(b, sizeof *b);
+}
 
 /* lt_segment_alloc: room for so many buckets; NULL: no memory. */
 static inline void *

@@ -4,29 +4,6 @@
 #include "mm/base/keyhash.h"
 #include "mm/mm.h"
 #include "server/data/db/draw.h"
-#include "server/data/db/ltable_arena.h"
-
-static struct lt_bucket *
-write_bucket(const struct lt_bucket *b)
-{
-    return mm_modify(b, sizeof *b);
-}
-
-/* write_root: the counts.  The segments' addresses are written by set_segment(): they may stand in
- * another page. */
-static struct htable *
-write_root(const struct htable *t)
-{
-    return mm_modify(t, offsetof(struct htable, segment));
-}
-
-static void
-set_segment(const struct htable *t, unsigned i, const struct lt_bucket *b)
-{
-    const struct lt_bucket **at = mm_modify(&t->segment[i], sizeof *at);
-
-    *at = b;
-}
 
 static inline uint64_t
 rehash(const void *pair)
@@ -40,53 +17,27 @@ has_field(const void *pair, const struct slice *field)
     return slice_equal(hash_pair_field(pair), *field);
 }
 
-#define LT_NAME                 htable
-#define LT_CONST                const
-#define LT_WRITE_BUCKET(b)      write_bucket(b)
-#define LT_WRITE_ROOT(t)        write_root(t)
-#define LT_SET_SEGMENT(t, i, b) set_segment(t, i, b)
-#define LT_CHILD_NEW()          mm_alloc(MM_VALUE, sizeof(struct lt_bucket))
-#define LT_CHILD_FREE(b)        mm_free(b)
-#define LT_SEGMENT_NEW(n)       lt_segment_alloc(n)
-#define LT_SEGMENT_FREE(b, n)   mm_free(b)
-#define LT_GROWN(t, n)          lt_segment_count((t)->segment[lt_segment_of((n)-1)], (n)-1)
-#define LT_SHRUNK(t, n)         ((void)0)
-#define LT_REHASH(entry)        rehash(entry)
-#define LT_KEY                  const struct slice *
-#define LT_EQUAL(entry, key)    has_field(entry, key)
-#define LT_LOAD_MAX             4
-#define LT_LOAD_MIN             1
-#include "server/data/db/ltable.inc.h"
+#define LT_NAME              htable
+#define LT_REHASH(entry)     rehash(entry)
+#define LT_KEY               const struct slice *
+#define LT_EQUAL(entry, key) has_field(entry, key)
+#include "server/data/db/ltable_arena.inc.h"
 
 const struct htable *
 htable_new(void)
 {
     struct htable *t = mm_alloc(MM_VALUE, sizeof *t);
-    struct lt_bucket *b;
 
-    if (t == NULL)
-        return NULL;
-    if ((b = mm_alloc(MM_VALUE, sizeof *b)) == NULL) {
-        mm_free(t);
-        return NULL;
-    }
-    b->meta = 0;
-    *t = (struct htable){.buckets = 1};
-    t->segment[0] = b;
-    return t;
-}
-
-static void
-free_pair(void *ctx, const void *pair)
-{
-    (void)ctx;
-    mm_free(pair);
+    if (t == NULL || arena_start(t))
+        return t;
+    mm_free(t);
+    return NULL;
 }
 
 bool
 htable_drop(const struct htable *t, uint64_t *next, uint64_t pairs)
 {
-    if (!htable_drain(t, next, pairs, free_pair, NULL))
+    if (!htable_drain(t, next, pairs, arena_free_entry, NULL))
         return false;
     mm_free(t);
     return true;
@@ -196,34 +147,10 @@ htable_copy(const struct htable *t)
     return NULL;
 }
 
-struct weighing {
-    uint64_t pairs, bytes;
-};
-
-static void
-weigh_pair(void *ctx, const void *pair)
-{
-    struct weighing *w = ctx;
-
-    w->pairs++;
-    w->bytes += mm_usable(pair);
-}
-
 uint64_t
 htable_weigh(const struct htable *t, uint64_t samples)
 {
-    struct weighing w = {.pairs = 0};
-    uint64_t cursor = 0;
-
-    if (samples == 0)
-        samples = UINT64_MAX;
-    do
-        cursor = htable_walk(t, cursor, weigh_pair, &w);
-    while (cursor != 0 && w.pairs < samples);
-    if (w.pairs == 0)
-        return mm_usable(t);
-    return mm_usable(t) + (t->buckets + t->children) * sizeof(struct lt_bucket) +
-           (uint64_t)((double)w.bytes / (double)w.pairs * (double)htable_count(t));
+    return mm_usable(t) + arena_weigh(t, samples);
 }
 
 void

@@ -4,29 +4,6 @@
 #include "mm/base/keyhash.h"
 #include "mm/mm.h"
 #include "server/data/db/draw.h"
-#include "server/data/db/ltable_arena.h"
-
-static struct lt_bucket *
-write_bucket(const struct lt_bucket *b)
-{
-    return mm_modify(b, sizeof *b);
-}
-
-/* write_root: the counts.  The segments' addresses are written by set_segment(): they may stand in
- * another page. */
-static struct mtable *
-write_root(const struct mtable *t)
-{
-    return mm_modify(t, offsetof(struct mtable, segment));
-}
-
-static void
-set_segment(const struct mtable *t, unsigned i, const struct lt_bucket *b)
-{
-    const struct lt_bucket **at = mm_modify(&t->segment[i], sizeof *at);
-
-    *at = b;
-}
 
 static inline bool
 has_text(const void *member, const struct slice *text)
@@ -34,53 +11,27 @@ has_text(const void *member, const struct slice *text)
     return slice_equal(set_member_text(member), *text);
 }
 
-#define LT_NAME                 mtable
-#define LT_CONST                const
-#define LT_WRITE_BUCKET(b)      write_bucket(b)
-#define LT_WRITE_ROOT(t)        write_root(t)
-#define LT_SET_SEGMENT(t, i, b) set_segment(t, i, b)
-#define LT_CHILD_NEW()          mm_alloc(MM_VALUE, sizeof(struct lt_bucket))
-#define LT_CHILD_FREE(b)        mm_free(b)
-#define LT_SEGMENT_NEW(n)       lt_segment_alloc(n)
-#define LT_SEGMENT_FREE(b, n)   mm_free(b)
-#define LT_GROWN(t, n)          lt_segment_count((t)->segment[lt_segment_of((n)-1)], (n)-1)
-#define LT_SHRUNK(t, n)         ((void)0)
-#define LT_REHASH(entry)        keyhash(set_member_text(entry))
-#define LT_KEY                  const struct slice *
-#define LT_EQUAL(entry, key)    has_text(entry, key)
-#define LT_LOAD_MAX             4
-#define LT_LOAD_MIN             1
-#include "server/data/db/ltable.inc.h"
+#define LT_NAME              mtable
+#define LT_REHASH(entry)     keyhash(set_member_text(entry))
+#define LT_KEY               const struct slice *
+#define LT_EQUAL(entry, key) has_text(entry, key)
+#include "server/data/db/ltable_arena.inc.h"
 
 const struct mtable *
 mtable_new(void)
 {
     struct mtable *t = mm_alloc(MM_VALUE, sizeof *t);
-    struct lt_bucket *b;
 
-    if (t == NULL)
-        return NULL;
-    if ((b = mm_alloc(MM_VALUE, sizeof *b)) == NULL) {
-        mm_free(t);
-        return NULL;
-    }
-    b->meta = 0;
-    *t = (struct mtable){.buckets = 1};
-    t->segment[0] = b;
-    return t;
-}
-
-static void
-free_member(void *ctx, const void *member)
-{
-    (void)ctx;
-    mm_free(member);
+    if (t == NULL || arena_start(t))
+        return t;
+    mm_free(t);
+    return NULL;
 }
 
 bool
 mtable_drop(const struct mtable *t, uint64_t *next, uint64_t members)
 {
-    if (!mtable_drain(t, next, members, free_member, NULL))
+    if (!mtable_drain(t, next, members, arena_free_entry, NULL))
         return false;
     mm_free(t);
     return true;
@@ -249,34 +200,10 @@ mtable_copy(const struct mtable *t)
     return to;
 }
 
-struct weighing {
-    uint64_t members, bytes;
-};
-
-static void
-weigh_member(void *ctx, const void *member)
-{
-    struct weighing *w = ctx;
-
-    w->members++;
-    w->bytes += mm_usable(member);
-}
-
 uint64_t
 mtable_weigh(const struct mtable *t, uint64_t samples)
 {
-    struct weighing w = {.members = 0};
-    uint64_t cursor = 0;
-
-    if (samples == 0)
-        samples = UINT64_MAX;
-    do
-        cursor = mtable_scan(t, cursor, weigh_member, &w);
-    while (cursor != 0 && w.members < samples);
-    if (w.members == 0)
-        return mm_usable(t);
-    return mm_usable(t) + (t->buckets + t->children) * sizeof(struct lt_bucket) +
-           (uint64_t)((double)w.bytes / (double)w.members * (double)t->count);
+    return mm_usable(t) + arena_weigh(t, samples);
 }
 
 void

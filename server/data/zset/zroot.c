@@ -8,28 +8,6 @@
 #include "mm/base/fault.h"
 #include "mm/base/keyhash.h"
 #include "server/data/db/draw.h"
-#include "server/data/db/ltable_arena.h"
-
-static struct lt_bucket *
-write_bucket(const struct lt_bucket *b)
-{
-    return mm_modify(b, sizeof *b);
-}
-
-/* write_table: the counts; see htable.c. */
-static struct ztable *
-write_table(const struct ztable *t)
-{
-    return mm_modify(t, offsetof(struct ztable, segment));
-}
-
-static void
-set_segment(const struct ztable *t, unsigned i, const struct lt_bucket *b)
-{
-    const struct lt_bucket **at = mm_modify(&t->segment[i], sizeof *at);
-
-    *at = b;
-}
 
 static inline uint64_t
 rehash(const void *entry)
@@ -43,23 +21,11 @@ has_member(const void *entry, const struct slice *member)
     return slice_equal(zentry_member(entry), *member);
 }
 
-#define LT_NAME                 ztable
-#define LT_CONST                const
-#define LT_WRITE_BUCKET(b)      write_bucket(b)
-#define LT_WRITE_ROOT(t)        write_table(t)
-#define LT_SET_SEGMENT(t, i, b) set_segment(t, i, b)
-#define LT_CHILD_NEW()          mm_alloc(MM_VALUE, sizeof(struct lt_bucket))
-#define LT_CHILD_FREE(b)        mm_free(b)
-#define LT_SEGMENT_NEW(n)       lt_segment_alloc(n)
-#define LT_SEGMENT_FREE(b, n)   mm_free(b)
-#define LT_GROWN(t, n)          lt_segment_count((t)->segment[lt_segment_of((n)-1)], (n)-1)
-#define LT_SHRUNK(t, n)         ((void)0)
-#define LT_REHASH(entry)        rehash(entry)
-#define LT_KEY                  const struct slice *
-#define LT_EQUAL(entry, key)    has_member(entry, key)
-#define LT_LOAD_MAX             4
-#define LT_LOAD_MIN             1
-#include "server/data/db/ltable.inc.h"
+#define LT_NAME              ztable
+#define LT_REHASH(entry)     rehash(entry)
+#define LT_KEY               const struct slice *
+#define LT_EQUAL(entry, key) has_member(entry, key)
+#include "server/data/db/ltable_arena.inc.h"
 
 /* ---- all of it ---- */
 
@@ -67,33 +33,26 @@ const struct zroot *
 zroot_new(void)
 {
     struct zroot *z = mm_alloc(MM_VALUE, sizeof *z);
-    struct lt_bucket *b = NULL;
 
-    if (z == NULL || (b = mm_alloc(MM_VALUE, sizeof *b)) == NULL || !ztree_init(&z->tree)) {
-        if (b != NULL)
-            mm_free(b);
-        if (z != NULL)
-            mm_free(z);
+    if (z == NULL)
         return NULL;
-    }
-    b->meta = 0;
-    z->table = (struct ztable){.buckets = 1};
-    z->table.segment[0] = b;
+    if (!arena_start(&z->table))
+        goto free_root;
+    if (!ztree_init(&z->tree))
+        goto free_bucket;
     return z;
-}
-
-static void
-free_entry(void *ctx, const void *entry)
-{
-    (void)ctx;
-    mm_free(entry);
+free_bucket:
+    mm_free(z->table.segment[0]);
+free_root:
+    mm_free(z);
+    return NULL;
 }
 
 bool
 zroot_drop(const struct zroot *z, uint64_t where[16], uint64_t entries)
 {
     if (where[0] == 0) { /* the table, and the entries with it */
-        where[0] = ztable_drain(&z->table, &where[1], entries, free_entry, NULL);
+        where[0] = ztable_drain(&z->table, &where[1], entries, arena_free_entry, NULL);
         return false;
     }
     if (!ztree_drop(&z->tree, where + 2, entries))
@@ -142,39 +101,18 @@ free_copy:
     return NULL;
 }
 
-struct weighing {
-    uint64_t entries, bytes;
-};
-
-static void
-weigh_entry(void *ctx, const void *entry)
-{
-    struct weighing *w = ctx;
-
-    w->entries++;
-    w->bytes += mm_usable(entry);
-}
-
 uint64_t
 zroot_weigh(const struct zroot *z, uint64_t samples)
 {
-    struct weighing w = {.entries = 0};
-    uint64_t cursor = 0, nodes, leaves = zroot_count(z) / (ZTREE_MAX * 7 / 10) + 1;
+    uint64_t nodes, leaves = zroot_count(z) / (ZTREE_MAX * 7 / 10) + 1;
 
     if (samples == 0) {
-        samples = UINT64_MAX;
         nodes = ztree_bytes(&z->tree);
     } else { /* seven tenths full, as such trees are */
         nodes =
             leaves * sizeof(struct zleaf) + leaves / (ZTREE_MAX * 7 / 10) * sizeof(struct zinner);
     }
-    do
-        cursor = zroot_walk(z, cursor, weigh_entry, &w);
-    while (cursor != 0 && w.entries < samples);
-    nodes += mm_usable(z) + (z->table.buckets + z->table.children) * sizeof(struct lt_bucket);
-    if (w.entries == 0)
-        return nodes;
-    return nodes + (uint64_t)((double)w.bytes / (double)w.entries * (double)zroot_count(z));
+    return mm_usable(z) + nodes + arena_weigh(&z->table, samples);
 }
 
 void
