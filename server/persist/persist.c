@@ -41,7 +41,7 @@ static struct loop_task cron_task = {
 static struct net_gate memory_gate = {.is_closed = persist_writers_delayed,
                                       .opens_by_itself = true};
 
-struct persist persist = {.last_ok = true, .last_duration_s = -1};
+struct persist persist; /* as persist_init() begins it */
 
 /* Commands that write ask whether they may only while there is a reason to. */
 static void

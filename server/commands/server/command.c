@@ -290,7 +290,7 @@ struct advice {
 static const struct advice advices[] = {
 #define DEPRECATED(name, since, instead) {name, "deprecated", since, instead},
 #define SYSTEM(name)                     {name, "syscmd", NULL, NULL},
-#include "server/exec/deprecated.def"
+#include "server/commands/server/deprecated.def"
 #undef DEPRECATED
 #undef SYSTEM
 };

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "mm/base/log.h"
+#include "mm/base/os.h"
 #include "mm/base/text.h"
 #include "server/commands/server/debug.h"
 #include "server/config/config.h"
@@ -136,12 +136,11 @@ cmd_role(struct client *c)
 void
 cmd_time(struct client *c)
 {
-    struct timespec ts;
+    int64_t us = os_unix_ns() / 1000; /* the time itself, not that of the turn */
 
-    clock_gettime(CLOCK_REALTIME, &ts);
     reply_array(c, 2);
-    reply_bulk_int(c, ts.tv_sec);
-    reply_bulk_int(c, ts.tv_nsec / 1000);
+    reply_bulk_int(c, us / 1000000);
+    reply_bulk_int(c, us % 1000000);
 }
 
 /* MONITOR -> OK, and from then on a line for each command. */
