@@ -213,5 +213,6 @@ arg_mpop(struct client *c, int i, const char *const ends[2], struct arg_mpop *re
         return refuse_syntax(c);
     if (!arg_int_from(c, end_at + 2, 1, "ERR count should be greater than 0", &ret->count))
         return false;
+    debug_check(ret->key_count > 0 && ret->first_key + ret->key_count < c->argc);
     return c->argc == end_at + 3 || refuse_syntax(c); /* said twice, or something else */
 }

@@ -60,6 +60,7 @@ tell(const struct effect_scope *s, int db_index, int argc, const struct slice *a
 {
     struct effect_scope *transaction = transaction_of(s);
 
+    debug_check(db_index >= 0 && db_index < db_count() && (argc == 0) == (argv == NULL));
     if (transaction != NULL && !transaction->multi_is_told) {
         transaction->multi_is_told = true;
         tell_word(db_index, SLICE("MULTI"));
@@ -108,7 +109,7 @@ effect_instead(int argc, const struct slice *words)
 {
     size_t bytes = sizeof argc + (size_t)argc * sizeof words->len;
 
-    debug_check(argc > 0);
+    debug_check(argc > 0 && words[0].len > 0);
     if (scope == NULL) /* listening began within this command */
         return;
     for (int i = 0; i < argc; i++)
@@ -184,6 +185,7 @@ effect_as_sent(void)
 void
 effect_begin(struct client *c, struct effect_scope *s)
 {
+    debug_check(effects_are_wanted && s != scope);
     *s = (struct effect_scope){.outer = scope,
                                .client = c,
                                .dirty = db_state.dirty,
@@ -289,7 +291,9 @@ effect_end(struct effect_scope *s)
         tell_word(c->db_index, SLICE("EXEC"));
     if (s->outer != NULL)
         s->outer->dirty += db_state.dirty - s->dirty; /* told here, not by EXEC */
+    must(said.len >= s->said);
     said.len = s->said;
     scope = s->outer;
+    debug_check(scope != NULL || said.len == 0); /* after the outermost nothing is kept */
     give_back();
 }

@@ -62,4 +62,8 @@ void exec_count(struct client *c, struct cmd *cmd, uint64_t ns);
 /* exec_call: run cmd's handler and count it, with no questions asked: EXEC. */
 void exec_call(struct client *c, struct cmd *cmd);
 
+/* exec_verify: assert what this folder keeps with clients and keys: watch_verify() and its kin;
+ * slow, for tests.  Between two commands. */
+void exec_verify(void);
+
 #endif

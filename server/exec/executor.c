@@ -46,6 +46,15 @@ describe(const struct client *c, struct client_facts *facts)
 }
 
 void
+exec_verify(void)
+{
+    block_verify();
+    keywait_verify();
+    pubsub_verify();
+    watch_verify();
+}
+
+void
 exec_init(void)
 {
     static const struct net_executor executor = {

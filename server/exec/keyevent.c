@@ -52,6 +52,7 @@ publish_keyevent(int index, struct slice key, const char *event)
     int n = put_prefix(channel, sizeof channel, "keyevent", index);
 
     n += snprintf(channel + n, sizeof channel - (size_t)n, "%s", event);
+    must((size_t)n < sizeof channel); /* the names of events are ours, and short */
     pubsub_publish((struct slice){channel, (size_t)n}, key, false);
 }
 

@@ -12,6 +12,7 @@ keynames_find(const struct keynames *t, int db_index, struct slice name)
 {
     if (t->of_db == NULL || db_index < 0)
         return NULL;
+    debug_check(db_index < db_count());
     /* the node is the first member */
     return (struct keyname *)(void *)nametab_find(&t->of_db[db_index], nametab_hash(name), name);
 }

@@ -99,6 +99,7 @@ take_ready(void)
 
     if (k == NULL)
         return NULL;
+    debug_check(k->is_ready);
     if ((ready_first = k->next_ready) == NULL) {
         ready_last = &ready_first;
         keywait_has_ready = false;
@@ -178,6 +179,7 @@ forget(struct waiting *w)
 {
     for (int i = 0; i < w->places; i++)
         leave(&w->place[i]);
+    must(key_waiters > 0);
     key_waiters--;
     left++;
 }
@@ -241,6 +243,9 @@ keywait_begin(struct client *c, const struct keywait_spec *spec)
 {
     struct waiting *w;
 
+    must(spec->serve != NULL && spec->reply_timeout != NULL);
+    must(spec->first_key > 0 && spec->key_count > 0 &&
+         spec->first_key <= c->argc - spec->key_count);
     if (!client_may_wait(c)) {
         spec->reply_timeout(c);
         return;
@@ -273,6 +278,7 @@ call(const struct waiting *w, struct slice key)
 {
     struct client *c = w->client;
     bool is_heard = effects_are_wanted, served;
+    uint64_t dirty = db_state.dirty;
     struct effect_scope scope;
     struct block_reply reply;
 
@@ -281,6 +287,7 @@ call(const struct waiting *w, struct slice key)
     if (is_heard)
         effect_begin(c, &scope);
     served = w->spec.serve(c, key, w->block.argc, w->block.argv);
+    debug_check(served || db_state.dirty == dirty); /* who waits on has changed nothing */
     if (is_heard)
         effect_end(&scope);
     block_reply_end(c, &w->block, &reply, served);
@@ -296,6 +303,7 @@ serve_one(const struct place *p)
     struct slice key = p->key->key.node.name;
     struct db_ref ref;
 
+    debug_check(c->block == &w->block); /* K1: whoever was served stands in no list any more */
     if (!has_something(w, db_lookup(db_select(c->db_index), key, 0, &ref)) || !call(w, key))
         return false;
     forget(w);
@@ -347,6 +355,49 @@ keywait_serve_ready(void)
     }
     is_serving = false;
     exec_begin(); /* the next command does not pay for it */
+}
+
+/* ---- checks ---- */
+
+struct verified {
+    unsigned waited, on_delete, ready;
+};
+
+static void
+verify_key(void *ctx, struct nametab_node *n)
+{
+    struct verified *v = ctx;
+    const struct waited_key *k = key_of(n);
+    const struct place *before = NULL;
+    unsigned on_delete = 0;
+
+    must(k->first != NULL || k->is_ready); /* or it would have been dropped */
+    for (const struct place *p = k->first; p != NULL; before = p, p = p->next) {
+        must(p->key == k && p->prev == before);
+        must(p->owner->client->block == &p->owner->block);
+        must(p->owner->client->db_index == k->key.db_index); /* K4 */
+        must(before == NULL || before->owner->number < p->owner->number);
+        on_delete += p->owner->spec.wakes_on_delete;
+    }
+    must(k->last == before && k->on_delete == on_delete);
+    v->waited += k->first != NULL;
+    v->on_delete += on_delete > 0;
+    v->ready += k->is_ready;
+}
+
+void
+keywait_verify(void)
+{
+    struct verified v = {.waited = 0};
+    struct waited_key *const *link = &ready_first;
+    unsigned ready = 0;
+
+    for (int i = 0; i < db_count(); i++)
+        keynames_each(&tables, i, verify_key, &v);
+    for (; *link != NULL; link = &(*link)->next_ready, ready++)
+        must((*link)->is_ready);
+    must(ready_last == link && ready == v.ready && keywait_has_ready == (ready > 0));
+    must(v.waited == keys && v.on_delete == keys_on_delete && key_waiters == begun - left);
 }
 
 /* ---- figures ---- */

@@ -97,5 +97,8 @@ keywait_serve_all(void)
  * going: INFO. */
 unsigned keywait_keys(void);
 unsigned keywait_keys_on_delete(void);
+/* keywait_verify: assert that keys, who waits for them in which order, and the list of ready ones
+ * agree; slow, for tests. Not while clients are served. */
+void keywait_verify(void);
 
 #endif

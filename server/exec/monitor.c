@@ -4,6 +4,7 @@
 #include <sys/time.h>
 
 #include "mm/base/clock.h"
+#include "mm/base/must.h"
 #include "mm/base/text.h"
 #include "server/exec/auth.h"
 #include "server/exec/cmd.h"
@@ -53,8 +54,10 @@ monitor_forget(struct client *c)
 
     if (!c->is_monitor)
         return;
-    while (*p != c)
+    while (*p != c) {
+        must(*p != NULL);
         p = &(*p)->monitor_next;
+    }
     *p = c->monitor_next;
     c->is_monitor = false;
     monitor_count--;
@@ -73,6 +76,7 @@ monitor_add(struct client *c)
 {
     struct client **p = &first;
 
+    must(client_has_socket(c)); /* on_close is all that takes it off again */
     if (c->is_monitor)
         return;
     while (*p != NULL)

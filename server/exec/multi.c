@@ -60,6 +60,7 @@ multi_queue(struct client *c, struct cmd *cmd)
     struct slice *argv;
     size_t bytes;
 
+    debug_check(m != NULL && (cmd->flags & (CMD_NO_MULTI | CMD_RUN_IN_MULTI)) == 0);
     if (c->multi_dirty) { /* it cannot be executed any more: nothing to keep */
         reply_raw(c, "+QUEUED\r\n", 9);
         return;
@@ -85,6 +86,7 @@ multi_discard(struct client *c)
         return;
     for (int i = 0; i < m->count; i++)
         free(m->at[i].argv);
+    must(client_bytes.queued >= m->bytes);
     client_bytes.queued -= m->bytes;
     free(m->at);
     free(m);
@@ -160,6 +162,7 @@ run_queued(struct client *c, struct multi_state *m)
         c->argv = m->at[i].argv;
         exec_call(c, m->at[i].cmd);
     }
+    must(c->in_exec && c->multi == NULL); /* what is queued begins and ends no transaction */
     c->in_exec = false;
     output_unmute(c); /* one of them may have been CLIENT REPLY OFF */
     c->argc = argc;
@@ -173,7 +176,7 @@ multi_run(struct client *c)
 {
     struct multi_state *m = c->multi;
 
-    must(m != NULL && !c->multi_dirty);
+    must(m != NULL && !c->multi_dirty && !c->in_exec);
     c->multi = NULL; /* the queued commands run as outside of a transaction */
     run_queued(c, m);
     c->multi = m;

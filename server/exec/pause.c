@@ -23,6 +23,7 @@ pause_holds(const struct client *c, uint32_t flags)
 bool
 pause_refresh(void)
 {
+    debug_check(db_held_until_ms == pause_until_ms); /* or a key might go that has to stay */
     if (clock_now.ms < pause_until_ms)
         return false;
     pause_end();
@@ -32,6 +33,7 @@ pause_refresh(void)
 void
 pause_begin(int64_t until_ms, bool all)
 {
+    must(until_ms > 0);
     pause_refresh();
     pause_all |= all;
     if (until_ms > pause_until_ms)

@@ -7,6 +7,7 @@
 #include "mm/base/glob.h"
 #include "mm/base/log.h"
 #include "mm/base/nametab.h"
+#include "mm/base/must.h"
 #include "mm/base/text.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
@@ -158,6 +159,7 @@ drop_subscription(struct subscription *s)
     struct channel *ch = s->channel;
     struct pubsub_client *p = s->client->pubsub;
 
+    must(ch->subscribers > 0 && *s->link == s);
     nametab_remove(&p->table[ch->kind], &s->node);
     *s->link = s->next;
     if (s->next != NULL)
@@ -181,6 +183,7 @@ drop_client_without_subscriptions(struct client *c)
         return;
     free(p);
     c->pubsub = NULL;
+    must(clients > 0);
     clients--;
 }
 
@@ -241,6 +244,7 @@ pubsub_each(struct client *c, enum pubsub_kind kind, pubsub_visitor *fn, void *c
 {
     if (c->pubsub == NULL)
         return;
+    must(!c->pubsub->is_walked);
     c->pubsub->is_walked = true;
     nametab_each(&c->pubsub->table[kind], fn, ctx);
     c->pubsub->is_walked = false;
@@ -259,6 +263,7 @@ pubsub_forget(struct client *c)
 {
     if (c->pubsub == NULL)
         return;
+    must(!c->pubsub->is_walked); /* the walk's fn ends one at a time */
     for (int k = 0; k < PUBSUB_KINDS; k++)
         nametab_each(&c->pubsub->table[k], drop_node, NULL);
     drop_client_without_subscriptions(c);
@@ -281,6 +286,39 @@ pubsub_init(void)
                                                         .on_free = pubsub_forget};
 
     client_attach(&attachment);
+}
+
+/* ---- checks ---- */
+
+static void
+verify_channel(void *ctx, struct nametab_node *n)
+{
+    const struct channel *ch = channel_of(n);
+    struct subscription *const *link = &ch->first;
+    enum pubsub_kind kind = *(const enum pubsub_kind *)ctx;
+    unsigned subscribers = 0;
+
+    must(ch->kind == kind && ch->first != NULL); /* or it would have been dropped */
+    for (struct subscription *s; (s = *link) != NULL; link = &s->next, subscribers++) {
+        must(s->link == link && s->channel == ch && s->client->pubsub != NULL);
+        must(nametab_find(&s->client->pubsub->table[kind], n->hash, n->name) == &s->node);
+    }
+    must(ch->last == link && ch->subscribers == subscribers);
+}
+
+void
+pubsub_verify(void)
+{
+    unsigned n = 0;
+
+    for (enum pubsub_kind kind = 0; kind < PUBSUB_KINDS; kind++)
+        nametab_each(&channels[kind], verify_channel, &kind);
+    for (const struct client *c = client_first(); c != NULL; c = c->next) {
+        must(c->pubsub == NULL || pubsub_count(c, PUBSUB_CHANNEL) > 0 ||
+             pubsub_count(c, PUBSUB_PATTERN) > 0 || pubsub_count(c, PUBSUB_SHARD) > 0);
+        n += c->pubsub != NULL;
+    }
+    must(n <= clients);
 }
 
 /* ---- messages ---- */
@@ -334,6 +372,7 @@ deliver(struct client *c, const struct text *t)
 void
 pubsub_deliver_own(struct client *c)
 {
+    debug_check(pubsub_owns && c->running);
     pubsub_owns = false;
     if (own.failed) {
         log_line(LOG_WARNING, "No memory for a message of client %s to itself: closing it",

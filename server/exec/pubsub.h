@@ -42,5 +42,7 @@ unsigned pubsub_subscribers(enum pubsub_kind kind, struct slice name);
 /* pubsub_channels, ...: how many have a subscriber: INFO. */
 unsigned pubsub_channels(enum pubsub_kind kind);
 unsigned pubsub_clients(void);
+/* pubsub_verify: assert that channels and their subscribers know each other; slow, for tests. */
+void pubsub_verify(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/must.h"
 #include "server/data/db/db.h"
 #include "server/exec/cmd.h"
 #include "server/exec/keyevent.h"
@@ -70,6 +71,7 @@ drop_key_without_watchers(struct watched_key *k)
     if (k->watchers != NULL)
         return;
     keynames_remove(&tables, &k->key);
+    must(keys > 0);
     if (--keys == 0)
         key_event_listeners &= ~(unsigned)KEY_EVENT_WATCHED;
 }
@@ -83,6 +85,7 @@ drop_watchers(struct watch_client *w)
 
     for (struct watcher *at = w->first; at != NULL; at = next) {
         next = at->next_of_client;
+        debug_check(*at->link_of_key == at && at->client->watch == w);
         *at->link_of_key = at->next_of_key;
         if (at->next_of_key != NULL)
             at->next_of_key->link_of_key = at->link_of_key;
@@ -102,6 +105,7 @@ watch_forget(struct client *c)
     drop_watchers(c->watch);
     free(c->watch);
     c->watch = NULL;
+    must(clients > 0);
     clients--;
 }
 
@@ -307,6 +311,7 @@ watch_key(struct client *c, struct slice name)
 bool
 watch_add(struct client *c, struct slice key)
 {
+    must(c->db != NULL && c->db == db_select(c->db_index));
     if (c->watch == NULL) {
         if ((c->watch = calloc(1, sizeof *c->watch)) == NULL)
             return false;
@@ -317,4 +322,54 @@ watch_add(struct client *c, struct slice key)
     c->watch->dirty = true;
     drop_watchers(c->watch);
     return false;
+}
+
+/* ---- checks ---- */
+
+struct verified {
+    unsigned keys, watchers, clients, of_clients;
+};
+
+/* A client's own list; it is come to once, by the watcher at its begin. */
+static void
+verify_client(const struct client *c, struct verified *v)
+{
+    unsigned n = 0;
+
+    for (const struct watcher *w = c->watch->first; w != NULL; w = w->next_of_client, n++)
+        must(w->client == c && w->key->watchers != NULL);
+    must(n == c->watch->count);
+    v->clients++;
+    v->of_clients += n;
+}
+
+static void
+verify_key(void *ctx, struct nametab_node *n)
+{
+    struct verified *v = ctx;
+    struct watched_key *k = key_of(n);
+    struct watcher *const *link = &k->watchers;
+
+    must(k->watchers != NULL); /* or it would have been dropped */
+    v->keys++;
+    for (const struct watcher *w; (w = *link) != NULL; link = &w->next_of_key) {
+        const struct watch_client *of = w->client->watch;
+
+        must(w->link_of_key == link && w->key == k);
+        must(of != NULL && !of->dirty); /* who has lost watches nothing */
+        v->watchers++;
+        if (of->first == w)
+            verify_client(w->client, v);
+    }
+}
+
+void
+watch_verify(void)
+{
+    struct verified v = {.keys = 0};
+
+    for (int i = 0; i < db_count(); i++)
+        keynames_each(&tables, i, verify_key, &v);
+    must(v.keys == keys && v.watchers == v.of_clients && v.clients <= clients);
+    must(((key_event_listeners & KEY_EVENT_WATCHED) != 0) == (keys > 0));
 }

@@ -34,5 +34,8 @@ void watch_swapped(int a, int b);
 /* watch_clients, watch_keys: how many clients watch, how many keys are watched: INFO. */
 unsigned watch_clients(void);
 unsigned watch_keys(void);
+/* watch_verify: assert that keys, their watchers and their clients' lists agree; slow, for
+ * tests. */
+void watch_verify(void);
 
 #endif

@@ -43,6 +43,7 @@ say(struct client *c, const char *line, void (*execute)(struct client *, int, co
 
     words_split(&w, line, strlen(line));
     execute(c, w.argc, w.argv);
+    exec_verify();
     words_free(&w);
     return take_reply(c);
 }
@@ -87,7 +88,8 @@ setup(void)
     talk_open();
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
         add_row(i, names[i]);
-    rows[9] = (struct cmd){.name = "outer", .handler = run_within, .arity = -1, .group = "test"};
+    rows[9] = (struct cmd){
+        .name = "outer", .flags = CMD_WRITE, .handler = run_within, .arity = -1, .group = "test"};
     cmd_table_init(rows, ROWS, NULL, 0);
     outer = client_new_detached();
     inner = client_new_detached();
