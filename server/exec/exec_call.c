@@ -167,11 +167,12 @@ has_replied(struct client *c, const struct cmd *cmd, const struct reply_mark *be
 }
 
 /* may_change: is a change of this command's asked about before it (memory, MISCONF, CLIENT PAUSE)?
- * Those of PFCOUNT are what CMD_MAY_REPLICATE is for; DEBUG may do all. */
+ * Those of PFCOUNT are what CMD_MAY_REPLICATE is for; DEBUG may do all, and BGSAVE CANCEL makes
+ * changes count again. */
 static bool
 may_change(const struct cmd *cmd)
 {
-    return (cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE | CMD_RUNS_QUEUE | CMD_DEBUGS)) != 0;
+    return (cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE | CMD_RUNS_QUEUE | CMD_ADMIN)) != 0;
 }
 
 void
