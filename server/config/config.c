@@ -159,6 +159,7 @@ option_set(const struct option *o, struct config *into, const struct slice *word
     char *scratch;
     bool ok;
 
+    must(count >= 0);
     if (count != 1 &&
         ((o->flags & OPTION_MULTI) == 0 || (count == 0 && o->type == &option_fixed))) {
         *why = "wrong number of arguments";
@@ -211,9 +212,11 @@ set_kept_offsets(void)
 
     for (unsigned i = 0; i < OPTION_COUNT; i++)
         if (options[i].no_effect != NULL) {
+            must(kept < CONFIG_KEPT);
             options[i].offset = offsetof(struct config, kept) + kept * sizeof(struct config_bytes);
             kept++;
         }
+    must(kept == CONFIG_KEPT);
 }
 
 bool
@@ -233,9 +236,22 @@ config_make_defaults(struct config *ret)
     return true;
 }
 
+/* check_names_differ: of no two parameters one would hide the other. */
+static void
+check_names_differ(void)
+{
+    for (unsigned i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &options[i];
+
+        must(option_find((struct slice){o->name, strlen(o->name)}) == o);
+        must(o->alias == NULL || option_find((struct slice){o->alias, strlen(o->alias)}) == o);
+    }
+}
+
 int
 config_init(void)
 {
+    check_names_differ();
     set_kept_offsets();
     return config_make_defaults(&config) ? 0 : -ENOMEM;
 }
@@ -251,7 +267,8 @@ config_on_change(const char *name, bool (*apply)(const struct config *next, cons
 {
     struct option *o = option_find((struct slice){name, strlen(name)});
 
-    must(o != NULL);
+    must(o != NULL && o->no_effect == NULL && (o->flags & OPTION_IMMUTABLE) == 0);
+    must(o->apply == NULL || o->apply == apply); /* one module answers for a parameter */
     o->apply = apply;
 }
 
@@ -340,6 +357,7 @@ config_set(const struct slice *pairs, int count, bool protected_allowed, struct 
     const char *reason;
     int r;
 
+    must(count > 0);
     if ((r = check_names(pairs, count, protected_allowed, why)) < 0)
         return r;
     if (!config_copy(&config, &next))
@@ -416,7 +434,7 @@ config_value(const char *name, char *ret, size_t room)
     const struct option *o = option_find((struct slice){name, strlen(name)});
     struct text t = {0};
 
-    must(o != NULL);
+    must(o != NULL && room > 0);
     o->type->show(o, &config, &t);
     snprintf(ret, room, "%s", text_str(&t));
     text_free(&t);

@@ -74,6 +74,7 @@ const struct option_type option_compression = {.parse = parse_compression, .show
 static bool
 in_range(const struct option *o, bool fits, int64_t v, const char **why)
 {
+    debug_check(o->min <= o->max);
     if (fits && v >= o->min && v <= o->max)
         return true;
     *why = refusal("argument must be between %lld and %lld inclusive", o->min, o->max);

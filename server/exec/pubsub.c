@@ -6,8 +6,8 @@
 
 #include "mm/base/glob.h"
 #include "mm/base/log.h"
-#include "mm/base/nametab.h"
 #include "mm/base/must.h"
+#include "mm/base/nametab.h"
 #include "mm/base/text.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"

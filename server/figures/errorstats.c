@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "mm/base/must.h"
 #include "mm/base/text.h"
 #include "server/figures/stats.h"
 
@@ -21,6 +22,7 @@ errorstats_count(const char *error)
     size_t len = strcspn(error, " ");
     unsigned i;
 
+    must(len > 0 && error[0] != '-'); /* a code, without what the protocol puts before it */
     stats.error_replies++;
     if (len > CODE_MAX_BYTES)
         len = CODE_MAX_BYTES;

@@ -16,6 +16,7 @@ static const int64_t *threshold_ms = &none;
 void
 latency_init(const int64_t *threshold)
 {
+    must(threshold != NULL);
     threshold_ms = threshold;
 }
 
@@ -33,7 +34,7 @@ make_event(const char *name)
 {
     struct latency_event *e;
 
-    must(strlen(name) < sizeof e->name);
+    must(name[0] != '\0' && strlen(name) < sizeof e->name);
     if (event_count == EVENTS_MAX)
         return NULL;
     e = &events[event_count++];

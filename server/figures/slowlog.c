@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mm/base/clock.h"
+#include "mm/base/must.h"
 #include "mm/base/text.h"
 
 static struct slowlog_entry *newest, *oldest;
@@ -25,6 +26,7 @@ drop_oldest(void)
 {
     struct slowlog_entry *e = oldest;
 
+    must(e != NULL && e->next == NULL && count > 0);
     oldest = e->prev;
     *(oldest != NULL ? &oldest->next : &newest) = NULL;
     count--;
@@ -68,6 +70,7 @@ slowlog_add(const struct slowlog_call *call, int64_t most)
 {
     struct slowlog_entry *e = calloc(1, sizeof *e);
 
+    must(call->argc > 0 && call->is_secret != NULL && most >= 0);
     if (e == NULL)
         return;
     *e = (struct slowlog_entry){.id = next_id++,

@@ -136,6 +136,7 @@ begin(enum reason reason, size_t gain)
     pass.is_whole = db_move_is_at_begin();
     pass.is_done = false;
     pass.begun_us = pass.next_us = os_monotonic_us();
+    must(pass.percent > 0 && pass.percent <= 100); /* DF2 divides by it */
     defrag_is_running = true;
     log_line(LOG_VERBOSE,
              "Sparse memory (%s): %zu bytes may go back, %u%% of the loop are used for that",
@@ -155,6 +156,7 @@ end(void)
     size_t gain = mm_compact_gain();
     int64_t now_us = os_monotonic_us();
 
+    must(pass.phase == LEAVING); /* or slabs that were chosen would stay marked */
     defrag_is_running = false;
     total_us += (uint64_t)(now_us - pass.begun_us);
     log_line(LOG_VERBOSE,
@@ -264,6 +266,7 @@ defrag_work(unsigned budget_us)
 {
     int64_t begin_us = os_monotonic_us(), now_us = begin_us;
 
+    must(defrag_is_running && mm_compact_is_open());
     if (pass.phase != LEAVING && !mm_cut_is_ready())
         pass.phase = LEAVING; /* DF1 */
     if (pass.phase != LEAVING && begin_us < pass.next_us) {

@@ -7,6 +7,7 @@
 
 #include "mm/base/fault.h"
 #include "mm/base/log.h"
+#include "mm/base/must.h"
 #include "mm/base/os.h"
 #include "mm/mm.h"
 #include "server/data/db/db.h"
@@ -141,6 +142,20 @@ consider(int db_index, const struct record *r)
     }
 }
 
+void
+evict_verify(void)
+{
+    for (int i = 0; i < POOL; i++) {
+        const struct candidate *c = &pool[i];
+
+        if (c->key == NULL)
+            continue;
+        must((c->key == c->short_key) == (c->len <= LONG_KEY_BYTES));
+        must(c->db_index >= 0 && c->db_index < db_count());
+        must(i == 0 || (pool[i - 1].key != NULL && pool[i - 1].score <= c->score));
+    }
+}
+
 /* What stands at a random place of a table. */
 struct draw {
     const struct record *at[DRAW_MAX];
@@ -178,6 +193,7 @@ sample(int index)
     struct ktable_place at = {.bucket = lt_home(draw(), t->buckets), .path = draw()};
     struct draw d = {.count = 0};
 
+    must(t->count > 0 && wanted > 0);
     for (uint64_t i = 0;
          i < t->buckets && i < wanted + EMPTY_BUCKETS && d.count < 2 * wanted + GATHER_MORE; i++)
         ktable_visit_next(t, &at, take, &d);
@@ -256,6 +272,8 @@ evict_one(void)
 
     if (r == NULL)
         return false;
+    debug_check(!pause_is_on() && !db_state.loading); /* nothing may go then */
+    must((config.maxmemory_policy & EVICT_ALL_KEYS) != 0 || record_has(r, RECORD_HAS_EXPIRE));
     evict_figures.keys++;
     db_evict(&ref);
     return true;
@@ -302,6 +320,7 @@ note_excess(bool exceeded)
         evict_figures.exceeded_since_us = now;
     if (exceeded || evict_figures.exceeded_since_us == 0)
         return;
+    must(now >= evict_figures.exceeded_since_us); /* it is the monotonic clock */
     evict_figures.exceeded_us += (uint64_t)(now - evict_figures.exceeded_since_us);
     evict_figures.exceeded_since_us = 0;
 }

@@ -28,6 +28,9 @@ struct evict_figures {
 };
 extern struct evict_figures evict_figures;
 
+/* evict_verify: assert what the pool of candidates relies on: its order, and that no candidate
+ * stands behind a free place; for tests. */
+void evict_verify(void);
 /* evict_init: hook CONFIG SET maxmemory and maxmemory-policy, be asked for room before each
  * command, and have the loop go on with what evict_make_room() left undone. */
 void evict_init(void);

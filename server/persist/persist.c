@@ -47,6 +47,7 @@ struct persist persist; /* as persist_init() begins it */
 static void
 set_last_ok(bool ok)
 {
+    /* It is asked whatever stop-writes-on-bgsave-error says, which may be set meanwhile. */
     persist.last_ok = ok;
     exec_gates.write_error = ok ? NULL : persist_write_error;
 }
@@ -88,6 +89,7 @@ begin(void)
     struct snapshot_status status;
     int r;
 
+    must(!persist.running && !db_state.loading); /* what is half loaded is no dump */
     if (cut == NULL)
         return -ENOMEM;
     rq = (struct snapshot_request){.ops = &save_snapshot_ops,
@@ -131,6 +133,7 @@ note_failure(int error, const char *what, const char *text)
 static void
 take_flushed_back(uint64_t changes)
 {
+    must(changes <= persist.flushed);
     persist.flushed -= changes;
     db_state.dirty += changes;
 }
@@ -163,6 +166,7 @@ take_success(const struct snapshot_end *end)
     mm_figures(&f);
     db_state.dirty -=
         persist.dirty_at_begin < db_state.dirty ? persist.dirty_at_begin : db_state.dirty;
+    must(persist.flushed_at_begin <= persist.flushed);
     persist.flushed -= persist.flushed_at_begin;
     persist.last_save_s = clock_now.ms / 1000;
     set_last_ok(true);
@@ -180,6 +184,7 @@ take_success(const struct snapshot_end *end)
 static void
 take_end(const struct snapshot_end *end)
 {
+    must(persist.running && persist.cut != NULL);
     persist.running = false;
     if (persist.background)
         persist.last_duration_s = clock_now.ms / 1000 - persist.begin_s;

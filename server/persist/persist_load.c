@@ -5,6 +5,7 @@
 
 #include "mm/base/clock.h"
 #include "mm/base/log.h"
+#include "mm/base/must.h"
 #include "mm/base/os.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
@@ -56,6 +57,7 @@ static void
 on_progress(void *ctx, uint64_t offset)
 {
     (void)ctx;
+    debug_check(offset >= loading.offset && offset <= loading.size_bytes);
     loading.offset = offset;
     if (os_monotonic_us() >= loading.next_log_us) {
         loading.next_log_us = os_monotonic_us() + LOG_EACH_US;
@@ -115,6 +117,7 @@ decode(struct rdb_source *src, struct load_state *s, struct text *why)
     struct rdb_error err = {.offset = 0};
     int r;
 
+    must(!db_state.loading); /* a turn within a load executes nothing that loads */
     loading.size_bytes = rdb_source_size(src);
     loading.offset = 0;
     loading.start_us = os_monotonic_us();
@@ -180,6 +183,7 @@ persist_load(void)
         log_line(LOG_NOTICE, "DB loaded from disk: %.3f seconds", seconds_since(loading.start_us));
     }
     text_free(&why);
+    must(!persist.running);
     db_state.dirty = persist.flushed = 0;
     return r;
 }

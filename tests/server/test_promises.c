@@ -7,6 +7,7 @@
 
 #include "mm/base/clock.h"
 #include "mm/base/nametab.h"
+#include "server/config/config.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
 #include "server/exec/effect.h"
@@ -17,10 +18,14 @@
 #include "server/exec/pause.h"
 #include "server/exec/pubsub.h"
 #include "server/exec/watch.h"
+#include "server/figures/errorstats.h"
+#include "server/figures/latency.h"
+#include "server/memory/defrag.h"
 #include "server/modules.h"
 #include "server/net/client.h"
 #include "server/net/net_impl.h"
 #include "server/net/reply.h"
+#include "server/persist/persist.h"
 #include "tests/support/aborts.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
@@ -212,6 +217,59 @@ pausing_until_never(void)
     pause_begin(0, true);
 }
 
+/* ---- configuration, figures, saves ---- */
+
+static bool
+accept_all(const struct config *next, const char **why)
+{
+    (void)next, (void)why;
+    return true;
+}
+
+static void
+following_what_cannot_change(void)
+{
+    talk_open();
+    config_on_change("databases", accept_all);
+}
+
+static void
+following_what_another_follows(void)
+{
+    talk_open();
+    config_on_change("maxmemory", accept_all); /* evict.c */
+}
+
+static void
+an_error_that_begins_as_it_is_sent(void)
+{
+    errorstats_count("-ERR no");
+}
+
+static void
+an_event_whose_name_is_too_long(void)
+{
+    static const int64_t always = 1;
+
+    latency_init(&always);
+    latency_add("an-event-with-more-than-thirty-two-bytes", 5);
+}
+
+static void
+saving_what_is_half_loaded(void)
+{
+    talk_open();
+    db_state.loading = true;
+    (void)persist_bgsave();
+}
+
+static void
+a_slice_of_no_pass(void)
+{
+    talk_open();
+    defrag_work(100);
+}
+
 /* ---- commands ---- */
 
 static void
@@ -392,6 +450,12 @@ static const struct broken {
     BROKEN(ending_all_subscriptions_on_a_walk),
     BROKEN(a_subscriber_that_is_not_found),
     BROKEN(pausing_until_never),
+    BROKEN(following_what_cannot_change),
+    BROKEN(following_what_another_follows),
+    BROKEN(an_error_that_begins_as_it_is_sent),
+    BROKEN(an_event_whose_name_is_too_long),
+    BROKEN(saving_what_is_half_loaded),
+    BROKEN(a_slice_of_no_pass),
     BROKEN(a_command_without_a_handler),
     BROKEN(a_command_that_reads_and_writes),
     BROKEN(keys_that_nobody_finds),

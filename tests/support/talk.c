@@ -59,6 +59,7 @@ talk_words(int argc, const struct slice *argv)
     client->out_len = client->out_sent = 0;
     exec_words(client, argc, argv);
     exec_verify();
+    evict_verify();
     free(reply);
     must((reply = malloc(client->out_len + 1)) != NULL);
     memcpy(reply, client->out, client->out_len);
