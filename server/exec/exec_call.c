@@ -19,6 +19,7 @@
 #include "server/figures/slowlog.h"
 #include "server/figures/stats.h"
 #include "server/net/client.h"
+#include "server/net/loop.h"
 #include "server/net/reply_check.h"
 
 enum {
@@ -152,13 +153,13 @@ run_heard(struct client *c, struct cmd *cmd)
 
 /* has_replied: what cmd.h asks of a handler: one reply, or none and the client waits.  Commands of
  * subscriptions tell one thing for each channel, and within EXEC that stands in its reply; CLIENT
- * REPLY OFF and SKIP answer nothing at all. */
+ * REPLY OFF and SKIP answer nothing at all, nor does a SHUTDOWN that is carried out. */
 static bool
 has_replied(struct client *c, const struct cmd *cmd, const struct reply_mark *before)
 {
     int n;
 
-    if (!reply_is_kept(c, before) || c->reply_off || c->reply_skip)
+    if (!reply_is_kept(c, before) || c->reply_off || c->reply_skip || loop_state.stopping)
         return true;
     n = reply_count(c, before);
     if (c->block != NULL)
