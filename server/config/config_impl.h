@@ -48,6 +48,9 @@ struct option {
     bool (*apply)(const struct config *next, const char **why);
 };
 
+/* OPTION_FIELD: the address of the field of c, a struct config, that o is about. */
+#define OPTION_FIELD(type, o, c) ((type *)(void *)((char *)(c) + (o)->offset))
+
 extern const struct option_type option_bool, option_int, option_clipped, option_memory,
     option_memory_or_percent, option_enum, option_text, option_filename, option_words,
     option_limits, option_directory, option_save, option_compression, option_fixed, option_mode,

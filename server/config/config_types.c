@@ -1,4 +1,5 @@
-/* server/config/config_types.c - the types of parameters: from words to a value and back. */
+/* server/config/config_types.c - the types of parameters: from words to a value and back.  Those
+ * with a form of their own: config_forms.c. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -10,8 +11,6 @@
 #include "mm/base/slice.h"
 #include "mm/base/text.h"
 #include "server/config/config_impl.h"
-
-#define FIELD(type, o, c) ((type *)(void *)((char *)(c) + (o)->offset))
 
 /* A text for one refusal, until the next one. */
 static const char *
@@ -44,7 +43,7 @@ parse_bool(const struct option *o, struct config *into, const struct slice *word
         *why = "argument must be 'yes' or 'no'";
         return false;
     }
-    *FIELD(bool, o, into) = slice_is_word(words[0], "yes");
+    *OPTION_FIELD(bool, o, into) = slice_is_word(words[0], "yes");
     return true;
 }
 
@@ -95,7 +94,7 @@ parse_int(const struct option *o, struct config *into, const struct slice *words
     }
     if (!in_range(o, true, v, why))
         return false;
-    *FIELD(int64_t, o, into) = v;
+    *OPTION_FIELD(int64_t, o, into) = v;
     return true;
 }
 
@@ -105,7 +104,7 @@ parse_clipped(const struct option *o, struct config *into, const struct slice *w
               bool append, const char **why)
 {
     struct option any = *o;
-    int64_t *field = FIELD(int64_t, o, into);
+    int64_t *field = OPTION_FIELD(int64_t, o, into);
 
     any.min = 0;
     any.max = INT32_MAX;
@@ -129,7 +128,7 @@ parse_memory(const struct option *o, struct config *into, const struct slice *wo
     }
     if (!in_range(o, v <= INT64_MAX, (int64_t)v, why))
         return false;
-    *FIELD(uint64_t, o, into) = v;
+    *OPTION_FIELD(uint64_t, o, into) = v;
     return true;
 }
 
@@ -167,7 +166,7 @@ parse_memory_or_percent(const struct option *o, struct config *into, const struc
         *why = most;
         return false;
     }
-    *FIELD(int64_t, o, into) = -percent;
+    *OPTION_FIELD(int64_t, o, into) = -percent;
     return true;
 }
 
@@ -201,7 +200,7 @@ parse_enum(const struct option *o, struct config *into, const struct slice *word
     (void)append;
     for (int i = 0; names[i].name != NULL; i++)
         if (slice_is_word(words[0], names[i].name)) {
-            *FIELD(int64_t, o, into) = names[i].value;
+            *OPTION_FIELD(int64_t, o, into) = names[i].value;
             return true;
         }
     n = snprintf(buf, sizeof buf, "argument(s) must be one of the following: ");
@@ -229,7 +228,7 @@ static bool
 set_text(const struct option *o, struct config *into, const char *bytes, size_t len,
          const char **why)
 {
-    char **field = FIELD(char *, o, into), *copy;
+    char **field = OPTION_FIELD(char *, o, into), *copy;
 
     if (memchr(bytes, '\0', len) != NULL) {
         *why = "argument holds a zero byte";
@@ -284,7 +283,7 @@ show_text(const struct option *o, const struct config *from, struct text *out)
 static bool
 copy_text(const struct option *o, struct config *copy)
 {
-    char **field = FIELD(char *, o, copy);
+    char **field = OPTION_FIELD(char *, o, copy);
 
     return *field == NULL || (*field = strdup(*field)) != NULL;
 }
@@ -292,8 +291,8 @@ copy_text(const struct option *o, struct config *copy)
 static void
 drop_text(const struct option *o, struct config *from)
 {
-    free(*FIELD(char *, o, from));
-    *FIELD(char *, o, from) = NULL;
+    free(*OPTION_FIELD(char *, o, from));
+    *OPTION_FIELD(char *, o, from) = NULL;
 }
 
 const struct option_type option_text = {
@@ -373,138 +372,6 @@ parse_directory(const struct option *o, struct config *into, const struct slice 
 const struct option_type option_directory = {
     .parse = parse_directory, .show = show_text, .copy = copy_text, .drop = drop_text};
 
-/* ---- save points ---- */
-
-static bool
-parse_save(const struct option *o, struct config *into, const struct slice *words, int count,
-           bool append, const char **why)
-{
-    int64_t old = append && count > 0 ? into->save_point_count : 0; /* save "" empties the list */
-    struct save_point *points;
-
-    (void)o;
-    if (count % 2 != 0) {
-        *why = "Invalid save parameters";
-        return false;
-    }
-    if ((points = calloc((size_t)old + (size_t)count / 2 + 1, sizeof *points)) == NULL) {
-        *why = strerror(ENOMEM);
-        return false;
-    }
-    for (int i = 0; i < count; i += 2) {
-        struct save_point *p = &points[old + i / 2];
-        if (!num_parse(words[i].ptr, words[i].len, &p->seconds) || p->seconds < 1 ||
-            !num_parse(words[i + 1].ptr, words[i + 1].len, &p->changes) || p->changes < 0) {
-            free(points);
-            *why = "Invalid save parameters";
-            return false;
-        }
-    }
-    if (old > 0)
-        memcpy(points, into->save_points, (size_t)old * sizeof *points);
-    free(into->save_points);
-    into->save_points = points;
-    into->save_point_count = old + count / 2;
-    return true;
-}
-
-static void
-show_save(const struct option *o, const struct config *from, struct text *out)
-{
-    (void)o;
-    for (int64_t i = 0; i < from->save_point_count; i++)
-        text_addf(out, "%s%lld %lld", i > 0 ? " " : "", (long long)from->save_points[i].seconds,
-                  (long long)from->save_points[i].changes);
-}
-
-static bool
-copy_save(const struct option *o, struct config *copy)
-{
-    size_t bytes = ((size_t)copy->save_point_count + 1) * sizeof *copy->save_points;
-    struct save_point *points;
-
-    (void)o;
-    if (copy->save_points == NULL)
-        return true;
-    if ((points = malloc(bytes)) != NULL)
-        memcpy(points, copy->save_points, bytes - sizeof *points);
-    copy->save_points = points;
-    return points != NULL;
-}
-
-static void
-drop_save(const struct option *o, struct config *from)
-{
-    (void)o;
-    free(from->save_points);
-    from->save_points = NULL;
-    from->save_point_count = 0;
-}
-
-const struct option_type option_save = {
-    .parse = parse_save, .show = show_save, .copy = copy_save, .drop = drop_save};
-
-/* ---- output limits ---- */
-
-static int
-find_class(struct slice word)
-{
-    static const char *const names[] = {"normal", "replica", "pubsub", "slave"};
-
-    for (int i = 0; i < 4; i++)
-        if (slice_is_word(word, names[i]))
-            return i == 3 ? OUTPUT_REPLICA : i;
-    return -1;
-}
-
-static bool
-parse_limits(const struct option *o, struct config *into, const struct slice *words, int count,
-             bool append, const char **why)
-{
-    struct output_limit limits[OUTPUT_CLASSES];
-
-    (void)o;
-    (void)append;
-    memcpy(limits, into->output_limits, sizeof limits);
-    if (count % 4 != 0) {
-        *why = "Wrong number of arguments in buffer limit configuration.";
-        return false;
-    }
-    for (int i = 0; i < count; i += 4) {
-        int class = find_class(words[i]);
-        struct output_limit *l;
-        if (class < 0) {
-            *why = "Invalid client class specified in buffer limit configuration.";
-            return false;
-        }
-        l = &limits[class];
-        if (!num_parse_memory(words[i + 1].ptr, words[i + 1].len, &l->hard_bytes) ||
-            !num_parse_memory(words[i + 2].ptr, words[i + 2].len, &l->soft_bytes) ||
-            !num_parse(words[i + 3].ptr, words[i + 3].len, &l->soft_seconds) ||
-            l->soft_seconds < 0 || l->soft_seconds > INT32_MAX) {
-            *why = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
-            return false;
-        }
-    }
-    memcpy(into->output_limits, limits, sizeof limits);
-    return true;
-}
-
-static void
-show_limits(const struct option *o, const struct config *from, struct text *out)
-{
-    static const char *const names[OUTPUT_CLASSES] = {"normal", "slave", "pubsub"};
-
-    (void)o;
-    for (int i = 0; i < OUTPUT_CLASSES; i++)
-        text_addf(out, "%s%s %llu %llu %lld", i > 0 ? " " : "", names[i],
-                  (unsigned long long)from->output_limits[i].hard_bytes,
-                  (unsigned long long)from->output_limits[i].soft_bytes,
-                  (long long)from->output_limits[i].soft_seconds);
-}
-
-const struct option_type option_limits = {.parse = parse_limits, .show = show_limits};
-
 /* ---- parameters of which only one value is accepted ---- */
 
 static bool
@@ -530,80 +397,3 @@ show_fixed(const struct option *o, const struct config *from, struct text *out)
 }
 
 const struct option_type option_fixed = {.parse = parse_fixed, .show = show_fixed};
-
-/* ---- octal modes ---- */
-
-static bool
-parse_mode(const struct option *o, struct config *into, const struct slice *words, int count,
-           bool append, const char **why)
-{
-    int64_t mode = 0;
-
-    (void)count;
-    (void)append;
-    for (size_t i = 0; i < words[0].len; i++) {
-        char digit = words[0].ptr[i];
-        if (digit < '0' || digit > '7' || (mode = mode * 8 + (digit - '0')) > o->max) {
-            *why = "argument must be an octal mode of at most 0777";
-            return false;
-        }
-    }
-    *FIELD(int64_t, o, into) = mode;
-    return words[0].len > 0;
-}
-
-static void
-show_mode(const struct option *o, const struct config *from, struct text *out)
-{
-    int64_t mode = *(const int64_t *)(const void *)((const char *)from + o->offset);
-
-    text_addf(out, "%llo", (unsigned long long)mode);
-}
-
-const struct option_type option_mode = {.parse = parse_mode, .show = show_mode};
-
-/* ---- classes of keyspace events, a letter each ---- */
-
-static const char event_letters[] = "KEg$lshzxetmdn"; /* in the order of enum key_event_class */
-static const char event_all[] = "g$lshzxetd";         /* what A stands for */
-
-static bool
-parse_events(const struct option *o, struct config *into, const struct slice *words, int count,
-             bool append, const char **why)
-{
-    int64_t classes = 0;
-
-    (void)count;
-    (void)append;
-    for (size_t i = 0; i < words[0].len; i++) {
-        const char *at = words[0].ptr[i] != '\0' ? strchr(event_letters, words[0].ptr[i]) : NULL;
-        if (at == NULL && words[0].ptr[i] != 'A') {
-            *why = "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
-            return false;
-        }
-        if (at != NULL)
-            classes |= 1LL << (at - event_letters);
-        for (const char *p = event_all; at == NULL && *p != '\0'; p++)
-            classes |= 1LL << (strchr(event_letters, *p) - event_letters);
-    }
-    *FIELD(int64_t, o, into) = classes;
-    return true;
-}
-
-static void
-show_events(const struct option *o, const struct config *from, struct text *out)
-{
-    int64_t classes = *(const int64_t *)(const void *)((const char *)from + o->offset), all = 0;
-
-    for (const char *p = event_all; *p != '\0'; p++)
-        all |= 1LL << (strchr(event_letters, *p) - event_letters);
-    if ((classes & all) == all)
-        text_add(out, "A");
-    for (const char *p = "g$lshzxetdnKEm"; *p != '\0'; p++) {
-        int64_t class = 1LL << (strchr(event_letters, *p) - event_letters);
-        if ((classes & class) != 0 && !((classes & all) == all && (class & all) != 0))
-            text_add_bytes(out, p, 1);
-    }
-}
-
-const struct option_type option_events = {.parse = parse_events, .show = show_events};

@@ -1,5 +1,5 @@
-/* tests/server/test_config.c - the configuration: what is taken, what is refused in which words,
- * all or nothing. */
+/* tests/server/test_config.c - the configuration: at start: what is taken, what is refused, in
+ * which words. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,69 +11,8 @@
 #include "mm/base/text.h"
 #include "server/commands/table.h"
 #include "server/config/config.h"
+#include "tests/support/conf.h"
 #include "tests/support/runner.h"
-
-static struct text why;
-
-static void
-setup(void)
-{
-    ck_assert_int_eq(config_init(), 0);
-    why = (struct text){0};
-}
-
-static void
-teardown(void)
-{
-    text_free(&why);
-    config_fini();
-}
-
-static void
-keep_value(void *ctx, const char *name, struct slice value)
-{
-    struct text *t = ctx;
-
-    text_addf(t, "%s%s=", t->len > 0 ? ";" : "", name);
-    text_add_bytes(t, value.ptr, value.len);
-}
-
-/* CONFIG GET as name=value;name=value */
-static const char *
-get(const char *pattern)
-{
-    static struct text t;
-    struct slice p = {pattern, strlen(pattern)};
-
-    text_free(&t);
-    config_each_match(&p, 1, keep_value, &t);
-    return text_str(&t);
-}
-
-static int
-load(const char *text)
-{
-    text_free(&why);
-    return config_load_text("test.conf", text, strlen(text), &why);
-}
-
-/* CONFIG SET of words separated by '|'. */
-static int
-set(const char *words)
-{
-    char copy[512], *save = NULL;
-    struct slice pairs[32];
-    int n = 0;
-
-    snprintf(copy, sizeof copy, "%s", words);
-    for (char *w = strtok_r(copy, "|", &save); w != NULL; w = strtok_r(NULL, "|", &save)) {
-        if (strcmp(w, "''") == 0)
-            w[0] = '\0';
-        pairs[n++] = (struct slice){w, strlen(w)};
-    }
-    text_free(&why);
-    return config_set(pairs, n / 2, false, &why);
-}
 
 /* ---- defaults and values ---- */
 
@@ -114,26 +53,26 @@ START_TEST(defaults_are_redis_defaults)
     char name[64];
 
     snprintf(name, sizeof name, "%.*s", (int)strcspn(defaults[_i], "="), defaults[_i]);
-    ck_assert_str_eq(get(name), defaults[_i]);
+    ck_assert_str_eq(conf_get(name), defaults[_i]);
 }
 END_TEST
 
 START_TEST(a_file_in_redis_syntax_is_read)
 {
-    ck_assert_int_eq(load("# a comment\n"
-                          "\n"
-                          "   port 7000   \r\n"
-                          "TIMEOUT 5\n"
-                          "logfile \"a b\\x41.log\"\n"
-                          "pidfile 'it\\'s'\n"
-                          "bind 127.0.0.1 -::1\n"
-                          "proto-max-bulk-len 64mb\n"
-                          "client-query-buffer-limit 2G\n"
-                          "hash-max-ziplist-entries 7\n"
-                          "loglevel Warning\n"
-                          "daemonize no\n"
-                          "replicaof no one\n"
-                          "appendonly NO"),
+    ck_assert_int_eq(conf_load("# a comment\n"
+                               "\n"
+                               "   port 7000   \r\n"
+                               "TIMEOUT 5\n"
+                               "logfile \"a b\\x41.log\"\n"
+                               "pidfile 'it\\'s'\n"
+                               "bind 127.0.0.1 -::1\n"
+                               "proto-max-bulk-len 64mb\n"
+                               "client-query-buffer-limit 2G\n"
+                               "hash-max-ziplist-entries 7\n"
+                               "loglevel Warning\n"
+                               "daemonize no\n"
+                               "replicaof no one\n"
+                               "appendonly NO"),
                      0);
     ck_assert_int_eq(config.port, 7000);
     ck_assert_int_eq(config.timeout_s, 5);
@@ -149,15 +88,15 @@ END_TEST
 
 START_TEST(save_lines_add_up_and_replace_the_default)
 {
-    ck_assert_int_eq(load("save 900 1\nsave 300 10 60 10000\n"), 0);
-    ck_assert_str_eq(get("save"), "save=900 1 300 10 60 10000");
+    ck_assert_int_eq(conf_load("save 900 1\nsave 300 10 60 10000\n"), 0);
+    ck_assert_str_eq(conf_get("save"), "save=900 1 300 10 60 10000");
     ck_assert_int_eq(config.save_point_count, 3);
     ck_assert_int_eq(config.save_points[2].seconds, 60);
     ck_assert_int_eq(config.save_points[2].changes, 10000);
-    ck_assert_int_eq(load("save 5 5\nsave \"\"\n"), 0);
-    ck_assert_str_eq(get("save"), "save=");
-    ck_assert_int_eq(load("save ''\nsave 7 7\n"), 0);
-    ck_assert_str_eq(get("save"), "save=7 7");
+    ck_assert_int_eq(conf_load("save 5 5\nsave \"\"\n"), 0);
+    ck_assert_str_eq(conf_get("save"), "save=");
+    ck_assert_int_eq(conf_load("save ''\nsave 7 7\n"), 0);
+    ck_assert_str_eq(conf_get("save"), "save=7 7");
 }
 END_TEST
 
@@ -209,30 +148,30 @@ START_TEST(a_refused_line_is_reported_with_file_line_and_reason)
     char text[256];
 
     snprintf(text, sizeof text, "# one\n\n%s\nport 1\n", refused_lines[_i].line);
-    ck_assert_int_eq(load(text), -22);
+    ck_assert_int_eq(conf_load(text), -22);
     if (refused_lines[_i].reason == NULL) {
-        ck_assert_uint_gt(why.len, 20);
+        ck_assert_uint_gt(conf_why.len, 20);
         return;
     }
-    ck_assert_ptr_nonnull(strstr(text_str(&why), "*** FATAL CONFIG FILE ERROR (Stillframe "));
+    ck_assert_ptr_nonnull(strstr(text_str(&conf_why), "*** FATAL CONFIG FILE ERROR (Stillframe "));
     ck_assert_ptr_nonnull(
-        strstr(text_str(&why), "Reading the configuration file test.conf, at line 3\n"));
-    ck_assert_ptr_nonnull(strstr(text_str(&why), refused_lines[_i].line));
-    ck_assert_ptr_nonnull(strstr(text_str(&why), refused_lines[_i].reason));
+        strstr(text_str(&conf_why), "Reading the configuration file test.conf, at line 3\n"));
+    ck_assert_ptr_nonnull(strstr(text_str(&conf_why), refused_lines[_i].line));
+    ck_assert_ptr_nonnull(strstr(text_str(&conf_why), refused_lines[_i].reason));
 }
 END_TEST
 
 START_TEST(what_would_promise_durability_is_refused_with_the_reason)
 {
-    ck_assert_int_lt(load("daemonize yes"), 0);
-    ck_assert_ptr_nonnull(strstr(text_str(&why), "fork"));
-    ck_assert_int_lt(load("appendonly yes"), 0);
-    ck_assert_ptr_nonnull(strstr(text_str(&why), "append-only"));
-    ck_assert_int_lt(load("replicaof h 1"), 0);
-    ck_assert_ptr_nonnull(strstr(text_str(&why), "Replication"));
-    ck_assert_int_lt(set("appendonly|yes"), 0);
-    ck_assert_ptr_nonnull(strstr(text_str(&why), "append-only"));
-    ck_assert_int_eq(set("appendonly|no"), 0);
+    ck_assert_int_lt(conf_load("daemonize yes"), 0);
+    ck_assert_ptr_nonnull(strstr(text_str(&conf_why), "fork"));
+    ck_assert_int_lt(conf_load("appendonly yes"), 0);
+    ck_assert_ptr_nonnull(strstr(text_str(&conf_why), "append-only"));
+    ck_assert_int_lt(conf_load("replicaof h 1"), 0);
+    ck_assert_ptr_nonnull(strstr(text_str(&conf_why), "Replication"));
+    ck_assert_int_lt(conf_set("appendonly|yes"), 0);
+    ck_assert_ptr_nonnull(strstr(text_str(&conf_why), "append-only"));
+    ck_assert_int_eq(conf_set("appendonly|no"), 0);
 }
 END_TEST
 
@@ -260,13 +199,13 @@ START_TEST(the_command_line_comes_after_the_file_and_its_includes)
     ck_assert_int_eq(chdir(dir), 0);
     write_file("inner.conf", "timeout 7\nport 7001\n");
     write_file("main.conf", "port 7000\ninclude inner.conf\nhz 20\nlogfile x\n");
-    ck_assert_int_eq(config_load("main.conf", 10, words, &why), 0);
+    ck_assert_int_eq(config_load("main.conf", 10, words, &conf_why), 0);
     ck_assert_int_eq(config.port, 7002);
     ck_assert_int_eq(config.timeout_s, 7);
     ck_assert_int_eq(config.hz, 20);
     ck_assert_str_eq(config.logfile, "");
     ck_assert_str_eq(config.bind, "127.0.0.1 ::1");
-    ck_assert_str_eq(get("save"), "save=60 1");
+    ck_assert_str_eq(conf_get("save"), "save=60 1");
     ck_assert_ptr_nonnull(strstr(config_file(), "/main.conf"));
     ck_assert_int_eq(config_file()[0], '/');
     unlink("inner.conf");
@@ -323,13 +262,14 @@ START_TEST(the_command_line_has_the_forms_of_redis_7)
         words[n] = copies[n];
     }
     if (forms[_i].pattern == NULL) {
-        ck_assert_int_eq(config_load(NULL, n, words, &why), -22);
-        ck_assert_msg(strstr(text_str(&why), forms[_i].value) != NULL, "%s", text_str(&why));
+        ck_assert_int_eq(config_load(NULL, n, words, &conf_why), -22);
+        ck_assert_msg(strstr(text_str(&conf_why), forms[_i].value) != NULL, "%s",
+                      text_str(&conf_why));
         return;
     }
-    ck_assert_msg(config_load(NULL, n, words, &why) == 0, "%s", text_str(&why));
+    ck_assert_msg(config_load(NULL, n, words, &conf_why) == 0, "%s", text_str(&conf_why));
     snprintf(want, sizeof want, "%s=%s", forms[_i].pattern, forms[_i].value);
-    ck_assert_str_eq(get(forms[_i].pattern), want);
+    ck_assert_str_eq(conf_get(forms[_i].pattern), want);
 }
 END_TEST
 
@@ -370,12 +310,12 @@ START_TEST(a_value_is_shown_in_one_spelling)
 
     snprintf(words, sizeof words, "%s|%s", spellings[_i][0], spellings[_i][1]);
     if (spellings[_i][2] == NULL) {
-        ck_assert_int_eq(set(words), -22);
+        ck_assert_int_eq(conf_set(words), -22);
         return;
     }
-    ck_assert_msg(set(words) == 0, "%s", text_str(&why));
+    ck_assert_msg(conf_set(words) == 0, "%s", text_str(&conf_why));
     snprintf(want, sizeof want, "%s=%s", spellings[_i][0], spellings[_i][2]);
-    ck_assert_str_eq(get(spellings[_i][0]), want);
+    ck_assert_str_eq(conf_get(spellings[_i][0]), want);
 }
 END_TEST
 
@@ -383,24 +323,24 @@ START_TEST(a_password_may_hold_any_byte)
 {
     struct slice pair[] = {SLICE("requirepass"), SLICE("a\0b"), SLICE("masterauth"), SLICE("\0")};
 
-    ck_assert_int_eq(config_set(pair, 2, false, &why), 0);
+    ck_assert_int_eq(config_set(pair, 2, false, &conf_why), 0);
     ck_assert_uint_eq(config.requirepass.len, 3);
     ck_assert_mem_eq(config.requirepass.at, "a\0b", 4);
-    ck_assert_int_eq(load("requirepass \"x\\x00\"\n"), 0);
+    ck_assert_int_eq(conf_load("requirepass \"x\\x00\"\n"), 0);
     ck_assert_mem_eq(config.requirepass.at, "x\0", 3);
 }
 END_TEST
 
 START_TEST(what_is_hidden_is_shown_by_its_name_alone)
 {
-    ck_assert_str_eq(get("key-load-delay"), "key-load-delay=0");
-    ck_assert_str_eq(get("KEY-load-delay"), "KEY-load-delay=0");
-    ck_assert_str_eq(get("key-load-dela?"), "");
-    ck_assert_ptr_null(strstr(get("*"), "aof-disable-auto-gc"));
-    ck_assert_str_eq(get("aof-disable-auto-gc"), "aof-disable-auto-gc=no");
-    ck_assert_str_eq(get("user"), "");
-    ck_assert_int_eq(set("user|x"), -22);
-    ck_assert_str_eq(text_str(&why),
+    ck_assert_str_eq(conf_get("key-load-delay"), "key-load-delay=0");
+    ck_assert_str_eq(conf_get("KEY-load-delay"), "KEY-load-delay=0");
+    ck_assert_str_eq(conf_get("key-load-dela?"), "");
+    ck_assert_ptr_null(strstr(conf_get("*"), "aof-disable-auto-gc"));
+    ck_assert_str_eq(conf_get("aof-disable-auto-gc"), "aof-disable-auto-gc=no");
+    ck_assert_str_eq(conf_get("user"), "");
+    ck_assert_int_eq(conf_set("user|x"), -22);
+    ck_assert_str_eq(text_str(&conf_why),
                      "ERR Unknown option or number of arguments for CONFIG SET - 'user'");
 }
 END_TEST
@@ -412,8 +352,8 @@ START_TEST(a_file_that_includes_itself_is_refused)
     ck_assert_ptr_nonnull(mkdtemp(dir));
     ck_assert_int_eq(chdir(dir), 0);
     write_file("loop.conf", "port 7000\ninclude loop.conf\n");
-    ck_assert_int_lt(config_load("loop.conf", 0, NULL, &why), 0);
-    ck_assert_ptr_nonnull(strstr(text_str(&why), "include is nested too deeply"));
+    ck_assert_int_lt(config_load("loop.conf", 0, NULL, &conf_why), 0);
+    ck_assert_ptr_nonnull(strstr(text_str(&conf_why), "include is nested too deeply"));
     unlink("loop.conf");
     ck_assert_int_eq(chdir("/"), 0);
     rmdir(dir);
@@ -443,144 +383,26 @@ START_TEST(refused_options_are_reported)
         snprintf(copies[n], sizeof copies[n], "%s", refused_words[_i].words[n]);
         words[n] = copies[n];
     }
-    ck_assert_int_eq(config_load(NULL, n, words, &why), -22);
-    ck_assert_msg(strstr(text_str(&why), refused_words[_i].reason) != NULL, "%s", text_str(&why));
-    ck_assert_ptr_nonnull(strstr(text_str(&why), "Reading the command line"));
+    ck_assert_int_eq(config_load(NULL, n, words, &conf_why), -22);
+    ck_assert_msg(strstr(text_str(&conf_why), refused_words[_i].reason) != NULL, "%s",
+                  text_str(&conf_why));
+    ck_assert_ptr_nonnull(strstr(text_str(&conf_why), "Reading the command line"));
 }
 END_TEST
 
 START_TEST(a_missing_file_is_reported)
 {
-    ck_assert_int_lt(config_load("/nonexistent.conf", 0, NULL, &why), 0);
+    ck_assert_int_lt(config_load("/nonexistent.conf", 0, NULL, &conf_why), 0);
     ck_assert_str_eq(
-        text_str(&why),
+        text_str(&conf_why),
         "Fatal error, can't open config file '/nonexistent.conf': No such file or directory\n");
-}
-END_TEST
-
-/* ---- CONFIG SET ---- */
-
-static const struct {
-    const char *pairs, *error;
-} refused_sets[] = {
-    {"foo|bar", "ERR Unknown option or number of arguments for CONFIG SET - 'foo'"},
-    {"timeout|1|foo|2", "ERR Unknown option or number of arguments for CONFIG SET - 'foo'"},
-    {"timeout|1|port|abc",
-     "ERR CONFIG SET failed (possibly related to argument 'port') - argument couldn't "
-     "be parsed into an integer"},
-    {"databases|3",
-     "ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config"},
-    {"dir|/tmp",
-     "ERR CONFIG SET failed (possibly related to argument 'dir') - can't set protected config"},
-    {"dbfilename|x",
-     "ERR CONFIG SET failed (possibly related to argument 'dbfilename') - can't set protected config"},
-    {"timeout|1|Timeout|2",
-     "ERR CONFIG SET failed (possibly related to argument 'Timeout') - duplicate parameter"},
-    {"save|60",
-     "ERR CONFIG SET failed (possibly related to argument 'save') - Invalid save parameters"},
-    {"maxclients|0",
-     "ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument must be between 1 and "
-     "4294967295 inclusive"},
-    {"hash-max-listpack-entries|-1",
-     "ERR CONFIG SET failed (possibly related to argument 'hash-max-listpack-entries') - "
-     "argument must be between 0 and 9223372036854775807 inclusive"},
-    {"proto-max-bulk-len|abc",
-     "ERR CONFIG SET failed (possibly related to argument 'proto-max-bulk-len') - "
-     "argument must be a memory value"},
-};
-
-START_TEST(a_refused_set_names_the_parameter_and_changes_nothing)
-{
-    static struct text before;
-
-    text_free(&before);
-    text_add(&before, get("*"));
-    ck_assert_int_eq(set(refused_sets[_i].pairs), -22);
-    ck_assert_str_eq(text_str(&why), refused_sets[_i].error);
-    ck_assert_str_eq(get("*"), text_str(&before));
-}
-END_TEST
-
-START_TEST(several_parameters_are_set_together)
-{
-    ck_assert_int_eq(set("timeout|9|save|5 6 7 8|loglevel|debug|hash-max-ziplist-value|11"), 0);
-    ck_assert_int_eq(config.timeout_s, 9);
-    ck_assert_int_eq(config.save_point_count, 2);
-    ck_assert_int_eq(config.hash_max_listpack_value, 11);
-    ck_assert_int_eq(set("save|''"), 0);
-    ck_assert_int_eq(config.save_point_count, 0);
-    ck_assert_int_eq(set("client-output-buffer-limit|normal 1mb 2 3 slave 1 2 3"), 0);
-    ck_assert_str_eq(
-        get("client-output*"),
-        "client-output-buffer-limit=normal 1048576 2 3 slave 1 2 3 pubsub 33554432 8388608 60");
-}
-END_TEST
-
-START_TEST(protected_parameters_can_be_set_where_that_is_permitted)
-{
-    struct slice pair[] = {SLICE("dbfilename"), SLICE("other.rdb")};
-
-    ck_assert_int_eq(config_set(pair, 1, true, &why), 0);
-    ck_assert_str_eq(config.dbfilename, "other.rdb");
-}
-END_TEST
-
-/* What apply functions saw, newest last. */
-static int64_t seen[8];
-static int seen_count;
-static bool refuse_hz;
-
-static bool
-see_timeout(const struct config *next, const char **reason)
-{
-    (void)reason;
-    seen[seen_count++] = next->timeout_s;
-    return true;
-}
-
-static bool
-see_hz(const struct config *next, const char **reason)
-{
-    seen[seen_count++] = next->hz;
-    *reason = "not now";
-    return !refuse_hz;
-}
-
-START_TEST(a_change_that_cannot_be_applied_takes_the_others_back)
-{
-    config_on_change("timeout", see_timeout);
-    config_on_change("hz", see_hz);
-    seen_count = 0;
-    refuse_hz = true;
-    ck_assert_int_lt(set("timeout|30|maxclients|77|hz|50"), 0);
-    ck_assert_str_eq(text_str(&why),
-                     "ERR CONFIG SET failed (possibly related to argument 'hz') - not now");
-    ck_assert_int_eq(seen_count, 3);
-    ck_assert_int_eq(seen[0], 30);
-    ck_assert_int_eq(seen[1], 50);
-    ck_assert_int_eq(seen[2], 0); /* timeout again, with the old value */
-    ck_assert_int_eq(config.timeout_s, 0);
-    ck_assert_int_eq(config.maxclients, 10000);
-    refuse_hz = false;
-    ck_assert_int_eq(set("timeout|30|maxclients|77|hz|50"), 0);
-    ck_assert_int_eq(config.hz, 50);
-}
-END_TEST
-
-START_TEST(get_takes_patterns_of_any_case_and_aliases)
-{
-    ck_assert_str_eq(get("HASH-max-*"),
-                     "hash-max-listpack-entries=512;hash-max-ziplist-entries=512;"
-                     "hash-max-listpack-value=64;hash-max-ziplist-value=64");
-    ck_assert_str_eq(get("t?meout"), "timeout=0");
-    ck_assert_str_eq(get("nothing*"), "");
 }
 END_TEST
 
 START_TEST(the_directory_is_kept_as_an_absolute_path)
 {
     ck_assert_int_eq(chdir("/usr"), 0);
-    ck_assert_int_eq(load("dir bin/..\n"), 0);
+    ck_assert_int_eq(conf_load("dir bin/..\n"), 0);
     ck_assert_str_eq(config.dir, "/usr");
 }
 END_TEST
@@ -592,8 +414,8 @@ main(void)
     TCase *start = tcase_create("start"), *running = tcase_create("running");
 
     commands_init(); /* rename-command is theirs */
-    tcase_add_checked_fixture(start, setup, teardown);
-    tcase_add_checked_fixture(running, setup, teardown);
+    tcase_add_checked_fixture(start, conf_open, conf_close);
+    tcase_add_checked_fixture(running, conf_open, conf_close);
     tcase_add_loop_test(start, defaults_are_redis_defaults, 0,
                         sizeof defaults / sizeof defaults[0]);
     tcase_add_test(start, a_file_in_redis_syntax_is_read);
@@ -613,12 +435,6 @@ main(void)
                         sizeof refused_words / sizeof refused_words[0]);
     tcase_add_test(start, a_missing_file_is_reported);
     tcase_add_test(start, the_directory_is_kept_as_an_absolute_path);
-    tcase_add_loop_test(running, a_refused_set_names_the_parameter_and_changes_nothing, 0,
-                        sizeof refused_sets / sizeof refused_sets[0]);
-    tcase_add_test(running, several_parameters_are_set_together);
-    tcase_add_test(running, protected_parameters_can_be_set_where_that_is_permitted);
-    tcase_add_test(running, a_change_that_cannot_be_applied_takes_the_others_back);
-    tcase_add_test(running, get_takes_patterns_of_any_case_and_aliases);
     suite_add_tcase(s, start);
     suite_add_tcase(s, running);
     return run_suite(s);
