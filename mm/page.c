@@ -256,7 +256,7 @@ page_preserve(size_t i, uint32_t b, bool record)
     uint32_t image = image_get();
     uint32_t *chain = record ? &heap.blocks[b].images : &page_state.value_head;
 
-    debug_check(word_epoch(page_state.words[i]) != heap.epoch); /* P1 */
+    debug_check(page_word_epoch(page_state.words[i]) != heap.epoch); /* P1 */
     if (image == 0) {
         atomic_store_explicit(&page_state.broken, true,
                               memory_order_release); /* C2, O-6: before the write goes on */
@@ -292,7 +292,7 @@ mm_barrier(const void *p, size_t len)
     }
     last = page_index((const char *)p + len - 1);
     for (size_t i = first; i <= last; i++)
-        if (word_epoch(atomic_load_explicit(&page_state.words[i], memory_order_relaxed)) !=
+        if (page_word_epoch(atomic_load_explicit(&page_state.words[i], memory_order_relaxed)) !=
             heap.epoch) /* P1, P3 */
             page_preserve(i, b, record);
     heap_note_peak();

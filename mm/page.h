@@ -70,7 +70,7 @@ page_image(uint64_t word)
 }
 
 static inline epoch_t
-word_epoch(uint64_t word)
+page_word_epoch(uint64_t word)
 {
     return (epoch_t)(word >> 32);
 }

@@ -63,13 +63,13 @@ read_in_page(struct view *v, uint8_t *dst, const uint8_t *src, size_t len)
     debug_check(len > 0 && offset + len <= MM_PAGE_BYTES);
     STEP("view: look");
     w = atomic_load_explicit(word, memory_order_acquire); /* O-1 reader */
-    if (word_epoch(w) != v->epoch) {
+    if (page_word_epoch(w) != v->epoch) {
         STEP("view: copy live");
         copy_racing(dst, src, len);
         atomic_thread_fence(memory_order_acquire); /* O-2 reader */
         STEP("view: look again");
         w = atomic_load_explicit(word, memory_order_acquire);
-        if (word_epoch(w) != v->epoch)
+        if (page_word_epoch(w) != v->epoch)
             return;
         v->retries++;
     }

@@ -300,7 +300,7 @@ change_all(char *p, size_t bytes, char from, char to)
     for (size_t i = 0; i < bytes; i += MM_PAGE_BYTES) {
         uint64_t word = atomic_load(&page_state.words[page_index(p + i)]);
 
-        wrong += word_epoch(word) != heap.epoch || *page_image(word) != from;
+        wrong += page_word_epoch(word) != heap.epoch || *page_image(word) != from;
     }
     ck_assert_uint_eq(wrong, 0);
 }

@@ -117,7 +117,7 @@ add_places(struct client *c, int first, unsigned flags, bool return_changed)
             goto done;
         members[i] = (struct zmember){.score = geo_score(p), .member = c->argv[first + 3 * i + 2]};
     }
-    if (!find_zset(c, 1, DB_WRITE, &ref))
+    if (!zset_find_key(c, 1, DB_WRITE, &ref))
         goto done;
     if (zset_add(&ref, flags, members, count, &sum) < 0) {
         reply_no_memory(c);
@@ -160,7 +160,7 @@ cmd_geopos(struct client *c)
     struct db_ref ref;
     double score;
 
-    if (!find_zset(c, 1, DB_READ, &ref))
+    if (!zset_find_key(c, 1, DB_READ, &ref))
         return;
     reply_array(c, (size_t)c->argc - 2);
     for (int i = 2; i < c->argc; i++)
@@ -178,7 +178,7 @@ cmd_geohash(struct client *c)
     struct db_ref ref;
     double score;
 
-    if (!find_zset(c, 1, DB_READ, &ref))
+    if (!zset_find_key(c, 1, DB_READ, &ref))
         return;
     reply_array(c, (size_t)c->argc - 2);
     for (int i = 2; i < c->argc; i++)
@@ -201,7 +201,7 @@ cmd_geodist(struct client *c)
         reply_syntax(c);
         return;
     }
-    if ((c->argc == 5 && !geo_arg_unit(c, 4, &unit)) || !find_zset(c, 1, DB_READ, &ref))
+    if ((c->argc == 5 && !geo_arg_unit(c, 4, &unit)) || !zset_find_key(c, 1, DB_READ, &ref))
         return;
     if (geo_member(ref.rec, c->argv[2], &a, &score) && geo_member(ref.rec, c->argv[3], &b, &score))
         geo_reply_distance(c, geo_distance(a, b) / unit);

@@ -381,7 +381,7 @@ run(struct client *c, const struct geo_form *form)
     struct geo_results g = {.query = &q};
     struct db_ref ref;
 
-    if (!find_zset(c, form->source, DB_READ, &ref) || !parse(c, ref.rec, &q))
+    if (!zset_find_key(c, form->source, DB_READ, &ref) || !parse(c, ref.rec, &q))
         return;
     g.limit = q.any ? (uint64_t)q.count : 0;
     if (ref.rec != NULL)

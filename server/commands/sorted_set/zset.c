@@ -90,7 +90,7 @@ add_members(struct client *c, unsigned flags, const struct zmember *members, int
     struct db_ref ref;
     int r;
 
-    if (!find_zset(c, 1, DB_WRITE, &ref))
+    if (!zset_find_key(c, 1, DB_WRITE, &ref))
         return;
     if ((r = zset_add(&ref, flags, members, count, &sum)) == -EDOM) {
         reply_error(c, "ERR resulting score is not a number (NaN)");
@@ -155,7 +155,7 @@ cmd_zrem(struct client *c)
     int64_t removed = 0;
     struct db_ref ref;
 
-    if (!find_zset(c, 1, DB_WRITE, &ref))
+    if (!zset_find_key(c, 1, DB_WRITE, &ref))
         return;
     if (ref.rec != NULL && zset_remove(&ref, c->argv + 2, c->argc - 2, &removed) < 0) {
         reply_no_memory(c);
@@ -173,7 +173,7 @@ cmd_zcard(struct client *c)
 {
     struct db_ref ref;
 
-    if (find_zset(c, 1, DB_READ, &ref))
+    if (zset_find_key(c, 1, DB_READ, &ref))
         reply_int(c, ref.rec == NULL ? 0 : (int64_t)zset_len(ref.rec));
 }
 
@@ -193,7 +193,7 @@ cmd_zscore(struct client *c)
 {
     struct db_ref ref;
 
-    if (find_zset(c, 1, DB_READ, &ref))
+    if (zset_find_key(c, 1, DB_READ, &ref))
         reply_score_of(c, &ref, c->argv[2]);
 }
 
@@ -202,7 +202,7 @@ cmd_zmscore(struct client *c)
 {
     struct db_ref ref;
 
-    if (!find_zset(c, 1, DB_READ, &ref))
+    if (!zset_find_key(c, 1, DB_READ, &ref))
         return;
     reply_array(c, (size_t)c->argc - 2);
     for (int i = 2; i < c->argc; i++)
@@ -221,7 +221,7 @@ rank(struct client *c, bool reverse)
         arg_wrong_count(c);
     } else if (with_score && !arg_is(c, 3, "withscore")) {
         reply_syntax(c);
-    } else if (!find_zset(c, 1, DB_READ, &ref)) {
+    } else if (!zset_find_key(c, 1, DB_READ, &ref)) {
         return;
     } else if (ref.rec == NULL || !zset_rank(ref.rec, c->argv[2], &rank_up, &score)) {
         if (with_score)

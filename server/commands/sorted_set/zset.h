@@ -8,9 +8,9 @@
 #include "server/exec/typed_key.h"
 #include "server/net/client.h"
 
-/* find_zset: key_of_type() for sorted sets. */
+/* zset_find_key: key_of_type() for sorted sets. */
 static inline bool
-find_zset(struct client *c, int arg, unsigned flags, struct db_ref *ref)
+zset_find_key(struct client *c, int arg, unsigned flags, struct db_ref *ref)
 {
     return key_of_type(c, arg, TYPE_ZSET, flags, ref);
 }

@@ -104,7 +104,7 @@ draw_count(struct client *c)
         reply_error(c, "ERR value is out of range");
         return;
     }
-    if (!find_zset(c, 1, DB_READ, &ref))
+    if (!zset_find_key(c, 1, DB_READ, &ref))
         return;
     if (ref.rec == NULL || count == 0)
         reply_array(c, 0);
@@ -124,7 +124,7 @@ cmd_zrandmember(struct client *c)
         draw_count(c);
         return;
     }
-    if (!find_zset(c, 1, DB_READ, &ref))
+    if (!zset_find_key(c, 1, DB_READ, &ref))
         return;
     if (ref.rec == NULL)
         reply_null(c);

@@ -107,7 +107,7 @@ pop(struct client *c, bool highest)
     }
     if (has_count && !arg_positive(c, 2, &p.count))
         return;
-    if (!find_zset(c, 1, DB_WRITE, &ref))
+    if (!zset_find_key(c, 1, DB_WRITE, &ref))
         return;
     if (ref.rec == NULL || p.count == 0)
         reply_array(c, 0);
@@ -136,7 +136,7 @@ pop_first(struct client *c, int first_key, int keys, const struct pop *p)
     struct db_ref ref;
 
     for (int i = 0; i < keys; i++) {
-        if (!find_zset(c, first_key + i, DB_WRITE, &ref))
+        if (!zset_find_key(c, first_key + i, DB_WRITE, &ref))
             return true;
         if (ref.rec != NULL) {
             pop_key(c, &ref, p);

@@ -209,7 +209,7 @@ reply_range(struct client *c, enum range_kind given, bool reverse)
     struct db_ref ref;
     struct query q;
 
-    if (!parse_query(c, 1, given, reverse, &q) || !find_zset(c, 1, DB_READ, &ref))
+    if (!parse_query(c, 1, given, reverse, &q) || !zset_find_key(c, 1, DB_READ, &ref))
         return;
     z.with_scores = q.with_scores;
     in = find_result(ref.rec, &q);
@@ -275,7 +275,7 @@ cmd_zrangestore(struct client *c)
     struct db_ref ref;
     struct query q;
 
-    if (!parse_query(c, 2, BY_ANY, false, &q) || !find_zset(c, 2, DB_READ, &ref))
+    if (!parse_query(c, 2, BY_ANY, false, &q) || !zset_find_key(c, 2, DB_READ, &ref))
         return;
     if ((to.z = zroot_new()) == NULL) {
         reply_no_memory(c);
@@ -298,7 +298,7 @@ count_range(struct client *c, enum range_kind kind)
     struct range r = {.kind = kind};
     struct db_ref ref;
 
-    if (parse_bounds(c, 2, 3, &r) && find_zset(c, 1, DB_READ, &ref))
+    if (parse_bounds(c, 2, 3, &r) && zset_find_key(c, 1, DB_READ, &ref))
         reply_int(c, ref.rec == NULL ? 0 : (int64_t)find_interval(ref.rec, &r).count);
 }
 
@@ -323,7 +323,7 @@ remove_range(struct client *c, enum range_kind kind, const char *event)
     struct range r = {.kind = kind};
     struct db_ref ref;
 
-    if (!parse_bounds(c, 2, 3, &r) || !find_zset(c, 1, DB_WRITE, &ref))
+    if (!parse_bounds(c, 2, 3, &r) || !zset_find_key(c, 1, DB_WRITE, &ref))
         return;
     if (ref.rec != NULL)
         in = find_interval(ref.rec, &r);

@@ -200,18 +200,26 @@ edit(const struct edit *e)
     return r;
 }
 
+/* aim: the word, as *it, goes to where element i is. */
+static void
+aim(struct edit *e, uint64_t i, struct slice word, struct list_item *it)
+{
+    struct list_limit limit = list_limit();
+
+    list_item_init(it, word, &limit);
+    list_root_find(e->list, i, &e->place);
+    e->item = it;
+    e->at = e->place.node->plain != 0 ? list_node_begin(e->place.node)
+                                      : list_node_entry(e->place.node, i - e->place.first);
+}
+
 int
 list_root_set(const struct list_root *l, uint64_t i, struct slice word)
 {
-    struct list_limit limit = list_limit();
     struct edit e = {.list = l};
     struct list_item it;
 
-    list_item_init(&it, word, &limit);
-    list_root_find(l, i, &e.place);
-    e.item = &it;
-    e.at = e.place.node->plain != 0 ? list_node_begin(e.place.node)
-                                    : list_node_entry(e.place.node, i - e.place.first);
+    aim(&e, i, word, &it);
     e.old_bytes = e.place.node->plain != 0 ? list_node_used(e.place.node) : lp_entry_size(e.at);
     return edit(&e);
 }
@@ -219,15 +227,10 @@ list_root_set(const struct list_root *l, uint64_t i, struct slice word)
 int
 list_root_insert(const struct list_root *l, uint64_t i, struct slice word)
 {
-    struct list_limit limit = list_limit();
     struct edit e = {.list = l};
     struct list_item it;
 
-    list_item_init(&it, word, &limit);
-    list_root_find(l, i, &e.place);
-    e.item = &it;
-    e.at = e.place.node->plain != 0 ? list_node_begin(e.place.node)
-                                    : list_node_entry(e.place.node, i - e.place.first);
+    aim(&e, i, word, &it);
     return edit(&e);
 }
 

@@ -75,9 +75,9 @@ zentry_set_score(const struct zentry *e, double score)
     *w = score;
 }
 
-/* member_compare: members are ordered by their bytes, a prefix first. */
+/* zentry_member_compare: members are ordered by their bytes, a prefix first. */
 static inline int
-member_compare(struct slice a, struct slice b)
+zentry_member_compare(struct slice a, struct slice b)
 {
     size_t common = a.len < b.len ? a.len : b.len;
     int order = memcmp(a.ptr, b.ptr, common);

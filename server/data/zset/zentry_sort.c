@@ -31,7 +31,7 @@ compare(const void *a, const void *b)
 
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
-    return member_compare(zentry_member(x->entry), zentry_member(y->entry));
+    return zentry_member_compare(zentry_member(x->entry), zentry_member(y->entry));
 }
 
 /* pass: from one array into the other, by one byte of the key. */

@@ -87,7 +87,7 @@ zset_rank(const struct record *r, struct slice member, uint64_t *ret_rank, doubl
 static bool
 is_below(const struct zsmall *z, const struct zbound *b, bool or_equal)
 {
-    int order = b->is_member ? member_compare(z->member, b->member)
+    int order = b->is_member ? zentry_member_compare(z->member, b->member)
                              : (z->score > b->score) - (z->score < b->score);
 
     return order < 0 || (order == 0 && or_equal);

@@ -112,7 +112,7 @@ zsmall_insert(uint8_t *lp, double score, struct slice member)
     struct zsmall z;
 
     for (bool more = zsmall_first(&z, lp); more; more = zsmall_next(&z))
-        if (z.score > score || (z.score == score && member_compare(z.member, member) > 0))
+        if (z.score > score || (z.score == score && zentry_member_compare(z.member, member) > 0))
             break;
     if (z.at == 0) {
         zsmall_append(lp, score, member);

@@ -32,7 +32,7 @@ members_below(const struct zentry *const *entry, unsigned from, unsigned to, str
 {
     while (from < to) {
         unsigned mid = (from + to) / 2;
-        int order = member_compare(zentry_member(entry[mid]), member);
+        int order = zentry_member_compare(zentry_member(entry[mid]), member);
 
         if (order < 0 || (order == 0 && or_equal))
             from = mid + 1;

@@ -203,7 +203,8 @@ check_next(struct order *o, double score, const struct zentry *e)
     must(score == score);
     if (o->last != NULL)
         must(o->score < score ||
-             (o->score == score && member_compare(zentry_member(o->last), zentry_member(e)) < 0));
+             (o->score == score &&
+              zentry_member_compare(zentry_member(o->last), zentry_member(e)) < 0));
     o->last = e;
     o->score = score;
 }

@@ -310,12 +310,13 @@ ztree_restamp(struct zpath *p, double score)
     if (ztree_previous(&beside) &&
         (zpath_score(&beside) > score ||
          (zpath_score(&beside) == score &&
-          member_compare(zentry_member(zpath_entry(&beside)), member) >= 0)))
+          zentry_member_compare(zentry_member(zpath_entry(&beside)), member) >= 0)))
         return false;
     beside = *p;
-    if (ztree_next(&beside) && (zpath_score(&beside) < score ||
-                                (zpath_score(&beside) == score &&
-                                 member_compare(zentry_member(zpath_entry(&beside)), member) <= 0)))
+    if (ztree_next(&beside) &&
+        (zpath_score(&beside) < score ||
+         (zpath_score(&beside) == score &&
+          zentry_member_compare(zentry_member(zpath_entry(&beside)), member) <= 0)))
         return false;
     w = mm_modify(&p->leaf->score[p->at], sizeof *w);
     *w = score;
