@@ -129,7 +129,7 @@ check_room(enum mm_kind kind, unsigned class, unsigned band)
 static void
 check_leaving(void)
 {
-    uint32_t prev = 0, of_class[2][CLASS_MAX] = {{0}};
+    uint32_t prev = 0, of_class[2][SIZE_CLASS_MAX] = {{0}};
 
     for (uint32_t b = heap.leaving.head; b != 0; prev = b, b = heap.blocks[b].next) {
         must(heap.blocks[b].band == BAND_LEAVING && heap.blocks[b].prev == prev);

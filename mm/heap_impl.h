@@ -75,7 +75,7 @@ struct slab_class {
     uint32_t leaving;         /* compact.c: of its slabs on heap.leaving */
 };
 
-enum { CLASS_MAX = 80, RUN_BINS = 128 };
+enum { SIZE_CLASS_MAX = 80, RUN_BINS = 128 };
 
 struct heap {
     char *base;
@@ -83,11 +83,11 @@ struct heap {
     uint32_t block_count; /* of the whole reservation */
     /* blocks [1, block_top) have been in use at some time */
     uint32_t block_top;
-    uint32_t committed_top;                  /* blocks below it are committed */
-    struct block *blocks;                    /* side table, reserved; committed with block_top */
-    struct slab_class classes[2][CLASS_MAX]; /* [mm_kind][size class] */
-    uint32_t bins[RUN_BINS];                 /* free runs by length */
-    uint64_t bins_used[2];                   /* which bins are not empty */
+    uint32_t committed_top; /* blocks below it are committed */
+    struct block *blocks;   /* side table, reserved; committed with block_top */
+    struct slab_class classes[2][SIZE_CLASS_MAX]; /* [mm_kind][size class] */
+    uint32_t bins[RUN_BINS];                      /* free runs by length */
+    uint64_t bins_used[2];                        /* which bins are not empty */
     /* the cut */
     epoch_t epoch;                    /* of the newest cut; blocks are born in it */
     bool settling;                    /* the cut has ended, its leftovers have not */
@@ -225,9 +225,9 @@ void slabs_drop_empty(void);
 void block_run_release(uint32_t b);
 
 /* size classes: size_class.c */
-extern uint32_t size_class_bytes[CLASS_MAX];
-extern uint32_t size_class_slots[CLASS_MAX];
-extern uint64_t size_class_reciprocal[CLASS_MAX];
+extern uint32_t size_class_bytes[SIZE_CLASS_MAX];
+extern uint32_t size_class_slots[SIZE_CLASS_MAX];
+extern uint64_t size_class_reciprocal[SIZE_CLASS_MAX];
 extern unsigned size_class_count;
 void size_class_init(void);
 unsigned size_class_of(size_t bytes); /* bytes <= MM_SLOT_MAX_BYTES */

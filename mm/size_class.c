@@ -3,9 +3,9 @@
  * half. */
 #include "mm/heap_impl.h"
 
-uint32_t size_class_bytes[CLASS_MAX];
-uint32_t size_class_slots[CLASS_MAX];
-uint64_t size_class_reciprocal[CLASS_MAX];
+uint32_t size_class_bytes[SIZE_CLASS_MAX];
+uint32_t size_class_slots[SIZE_CLASS_MAX];
+uint64_t size_class_reciprocal[SIZE_CLASS_MAX];
 unsigned size_class_count;
 
 enum { TABLE_MAX_BYTES = 4096 };
@@ -14,7 +14,7 @@ static uint8_t class_by_eighth[TABLE_MAX_BYTES / 8 + 1]; /* (bytes + 7) / 8 -> c
 static void
 add_class(uint32_t bytes)
 {
-    must(size_class_count < CLASS_MAX);
+    must(size_class_count < SIZE_CLASS_MAX);
     size_class_bytes[size_class_count] = bytes;
     size_class_slots[size_class_count] = MM_BLOCK_BYTES / bytes;
     size_class_reciprocal[size_class_count] = ((1ULL << 32) + bytes - 1) / bytes;
