@@ -152,19 +152,21 @@ run_heard(struct client *c, struct cmd *cmd)
 }
 
 /* has_replied: what cmd.h asks of a handler: one reply, or none and the client waits.  Commands of
- * subscriptions tell one thing for each channel, and within EXEC that stands in its reply; CLIENT
- * REPLY OFF and SKIP answer nothing at all, nor does a SHUTDOWN that is carried out. */
+ * subscriptions tell one thing for each channel.  Nothing is replied while CLIENT REPLY says so, nor
+ * by a SHUTDOWN that is carried out; and what was queued may do all of that within EXEC, so there
+ * the queued commands alone are looked at. */
 static bool
 has_replied(struct client *c, const struct cmd *cmd, const struct reply_mark *before)
 {
     int n;
 
-    if (!reply_is_kept(c, before) || c->reply_off || c->reply_skip || loop_state.stopping)
+    if (!reply_is_kept(c, before) || c->reply_off || c->reply_skip || loop_state.stopping ||
+        (cmd->flags & CMD_RUNS_QUEUE) != 0)
         return true;
     n = reply_count(c, before);
     if (c->block != NULL)
         return n == 0;
-    return n == 1 || (n > 1 && (cmd->flags & (CMD_PUBSUB | CMD_RUNS_QUEUE)) != 0);
+    return n == 1 || (n > 1 && (cmd->flags & CMD_PUBSUB) != 0);
 }
 
 /* may_change: is a change of this command's asked about before it (memory, MISCONF, CLIENT PAUSE)?
