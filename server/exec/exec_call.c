@@ -152,9 +152,9 @@ run_heard(struct client *c, struct cmd *cmd)
 }
 
 /* has_replied: what cmd.h asks of a handler: one reply, or none and the client waits.  Commands of
- * subscriptions tell one thing for each channel.  Nothing is replied while CLIENT REPLY says so, nor
- * by a SHUTDOWN that is carried out; and what was queued may do all of that within EXEC, so there
- * the queued commands alone are looked at. */
+ * subscriptions tell one thing for each channel.  Nothing is replied while CLIENT REPLY says so,
+ * nor by a SHUTDOWN that is carried out; and what was queued may do all of that within EXEC, so
+ * there the queued commands alone are looked at. */
 static bool
 has_replied(struct client *c, const struct cmd *cmd, const struct reply_mark *before)
 {

@@ -30,7 +30,8 @@ enum rdb_value_kind {
     RDB_VALUE_SET,
     RDB_VALUE_HASH,
     RDB_VALUE_ZSET,
-    RDB_VALUE_STREAM
+    RDB_VALUE_STREAM,
+    RDB_VALUE_COUNT
 };
 
 struct rdb_key {

@@ -181,6 +181,7 @@ print_what(char *ret, size_t room, const struct info_big *b)
                  [RDB_VALUE_HASH] = {"hash", "field", "fields"},
                  [RDB_VALUE_ZSET] = {"sorted set", "member", "members"},
                  [RDB_VALUE_STREAM] = {"stream", "entry", "entries"}};
+    _Static_assert(sizeof words / sizeof *words == RDB_VALUE_COUNT, "a kind without words");
 
     if (b->kind == RDB_VALUE_STRING)
         snprintf(ret, room, "string");

@@ -152,6 +152,7 @@ static const struct {
     [TYPE_STRING] = LINES(string_lines), [TYPE_LIST] = LINES(list_lines),
     [TYPE_SET] = LINES(set_lines),       [TYPE_HASH] = LINES(hash_lines),
     [TYPE_ZSET] = LINES(zset_lines),     [TYPE_STREAM] = LINES(stream_lines)};
+_Static_assert(sizeof lines_of / sizeof *lines_of == TYPE_COUNT, "a type without commands");
 
 static uint32_t
 next(uint32_t *state)

@@ -41,6 +41,8 @@ def read_calls(obj_dir):
     defined, used = {}, collections.defaultdict(set)
     paths = [p for p in obj_dir.rglob("*.o") if p.relative_to(obj_dir).parts[0] != "tests"]
     paths = [p for p in paths if (ROOT / p.relative_to(obj_dir)).with_suffix(".c").exists()]
+    if not paths:
+        sys.exit(f"{obj_dir}: no objects: build them first")
     out = subprocess.run(["nm", "-A", *map(str, sorted(paths))], check=True, capture_output=True, text=True).stdout
     for line in out.splitlines():
         path, rest = line.split(":", 1)
