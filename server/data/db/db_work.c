@@ -220,6 +220,8 @@ verify_record(void *ctx, const void *record)
     v->expiring += record_has(r, RECORD_HAS_EXPIRE);
     if (record_encoding(r) == ENC_ROOT)
         type_of(record_type(r))->verify(record_root(r));
+    else if (type_of(record_type(r))->verify_blob != NULL)
+        type_of(record_type(r))->verify_blob(record_blob(r), record_has(r, RECORD_INTSET));
 }
 
 static void

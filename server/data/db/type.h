@@ -62,6 +62,10 @@ struct type_ops {
     uint64_t (*weigh)(const void *root, uint64_t samples);
     void (*verify)(const void *root); /* assert the structure's rules; slow, for tests */
 
+    /* verify_blob: the same for a value in one block: what its bytes must be is asserted.  NULL:
+     * any bytes will do. */
+    void (*verify_blob)(struct slice blob, bool is_intset);
+
     /* ---- of every encoding ---- */
     /* walk: one step through the elements, for HSCAN and its kin: from cursor (0: the first) on;
      * returns the next cursor, 0 after the last.  What is there throughout is shown at least once,

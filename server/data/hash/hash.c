@@ -29,6 +29,7 @@ hash_is_small(uint64_t pairs, size_t longest)
 uint64_t
 hash_len(const struct record *r)
 {
+    debug_check(record_type(r) == TYPE_HASH);
     return record_encoding(r) == ENC_ROOT ? htable_count(record_root(r))
                                           : lp_count(listpack(r)) / 2;
 }
@@ -136,6 +137,7 @@ put_in_listpack(uint8_t *lp, struct slice field, struct slice value)
     }
     lp_append(lp, field.ptr, field.len);
     lp_append(lp, value.ptr, value.len);
+    debug_check(lp_bytes(lp) <= scratch_room); /* measure() has said enough */
     return true;
 }
 

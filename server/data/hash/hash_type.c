@@ -44,6 +44,22 @@ verify(const void *root)
     htable_verify(root);
 }
 
+/* verify_blob: pairs, and each field once. */
+static void
+verify_blob(struct slice blob, bool is_intset)
+{
+    const uint8_t *lp = slice_bytes(blob);
+    char scratch[LP_INT_TEXT_BYTES];
+    uint32_t count;
+
+    must(!is_intset && lp_validate(lp, blob.len, &count) && count > 0 && count % 2 == 0);
+    for (uint32_t at = lp_first(lp); at != 0; at = lp_next(lp, lp_next(lp, at))) {
+        struct slice field = lp_slice(lp, at, scratch);
+
+        must(lp_find(lp, field.ptr, field.len, 1) == at);
+    }
+}
+
 static uint64_t
 weigh(const void *root, uint64_t samples)
 {
@@ -115,6 +131,7 @@ const struct type_ops hash_type = {.name = "hash",
                                    .move = move,
                                    .weigh = weigh,
                                    .verify = verify,
+                                   .verify_blob = verify_blob,
                                    .walk = hash_walk,
                                    .digest = digest,
                                    .rdb_type = rdb_type,

@@ -44,6 +44,7 @@ set_of(const struct record *r)
 {
     struct value v = {.enc = record_encoding(r)};
 
+    debug_check(record_type(r) == TYPE_SET);
     if (v.enc == ENC_ROOT)
         v.root = record_root(r);
     else
@@ -80,6 +81,7 @@ set_draw(const struct set *s, char scratch[LP_INT_TEXT_BYTES])
 {
     uint32_t at;
 
+    debug_check(s->count > 0);
     if (s->form == SET_TABLE)
         return set_member_text(mtable_draw(s->table));
     if (s->form == SET_INTS)

@@ -63,6 +63,7 @@ set_inter(struct set *sets, unsigned count, set_sink sink, void *ctx)
     struct set_reader r;
     struct set_batch b;
 
+    must(count > 0);
     qsort(sets, count, sizeof *sets, smaller_first);
     set_reader_init(&r, &sets[0]);
     while (set_read(&r, &b) > 0) {
@@ -170,6 +171,7 @@ set_diff(struct set *sets, unsigned count, set_sink sink, void *ctx)
 {
     uint64_t probes = sets[0].count * (count - 1), members = sets[0].count;
 
+    must(count > 0);
     for (unsigned i = 1; i < count; i++) {
         if (is_same(&sets[0], &sets[i]))
             return 0;

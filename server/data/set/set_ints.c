@@ -170,6 +170,19 @@ add_in_place(struct db_ref *ref, const struct edit *e, uint32_t first, const int
     return 0;
 }
 
+/* are_new: rising, and none of them there. */
+static bool
+are_new(const struct edit *e, const int64_t *values, uint32_t count)
+{
+    uint32_t at;
+
+    for (uint32_t i = 0; i < count; i++)
+        if ((i > 0 && values[i - 1] >= values[i]) ||
+            (e->old != NULL && intset_find(e->old, values[i], &at)))
+            return false;
+    return true;
+}
+
 int
 set_ints_add(struct db_ref *ref, const int64_t *values, uint32_t count)
 {
@@ -178,6 +191,7 @@ set_ints_add(struct db_ref *ref, const int64_t *values, uint32_t count)
     enum encoding enc;
     uint8_t *bytes;
 
+    debug_check(count > 0 && are_new(&e, values, count));
     for (uint32_t i = 0; i<count; i += count> 1 ? count - 1 : 1) /* the first and the last */
         if (intset_width_of(values[i]) > e.width)
             e.width = intset_width_of(values[i]);

@@ -198,6 +198,7 @@ set_pop(struct db_ref *ref, uint64_t count, set_sink sink, void *ctx)
     enum { MOST = 5 }; /* what stays is a fifth of what goes, or less: a new set, as in Redis */
     struct set s = set_of(ref->rec);
 
+    must(count > 0 && count < s.count); /* the key stays, with a set that is not empty */
     switch (s.form) {
     case SET_INTS:
         return pop_ints(ref, &s, count, sink, ctx);

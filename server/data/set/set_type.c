@@ -44,6 +44,26 @@ verify(const void *root)
     mtable_verify(root);
 }
 
+/* verify_blob: each member once; of an intset: in rising order. */
+static void
+verify_blob(struct slice blob, bool is_intset)
+{
+    const uint8_t *bytes = slice_bytes(blob);
+    char scratch[LP_INT_TEXT_BYTES];
+    uint32_t count;
+
+    if (is_intset) {
+        must(intset_validate(bytes, blob.len, &count) && count > 0);
+        return;
+    }
+    must(lp_validate(bytes, blob.len, &count) && count > 0);
+    for (uint32_t at = lp_first(bytes); at != 0; at = lp_next(bytes, at)) {
+        struct slice member = lp_slice(bytes, at, scratch);
+
+        must(lp_find(bytes, member.ptr, member.len, 0) == at);
+    }
+}
+
 static uint64_t
 weigh(const void *root, uint64_t samples)
 {
@@ -118,6 +138,7 @@ const struct type_ops set_type = {.name = "set",
                                   .move = move,
                                   .weigh = weigh,
                                   .verify = verify,
+                                  .verify_blob = verify_blob,
                                   .walk = set_walk,
                                   .digest = digest,
                                   .rdb_type = rdb_type,

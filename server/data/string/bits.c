@@ -150,6 +150,7 @@ part(struct slice s, size_t at, size_t len)
 void
 bits_combine(char *out, size_t len, enum bits_operation op, const struct slice *in, int count)
 {
+    must(count > 0 && (op != BITS_NOT || count == 1));
     for (size_t at = 0; at < len; at += PIECE_BYTES, out += PIECE_BYTES) {
         size_t piece = len - at < PIECE_BYTES ? len - at : PIECE_BYTES;
         struct slice s = part(in[0], at, piece);
@@ -175,6 +176,7 @@ bits_read(struct slice s, uint64_t offset, unsigned bits)
     uint64_t byte = offset / 8;
     unsigned __int128 window = 0; /* the nine bytes that 64 bits can touch, and more */
 
+    debug_check(bits >= 1 && bits <= WORD_BITS);
     for (unsigned i = 0; i < sizeof window; i++)
         window = window << 8 | (byte + i < s.len ? (uint8_t)s.ptr[byte + i] : 0);
     window = window << offset % 8;
@@ -184,6 +186,7 @@ bits_read(struct slice s, uint64_t offset, unsigned bits)
 void
 bits_write(char *p, uint64_t offset, unsigned bits, uint64_t value)
 {
+    debug_check(bits >= 1 && bits <= WORD_BITS);
     for (unsigned i = 0; i < bits; i++, offset++) {
         uint8_t mask = (uint8_t)(1 << (7 - offset % 8));
         uint8_t byte = (uint8_t)p[offset / 8];

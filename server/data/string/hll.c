@@ -2,6 +2,7 @@
  * hll_count.c. */
 #include "server/data/string/hll.h"
 
+#include "mm/base/must.h"
 #include "mm/base/text.h"
 #include "server/data/string/hll_impl.h"
 
@@ -97,6 +98,7 @@ hll_dense_get(const char *registers, unsigned reg)
     const uint8_t *p = (const uint8_t *)registers + reg * 6 / 8;
     unsigned shift = reg * 6 % 8, pair = p[0];
 
+    debug_check(reg < HLL_REGISTERS);
     if (shift > 2)
         pair |= (unsigned)p[1] << 8;
     return pair >> shift & 63;
@@ -108,6 +110,7 @@ hll_dense_put(char *registers, unsigned reg, unsigned value)
     uint8_t *p = (uint8_t *)registers + reg * 6 / 8;
     unsigned shift = reg * 6 % 8;
 
+    debug_check(reg < HLL_REGISTERS && value < 64); /* more would run into the next one */
     p[0] = (uint8_t)((p[0] & ~(63u << shift)) | value << shift);
     if (shift > 2)
         p[1] = (uint8_t)((p[1] & ~(63u >> (8 - shift))) | value >> (8 - shift));

@@ -171,6 +171,7 @@ zset_range(const struct record *r, uint64_t rank, uint64_t count, bool reverse, 
 
     if (count == 0)
         return;
+    debug_check(rank < zset_len(r) && count <= (reverse ? rank + 1 : zset_len(r) - rank));
     if (!is_large(r)) {
         range_of_listpack(listpack(r), rank, count, reverse, visit, ctx);
         return;

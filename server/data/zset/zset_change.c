@@ -56,6 +56,16 @@ store_scratch(struct db_ref *ref)
 
 /* ---- add ---- */
 
+/* are_flags_good: none takes back what another says, and an increment is one member's. */
+static bool
+are_flags_good(unsigned flags, int count)
+{
+    bool nx = (flags & ZSET_NX) != 0, gt = (flags & ZSET_GT) != 0, lt = (flags & ZSET_LT) != 0;
+
+    return !(nx && ((flags & ZSET_XX) != 0 || gt || lt)) && !(gt && lt) &&
+           ((flags & ZSET_INCR) == 0 || count == 1);
+}
+
 /* What is to become of one member. */
 enum verdict { HELD_BACK, ADD, UPDATE, AS_IT_IS, NO_NUMBER };
 
@@ -177,6 +187,7 @@ zset_add(struct db_ref *ref, unsigned flags, const struct zmember *members, int 
     int done = 0, r = 0;
 
     debug_check(ref->rec == NULL || record_type(ref->rec) == TYPE_ZSET);
+    debug_check(count > 0 && are_flags_good(flags, count) && !isnan(members[0].score));
     if (ref->rec != NULL && record_encoding(ref->rec) == ENC_ROOT) {
         r = add_to_root(record_root(ref->rec), flags, members, count, &sum);
     } else if (!scratch_copy(ref)) {
@@ -248,6 +259,8 @@ zset_cut(struct db_ref *ref, uint64_t from, uint64_t count)
 
     if (count == 0)
         return 0;
+    must(record_type(ref->rec) == TYPE_ZSET && from < zset_len(ref->rec) &&
+         count <= zset_len(ref->rec) - from);
     if (count == zset_len(ref->rec)) { /* a large one is freed in slices then */
         db_remove(ref);
         return 0;
@@ -316,6 +329,7 @@ zset_value_of(const struct zroot *z, const struct zentry *const *sorted, size_t 
 {
     uint64_t count = zroot_count(z);
 
+    must(count > 0); /* a sorted set is never empty */
     if (!zset_is_small(count, 0) || !zset_is_small(0, longest_member(sorted, count))) {
         *ret = (struct value){.type = TYPE_ZSET, .enc = ENC_ROOT, .root = z};
         return zroot_plant(z, sorted);

@@ -36,6 +36,7 @@ zsmall_first(struct zsmall *z, const uint8_t *lp)
 bool
 zsmall_next(struct zsmall *z)
 {
+    debug_check(z->at != 0);
     return load(z, lp_next(z->lp, lp_next(z->lp, z->at)));
 }
 
@@ -111,6 +112,7 @@ zsmall_insert(uint8_t *lp, double score, struct slice member)
     char text[REAL_BYTES];
     struct zsmall z;
 
+    debug_check(score == score); /* of no number nobody knows the place */
     for (bool more = zsmall_first(&z, lp); more; more = zsmall_next(&z))
         if (z.score > score || (z.score == score && zentry_member_compare(z.member, member) > 0))
             break;
@@ -126,4 +128,23 @@ void
 zsmall_remove(uint8_t *lp, uint32_t at, uint32_t count)
 {
     lp_delete(lp, at, 2 * count);
+}
+
+void
+zsmall_verify(const uint8_t *lp, size_t bytes)
+{
+    struct zsmall z, before, same;
+    uint32_t count;
+
+    must(lp_validate(lp, bytes, &count) && count > 0 && count % 2 == 0);
+    zsmall_first(&before, lp);
+    for (bool more = zsmall_first(&z, lp); more; more = zsmall_next(&z)) {
+        must(z.score == z.score); /* a number */
+        must(zsmall_find(&same, lp, z.member) && same.at == z.at);
+        if (z.at != lp_first(lp)) {
+            must(before.score < z.score ||
+                 (before.score == z.score && zentry_member_compare(before.member, z.member) < 0));
+            zsmall_next(&before);
+        }
+    }
 }

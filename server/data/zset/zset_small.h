@@ -38,5 +38,7 @@ size_t zsmall_bytes(size_t member_len);
 void zsmall_insert(uint8_t *lp, double score, struct slice member);
 void zsmall_append(uint8_t *lp, double score, struct slice member);
 void zsmall_remove(uint8_t *lp, uint32_t at, uint32_t count);
+/* zsmall_verify: assert the order, and that each member stands there once; for tests.  O(n^2) */
+void zsmall_verify(const uint8_t *lp, size_t bytes);
 
 #endif

@@ -50,6 +50,13 @@ verify(const void *root)
     zroot_verify(root);
 }
 
+static void
+verify_blob(struct slice blob, bool is_intset)
+{
+    must(!is_intset);
+    zsmall_verify(slice_bytes(blob), blob.len);
+}
+
 /* ---- walk ---- */
 
 struct walk {
@@ -132,6 +139,7 @@ const struct type_ops zset_type = {.name = "zset",
                                    .move = move,
                                    .weigh = weigh,
                                    .verify = verify,
+                                   .verify_blob = verify_blob,
                                    .walk = walk,
                                    .digest = digest,
                                    .rdb_type = rdb_type,
