@@ -89,6 +89,7 @@ put_entries(char *out, const uint8_t **at, const uint8_t *end, uint64_t count)
             p += lp_entry_size(p);
         }
     }
+    debug_check(p <= end);
     *at = p;
     return out;
 }

@@ -40,6 +40,7 @@ zset_store(struct client *c, struct slice key, const struct zroot *z, struct zse
     const struct zentry **sorted;
     struct value v;
 
+    must(told.event != NULL);
     if (count == 0) {
         zroot_free(z);
         delete_key(c, key);
