@@ -1,6 +1,6 @@
 /* tests/server/test_promises.c - what the headers of server/ ask of their callers: who does not
  * keep to it ends the process, before a client or the data is wronged.  Those of debug builds are
- * tested there only. */
+ * tested there only.  Of values: test_value_promises.c. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +8,6 @@
 #include "mm/base/clock.h"
 #include "mm/base/nametab.h"
 #include "server/config/config.h"
-#include "server/data/db/blob.h"
-#include "server/data/set/set_combine.h"
-#include "server/data/string/bits.h"
-#include "server/data/zset/zset_small.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
 #include "server/exec/effect.h"
@@ -219,109 +215,6 @@ pausing_until_never(void)
 {
     talk_open();
     pause_begin(0, true);
-}
-
-/* ---- values ---- */
-
-static struct db_ref
-find(const char *fill, struct slice key)
-{
-    struct db_ref ref;
-
-    talk_open();
-    (void)talk("%s", fill);
-    (void)db_lookup(talk_db(), key, DB_WRITE, &ref);
-    return ref;
-}
-
-static bool
-want_none(void *ctx, struct set_batch *b, uint32_t which)
-{
-    (void)ctx, (void)b, (void)which;
-    return false;
-}
-
-static void
-popping_a_whole_set(void)
-{
-    struct db_ref ref = find("sadd k a b", SLICE("k"));
-
-    (void)set_pop(&ref, 2, want_none, NULL);
-}
-
-static void
-intersecting_no_sets(void)
-{
-    set_inter(NULL, 0, want_none, NULL);
-}
-
-static void
-cutting_more_than_there_is(void)
-{
-    struct db_ref ref = find("zadd k 1 a 2 b 3 c", SLICE("k"));
-
-    (void)zset_cut(&ref, 1, 3);
-}
-
-static void
-the_opposite_of_two(void)
-{
-    struct slice in[] = {SLICE("a"), SLICE("b")};
-    char out[1];
-
-    bits_combine(out, sizeof out, BITS_NOT, in, 2);
-}
-
-static void
-store_listpack(enum value_type type, const uint8_t *lp)
-{
-    struct db_ref ref = find("ping", SLICE("k"));
-
-    must(blob_store(&ref, type, (struct slice){(const char *)lp, lp_bytes(lp)}) == 0);
-    db_verify();
-}
-
-static void
-a_field_without_a_value(void)
-{
-    uint8_t lp[64];
-
-    lp_init(lp);
-    lp_append(lp, "f", 1);
-    store_listpack(TYPE_HASH, lp);
-}
-
-static void
-a_field_that_is_there_twice(void)
-{
-    uint8_t lp[64];
-
-    lp_init(lp);
-    for (int i = 0; i < 4; i++)
-        lp_append(lp, "f", 1);
-    store_listpack(TYPE_HASH, lp);
-}
-
-static void
-a_member_that_is_there_twice(void)
-{
-    uint8_t lp[64];
-
-    lp_init(lp);
-    lp_append(lp, "17", 2);
-    lp_append(lp, "17", 2);
-    store_listpack(TYPE_SET, lp);
-}
-
-static void
-scores_in_no_order(void)
-{
-    uint8_t lp[64];
-
-    lp_init(lp);
-    zsmall_append(lp, 2, SLICE("a"));
-    zsmall_append(lp, 1, SLICE("b"));
-    store_listpack(TYPE_ZSET, lp);
 }
 
 /* ---- configuration, figures, saves ---- */
@@ -557,14 +450,6 @@ static const struct broken {
     BROKEN(ending_all_subscriptions_on_a_walk),
     BROKEN(a_subscriber_that_is_not_found),
     BROKEN(pausing_until_never),
-    BROKEN(popping_a_whole_set),
-    BROKEN(intersecting_no_sets),
-    BROKEN(cutting_more_than_there_is),
-    BROKEN(the_opposite_of_two),
-    BROKEN(a_field_without_a_value),
-    BROKEN(a_field_that_is_there_twice),
-    BROKEN(a_member_that_is_there_twice),
-    BROKEN(scores_in_no_order),
     BROKEN(following_what_cannot_change),
     BROKEN(following_what_another_follows),
     BROKEN(an_error_that_begins_as_it_is_sent),
@@ -595,20 +480,6 @@ END_TEST
 
 /* What is allowed does not look like what is not: the asserts above, from their other side. */
 static void
-fill_values(struct client *c)
-{
-    say(c, "hset h f v 17 18");
-    say(c, "zadd z 1 b 1 c 0.5 a -inf d");
-    say(c, "sadd ints 1 5 3");
-    say(c, "sadd words a 17 b");
-    db_verify();
-    say(c, "spop words 2");
-    say(c, "zremrangebyrank z 1 2");
-    say(c, "bitop not n h2");
-    db_verify();
-}
-
-static void
 keeping_to_all(void)
 {
     struct client *c = begin_client(CLIENT_DETACHED), *waiter = client_new_detached();
@@ -617,7 +488,6 @@ keeping_to_all(void)
     waiter->kind = CLIENT_NORMAL;
     for (int resp = 2; resp <= 3; resp++) {
         c->resp = resp;
-        fill_values(c);
         say(c, "rpush l a @70000*b");
         say(c, "lrange l 0 -1");
         say(c, "watch l m");
