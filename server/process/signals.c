@@ -98,6 +98,7 @@ signals_init(void)
 
     if (fd < 0)
         return -errno;
+    must(atomic_load_explicit(&wake_fd, memory_order_relaxed) < 0); /* once */
     if ((r = loop_add(fd, EPOLLIN, &source)) < 0) {
         close(fd);
         return r;

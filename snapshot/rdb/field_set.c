@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include "mm/base/fault.h"
+#include "mm/base/must.h"
 #include "mm/base/os.h"
 
 enum { FIRST_SLOTS = 512, KEPT_SLOTS = 4096 };
@@ -107,5 +108,6 @@ field_set_add_in(struct field_set *s, uint64_t space, const void *bytes, size_t 
         return 0;
     *at = m;
     s->used++;
+    debug_check(2 * s->used <= s->slots); /* find() ends at a free slot */
     return 1;
 }

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mm/base/must.h"
 #include "mm/base/os.h"
 
 static const char prefix[] = "temp-stillframe-", suffix[] = ".rdb";
@@ -38,6 +39,7 @@ temp_file_name(char ret[TEMP_NAME_BYTES])
 {
     snprintf(ret, TEMP_NAME_BYTES, "%s%ld-%0*llx%s", prefix, (long)getpid(), TAG_DIGITS,
              (unsigned long long)new_tag(), suffix);
+    must(temp_file_is_ours(ret)); /* or nobody would ever remove what a killed save leaves */
 }
 
 bool
