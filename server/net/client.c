@@ -212,6 +212,7 @@ client_describe(const struct client *c, struct text *out)
     unsigned chunks = 0;
     struct client_facts facts;
 
+    debug_check(parsed <= c->in_len - c->in_pos);
     client_facts(c, &facts);
     text_addf(out, "id=%llu addr=%s laddr=%s fd=%d name=%s", (unsigned long long)c->id, c->addr,
               c->laddr, c->fd, or_empty(c->name));

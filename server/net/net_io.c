@@ -330,8 +330,10 @@ run_client(struct client *c)
         client_close(c);
         return;
     }
-    if (c->close_after_reply)
-        c->in_pos = c->in_len; /* what follows is not looked at */
+    if (c->close_after_reply) { /* what follows is not looked at, though it was parsed ahead */
+        resp_reset(&c->parser);
+        c->in_pos = c->in_len;
+    }
     if (c->in_pos == c->in_len) {
         give_input_back(c);
     } else if (!keep_rest(c)) {

@@ -329,6 +329,19 @@ class Unread(unittest.TestCase):
         else:
             admin.call("PUBLISH", "c", "z" * rng.choice([10, 5000, 200000]))
 
+    def test_what_follows_a_quit_is_in_no_figure(self):
+        """A client that leaves its replies unread and has begun another command behind QUIT."""
+        admin = self.start().client()
+        admin.call("SET", "k", "x" * 5000000)
+        lazy = resp.Client(admin.sock.getpeername()[1])
+        lazy.sock.sendall(resp.pack("CLIENT", "SETNAME", "lazy") + resp.pack("GET", "k") * 5 + resp.pack("QUIT") +
+                          b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nab")
+        resp.wait_until(lambda: re.search(r".* name=lazy .* cmd=quit .*", admin.call("CLIENT", "LIST").decode()),
+                        what="QUIT")
+        line = re.search(r".* name=lazy .*", admin.call("CLIENT", "LIST").decode())[0]
+        self.assertIn(" qbuf=0 ", line)
+        lazy.close()
+
     def test_nothing_is_left_of_clients_that_make_trouble(self):
         seed = int(os.environ.get("TROUBLE_SEED", random.SystemRandom().randrange(1 << 32)))
         rng = random.Random(seed)
