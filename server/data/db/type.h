@@ -88,4 +88,24 @@ const struct type_ops *type_of(enum value_type type);
 /* type_register: once for each type, before the first value is made. */
 void type_register(enum value_type type, const struct type_ops *ops);
 
+/* TYPE_ROOT_CALLS: what a structure's own module can do, under the signatures of struct type_ops:
+ * elements, copy, weigh and verify of module_count(), module_copy(), ... */
+#define TYPE_ROOT_CALLS(module)                                                                    \
+    static uint64_t elements(const void *root)                                                     \
+    {                                                                                              \
+        return module##_count(root);                                                               \
+    }                                                                                              \
+    static const void *copy(const void *root)                                                      \
+    {                                                                                              \
+        return module##_copy(root);                                                                \
+    }                                                                                              \
+    static uint64_t weigh(const void *root, uint64_t samples)                                      \
+    {                                                                                              \
+        return module##_weigh(root, samples);                                                      \
+    }                                                                                              \
+    static void verify(const void *root)                                                           \
+    {                                                                                              \
+        module##_verify(root);                                                                     \
+    }
+
 #endif

@@ -12,17 +12,7 @@ encoding_name(const struct value *v)
     return v->enc == ENC_ROOT ? "hashtable" : "listpack";
 }
 
-static uint64_t
-elements(const void *root)
-{
-    return htable_count(root);
-}
-
-static const void *
-copy(const void *root)
-{
-    return htable_copy(root);
-}
+TYPE_ROOT_CALLS(htable)
 
 static bool
 drop(const void *root, struct drop_cursor *at, uint64_t pairs)
@@ -36,12 +26,6 @@ move(const void *root, struct move_cursor *at, struct mover *m)
     const struct htable *t = root;
 
     return ltable_move(m, &(struct lt_moved)LT_MOVED(t, true), at->at);
-}
-
-static void
-verify(const void *root)
-{
-    htable_verify(root);
 }
 
 /* verify_blob: pairs, and each field once. */
@@ -58,12 +42,6 @@ verify_blob(struct slice blob, bool is_intset)
 
         must(lp_find(lp, field.ptr, field.len, 1) == at);
     }
-}
-
-static uint64_t
-weigh(const void *root, uint64_t samples)
-{
-    return htable_weigh(root, samples);
 }
 
 static void

@@ -48,6 +48,12 @@ struct list_root {
     uint64_t is_quick; /* beyond a listpack's limits: what OBJECT ENCODING says */
 };
 
+static inline uint64_t
+list_root_count(const struct list_root *l)
+{
+    return l->count;
+}
+
 /* ---- nodes: list_node.c ---- */
 
 /* What a node may hold. */

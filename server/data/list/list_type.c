@@ -14,17 +14,7 @@ encoding_name(const struct value *v)
                                                                                     : "listpack";
 }
 
-static uint64_t
-elements(const void *root)
-{
-    return ((const struct list_root *)root)->count;
-}
-
-static const void *
-copy(const void *root)
-{
-    return list_root_copy(root);
-}
+TYPE_ROOT_CALLS(list_root)
 
 static bool
 drop(const void *root, struct drop_cursor *at, uint64_t nodes)
@@ -36,18 +26,6 @@ static bool
 move(const void *root, struct move_cursor *at, struct mover *m)
 {
     return list_root_move(root, m, at->at);
-}
-
-static uint64_t
-weigh(const void *root, uint64_t samples)
-{
-    return list_root_weigh(root, samples);
-}
-
-static void
-verify(const void *root)
-{
-    list_root_verify(root);
 }
 
 static void

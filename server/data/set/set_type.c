@@ -12,17 +12,7 @@ encoding_name(const struct value *v)
     return v->enc == ENC_ROOT ? "hashtable" : v->intset ? "intset" : "listpack";
 }
 
-static uint64_t
-elements(const void *root)
-{
-    return mtable_count(root);
-}
-
-static const void *
-copy(const void *root)
-{
-    return mtable_copy(root);
-}
+TYPE_ROOT_CALLS(mtable)
 
 static bool
 drop(const void *root, struct drop_cursor *at, uint64_t members)
@@ -36,12 +26,6 @@ move(const void *root, struct move_cursor *at, struct mover *m)
     const struct mtable *t = root;
 
     return ltable_move(m, &(struct lt_moved)LT_MOVED(t, true), at->at);
-}
-
-static void
-verify(const void *root)
-{
-    mtable_verify(root);
 }
 
 /* verify_blob: each member once; of an intset: in rising order. */
@@ -62,12 +46,6 @@ verify_blob(struct slice blob, bool is_intset)
 
         must(lp_find(bytes, member.ptr, member.len, 0) == at);
     }
-}
-
-static uint64_t
-weigh(const void *root, uint64_t samples)
-{
-    return mtable_weigh(root, samples);
 }
 
 static bool

@@ -14,17 +14,7 @@ encoding_name(const struct value *v)
     return v->enc == ENC_ROOT ? "skiplist" : "listpack";
 }
 
-static uint64_t
-elements(const void *root)
-{
-    return zroot_count(root);
-}
-
-static const void *
-copy(const void *root)
-{
-    return zroot_copy(root);
-}
+TYPE_ROOT_CALLS(zroot)
 
 static bool
 drop(const void *root, struct drop_cursor *at, uint64_t count)
@@ -36,18 +26,6 @@ static bool
 move(const void *root, struct move_cursor *at, struct mover *m)
 {
     return zroot_move(root, m, at->at);
-}
-
-static uint64_t
-weigh(const void *root, uint64_t samples)
-{
-    return zroot_weigh(root, samples);
-}
-
-static void
-verify(const void *root)
-{
-    zroot_verify(root);
 }
 
 static void
