@@ -390,6 +390,27 @@ class AtStart(unittest.TestCase):
     def test_the_second_column(self):
         self.each_way(SECOND)
 
+    def test_a_change_that_is_refused_leaves_nothing(self):
+        names = ("requirepass", "maxmemory-policy", "list-max-listpack-size", "hash-max-listpack-entries",
+                 "set-max-listpack-entries", "zset-max-listpack-entries", "set-max-intset-entries",
+                 "hll-sparse-max-bytes", "stream-node-max-entries")
+        rows = [r for r in FIRST if r[0] in names]
+        change = [word for name, value, _ in rows for word in (name, value)]
+        server = resp.start_stillframe(self.dir, "--save", "")
+        # refused as it is read; when all others have taken effect
+        for last in (("hz", "many"), ("maxclients", "4000000000")):
+            with server.client(timeout=20) as c:
+                self.assertIn("CONFIG SET failed (possibly related to argument '%s'" % last[0],
+                              refusal(c, "CONFIG", "SET", *change, *last))
+            for name, _, check in rows:
+                with self.subTest(parameter=name, last=last):
+                    t = Case(self, server, None)
+                    with self.assertRaises((AssertionError, resp.RespError)):
+                        check(t)
+                    self.assertEqual(t.c.call("PING"), b"PONG")
+                    t.c.close()
+        server.stop()
+
     def test_every_parameter_is_looked_at_or_told_why_not(self):
         with open(CONFIG_DEF) as f:
             names = set(re.findall(r'^OPTION\("([a-z-]+)"', f.read(), re.M))
