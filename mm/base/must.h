@@ -14,6 +14,9 @@ _Noreturn void must_fail(const char *file, int line, const char *what);
 
 #define never(why) must_fail(__FILE__, __LINE__, why)
 
+/* for a variable that debug_check() alone reads */
+#define debug_only __attribute__((unused))
+
 #ifdef STILLFRAME_DEBUG
 #define debug_check(x) must(x)
 #else

@@ -182,8 +182,8 @@ void
 exec_call(struct client *c, struct cmd *cmd)
 {
     uint64_t begin = clock_at, ns;
-    struct reply_mark before = reply_mark(c);
-    uint64_t dirty = db_state.dirty;
+    debug_only struct reply_mark before = reply_mark(c);
+    debug_only uint64_t dirty = db_state.dirty;
 
     debug_check(c->block == NULL && cmd_arity_is_good(cmd, c->argc));
     running = c;

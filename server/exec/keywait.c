@@ -278,7 +278,7 @@ call(const struct waiting *w, struct slice key)
 {
     struct client *c = w->client;
     bool is_heard = effects_are_wanted, served;
-    uint64_t dirty = db_state.dirty;
+    debug_only uint64_t dirty = db_state.dirty;
     struct effect_scope scope;
     struct block_reply reply;
 

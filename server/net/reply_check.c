@@ -66,7 +66,7 @@ skip_line(struct reading *r)
 static bool
 read_length(struct reading *r, int64_t *ret)
 {
-    char text[NUM_MAX_BYTES], byte;
+    char text[NUM_MAX_BYTES], byte = '\0';
     size_t len = 0;
 
     while (next_byte(r, &byte) && byte != '\r' && len < sizeof text)

@@ -137,7 +137,7 @@ zsmall_verify(const uint8_t *lp, size_t bytes)
     uint32_t count;
 
     must(lp_validate(lp, bytes, &count) && count > 0 && count % 2 == 0);
-    zsmall_first(&before, lp);
+    must(zsmall_first(&before, lp));
     for (bool more = zsmall_first(&z, lp); more; more = zsmall_next(&z)) {
         must(z.score == z.score); /* a number */
         must(zsmall_find(&same, lp, z.member) && same.at == z.at);
