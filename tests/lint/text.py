@@ -23,7 +23,6 @@ import collections
 import os
 import pathlib
 import re
-import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -45,9 +44,11 @@ def finding(path, number, what):
     print(f"{path}:{number}: {what}")
 
 
-def tracked():
-    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
-    return [n for n in names if (ROOT / n).is_file()]
+def sources():
+    """All files of the tree but what is built; also where there is no history, or no git."""
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = sorted(f for f in folders if f not in ("build", ".git", "__pycache__", "node_modules"))
+        yield from (str((pathlib.Path(folder) / n).relative_to(ROOT)) for n in sorted(names) if not n.endswith((".o", ".rdb")))
 
 
 def c_comments(text):
@@ -175,7 +176,7 @@ def check_plan():
 
 
 def main():
-    names = set(tracked())
+    names = set(sources())
     bases, folders = collections.defaultdict(list), set()
     rules, known, cited = collections.defaultdict(list), set(), []
     for name in names:
