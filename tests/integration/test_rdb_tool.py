@@ -270,13 +270,17 @@ class BadFiles(ToolTest):
         with open(self.dump, "rb") as f:
             self.data = f.read()
 
-    def assert_refused(self, data, pattern):
+    def assert_refused(self, data, pattern, finding=None):
+        """One line says why.  finding: what may stand before it, where the data may be so."""
         path = self.write("bad.rdb", data)
         for command in ("check", "info"):
             status, out, err = tool(command, path)
             self.assertEqual((status, out), (1, ""))
-            self.assertRegex(err, r"^stillframe-rdb: %s: %s.*\n$" % (re.escape(path), pattern))
-            self.assertEqual(err.count("\n"), 1)
+            *before, last, end = err.split("\n")
+            self.assertRegex(last, r"^stillframe-rdb: %s: %s" % (re.escape(path), pattern))
+            self.assertEqual(end, "")
+            for line in before:
+                self.assertRegex(line, r"^stillframe-rdb: %s: %s$" % (re.escape(path), finding or "(?!)"))
 
     def test_a_cut_file_is_refused_at_its_end(self):
         for cut in (0, 5, 9, 100, len(self.data) // 2, len(self.data) - 1):
@@ -284,7 +288,20 @@ class BadFiles(ToolTest):
 
     def test_every_flipped_byte_is_noticed(self):
         for at in range(5, len(self.data), 97):
-            self.assert_refused(self.data[:at] + bytes([self.data[at] ^ 0x20]) + self.data[at + 1:], r"byte \d+: ")
+            # In redis-server's order of keys, another one each time, a byte may be the count of
+            # the listpack of h.
+            self.assert_refused(self.data[:at] + bytes([self.data[at] ^ 0x20]) + self.data[at + 1:], r"byte \d+: ",
+                                r'byte \d+: the hash\'s listpack claims \d+ elements and has 2: counted anew \(key "h"\)')
+
+    def test_a_wrong_count_is_a_finding_before_the_checksum_refuses(self):
+        lp = self.data.index(b"\x01h") + 2  # the length of the string that follows, then the listpack's own head
+        at = lp + 1 + 4
+        self.assertEqual(self.data[at], 2)
+        changed = self.data[:at] + b"\x22" + self.data[at + 1:]
+        path = self.write("counted.rdb", changed)
+        status, out, err = tool("check", path)
+        self.assertEqual((status, out), (1, ""))
+        self.assertRegex(err, r'claims 34 elements and has 2: counted anew \(key "h"\)\n.*wrong checksum: .*\n$')
 
     def test_trailing_bytes_are_refused(self):
         self.assert_refused(self.data + b"more", r"byte %d: 4 more bytes after the end" % len(self.data))
