@@ -10,8 +10,7 @@
 #include "mm/compact.h"
 #include "mm/cut.h"
 #include "mm/discarder.h"
-#include "tests/support/aborts.h"
-#include "tests/support/runner.h"
+#include "tests/support/promises.h"
 
 enum { VALUE_BYTES = 100, RUN_BYTES = 200000 };
 
@@ -241,14 +240,7 @@ moving_from_the_middle_of_a_slot(void)
 }
 #endif
 
-static const struct broken {
-    const char *name;
-    void (*fn)(void);
-} broken[] = {
-#define BROKEN(name)                                                                               \
-    {                                                                                              \
-#name, name                                                                                \
-    }
+static const struct broken broken[] = {
     BROKEN(printing_into_too_little),
     BROKEN(more_than_all_percent),
     BROKEN(a_bucket_that_is_none),
@@ -274,12 +266,6 @@ static const struct broken {
     BROKEN(moving_from_the_middle_of_a_slot),
 #endif
 };
-
-START_TEST(who_breaks_a_promise_ends_the_process)
-{
-    ck_assert_msg(aborts(broken[_i].fn), "%s: nothing noticed", broken[_i].name);
-}
-END_TEST
 
 /* What is allowed does not look like what is not: the asserts above, from their other side. */
 static void
@@ -307,21 +293,8 @@ keeping_to_all(void)
     mm_fini();
 }
 
-START_TEST(who_keeps_to_all_does_not)
-{
-    ck_assert(!aborts(keeping_to_all));
-}
-END_TEST
-
 int
 main(void)
 {
-    Suite *s = suite_create("mm/promises");
-    TCase *tc = tcase_create("promises");
-
-    tcase_add_loop_test(tc, who_breaks_a_promise_ends_the_process, 0,
-                        sizeof broken / sizeof *broken);
-    tcase_add_test(tc, who_keeps_to_all_does_not);
-    suite_add_tcase(s, tc);
-    return run_suite(s);
+    return run_promises("mm/promises", broken, sizeof broken / sizeof *broken, keeping_to_all);
 }

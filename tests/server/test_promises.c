@@ -26,8 +26,7 @@
 #include "server/net/net_impl.h"
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
-#include "tests/support/aborts.h"
-#include "tests/support/runner.h"
+#include "tests/support/promises.h"
 #include "tests/support/talk.h"
 #include "tests/support/words.h"
 
@@ -428,14 +427,7 @@ a_change_by_a_command_that_only_reads(void)
 }
 #endif
 
-static const struct broken {
-    const char *name;
-    void (*fn)(void);
-} broken[] = {
-#define BROKEN(name)                                                                               \
-    {                                                                                              \
-#name, name                                                                                \
-    }
+static const struct broken broken[] = {
     BROKEN(waiting_twice),
     BROKEN(waiting_within_exec),
     BROKEN(waiting_without_a_connection),
@@ -471,12 +463,6 @@ static const struct broken {
     BROKEN(a_change_by_a_command_that_only_reads),
 #endif
 };
-
-START_TEST(who_breaks_a_promise_ends_the_process)
-{
-    ck_assert_msg(aborts(broken[_i].fn), "%s: nothing noticed", broken[_i].name);
-}
-END_TEST
 
 /* What is allowed does not look like what is not: the asserts above, from their other side. */
 static void
@@ -520,21 +506,8 @@ keeping_to_all(void)
     say(c, "row a b");
 }
 
-START_TEST(who_keeps_to_all_does_not)
-{
-    ck_assert(!aborts(keeping_to_all));
-}
-END_TEST
-
 int
 main(void)
 {
-    Suite *s = suite_create("server/promises");
-    TCase *tc = tcase_create("promises");
-
-    tcase_add_loop_test(tc, who_breaks_a_promise_ends_the_process, 0,
-                        sizeof broken / sizeof *broken);
-    tcase_add_test(tc, who_keeps_to_all_does_not);
-    suite_add_tcase(s, tc);
-    return run_suite(s);
+    return run_promises("server/promises", broken, sizeof broken / sizeof *broken, keeping_to_all);
 }

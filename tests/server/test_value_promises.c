@@ -6,8 +6,7 @@
 #include "server/data/set/set_combine.h"
 #include "server/data/string/bits.h"
 #include "server/data/zset/zset_small.h"
-#include "tests/support/aborts.h"
-#include "tests/support/runner.h"
+#include "tests/support/promises.h"
 #include "tests/support/talk.h"
 
 static struct db_ref
@@ -111,25 +110,12 @@ scores_in_no_order(void)
     store_listpack(TYPE_ZSET, lp);
 }
 
-static const struct broken {
-    const char *name;
-    void (*fn)(void);
-} broken[] = {
-#define BROKEN(name)                                                                               \
-    {                                                                                              \
-#name, name                                                                                \
-    }
+static const struct broken broken[] = {
     BROKEN(popping_a_whole_set),          BROKEN(intersecting_no_sets),
     BROKEN(cutting_more_than_there_is),   BROKEN(the_opposite_of_two),
     BROKEN(a_field_without_a_value),      BROKEN(a_field_that_is_there_twice),
     BROKEN(a_member_that_is_there_twice), BROKEN(scores_in_no_order),
 };
-
-START_TEST(who_breaks_a_promise_ends_the_process)
-{
-    ck_assert_msg(aborts(broken[_i].fn), "%s: nothing noticed", broken[_i].name);
-}
-END_TEST
 
 /* What is allowed does not look like what is not. */
 static void
@@ -148,21 +134,9 @@ keeping_to_all(void)
     }
 }
 
-START_TEST(who_keeps_to_all_does_not)
-{
-    ck_assert(!aborts(keeping_to_all));
-}
-END_TEST
-
 int
 main(void)
 {
-    Suite *s = suite_create("server/value_promises");
-    TCase *tc = tcase_create("promises");
-
-    tcase_add_loop_test(tc, who_breaks_a_promise_ends_the_process, 0,
-                        sizeof broken / sizeof *broken);
-    tcase_add_test(tc, who_keeps_to_all_does_not);
-    suite_add_tcase(s, tc);
-    return run_suite(s);
+    return run_promises("server/value_promises", broken, sizeof broken / sizeof *broken,
+                        keeping_to_all);
 }

@@ -11,8 +11,7 @@
 #include "snapshot/snapshot.h"
 #include "snapshot/sweeper.h"
 #include "snapshot/view.h"
-#include "tests/support/aborts.h"
-#include "tests/support/runner.h"
+#include "tests/support/promises.h"
 
 static struct sink *
 memory(void)
@@ -168,14 +167,7 @@ reading_through_no_view(void)
 }
 #endif
 
-static const struct broken {
-    const char *name;
-    void (*fn)(void);
-} broken[] = {
-#define BROKEN(name)                                                                               \
-    {                                                                                              \
-#name, name                                                                                \
-    }
+static const struct broken broken[] = {
     BROKEN(committing_twice),
     BROKEN(failing_without_an_error),
     BROKEN(encoding_for_a_version_that_is_not_written),
@@ -194,20 +186,8 @@ static const struct broken {
 #endif
 };
 
-START_TEST(who_breaks_a_promise_ends_the_process)
-{
-    ck_assert_msg(aborts(broken[_i].fn), "%s: nothing noticed", broken[_i].name);
-}
-END_TEST
-
 int
 main(void)
 {
-    Suite *s = suite_create("snapshot/promises");
-    TCase *tc = tcase_create("promises");
-
-    tcase_add_loop_test(tc, who_breaks_a_promise_ends_the_process, 0,
-                        sizeof broken / sizeof *broken);
-    suite_add_tcase(s, tc);
-    return run_suite(s);
+    return run_promises("snapshot/promises", broken, sizeof broken / sizeof *broken, NULL);
 }
