@@ -11,8 +11,8 @@ CC := $(if $(filter fuzz,$(FLAVOUR)),clang,gcc)
 endif
 PORT    ?= 6379
 
-PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev nettle-dev
-TEST_PACKAGES := check liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis
+PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev nettle-dev
+TEST_PACKAGES := check lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis
 NODE_PACKAGES := $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 LINT_PACKAGES := clang-format clang-tidy cppcheck
 
@@ -47,7 +47,7 @@ B   := build$(if $(filter-out release,$(FLAVOUR)),/$(FLAVOUR))
 DEBUG_INFO := $(if $(filter asan tsan barrier steps hard,$(FLAVOUR)),-g1,-g)
 ALL_CFLAGS  = -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pthread $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
-CORE_LIBS   := -lurcu-qsbr -lurcu-common
+CORE_LIBS   := -lurcu-qsbr -lurcu-common -llz4
 SERVER_LIBS := -lnettle -lm
 TEST_LIBS   := -llzf -lcheck -lsubunit -lm -lrt
 
