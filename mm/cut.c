@@ -52,3 +52,12 @@ mm_sweep_init(struct mm_sweep *s)
     must(mm_barrier_on);
     *s = (struct mm_sweep){.next_block = 1, .end_block = heap.settle_end, .epoch = heap.epoch};
 }
+
+void
+mm_sweep_area_init(struct mm_sweep_area *a)
+{
+    must(mm_barrier_on);
+    atomic_store_explicit(&a->next_block, 1, memory_order_relaxed);
+    a->end_block = heap.settle_end;
+    a->epoch = heap.epoch;
+}

@@ -3,8 +3,8 @@
  *     CLOSED --mm_cut_begin--> OPEN --mm_cut_end--> SETTLING --mm_settle...--> CLOSED
  *
  * A view (snapshot/view.h) is how the sweep reads bytes.
- * Threads: mutator, but for the mm_sweep_* calls, which belong to the one sweep of an open cut
- * [sweep]. */
+ * Threads: mutator, but for the mm_sweep_* calls, which belong to the sweep of an open cut [sweep]: one
+ * thread, or several that share an area (S4). */
 #ifndef MM_CUT_H
 #define MM_CUT_H
 
@@ -35,15 +35,28 @@ struct mm_extent {
     const uint64_t *used; /* one bit a slot; frozen until mm_sweep_done() (S2) */
     uint32_t block;       /* block number, for mm_sweep_done() and for progress */
 };
+/* A stretch of blocks that one thread sweeps. */
 struct mm_sweep {
-    uint32_t next_block, end_block; /* end: one past the highest block in use at the cut */
+    uint32_t next_block, end_block; /* end: one past the last; of the whole: one past the highest
+                                     * block in use at the cut */
     epoch_t epoch;
 };
-/* mm_sweep_init: called by the mutator right after mm_cut_begin(); handed to the sweep thread with
- * the start message. */
+/* mm_sweep_init: the whole; called by the mutator right after mm_cut_begin(); handed to the sweep
+ * thread with the start message. */
 void mm_sweep_init(struct mm_sweep *s);
+/* What several threads sweep: each claims a stretch, and, when it is done with that, the next. */
+struct mm_sweep_area {
+    _Atomic uint32_t
+        next_block; /* [sweep] not claimed yet; S4: the read-modify-write alone decides */
+    uint32_t end_block;
+    epoch_t epoch;
+};
+/* mm_sweep_area_init: as mm_sweep_init().
+ * mm_sweep_claim: the next stretch, which is this thread's alone.  False: there is none.  [sweep] */
+void mm_sweep_area_init(struct mm_sweep_area *a);
+bool mm_sweep_claim(struct mm_sweep_area *a, struct mm_sweep *ret);
 /* mm_sweep_next: the next record slab or run with an earlier birth, in address order.  False: no
- * more. [sweep] */
+ * more in this stretch.  [sweep] */
 bool mm_sweep_next(struct mm_sweep *s, struct mm_extent *ret);
 /* mm_sweep_done: the last read of x is over; the mutator may use its slots again (O-3).  [sweep] */
 void mm_sweep_done(const struct mm_sweep *s, const struct mm_extent *x);

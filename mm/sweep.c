@@ -3,6 +3,29 @@
 #include "mm/cut.h"
 #include "mm/heap_impl.h"
 
+/* So many blocks a claim: settling, which follows in address order, waits for the slowest thread, so
+ * that what others have swept above it is not taken back yet: a stretch of each at most. */
+enum { CLAIM_BLOCKS = 16 };
+
+bool
+mm_sweep_claim(struct mm_sweep_area *a, struct mm_sweep *ret)
+{
+    /* S4: relaxed, as blocks of the cut are ordered by the start message (O-4), and by nothing that
+     * another sweeper does. */
+    uint32_t first = atomic_load_explicit(&a->next_block, memory_order_relaxed);
+
+    STEP("sweep: claim");
+    if (first >= a->end_block)
+        return false;
+    first = atomic_fetch_add_explicit(&a->next_block, CLAIM_BLOCKS, memory_order_relaxed);
+    if (first >= a->end_block)
+        return false;
+    *ret = (struct mm_sweep){.next_block = first, .end_block = a->end_block, .epoch = a->epoch};
+    if (a->end_block - first > CLAIM_BLOCKS)
+        ret->end_block = first + CLAIM_BLOCKS;
+    return true;
+}
+
 /* Whatever the mutator does meanwhile, the blocks that this finds are the same: those of the
  * records heap that were there at the cut keep kind, class and bitmaps until mm_sweep_done() (S2);
  * all others are free, of the values heap, or born in this epoch. */

@@ -136,6 +136,8 @@ job_new(const struct snapshot_request *rq)
 int
 snapshot_begin(const struct snapshot_request *rq)
 {
+    /* What knows one worker only is swept by one thread. */
+    unsigned threads = sweeper_threads(rq->ops->worker_new == NULL ? 1 : rq->threads);
     int64_t start_ns = os_monotonic_ns();
     epoch_t epoch;
     struct job *j;
@@ -143,6 +145,7 @@ snapshot_begin(const struct snapshot_request *rq)
 
     must(event_fd >= 0); /* snapshot_start() was called */
     must(rq->ops != NULL && rq->ops->save_record != NULL && rq->path != NULL);
+    must((rq->ops->worker_new == NULL) == (rq->ops->worker_free == NULL));
     if (!snapshot_is_ready())
         return -EBUSY;
     if ((j = job_new(rq)) == NULL)
@@ -151,10 +154,11 @@ snapshot_begin(const struct snapshot_request *rq)
         job_free(j);
         return r;
     }
-    mm_sweep_init(&j->sweep);
-    j->blocks_total = j->sweep.end_block;
+    mm_sweep_area_init(&j->area);
+    j->blocks_total = j->area.end_block;
     j->begin_us = start_ns / 1000;
-    sweeper_post(j);
+    j->threads = threads;
+    sweeper_post(j, threads);
     job = j;
     j->begin_cost_ns = (uint64_t)(os_monotonic_ns() - start_ns);
     return 0;
@@ -207,12 +211,14 @@ report(struct job *j, struct snapshot_end *ret)
 {
     *ret = (struct snapshot_end){
         .error = j->error,
-        .keys = atomic_load_explicit(&j->keys, memory_order_relaxed),
+        .keys = j->progress.keys - j->progress.left_out,
+        .left_out = j->progress.left_out,
+        .raw_bytes = sweeper_raw_bytes(),
         .file_bytes = j->file_bytes,
         .sweep_us = j->swept_us - j->begin_us,
         .total_us = j->done_us - j->begin_us,
-        .image_pages = j->image_pages,
-        .retries = j->retries,
+        .image_pages = j->progress.image_pages,
+        .retries = j->progress.retries,
     };
     memcpy(ret->text, j->text, sizeof ret->text);
 }
@@ -237,7 +243,7 @@ snapshot_poll(unsigned max_blocks, struct snapshot_end *ret)
     (void)mm_settle(max_blocks);
     if (phase != JOB_DONE || !job->ended || !mm_cut_is_ready())
         return false;
-    must(job->error != 0 || job->keys == job->rq.keys_total); /* N6, seen from this side */
+    must(job->error != 0 || job->progress.keys == job->rq.keys_total); /* N6, seen from this side */
     report(job, ret);
     job_free(job);
     job = NULL;
@@ -279,13 +285,29 @@ snapshot_status(struct snapshot_status *ret)
         ret->state = SNAPSHOT_ENDING;
     }
     ret->cancelled = atomic_load_explicit(&job->cancel, memory_order_relaxed);
-    ret->keys_done = atomic_load_explicit(&job->keys, memory_order_relaxed);
+    ret->keys_done = atomic_load_explicit(&job->progress.keys, memory_order_relaxed);
     ret->keys_total = job->rq.keys_total;
-    ret->bytes_out = atomic_load_explicit(&job->bytes_out, memory_order_relaxed);
-    ret->blocks_done = atomic_load_explicit(&job->blocks_done, memory_order_relaxed);
+    ret->raw_bytes = sweeper_raw_bytes();
+    ret->bytes_out = atomic_load_explicit(&job->file_bytes, memory_order_relaxed);
+    ret->blocks_done = atomic_load_explicit(&job->area.next_block, memory_order_relaxed);
+    if (ret->blocks_done > job->blocks_total)
+        ret->blocks_done = job->blocks_total;
+    ret->threads = job->threads;
     ret->blocks_total = job->blocks_total;
     ret->begin_us = job->begin_us;
     ret->begin_cost_ns = job->begin_cost_ns;
+}
+
+unsigned
+snapshot_threads(unsigned wanted)
+{
+    return job != NULL ? 0 : sweeper_threads(wanted);
+}
+
+void
+snapshot_rate(uint64_t bytes_s)
+{
+    sweeper_rate(bytes_s);
 }
 
 void

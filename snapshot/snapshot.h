@@ -4,10 +4,10 @@
  *                      |  cancel / error       |
  *                      +-----> ENDING <--------+      grace period, settle, then IDLE again
  *
- * One helper thread (the sweep) exists from snapshot_start() on.  The mutator is told through an
- * eventfd and calls snapshot_poll().  RCU (liburcu, QSBR flavour): the sweep thread is the reader,
- * quiescent between slabs, offline around blocking calls; the mutator is registered too and goes
- * offline with snapshot_offline() around epoll_wait.
+ * Two helper threads exist from snapshot_start() on: a sweeper and the writer; more sweepers are
+ * made when they are asked for.  The mutator is told through an eventfd and calls snapshot_poll().
+ * RCU (liburcu, QSBR flavour): sweepers are the readers, quiescent between slabs, offline where they
+ * wait; the mutator is registered too and goes offline with snapshot_offline() around epoll_wait.
  * Threads: mutator, unless a line says otherwise. */
 #ifndef SNAPSHOT_SNAPSHOT_H
 #define SNAPSHOT_SNAPSHOT_H
@@ -20,26 +20,51 @@
 #include "snapshot/view.h"
 
 /* What the server brings: how its records become RDB.  All [sweep]; `cut` is the caller's state of
- * the cut (map of databases, sizes, aux fields), const until snapshot_ops.finish. */
+ * the cut (map of databases, sizes, aux fields), const until snapshot_poll() reports the end.  A
+ * sweep has one sweeper or several, each with a worker of its own: what it alone knows (the database
+ * that it wrote last, buffers). */
 struct snapshot_ops {
-    /* save_begin: AUX fields and the like, after the magic. 0 or -errno. */
+    /* worker_new: NULL: no memory.  worker_free: the sweeper is done.  Without these two the worker
+     * is `cut` itself, and there is one sweeper. */
+    void *(*worker_new)(void *cut);
+    void (*worker_free)(void *worker);
+    /* worker_break: what this worker writes next does not follow what it wrote last: another's
+     * records stand between.  May be NULL, as worker_new. */
+    void (*worker_break)(void *worker);
+    /* save_begin: AUX fields and the like, after the magic; by one of the sweepers. 0 or -errno. */
     int (*save_begin)(void *cut, struct rdb_enc *e);
     /* save_record: one record.  staged: its first staged_bytes bytes as they were at the cut (the
      * whole slot, or the first 64 KiB of a run); live: its address, to view_read() the rest of a
-     * long key and the values it points to. Returns 1 if it was a key that was written, 0 if
-     * skipped, or -errno. */
-    int (*save_record)(void *cut, struct view *v, struct rdb_enc *e, const void *live,
+     * long key and the values it points to. Returns a save_record_result, or -errno. */
+    int (*save_record)(void *worker, struct view *v, struct rdb_enc *e, const void *live,
                        const uint8_t *staged, size_t staged_bytes);
+};
+
+enum save_record_result {
+    SAVE_NO_KEY,  /* of a database that is gone */
+    SAVE_WRITTEN, /* a key */
+    SAVE_LEFT_OUT /* a key that this file is not to have */
 };
 
 struct snapshot_request {
     const struct snapshot_ops *ops;
     void *cut;        /* stays valid until snapshot_poll() reports the end */
-    const char *path; /* final name of the dump; copied */
+    const char *path; /* final name of the dump; copied.  With `open`, a name for messages */
+    /* open: where the bytes go, if not into a file at `path`: 0 and *ret, or -errno.  Called once,
+     * by the writer thread, which may block there; the sink is closed by it, too.  [writer] */
+    int (*open)(void *ctx, struct sink **ret);
+    void *open_ctx;
     int rdb_version;
-    bool compress, checksum;
-    uint64_t keys_total;   /* keys at the cut: for progress, and checked against what was written */
+    enum rdb_compression compression;
+    int compression_level; /* of RDB_LZ4 */
+    bool checksum;
+    unsigned threads;      /* sweepers; 0: 1.  Fewer if there are not so many threads */
+    uint64_t keys_total;   /* keys at the cut: for progress, and checked against what was swept */
     size_t writeout_bytes; /* see sink_file_options */
+    /* verify: the file's bytes are durable under temp_path, and have their final name if this
+     * returns 0; else -errno, and why.  May be NULL.  [writer] */
+    int (*verify)(void *ctx, const char *temp_path, char *why, size_t why_bytes);
+    void *verify_ctx;
 };
 
 enum snapshot_state { SNAPSHOT_IDLE, SNAPSHOT_SWEEPING, SNAPSHOT_WRITING, SNAPSHOT_ENDING };
@@ -48,25 +73,28 @@ struct snapshot_status {
     enum snapshot_state state;
     bool cancelled;
     uint64_t keys_done, keys_total; /* processed by the sweep so far */
-    uint64_t bytes_out;             /* put to the sink so far */
+    uint64_t raw_bytes;             /* of RDB, handed to the writer so far */
+    uint64_t bytes_out;             /* put to the sink so far: compressed, as it may be */
     uint64_t blocks_done, blocks_total;
+    unsigned threads;       /* sweepers */
     int64_t begin_us;       /* monotonic */
     uint64_t begin_cost_ns; /* how long snapshot_begin() took: the stall */
 };
 
 /* What snapshot_poll() reports once per snapshot. */
 struct snapshot_end {
-    int error;      /* 0, -ECANCELED, -ENOMEM (broken view), or the sink's -errno */
-    char text[256]; /* for the log when error: what failed, with path and reason */
-    uint64_t keys, file_bytes;
+    int error;                      /* 0, -ECANCELED, -ENOMEM (broken view), or the sink's -errno */
+    char text[256];                 /* for the log when error: what failed, with path and reason */
+    uint64_t keys, left_out;        /* written; seen, but not to be in this file */
+    uint64_t raw_bytes, file_bytes; /* of RDB; as it stands in the file */
     int64_t sweep_us, total_us;
     uint64_t image_pages, retries;
 };
 
-/* snapshot_start: create the sweep thread and its eventfd; register the mutator with RCU.  0 or
+/* snapshot_start: create the threads and their eventfd; register the mutator with RCU.  0 or
  * -errno. */
 int snapshot_start(void);
-/* snapshot_stop: cancel what runs, wait for it, join the thread. */
+/* snapshot_stop: cancel what runs, wait for it, join the threads. */
 void snapshot_stop(void);
 int snapshot_event_fd(void);
 
@@ -85,6 +113,12 @@ bool snapshot_poll(unsigned max_blocks, struct snapshot_end *ret);
  * eventfd. */
 bool snapshot_wants_poll(void);
 void snapshot_status(struct snapshot_status *ret);
+/* snapshot_threads: that there be so many sweepers before a snapshot asks for them; making one takes
+ * some ten microseconds.  How many of them there are; 0 while a snapshot runs: ask again. */
+unsigned snapshot_threads(unsigned wanted);
+/* snapshot_rate: the file is written at so many bytes a second, at most; 0: no limit.  At once, also
+ * for the one that runs. */
+void snapshot_rate(uint64_t bytes_s);
 
 /* Around a blocking call of the mutator; and one quiescent state per turn of the loop. */
 void snapshot_offline(void);

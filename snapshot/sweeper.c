@@ -1,28 +1,47 @@
-/* snapshot/sweeper.c - the sweep thread: waits for a job, sweeps, writes, makes it durable. */
+/* snapshot/sweeper.c - the threads of a snapshot: each waits for a job and does its part of it.  The
+ * contract is in sweeper.h. */
 #include "snapshot/sweeper.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "mm/base/fault.h"
 #include "mm/base/must.h"
 #include "mm/base/os.h"
+#include "snapshot/writer.h"
+
+/* A thread and what it needs for a sweep: there before it is asked for. */
+struct sweeper {
+    pthread_t thread;
+    unsigned index;
+    uint8_t *staging; /* [owned] */
+    uint64_t seen;    /* posts that were before it */
+};
 
 static struct {
-    pthread_t thread;
-    pthread_mutex_t lock; /* protects posted and stop; no other lock is taken inside */
+    pthread_mutex_t lock; /* no other lock is taken inside */
     pthread_cond_t wanted;
-    struct job *posted;         /* [lock: lock] */
-    bool stop;                  /* [lock: lock] */
-    int event_fd;               /* [const after sweeper_start] */
-    uint8_t *staging;           /* [sweep] */
+    struct job
+        *posted;    /* [lock: lock] the newest, for as many sweepers as its lanes, and the writer */
+    uint64_t posts; /* [lock: lock] how many there were */
+    unsigned sweepers; /* [lock: lock] that the newest is for */
+    bool stop;         /* [lock: lock] */
+    int event_fd;      /* [const after sweeper_start] */
+    /* [mutator] */
+    struct sweeper *of[JOINER_LANES_MAX];
+    unsigned count;
+    pthread_t writer;
     _Atomic uint64_t quiescent; /* [sweep] O-8 */
-} sweeper = {.lock = PTHREAD_MUTEX_INITIALIZER, .wanted = PTHREAD_COND_INITIALIZER};
+    _Atomic uint64_t rate;
+    struct joiner joiner;
+} sweepers = {.lock = PTHREAD_MUTEX_INITIALIZER,
+              .wanted = PTHREAD_COND_INITIALIZER,
+              .joiner = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                         .chunk_queued = PTHREAD_COND_INITIALIZER,
+                         .chunk_free = PTHREAD_COND_INITIALIZER,
+                         .turn_free = PTHREAD_COND_INITIALIZER}};
 
 void
 sweeper_wake_mutator(void)
@@ -31,8 +50,20 @@ sweeper_wake_mutator(void)
     ssize_t n;
 
     do
-        n = write(sweeper.event_fd, &one, sizeof one);
+        n = write(sweepers.event_fd, &one, sizeof one);
     while (n < 0 && errno == EINTR);
+}
+
+void
+sweeper_rate(uint64_t bytes_s)
+{
+    atomic_store_explicit(&sweepers.rate, bytes_s, memory_order_relaxed);
+}
+
+uint64_t
+sweeper_raw_bytes(void)
+{
+    return atomic_load_explicit(&sweepers.joiner.raw_bytes, memory_order_relaxed);
 }
 
 /* pass_quiescent: before each quiescent state: what was read of the arena is over.  liburcu orders
@@ -41,27 +72,25 @@ sweeper_wake_mutator(void)
 static void
 pass_quiescent(void)
 {
-    atomic_fetch_add_explicit(&sweeper.quiescent, 1, memory_order_release);
+    atomic_fetch_add_explicit(&sweepers.quiescent, 1, memory_order_release);
 }
 
 uint64_t
 sweeper_quiescent(void)
 {
-    return atomic_load_explicit(&sweeper.quiescent, memory_order_acquire);
+    return atomic_load_explicit(&sweepers.quiescent, memory_order_acquire);
 }
 
 static void
-enter_blocking(void *ctx)
+before_wait(void)
 {
-    (void)ctx;
     pass_quiescent();
     rcu_thread_offline();
 }
 
 static void
-leave_blocking(void *ctx)
+after_wait(void)
 {
-    (void)ctx;
     rcu_thread_online(); /* C1: what touches the arena next looks at the cancel flag first */
 }
 
@@ -80,141 +109,201 @@ poll_long_value(void *ctx)
 
     pass_quiescent();
     rcu_quiescent_state();
-    return atomic_load_explicit(&j->cancel, memory_order_acquire) ? -ECANCELED : 0;
+    return atomic_load_explicit(&j->cancel, memory_order_acquire) ||
+                   atomic_load_explicit(&j->failed, memory_order_relaxed)
+               ? -ECANCELED
+               : 0;
 }
 
-static void
-describe(struct job *j, int error, const struct sink *out)
-{
-    j->error = error;
-    if (error == -ECANCELED)
-        snprintf(j->text, sizeof j->text, "cancelled");
-    else if (error == -EBADMSG)
-        snprintf(j->text, sizeof j->text,
-                 "the sweep found %llu keys where the cut had %llu; the dump was dropped",
-                 (unsigned long long)j->keys, (unsigned long long)j->rq.keys_total);
-    else if (out != NULL && sink_error(out) < 0)
-        snprintf(j->text, sizeof j->text, "%s of %.120s: %s",
-                 out->failed_step != NULL ? out->failed_step : "write", j->path, strerror(-error));
-    else if (mm_cut_is_broken())
-        snprintf(j->text, sizeof j->text,
-                 "no memory for the copy of a page that a client was changing");
-    else
-        snprintf(j->text, sizeof j->text, "%.200s", strerror(-error));
-}
+/* ---- a sweeper's part of a job ---- */
 
-/* sweep_heap: the part that reads the arena. */
 static int
-sweep_heap(struct job *j, struct rdb_enc *enc)
+sweep_lane(struct job *j, const struct sweeper *s, struct lane *lane, void *worker)
 {
+    struct mm_sweep stretch = {.epoch = j->area.epoch};
+    struct rdb_enc enc;
     struct view view;
-    int r;
+    int r = rdb_enc_init(&enc, &lane->sink, j->rq.rdb_version, j->rq.compression == RDB_LZF);
 
-    view_init(&view, j->sweep.epoch);
+    if (r < 0)
+        return r;
+    view_init(&view, j->area.epoch);
     view.cancel = &j->cancel;
     view.poll = poll_long_value;
     view.poll_ctx = j;
     r = sweep_run(&(struct sweep_options){.rq = &j->rq,
-                                          .sweep = &j->sweep,
+                                          .sweep = &stretch,
+                                          .area = &j->area,
+                                          .is_first = s->index == 0,
+                                          .worker = worker,
                                           .view = &view,
-                                          .enc = enc,
-                                          .staging = sweeper.staging,
-                                          .keys = &j->keys,
-                                          .bytes_out = &j->bytes_out,
-                                          .blocks_done = &j->blocks_done,
+                                          .enc = &enc,
+                                          .lane = lane,
+                                          .failed = &j->failed,
+                                          .staging = s->staging,
+                                          .progress = &j->progress,
                                           .between = between_blocks});
-    j->image_pages = view.image_pages;
-    j->retries = view.retries;
+    atomic_fetch_add_explicit(&j->progress.image_pages, view.image_pages, memory_order_relaxed);
+    atomic_fetch_add_explicit(&j->progress.retries, view.retries, memory_order_relaxed);
+    rdb_enc_fini(&enc);
     return r;
 }
 
+static int
+sweep_with_worker(struct job *j, const struct sweeper *s, struct lane *lane)
+{
+    const struct snapshot_ops *ops = j->rq.ops;
+    void *worker = j->rq.cut;
+    int r;
+
+    if (ops->worker_new != NULL && (worker = ops->worker_new(j->rq.cut)) == NULL)
+        return -ENOMEM;
+    r = sweep_lane(j, s, lane, worker);
+    if (ops->worker_free != NULL)
+        ops->worker_free(worker);
+    return r;
+}
+
+/* note_failure: the first one counts; the others give up because of it. */
 static void
-post_phase(struct job *j, enum job_phase phase)
+note_failure(struct job *j, int error)
+{
+    bool first = false;
+
+    if (atomic_compare_exchange_strong_explicit(&j->failed, &first, true, memory_order_relaxed,
+                                                memory_order_relaxed))
+        j->sweep_error = error; /* read by the writer when all lanes are closed (O-11) */
+}
+
+void
+job_post_phase(struct job *j, enum job_phase phase)
 {
     must((int)phase > atomic_load_explicit(&j->phase, memory_order_relaxed)); /* each once */
     atomic_store_explicit(&j->phase, phase, memory_order_release);            /* O-5 */
     sweeper_wake_mutator();
 }
 
-/* run_job: whatever fails, both phases are posted, in order. */
+/* end_reading: this sweeper will not look at the arena again; the last one says so for all. */
 static void
-run_job(struct job *j)
+end_reading(struct job *j)
 {
-    struct sink_file_options file = {.path = j->file, .writeout_bytes = j->rq.writeout_bytes};
-    struct sink *out = NULL;
-    struct rdb_enc enc;
-    int r;
-
-    enter_blocking(NULL);
-    r = sink_file_open(&file, &out);
-    leave_blocking(NULL);
-    if (r < 0) {
-        snprintf(j->text, sizeof j->text, "open of a temporary file beside %.120s: %s", j->path,
-                 strerror(-r));
-        j->error = r;
-        j->swept_us = os_monotonic_us();
-        goto swept;
-    }
-    out->with_crc = j->rq.checksum;
-    out->before_block = enter_blocking;
-    out->after_block = leave_blocking;
-    if ((r = rdb_enc_init(&enc, out, j->rq.rdb_version, j->rq.compress)) == 0) {
-        r = sweep_heap(j, &enc);
-        j->swept_us = os_monotonic_us();
-        if (r == 0) {
-            pass_quiescent();
-            post_phase(j, JOB_SWEPT); /* memory comes back while the file becomes durable */
-            rdb_put_eof(&enc);
-            r = atomic_load_explicit(&j->cancel, memory_order_acquire) ? -ECANCELED
-                                                                       : sink_commit(out);
-        }
-        rdb_enc_fini(&enc);
-    }
-    j->file_bytes = out->put_bytes;
-    if (r < 0)
-        describe(j, r, out);
-    sink_close(out);
-swept:
-    if (atomic_load_explicit(&j->phase, memory_order_relaxed) == JOB_SWEEPING)
-        post_phase(j, JOB_SWEPT);
-    j->done_us = os_monotonic_us();
-    post_phase(j, JOB_DONE); /* the mutator may free j from here on */
+    pass_quiescent();
+    rcu_quiescent_state();
+    if (atomic_fetch_sub_explicit(&j->sweepers_left, 1, memory_order_acq_rel) != 1) /* O-10 */
+        return;
+    j->swept_us = os_monotonic_us();
+    job_post_phase(j, JOB_SWEPT); /* memory comes back while the file becomes durable */
 }
 
-/* next_job: wait, offline, for a job; NULL: stop. */
-static struct job *
-next_job(void)
+/* run_sweeper: when its lane is closed the job may be gone. */
+static void
+run_sweeper(struct job *j, const struct sweeper *s)
 {
-    struct job *j;
+    struct lane lane;
+    int r = lane_open(&lane, &sweepers.joiner, s->index);
 
-    rcu_thread_offline();
-    pthread_mutex_lock(&sweeper.lock);
-    while (sweeper.posted == NULL && !sweeper.stop)
-        pthread_cond_wait(&sweeper.wanted, &sweeper.lock);
-    j = sweeper.posted;
-    sweeper.posted = NULL;
-    pthread_mutex_unlock(&sweeper.lock);
-    rcu_thread_online();
+    if (r == 0)
+        r = sweep_with_worker(j, s, &lane);
+    if (r < 0) {
+        note_failure(j, r);
+        joiner_fail(&sweepers.joiner, r);
+    }
+    end_reading(j);
+    (void)lane_close(&lane); /* its error is the writer's own */
+}
+
+/* ---- the threads ---- */
+
+/* next_job: wait for one that is for this thread, the index-th sweeper or, with `any`, the writer.
+ * seen: the posts that it knows.  NULL: stop. */
+static struct job *
+next_job(uint64_t *seen, bool any, unsigned index)
+{
+    struct job *j = NULL;
+
+    pthread_mutex_lock(&sweepers.lock);
+    while (j == NULL && !sweepers.stop) {
+        if (sweepers.posts != *seen) {
+            *seen = sweepers.posts;
+            if (any || index < sweepers.sweepers)
+                j = sweepers.posted; /* O-4 */
+        } else {
+            pthread_cond_wait(&sweepers.wanted, &sweepers.lock);
+        }
+    }
+    pthread_mutex_unlock(&sweepers.lock);
     return j;
 }
 
 static void *
 sweeper_main(void *arg)
 {
+    const struct sweeper *s = arg;
+    uint64_t seen = s->seen;
+    struct job *j;
+
+    os_thread_background();
+    rcu_register_thread();
+    rcu_thread_offline();
+    while ((j = next_job(&seen, false, s->index)) != NULL) {
+        rcu_thread_online();
+        run_sweeper(j, s);
+        rcu_thread_offline();
+    }
+    rcu_unregister_thread();
+    return NULL;
+}
+
+static void *
+writer_main(void *arg)
+{
+    uint64_t seen = 0;
     struct job *j;
 
     (void)arg;
-#ifdef SCHED_BATCH
-    /* Waking up must not push the event loop off its processor: the start of a save would stall for
-     * our time slice. */
-    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH,
-                                &(struct sched_param){.sched_priority = 0});
-#endif
-    rcu_register_thread();
-    while ((j = next_job()) != NULL)
-        run_job(j);
-    rcu_unregister_thread();
+    os_thread_background();
+    while ((j = next_job(&seen, true, 0)) != NULL)
+        writer_run(j, &sweepers.joiner, &sweepers.rate);
     return NULL;
+}
+
+static int
+create_thread(pthread_t *ret, void *(*run)(void *), void *arg)
+{
+    return fault_point(FAULT_thread_create) ? EAGAIN : pthread_create(ret, NULL, run, arg);
+}
+
+/* add_sweeper: 0 or -errno. */
+static int
+add_sweeper(void)
+{
+    struct sweeper *s = calloc(1, sizeof *s);
+    int r = ENOMEM;
+
+    if (s != NULL && !fault_point(FAULT_sink_buffer))
+        s->staging = malloc(VIEW_CHUNK_BYTES);
+    if (s != NULL && s->staging != NULL) {
+        s->index = sweepers.count;
+        s->seen = sweepers.posts; /* the mutator's to read: it alone posts */
+        r = create_thread(&s->thread, sweeper_main, s);
+    }
+    if (r != 0) {
+        free(s != NULL ? s->staging : NULL);
+        free(s);
+        return -r;
+    }
+    sweepers.of[sweepers.count++] = s;
+    return 0;
+}
+
+unsigned
+sweeper_threads(unsigned wanted)
+{
+    if (wanted > JOINER_LANES_MAX)
+        wanted = JOINER_LANES_MAX;
+    while (sweepers.count < wanted && add_sweeper() == 0)
+        ;
+    return sweepers.count < wanted ? sweepers.count : wanted;
 }
 
 int
@@ -222,41 +311,50 @@ sweeper_start(int event_fd)
 {
     int r;
 
-    must(event_fd >= 0 && sweeper.staging == NULL); /* one thread */
-    sweeper.event_fd = event_fd;
-    sweeper.stop = false;
-    if (fault_point(FAULT_sink_buffer) || (sweeper.staging = malloc(VIEW_CHUNK_BYTES)) == NULL)
-        return -ENOMEM;
-    r = fault_point(FAULT_thread_create)
-            ? EAGAIN
-            : pthread_create(&sweeper.thread, NULL, sweeper_main, NULL);
-    if (r != 0) {
-        free(sweeper.staging);
-        sweeper.staging = NULL;
-    }
-    return -r;
+    must(event_fd >= 0 && sweepers.count == 0);
+    sweepers.event_fd = event_fd;
+    sweepers.stop = false;
+    sweepers.posts = 0;
+    if ((r = -create_thread(&sweepers.writer, writer_main, NULL)) < 0)
+        return r;
+    if ((r = add_sweeper()) < 0)
+        sweeper_stop();
+    return r;
 }
 
 void
 sweeper_stop(void)
 {
-    pthread_mutex_lock(&sweeper.lock);
-    must(sweeper.posted == NULL);
-    sweeper.stop = true;
-    pthread_cond_signal(&sweeper.wanted);
-    pthread_mutex_unlock(&sweeper.lock);
-    (void)pthread_join(sweeper.thread, NULL);
-    free(sweeper.staging);
-    sweeper.staging = NULL;
+    pthread_mutex_lock(&sweepers.lock);
+    sweepers.stop = true;
+    pthread_cond_broadcast(&sweepers.wanted);
+    pthread_mutex_unlock(&sweepers.lock);
+    (void)pthread_join(sweepers.writer, NULL);
+    while (sweepers.count > 0) {
+        struct sweeper *s = sweepers.of[--sweepers.count];
+
+        (void)pthread_join(s->thread, NULL);
+        free(s->staging);
+        free(s);
+    }
 }
 
 void
-sweeper_post(struct job *j)
+sweeper_post(struct job *j, unsigned count)
 {
-    must(sweeper.staging != NULL && j->sweep.epoch != 0); /* a thread, and a cut */
-    pthread_mutex_lock(&sweeper.lock);
-    must(sweeper.posted == NULL && !sweeper.stop);
-    sweeper.posted = j; /* O-4: the mutex publishes the cut and the job */
-    pthread_cond_signal(&sweeper.wanted);
-    pthread_mutex_unlock(&sweeper.lock);
+    must(count >= 1 && count <= sweepers.count && j->area.epoch != 0); /* threads, and a cut */
+    atomic_store_explicit(&j->sweepers_left, count, memory_order_relaxed);
+    joiner_begin(&sweepers.joiner, &(struct joiner_options){.lanes = count,
+                                                            .compression = j->rq.compression,
+                                                            .level = j->rq.compression_level,
+                                                            .checksum = j->rq.checksum,
+                                                            .before_wait = before_wait,
+                                                            .after_wait = after_wait});
+    pthread_mutex_lock(&sweepers.lock);
+    must(!sweepers.stop);
+    sweepers.posted = j; /* O-4: the mutex publishes the cut and the job */
+    sweepers.sweepers = count;
+    sweepers.posts++;
+    pthread_cond_broadcast(&sweepers.wanted);
+    pthread_mutex_unlock(&sweepers.lock);
 }

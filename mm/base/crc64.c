@@ -36,12 +36,24 @@ static uint64_t table[SLICES][256]; /* [const after make_tables] */
 static uint64_t fold_lane[2];
 static uint64_t fold_all[2]; /* [const after make_tables] the same by LANES lanes */
 static bool can_fold;        /* [const after make_tables] */
+static uint64_t zeros[64];   /* [const after make_tables] [k]: what 2^k bytes of zero multiply by */
 static pthread_once_t made = PTHREAD_ONCE_INIT;
 
 static uint64_t
 times_x(uint64_t a)
 {
     return (a >> 1) ^ ((a & 1) != 0 ? polynomial : 0);
+}
+
+/* product: of two polynomials, modulo the polynomial. */
+static uint64_t
+product(uint64_t a, uint64_t b)
+{
+    uint64_t sum = 0;
+
+    for (; a != 0; a <<= 1, b = times_x(b)) /* the highest bit is the lowest power */
+        sum ^= (a >> 63) != 0 ? b : 0;
+    return sum;
 }
 
 /* x_to_the: x^n modulo the polynomial. */
@@ -78,6 +90,9 @@ make_tables(void)
     for (unsigned byte = 0; byte < 256; byte++)
         for (int k = 1; k < SLICES; k++)
             table[k][byte] = table[0][table[k - 1][byte] & 0xff] ^ (table[k - 1][byte] >> 8);
+    zeros[0] = x_to_the(8);
+    for (int k = 1; k < 64; k++)
+        zeros[k] = product(zeros[k - 1], zeros[k - 1]);
     make_fold(fold_lane, 8 * LANE_BYTES);
     make_fold(fold_all, 8 * FOLD_BYTES);
 #if HAVE_FOLDING
@@ -163,4 +178,13 @@ crc64(uint64_t crc, const void *bytes, size_t len)
     }
 #endif
     return by_table(crc, p, len);
+}
+
+uint64_t
+crc64_joined(uint64_t first, uint64_t second, uint64_t len)
+{
+    pthread_once(&made, make_tables);
+    for (; len != 0; len &= len - 1)
+        first = product(first, zeros[__builtin_ctzll(len)]);
+    return first ^ second;
 }

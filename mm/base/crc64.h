@@ -11,6 +11,10 @@
 
 /* crc64: continue crc over len bytes; start with 0. */
 uint64_t crc64(uint64_t crc, const void *bytes, size_t len);
+/* crc64_joined: of bytes with checksum `first`, followed by len bytes with checksum `second`, both
+ * started with 0.
+ * Cost: 0.1 us for each bit of len that is set. */
+uint64_t crc64_joined(uint64_t first, uint64_t second, uint64_t len);
 /* crc64_by_table: the same by tables alone, on any processor.  crc64() uses it for what is
  * short. */
 uint64_t crc64_by_table(uint64_t crc, const void *bytes, size_t len);

@@ -41,6 +41,12 @@ int os_reserve_twice(size_t bytes, void **ret_first, void **ret_second);
 size_t os_memory_bytes(void);
 size_t os_address_limit(void);
 
+/* os_cores: how many processors this process may use; at least 1. */
+unsigned os_cores(void);
+/* os_thread_background: the calling thread is for work that can wait: it takes no processor from a
+ * thread that wakes up, and has a smaller share where all are busy.  Best effort. */
+void os_thread_background(void);
+
 /* os_monotonic_us / _ns: a clock that never goes back. */
 int64_t os_monotonic_us(void);
 int64_t os_monotonic_ns(void);

@@ -2,6 +2,8 @@
 #include "mm/base/os.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -150,6 +152,34 @@ int64_t
 os_monotonic_ns(void)
 {
     return clock_ns(CLOCK_MONOTONIC);
+}
+
+unsigned
+os_cores(void)
+{
+    cpu_set_t set;
+    long n;
+
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return (unsigned)CPU_COUNT(&set);
+    n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
+}
+
+/* Two measures: a thread of the batch class does not push another off its processor when it wakes
+ * up, and a higher nice value makes its share smaller where all processors are busy.  On Linux nice
+ * is each thread's own. */
+void
+os_thread_background(void)
+{
+    enum { NICE = 5 }; /* a third of an ordinary thread's share */
+
+#ifdef SCHED_BATCH
+    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH,
+                                &(struct sched_param){.sched_priority = 0});
+#endif
+    /* by number: not every system has the function */
+    (void)syscall(SYS_setpriority, PRIO_PROCESS, (int)syscall(SYS_gettid), NICE);
 }
 
 int64_t

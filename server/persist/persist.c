@@ -96,8 +96,9 @@ begin(void)
                                    .cut = cut,
                                    .path = config.dbfilename,
                                    .rdb_version = RDB_VERSION_DEFAULT,
-                                   .compress = config.rdb_compression,
+                                   .compression = config.rdb_compression ? RDB_LZF : RDB_PLAIN,
                                    .checksum = config.rdb_checksum,
+                                   .threads = 1,
                                    .keys_total = db_total_keys(),
                                    .writeout_bytes = WRITEOUT_BYTES};
     if ((r = snapshot_begin(&rq)) < 0) {

@@ -12,6 +12,9 @@
 
 #include "snapshot/rdb/sink.h"
 
+/* How a file is compressed: not at all, string by string, or as a whole (lz4_frame.h). */
+enum rdb_compression { RDB_PLAIN, RDB_LZF, RDB_LZ4 };
+
 struct rdb_enc {
     struct sink *out;
     bool compress; /* LZF strings above 20 bytes when it makes them smaller */

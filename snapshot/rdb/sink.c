@@ -57,6 +57,14 @@ sink_flush(struct sink *s)
 }
 
 void
+sink_pass(struct sink *s, const void *bytes, size_t len)
+{
+    debug_check(!s->is_committed);
+    if (sink_flush(s) == 0 && len > 0)
+        pass_on(s, bytes, len);
+}
+
+void
 sink_put_slow(struct sink *s, const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;

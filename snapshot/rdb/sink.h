@@ -47,6 +47,8 @@ struct sink {
  * buffer. */
 static inline void sink_put(struct sink *s, const void *bytes, size_t len);
 void sink_put_slow(struct sink *s, const void *bytes, size_t len);
+/* sink_pass: append bytes past the buffer, whatever is in that first: for who has whole buffers. */
+void sink_pass(struct sink *s, const void *bytes, size_t len);
 /* sink_flush: hand the buffer to the medium.  Returns sink_error(). */
 int sink_flush(struct sink *s);
 /* sink_crc: CRC64 of all that was put so far, the buffer included; 0 unless with_crc.  Set with_crc

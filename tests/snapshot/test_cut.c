@@ -325,7 +325,7 @@ START_TEST(after_a_cancel_the_sweep_looks_at_no_further_block)
     static const struct snapshot_ops ops = {.save_begin = save_nothing, .save_record = skip_record};
     static uint8_t staging[VIEW_CHUNK_BYTES];
     struct snapshot_request rq = {.ops = &ops};
-    _Atomic uint64_t keys = 0, bytes = 0, blocks = 0;
+    struct sweep_progress progress = {0};
     struct mm_sweep sw;
     struct rdb_enc enc;
     struct sink *out;
@@ -347,9 +347,9 @@ START_TEST(after_a_cancel_the_sweep_looks_at_no_further_block)
                                                        .view = &v,
                                                        .enc = &enc,
                                                        .staging = staging,
-                                                       .keys = &keys,
-                                                       .bytes_out = &bytes,
-                                                       .blocks_done = &blocks,
+                                                       .is_first = true,
+                                                       .worker = rq.cut,
+                                                       .progress = &progress,
                                                        .between = cancel_between,
                                                        .between_ctx = &sw}),
                      -ECANCELED);

@@ -113,7 +113,7 @@ sweeping_through_another_cuts_view(void)
 {
     static const struct snapshot_ops ops;
     struct snapshot_request rq = {.ops = &ops};
-    _Atomic uint64_t keys = 0, bytes = 0, blocks = 0;
+    struct sweep_progress progress = {0};
     struct mm_sweep sweep;
     struct rdb_enc enc;
     struct view view;
@@ -128,9 +128,9 @@ sweeping_through_another_cuts_view(void)
                                             .sweep = &sweep,
                                             .view = &view,
                                             .enc = &enc,
-                                            .keys = &keys,
-                                            .bytes_out = &bytes,
-                                            .blocks_done = &blocks});
+                                            .is_first = true,
+                                            .worker = rq.cut,
+                                            .progress = &progress});
 }
 
 static void

@@ -336,20 +336,18 @@ struct lab_digest
 lab_sweep_with(const _Atomic bool *cancel, void (*between)(void *), void *ctx)
 {
     static uint8_t staging[VIEW_CHUNK_BYTES];
-    struct snapshot_request rq = {.ops = &save_snapshot_ops,
-                                  .cut = cut,
-                                  .rdb_version = 10,
-                                  .compress = false,
-                                  .keys_total = keys_at_cut};
-    _Atomic uint64_t keys = 0, bytes = 0, blocks = 0;
+    struct snapshot_request rq = {
+        .ops = &save_snapshot_ops, .cut = cut, .rdb_version = 10, .keys_total = keys_at_cut};
+    struct sweep_progress progress = {0};
     struct lab_digest d = {0};
+    void *worker = rq.ops->worker_new(cut);
     struct rdb_enc enc;
     struct view view;
     struct sink *out;
     uint8_t *dump;
     size_t len;
 
-    must(sink_memory_open(&out) == 0);
+    must(worker != NULL && sink_memory_open(&out) == 0);
     must(rdb_enc_init(&enc, out, 10, false) == 0);
     view_init(&view, sweep.epoch);
     view.cancel = cancel;
@@ -358,12 +356,13 @@ lab_sweep_with(const _Atomic bool *cancel, void (*between)(void *), void *ctx)
                                                 .view = &view,
                                                 .enc = &enc,
                                                 .staging = staging,
-                                                .keys = &keys,
-                                                .bytes_out = &bytes,
-                                                .blocks_done = &blocks,
+                                                .is_first = true,
+                                                .worker = worker,
+                                                .progress = &progress,
                                                 .between = between,
                                                 .between_ctx = ctx});
-    if (d.error == 0) {
+    rq.ops->worker_free(worker);
+    if (d.error == 0 && (d.error = sweep_check(&rq, &progress)) == 0) {
         rdb_put_eof(&enc);
         must(sink_flush(out) == 0);
         dump = sink_memory_take(out, &len);

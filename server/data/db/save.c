@@ -21,7 +21,6 @@ enum { DEAD = -1 };
 
 struct save_size {
     uint64_t keys, expires;
-    bool told; /* RESIZEDB was written */
 };
 
 /* What is written of a record's access clock: under an LRU policy how long it was not used, under
@@ -38,10 +37,15 @@ struct save_cut {
     uint32_t physical_count;
     int logical_count;
     struct save_size *sizes; /* by logical number */
-    int last_db;             /* of the record before */
     size_t used_bytes;
-    struct save_work *work;  /* [sweep] */
     struct carried *carried; /* held */
+};
+
+/* [sweep] What one sweeper alone knows. */
+struct save_worker {
+    const struct save_cut *cut;
+    int last_db; /* of the record before; DEAD: the next one says its own */
+    struct save_work work;
 };
 
 /* note_databases: the map and the sizes as they are now. */
@@ -66,7 +70,6 @@ save_cut_new(void)
     mm_figures(&f);
     *cut = (struct save_cut){.physical_count = db_map.physical_top,
                              .logical_count = db_count(),
-                             .last_db = DEAD,
                              .use = (db_state.policy & EVICT_LRU) != 0   ? USE_IDLE
                                     : (db_state.policy & EVICT_LFU) != 0 ? USE_FREQ
                                                                          : USE_NOTHING,
@@ -76,8 +79,7 @@ save_cut_new(void)
                              .used_bytes = f.live_bytes + db_table_bytes()};
     cut->logical_of = calloc(cut->physical_count, sizeof *cut->logical_of);
     cut->sizes = calloc((size_t)cut->logical_count, sizeof *cut->sizes);
-    cut->work = malloc(sizeof *cut->work);
-    if (cut->logical_of == NULL || cut->sizes == NULL || cut->work == NULL) {
+    if (cut->logical_of == NULL || cut->sizes == NULL) {
         save_cut_free(cut);
         return NULL;
     }
@@ -93,12 +95,45 @@ save_cut_free(struct save_cut *cut)
         return;
     free(cut->logical_of);
     free(cut->sizes);
-    free(cut->work);
     carried_drop(cut->carried);
     free(cut);
 }
 
 /* ---- [sweep] from here on ---- */
+
+static void *
+worker_new(void *ctx)
+{
+    struct save_worker *w = fault_point(FAULT_sink_buffer) ? NULL : malloc(sizeof *w);
+
+    if (w != NULL) {
+        w->cut = ctx;
+        w->last_db = DEAD;
+    }
+    return w;
+}
+
+/* worker_break: a reader is somewhere in another sweeper's records. */
+static void
+worker_break(void *ctx)
+{
+    struct save_worker *w = ctx;
+
+    w->last_db = DEAD;
+}
+
+/* put_sizes: of all databases, before the first key: a reader that listens can make its tables at
+ * once. */
+static void
+put_sizes(const struct save_cut *cut, struct rdb_enc *e)
+{
+    for (int i = 0; i < cut->logical_count; i++) {
+        if (cut->sizes[i].keys == 0)
+            continue;
+        rdb_put_selectdb(e, (uint64_t)i);
+        rdb_put_resizedb(e, cut->sizes[i].keys, cut->sizes[i].expires);
+    }
+}
 
 static int
 save_begin(void *ctx, struct rdb_enc *e)
@@ -111,6 +146,7 @@ save_begin(void *ctx, struct rdb_enc *e)
     rdb_put_aux_int(e, "used-mem", (int64_t)cut->used_bytes);
     rdb_put_aux_int(e, "aof-base", 0);
     carried_save(cut->carried, e);
+    put_sizes(cut, e);
     return 0;
 }
 
@@ -153,17 +189,12 @@ save_string(struct save_work *w, const char *live, size_t len, bool is_text)
 }
 
 static void
-save_db(struct save_cut *cut, struct rdb_enc *e, int db)
+save_db(struct save_worker *w, struct rdb_enc *e, int db)
 {
-    struct save_size *size = &cut->sizes[db];
-
-    if (db == cut->last_db)
+    if (db == w->last_db)
         return;
-    cut->last_db = db;
+    w->last_db = db;
     rdb_put_selectdb(e, (uint64_t)db);
-    if (!size->told)
-        rdb_put_resizedb(e, size->keys, size->expires);
-    size->told = true;
 }
 
 static int
@@ -256,26 +287,30 @@ save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, cons
 {
     struct save_item s = {
         .rec = (const struct record *)(const void *)staged, .live = live, .bytes = staged_bytes};
-    struct save_cut *cut = ctx;
+    struct save_worker *w = ctx;
+    const struct save_cut *cut = w->cut;
     uint16_t number = record_db(s.rec);
     int r;
 
     if (number >= cut->physical_count)
         return -EBADMSG; /* no such record was there at the cut: better no file than a wrong one */
     if (cut->logical_of[number] == DEAD)
-        return 0; /* S1 */
-    save_db(cut, e, cut->logical_of[number]);
+        return SAVE_NO_KEY; /* S1 */
+    save_db(w, e, cut->logical_of[number]);
     if (record_has(s.rec, RECORD_HAS_EXPIRE))
         rdb_put_expire_ms(e, record_expire(s.rec));
     if (cut->use != USE_NOTHING)
         save_use(cut, e, s.rec);
-    cut->work->view = v;
-    cut->work->enc = e;
+    w->work.view = v;
+    w->work.enc = e;
     rdb_put_byte(e, save_rdb_type(s.rec, e->version));
-    if ((r = save_key(cut->work, &s)) != 0 || (r = save_value(cut->work, &s)) != 0)
+    if ((r = save_key(&w->work, &s)) != 0 || (r = save_value(&w->work, &s)) != 0)
         return r;
-    return 1;
+    return SAVE_WRITTEN;
 }
 
-const struct snapshot_ops save_snapshot_ops = {.save_begin = save_begin,
+const struct snapshot_ops save_snapshot_ops = {.worker_new = worker_new,
+                                               .worker_free = free,
+                                               .worker_break = worker_break,
+                                               .save_begin = save_begin,
                                                .save_record = save_record};

@@ -1,0 +1,84 @@
+/* snapshot/writer.c - from queued chunks to a durable file.  The contract is in writer.h. */
+#include "snapshot/writer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mm/base/must.h"
+#include "mm/base/os.h"
+
+static void
+describe(struct job *j, int error, const struct sink *out)
+{
+    j->error = error;
+    if (error == -ECANCELED)
+        snprintf(j->text, sizeof j->text, "cancelled");
+    else if (error == -EBADMSG && j->sweep_error == 0)
+        snprintf(j->text, sizeof j->text,
+                 "the sweep found %llu keys where the cut had %llu; the dump was dropped",
+                 (unsigned long long)j->progress.keys, (unsigned long long)j->rq.keys_total);
+    else if (out == NULL)
+        snprintf(j->text, sizeof j->text, "open of a temporary file beside %.120s: %s", j->path,
+                 strerror(-error));
+    else if (sink_error(out) < 0)
+        snprintf(j->text, sizeof j->text, "%s of %.120s: %s",
+                 out->failed_step != NULL ? out->failed_step : "write", j->path, strerror(-error));
+    else if (mm_cut_is_broken())
+        snprintf(j->text, sizeof j->text,
+                 "no memory for the copy of a page that a client was changing");
+    else
+        snprintf(j->text, sizeof j->text, "%.200s", strerror(-error));
+}
+
+static int
+open_sink(const struct job *j, struct sink **ret)
+{
+    struct sink_file_options file = {.path = j->file, .writeout_bytes = j->rq.writeout_bytes};
+
+    return j->rq.open != NULL ? j->rq.open(j->rq.open_ctx, ret) : sink_file_open(&file, ret);
+}
+
+static bool
+is_cancelled(const struct job *j)
+{
+    return atomic_load_explicit(&j->cancel, memory_order_acquire);
+}
+
+/* outcome: all lanes are closed: what became of the sweep, and of the writing. */
+static int
+outcome(struct job *j, int written, const struct sink *out)
+{
+    if (out == NULL)
+        return written;
+    if (sink_error(out) < 0)
+        return sink_error(out);
+    if (j->sweep_error < 0)
+        return j->sweep_error;
+    return written < 0 ? written : sweep_check(&j->rq, &j->progress);
+}
+
+void
+writer_run(struct job *j, struct joiner *joiner, const _Atomic uint64_t *rate)
+{
+    struct sink *out = NULL;
+    int r = open_sink(j, &out), written;
+
+    if (r < 0) {
+        out = NULL;
+        joiner_fail(joiner, r);
+        atomic_store_explicit(&j->failed, true, memory_order_relaxed);
+    }
+    written = joiner_write(joiner, out, rate, &j->cancel, &j->file_bytes);
+    if ((r = outcome(j, r < 0 ? r : written, out)) == 0 && (r = joiner_finish(joiner, out)) == 0)
+        r = is_cancelled(j) ? -ECANCELED : sink_commit(out);
+    if (r < 0)
+        describe(j, r, out);
+    joiner_end(joiner);
+    if (out != NULL) {
+        atomic_store_explicit(&j->file_bytes, out->put_bytes, memory_order_relaxed);
+        sink_close(out);
+    }
+    j->done_us = os_monotonic_us();
+    job_post_phase(j, JOB_DONE);
+}
