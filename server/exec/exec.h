@@ -18,7 +18,7 @@ struct exec_gates {
      * must be refused.  Asked before each command, with maxmemory set.  [evict_init] */
     bool (*make_room)(void);
     /* why writes are refused: the reply, without "-"; NULL: they are not.  Asked before each write.
-     * [persist.c, only while the last save in the background has failed] */
+     * [persist_status.c, only while the last save in the background has failed] */
     const char *(*write_error)(void);
     /* must writers wait until a snapshot holds less memory?  Asked before each write while the
      * write barrier is up.  [persist_init] */

@@ -1,4 +1,5 @@
-/* server/persist/persist_impl.h - what persist.c and persist_load.c share.
+/* server/persist/persist_impl.h - what the files of this folder share.
+ * Each calls only what stands above it here, or in persist.h; none calls back.
  * Threads: mutator. */
 #ifndef SERVER_PERSIST_PERSIST_IMPL_H
 #define SERVER_PERSIST_PERSIST_IMPL_H
@@ -32,6 +33,44 @@ struct persist {
     uint64_t load_keys, load_expired, load_empty;
 };
 extern struct persist persist;
+
+/* ---- persist_status.c ---- */
+
+/* persist_set_last_ok: rdb_last_bgsave_status; while it is false, write commands ask. */
+void persist_set_last_ok(bool ok);
+/* persist_note_failure: the status is BGSAVE's: a SAVE that fails tells its client, and nobody
+ * else. */
+void persist_note_failure(int error, const char *what, const char *text);
+bool persist_has_save_points(void);
+
+/* ---- persist_limit.c ---- */
+
+void persist_limit_init(void);
+/* persist_images_cap: what the copies of pages may take before the view is given up (C2): the limit
+ * and headroom for the one command that was already running when the limit was reached. */
+size_t persist_images_cap(void);
+
+/* ---- persist_log.c ---- */
+
+void persist_log_begun(void);
+/* persist_log_progress: each turn of the cron while a save runs; a line every few seconds. */
+void persist_log_progress(void);
+
+/* ---- persist.c ---- */
+
+void persist_save_init(void);
+/* persist_begin: take the cut now.  0 or -errno. */
+int persist_begin(void);
+/* persist_begin_in_background: with what Redis logs around it. */
+int persist_begin_in_background(bool for_flush);
+/* persist_poll_blocks: as persist_poll(), with at most so many blocks of settling. */
+void persist_poll_blocks(unsigned blocks);
+
+/* ---- persist_when.c ---- */
+
+void persist_when_init(void);
+
+/* ---- persist_load.c ---- */
 
 /* persist_info_loading: the loading_* fields while a dump is loaded; nothing otherwise. */
 void persist_info_loading(struct text *out);
