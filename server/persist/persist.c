@@ -2,6 +2,7 @@
 #include "server/persist/persist.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "mm/base/clock.h"
@@ -41,6 +42,7 @@ persist_begin(void)
     int r;
 
     must(!persist.running && !db_state.loading); /* what is half loaded is no dump */
+    snprintf(persist.path, sizeof persist.path, "%s/%s", config.dir, config.dbfilename);
     if (cut == NULL)
         return -ENOMEM;
     rq = (struct snapshot_request){.ops = &save_snapshot_ops,
@@ -64,9 +66,11 @@ persist_begin(void)
     persist.dirty_at_begin = db_state.dirty;
     persist.flushed_at_begin = persist.flushed;
     persist.begin_s = clock_now.ms / 1000;
-    persist_log_begun();
+    persist.peaks = (struct persist_peaks){.preserved = 0};
+    persist.cancel_why = NULL;
     snapshot_status(&status);
     persist.last_begin_us = (int64_t)(status.begin_cost_ns / 1000);
+    persist_log_begun();
     latency_add("snapshot-cut", (uint64_t)persist.last_begin_us / 1000);
     return 0;
 }
@@ -92,10 +96,6 @@ persist_begin_in_background(bool for_flush)
         persist_note_failure(r, "Can't save in background", strerror(-r));
         return r;
     }
-    log_line(
-        LOG_NOTICE,
-        "Background saving started without fork, %llu keys, the event loop stalled for %lld us",
-        (unsigned long long)db_total_keys(), (long long)persist.last_begin_us);
     return 0;
 }
 
@@ -109,24 +109,22 @@ persist_bgsave(void)
 static void
 take_success(const struct snapshot_end *end)
 {
-    struct mm_figures f;
-
-    mm_figures(&f);
     db_state.dirty -=
         persist.dirty_at_begin < db_state.dirty ? persist.dirty_at_begin : db_state.dirty;
     must(persist.flushed_at_begin <= persist.flushed);
     persist.flushed -= persist.flushed_at_begin;
-    persist.last_save_s = clock_now.ms / 1000;
-    persist_set_last_ok(true);
-    persist.last_error = 0;
-    persist.saves += !persist.for_flush;
-    persist.last_peak_bytes = f.peak_bytes;
-    persist.last_file_bytes = end->file_bytes;
-    log_line(
-        LOG_NOTICE,
-        "DB saved on disk: %llu keys, %llu bytes in %.3f seconds (swept after %.3f), %.1f MB of extra memory at most",
-        (unsigned long long)end->keys, (unsigned long long)end->file_bytes,
-        (double)end->total_us / 1e6, (double)end->sweep_us / 1e6, (double)f.peak_bytes / 1e6);
+    persist_note_success(end);
+    persist_log_success(end);
+}
+
+static void
+take_cancel(const struct snapshot_end *end)
+{
+    persist.last_error = end->error; /* not a failure: the status stays as it was */
+    must(persist.cancel_why != NULL);
+    persist.last_cancel_why = persist.cancel_why;
+    persist.cancels++;
+    log_line(LOG_NOTICE, "Background saving cancelled: %s", persist.cancel_why);
 }
 
 static void
@@ -134,25 +132,22 @@ take_end(const struct snapshot_end *end)
 {
     must(persist.running && persist.cut != NULL);
     persist.running = false;
-    if (persist.background)
+    if (persist.background) {
         persist.last_duration_s = clock_now.ms / 1000 - persist.begin_s;
+        persist.last_duration_us = end->total_us;
+    }
     save_cut_free(persist.cut);
     persist.cut = NULL;
     if (end->error != 0)
         take_flushed_back(persist.flushed_at_begin);
-    if (end->error == 0) {
+    if (end->error == 0)
         take_success(end);
-        if (persist.background)
-            log_line(LOG_NOTICE, "Background saving terminated with success");
-    } else if (end->error == -ECANCELED) {
-        /* not a failure: the status stays as it was */
-        log_line(LOG_NOTICE, "Background saving cancelled");
-        persist.last_error = end->error;
-    } else {
+    else if (end->error == -ECANCELED)
+        take_cancel(end);
+    else
         persist_note_failure(end->error,
                              persist.background ? "Background saving error" : "Error saving the DB",
                              end->text);
-    }
 }
 
 void
@@ -160,7 +155,10 @@ persist_poll_blocks(unsigned blocks)
 {
     struct snapshot_end end;
 
-    if (persist.running && snapshot_poll(blocks, &end))
+    if (!persist.running)
+        return;
+    persist_note_peaks();
+    if (snapshot_poll(blocks, &end))
         take_end(&end);
 }
 
@@ -182,11 +180,20 @@ look_after_save(unsigned slice_us)
     loop_task_each_turn(&save_task, persist.running);
 }
 
+void
+persist_cancel_because(const char *why)
+{
+    must(persist.running);
+    if (persist.cancel_why == NULL) /* the first one counts */
+        persist.cancel_why = why;
+    snapshot_cancel();
+}
+
 enum persist_cancelled
 persist_cancel(void)
 {
     if (persist.running) {
-        snapshot_cancel();
+        persist_cancel_because("by BGSAVE CANCEL");
         return PERSIST_RUNNING;
     }
     if (!persist.scheduled)

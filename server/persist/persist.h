@@ -31,7 +31,10 @@ void persist_flushed(void);
 int persist_save_now(void);
 /* persist_bgsave: begin a save in the background; none is under way.  0 or -errno, logged. */
 int persist_bgsave(void);
-/* persist_cancel: end the save that is under way, or forget the one that is to come. */
+/* persist_cancel: end the save that is under way, or forget the one that is to come.
+ * persist_cancel_because: end the one that is under way; why [const, for ever] is what the log and
+ * INFO say.  Neither is a failure: status, LASTSAVE and the dump stay as they are. */
+void persist_cancel_because(const char *why);
 enum persist_cancelled { PERSIST_NONE, PERSIST_RUNNING, PERSIST_SCHEDULED };
 enum persist_cancelled persist_cancel(void);
 /* persist_last_save_s: when the last save that succeeded ended, or the server began: unix time. */
@@ -44,6 +47,9 @@ int persist_reload(bool flush, bool merge, struct text *why);
 
 /* persist_is_saving: a save is under way, in the background or not. */
 bool persist_is_saving(void);
+/* persist_cause: why the last save of any kind that failed did: one line, with errno and path; ""
+ * if none has failed.  Good until the next fails. */
+const char *persist_cause(void);
 /* persist_write_error: the reply (without "-") for a write command while writes are refused because
  * the last background save failed and stop-writes-on-bgsave-error is on; NULL: writes are
  * welcome. */

@@ -8,28 +8,43 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "snapshot/snapshot.h"
+
 struct save_cut;
 struct text;
+
+enum { PERSIST_PATH_BYTES = 512, PERSIST_CAUSE_BYTES = PERSIST_PATH_BYTES + 300 };
+
+/* What a save took beside the data, each at its highest: bytes. */
+struct persist_peaks {
+    size_t preserved, retired, newborn;
+};
 
 struct persist {
     bool running, scheduled;
     /* the running save is BGSAVE's or a save point's, not SAVE's or SHUTDOWN's */
     bool background;
-    bool last_ok;            /* rdb_last_bgsave_status */
-    bool delayed;            /* snapshot-memory-limit holds writers back at this moment */
-    struct save_cut *cut;    /* of the running save */
-    bool for_flush;          /* ... but FLUSHALL's: no rdb_saves */
-    int last_error;          /* of the last save of any kind; 0: it succeeded */
+    bool last_ok;         /* rdb_last_bgsave_status */
+    bool delayed;         /* snapshot-memory-limit holds writers back at this moment */
+    struct save_cut *cut; /* of the running save */
+    bool for_flush;       /* ... but FLUSHALL's: no rdb_saves */
+    int last_error;       /* of the last save of any kind; 0: it succeeded */
+    /* why the last save of any kind that failed did; why the status is `err`, "" while it is not */
+    char cause[PERSIST_CAUSE_BYTES], status_cause[PERSIST_CAUSE_BYTES];
+    const char *cancel_why, *last_cancel_why; /* of the running save, the last one that ended so */
+    char path[PERSIST_PATH_BYTES];            /* of the running save's dump, or the last one's */
     uint64_t dirty_at_begin; /* db_state.dirty then: what the save, if it succeeds, covers */
     /* changes that FLUSHALL took out of db_state.dirty, since the save that it asks for covers
      * them; they come back if that fails.  flushed_at_begin: as dirty_at_begin */
     uint64_t flushed, flushed_at_begin;
     int64_t begin_s, last_save_s, last_try_s, last_duration_s;
-    int64_t last_begin_us; /* how long the start stalled the loop */
+    int64_t last_duration_us; /* of the same save as last_duration_s; -1: there was none */
+    int64_t last_begin_us;    /* how long the start stalled the loop */
     int64_t next_log_us;
-    uint64_t saves, delays;
+    uint64_t saves, failures, cancels, delays; /* failures and cancels: of any kind of save */
     size_t last_peak_bytes;
-    uint64_t last_file_bytes;
+    struct persist_peaks peaks;    /* of the running save, or the last one */
+    struct snapshot_end last_good; /* how the save of last_save_s ended; zeroes: it is none */
     uint64_t load_keys, load_expired, load_empty;
 };
 extern struct persist persist;
@@ -41,6 +56,10 @@ void persist_set_last_ok(bool ok);
 /* persist_note_failure: the status is BGSAVE's: a SAVE that fails tells its client, and nobody
  * else. */
 void persist_note_failure(int error, const char *what, const char *text);
+/* persist_note_success: end is that of a save whose dump is in place. */
+void persist_note_success(const struct snapshot_end *end);
+/* persist_note_peaks: before memory of the running save comes back. */
+void persist_note_peaks(void);
 bool persist_has_save_points(void);
 
 /* ---- persist_limit.c ---- */
@@ -52,8 +71,13 @@ size_t persist_images_cap(void);
 
 /* ---- persist_log.c ---- */
 
+/* persist_log_begun: its cut is taken. */
 void persist_log_begun(void);
-/* persist_log_progress: each turn of the cron while a save runs; a line every few seconds. */
+/* persist_eta_us: how long the sweep will take from now on; -1: not known, or it is over. */
+int64_t persist_eta_us(const struct snapshot_status *s);
+/* persist_log_success: its dump is in place. */
+void persist_log_success(const struct snapshot_end *end);
+/* persist_log_progress: now and then while a save runs; a line every few seconds. */
 void persist_log_progress(void);
 
 /* ---- persist.c ---- */
@@ -69,6 +93,9 @@ void persist_poll_blocks(unsigned blocks);
 /* ---- persist_when.c ---- */
 
 void persist_when_init(void);
+/* persist_retry_s: when a save that failed is tried again, at the earliest: unix time; -1: nothing
+ * is to be tried again. */
+int64_t persist_retry_s(void);
 
 /* ---- persist_load.c ---- */
 

@@ -1,5 +1,6 @@
 /* server/persist/persist_info.c - INFO's section about saves and loads. */
 #include "mm/base/clock.h"
+#include "mm/base/must.h"
 #include "mm/base/os.h"
 #include "mm/base/text.h"
 #include "mm/mm.h"
@@ -9,32 +10,80 @@
 #include "server/persist/persist_impl.h"
 #include "snapshot/snapshot.h"
 
+typedef unsigned long long ull;
+
 static double
 percent(uint64_t part, uint64_t whole)
 {
     return whole == 0 ? 0 : 100.0 * (double)part / (double)whole;
 }
 
+static const char *
+state_name(enum snapshot_state s)
+{
+    switch (s) {
+    case SNAPSHOT_IDLE:
+        return "idle";
+    case SNAPSHOT_SWEEPING:
+        return "sweeping";
+    case SNAPSHOT_WRITING:
+        return "writing";
+    case SNAPSHOT_ENDING:
+        return "ending";
+    }
+    never("a state of a snapshot without a name");
+}
+
+static void
+info_progress(struct text *out)
+{
+    struct snapshot_status s;
+    int64_t elapsed_us, eta_us;
+
+    snapshot_status(&s);
+    elapsed_us = s.state == SNAPSHOT_IDLE ? 0 : os_monotonic_us() - s.begin_us;
+    eta_us = persist_eta_us(&s);
+    text_addf(out, "current_fork_perc:%.2f\r\n", percent(s.keys_done, s.keys_total));
+    text_addf(out, "current_save_keys_processed:%llu\r\ncurrent_save_keys_total:%llu\r\n",
+              (ull)s.keys_done, (ull)s.keys_total);
+    text_addf(out, "current_save_bytes_written:%llu\r\ncurrent_save_bytes_per_second:%llu\r\n",
+              (ull)s.bytes_out,
+              (ull)(elapsed_us <= 0 ? 0 : (double)s.bytes_out * 1e6 / (double)elapsed_us));
+    text_addf(out, "current_save_eta_seconds:%lld\r\ncurrent_save_state:%s\r\n",
+              (long long)(eta_us < 0 ? -1 : eta_us / 1000000), state_name(s.state));
+}
+
 static void
 info_running(struct text *out)
 {
-    struct snapshot_status s;
     struct mm_figures f;
-    int64_t elapsed_us, eta_us = -1;
 
-    snapshot_status(&s);
     mm_figures(&f);
-    elapsed_us = s.state == SNAPSHOT_IDLE ? 0 : os_monotonic_us() - s.begin_us;
-    if (s.state == SNAPSHOT_SWEEPING && s.keys_done > 0)
-        eta_us = (int64_t)((double)elapsed_us / (double)s.keys_done *
-                           (double)(s.keys_total - s.keys_done));
     text_addf(out, "current_cow_peak:%zu\r\ncurrent_cow_size:%zu\r\ncurrent_cow_size_age:0\r\n",
               persist.running ? f.peak_bytes : 0, persist.running ? mm_snapshot_bytes() : 0);
-    text_addf(out, "current_fork_perc:%.2f\r\n", percent(s.keys_done, s.keys_total));
-    text_addf(out, "current_save_keys_processed:%llu\r\ncurrent_save_keys_total:%llu\r\n",
-              (unsigned long long)s.keys_done, (unsigned long long)s.keys_total);
-    text_addf(out, "current_save_bytes_written:%llu\r\ncurrent_save_eta_seconds:%lld\r\n",
-              (unsigned long long)s.bytes_out, (long long)(eta_us < 0 ? -1 : eta_us / 1000000));
+    info_progress(out);
+}
+
+/* How the last ones ended. */
+static void
+info_last(struct text *out)
+{
+    text_addf(out, "rdb_last_save_time:%lld\r\n", (long long)persist.last_save_s);
+    text_addf(out, "rdb_last_save_keys:%llu\r\nrdb_last_save_bytes:%llu\r\n",
+              (ull)persist.last_good.keys, (ull)persist.last_good.file_bytes);
+    text_addf(out, "rdb_last_bgsave_status:%s\r\nrdb_last_bgsave_error:%s\r\n",
+              persist.last_ok ? "ok" : "err", persist.status_cause);
+    text_addf(out, "rdb_bgsave_retry_time:%lld\r\n", (long long)persist_retry_s());
+    text_add(out, "rdb_last_bgsave_type:forkless\r\n");
+    text_addf(out, "rdb_last_bgsave_time_sec:%lld\r\nrdb_last_bgsave_time_usec:%lld\r\n",
+              (long long)persist.last_duration_s, (long long)persist.last_duration_us);
+    text_addf(out, "rdb_current_bgsave_time_sec:%lld\r\n",
+              (long long)(persist.running ? clock_now.ms / 1000 - persist.begin_s : -1));
+    text_addf(out, "rdb_saves:%llu\r\nrdb_saves_failed:%llu\r\nrdb_saves_cancelled:%llu\r\n",
+              (ull)persist.saves, (ull)persist.failures, (ull)persist.cancels);
+    text_addf(out, "rdb_last_cancel_reason:%s\r\nrdb_last_cow_size:%zu\r\n",
+              persist.last_cancel_why != NULL ? persist.last_cancel_why : "",
+              persist.last_peak_bytes);
 }
 
 static void
@@ -47,39 +96,39 @@ info_snapshot_memory(struct text *out)
         out,
         "snapshot_preserved_bytes:%zu\r\nsnapshot_retired_bytes:%zu\r\nsnapshot_newborn_bytes:%zu\r\n",
         f.preserved_bytes, f.retired_bytes, f.newborn_bytes);
+    text_addf(
+        out,
+        "snapshot_preserved_peak_bytes:%zu\r\nsnapshot_retired_peak_bytes:%zu\r\nsnapshot_newborn_peak_bytes:%zu\r\n",
+        persist.peaks.preserved, persist.peaks.retired, persist.peaks.newborn);
     text_addf(out, "snapshot_preserved_pages:%llu\r\nsnapshot_peak_bytes:%zu\r\n",
-              (unsigned long long)f.preserved_pages, f.peak_bytes);
+              (ull)f.preserved_pages, f.peak_bytes);
     text_addf(out, "snapshot_epoch:%u\r\nsnapshot_writers_delayed:%llu\r\n", f.epoch,
-              (unsigned long long)persist.delays);
+              (ull)persist.delays);
+}
+
+static void
+info_loaded(struct text *out)
+{
+    struct carried_sum carried = carried_sum();
+
+    text_addf(out, "rdb_last_load_keys_expired:%llu\r\nrdb_last_load_keys_loaded:%llu\r\n",
+              (ull)persist.load_expired, (ull)persist.load_keys);
+    text_addf(
+        out,
+        "rdb_kept_libraries:%llu\r\nrdb_kept_library_bytes:%llu\r\nrdb_kept_aux_fields:%llu\r\n",
+        (ull)carried.libraries, (ull)carried.library_bytes, (ull)carried.aux_fields);
 }
 
 void
 persist_info(struct text *out)
 {
-    int64_t now = clock_now.ms / 1000;
-    struct carried_sum carried;
-
     text_addf(out, "loading:%d\r\nasync_loading:0\r\n", db_state.loading);
     info_running(out);
-    text_addf(out, "rdb_changes_since_last_save:%llu\r\n", (unsigned long long)db_state.dirty);
+    text_addf(out, "rdb_changes_since_last_save:%llu\r\n", (ull)db_state.dirty);
     text_addf(out, "rdb_bgsave_in_progress:%d\r\nrdb_bgsave_scheduled:%d\r\n", persist.running,
               persist.scheduled);
-    text_addf(out, "rdb_last_save_time:%lld\r\n", (long long)persist.last_save_s);
-    text_addf(out, "rdb_last_bgsave_status:%s\r\n", persist.last_ok ? "ok" : "err");
-    text_add(out, "rdb_last_bgsave_type:forkless\r\n");
-    text_addf(out, "rdb_last_bgsave_time_sec:%lld\r\n", (long long)persist.last_duration_s);
-    text_addf(out, "rdb_current_bgsave_time_sec:%lld\r\n",
-              (long long)(persist.running ? now - persist.begin_s : -1));
-    text_addf(out, "rdb_saves:%llu\r\nrdb_last_cow_size:%zu\r\n", (unsigned long long)persist.saves,
-              persist.last_peak_bytes);
-    text_addf(out, "rdb_last_load_keys_expired:%llu\r\nrdb_last_load_keys_loaded:%llu\r\n",
-              (unsigned long long)persist.load_expired, (unsigned long long)persist.load_keys);
-    carried = carried_sum();
-    text_addf(
-        out,
-        "rdb_kept_libraries:%llu\r\nrdb_kept_library_bytes:%llu\r\nrdb_kept_aux_fields:%llu\r\n",
-        (unsigned long long)carried.libraries, (unsigned long long)carried.library_bytes,
-        (unsigned long long)carried.aux_fields);
+    info_last(out);
+    info_loaded(out);
     info_snapshot_memory(out);
     text_add(out, "aof_enabled:0\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
                   "aof_last_bgrewrite_status:ok\r\naof_last_write_status:ok\r\n");

@@ -6,7 +6,8 @@
 int
 persist_init(void)
 {
-    persist = (struct persist){.last_duration_s = -1, .last_save_s = clock_now.ms / 1000};
+    persist = (struct persist){
+        .last_duration_s = -1, .last_duration_us = -1, .last_save_s = clock_now.ms / 1000};
     persist_set_last_ok(true);
     persist_limit_init();
     persist_save_init();

@@ -1,30 +1,91 @@
-/* server/persist/persist_log.c - what the log says of a save that is under way. */
+/* server/persist/persist_log.c - what the log says of a save: its begin, its progress, its end. */
 #include "mm/base/log.h"
 #include "mm/base/os.h"
+#include "mm/mm.h"
+#include "server/data/db/db.h"
 #include "server/persist/persist_impl.h"
 #include "snapshot/snapshot.h"
 
+typedef unsigned long long ull;
+
 enum { LOG_EACH_US = 5 * 1000 * 1000 /* progress lines of a long save */ };
+
+static const char *
+kind(void)
+{
+    return persist.background ? "Background saving" : "Saving";
+}
+
+/* mb_s: megabytes a second; 0 for what took no time. */
+static double
+mb_s(uint64_t bytes, int64_t us)
+{
+    return us <= 0 ? 0 : (double)bytes / (double)us;
+}
 
 void
 persist_log_begun(void)
 {
     persist.next_log_us = os_monotonic_us() + LOG_EACH_US;
+    if (persist.background)
+        log_line(
+            LOG_NOTICE,
+            "Background saving started without fork, %llu keys, the event loop stalled for %lld us",
+            (ull)db_total_keys(), (long long)persist.last_begin_us);
+    else
+        log_line(LOG_NOTICE, "Saving started, and everybody waits: %llu keys",
+                 (ull)db_total_keys());
+}
+
+int64_t
+persist_eta_us(const struct snapshot_status *s)
+{
+    int64_t elapsed_us = os_monotonic_us() - s->begin_us;
+
+    if (s->state != SNAPSHOT_SWEEPING || s->keys_done == 0)
+        return -1;
+    return (int64_t)((double)elapsed_us / (double)s->keys_done *
+                     (double)(s->keys_total - s->keys_done));
+}
+
+static void
+log_sweep(const struct snapshot_status *s, int64_t now_us)
+{
+    int64_t eta_us = persist_eta_us(s);
+
+    log_line(
+        LOG_NOTICE, "%s: %llu of %llu keys (%.0f %%), %llu MB written, %.1f MB/s, %lld s to go",
+        kind(), (ull)s->keys_done, (ull)s->keys_total,
+        100.0 * (double)s->keys_done / (double)s->keys_total, (ull)(s->bytes_out >> 20),
+        mb_s(s->bytes_out, now_us - s->begin_us), (long long)(eta_us < 0 ? -1 : eta_us / 1000000));
 }
 
 void
 persist_log_progress(void)
 {
     struct snapshot_status s;
-    int64_t now = os_monotonic_us();
+    int64_t now_us = os_monotonic_us();
 
-    if (now < persist.next_log_us)
+    if (now_us < persist.next_log_us)
         return;
-    persist.next_log_us = now + LOG_EACH_US;
+    persist.next_log_us = now_us + LOG_EACH_US;
     snapshot_status(&s);
     if (s.state == SNAPSHOT_SWEEPING && s.keys_total > 0)
-        log_line(LOG_NOTICE, "Background saving: %llu of %llu keys (%.0f %%), %llu MB written",
-                 (unsigned long long)s.keys_done, (unsigned long long)s.keys_total,
-                 100.0 * (double)s.keys_done / (double)s.keys_total,
-                 (unsigned long long)(s.bytes_out >> 20));
+        log_sweep(&s, now_us);
+    else if (s.state == SNAPSHOT_WRITING)
+        log_line(LOG_NOTICE, "%s: all keys are read; %llu MB are being made durable", kind(),
+                 (ull)(s.bytes_out >> 20));
+}
+
+void
+persist_log_success(const struct snapshot_end *end)
+{
+    log_line(
+        LOG_NOTICE,
+        "DB saved on disk: %llu keys, %llu bytes in %.3f seconds (%.1f MB/s, swept after %.3f), %.1f MB of extra memory at most, the event loop stalled for %lld us at the start",
+        (ull)end->keys, (ull)end->file_bytes, (double)end->total_us / 1e6,
+        mb_s(end->file_bytes, end->total_us), (double)end->sweep_us / 1e6,
+        (double)persist.last_peak_bytes / 1e6, (long long)persist.last_begin_us);
+    if (persist.background)
+        log_line(LOG_NOTICE, "Background saving terminated with success");
 }

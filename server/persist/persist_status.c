@@ -1,5 +1,10 @@
 /* server/persist/persist_status.c - what became of the saves until now, and who must know. */
+#include <stdio.h>
+#include <string.h>
+
+#include "mm/base/clock.h"
 #include "mm/base/log.h"
+#include "mm/mm.h"
 #include "server/config/config.h"
 #include "server/exec/exec.h"
 #include "server/persist/persist.h"
@@ -16,13 +21,63 @@ persist_set_last_ok(bool ok)
     exec_gates.write_error = ok ? NULL : persist_write_error;
 }
 
+/* describe: one line, whatever bytes the dump's name has. */
+static void
+describe(char *ret, int error, const char *text)
+{
+    const char *name = strerrorname_np(-error);
+
+    snprintf(ret, PERSIST_CAUSE_BYTES, "%.256s (%s, %s)", text, name != NULL ? name : "?",
+             persist.path);
+    for (; *ret != '\0'; ret++)
+        if ((unsigned char)*ret < ' ')
+            *ret = '?';
+}
+
 void
 persist_note_failure(int error, const char *what, const char *text)
 {
-    log_line(LOG_WARNING, "%s: %s", what, text);
+    describe(persist.cause, error, text);
+    log_line(LOG_WARNING, "%s: %s", what, persist.cause);
     persist.last_error = error;
-    if (persist.background)
+    persist.failures++;
+    if (persist.background) {
+        memcpy(persist.status_cause, persist.cause, sizeof persist.status_cause);
         persist_set_last_ok(false);
+    }
+}
+
+void
+persist_note_success(const struct snapshot_end *end)
+{
+    struct mm_figures f;
+
+    mm_figures(&f);
+    persist.last_save_s = clock_now.ms / 1000;
+    persist.last_error = 0;
+    persist.status_cause[0] = '\0';
+    persist.saves += !persist.for_flush;
+    persist.last_peak_bytes = f.peak_bytes;
+    persist.last_good = *end;
+    persist_set_last_ok(true);
+}
+
+static void
+raise_to(size_t *peak, size_t now)
+{
+    if (now > *peak)
+        *peak = now;
+}
+
+void
+persist_note_peaks(void)
+{
+    struct mm_figures f;
+
+    mm_figures(&f);
+    raise_to(&persist.peaks.preserved, f.preserved_bytes);
+    raise_to(&persist.peaks.retired, f.retired_bytes);
+    raise_to(&persist.peaks.newborn, f.newborn_bytes);
 }
 
 bool
@@ -40,9 +95,21 @@ persist_is_saving(void)
 const char *
 persist_write_error(void)
 {
+    static char text[PERSIST_CAUSE_BYTES + 512];
+
     if (persist.last_ok || !config.stop_writes_on_bgsave_error || !persist_has_save_points())
         return NULL;
-    return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+    snprintf(
+        text, sizeof text,
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error. The cause was: %s",
+        persist.status_cause);
+    return text;
+}
+
+const char *
+persist_cause(void)
+{
+    return persist.cause;
 }
 
 int64_t

@@ -13,6 +13,7 @@ wait_for_end(void)
 {
     while (persist.running) {
         snapshot_wait();
+        persist_log_progress();
         persist_poll_blocks(UINT32_MAX);
     }
 }
@@ -37,7 +38,7 @@ persist_shutdown(bool save, bool nosave)
 {
     if (persist.running) {
         log_line(LOG_NOTICE, "A background save is running: cancelling it");
-        snapshot_cancel();
+        persist_cancel_because("the server ends");
         wait_for_end();
     }
     if (!save && (nosave || !persist_has_save_points()))

@@ -24,6 +24,14 @@ persist_when_init(void)
     loop_task_add(&cron_task);
 }
 
+int64_t
+persist_retry_s(void)
+{
+    bool is_to_come = persist.scheduled || persist_has_save_points();
+
+    return persist.last_ok || !is_to_come ? -1 : persist.last_try_s + RETRY_S + 1;
+}
+
 static bool
 save_point_is_due(void)
 {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mm/base/clock.h"
 #include "mm/heap_impl.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
@@ -80,6 +81,17 @@ background(void)
     finish();
 }
 
+/* failure: an error of that begin about a dump that is a directory. */
+static const char *
+failure(const char *begin)
+{
+    static char text[SCRATCH_BYTES + 200];
+
+    snprintf(text, sizeof text, "%srename of dump.rdb: Is a directory (EISDIR, %s/dump.rdb)\r\n",
+             begin, config.dir);
+    return text;
+}
+
 static long
 last_save(void)
 {
@@ -116,6 +128,136 @@ START_TEST(the_status_is_of_the_last_save_in_the_background)
     background();
     expect("rdb_last_bgsave_status:ok");
     expect("rdb_saves:1\r\n");
+}
+END_TEST
+
+/* Errno and path, in INFO and behind Redis's words in MISCONF, until a save succeeds. */
+START_TEST(the_cause_of_a_failure_is_told_until_a_save_succeeds)
+{
+    const char *reply;
+
+    expect("rdb_last_bgsave_error:\r\n");
+    make_saves_fail(true);
+    ck_assert_str_eq(lab_reply("save"), failure("-ERR the save failed: "));
+    expect("rdb_last_bgsave_error:\r\n"); /* its client was told */
+    expect("rdb_saves_failed:1\r\n");
+    background();
+    expect(failure("rdb_last_bgsave_error:"));
+    expect("rdb_saves_failed:2\r\n");
+    ck_assert_ptr_nonnull(reply = strstr(lab_reply("set a 2"), "about the RDB error. "));
+    ck_assert_str_eq(reply, failure("about the RDB error. The cause was: "));
+    ck_assert_str_eq(lab_reply("config set stop-writes-on-bgsave-error no"), "+OK\r\n");
+    ck_assert_str_eq(lab_reply("set a 2"), "+OK\r\n");
+    expect(failure("rdb_last_bgsave_error:"));
+    make_saves_fail(false);
+    ck_assert_str_eq(lab_reply("save"), "+OK\r\n");
+    expect("rdb_last_bgsave_error:\r\n");
+    expect("rdb_saves_failed:2\r\n");
+}
+END_TEST
+
+/* A name may hold any byte, a line of INFO may not; and the directory may change meanwhile. */
+START_TEST(the_cause_of_a_failure_is_one_line_and_names_the_dump_of_the_begin)
+{
+    char dump[SCRATCH_BYTES + 200];
+
+    ck_assert_int_eq(mkdir("a\r\nb:", 0700), 0);
+    snprintf(dump, sizeof dump,
+             "rdb_last_bgsave_error:rename of a??b:: Is a directory (EISDIR, %s/a??b:)\r\n",
+             config.dir);
+    free(config.dbfilename);
+    ck_assert_ptr_nonnull(config.dbfilename = strdup("a\r\nb:"));
+    ck_assert_str_eq(lab_reply("bgsave"), "+Background saving started\r\n");
+    free(config.dbfilename);
+    ck_assert_ptr_nonnull(config.dbfilename = strdup("dump.rdb"));
+    finish();
+    expect(dump);
+    ck_assert_int_eq(rmdir("a\r\nb:"), 0);
+}
+END_TEST
+
+static long
+number(const char *field)
+{
+    const char *at = strstr(lab_reply("info persistence"), field);
+
+    ck_assert_ptr_nonnull(at);
+    return strtol(at + strlen(field), NULL, 10);
+}
+
+START_TEST(what_a_save_was_stays_in_info_until_the_next)
+{
+    struct stat st;
+
+    expect("rdb_last_save_keys:0\r\nrdb_last_save_bytes:0\r\n");
+    expect("rdb_last_bgsave_time_usec:-1\r\n");
+    background();
+    expect("rdb_last_save_keys:3\r\n");
+    ck_assert_int_eq(stat("dump.rdb", &st), 0);
+    ck_assert_int_eq(number("\nrdb_last_save_bytes:"), st.st_size);
+    ck_assert_int_gt(number("\nrdb_last_bgsave_time_usec:"), 0);
+    lab_run("set c 1");
+    make_saves_fail(true);
+    background(); /* what failed is no last save */
+    expect("rdb_last_save_keys:3\r\n");
+    make_saves_fail(false);
+    ck_assert_str_eq(lab_reply("save"), "+OK\r\n");
+    expect("rdb_last_save_keys:4\r\n");
+}
+END_TEST
+
+/* Each part of the memory has a peak of its own, which outlives its save. */
+START_TEST(the_peaks_of_a_save_stay_until_the_next_begins)
+{
+    struct mm_figures f;
+    long preserved, newborn;
+
+    lab_run("set t @3000000*x");
+    expect("snapshot_preserved_peak_bytes:0\r\n");
+    ck_assert_str_eq(lab_reply("bgsave"), "+Background saving started\r\n");
+    lab_run("setrange t 0 @3000000*y;set u @2000000*z");
+    mm_figures(&f);
+    finish();
+    preserved = number("snapshot_preserved_peak_bytes:");
+    newborn = number("snapshot_newborn_peak_bytes:");
+    ck_assert_int_eq(preserved, (long)f.preserved_bytes); /* nothing has come back before */
+    ck_assert_int_eq(newborn, (long)f.newborn_bytes);
+    ck_assert_int_ge(newborn, 2000000);
+    ck_assert_int_le(preserved + newborn, number("snapshot_peak_bytes:") + 4096);
+    background();
+    expect("snapshot_preserved_peak_bytes:0\r\n");
+    expect("snapshot_newborn_peak_bytes:0\r\n");
+}
+END_TEST
+
+START_TEST(info_says_how_far_a_save_is)
+{
+    lab_run("debug populate 20000");
+    expect("current_save_state:idle\r\n");
+    expect("current_save_bytes_per_second:0\r\n");
+    ck_assert_str_eq(lab_reply("bgsave"), "+Background saving started\r\n");
+    expect("current_save_keys_total:20003\r\n");
+    ck_assert(!info_has("current_save_state:idle"));
+    while (!info_has("current_save_state:ending"))
+        snapshot_wait(); /* not polled: it cannot end */
+    expect("current_save_keys_processed:20003\r\n");
+    ck_assert_int_gt(number("current_save_bytes_per_second:"), 0);
+    expect("current_fork_perc:100.00\r\n");
+    expect("current_save_eta_seconds:-1\r\n");
+    finish();
+    expect("current_save_state:idle\r\n");
+}
+END_TEST
+
+START_TEST(the_time_of_the_next_try_is_told)
+{
+    expect("rdb_bgsave_retry_time:-1\r\n");
+    make_saves_fail(true);
+    background();
+    ck_assert_int_eq(number("rdb_bgsave_retry_time:"), (long)(clock_now.ms / 1000) + 6);
+    config.save_point_count = 0;
+    expect("rdb_bgsave_retry_time:-1\r\n"); /* nothing asks for one */
+    make_saves_fail(false);
 }
 END_TEST
 
@@ -254,7 +396,7 @@ END_TEST
 START_TEST(a_reload_that_cannot_save_keeps_the_data)
 {
     make_saves_fail(true);
-    ck_assert_str_eq(lab_reply("debug reload"), "-ERR the save failed, see the log\r\n");
+    ck_assert_str_eq(lab_reply("debug reload"), failure("-ERR the save failed: "));
     ck_assert_str_eq(lab_reply("dbsize"), ":3\r\n");
     make_saves_fail(false);
     ck_assert_str_eq(lab_reply("debug reload"), "+OK\r\n");
@@ -330,6 +472,12 @@ main(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, a_save_that_fails_does_not_move_lastsave_and_one_that_succeeds_does);
     tcase_add_test(t, the_status_is_of_the_last_save_in_the_background);
+    tcase_add_test(t, the_cause_of_a_failure_is_told_until_a_save_succeeds);
+    tcase_add_test(t, the_cause_of_a_failure_is_one_line_and_names_the_dump_of_the_begin);
+    tcase_add_test(t, what_a_save_was_stays_in_info_until_the_next);
+    tcase_add_test(t, the_peaks_of_a_save_stay_until_the_next_begins);
+    tcase_add_test(t, info_says_how_far_a_save_is);
+    tcase_add_test(t, the_time_of_the_next_try_is_told);
     tcase_add_test(t, a_cancel_is_no_failure);
     tcase_add_test(t, writes_are_refused_after_a_failure_until_a_save_succeeds);
     tcase_add_test(t, changes_made_during_a_save_are_counted_after_it);

@@ -174,7 +174,7 @@ debug_reload(struct client *c)
     if (exec_refused_loading(c) || !parse_reload(c, &o))
         return;
     if (o.save && persist_save_now() < 0) {
-        reply_error(c, "ERR the save failed, see the log");
+        reply_errorf(c, "ERR the save failed: %s", persist_cause());
         return;
     }
     if (persist_reload(o.flush, o.merge, &why) != 0)

@@ -1,6 +1,4 @@
 /* server/commands/server/save.c - commands about dumps: SAVE BGSAVE LASTSAVE. */
-#include <string.h>
-
 #include "server/exec/args.h"
 #include "server/exec/handlers.h"
 #include "server/net/client.h"
@@ -18,7 +16,7 @@ cmd_save(struct client *c)
     else if (persist_save_now() == 0)
         reply_ok(c);
     else
-        reply_error(c, "ERR the save failed, see the log");
+        reply_errorf(c, "ERR the save failed: %s", persist_cause());
 }
 
 static void
@@ -43,7 +41,6 @@ cmd_bgsave(struct client *c)
 {
     bool schedule = c->argc == 2 && arg_is(c, 1, "schedule"),
          is_cancel = c->argc == 2 && arg_is(c, 1, "cancel");
-    int r;
 
     if (c->argc > 2 || (c->argc == 2 && !schedule && !is_cancel)) {
         reply_syntax(c);
@@ -51,10 +48,10 @@ cmd_bgsave(struct client *c)
         cancel(c);
     } else if (persist_is_saving()) {
         reply_error(c, "ERR Background save already in progress");
-    } else if ((r = persist_bgsave()) == 0) {
+    } else if (persist_bgsave() == 0) {
         reply_status(c, "Background saving started");
     } else {
-        reply_errorf(c, "ERR Can't save in background: %s", strerror(-r));
+        reply_errorf(c, "ERR Can't save in background: %s", persist_cause());
     }
 }
 
