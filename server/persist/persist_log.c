@@ -10,12 +10,6 @@ typedef unsigned long long ull;
 
 enum { LOG_EACH_US = 5 * 1000 * 1000 /* progress lines of a long save */ };
 
-static const char *
-kind(void)
-{
-    return persist.background ? "Background saving" : "Saving";
-}
-
 /* mb_s: megabytes a second; 0 for what took no time. */
 static double
 mb_s(uint64_t bytes, int64_t us)
@@ -54,10 +48,13 @@ log_sweep(const struct snapshot_status *s, int64_t now_us)
     int64_t eta_us = persist_eta_us(s);
 
     log_line(
-        LOG_NOTICE, "%s: %llu of %llu keys (%.0f %%), %llu MB written, %.1f MB/s, %lld s to go",
-        kind(), (ull)s->keys_done, (ull)s->keys_total,
-        100.0 * (double)s->keys_done / (double)s->keys_total, (ull)(s->bytes_out >> 20),
-        mb_s(s->bytes_out, now_us - s->begin_us), (long long)(eta_us < 0 ? -1 : eta_us / 1000000));
+        LOG_NOTICE,
+        persist.background
+            ? "Background saving: %llu of %llu keys (%.0f %%), %llu MB written, %.1f MB/s, %lld s to go"
+            : "Saving: %llu of %llu keys (%.0f %%), %llu MB written, %.1f MB/s, %lld s to go",
+        (ull)s->keys_done, (ull)s->keys_total, 100.0 * (double)s->keys_done / (double)s->keys_total,
+        (ull)(s->bytes_out >> 20), mb_s(s->bytes_out, now_us - s->begin_us),
+        (long long)(eta_us < 0 ? -1 : eta_us / 1000000));
 }
 
 void
@@ -73,7 +70,10 @@ persist_log_progress(void)
     if (s.state == SNAPSHOT_SWEEPING && s.keys_total > 0)
         log_sweep(&s, now_us);
     else if (s.state == SNAPSHOT_WRITING)
-        log_line(LOG_NOTICE, "%s: all keys are read; %llu MB are being made durable", kind(),
+        log_line(LOG_NOTICE,
+                 persist.background
+                     ? "Background saving: all keys are read; %llu MB are being made durable"
+                     : "Saving: all keys are read; %llu MB are being made durable",
                  (ull)(s.bytes_out >> 20));
 }
 
