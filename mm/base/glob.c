@@ -15,7 +15,7 @@ fold(char c, bool nocase)
 
 /* A class, from the byte after '['.  A class that is not closed ends with the pattern.  Returns the
  * place after it. */
-static const char *
+static __attribute__((noinline)) const char *
 match_class(const char *p, const char *end, char c, bool nocase, bool *ret_match)
 {
     unsigned char want = fold(c, nocase);
@@ -42,7 +42,7 @@ match_class(const char *p, const char *end, char c, bool nocase, bool *ret_match
 
 /* One byte of text against one element (not a star) at p.  Returns the place after the element,
  * NULL: no match. */
-static const char *
+static inline __attribute__((always_inline)) const char *
 match_one(const char *p, const char *end, char c, bool nocase)
 {
     bool match;
@@ -59,36 +59,72 @@ match_one(const char *p, const char *end, char c, bool nocase)
     return fold(*p, nocase) == fold(c, nocase) ? p + 1 : NULL;
 }
 
-bool
-glob_match(struct slice pattern, struct slice text, bool nocase)
+/* go_on: the walk, as far as the piece and the steps reach, or, if the piece is the whole text, to
+ * its end.  It is compiled once for each of the two: matching a whole text is what KEYS does. */
+static inline __attribute__((always_inline)) enum glob_state
+go_on(struct glob_walk *w, bool is_whole, struct slice piece, uint64_t piece_at, size_t steps)
 {
-    const char *p = pattern.ptr, *p_end = p + pattern.len, *t = text.ptr, *t_end = t + text.len;
-    /* what follows the last star, and where it was tried last */
-    const char *star = NULL, *star_t = NULL;
+    const char *begin = w->pattern.ptr, *end = begin + w->pattern.len, *p = begin + w->element;
+    const char *star = w->star > 0 ? begin + w->star : NULL; /* what follows the last star */
+    const bool nocase = w->nocase;
+    const uint64_t text_len = w->text_len;
+    uint64_t at = w->at, star_at = w->star_at;
+    enum glob_state state = GLOB_AGAIN;
 
-    if (text.len == 0)
-        return pattern.len == 0;
-    while (t < t_end) {
+    while (at < text_len && (is_whole || steps-- > 0)) {
         const char *next;
-        if (p < p_end && *p == '*') {
+        if (p < end && *p == '*') {
             star = ++p;
-            star_t = t;
-            if (p == p_end)
-                return true;
+            star_at = at;
+            if (p == end)
+                return GLOB_YES;
             continue;
         }
-        if (p < p_end && (next = match_one(p, p_end, *t, nocase)) != NULL) {
+        if (!is_whole && (at < piece_at || at - piece_at >= piece.len))
+            break;
+        if (p < end && (next = match_one(p, end, piece.ptr[at - piece_at], nocase)) != NULL) {
             p = next;
-            t++;
+            at++;
             continue;
         }
         if (star == NULL)
-            return false;
-        debug_check(star_t < t_end); /* the star takes a byte more each time: it ends */
+            return GLOB_NO;
+        debug_check(star_at < text_len); /* the star takes a byte more each time: it ends */
         p = star;
-        t = ++star_t;
+        at = ++star_at;
     }
-    while (p < p_end && *p == '*')
-        p++;
-    return p == p_end;
+    if (at == text_len) {
+        while (p < end && *p == '*')
+            p++;
+        state = p == end ? GLOB_YES : GLOB_NO;
+    }
+    w->element = (size_t)(p - begin);
+    w->star = star == NULL ? 0 : (size_t)(star - begin);
+    w->at = at;
+    w->star_at = star_at;
+    return state;
+}
+
+void
+glob_begin(struct glob_walk *w, struct slice pattern, uint64_t text_len, bool nocase)
+{
+    *w = (struct glob_walk){.pattern = pattern, .nocase = nocase, .text_len = text_len};
+}
+
+enum glob_state
+glob_go_on(struct glob_walk *w, struct slice piece, uint64_t piece_at, size_t steps)
+{
+    if (w->text_len == 0)
+        return w->pattern.len == 0 ? GLOB_YES : GLOB_NO;
+    return go_on(w, false, piece, piece_at, steps);
+}
+
+bool
+glob_match(struct slice pattern, struct slice text, bool nocase)
+{
+    struct glob_walk w = {.pattern = pattern, .nocase = nocase, .text_len = text.len};
+
+    if (text.len == 0)
+        return pattern.len == 0;
+    return go_on(&w, true, text, 0, 0) == GLOB_YES;
 }

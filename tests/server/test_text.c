@@ -286,6 +286,45 @@ START_TEST(random_patterns_match_as_defined)
 }
 END_TEST
 
+/* in_pieces: the same match, some bytes and some steps at a time. */
+static bool
+in_pieces(struct slice pattern, struct slice text, size_t piece_len, size_t steps)
+{
+    enum glob_state state;
+    struct glob_walk w;
+
+    glob_begin(&w, pattern, text.len, false);
+    do {
+        size_t n = text.len - w.at < piece_len ? text.len - w.at : piece_len;
+
+        state = glob_go_on(&w, (struct slice){text.ptr + w.at, n}, w.at, steps);
+    } while (state == GLOB_AGAIN);
+    return state == GLOB_YES;
+}
+
+START_TEST(a_text_in_pieces_matches_as_the_whole_does)
+{
+    unsigned seed = 20261129, matches = 0;
+
+    for (int round = 0; round < 100000; round++) {
+        char p[9] = "", t[30] = "";
+        int plen = rand_r(&seed) % 9, tlen = rand_r(&seed) % 30;
+
+        for (int i = 0; i < plen; i++)
+            p[i] = "ab*?*[b]\\"[rand_r(&seed) % 9];
+        for (int i = 0; i < tlen; i++)
+            t[i] = "ab"[rand_r(&seed) % 2];
+        struct slice pattern = {p, (size_t)plen}, text = {t, (size_t)tlen};
+        bool match = glob_match(pattern, text, false);
+        matches += match;
+        ck_assert_msg(in_pieces(pattern, text, 10, 1) == match, "%s ~ %s", p, t);
+        ck_assert_msg(in_pieces(pattern, text, 13, 5) == match, "%s ~ %s", p, t);
+        ck_assert_msg(in_pieces(pattern, text, 1000, SIZE_MAX) == match, "%s ~ %s", p, t);
+    }
+    ck_assert_uint_gt(matches, 3000);
+}
+END_TEST
+
 START_TEST(no_pattern_takes_exponential_time)
 {
     char pattern[64], text[4096];
@@ -321,6 +360,7 @@ main(void)
     tcase_add_test(texts, more_words_than_room_are_refused);
     tcase_add_loop_test(patterns, patterns_match_as_in_redis, 0, sizeof globs / sizeof globs[0]);
     tcase_add_test(patterns, random_patterns_match_as_defined);
+    tcase_add_test(patterns, a_text_in_pieces_matches_as_the_whole_does);
     tcase_add_test(patterns, no_pattern_takes_exponential_time);
     suite_add_tcase(s, numbers);
     suite_add_tcase(s, texts);
