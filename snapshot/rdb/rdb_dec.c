@@ -318,10 +318,17 @@ find_value_type(uint8_t type)
 }
 
 static void
+forget_attributes(struct dec *d)
+{
+    d->has_attributes = false;
+    d->key.expire_at_ms = d->key.idle_s = d->key.freq = -1;
+}
+
+static void
 forget_key(struct dec *d)
 {
-    d->has_key = d->has_attributes = false;
-    d->key.expire_at_ms = d->key.idle_s = d->key.freq = -1;
+    d->has_key = false;
+    forget_attributes(d);
     dec_trim(&d->name);
     dec_trim(&d->field);
     dec_trim(&d->value);
@@ -360,13 +367,84 @@ read_value(struct dec *d, const struct value_type *t, uint64_t offset)
     return 0;
 }
 
+/* plain: the string at p, if it stands there plainly and before end: what follows it; NULL: it does
+ * not. */
+static inline const uint8_t *
+plain(const uint8_t *p, const uint8_t *end, struct slice *ret)
+{
+    enum { LEN_MOST = 5 };
+    size_t len;
+
+    if (unlikely(end - p < LEN_MOST))
+        return NULL;
+    if (*p < RDB_LEN_14) {
+        len = *p++;
+    } else if (*p < RDB_LEN_32) {
+        len = (size_t)(p[0] & 0x3f) << 8 | p[1];
+        p += 2;
+    } else if (*p == RDB_LEN_32) {
+        len = (size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | p[4];
+        p += LEN_MOST;
+    } else {
+        return NULL;
+    }
+    if (unlikely(len > (size_t)(end - p)))
+        return NULL;
+    *ret = slice_of(p, len);
+    return p + len;
+}
+
+/* keep_name: the key's name, for the message. */
+static void
+keep_name(struct dec *d)
+{
+    if (dec_reserve(d, &d->name, d->key.name.len + 1) != 0)
+        return;
+    memcpy(d->name.at, d->key.name.ptr, d->key.name.len);
+    d->name.len = d->key.name.len;
+    d->has_key = true;
+}
+
+/* read_plain_string: a key that is a string, after its type byte, where all of it is in hand:
+ * *ret_is_read; else nothing has been read. */
+static int
+read_plain_string(struct dec *d, uint64_t offset, bool *ret_is_read)
+{
+    const uint8_t *begin = source_here(d->src), *end = begin + source_ready(d->src), *at;
+    struct slice value;
+    int r;
+
+    if ((at = plain(begin, end, &d->key.name)) == NULL || (at = plain(at, end, &value)) == NULL)
+        return 0;
+    *ret_is_read = d->has_seen_key = true;
+    d->key.type = RDB_TYPE_STRING;
+    d->key.kind = RDB_VALUE_STRING;
+    d->key.offset = offset;
+    source_skip(d->src, (size_t)(at - begin));
+    r = d->ev->plain_string(d->ctx, &d->key, value);
+    if (unlikely(r != 0)) {
+        keep_name(d);
+        return dec_sink(d, r);
+    }
+    forget_attributes(d);
+    return 0;
+}
+
 /* read_key: a key and its value, after their type byte. */
 static int
 read_key(struct dec *d, const struct value_type *t, uint64_t offset)
 {
-    int r = read_name(d);
+    bool is_read = false;
+    int r;
 
-    return r != 0 ? r : read_value(d, t, offset);
+    if (t->type == RDB_TYPE_STRING && d->ev->plain_string != NULL) {
+        r = read_plain_string(d, offset, &is_read);
+        if (is_read)
+            return r;
+    }
+    if ((r = read_name(d)) != 0)
+        return r;
+    return read_value(d, t, offset);
 }
 
 /* refuse_named_type: of a module's value, with the module's name; it stands behind the key. */

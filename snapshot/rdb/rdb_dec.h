@@ -105,8 +105,9 @@ const char *rdb_finding_plural(enum rdb_finding_kind kind);
 const char *rdb_finding_remedy(enum rdb_finding_kind kind);
 
 /* What a user of the decoder brings.  Any call may be NULL (the item is skipped); a call that
- * returns non-zero ends decoding with that value.  Slices are valid during the call only.  Values
- * come after their key: key, [form], then by kind
+ * returns non-zero ends decoding with that value.  Slices are valid during the call only, but for a
+ * key's name and for the one listpack or intset that is all of a hash, set or sorted set, which
+ * stay until value_end has returned.  Values come after their key: key, [form], then by kind
  *     string_begin string_bytes* | hash_listpack | hash_begin hash_field*
  *     set_intset | set_listpack | set_begin set_member*
  *     stream_begin stream_node* stream_facts (stream_group (stream_consumer stream_pending*)*)*
@@ -128,6 +129,9 @@ struct rdb_events {
     int (*function)(void *ctx, struct slice code);
     int (*finding)(void *ctx, const struct rdb_finding *finding);
     int (*key)(void *ctx, const struct rdb_key *key);
+    /* A key and its string at once, where both stand plainly in the decoder's hands: most do, up to
+     * some 100 KB.  NULL: they come as the others do. */
+    int (*plain_string)(void *ctx, const struct rdb_key *key, struct slice value);
     int (*string_begin)(void *ctx,
                         uint64_t len); /* len: of the string, decompressed; a claim, not yet seen */
     /* pieces add up to len; one piece up to 64 KiB */

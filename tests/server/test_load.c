@@ -244,6 +244,59 @@ START_TEST(a_key_that_comes_twice_is_an_error_with_its_name)
 }
 END_TEST
 
+/* More keys than wait for their places at once; the name is not that of the key in hand. */
+START_TEST(a_key_that_comes_twice_is_named_however_late_it_is_noticed)
+{
+    char key[16], value[16];
+
+    begin_dump();
+    rdb_put_selectdb(&enc, 0);
+    for (int i = 0; i < 10 * LOAD_AHEAD; i++) {
+        snprintf(key, sizeof key, "key%d", i == 5 * LOAD_AHEAD + 1 ? 5 : i);
+        snprintf(value, sizeof value, "value%d", i);
+        put_string(key, value);
+    }
+    end_dump();
+    ck_assert_int_eq(load(false), -EEXIST);
+    ck_assert_ptr_nonnull(strstr(error_text, "'key5'"));
+    ck_assert_uint_eq(state.keys_loaded, 5 * LOAD_AHEAD + 1);
+    db_verify();
+    talk("flushall");
+    talk_finish_work();
+    ck_assert_uint_eq(talk_live_bytes(), 0);
+    ck_assert_int_eq(load(true), 0);
+    ck_assert_uint_eq(state.keys_loaded, 10 * LOAD_AHEAD);
+    ck_assert_uint_eq(db_size(talk_db()), 10 * LOAD_AHEAD - 1);
+    snprintf(value, sizeof value, "value%d", 5 * LOAD_AHEAD + 1);
+    ck_assert_ptr_nonnull(strstr(talk("get key5"), value));
+    db_verify();
+}
+END_TEST
+
+/* What the later value of a key replaces, and what it brings. */
+START_TEST(with_merge_a_later_value_takes_all_of_its_place)
+{
+    begin_dump();
+    rdb_put_selectdb(&enc, 0);
+    rdb_put_expire_ms(&enc, 99999999999999);
+    put_hash("a", 600, NULL);
+    put_string("b", "old");
+    put_string("a", "new");
+    rdb_put_expire_ms(&enc, 99999999999999);
+    rdb_put_byte(&enc, RDB_OP_IDLE);
+    rdb_put_len(&enc, 1000);
+    put_hash("b", 600, NULL);
+    end_dump();
+    ck_assert_int_eq(load(true), 0);
+    ck_assert_str_eq(talk("get a"), "$3\r\nnew\r\n");
+    ck_assert_str_eq(talk("pttl a"), ":-1\r\n");
+    ck_assert_str_eq(talk("pexpiretime b"), ":99999999999999\r\n");
+    ck_assert_str_eq(talk("object idletime b"), ":1000\r\n");
+    ck_assert_str_eq(talk("hlen b"), ":600\r\n");
+    db_verify();
+}
+END_TEST
+
 START_TEST(a_field_that_comes_twice_is_an_error)
 {
     begin_dump();
@@ -337,6 +390,8 @@ main(void)
     tcase_add_test(t, the_idle_time_comes_along);
     tcase_add_test(t, limits_decide_what_a_loaded_hash_becomes);
     tcase_add_test(t, a_key_that_comes_twice_is_an_error_with_its_name);
+    tcase_add_test(t, a_key_that_comes_twice_is_named_however_late_it_is_noticed);
+    tcase_add_test(t, with_merge_a_later_value_takes_all_of_its_place);
     tcase_add_loop_test(t, a_field_that_comes_twice_is_an_error, 5, 6);
     tcase_add_loop_test(t, a_field_that_comes_twice_is_an_error, 700, 701);
     tcase_add_test(t, a_database_that_is_not_there_is_an_error);

@@ -58,6 +58,23 @@ mutate(uint8_t *bytes, size_t len)
     return len;
 }
 
+/* check_same: a sink that takes plain strings at once is told the same of these bytes. */
+static void
+check_same(const struct trace *t, const uint8_t *bytes, size_t len, int r,
+           const struct rdb_error *err)
+{
+    struct rdb_error plain_err;
+    struct trace plain = {0};
+
+    ck_assert_int_eq(trace_memory_plain(&plain, bytes, len, false, &plain_err), r);
+    ck_assert_str_eq(plain_err.text, err->text);
+    ck_assert_str_eq(plain_err.key, err->key);
+    ck_assert_uint_eq(plain_err.offset, err->offset);
+    if (r == 0) /* else the one may have begun a key that the other did not come to */
+        ck_assert_str_eq(plain.text, t->text);
+    trace_fini(&plain);
+}
+
 START_TEST(mutations_of_good_files_end_in_events_or_errors)
 {
     enum { ROUNDS = 120 };
@@ -79,6 +96,7 @@ START_TEST(mutations_of_good_files_end_in_events_or_errors)
             ck_assert_msg(r == 0 || r == -EINVAL || r == -ENOTSUP, "%d", r);
             ck_assert_msg(r == 0 || err.text[0] != '\0', "an error without a word");
             ck_assert_uint_le(err.offset, len);
+            check_same(&t, bytes, len, r, &err);
             total++;
             refused += r != 0;
             trace_fini(&t);

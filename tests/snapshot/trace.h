@@ -225,6 +225,18 @@ trace_value_end(void *ctx)
     return trace_add(t, "string <%" PRIu64 ":%016" PRIx64 ">\n", t->string_len, t->string_crc);
 }
 
+/* trace_plain_string: as if its parts had come one by one. */
+static inline int
+trace_plain_string(void *ctx, const struct rdb_key *k, struct slice value)
+{
+    int r;
+
+    if ((r = trace_key(ctx, k)) != 0 || (r = trace_string_begin(ctx, value.len)) != 0 ||
+        (r = trace_string_bytes(ctx, value)) != 0)
+        return r;
+    return trace_value_end(ctx);
+}
+
 static inline int
 trace_end(void *ctx, enum rdb_crc crc)
 {
@@ -262,9 +274,11 @@ trace_fini(struct trace *t)
     *t = (struct trace){0};
 }
 
-/* trace_memory: decode bytes in memory; what rdb_decode() returned. */
+/* trace_memory: decode bytes in memory; what rdb_decode() returned.
+ * trace_memory_plain: by a sink that takes plain strings at once. */
 static inline int
-trace_memory(struct trace *t, const void *bytes, size_t len, bool check_crc, struct rdb_error *err)
+trace_memory_by(const struct rdb_events *events, struct trace *t, const void *bytes, size_t len,
+                bool check_crc, struct rdb_error *err)
 {
     struct rdb_source *src;
     int r = rdb_source_memory(bytes, len, &src);
@@ -274,9 +288,25 @@ trace_memory(struct trace *t, const void *bytes, size_t len, bool check_crc, str
         return r;
     trace_add(t, "%s", "");
     t->events = 0;
-    r = rdb_decode(src, &trace_events, t, check_crc, err);
+    r = rdb_decode(src, events, t, check_crc, err);
     rdb_source_close(src);
     return r;
+}
+
+static inline int
+trace_memory(struct trace *t, const void *bytes, size_t len, bool check_crc, struct rdb_error *err)
+{
+    return trace_memory_by(&trace_events, t, bytes, len, check_crc, err);
+}
+
+static inline int
+trace_memory_plain(struct trace *t, const void *bytes, size_t len, bool check_crc,
+                   struct rdb_error *err)
+{
+    struct rdb_events events = trace_events;
+
+    events.plain_string = trace_plain_string;
+    return trace_memory_by(&events, t, bytes, len, check_crc, err);
 }
 
 #endif

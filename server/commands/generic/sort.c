@@ -163,8 +163,8 @@ make_list(struct client *c, const struct sort *s, struct span span, struct load_
           struct value *ret)
 {
     load_init(work);
-    if (load_add(&work->key, c->argv[s->store].ptr, c->argv[s->store].len) < 0 ||
-        load_list_begin(work) < 0 || !each_word(c, s, span, store_word, work) ||
+    work->key = c->argv[s->store];
+    if (load_list_begin(work) < 0 || !each_word(c, s, span, store_word, work) ||
         load_list_end(work) < 0)
         return -ENOMEM;
     return load_take(work, ret);

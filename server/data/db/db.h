@@ -138,8 +138,12 @@ int db_store(struct db_ref *ref, const struct value *value, int64_t expire_at_ms
 /* db_supplant: as db_insert() or db_update(), told as a key that is new even where there was one:
  * RENAME, COPY, RESTORE. */
 int db_supplant(struct db_ref *ref, struct record_spec *spec);
-/* db_load: as db_store(), for loading: nobody is told. */
-int db_load(struct db_ref *ref, const struct value *value, int64_t expire_at_ms);
+/* For loading, which makes its records ahead of their places (db_number(), db_birth_clock()):
+ * db_warm: a hint that a record is going to be adopted.
+ * db_adopt: the record takes its place, hash being its key's; nobody is told.  0; -EEXIST: its key
+ * is there, expired or not; -ENOMEM: nothing has changed. */
+void db_warm(const struct db *db, uint64_t hash, const struct record *r);
+int db_adopt(struct db *db, uint64_t hash, const struct record *r);
 /* db_set_expire: RECORD_NO_EXPIRE takes it away. 0 or -ENOMEM */
 int db_set_expire(struct db_ref *ref, int64_t expire_at_ms);
 /* db_remove: the key at ref goes, with what it holds. */

@@ -22,29 +22,55 @@ forget(struct ktable *t, uint64_t hash, const struct record *r)
     ktable_drop(t, hash, at);
 }
 
+/* enter: a record whose key is not there, into the tables; nobody is told. */
+static int
+enter(struct db *db, uint64_t hash, const struct record *r)
+{
+    if (!ktable_add(&db->keys, hash, r))
+        return -ENOMEM;
+    if (record_has(r, RECORD_HAS_EXPIRE) && !ktable_add(&db->expires, hash, r)) {
+        forget(&db->keys, hash, r);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
 /* add: a record for a key that is not there; nobody is told. */
 static int
 add(struct db_ref *ref, struct record_spec *spec)
 {
-    struct db *db = ref->db;
     const struct record *r;
 
-    spec->db = db->number;
+    spec->db = ref->db->number;
     spec->clock = db_birth_clock();
     if ((r = record_new(spec)) == NULL)
         return -ENOMEM;
-    if (!ktable_add(&db->keys, ref->hash, r))
-        goto free_record;
-    if (record_has(r, RECORD_HAS_EXPIRE) && !ktable_add(&db->expires, ref->hash, r))
-        goto forget_record;
+    if (enter(ref->db, ref->hash, r) < 0) {
+        record_free(r);
+        return -ENOMEM;
+    }
     ref->rec = r;
     ref->at.bucket = NULL; /* the table may have grown */
     return 0;
-forget_record:
-    forget(&db->keys, ref->hash, r);
-free_record:
-    record_free(r);
-    return -ENOMEM;
+}
+
+void
+db_warm(const struct db *db, uint64_t hash, const struct record *r)
+{
+    ktable_warm_bucket(&db->keys, hash);
+    if (record_has(r, RECORD_HAS_EXPIRE))
+        ktable_warm_bucket(&db->expires, hash);
+}
+
+int
+db_adopt(struct db *db, uint64_t hash, const struct record *r)
+{
+    struct ktable_ref at;
+
+    debug_check(hash == keyhash(record_key(r)) && record_db(r) == db->number);
+    if (unlikely(ktable_find_key(&db->keys, hash, record_key(r), &at) != NULL))
+        return -EEXIST;
+    return enter(db, hash, r);
 }
 
 /* tell_new: who listens for new keys, and who waits for one of this type. */
@@ -186,14 +212,6 @@ db_supplant(struct db_ref *ref, struct record_spec *spec)
     record_touch(ref->rec, db_birth_clock());
     tell_new(ref->db, ref->key, spec->value.type);
     return 0;
-}
-
-int
-db_load(struct db_ref *ref, const struct value *value, int64_t expire_at_ms)
-{
-    struct record_spec spec = {.key = ref->key, .expire_at_ms = expire_at_ms, .value = *value};
-
-    return ref->rec == NULL ? add(ref, &spec) : db_update(ref, &spec);
 }
 
 int

@@ -10,6 +10,7 @@
 
 #include "mm/base/clock.h"
 #include "mm/base/fault.h"
+#include "mm/base/keyhash.h"
 #include "mm/base/printable.h"
 #include "server/data/db/carried.h"
 #include "server/data/db/db.h"
@@ -34,11 +35,22 @@ drop_value(struct load_state *s)
     s->bytes.len = 0;
 }
 
+/* drop_record: one that has no place. */
+static void
+drop_record(const struct record *r)
+{
+    struct value gone = value_of(r);
+
+    record_free(r);
+    value_free(&gone);
+}
+
 void
 load_fini(struct load_state *s)
 {
     drop_value(s);
-    free(s->key.at);
+    while (s->queue.count > 0)
+        drop_record(s->queue.at[--s->queue.count].rec);
     free(s->bytes.at);
 }
 
@@ -68,14 +80,21 @@ load_add(struct load_buffer *b, const void *bytes, size_t len)
     return 0;
 }
 
-int
-load_complain(struct load_state *s, int error, const char *what)
+/* complain_of: note what is wrong with this key. */
+static int
+complain_of(struct load_state *s, struct slice key, int error, const char *what)
 {
     char name[128];
 
-    printable(name, sizeof name, (const uint8_t *)s->key.at, s->key.len);
+    printable(name, sizeof name, key.ptr, key.len);
     snprintf(s->error, sizeof s->error, "%s: key '%s'", what, name);
     return error;
+}
+
+int
+load_complain(struct load_state *s, int error, const char *what)
+{
+    return complain_of(s, s->key, error, what);
 }
 
 /* ---- what is not a key ---- */
@@ -152,25 +171,30 @@ on_aux(void *ctx, struct slice field, struct slice value)
 
 /* ---- keys ---- */
 
+/* begin_key: where it goes; the value is not there yet. */
+static int
+begin_key(struct load_state *s, const struct rdb_key *k)
+{
+    s->key = k->name;
+    if (unlikely(k->db >= (uint64_t)db_count()))
+        return load_complain(s, -ERANGE, "The dump has more databases than are configured");
+    s->db = db_select((int)k->db);
+    s->expire_at_ms = k->expire_at_ms;
+    s->idle_s = k->idle_s;
+    s->freq = k->freq;
+    s->skip = k->expire_at_ms != -1 && k->expire_at_ms < clock_now.ms;
+    s->keys_expired += s->skip;
+    return 0;
+}
+
 static int
 on_key(void *ctx, const struct rdb_key *k)
 {
     struct load_state *s = ctx;
 
     drop_value(s);
-    s->key.len = 0;
-    if (load_add(&s->key, k->name.ptr, k->name.len) < 0)
-        return -ENOMEM;
-    if (k->db >= (uint64_t)db_count())
-        return load_complain(s, -ERANGE, "The dump has more databases than are configured");
-    s->db = db_select((int)k->db);
-    s->expire_at_ms = k->expire_at_ms;
-    s->idle_s = k->idle_s;
-    s->freq = k->freq;
     s->kept = (struct load_kept){.flag = false};
-    s->skip = k->expire_at_ms != -1 && k->expire_at_ms < clock_now.ms;
-    s->keys_expired += s->skip;
-    return 0;
+    return begin_key(s, k);
 }
 
 /* on_finding: a key without an element is passed over, as Redis does; it is no value for
@@ -202,6 +226,10 @@ finish(struct load_state *s, struct value *ret)
         if ((r = value_blob(ret, s->value.type, bytes, s->key.len)) == 0)
             ret->intset = s->value.intset;
         return r;
+    case LOAD_VIEW:
+        if ((r = value_blob(ret, s->value.type, s->view, s->key.len)) == 0)
+            ret->intset = s->value.intset;
+        return r;
     case LOAD_BLOCK:
     case LOAD_ROOT:
         *ret = s->value;
@@ -229,17 +257,90 @@ capture(struct load_state *s)
 {
     int r;
 
+    if (s->form == LOAD_VIEW) { /* the decoder's hands are empty before the value is wanted */
+        if (load_add(&s->bytes, s->view.ptr, s->view.len) < 0)
+            return -ENOMEM;
+        s->form = LOAD_BLOB;
+    }
     if ((r = load_take(s, s->capture)) < 0)
         return r;
     s->captured = true;
     return 0;
 }
 
+/* ---- records that wait for their places ---- */
+
+/* supplant: the key is there; with merge its record becomes this one, which is not needed any
+ * more. */
+static int
+supplant(struct load_state *s, const struct load_queued *q)
+{
+    struct record_spec spec;
+    struct db_ref ref;
+
+    if (!s->merge)
+        return complain_of(s, record_key(q->rec), -EEXIST,
+                           "The dump has a key twice, or one that is there already");
+    record_spec_of(q->rec, &spec);
+    db_lookup(q->db, spec.key, 0, &ref);
+    if (db_update(&ref, &spec) < 0)
+        return -ENOMEM;
+    record_touch(ref.rec, record_clock(q->rec));
+    record_free(q->rec);
+    return 0;
+}
+
+/* settle: all records of the queue take their places, in their order. */
+static int
+settle(struct load_state *s)
+{
+    struct load_queue *queue = &s->queue;
+    unsigned n = 0;
+    int r = 0;
+
+    for (; n < queue->count; n++) {
+        const struct load_queued *q = &queue->at[n];
+
+        if ((r = db_adopt(q->db, q->hash, q->rec)) == -EEXIST)
+            r = supplant(s, q);
+        if (unlikely(r < 0))
+            break;
+    }
+    s->keys_loaded += n;
+    queue->count -= n;
+    memmove(queue->at, queue->at + n, queue->count * sizeof *queue->at);
+    return r;
+}
+
+/* enqueue: the value is the key's: its block or table is not the caller's any more, whatever comes
+ * of it. */
+static int
+enqueue(struct load_state *s, const struct value *v)
+{
+    struct record_spec spec = {.key = s->key,
+                               .expire_at_ms = s->expire_at_ms,
+                               .db = db_number(s->db),
+                               .clock = db_birth_clock(),
+                               .value = *v};
+    struct load_queued *q = &s->queue.at[s->queue.count];
+
+    debug_check(s->queue.count < LOAD_AHEAD);
+    if ((q->rec = record_new(&spec)) == NULL) {
+        value_free(v);
+        return -ENOMEM;
+    }
+    q->db = s->db;
+    q->hash = keyhash(s->key);
+    db_warm(q->db, q->hash, q->rec);
+    if (unlikely(s->idle_s >= 0 || s->freq >= 0))
+        db_set_use(q->rec, s->idle_s, s->freq);
+    return ++s->queue.count == LOAD_AHEAD ? settle(s) : 0;
+}
+
 static int
 on_value_end(void *ctx)
 {
     struct load_state *s = ctx;
-    struct db_ref ref;
     struct value v;
     int r;
 
@@ -249,19 +350,35 @@ on_value_end(void *ctx)
     }
     if (s->capture != NULL)
         return capture(s);
-    db_lookup(s->db, (struct slice){.ptr = s->key.at, .len = s->key.len}, 0, &ref);
-    if (ref.rec != NULL && !s->merge)
-        return load_complain(s, -EEXIST, "The dump has a key twice, or one that is there already");
     if ((r = finish(s, &v)) < 0)
         return r;
-    if (db_load(&ref, &v, s->expire_at_ms) < 0) {
-        value_free(&v);
-        return -ENOMEM;
-    }
-    db_set_use(ref.rec, s->idle_s, s->freq);
-    s->keys_loaded++;
+    r = enqueue(s, &v);
     drop_value(s);
-    return 0;
+    return r;
+}
+
+/* on_string: the usual key: its value goes from the decoder's hands into the record. */
+static int
+on_string(void *ctx, const struct rdb_key *k, struct slice bytes)
+{
+    struct load_state *s = ctx;
+    struct value v;
+    int r;
+
+    debug_check(s->form == LOAD_NOTHING && s->capture == NULL);
+    if (unlikely((r = begin_key(s, k)) < 0) || unlikely(s->skip))
+        return r;
+    if ((r = value_string(&v, bytes, s->key.len)) < 0)
+        return r;
+    return enqueue(s, &v);
+}
+
+void
+load_view(struct load_state *s, enum value_type type, struct slice bytes)
+{
+    s->value = (struct value){.type = type, .enc = ENC_INLINE};
+    s->form = LOAD_VIEW;
+    s->view = bytes;
 }
 
 void
@@ -285,10 +402,18 @@ static int
 on_progress(void *ctx, uint64_t offset)
 {
     struct load_state *s = ctx;
+    int r = settle(s);
 
-    if (s->on_progress != NULL)
+    if (r == 0 && s->on_progress != NULL)
         s->on_progress(s->progress_ctx, offset);
-    return 0;
+    return r;
+}
+
+static int
+on_end(void *ctx, enum rdb_crc crc)
+{
+    (void)crc;
+    return settle(ctx);
 }
 
 /* ---- the events ---- */
@@ -304,8 +429,10 @@ load_events(void)
                                  .function = on_function,
                                  .finding = on_finding,
                                  .key = on_key,
+                                 .plain_string = on_string,
                                  .value_end = on_value_end,
-                                 .progress = on_progress};
+                                 .progress = on_progress,
+                                 .end = on_end};
     for (unsigned t = 0; t < TYPE_COUNT; t++)
         type_of(t)->load(&events);
     return &events;

@@ -16,9 +16,12 @@ int load_add(struct load_buffer *b, const void *bytes, size_t len);
 /* load_complain: note what is wrong, and with which key; returns error. */
 int load_complain(struct load_state *s, int error, const char *what);
 
-/* load_begin_blob: the value is collected in s->bytes (which is empty).
+/* load_view: the value is these bytes of the decoder's, a listpack or intset, which stay where they
+ * are until the value ends.
+ * load_begin_blob: the value is collected in s->bytes (which is empty).
  * load_begin_root: it is this structure, which now belongs to s (NULL: -ENOMEM); a blob that was
  * begun is forgotten by the caller. */
+void load_view(struct load_state *s, enum value_type type, struct slice bytes);
 void load_begin_blob(struct load_state *s, enum value_type type);
 int load_begin_root(struct load_state *s, enum value_type type, const void *root);
 

@@ -15,8 +15,8 @@ on_listpack(void *ctx, struct slice listpack, uint32_t fields)
         return 0;
     if (!hash_is_small(fields, 0))
         return load_begin_root(s, TYPE_HASH, hash_table_of(slice_bytes(listpack)));
-    load_begin_blob(s, TYPE_HASH);
-    return load_add(&s->bytes, listpack.ptr, listpack.len);
+    load_view(s, TYPE_HASH, listpack);
+    return 0;
 }
 
 static int

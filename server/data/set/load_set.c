@@ -16,9 +16,9 @@ on_intset(void *ctx, struct slice intset, uint32_t members)
         return 0;
     if (!set_ints_are_few(members))
         return load_begin_root(s, TYPE_SET, set_table_of(&set));
-    load_begin_blob(s, TYPE_SET);
+    load_view(s, TYPE_SET, intset);
     s->value.intset = true;
-    return load_add(&s->bytes, intset.ptr, intset.len);
+    return 0;
 }
 
 static int
@@ -31,8 +31,8 @@ on_listpack(void *ctx, struct slice listpack, uint32_t members)
         return 0;
     if (!set_is_small(members, 0))
         return load_begin_root(s, TYPE_SET, set_table_of(&set));
-    load_begin_blob(s, TYPE_SET);
-    return load_add(&s->bytes, listpack.ptr, listpack.len);
+    load_view(s, TYPE_SET, listpack);
+    return 0;
 }
 
 static int

@@ -15,8 +15,8 @@ on_listpack(void *ctx, struct slice listpack, uint32_t members)
         return 0;
     if (!zset_is_small(members, 0))
         return load_begin_root(s, TYPE_ZSET, zset_root_of(slice_bytes(listpack)));
-    load_begin_blob(s, TYPE_ZSET);
-    return load_add(&s->bytes, listpack.ptr, listpack.len);
+    load_view(s, TYPE_ZSET, listpack);
+    return 0;
 }
 
 static int
