@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "mm/cut.h"
+#include "snapshot/joiner.h"
 #include "snapshot/rdb/rdb_enc.h"
 #include "snapshot/view.h"
 
@@ -67,6 +68,8 @@ struct snapshot_request {
     void *verify_ctx;
 };
 
+enum { SNAPSHOT_THREADS_MAX = JOINER_LANES_MAX };
+
 enum snapshot_state { SNAPSHOT_IDLE, SNAPSHOT_SWEEPING, SNAPSHOT_WRITING, SNAPSHOT_ENDING };
 
 struct snapshot_status {
@@ -116,8 +119,8 @@ void snapshot_status(struct snapshot_status *ret);
 /* snapshot_threads: that there be so many sweepers before a snapshot asks for them; making one takes
  * some ten microseconds.  How many of them there are; 0 while a snapshot runs: ask again. */
 unsigned snapshot_threads(unsigned wanted);
-/* snapshot_rate: the file is written at so many bytes a second, at most; 0: no limit.  At once, also
- * for the one that runs. */
+/* snapshot_rate: the file is written at so many bytes a second, at most; 0: no limit.  At once,
+ * also for the one that runs. */
 void snapshot_rate(uint64_t bytes_s);
 
 /* Around a blocking call of the mutator; and one quiescent state per turn of the loop. */

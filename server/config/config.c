@@ -15,6 +15,7 @@
 #include "mm/base/text.h"
 #include "server/config/config_impl.h"
 #include "server/data/db/evict_policy.h"
+#include "snapshot/snapshot.h"
 
 enum { WORDS_MAX = 256, SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };
 
@@ -281,13 +282,24 @@ config_follow(const char *name, bool (*apply)(const struct config *next, const c
     must(apply(&config, &why));
 }
 
-static void (*after_change)(void);
+static void (*after_change[4])(void); /* modules that copy what concerns them */
 
 void
 config_after_change(void (*fn)(void))
 {
-    must(after_change == NULL || after_change == fn);
-    after_change = fn;
+    unsigned n = 0;
+
+    while (after_change[n] != NULL && after_change[n] != fn)
+        must(++n < sizeof after_change / sizeof after_change[0]);
+    after_change[n] = fn;
+}
+
+static void
+tell_changed(void)
+{
+    for (unsigned n = 0; n < sizeof after_change / sizeof after_change[0]; n++)
+        if (after_change[n] != NULL)
+            after_change[n]();
 }
 
 /* ---- CONFIG SET ---- */
@@ -371,8 +383,7 @@ config_set(const struct slice *pairs, int count, bool protected_allowed, struct 
         goto drop_next;
     config_drop(&config);
     config = next;
-    if (after_change != NULL)
-        after_change();
+    tell_changed();
     return 0;
 drop_next:
     config_drop(&next);

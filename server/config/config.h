@@ -63,6 +63,8 @@ struct config {
     struct save_point *save_points;
     int64_t save_point_count;
     bool stop_writes_on_bgsave_error, rdb_compression, rdb_checksum;
+    int64_t snapshot_threads;       /* 0: by the processors that there are */
+    uint64_t snapshot_rate_limit;   /* bytes of the file a second; 0: none */
     uint64_t snapshot_memory_limit; /* bytes; 0: none */
     /* memory */
     uint64_t maxmemory;        /* bytes; 0: no limit */
@@ -147,7 +149,7 @@ struct config_directive {
 void config_add_directive(struct config_directive *d);
 
 /* config_after_change: fn is called after each change that was taken, with the new configuration in
- * place; there is one. */
+ * place; four at most. */
 void config_after_change(void (*fn)(void));
 
 /* config_each_match: call fn for every parameter that matches one of the patterns (aliases too); a

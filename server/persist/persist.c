@@ -8,6 +8,7 @@
 #include "mm/base/clock.h"
 #include "mm/base/log.h"
 #include "mm/base/must.h"
+#include "mm/base/os.h"
 #include "mm/page.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
@@ -18,8 +19,9 @@
 #include "snapshot/rdb/rdb.h"
 
 enum {
-    SETTLE_BLOCKS = 256,     /* a slice of settling: well below 100 microseconds */
-    WRITEOUT_BYTES = 4 << 20 /* incremental write-out of the dump */
+    SETTLE_BLOCKS = 256,      /* a slice of settling: well below 100 microseconds */
+    WRITEOUT_BYTES = 4 << 20, /* incremental write-out of the dump */
+    AUTO_THREADS_MAX = 4      /* more do not make a file faster than it is written */
 };
 
 static void look_after_save(unsigned slice_us);
@@ -27,10 +29,32 @@ static void look_after_save(unsigned slice_us);
 static struct loop_task save_task = {
     .place = LOOP_SNAPSHOT, .due_ms = LOOP_NEVER, .run = look_after_save};
 
+/* threads: how many sweep.  The event loop keeps a processor for itself, unless it waits for the
+ * save. */
+static unsigned
+threads(bool background)
+{
+    unsigned cores = os_cores(), n = background && cores > 1 ? cores - 1 : cores;
+
+    if (config.snapshot_threads != 0)
+        return (unsigned)config.snapshot_threads;
+    return n < AUTO_THREADS_MAX ? n : AUTO_THREADS_MAX;
+}
+
+/* follow: a thread is made when it is configured, not when a save begins. */
+static void
+follow(void)
+{
+    (void)snapshot_threads(threads(true));
+    snapshot_rate(config.snapshot_rate_limit);
+}
+
 void
 persist_save_init(void)
 {
     loop_task_add(&save_task);
+    config_after_change(follow);
+    follow();
 }
 
 int
@@ -51,7 +75,7 @@ persist_begin(void)
                                    .rdb_version = RDB_VERSION_DEFAULT,
                                    .compression = config.rdb_compression ? RDB_LZF : RDB_PLAIN,
                                    .checksum = config.rdb_checksum,
-                                   .threads = 1,
+                                   .threads = threads(persist.background),
                                    .keys_total = db_total_keys(),
                                    .writeout_bytes = WRITEOUT_BYTES};
     if ((r = snapshot_begin(&rq)) < 0) {
