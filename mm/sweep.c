@@ -3,9 +3,14 @@
 #include "mm/cut.h"
 #include "mm/heap_impl.h"
 
-/* So many blocks a claim: settling, which follows in address order, waits for the slowest thread, so
- * that what others have swept above it is not taken back yet: a stretch of each at most. */
+/* So many blocks a claim: settling, which follows in address order, waits for the slowest thread,
+ * and what the others have swept above it is taken back later: a stretch of each at most.  The heaps
+ * of the step scheduler have a handful of blocks. */
+#ifdef STILLFRAME_STEPS
+enum { CLAIM_BLOCKS = 1 };
+#else
 enum { CLAIM_BLOCKS = 16 };
+#endif
 
 bool
 mm_sweep_claim(struct mm_sweep_area *a, struct mm_sweep *ret)

@@ -1,12 +1,12 @@
 /* sweep.pml - the sweep beside everything that a command does to records and values, over two cuts:
- * S1, S2, V1, V2, O-3, O-7.
+ * S1, S2, S4, V1, V2, O-3, O-7.
  *
  * Four blocks of two slots; a block is one page.  At the first cut key A has a value block of its
  * own, key B holds its value itself, key C does not exist, and each block has room.  The mutator
  * sets, deletes, renames, changes in place and settles; while a cut is open it allocates from
  * blocks of the cut, too, wherever a slot was free (S3).  The sweep reads block by block.  What
  * orders the bytes of one page is page.pml's subject: here each load and each store is one step of
- * one memory.
+ * one memory.  With SWEEPERS=2 two threads share the sweep (S4).
  * Property: each sweep gives each key of its cut once, with the value it had at the cut, and no
  * other key; it reads no block that is free and no image that holds another page. */
 
@@ -18,7 +18,12 @@
 #else
 #define WHOLE
 #endif
+#ifndef SWEEPERS
+#define SWEEPERS 1
+#endif
+#ifndef CUTS
 #define CUTS   2
+#endif
 #define BLOCKS 4
 #define CELLS  8
 #define IMAGES 3
@@ -62,6 +67,8 @@ byte epoch = 1;
 
 byte go;   /* start message: the cut's number */
 byte done; /* end message */
+byte claim;         /* S4: the next block that nobody has claimed */
+byte sweepers_left; /* O-10 */
 byte at_cut[4];
 byte out[4];
 
@@ -115,6 +122,12 @@ bit cut_open;
 #define PRESERVE_VALUE(b, owner) (FROZEN_VALUE(b) && FROZEN_RECORD(owner))
 #else
 #define PRESERVE_VALUE(b, owner) FROZEN_VALUE(b)
+#endif
+
+#ifdef S4_FIRST_ENDS /* who is done says that all are */
+#define ENDS(left) true
+#else
+#define ENDS(left) ((left) == 0)
 #endif
 
 #ifdef O7_TWO_WORDS /* the kind, and only then the birth */
@@ -409,6 +422,8 @@ inline cut_begin()
     forget_epoch(0); forget_epoch(1); forget_epoch(2); forget_epoch(3);
     epoch++;
     cut_open = 1;
+    claim = 0;
+    sweepers_left = SWEEPERS;
     rename_value(1); rename_value(2); rename_value(3);
     go++
 }
@@ -499,10 +514,24 @@ idle:
     :: cuts == CUTS -> goto end
     fi;
 next_block: skip; /* an atomic step ends here, whatever jumped */
-    atomic {
+#ifdef S4_CLAIMED_TWICE /* a load and a store, not one step */
+    b = claim;
+#endif
+    atomic { /* who claims a block later finds the same in it, so the first look is part of the step */
+#ifndef S4_CLAIMED_TWICE
+        b = claim;
+#endif
+        claim = (b < BLOCKS -> b + 1 : claim);
         if
-        :: b == BLOCKS -> b = 0; cuts++; done = cuts; goto idle
-        :: b < BLOCKS && !TO_VISIT -> b++; goto next_block
+        :: b >= BLOCKS ->
+            b = 0; cuts++;
+            sweepers_left--;
+            if
+            :: ENDS(sweepers_left) -> done = cuts
+            :: else
+            fi;
+            goto idle
+        :: b < BLOCKS && !TO_VISIT -> goto next_block
         :: b < BLOCKS && TO_VISIT
         fi;
 #ifdef O3_SWEPT_BEFORE_LAST_READ
@@ -512,7 +541,7 @@ next_block: skip; /* an atomic step ends here, whatever jumped */
 next_slot: skip;
     atomic {
         if
-        :: s == 2 -> s = 0; swept[b] = go + 1; b++; goto next_block /* O-3 sweep */
+        :: s == 2 -> s = 0; swept[b] = go + 1; goto next_block /* O-3 sweep */
         :: s < 2 && !SLOT_IS_USED -> s++; goto next_slot
         :: s < 2 && SLOT_IS_USED
         fi
@@ -533,6 +562,9 @@ init
         block[3] = BORN(VALUE, 1);
         used[3] = 1; cell[6] = 1;
         run mutator();
+        run sweep();
+#if SWEEPERS == 2
         run sweep()
+#endif
     }
 }

@@ -1,7 +1,7 @@
 /* tests/server/test_steps.c - the step scheduler: each kind of write, at every point of the sweep.
  *
- * Sweep and write are two coroutines on one thread, which may change hands at each STEP() of mm/,
- * snapshot/ and the view.  All schedules are tried that change hands at most k times, for k = 1, 2,
+ * Sweep and write are two coroutines on one thread, or three, where two sweepers share the sweep (S4);
+ * they may change hands at each STEP() of mm/, snapshot/ and the view.  All schedules are tried that change hands at most k times, for k = 1, 2,
  * 3, ... until all there are have been tried or the budget is used up (context-bounded exploration:
  * Musuvathi and Qadeer, PLDI 2007); each run prints how far it came.  Pages have 16 KiB here, so
  * that a slab is four pages and a heap a handful.
@@ -30,25 +30,44 @@ struct coroutine {
     bool done;
 };
 
-static struct coroutine sweep_co, write_co, *running;
+enum { SWEEPERS = 2, WRITE = SWEEPERS, COROUTINES };
+
+static struct coroutine coroutines[COROUTINES], *running;
+static unsigned sweepers; /* of this run: the first ones */
 static ucontext_t scheduler;
 
-/* The schedule: at each point 0 = go on, 1 = change hands.  Points beyond `known` go on. */
-static unsigned char decision[DECISIONS_MAX];
+/* The schedule: at each point 0 = go on, k = the k-th of the others goes on.  Points beyond `known` go
+ * on. */
+static unsigned char decision[DECISIONS_MAX], choices[DECISIONS_MAX];
 static unsigned known, reached, bound;
 
-static struct coroutine *
-other(const struct coroutine *c)
+static bool
+is_alive(const struct coroutine *c)
 {
-    return c == &sweep_co ? &write_co : &sweep_co;
+    return !c->done && (c == &coroutines[WRITE] || c < coroutines + sweepers);
+}
+
+/* other: the k-th of those that are alive, from the one after this on; NULL: there are not so
+ * many. */
+static struct coroutine *
+other(const struct coroutine *c, unsigned k)
+{
+    for (unsigned i = 1; i < COROUTINES; i++) {
+        struct coroutine *o = &coroutines[(unsigned)(c - coroutines + i) % COROUTINES];
+
+        if (is_alive(o) && --k == 0)
+            return o;
+    }
+    return NULL;
 }
 
 static void
-change_hands(void)
+change_hands(unsigned k)
 {
     struct coroutine *from = running;
 
-    running = other(from);
+    running = other(from, k);
+    must(running != NULL);
     swapcontext(&from->context, &running->context);
 }
 
@@ -56,13 +75,14 @@ static void
 at_step(const char *name)
 {
     (void)name;
-    if (running == NULL || other(running)->done)
+    if (running == NULL || other(running, 1) == NULL)
         return;
     must(reached < DECISIONS_MAX);
     if (reached == known)
         decision[known++] = 0;
+    choices[reached] = other(running, 2) == NULL ? 1 : 2;
     if (decision[reached++] != 0)
-        change_hands();
+        change_hands(decision[reached - 1]);
 }
 
 /* next_schedule: the next in depth-first order with at most `bound` changes; false: there is
@@ -73,12 +93,12 @@ next_schedule(void)
     unsigned used = 0;
 
     for (unsigned i = 0; i < known; i++)
-        used += decision[i];
+        used += decision[i] != 0;
     while (known > 0) {
         known--;
-        used -= decision[known];
-        if (decision[known] == 0 && used < bound) {
-            decision[known++] = 1;
+        used -= decision[known] != 0;
+        if (decision[known] < choices[known] && used < bound) {
+            decision[known++]++;
             return true;
         }
     }
@@ -87,21 +107,21 @@ next_schedule(void)
 
 /* ---- one run ---- */
 
-enum mode { PLAIN, NO_MEMORY, LIMIT, CANCEL };
+enum mode { PLAIN, NO_MEMORY, LIMIT, CANCEL, TWO, TWO_CANCEL };
 
 static struct {
     const struct scenario *scenario;
     enum mode mode;
     struct lab_digest got;
+    struct lab_digest part[SWEEPERS];
     _Atomic bool cancel;
-    unsigned quiescent; /* how often the sweep was quiescent since the cancel */
+    unsigned quiescent[SWEEPERS]; /* how often each was quiescent */
 } run;
 
 static void
 between_blocks(void *ctx)
 {
-    (void)ctx;
-    run.quiescent++;
+    ++*(unsigned *)ctx;
     at_step("sweep: quiescent");
 }
 
@@ -109,8 +129,8 @@ static void
 finish(struct coroutine *c)
 {
     c->done = true;
-    running = other(c);
-    if (running->done)
+    running = other(c, 1);
+    if (running == NULL)
         setcontext(&scheduler);
     setcontext(&running->context);
 }
@@ -118,19 +138,40 @@ finish(struct coroutine *c)
 static void
 sweep_body(void)
 {
-    run.got = lab_sweep_with(&run.cancel, between_blocks, NULL);
-    finish(&sweep_co);
+    run.got = lab_sweep_with(&run.cancel, between_blocks, &run.quiescent[0]);
+    finish(&coroutines[0]);
 }
 
-/* wait_for_grace: a grace period that began after the flag: the sweep was quiescent once more, or
- * has ended (C1). */
+static void
+sweep_part(unsigned i)
+{
+    run.part[i] = lab_sweep_part(&run.cancel, between_blocks, &run.quiescent[i]);
+    finish(&coroutines[i]);
+}
+
+static void
+first_part_body(void)
+{
+    sweep_part(0);
+}
+
+static void
+second_part_body(void)
+{
+    sweep_part(1);
+}
+
+/* wait_for_grace: a grace period that began after the flag: each sweeper was quiescent once more,
+ * or has ended (C1). */
 static void
 wait_for_grace(void)
 {
-    unsigned seen = run.quiescent;
+    for (unsigned i = 0; i < sweepers; i++) {
+        unsigned seen = run.quiescent[i];
 
-    while (!sweep_co.done && run.quiescent == seen)
-        change_hands();
+        while (!coroutines[i].done && run.quiescent[i] == seen)
+            change_hands(1 + (other(running, 1) != &coroutines[i]));
+    }
 }
 
 /* The runs are alike: the copy of a page that the last one left would stand for one that is yet to
@@ -163,7 +204,7 @@ write_body(void)
         pages_limit(1);
     at_step("write: begin");
     lab_run(run.scenario->write);
-    if (run.mode == CANCEL) {
+    if (run.mode == CANCEL || run.mode == TWO_CANCEL) {
         atomic_store(&run.cancel, true);
         at_step("cancel: flag set");
         wait_for_grace();
@@ -175,7 +216,7 @@ write_body(void)
         lab_cut();
         lab_run("set x @5000*z");
     }
-    finish(&write_co);
+    finish(&coroutines[WRITE]);
 }
 
 static void
@@ -194,19 +235,22 @@ co_init(struct coroutine *c, void (*body)(void))
 static void
 check_result(struct lab_digest want, struct lab_digest want_after)
 {
+    bool cancelled = run.mode == CANCEL || run.mode == TWO_CANCEL;
     struct lab_digest after;
 
-    if (run.mode == PLAIN)
+    if (sweepers > 1)
+        run.got = lab_sum(run.part[0], run.part[1]);
+    if (run.mode == PLAIN || run.mode == TWO)
         must(run.got.error == 0);
     else if (run.got.error != 0)
-        must(run.got.error == (run.mode == CANCEL ? -ECANCELED : -ENOMEM));
+        must(run.got.error == (cancelled ? -ECANCELED : -ENOMEM));
     if (run.got.error == 0)
         must(lab_same(run.got, want)); /* whatever the schedule, the instant of the cut */
     note_images();
     lab_end();
     after = lab_quiet();
     /* and the write has happened, and nothing is left over */
-    must(run.mode == CANCEL || lab_same(after, want_after));
+    must(cancelled || lab_same(after, want_after));
 }
 
 static void
@@ -215,14 +259,16 @@ run_schedule(struct lab_digest want, struct lab_digest want_after, bool thorough
     lab_open();
     lab_run(run.scenario->setup);
     lab_cut();
-    co_init(&sweep_co, sweep_body);
-    co_init(&write_co, write_body);
+    sweepers = run.mode == TWO || run.mode == TWO_CANCEL ? 2 : 1;
+    co_init(&coroutines[0], sweepers == 1 ? sweep_body : first_part_body);
+    co_init(&coroutines[1], second_part_body);
+    co_init(&coroutines[WRITE], write_body);
     atomic_store(&run.cancel, false);
-    run.quiescent = 0;
+    memset(run.quiescent, 0, sizeof run.quiescent);
     reached = 0;
-    running = &sweep_co;
+    running = &coroutines[0];
     step_hook = at_step;
-    must(swapcontext(&scheduler, &sweep_co.context) == 0);
+    must(swapcontext(&scheduler, &running->context) == 0);
     step_hook = NULL;
     running = NULL;
     fault_disarm();
@@ -237,7 +283,8 @@ run_schedule(struct lab_digest want, struct lab_digest want_after, bool thorough
 static void
 explore(const struct scenario *s, enum mode mode)
 {
-    static const char *const modes[] = {"", " without memory", " at the limit", " and cancel"};
+    static const char *const modes[] = {
+        "", " without memory", " at the limit", " and cancel", " by two", " by two, cancel"};
     const char *env = getenv("STEP_BUDGET");
     unsigned long budget = env != NULL ? strtoul(env, NULL, 10) : 2000, runs = 0, total = 0;
     struct lab_digest want, after;
@@ -293,6 +340,18 @@ START_TEST(a_cancel_waits_for_its_grace_period) /* C1 */
 }
 END_TEST
 
+START_TEST(two_sweepers_give_the_instant_of_the_cut) /* S4 */
+{
+    explore(&scenarios[_i], TWO);
+}
+END_TEST
+
+START_TEST(a_cancel_waits_for_both_sweepers) /* C1, S4 */
+{
+    explore(&scenarios[_i], TWO_CANCEL);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -309,6 +368,8 @@ main(void)
                             i + 1);
         tcase_add_loop_test(t, at_the_memory_limit_the_save_fails_and_the_write_does_not, i, i + 1);
         tcase_add_loop_test(t, a_cancel_waits_for_its_grace_period, i, i + 1);
+        tcase_add_loop_test(t, two_sweepers_give_the_instant_of_the_cut, i, i + 1);
+        tcase_add_loop_test(t, a_cancel_waits_for_both_sweepers, i, i + 1);
         suite_add_tcase(suite, t);
     }
     return run_suite(suite);

@@ -29,6 +29,7 @@
 static struct client *client;
 static struct save_cut *cut;
 static struct mm_sweep sweep;
+struct mm_sweep_area lab_area;
 static epoch_t epoch;
 static uint64_t keys_at_cut;
 
@@ -180,6 +181,7 @@ lab_cut(void)
     keys_at_cut = db_total_keys();
     must(mm_cut_begin(&epoch) == 0);
     mm_sweep_init(&sweep);
+    mm_sweep_area_init(&lab_area);
 }
 
 void
@@ -332,10 +334,13 @@ lab_file(const char *path)
     return r < 0 ? (struct lab_digest){.error = r} : digest_source(src);
 }
 
-struct lab_digest
-lab_sweep_with(const _Atomic bool *cancel, void (*between)(void *), void *ctx)
+/* sweep_to_memory: area: NULL: the whole, by one sweeper; else a part.  Each has a whole dump of its
+ * own. */
+static struct lab_digest
+sweep_to_memory(struct mm_sweep *stretch, struct mm_sweep_area *area, const _Atomic bool *cancel,
+                void (*between)(void *), void *ctx)
 {
-    static uint8_t staging[VIEW_CHUNK_BYTES];
+    uint8_t *staging = malloc(VIEW_CHUNK_BYTES);
     struct snapshot_request rq = {
         .ops = &save_snapshot_ops, .cut = cut, .rdb_version = 10, .keys_total = keys_at_cut};
     struct sweep_progress progress = {0};
@@ -347,12 +352,13 @@ lab_sweep_with(const _Atomic bool *cancel, void (*between)(void *), void *ctx)
     uint8_t *dump;
     size_t len;
 
-    must(worker != NULL && sink_memory_open(&out) == 0);
+    must(worker != NULL && staging != NULL && sink_memory_open(&out) == 0);
     must(rdb_enc_init(&enc, out, 10, false) == 0);
-    view_init(&view, sweep.epoch);
+    view_init(&view, stretch->epoch);
     view.cancel = cancel;
     d.error = sweep_run(&(struct sweep_options){.rq = &rq,
-                                                .sweep = &sweep,
+                                                .sweep = stretch,
+                                                .area = area,
                                                 .view = &view,
                                                 .enc = &enc,
                                                 .staging = staging,
@@ -362,7 +368,9 @@ lab_sweep_with(const _Atomic bool *cancel, void (*between)(void *), void *ctx)
                                                 .between = between,
                                                 .between_ctx = ctx});
     rq.ops->worker_free(worker);
-    if (d.error == 0 && (d.error = sweep_check(&rq, &progress)) == 0) {
+    if (d.error == 0 && area == NULL)
+        d.error = sweep_check(&rq, &progress);
+    if (d.error == 0) {
         rdb_put_eof(&enc);
         must(sink_flush(out) == 0);
         dump = sink_memory_take(out, &len);
@@ -371,7 +379,22 @@ lab_sweep_with(const _Atomic bool *cancel, void (*between)(void *), void *ctx)
     }
     rdb_enc_fini(&enc);
     sink_close(out);
+    free(staging);
     return d;
+}
+
+struct lab_digest
+lab_sweep_with(const _Atomic bool *cancel, void (*between)(void *), void *ctx)
+{
+    return sweep_to_memory(&sweep, NULL, cancel, between, ctx);
+}
+
+struct lab_digest
+lab_sweep_part(const _Atomic bool *cancel, void (*between)(void *), void *ctx)
+{
+    struct mm_sweep stretch = {.epoch = lab_area.epoch};
+
+    return sweep_to_memory(&stretch, &lab_area, cancel, between, ctx);
 }
 
 struct lab_digest

@@ -46,6 +46,16 @@ void lab_cut(void);
 struct lab_digest lab_sweep(void);
 /* lab_sweep_with: the same with a view that may be cancelled and a call between blocks. */
 struct lab_digest lab_sweep_with(const _Atomic bool *cancel, void (*between)(void *), void *ctx);
+/* lab_sweep_part: one of several sweepers of the open cut, which share lab_area: what it found. */
+struct mm_sweep_area;
+extern struct mm_sweep_area lab_area;
+struct lab_digest lab_sweep_part(const _Atomic bool *cancel, void (*between)(void *), void *ctx);
+/* lab_sum: of two parts of a sweep; an error of either is the whole's. */
+static inline struct lab_digest
+lab_sum(struct lab_digest a, struct lab_digest b)
+{
+    return (struct lab_digest){a.sum + b.sum, a.keys + b.keys, a.error != 0 ? a.error : b.error};
+}
 /* lab_end: close the cut and settle everything. */
 void lab_end(void);
 
