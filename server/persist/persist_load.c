@@ -72,8 +72,8 @@ static void
 on_finding(void *ctx, const struct rdb_finding *f)
 {
     (void)ctx;
-    log_line(LOG_WARNING, "Loading the dump: at offset %llu: %s (key '%s')",
-             (unsigned long long)f->offset, f->text, f->key);
+    log_line(LOG_WARNING, "Loading the dump: at offset %llu%s: %s (key '%s')",
+             (unsigned long long)f->offset, f->within, f->text, f->key);
 }
 
 static void
@@ -104,7 +104,8 @@ describe(struct text *why, int r, const struct load_state *s, const struct rdb_e
         return;
     }
     if (err->text[0] != '\0')
-        text_addf(why, "at offset %llu: %s", (unsigned long long)err->offset, err->text);
+        text_addf(why, "at offset %llu%s: %s", (unsigned long long)err->offset, err->within,
+                  err->text);
     else
         text_addf(why, "%s", strerror(-r));
     if (err->key[0] != '\0')

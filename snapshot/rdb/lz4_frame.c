@@ -15,14 +15,9 @@
 #include "snapshot/rdb/lz4_frame_impl.h"
 
 enum {
-    FLAGS_VERSION = 1 << 6,
-    FLAGS_INDEPENDENT = 1 << 5,
-    FLAGS_BLOCK_SUM = 1 << 4,
-    FLAGS_CONTENT_SUM = 1 << 2,
     BLOCK_MAX_256_KIB = 5 << 4,
     HIGH_LEVEL = 3 /* from here on liblz4's slow side */
 };
-#define FRAME_MAGIC  0x184d2204u
 #define STORED       0x80000000u
 #define CHECKSUM_XXH 0u /* the seed of every checksum in a frame */
 
@@ -45,9 +40,9 @@ lz4_frame_head(uint8_t *dst, bool checksums)
     uint8_t *frame = dst + LZ4_FRAME_ENVELOPE_BYTES, *flags = frame + 4;
 
     memcpy(dst, envelope, sizeof envelope);
-    le_store(frame, FRAME_MAGIC, 4);
-    flags[0] =
-        FLAGS_VERSION | FLAGS_INDEPENDENT | (checksums ? FLAGS_BLOCK_SUM | FLAGS_CONTENT_SUM : 0);
+    le_store(frame, LZ4_FRAME_MAGIC, 4);
+    flags[0] = LZ4_FRAME_VERSION | LZ4_FRAME_INDEPENDENT |
+               (checksums ? LZ4_FRAME_BLOCK_SUM | LZ4_FRAME_CONTENT_SUM : 0);
     flags[1] = BLOCK_MAX_256_KIB;
     flags[2] = (uint8_t)(XXH32(flags, 2, CHECKSUM_XXH) >> 8);
     return LZ4_FRAME_HEAD_BYTES;

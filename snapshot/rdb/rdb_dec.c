@@ -11,21 +11,6 @@
 #include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_dec_impl.h"
 
-/* refuse_envelope: what begins with "VCS" is Valkey's compressed stream and nothing else. */
-static int
-refuse_envelope(struct dec *d, const uint8_t *magic)
-{
-    static const char *const codec[] = {[1] = "LZ4", [2] = "Zstd"};
-
-    if (magic[3] == 1 && magic[4] >= 1 && magic[4] <= 2)
-        return dec_fail(d, 0, -ENOTSUP,
-                        "an RDB compressed as a whole (Valkey's %s envelope): not read yet",
-                        codec[magic[4]]);
-    return dec_fail(d, 0, -ENOTSUP,
-                    "Valkey's envelope of compressed RDB, of unknown version %u or codec %u",
-                    magic[3], magic[4]);
-}
-
 /* parse_version: the digits of a magic; -1: they are none. */
 static int
 parse_version(const uint8_t *digits, const uint8_t *end)
@@ -50,12 +35,12 @@ read_magic(struct dec *d)
 
     if (source_left(d->src) == 0)
         return dec_fail(d, 0, -EINVAL, "the file is empty");
+    if ((r = dec_unwrap(d)) != 0)
+        return r;
     d->what = "the magic that every RDB file begins with";
     if ((r = dec_need(d, RDB_MAGIC_BYTES)) != 0)
         return r;
     magic = source_here(d->src);
-    if (memcmp(magic, "VCS", 3) == 0)
-        return refuse_envelope(d, magic);
     printable(shown, sizeof shown, magic, RDB_MAGIC_BYTES);
     is_valkey = memcmp(magic, "VALKEY", 6) == 0;
     if (is_valkey || memcmp(magic, "REDIS", 5) == 0)
@@ -507,11 +492,10 @@ read_end(struct dec *d)
     enum rdb_crc crc;
     int r;
 
-    if ((r = read_crc(d, &crc)) != 0)
+    if ((r = read_crc(d, &crc)) != 0 || (r = dec_end(d, "the end")) != 0)
         return r;
-    if (source_left(d->src) > 0)
-        return dec_fail(d, rdb_source_offset(d->src), -EINVAL, "%llu more bytes after the end",
-                        (unsigned long long)source_left(d->src));
+    if (crc == RDB_CRC_ZERO && d->src->frame != NULL && source_frame_is_summed(d->src))
+        crc = RDB_CRC_FRAME;
     return d->ev->end != NULL ? dec_sink(d, d->ev->end(d->ctx, crc)) : 0;
 }
 
@@ -578,7 +562,7 @@ run(struct dec *d, int (*what)(struct dec *d))
     int r;
 
     must(rdb_source_offset(d->src) == 0); /* a source is read once */
-    *d->err = (struct rdb_error){0};
+    *d->err = (struct rdb_error){.within = ""};
     d->src->with_crc = d->check_crc;
     forget_key(d);
     field_set_init(&d->fields);
@@ -630,10 +614,7 @@ decode_value(struct dec *d)
     if ((r = read_value(d, type, 0)) != 0)
         return r;
     d->has_key = true; /* for the message */
-    if (source_left(d->src) > 0)
-        return dec_fail(d, rdb_source_offset(d->src), -EINVAL, "%llu more bytes after the value",
-                        (unsigned long long)source_left(d->src));
-    return 0;
+    return dec_end(d, "the value");
 }
 
 int

@@ -16,13 +16,16 @@
 
 /* Where the bytes come from: rdb_source_file() reads a regular file front to back;
  * rdb_source_memory() the caller's buffer, which stays his.  0 or -errno.  A source is read
- * once. */
+ * once.  A file that is compressed as a whole (Valkey's envelope around an LZ4 frame) is known by
+ * its first bytes and unpacked on the way, in 9 MiB at most. */
 struct rdb_source;
 int rdb_source_file(const char *path, struct rdb_source **ret);
 int rdb_source_memory(const void *bytes, size_t len, struct rdb_source **ret);
 void rdb_source_close(struct rdb_source *src);
-uint64_t rdb_source_offset(const struct rdb_source *src); /* bytes consumed */
-uint64_t rdb_source_size(const struct rdb_source *src);   /* of the whole file */
+uint64_t rdb_source_offset(const struct rdb_source *src);   /* bytes of the RDB consumed */
+uint64_t rdb_source_consumed(const struct rdb_source *src); /* bytes of the file: for progress */
+uint64_t rdb_source_size(const struct rdb_source *src);     /* of the whole file */
+bool rdb_source_is_packed(const struct rdb_source *src);    /* known once decoding has begun */
 
 enum rdb_value_kind {
     RDB_VALUE_STRING,
@@ -48,9 +51,9 @@ struct rdb_key {
 /* How the string that is a value, or holds one, stands in the file. */
 enum rdb_form { RDB_FORM_INT, RDB_FORM_PLAIN, RDB_FORM_LZF };
 
-/* What became of the checksum. */
-/* NONE: before version 5 */
-enum rdb_crc { RDB_CRC_NONE, RDB_CRC_ZERO, RDB_CRC_UNCHECKED, RDB_CRC_GOOD };
+/* What became of the checksum.  NONE: before version 5.  FRAME: the RDB has none, but the frame
+ * around it has, and they were right. */
+enum rdb_crc { RDB_CRC_NONE, RDB_CRC_ZERO, RDB_CRC_UNCHECKED, RDB_CRC_GOOD, RDB_CRC_FRAME };
 
 /* A stream but for its entries, a group but for its consumers, and what is pending for one. */
 struct rdb_stream {
@@ -97,8 +100,9 @@ enum rdb_finding_kind {
 struct rdb_finding {
     enum rdb_finding_kind kind;
     uint64_t offset;
-    char key[128];  /* as in struct rdb_error */
-    char text[256]; /* what is wrong, and what is done about it */
+    const char *within; /* as in struct rdb_error */
+    char key[128];      /* as in struct rdb_error */
+    char text[256];     /* what is wrong, and what is done about it */
 };
 /* rdb_finding_plural: "wrong counts".  rdb_finding_remedy: "counted anew".  [any] */
 const char *rdb_finding_plural(enum rdb_finding_kind kind);
@@ -166,7 +170,7 @@ struct rdb_events {
     int (*stream_consumer)(void *ctx, struct slice name, int64_t seen_ms, int64_t active_ms);
     int (*stream_pending)(void *ctx, const struct rdb_stream_pending *pending);
     int (*value_end)(void *ctx);
-    int (*progress)(void *ctx, uint64_t offset); /* about every 2 MiB */
+    int (*progress)(void *ctx, uint64_t consumed); /* of the file; about every 2 MiB of RDB */
     int (*form)(void *ctx,
                 /* before the value; not of a plain hash, which is many strings */
                 enum rdb_form form);
@@ -175,6 +179,8 @@ struct rdb_events {
 
 struct rdb_error {
     uint64_t offset;
+    /* to be told behind the offset: "" of the file's own, " of the decompressed RDB" of others */
+    const char *within;
     char key[128];  /* the key being read, printable and shortened; empty if none */
     char text[256]; /* what is wrong, without the offset */
 };

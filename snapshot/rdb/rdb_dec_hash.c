@@ -19,9 +19,9 @@ dec_hash_plain(struct dec *d)
     if ((r = dec_len(d, &fields)) != 0)
         return r;
     if (fields > source_left(d->src) / LEAST_FIELD_BYTES)
-        return dec_fail(d, offset, -EINVAL,
-                        "a hash claims %llu fields where the file has %llu bytes",
-                        (unsigned long long)fields, (unsigned long long)source_left(d->src));
+        return dec_fail(
+            d, offset, -EINVAL, "a hash claims %llu fields where the file %s %llu bytes",
+            (unsigned long long)fields, dec_has(d), (unsigned long long)source_left(d->src));
     if (fields == 0 && (r = dec_find_empty(d, "hash")) != 0)
         return r;
     if (d->ev->hash_begin != NULL && (r = dec_sink(d, d->ev->hash_begin(d->ctx, fields))) != 0)

@@ -60,6 +60,11 @@ struct string_in {
 /* dec_fail: fill *err; returns code. */
 int dec_fail(struct dec *d, uint64_t offset, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* dec_fail_in_file: the same of the file itself, where its reading stands: of the frame around a
+ * compressed RDB.  dec_unreadable: what source_fill() or source_unwrap() said, but that it ends. */
+int dec_fail_in_file(struct dec *d, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int dec_unreadable(struct dec *d, int error);
 /* dec_find: tell of something that is read all the same; 0, or what the sink returned.  The remedy
  * is added. */
 int dec_find(struct dec *d, uint64_t offset, enum rdb_finding_kind kind, const char *format, ...)
@@ -96,6 +101,12 @@ int dec_reserve(struct dec *d, struct bytes *b, size_t room);
 /* dec_trim: give a large buffer back. */
 void dec_trim(struct bytes *b);
 
+/* rdb_dec_frame.c */
+/* dec_unwrap: if the file is compressed as a whole, read what is in it from here on. */
+int dec_unwrap(struct dec *d);
+/* dec_end: nothing follows `what`. */
+int dec_end(struct dec *d, const char *what);
+
 /* rdb_dec_hash.c, for other types too. */
 /* dec_listpack: is d->value, which stands at offset, a listpack?  *ret_count: its elements.  A
  * wrong count in its head is put right there.  whose: "the hash's". */
@@ -131,6 +142,13 @@ int dec_list_plain(struct dec *d);
 int dec_list_ziplist(struct dec *d);
 int dec_list_ziplists(struct dec *d);
 int dec_list_quicklist(struct dec *d);
+
+/* dec_has: the verb for source_left() in a message. */
+static inline const char *
+dec_has(const struct dec *d)
+{
+    return d->src->frame == NULL ? "has" : "can have at most";
+}
 
 static inline struct slice
 bytes_slice(const struct bytes *b)

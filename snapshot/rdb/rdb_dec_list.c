@@ -19,9 +19,9 @@ begin(struct dec *d, unsigned least, uint64_t *ret)
     if ((r = dec_len(d, ret)) != 0)
         return r;
     if (*ret > source_left(d->src) / least)
-        return dec_fail(d, offset, -EINVAL,
-                        "a list claims %llu elements or nodes where the file has %llu bytes",
-                        (unsigned long long)*ret, (unsigned long long)source_left(d->src));
+        return dec_fail(
+            d, offset, -EINVAL, "a list claims %llu elements or nodes where the file %s %llu bytes",
+            (unsigned long long)*ret, dec_has(d), (unsigned long long)source_left(d->src));
     return d->ev->list_begin != NULL ? dec_sink(d, d->ev->list_begin(d->ctx)) : 0;
 }
 

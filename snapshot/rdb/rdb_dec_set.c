@@ -16,9 +16,9 @@ dec_set_plain(struct dec *d)
     if ((r = dec_len(d, &members)) != 0)
         return r;
     if (members > source_left(d->src)) /* an empty member is one length byte */
-        return dec_fail(d, offset, -EINVAL,
-                        "a set claims %llu members where the file has %llu bytes",
-                        (unsigned long long)members, (unsigned long long)source_left(d->src));
+        return dec_fail(
+            d, offset, -EINVAL, "a set claims %llu members where the file %s %llu bytes",
+            (unsigned long long)members, dec_has(d), (unsigned long long)source_left(d->src));
     if (members == 0 && (r = dec_find_empty(d, "set")) != 0)
         return r;
     if (d->ev->set_begin != NULL && (r = dec_sink(d, d->ev->set_begin(d->ctx, members))) != 0)

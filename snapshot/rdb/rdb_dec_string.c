@@ -15,10 +15,18 @@
 
 enum { PIECE_BYTES = 65536, FIRST_BYTES = 256, KEPT_BYTES = 1 << 20, PROGRESS_BYTES = 2 << 20 };
 
+/* within: what offsets count in, if it is not the file. */
+static const char *
+within(const struct dec *d)
+{
+    return d->src->frame != NULL ? " of the decompressed RDB" : "";
+}
+
 static void
 describe_place(struct dec *d, uint64_t offset)
 {
     d->err->offset = offset;
+    d->err->within = within(d);
     if (d->has_key)
         printable(d->err->key, sizeof d->err->key, d->name.at, d->name.len);
 }
@@ -37,9 +45,33 @@ dec_fail(struct dec *d, uint64_t offset, int code, const char *format, ...)
 }
 
 int
+dec_fail_in_file(struct dec *d, int code, const char *format, ...)
+{
+    va_list args;
+
+    debug_check(code < 0);
+    va_start(args, format);
+    vsnprintf(d->err->text, sizeof d->err->text, format, args);
+    va_end(args);
+    describe_place(d, rdb_source_consumed(d->src));
+    d->err->within = "";
+    return code;
+}
+
+int
+dec_unreadable(struct dec *d, int error)
+{
+    const char *wrong = source_wrong(d->src);
+
+    if (wrong != NULL)
+        return dec_fail_in_file(d, -EINVAL, "%s", wrong);
+    return dec_fail_in_file(d, error, "cannot be read: %s", strerror(-error));
+}
+
+int
 dec_find(struct dec *d, uint64_t offset, enum rdb_finding_kind kind, const char *format, ...)
 {
-    struct rdb_finding f = {.kind = kind, .offset = offset};
+    struct rdb_finding f = {.kind = kind, .offset = offset, .within = within(d)};
     size_t len;
     va_list args;
 
@@ -80,7 +112,7 @@ dec_need(struct dec *d, size_t n)
     if (r == -ENODATA)
         return dec_fail(d, rdb_source_offset(d->src) + source_ready(d->src), -EINVAL,
                         "the file ends in the middle of %s", d->what);
-    return dec_fail(d, rdb_source_offset(d->src), r, "cannot be read: %s", strerror(-r));
+    return dec_unreadable(d, r);
 }
 
 int
@@ -91,7 +123,9 @@ dec_progress(struct dec *d)
     if (likely(offset < d->next_progress))
         return 0;
     d->next_progress = offset + PROGRESS_BYTES;
-    return d->ev->progress != NULL ? dec_sink(d, d->ev->progress(d->ctx, offset)) : 0;
+    if (d->ev->progress == NULL)
+        return 0;
+    return dec_sink(d, d->ev->progress(d->ctx, rdb_source_consumed(d->src)));
 }
 
 int
@@ -197,8 +231,8 @@ begin_lzf(struct dec *d, struct string_in *s)
     if ((r = dec_len(d, &packed)) != 0 || (r = dec_len(d, &len)) != 0)
         return r;
     if (packed > source_left(d->src))
-        return dec_fail(d, s->offset, -EINVAL, "%s claims %llu bytes where the file has %llu",
-                        d->what, (unsigned long long)packed,
+        return dec_fail(d, s->offset, -EINVAL, "%s claims %llu bytes where the file %s %llu",
+                        d->what, (unsigned long long)packed, dec_has(d),
                         (unsigned long long)source_left(d->src));
     if (len == 0 || packed == 0 || len / LZF_MAX_RATIO > packed)
         return dec_fail(d, s->offset, -EINVAL, "%s claims to unpack %llu bytes to %llu", d->what,
@@ -222,8 +256,8 @@ dec_string_begin(struct dec *d, struct string_in *s)
         return r;
     if (form < RDB_ENC_INT8) {
         if (len > source_left(d->src))
-            return dec_fail(d, s->offset, -EINVAL, "%s claims %llu bytes where the file has %llu",
-                            d->what, (unsigned long long)len,
+            return dec_fail(d, s->offset, -EINVAL, "%s claims %llu bytes where the file %s %llu",
+                            d->what, (unsigned long long)len, dec_has(d),
                             (unsigned long long)source_left(d->src));
         s->len = len;
     } else if (form < RDB_ENC_LZF) {

@@ -87,9 +87,9 @@ read_plain(struct dec *d, unsigned least_bytes, int (*read_score)(struct dec *d,
     if ((r = dec_len(d, &members)) != 0)
         return r;
     if (members > source_left(d->src) / least_bytes)
-        return dec_fail(d, offset, -EINVAL,
-                        "a sorted set claims %llu members where the file has %llu bytes",
-                        (unsigned long long)members, (unsigned long long)source_left(d->src));
+        return dec_fail(
+            d, offset, -EINVAL, "a sorted set claims %llu members where the file %s %llu bytes",
+            (unsigned long long)members, dec_has(d), (unsigned long long)source_left(d->src));
     if (members == 0 && (r = dec_find_empty(d, "sorted set")) != 0)
         return r;
     if ((r = begin(d, members)) != 0)

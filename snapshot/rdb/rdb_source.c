@@ -82,6 +82,7 @@ rdb_source_close(struct rdb_source *s)
 {
     if (s->fd >= 0)
         close(s->fd);
+    frame_free(s->frame);
     free(s->buf);
     free(s);
 }
@@ -90,6 +91,18 @@ uint64_t
 rdb_source_offset(const struct rdb_source *s)
 {
     return s->base + s->at;
+}
+
+uint64_t
+rdb_source_consumed(const struct rdb_source *s)
+{
+    return s->frame == NULL ? rdb_source_offset(s) : frame_consumed(s);
+}
+
+bool
+rdb_source_is_packed(const struct rdb_source *s)
+{
+    return s->frame != NULL;
 }
 
 uint64_t
@@ -117,13 +130,43 @@ read_once(int fd, uint8_t *dst, size_t len)
     return read(fd, dst, len);
 }
 
+ssize_t
+source_read(struct rdb_source *s, uint8_t *dst, size_t room, uint64_t from)
+{
+    uint64_t unread = s->size - from; /* what was appended since the file was opened is not ours */
+    ssize_t got;
+
+    debug_check(from <= s->size);
+    if (s->fd < 0)
+        return 0;
+    do {
+        got = read_once(s->fd, dst, unread < room ? (size_t)unread : room);
+    } while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+static int
+file_fill(struct rdb_source *s, size_t n)
+{
+    while (s->end < n) {
+        ssize_t got =
+            source_read(s, s->buf + s->end, SOURCE_BUFFER_BYTES - s->end, s->base + s->end);
+
+        if (got <= 0)
+            return got == 0 ? -ENODATA : (int)got;
+        s->end += (size_t)got;
+        debug_check(s->base + s->end <= s->size);
+    }
+    return 0;
+}
+
 int
 source_fill(struct rdb_source *s, size_t n)
 {
     size_t ready = source_ready(s);
 
     debug_check(ready < n); /* source_need() asks for what is missing only */
-    if (s->fd < 0)
+    if (s->buf == NULL)
         return -ENODATA;
     must(n <= SOURCE_BUFFER_BYTES);
     source_crc(s);
@@ -131,20 +174,5 @@ source_fill(struct rdb_source *s, size_t n)
     s->base += s->at;
     s->at = s->crc_at = 0;
     s->end = ready;
-    while (s->end < n) {
-        uint64_t unread =
-            /* what was appended since the file was opened is not ours */
-            s->size - s->base - s->end;
-        size_t room = SOURCE_BUFFER_BYTES - s->end;
-        ssize_t got = read_once(s->fd, s->buf + s->end, unread < room ? (size_t)unread : room);
-
-        if (got == 0)
-            return -ENODATA;
-        if (got < 0 && errno != EINTR)
-            return -errno;
-        if (got > 0)
-            s->end += (size_t)got;
-        debug_check(s->base + s->end <= s->size);
-    }
-    return 0;
+    return s->frame != NULL ? frame_fill(s, n) : file_fill(s, n);
 }

@@ -77,7 +77,7 @@ on_finding(void *ctx, const struct rdb_finding *f)
     struct check *c = ctx;
 
     c->findings++;
-    tool_warn(&c->run, f->offset, f->text, f->key);
+    tool_warn(&c->run, f->offset, f->within, f->text, f->key);
     return 0;
 }
 
@@ -263,8 +263,10 @@ tool_check(const char *path, const struct tool_options *o)
     static const char *const crc_text[] = {[RDB_CRC_NONE] = "too old for a checksum",
                                            [RDB_CRC_ZERO] = "written without checksum",
                                            [RDB_CRC_UNCHECKED] = "checksum not looked at",
-                                           [RDB_CRC_GOOD] = "checksum good"};
+                                           [RDB_CRC_GOOD] = "checksum good",
+                                           [RDB_CRC_FRAME] = "the frame's checksums good"};
     struct check c = {.keys = 0};
+    char form[64] = "";
     int status;
 
     tool_marks_init(&c.all_keys);
@@ -278,10 +280,12 @@ tool_check(const char *path, const struct tool_options *o)
         c.run.is_told_later = false;
         status = tool_decode(path, finding_names, &c.run);
     }
+    if (c.run.is_packed)
+        snprintf(form, sizeof form, " by LZ4 (%s without)", tool_size(c.run.rdb_bytes));
     if (status == TOOL_OK && !o->quiet)
-        printf("%s: %s: RDB %d, %s key%s, %s, %s\n", path,
+        printf("%s: %s: RDB %d, %s key%s, %s%s, %s\n", path,
                c.findings == 0 ? "sound" : "can be loaded, but see what was found", c.version,
-               tool_count(c.keys), c.keys == 1 ? "" : "s", tool_size(c.run.size_bytes),
+               tool_count(c.keys), c.keys == 1 ? "" : "s", tool_size(c.run.size_bytes), form,
                crc_text[c.crc]);
     return status;
 }

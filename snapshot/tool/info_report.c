@@ -21,13 +21,17 @@ print_head(const struct info *f, double elapsed_s)
     static const char *const crc_text[] = {[RDB_CRC_NONE] = "none: the format had none then",
                                            [RDB_CRC_ZERO] = "none: written without",
                                            [RDB_CRC_UNCHECKED] = "not looked at",
-                                           [RDB_CRC_GOOD] = "good"};
+                                           [RDB_CRC_GOOD] = "good",
+                                           [RDB_CRC_FRAME] = "the LZ4 frame's: good"};
 
     printf("%s\n", f->run.path);
     printf("  %-12s %s%0*d\n", "format", f->version < RDB_VERSION_VALKEY ? "REDIS" : "VALKEY",
            f->version < RDB_VERSION_VALKEY ? 4 : 3, f->version);
     printf("  %-12s %s (%s bytes)\n", "size", tool_size(f->run.size_bytes),
            tool_count(f->run.size_bytes));
+    if (f->run.is_packed)
+        printf("  %-12s LZ4: %s of RDB, %.2f times as much\n", "compressed",
+               tool_size(f->run.rdb_bytes), (double)f->run.rdb_bytes / (double)f->run.size_bytes);
     printf("  %-12s %s\n", "checksum", crc_text[f->crc]);
     printf(
         "  %-12s %s (%s/s)\n", "read in", tool_seconds(elapsed_s),

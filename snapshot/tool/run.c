@@ -6,11 +6,12 @@
 #include "snapshot/tool/tool.h"
 
 void
-tool_warn(struct tool_run *run, uint64_t offset, const char *text, const char *key)
+tool_warn(struct tool_run *run, uint64_t offset, const char *within, const char *text,
+          const char *key)
 {
     tool_progress_erase(run);
-    fprintf(stderr, "stillframe-rdb: %s: byte %llu: %s", run->path, (unsigned long long)offset,
-            text);
+    fprintf(stderr, "stillframe-rdb: %s: byte %llu%s: %s", run->path, (unsigned long long)offset,
+            within, text);
     if (key[0] != '\0')
         fprintf(stderr, " (key \"%s\")", key);
     fputc('\n', stderr);
@@ -25,13 +26,13 @@ report(struct tool_run *run, int error)
     if (e->text[0] == '\0')
         fprintf(stderr, "stillframe-rdb: %s: %s\n", run->path, strerror(-error));
     else
-        tool_warn(run, e->offset, e->text, e->key);
+        tool_warn(run, e->offset, e->within, e->text, e->key);
 }
 
 static int
-on_progress(void *ctx, uint64_t offset)
+on_progress(void *ctx, uint64_t consumed)
 {
-    tool_progress_draw(ctx, offset);
+    tool_progress_draw(ctx, consumed);
     return 0;
 }
 
@@ -49,6 +50,8 @@ tool_decode(const char *path, struct rdb_events ev, struct tool_run *run)
     if ((r = rdb_source_file(path, &src)) == 0) {
         run->size_bytes = rdb_source_size(src);
         r = rdb_decode(src, &ev, run, true, &run->error);
+        run->is_packed = rdb_source_is_packed(src);
+        run->rdb_bytes = rdb_source_offset(src);
         rdb_source_close(src);
         tool_progress_erase(run);
     }

@@ -36,6 +36,8 @@ int tool_info(const char *path, const struct tool_options *o);
 struct tool_run {
     const char *path;
     uint64_t size_bytes;        /* of the file */
+    bool is_packed;             /* compressed as a whole: after decoding, as the next one */
+    uint64_t rdb_bytes;         /* of the RDB in it */
     int64_t start_us, drawn_us; /* monotonic; drawn: the bar, last; 0: it does not stand there */
     bool is_drawing;            /* stderr is a terminal */
     struct rdb_error error;     /* an event that ends decoding puts its reason here */
@@ -44,8 +46,10 @@ struct tool_run {
 /* tool_decode: open, decode with the checksum, report what is wrong on stderr.  TOOL_OK or
  * TOOL_INVALID.  run is filled and is the events' ctx; ev.progress is set here. */
 int tool_decode(const char *path, struct rdb_events ev, struct tool_run *run);
-/* tool_warn: a line on stderr: what is wrong, and where; key: "" if it is none's. */
-void tool_warn(struct tool_run *run, uint64_t offset, const char *text, const char *key);
+/* tool_warn: a line on stderr: what is wrong, and where (within: as in struct rdb_error); key: ""
+ * if it is none's. */
+void tool_warn(struct tool_run *run, uint64_t offset, const char *within, const char *text,
+               const char *key);
 
 /* progress.c: draw the bar, if it is worth it; and take it away again. */
 void tool_progress_draw(struct tool_run *run, uint64_t offset);

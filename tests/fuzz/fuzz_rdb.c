@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_rdb.c - any bytes to the RDB decoder: events or an error, never anything else.
+/* tests/fuzz/fuzz_rdb.c - any bytes to the RDB decoder: events or an error, never anything else; as
+ * they are, in an LZ4 frame, and as the blocks of one.
  * `make fuzz` builds and runs it; build/fuzz/tests/fuzz/fuzz_rdb FILE runs one input. */
 #include <errno.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 
 #include "mm/base/must.h"
 #include "snapshot/rdb/listpack.h"
+#include "snapshot/rdb/lz4_frame.h"
 #include "snapshot/rdb/rdb_dec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -122,21 +124,72 @@ static const struct rdb_events events = {
     .value_end = on_end,
 };
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+/* decode: any bytes; what the decoder returned. */
+static int
+decode(const uint8_t *bytes, size_t len, struct counts *c)
 {
-    struct counts c = {0};
     struct rdb_source *src;
     struct rdb_error err;
     int r;
 
     must(rdb_source_memory(bytes, len, &src) == 0);
-    r = rdb_decode(src, &events, &c, false, &err);
+    r = rdb_decode(src, &events, c, false, &err);
     must(r == 0 || r == -EINVAL || r == -ENOTSUP);
-    must(r == 0 || (err.text[0] != '\0' && err.offset <= len));
-    must(r != 0 || !c.in_value);
+    must(r == 0 || (err.text[0] != '\0' && (err.within[0] != '\0' || err.offset <= len)));
+    must(r != 0 || !c->in_value);
     must(memchr(err.text, '\0', sizeof err.text) != NULL &&
          memchr(err.key, '\0', sizeof err.key) != NULL);
+    must(rdb_source_consumed(src) <= len);
     rdb_source_close(src);
+    return r;
+}
+
+/* decode_packed: the same bytes in a frame give the same, if they are a sound RDB, and are refused
+ * if they are none. */
+static void
+decode_packed(const uint8_t *bytes, size_t len, int result, const struct counts *want)
+{
+    static uint64_t state[1 << 16];
+    uint8_t *packed = malloc(len + 64);
+    struct counts got = {0};
+    size_t at;
+    int r;
+
+    must(packed != NULL && sizeof state >= lz4_frame_state_bytes());
+    at = lz4_frame_head(packed, false);
+    if (len > 0)
+        at += lz4_frame_block(state, packed + at, bytes, len, 0, false);
+    at += lz4_frame_tail(packed + at, false, 0);
+    r = decode(packed, at, &got);
+    must((r == 0) == (result == 0));
+    must(r != 0 || (got.keys == want->keys && got.bytes == want->bytes && got.sum == want->sum));
+    free(packed);
+}
+
+/* decode_frame: the bytes as blocks of a frame, whose head is right: checksums or not. */
+static void
+decode_frame(const uint8_t *bytes, size_t len)
+{
+    uint8_t *frame = malloc(len + LZ4_FRAME_HEAD_BYTES);
+    struct counts c = {0};
+    size_t at;
+
+    must(frame != NULL);
+    at = lz4_frame_head(frame, len > 0 && bytes[0] == 'S');
+    memcpy(frame + at, bytes, len);
+    (void)decode(frame, at + len, &c);
+    free(frame);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+    struct counts c = {0};
+    int r = decode(bytes, len, &c);
+
+    if (len < 3 || memcmp(bytes, "VCS", 3) != 0) {
+        decode_packed(bytes, len, r, &c);
+        decode_frame(bytes, len);
+    }
     return 0;
 }

@@ -260,6 +260,64 @@ class OldFiles(ToolTest):
             server.stop()
 
 
+class CompressedFiles(ToolTest):
+    """A whole RDB as one LZ4 frame, made by lz4, in Valkey's envelope of seven bytes."""
+    ENVELOPE = b"VCS\x01\x01\x00\x01"
+
+    def pack(self, path, *options):
+        packed = subprocess.run(["lz4", "-c", "-q", *options, path], capture_output=True, check=True).stdout
+        return self.write("packed.rdb", self.ENVELOPE + packed)
+
+    def fill(self):
+        server, c = self.redis()
+        for i in range(2000):
+            c.call("SET", "key:%d" % i, "a value that compresses, number %d" % i)
+            c.call("HSET", "hash:%d" % i, "field", i)
+        self.assertEqual(c.call("SAVE"), b"OK")
+        server.stop()
+        return self.path("dump.rdb")
+
+    def test_check_and_info_read_any_frame_and_name_the_form(self):
+        plain = self.fill()
+        without = self.info(plain)
+        for options in ((), ("-9", "-B4", "-BD"), ("-B7", "-BX"), ("-B5", "-BI", "--no-frame-crc"), ("-1", "-BD", "--content-size")):
+            packed = self.pack(plain, *options)
+            self.assertRegex(self.assert_sound(packed), r"sound: RDB 10, 4,000 keys, [\d.]+ KiB by LZ4 \([\d.]+ KiB without\), checksum good")
+            info = self.info(packed)
+            self.assertEqual((info.databases, info.types, info.sizes), (without.databases, without.types, without.sizes))
+            ratio = os.path.getsize(plain) / os.path.getsize(packed)
+            self.assertRegex(info.head["compressed"], r"LZ4: [\d.]+ KiB of RDB, %.2f times as much" % ratio)
+
+    def test_the_server_loads_them_at_start_and_by_debug_reload(self):
+        packed = self.pack(self.fill())
+        server = resp.start_stillframe(self.dir, "--save", "", "--dbfilename", os.path.basename(packed), "--enable-debug-command", "yes")
+        self.addCleanup(server.stop)
+        c = server.client()
+        digest = c.call("DEBUG", "DIGEST")
+        self.assertEqual((c.call("DBSIZE"), c.call("GET", "key:7")), (4000, b"a value that compresses, number 7"))
+        self.assertEqual(c.call("DEBUG", "RELOAD", "NOSAVE"), b"OK")
+        self.assertEqual(c.call("DEBUG", "DIGEST"), digest)
+        shutil.copy(self.path("dump.rdb"), packed)
+        self.assertEqual(c.call("DEBUG", "RELOAD", "NOSAVE"), b"OK")
+        self.assertEqual(c.call("DEBUG", "DIGEST"), digest)
+
+    def test_damage_names_its_place(self):
+        packed = self.pack(self.fill())
+        with open(packed, "rb") as f:
+            data = f.read()
+        for damaged, text in ((data[:-1], "byte %d: the file ends in the middle of the LZ4 frame" % (len(data) - 1)),
+                              (data + b"xy", "byte %d: 2 more bytes after the LZ4 frame" % len(data)),
+                              (data[:-1] + bytes([data[-1] ^ 1]), "wrong checksum of what the LZ4 frame holds")):
+            status, out, err = tool("check", self.write("damaged.rdb", damaged))
+            self.assertEqual((status, out), (1, ""))
+            self.assertIn(text, err)
+        with open(self.path("inner.rdb"), "wb") as f:
+            f.write(b"REDIS0010\x07\x01m\x01")
+        status, _, err = tool("check", self.pack(self.path("inner.rdb")))
+        self.assertEqual(status, 1)
+        self.assertIn("byte 9 of the decompressed RDB: module value", err)
+
+
 class BadFiles(ToolTest):
     def setUp(self):
         super().setUp()
@@ -312,9 +370,9 @@ class BadFiles(ToolTest):
     def test_types_that_are_not_read_are_named(self):
         self.assert_refused(b"REDIS0010\x07\x01m\x01", r'byte 9: module value \(type 7\) of the module type AAAAAAAAA is not read \(key "m"\)')
 
-    def test_compressed_streams_are_named(self):
-        self.assert_refused(b"VCS\x01\x01\x00\x01" + struct.pack("<I", 0x184D2204) + bytes(20),
-                            r"byte 0: .*Valkey's LZ4 envelope\): not read yet")
+    def test_compressed_streams_that_are_not_read_are_named(self):
+        self.assert_refused(b"VCS\x01\x02\x00\x01" + struct.pack("<I", 0xFD2FB528) + bytes(20),
+                            r"byte 4: an RDB that is compressed by Zstd .* is not read")
 
     def test_duplicates_are_found_by_check(self):
         for data, text in ((b"REDIS0010\x04\x01h\x02\x01f\x01v\x01f\x01w\xff" + bytes(8), 'the hash has the field "f" twice (key "h")'),
@@ -379,6 +437,21 @@ class LargeFiles(ToolTest):
                 f.write(b"REDIS0010" + head)
                 f.seek(200 << 20, os.SEEK_CUR)
                 f.write(tail)
+            for command in ("check", "info"):
+                status, said = self.check(path, command)
+                self.assertEqual(status, 0, said)
+            self.assertIn("200.0 MiB", said)
+
+    def test_memory_does_not_grow_with_what_a_frame_unpacks_to(self):
+        inner = self.path("inner.rdb")
+        with open(inner, "wb") as f:
+            f.write(b"REDIS0010\0\x01k\x80" + struct.pack(">I", 200 << 20))
+            f.seek(200 << 20, os.SEEK_CUR)
+            f.write(b"\xff" + bytes(8))
+        for options in (("-B4", "-BD"), ("-B7",)):
+            packed = subprocess.run(["lz4", "-c", "-q", *options, inner], capture_output=True, check=True).stdout
+            path = self.write("packed.rdb", CompressedFiles.ENVELOPE + packed)
+            self.assertLess(os.path.getsize(path), 2 << 20)
             for command in ("check", "info"):
                 status, said = self.check(path, command)
                 self.assertEqual(status, 0, said)

@@ -96,8 +96,9 @@ trace_finding(void *ctx, const struct rdb_finding *f)
 {
     struct trace *t = ctx;
 
-    return t->with_findings ? trace_add(t, "at %" PRIu64 " %s: %s\n", f->offset, f->key, f->text)
-                            : 0;
+    return t->with_findings
+               ? trace_add(t, "at %" PRIu64 "%s %s: %s\n", f->offset, f->within, f->key, f->text)
+               : 0;
 }
 
 static inline int
@@ -240,7 +241,7 @@ trace_plain_string(void *ctx, const struct rdb_key *k, struct slice value)
 static inline int
 trace_end(void *ctx, enum rdb_crc crc)
 {
-    static const char *const names[] = {"none", "zero", "unchecked", "good"};
+    static const char *const names[] = {"none", "zero", "unchecked", "good", "frame"};
 
     return trace_add(ctx, "end %s\n", names[crc]);
 }
