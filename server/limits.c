@@ -13,13 +13,14 @@
 #include "server/data/set/set.h"
 #include "server/data/stream/stream.h"
 #include "server/data/zset/zset.h"
+#include "snapshot/rdb/rdb_enc.h"
 
 static void
 hand_down(void)
 {
     db_state.policy = (unsigned)config.maxmemory_policy;
     db_state.is_bounded = config.maxmemory != 0;
-    dump_compresses = config.rdb_compression;
+    dump_compresses = config.rdb_compression != RDB_PLAIN;
     lfu_rates = (struct lfu_rates){
         .log_factor = (uint64_t)config.lfu_log_factor,
         .decay_minutes = config.lfu_decay_time,

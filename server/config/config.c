@@ -15,6 +15,7 @@
 #include "mm/base/text.h"
 #include "server/config/config_impl.h"
 #include "server/data/db/evict_policy.h"
+#include "snapshot/rdb/lz4_frame.h"
 #include "snapshot/snapshot.h"
 
 enum { WORDS_MAX = 256, SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };
@@ -36,6 +37,8 @@ static const struct config_name evict_policies[] = {
     {NULL, 0}};
 static const struct config_name permissions[] = {
     {"no", PERMIT_NO}, {"yes", PERMIT_YES}, {"local", PERMIT_LOCAL}, {NULL, 0}};
+static const struct config_name compressions[] = {
+    {"yes", RDB_LZF}, {"no", RDB_PLAIN}, {"lz4", RDB_LZ4}, {NULL, 0}};
 
 #define IMMUTABLE         OPTION_IMMUTABLE
 #define PROTECTED         OPTION_PROTECTED
@@ -54,7 +57,6 @@ static const struct config_name permissions[] = {
 #define LIMITS            &option_limits
 #define DIRECTORY         &option_directory
 #define SAVE              &option_save
-#define COMPRESSION       &option_compression
 #define MODE              &option_mode
 #define EVENTS            &option_events
 #define CHECKED           &option_checked
@@ -62,7 +64,6 @@ static const struct config_name permissions[] = {
 /* What of struct config a parameter of each type is kept in: what its parse and show take the field
  * for. */
 #define FIELD_OF_BOOL              bool
-#define FIELD_OF_COMPRESSION       bool
 #define FIELD_OF_INT               int64_t
 #define FIELD_OF_CLIPPED           int64_t
 #define FIELD_OF_MEMORY            uint64_t

@@ -62,7 +62,9 @@ struct config {
     char *dbfilename;
     struct save_point *save_points;
     int64_t save_point_count;
-    bool stop_writes_on_bgsave_error, rdb_compression, rdb_checksum;
+    bool stop_writes_on_bgsave_error, rdb_checksum;
+    int64_t rdb_compression;        /* enum rdb_compression */
+    int64_t rdb_compression_level;  /* of RDB_LZ4 */
     int64_t snapshot_threads;       /* 0: by the processors that there are */
     uint64_t snapshot_rate_limit;   /* bytes of the file a second; 0: none */
     uint64_t snapshot_memory_limit; /* bytes; 0: none */

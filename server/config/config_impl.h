@@ -53,8 +53,8 @@ struct option {
 
 extern const struct option_type option_bool, option_int, option_clipped, option_memory,
     option_memory_or_percent, option_enum, option_text, option_filename, option_words,
-    option_limits, option_directory, option_save, option_compression, option_fixed, option_mode,
-    option_events, option_checked;
+    option_limits, option_directory, option_save, option_fixed, option_mode, option_events,
+    option_checked;
 
 /* config_options: the table. */
 struct option *config_options(unsigned *ret_count);

@@ -55,19 +55,6 @@ show_bool(const struct option *o, const struct config *from, struct text *out)
 
 const struct option_type option_bool = {.parse = parse_bool, .show = show_bool};
 
-static bool
-parse_compression(const struct option *o, struct config *into, const struct slice *words, int count,
-                  bool append, const char **why)
-{
-    if (slice_is_word(words[0], "lz4")) {
-        *why = "compression of the whole file with LZ4 is not supported: use 'yes' (LZF) or 'no'";
-        return false;
-    }
-    return parse_bool(o, into, words, count, append, why);
-}
-
-const struct option_type option_compression = {.parse = parse_compression, .show = show_bool};
-
 /* ---- numbers ---- */
 
 static bool

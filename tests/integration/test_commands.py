@@ -504,7 +504,7 @@ class Looking(Commands):
         self.call("SET", "in another database", "yes")
         digest = self.call("DEBUG", "DIGEST")
         when = self.call("PEXPIRETIME", "h")
-        for compression in ("yes", "no"):
+        for compression in ("lz4", "no", "yes"):
             self.call("CONFIG", "SET", "rdbcompression", compression)
             self.check("DEBUG RELOAD", b"OK")
             self.assertEqual(self.call("DEBUG", "DIGEST"), digest)

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -197,6 +198,26 @@ def saved(t):
         return f.read()
 
 
+def lz4(data, *options):
+    return subprocess.run(["lz4", "-c", "-q", *options], input=data, capture_output=True, check=True).stdout
+
+
+def packed_dump(t):
+    """The dump, less the seven bytes around its LZ4 frame, and the RDB in it."""
+    for i in range(3000):
+        t.c.call("SET", "packed:%d" % i, "number %d of many, squared: %d" % (i, i * i))
+    t.equal(t.c.call("SAVE"), b"OK")
+    with open("/proc/%d/cwd/dump.rdb" % t.server.pid, "rb") as f:
+        data = f.read()
+    t.equal(data[:7], b"VCS\x01\x01\x00\x01")
+    return data[7:], lz4(data[7:], "-d")
+
+
+def compression_level(t):
+    packed, rdb = packed_dump(t)
+    t.true(len(packed) > 1.5 * len(lz4(rdb, "-1", "-B5")))
+
+
 def failing_saves(t):
     """A directory stands where the file belongs."""
     path = os.path.join(t.server.dir, "named.rdb")
@@ -303,6 +324,8 @@ SECOND = [
     ("logfile", "a.log", lambda t: t.true(os.path.exists(os.path.join(t.server.dir, "inside/a.log")))),
     ("dir", "inside", lambda t: t.equal(os.path.basename(os.readlink("/proc/%d/cwd" % t.server.pid)), "inside")),
     ("save", "1 1", save_point),
+    ("rdbcompression", "lz4", lambda t: t.equal(packed_dump(t)[1][:5], b"REDIS")),
+    ("rdb-compression-level", "-50", compression_level),
     ("maxmemory-clients", "800kb", client_eviction),
     row("hash-max-listpack-value"), row("set-max-listpack-value"), row("zset-max-listpack-value"),
     ("stream-node-max-bytes", "250", lambda t: t.equal(stream_nodes(t, 4, "v" * 300), 4)),

@@ -301,6 +301,26 @@ class CompressedFiles(ToolTest):
         self.assertEqual(c.call("DEBUG", "RELOAD", "NOSAVE"), b"OK")
         self.assertEqual(c.call("DEBUG", "DIGEST"), digest)
 
+    def test_what_the_server_writes_passes_lz4_and_loads_in_redis(self):
+        self.fill()
+        server = resp.start_stillframe(self.dir, "--save", "", "--rdbcompression", "lz4", "--enable-debug-command", "yes")
+        self.addCleanup(server.stop)
+        c = server.client()
+        digest = c.call("DEBUG", "DIGEST")
+        self.assertEqual(c.call("SAVE"), b"OK")
+        self.assertEqual(c.call("DEBUG", "RELOAD"), b"OK")
+        self.assertEqual(c.call("DEBUG", "DIGEST"), digest)
+        self.assertRegex(self.assert_sound(self.path("dump.rdb")), r"4,000 keys, .* by LZ4 .*, the frame's checksums good")
+        with open(self.path("dump.rdb"), "rb") as f:
+            data = f.read()
+        server.stop()
+        self.assertEqual(data[:7], self.ENVELOPE)
+        subprocess.run(["lz4", "-t", "-q"], input=data[7:], check=True)
+        rdb = subprocess.run(["lz4", "-d", "-c", "-q"], input=data[7:], capture_output=True, check=True).stdout
+        self.assertEqual((rdb[:9], rdb[-9:]), (b"REDIS0010", b"\xff" + bytes(8)))
+        self.write("dump.rdb", rdb)
+        self.assertEqual(self.redis()[1].call("DEBUG", "DIGEST"), digest)
+
     def test_damage_names_its_place(self):
         packed = self.pack(self.fill())
         with open(packed, "rb") as f:

@@ -226,7 +226,7 @@ class Start(ServerCase):
     def test_what_is_not_there_is_not_promised(self):
         for option, value, word in (("appendonly", "yes", "append-only"), ("replicaof", "127.0.0.1 1", "Replication"),
                                     ("slaveof", "127.0.0.1 1", "Replication"), ("cluster-enabled", "yes", "Cluster"),
-                                    ("daemonize", "yes", "fork"), ("rdbcompression", "lz4", "LZ4"),
+                                    ("daemonize", "yes", "fork"), ("rdbcompression", "zstd", "yes, no, lz4"),
                                     ("supervised", "systemd", "service manager"),
                                     ("tls-port", "6380", "TLS"), ("loadmodule", "x.so", "Modules"), ("user", "x on", "Access control"),
                                     ("min-replicas-to-write", "1", "no replicas"), ("nonsense", "1", "Bad directive")):

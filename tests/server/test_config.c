@@ -139,7 +139,8 @@ static const struct {
     {"replicaof 127.0.0.1 6379", NULL},
     {"slaveof 127.0.0.1 6379", NULL},
     {"cluster-enabled yes", NULL},
-    {"rdbcompression lz4", NULL},
+    {"rdbcompression zstd", "argument(s) must be one of the following: yes, no, lz4"},
+    {"rdb-compression-level 13", "argument must be between -100 and 12 inclusive"},
     {"supervised systemd", NULL},
 };
 
