@@ -2,26 +2,34 @@
  * lzf.h. */
 #include "snapshot/rdb/lzf.h"
 
+#include <endian.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "mm/base/must.h"
 
-enum { MIN_MATCH = 3, LITERAL_RUN = 32, TABLE_BITS = 13 };
+enum { MIN_MATCH = 3, LITERAL_RUN = 32, TABLE_BITS = 13, WORD_BYTES = 8 };
 _Static_assert(LZF_TABLE_SLOTS == 1 << TABLE_BITS, "the table's size");
+_Static_assert((int)LITERAL_RUN <= (int)LZF_SLACK_BYTES, "a run may be written as a whole");
 
-/* table_bits: short blocks use a part of the table, as clearing all of it would cost more than
- * packing them. */
-static unsigned
-table_bits(size_t len)
-{
-    return len <= 256 ? 9 : len <= 2048 ? 11 : TABLE_BITS;
-}
-
-/* key_of: the three bytes that a match needs, as a number. */
+/* key_of: the three bytes that a match needs, as a number; of a fourth one nothing is left. */
 static uint32_t
 key_of(const uint8_t *p)
 {
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
+    uint32_t word;
+
+    memcpy(&word, p, sizeof word);
+    return le32toh(word) & 0xffffff;
+}
+
+/* last_key_of: the same where nothing follows the three. */
+static uint32_t
+last_key_of(const uint8_t *p)
+{
+    uint32_t word;
+
+    memcpy(&word, p - 1, sizeof word);
+    return le32toh(word) >> 8;
 }
 
 static unsigned
@@ -30,14 +38,20 @@ slot_of(uint32_t key, unsigned bits)
     return key * 2654435761u >> (32 - bits);
 }
 
+/* put_literals: what lies behind p up to `end` may be read, and LZF_SLACK_BYTES behind what is
+ * written, written: most runs are short, and a copy of a fixed size is much faster than one of
+ * theirs. */
 static uint8_t *
-put_literals(uint8_t *out, const uint8_t *p, size_t len)
+put_literals(uint8_t *out, const uint8_t *p, size_t len, const uint8_t *end)
 {
     while (len > 0) {
         size_t run = len < LITERAL_RUN ? len : LITERAL_RUN;
 
         *out++ = (uint8_t)(run - 1);
-        memcpy(out, p, run);
+        if (likely((size_t)(end - p) >= LITERAL_RUN))
+            memcpy(out, p, LITERAL_RUN);
+        else
+            memcpy(out, p, run);
         out += run;
         p += run;
         len -= run;
@@ -60,53 +74,114 @@ put_reference(uint8_t *out, size_t distance, size_t len)
     return out;
 }
 
+/* match_length: how many bytes at a and b, which is further on, are the same: MIN_MATCH were
+ * compared.  Up to `most`; `left` may be read behind b. */
 static size_t
-match_length(const uint8_t *a, const uint8_t *b, size_t most)
+match_length(const uint8_t *a, const uint8_t *b, size_t most, size_t left)
 {
-    size_t n = MIN_MATCH; /* these were compared */
+    size_t n = MIN_MATCH;
 
-    for (; n + 8 <= most; n += 8) {
+    while (n < most && n + WORD_BYTES <= left) {
         uint64_t x, y;
 
-        memcpy(&x, a + n, 8);
-        memcpy(&y, b + n, 8);
-        if (x != y)
-            return n + (unsigned)__builtin_ctzll(x ^ y) / 8;
+        memcpy(&x, a + n, WORD_BYTES);
+        memcpy(&y, b + n, WORD_BYTES);
+        if (x != y) {
+            n += (unsigned)__builtin_ctzll(le64toh(x ^ y)) / 8;
+            return n < most ? n : most;
+        }
+        n += WORD_BYTES;
     }
     while (n < most && a[n] == b[n])
         n++;
-    return n;
+    return n < most ? n : most;
 }
 
-size_t
-lzf_pack(const uint8_t *src, size_t len, uint8_t *dst, uint16_t *table)
+void
+lzf_packer_init(struct lzf_packer *k)
 {
-    unsigned bits = table_bits(len);
-    size_t at = 0, literals = 0; /* [literals, at) waits to be written as it is */
-    uint8_t *out = dst;
+    memset(k, 0, sizeof *k);
+}
 
-    must(len <= LZF_BLOCK_BYTES);
-    memset(table, 0, sizeof *table << bits); /* position 0: as good a first guess as any */
-    while (at + MIN_MATCH <= len) {
-        uint32_t key = key_of(src + at);
-        uint16_t *slot = &table[slot_of(key, bits)];
-        size_t ref = *slot, n;
+/* begin: a number for the block's first byte, so far above all that stand in the table that none of
+ * them is within reach. */
+static uint32_t
+begin(struct lzf_packer *k, size_t len)
+{
+    if (k->next > UINT32_MAX - 2 * (LZF_BLOCK_BYTES + LZF_REACH_BYTES))
+        lzf_packer_init(k);
+    k->next += (uint32_t)len + LZF_REACH_BYTES + 1;
+    return k->next - (uint32_t)len;
+}
 
-        *slot = (uint16_t)at;
-        if (ref >= at || at - ref > LZF_REACH_BYTES || key_of(src + ref) != key) {
+/* is_match: does key, which stands at `at`, stand at *ref too?  *ref may be no place in this block.
+ * In a short block many are none, in no order that a processor could foretell: then the byte before
+ * is looked at instead of one more branch.  In a long one most are places, and the branch is
+ * cheaper. */
+static inline __attribute__((always_inline)) bool
+is_match(const uint8_t *src, uint32_t at, uint32_t key, uint32_t *ref, bool is_short)
+{
+    if (is_short)
+        *ref = *ref < at - 1 ? *ref : at - 1;
+    else if (at - *ref > LZF_REACH_BYTES)
+        return false;
+    return key_of(src + *ref) == key;
+}
+
+/* pack: a block in which there is room for a match. */
+static inline __attribute__((always_inline)) uint8_t *
+pack(struct lzf_packer *k, const uint8_t *src, size_t len, uint8_t *out, unsigned bits)
+{
+    const uint8_t *end = src + len;
+    const uint32_t base = begin(k, len), last = (uint32_t)len - MIN_MATCH;
+    uint32_t at = 1, literals = 0; /* [literals, at) waits to be written as it is */
+
+    k->slots[slot_of(key_of(src), bits)] = base;
+    while (at <= last) {
+        uint32_t key = likely(at < last) ? key_of(src + at) : last_key_of(src + at);
+        uint32_t *slot = &k->slots[slot_of(key, bits)], ref = *slot - base, n;
+
+        *slot = base + at;
+        if (!is_match(src, at, key, &ref, bits != TABLE_BITS)) {
             at += 1 + (at - literals) / 64; /* what did not pack so far is looked at less closely */
             continue;
         }
-        n = match_length(src + ref, src + at, len - at < LZF_RUN_BYTES ? len - at : LZF_RUN_BYTES);
-        out = put_literals(out, src + literals, at - literals);
+        n = (uint32_t)len - at;
+        n = (uint32_t)match_length(src + ref, src + at, n < LZF_RUN_BYTES ? n : LZF_RUN_BYTES, n);
+        out = put_literals(out, src + literals, at - literals, end);
         out = put_reference(out, at - ref, n);
         at += n;
         literals = at;
-        if (at + 2 <= len) /* the match's last byte begins a key too */
-            table[slot_of(key_of(src + at - 1), bits)] = (uint16_t)(at - 1);
+        if (at <= last) /* the match's last byte begins a key too */
+            k->slots[slot_of(key_of(src + at - 1), bits)] = base + at - 1;
     }
-    out = put_literals(out, src + literals, len - literals);
-    debug_check((size_t)(out - dst) <= lzf_pack_bound(len));
+    return put_literals(out, src + literals, len - literals, end);
+}
+
+/* pack_short: short blocks use a part of the table, which stays in the cache. */
+static uint8_t *
+pack_short(struct lzf_packer *k, const uint8_t *src, size_t len, uint8_t *dst)
+{
+    return len <= 256 ? pack(k, src, len, dst, 9) : pack(k, src, len, dst, 11);
+}
+
+static uint8_t *
+pack_long(struct lzf_packer *k, const uint8_t *src, size_t len, uint8_t *dst)
+{
+    return pack(k, src, len, dst, TABLE_BITS);
+}
+
+size_t
+lzf_pack(struct lzf_packer *k, const uint8_t *src, size_t len, uint8_t *dst)
+{
+    uint8_t *out;
+
+    must(len <= LZF_BLOCK_BYTES);
+    if (len <= MIN_MATCH)
+        out = put_literals(dst, src, len, src + len);
+    else
+        out = len <= 2048 ? pack_short(k, src, len, dst) : pack_long(k, src, len, dst);
+    debug_check((size_t)(out - dst) <= len + len / LITERAL_RUN + 1);
     return (size_t)(out - dst);
 }
 

@@ -23,20 +23,29 @@ enum {
     LZF_MAX_RATIO = 88,
     LZF_STEP_BYTES = 33,     /* the longest packed step */
     LZF_BLOCK_BYTES = 65536, /* what lzf_pack() takes at a time */
+    LZF_SLACK_BYTES = 32,
     LZF_TABLE_SLOTS = 8192
 };
 
-/* lzf_pack_bound: room that lzf_pack() may need for len bytes. */
+/* lzf_pack_bound: room that lzf_pack() may need for len bytes; the last bytes of it are only
+ * scribbled on. */
 static inline size_t
 lzf_pack_bound(size_t len)
 {
-    return len + len / 32 + 1;
+    return len + len / 32 + 1 + LZF_SLACK_BYTES;
 }
 
-/* lzf_pack: pack len <= LZF_BLOCK_BYTES bytes.  dst has lzf_pack_bound(len) bytes, table
- * LZF_TABLE_SLOTS entries of any content.  Returns the packed size: the same whenever it is asked
- * for the same bytes. */
-size_t lzf_pack(const uint8_t *src, size_t len, uint8_t *dst, uint16_t *table);
+/* What lzf_pack() remembers: where three bytes stood last, by numbers that rise from block to
+ * block, so that nothing has to be forgotten between two of them. */
+struct lzf_packer {
+    uint32_t next;
+    uint32_t slots[LZF_TABLE_SLOTS];
+};
+void lzf_packer_init(struct lzf_packer *k);
+
+/* lzf_pack: pack len <= LZF_BLOCK_BYTES bytes.  dst has lzf_pack_bound(len) bytes.  Returns the
+ * packed size; size and bytes depend on the block alone, not on those before. */
+size_t lzf_pack(struct lzf_packer *k, const uint8_t *src, size_t len, uint8_t *dst);
 
 /* Unpacked bytes: [from, fill) are new, [0, from) were taken and are kept for references back into
  * them. */

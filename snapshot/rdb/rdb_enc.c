@@ -13,33 +13,51 @@
 #include "snapshot/rdb/lzf.h"
 #include "snapshot/rdb/rdb.h"
 
-/* The work area: a block as read, the same packed, and the packer's table. */
 enum {
-    BLOCK_AT = 0,
-    PACKED_AT = LZF_BLOCK_BYTES,
-    TABLE_AT = PACKED_AT + LZF_BLOCK_BYTES + LZF_BLOCK_BYTES / 32 + 64,
-    WORK_BYTES = TABLE_AT + LZF_TABLE_SLOTS * (int)sizeof(uint16_t),
     COMPRESS_FROM_BYTES = 21, /* shorter strings are never compressed */
-    COMPRESS_SAVES_BYTES = 4  /* what compression must save: the longer head costs that much */
+    COMPRESS_SAVES_BYTES = 4, /* what compression must save: the longer head costs that much */
+    SURE_BYTES = 4096,        /* from here on the packer itself goes fast over what does not pack */
+    SORTS = 64,               /* of shorter strings: by their length and first bytes */
+    LOOK_BYTES = 16,
+    TRUST = 128,     /* trials that nothing comes of, until a sort is trusted to stay so */
+    SAMPLE_EACH = 32 /* one of so many is tried then */
 };
-_Static_assert(TABLE_AT % sizeof(uint16_t) == 0, "the table is aligned");
+_Static_assert(LOOK_BYTES <= COMPRESS_FROM_BYTES, "there are as many");
+
+/* What packing strings of one sort was good for. */
+struct habit {
+    uint16_t trials; /* that may still fail, up to TRUST */
+    uint16_t passed; /* strings since the last sample */
+};
+
+/* The work area: a block as read, the same packed, and what the packer remembers. */
+struct rdb_enc_work {
+    uint8_t block[LZF_BLOCK_BYTES];
+    uint8_t packed[LZF_BLOCK_BYTES + LZF_BLOCK_BYTES / 32 + 1 + LZF_SLACK_BYTES];
+    struct lzf_packer packer;
+    struct habit habits[SORTS];
+};
 
 /* pack: a block into the work area; returns its packed size. */
 static size_t
 pack(struct rdb_enc *e, const void *block, size_t len)
 {
     debug_check(e->work != NULL); /* between rdb_enc_init() and rdb_enc_fini() */
-    return lzf_pack(block, len, e->work + PACKED_AT, (uint16_t *)(void *)(e->work + TABLE_AT));
+    return lzf_pack(&e->work->packer, block, len, e->work->packed);
 }
 
 int
 rdb_enc_init(struct rdb_enc *e, struct sink *out, int version, bool compress)
 {
     must(version >= 9 && version <= RDB_VERSION_MAX);
-    *e = (struct rdb_enc){
-        .out = out, .compress = compress, .version = version, .work_bytes = WORK_BYTES};
-    e->work = fault_point(FAULT_sink_buffer) ? NULL : malloc(WORK_BYTES);
-    return e->work == NULL ? -ENOMEM : 0;
+    *e = (struct rdb_enc){.out = out, .compress = compress, .version = version};
+    e->work = fault_point(FAULT_sink_buffer) ? NULL : malloc(sizeof *e->work);
+    if (e->work == NULL)
+        return -ENOMEM;
+    lzf_packer_init(&e->work->packer);
+    for (unsigned i = 0; i < SORTS; i++)
+        e->work->habits[i] = (struct habit){.trials = TRUST};
+    return 0;
 }
 
 void
@@ -207,22 +225,88 @@ read_memory(void *ctx, uint64_t offset, void *dst, size_t n)
     return 0;
 }
 
+/* has_byte: is one of the eight bytes of the word this one? */
+static bool
+has_byte(uint64_t word, uint8_t byte)
+{
+    const uint64_t ones = 0x0101010101010101, highs = ones << 7;
+    uint64_t zero_there = word ^ ones * byte;
+
+    return ((zero_there - ones) & ~zero_there & highs) != 0;
+}
+
+/* habit_of: of strings that are alike: as long within a factor of two, and with or without zeros,
+ * blanks and bytes beyond ASCII at their beginning.  So what is said of random bytes is not said
+ * of the text between them. */
+static struct habit *
+habit_of(struct rdb_enc *e, const uint8_t *bytes, size_t len)
+{
+    const unsigned shortest = 4; /* the logarithm of COMPRESS_FROM_BYTES */
+    unsigned length = 63 - (unsigned)__builtin_clzll(len) - shortest;
+    uint64_t a, b;
+
+    memcpy(&a, bytes, 8);
+    memcpy(&b, bytes + 8, 8);
+    debug_check(length < SORTS / 8);
+    return &e->work->habits[length << 3 | (unsigned)has_byte(a, 0) | (unsigned)has_byte(b, 0) |
+                            ((unsigned)has_byte(a, ' ') | (unsigned)has_byte(b, ' ')) << 1 |
+                            (unsigned)(((a | b) & 0x8080808080808080) != 0) << 2];
+}
+
+/* is_worth_trying: not if strings of this sort did not pack.  One of SAMPLE_EACH is tried all the
+ * same. */
+static bool
+is_worth_trying(struct habit *h)
+{
+    if (likely(h->trials > 0))
+        return true;
+    if (++h->passed < SAMPLE_EACH)
+        return false;
+    h->passed = 0;
+    return true;
+}
+
+/* learn: a trial costs one, and saving one byte in TRUST pays for it: less is not worth the
+ * time. */
+static void
+learn(struct habit *h, size_t saved, size_t len)
+{
+    size_t trials = h->trials + saved * TRUST / len;
+
+    trials -= trials > 0;
+    h->trials = (uint16_t)(trials < TRUST ? trials : TRUST);
+}
+
+/* put_packed: true if it was worth it: then it was written. */
+static bool
+put_packed(struct rdb_enc *e, const void *bytes, size_t len)
+{
+    struct habit *h = len < SURE_BYTES ? habit_of(e, bytes, len) : NULL;
+    size_t packed, saved;
+
+    if (h != NULL && !is_worth_trying(h))
+        return false;
+    packed = pack(e, bytes, len);
+    saved = packed + COMPRESS_SAVES_BYTES <= len ? len - packed : 0;
+    if (h != NULL)
+        learn(h, saved, len);
+    if (saved == 0)
+        return false;
+    put_packed_head(e, packed, len);
+    sink_put(e->out, e->work->packed, packed);
+    return true;
+}
+
 void
 rdb_put_blob(struct rdb_enc *e, const void *bytes, size_t len)
 {
     if (e->compress && len >= COMPRESS_FROM_BYTES) {
-        size_t packed;
-
         if (len > LZF_BLOCK_BYTES) {
             rdb_put_string_stream(e, len, read_memory, &bytes);
             return;
         }
-        packed = pack(e, bytes, len);
-        if (packed + COMPRESS_SAVES_BYTES <= len) {
-            put_packed_head(e, packed, len);
-            sink_put(e->out, e->work + PACKED_AT, packed);
+        if (put_packed(e, bytes, len))
             return;
-        }
     }
     rdb_put_len(e, len);
     if (len > 0)
@@ -242,7 +326,7 @@ static int
 each_block(struct rdb_enc *e, const struct stream *s, bool packing, bool putting,
            uint64_t *ret_bytes)
 {
-    uint8_t *block = e->work + BLOCK_AT;
+    uint8_t *block = e->work->block;
     uint64_t total = 0;
     int r;
 
@@ -254,7 +338,7 @@ each_block(struct rdb_enc *e, const struct stream *s, bool packing, bool putting
         if (packing)
             out = pack(e, block, n);
         if (putting)
-            sink_put(e->out, packing ? e->work + PACKED_AT : block, out);
+            sink_put(e->out, packing ? e->work->packed : block, out);
         if (sink_error(e->out) < 0)
             return sink_error(e->out); /* a full disk: no use in reading on */
         total += out;

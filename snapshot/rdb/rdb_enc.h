@@ -15,15 +15,16 @@
 /* How a file is compressed: not at all, string by string, or as a whole (lz4_frame.h). */
 enum rdb_compression { RDB_PLAIN, RDB_LZF, RDB_LZ4 };
 
+struct rdb_enc_work;
+
 struct rdb_enc {
     struct sink *out;
-    bool compress; /* LZF strings above 20 bytes when it makes them smaller */
-    int version;   /* 9 .. 12; what may be written depends on it */
-    uint8_t *work; /* [owned] staging for compression, rdb_enc_init to rdb_enc_fini */
-    size_t work_bytes;
+    bool compress;             /* LZF strings above 20 bytes when it makes them smaller */
+    int version;               /* 9 .. 12; what may be written depends on it */
+    struct rdb_enc_work *work; /* [owned] staging for compression, rdb_enc_init to rdb_enc_fini */
 };
 
-/* rdb_enc_init: 0 or -ENOMEM.  Takes 146 KiB for the encoder's life. */
+/* rdb_enc_init: 0 or -ENOMEM.  Takes 163 KiB for the encoder's life. */
 int rdb_enc_init(struct rdb_enc *e, struct sink *out, int version, bool compress);
 void rdb_enc_fini(struct rdb_enc *e);
 

@@ -3,7 +3,7 @@
 # [stall] [save] [cpu] [load]
 #                                                   [loop] [floor] [fan-out] [memory] [instructions]
 #                                                   [keyspace] [growth] [huge] [types] [zset] [sets]
-#                                                   [hit-ratio] [steady]
+#                                                   [hit-ratio] [steady] [strings]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 what=("$@")
@@ -17,6 +17,7 @@ for w in "${what[@]}"; do
             make --no-print-directory -s FLAVOUR=page$shift "build/page$shift/tests/bench/bench_sweep"
             "build/page$shift/tests/bench/bench_sweep" 5000000 128 "${ROUNDS:-7}" | if [ $shift -eq 9 ]; then cat; else tail -n 3; fi
         done ;;
+    strings) build/tests/bench/bench_strings ;;
     sweep) build/tests/bench/bench_sweep 5000000 128 "${ROUNDS:-9}" ;;
     commands) build/tests/bench/bench_commands ;;
     stall | save | cpu | load) python3 tests/bench/server.py "$w" ;;

@@ -325,19 +325,19 @@ START_TEST(a_block_packs_the_same_each_time_and_unpacks)
 {
     static const size_t lens[] = {0,  1,   2,   3,   4,    31,   32,    33,
                                   34, 263, 264, 265, 8192, 8193, 20000, 65536};
-    uint16_t *table = malloc(LZF_TABLE_SLOTS * sizeof *table);
+    struct lzf_packer *fresh = malloc(sizeof *fresh), *used = malloc(sizeof *used);
     uint8_t *back = malloc(65536);
 
+    lzf_packer_init(used);
     for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
         size_t len = lens[i], n;
         uint8_t *bytes = contents((enum kind)_i, len), *a = malloc(lzf_pack_bound(len)),
                 *b = malloc(lzf_pack_bound(len));
 
-        memset(table, 0xff, LZF_TABLE_SLOTS * sizeof *table);
-        n = lzf_pack(bytes, len, a, table);
+        lzf_packer_init(fresh);
+        n = lzf_pack(fresh, bytes, len, a);
         ck_assert_uint_le(n, lzf_pack_bound(len));
-        memset(table, 0x11, LZF_TABLE_SLOTS * sizeof *table);
-        ck_assert_uint_eq(lzf_pack(bytes, len, b, table), n);
+        ck_assert_uint_eq(lzf_pack(used, bytes, len, b), n);
         ck_assert_mem_eq(a, b, n);
         if (len > 0) {
             ck_assert_uint_eq(lzf_decompress(a, (unsigned)n, back, (unsigned)len), len);
@@ -348,7 +348,168 @@ START_TEST(a_block_packs_the_same_each_time_and_unpacks)
         free(bytes);
     }
     free(back);
-    free(table);
+    free(fresh);
+    free(used);
+}
+END_TEST
+
+START_TEST(what_stood_before_a_block_does_not_change_it)
+{
+    enum { LEN = 3000 };
+    struct lzf_packer *fresh = malloc(sizeof *fresh), *used = malloc(sizeof *used);
+    uint8_t *bytes = contents((enum kind)_i, 10 * LEN), *a = malloc(lzf_pack_bound(10 * LEN)),
+            *b = malloc(lzf_pack_bound(10 * LEN));
+
+    lzf_packer_init(used);
+    used->next = UINT32_MAX - 1000000; /* its numbers come to their end within the test */
+    for (size_t i = 0; i < 200; i++) {
+        size_t len = i % 5 == 0 ? 10 * LEN : i * 13, n;
+        const uint8_t *from = len > LEN ? bytes : bytes + i;
+
+        lzf_packer_init(fresh);
+        n = lzf_pack(fresh, from, len, a);
+        ck_assert_uint_eq(lzf_pack(used, from, len, b), n);
+        ck_assert_int_eq(memcmp(a, b, n), 0);
+    }
+    ck_assert_uint_lt(used->next, UINT32_MAX / 2);
+    free(fresh);
+    free(used);
+    free(bytes);
+    free(a);
+    free(b);
+}
+END_TEST
+
+/* words: text that packs; digits: base64, which does not, and looks the same at its beginning. */
+static void
+words(uint8_t *p, size_t len, unsigned i)
+{
+    for (size_t at = 0; at < len; at++)
+        p[at] = (uint8_t) "some-words-that-come-again-"[(at + i) % 27];
+}
+
+static void
+digits(uint8_t *p, size_t len, unsigned i)
+{
+    uint32_t x = i * 2654435761u + 1;
+
+    for (size_t at = 0; at < len; at++) {
+        x = x * 1664525 + 1013904223;
+        p[at] =
+            (uint8_t) "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[x >> 26];
+    }
+}
+
+/* noise: bytes of all kinds. */
+static void
+noise(uint8_t *p, size_t len, unsigned i)
+{
+    uint32_t x = i * 2654435761u + 7;
+
+    for (size_t at = 0; at < len; at++) {
+        x = x * 1664525 + 1013904223;
+        p[at] = (uint8_t)(x >> 24);
+    }
+}
+
+/* put: one value; true if it was written packed. */
+static bool
+put(struct out *o, void (*fill)(uint8_t *p, size_t len, unsigned i), size_t len, unsigned i)
+{
+    uint8_t value[8192];
+    uint64_t before = o->sink->put_bytes + o->sink->fill;
+
+    fill(value, len, i);
+    rdb_put_blob(&o->enc, value, len);
+    return o->sink->put_bytes + o->sink->fill - before < len;
+}
+
+static void
+drop_out(struct out *o)
+{
+    size_t len;
+
+    free(close_out(o, &len));
+}
+
+static const size_t lens_tried[] = {21, 31, 32, 100, 1000, 4095};
+
+START_TEST(values_that_pack_are_all_packed_whatever_stands_between_them)
+{
+    size_t len = lens_tried[_i] < 100 ? 100 : lens_tried[_i];
+    struct out o;
+
+    open_out(&o, 10, true);
+    for (unsigned i = 0; i < 20000; i++)
+        if (i % 500 == 0)
+            ck_assert(put(&o, words, len, i));
+        else
+            ck_assert(!put(&o, noise, lens_tried[_i], i));
+    drop_out(&o);
+}
+END_TEST
+
+START_TEST(some_values_that_pack_are_enough_for_their_kind_to_be_tried)
+{
+    struct out o;
+
+    open_out(&o, 10, true);
+    for (unsigned i = 0; i < 20000; i++)
+        if (i % 50 == 49)
+            ck_assert(put(&o, words, 200, i));
+        else
+            ck_assert(!put(&o, digits, 200, i));
+    drop_out(&o);
+}
+END_TEST
+
+START_TEST(after_many_that_do_not_pack_a_value_is_tried_now_and_then)
+{
+    unsigned passed = 0, i = 0;
+    struct out o;
+
+    open_out(&o, 10, true);
+    for (; i < 1000; i++)
+        ck_assert(!put(&o, digits, 200, i));
+    while (!put(&o, words, 200, i++))
+        passed++;
+    ck_assert_uint_gt(passed, 0); /* or packing was tried each time */
+    ck_assert_uint_lt(passed, 100);
+    for (; i < 5000; i++)
+        ck_assert(put(&o, words, 200, i));
+    drop_out(&o);
+}
+END_TEST
+
+START_TEST(a_long_value_is_always_tried)
+{
+    struct out o;
+
+    open_out(&o, 10, true);
+    for (unsigned i = 0; i < 2000; i++)
+        ck_assert(!put(&o, digits, 4096, i));
+    ck_assert(put(&o, words, 4096, 0));
+    drop_out(&o);
+}
+END_TEST
+
+START_TEST(the_same_strings_in_the_same_order_give_the_same_bytes)
+{
+    struct out a, b;
+    size_t len;
+    uint8_t *bytes;
+
+    open_out(&a, 10, true);
+    open_out(&b, 10, true);
+    for (unsigned i = 0; i < 5000; i++) {
+        void (*fill)(uint8_t *, size_t, unsigned) = i % 300 < 200 ? digits : words;
+
+        (void)put(&a, fill, 21 + i % 300, i);
+        (void)put(&b, fill, 21 + i % 300, i);
+    }
+    bytes = close_out(&a, &len);
+    expect(&b, (const char *)bytes, len);
+    free(bytes);
 }
 END_TEST
 
@@ -523,6 +684,13 @@ run_tests(void)
     tcase_add_loop_test(form, the_frame_of_a_file_is_the_formats, 0, 2);
     tcase_add_test(form, the_trailer_is_the_checksum_of_all_before_it);
     tcase_add_loop_test(lzf, a_block_packs_the_same_each_time_and_unpacks, 0, KINDS);
+    tcase_add_loop_test(lzf, what_stood_before_a_block_does_not_change_it, 0, KINDS);
+    tcase_add_loop_test(lzf, values_that_pack_are_all_packed_whatever_stands_between_them, 0,
+                        (int)(sizeof lens_tried / sizeof *lens_tried));
+    tcase_add_test(lzf, some_values_that_pack_are_enough_for_their_kind_to_be_tried);
+    tcase_add_test(lzf, after_many_that_do_not_pack_a_value_is_tried_now_and_then);
+    tcase_add_test(lzf, a_long_value_is_always_tried);
+    tcase_add_test(lzf, the_same_strings_in_the_same_order_give_the_same_bytes);
     tcase_add_loop_test(stream, strings_of_every_length_come_back, 0, 4 * KINDS);
     tcase_add_loop_test(stream, a_stream_that_compression_helps_is_written_compressed, 0, KINDS);
     tcase_add_test(stream, a_read_that_fails_ends_the_stream);
