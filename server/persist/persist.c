@@ -24,6 +24,8 @@ enum {
     AUTO_THREADS_MAX = 4      /* more do not make a file faster than it is written */
 };
 
+static const char by_command[] = "by BGSAVE CANCEL";
+
 static void look_after_save(unsigned slice_us);
 
 static struct loop_task save_task = {
@@ -88,6 +90,8 @@ persist_begin(void)
     persist.running = true;
     loop_task_each_turn(&save_task, true);
     persist.scheduled = false;
+    persist.wanted = false;
+    persist_waiters_begun();
     persist.dirty_at_begin = db_state.dirty;
     persist.flushed_at_begin = persist.flushed;
     persist.begin_s = clock_now.ms / 1000;
@@ -119,6 +123,8 @@ persist_begin_in_background(bool for_flush)
     persist.for_flush = for_flush;
     if ((r = persist_begin()) < 0) {
         persist_note_failure(r, "Can't save in background", strerror(-r));
+        persist.wanted = false;
+        persist_waiters_drop_next(PERSIST_FAILED);
         return r;
     }
     return 0;
@@ -152,6 +158,24 @@ take_cancel(const struct snapshot_end *end)
     log_line(LOG_NOTICE, "Background saving cancelled: %s", persist.cancel_why);
 }
 
+static enum persist_outcome
+take_outcome(const struct snapshot_end *end)
+{
+    if (end->error == 0) {
+        take_success(end);
+        return PERSIST_SAVED;
+    }
+    take_flushed_back(persist.flushed_at_begin);
+    if (end->error == -ECANCELED) {
+        take_cancel(end);
+        return PERSIST_GIVEN_UP;
+    }
+    persist_note_failure(end->error,
+                         persist.background ? "Background saving error" : "Error saving the DB",
+                         end->text);
+    return PERSIST_FAILED;
+}
+
 static void
 take_end(const struct snapshot_end *end)
 {
@@ -163,16 +187,7 @@ take_end(const struct snapshot_end *end)
     }
     save_cut_free(persist.cut);
     persist.cut = NULL;
-    if (end->error != 0)
-        take_flushed_back(persist.flushed_at_begin);
-    if (end->error == 0)
-        take_success(end);
-    else if (end->error == -ECANCELED)
-        take_cancel(end);
-    else
-        persist_note_failure(end->error,
-                             persist.background ? "Background saving error" : "Error saving the DB",
-                             end->text);
+    persist_waiters_end(take_outcome(end));
 }
 
 void
@@ -214,16 +229,26 @@ persist_cancel_because(const char *why)
     snapshot_cancel();
 }
 
+void
+persist_drop_wanted(const char *why)
+{
+    if (persist.wanted)
+        persist.last_cancel_why = why;
+    persist.wanted = false;
+    persist_waiters_drop_next(PERSIST_GIVEN_UP);
+}
+
 enum persist_cancelled
 persist_cancel(void)
 {
     if (persist.running) {
-        persist_cancel_because("by BGSAVE CANCEL");
+        persist_cancel_because(by_command);
         return PERSIST_RUNNING;
     }
-    if (!persist.scheduled)
+    if (!persist.scheduled && !persist.wanted)
         return PERSIST_NONE;
     persist.scheduled = false;
     take_flushed_back(persist.flushed);
+    persist_drop_wanted(by_command);
     return PERSIST_SCHEDULED;
 }

@@ -31,6 +31,30 @@ void persist_flushed(void);
 int persist_save_now(void);
 /* persist_bgsave: begin a save in the background; none is under way.  0 or -errno, logged. */
 int persist_bgsave(void);
+/* persist_bgsave_next: the same as soon as the one that runs has ended; now, with the next look at
+ * the save points, if none does. */
+void persist_bgsave_next(void);
+
+/* Someone who waits for the end of a save: embedded in what its owner keeps. */
+enum persist_outcome {
+    PERSIST_SAVED,
+    PERSIST_FAILED,   /* persist_cause() */
+    PERSIST_GIVEN_UP, /* persist_cancel_reason() */
+};
+struct persist_waiter {
+    /* It has ended, and this waits no longer.  May begin no save. */
+    void (*told)(void *ctx, enum persist_outcome outcome);
+    void *ctx;
+    /* set within */
+    struct persist_waiter *next, **link;
+};
+/* persist_wait_for: w [borrowed, until it is told or waits no more] is told of the end of the save
+ * that runs, or, with next, of the one that begins behind it: what was written before this call is
+ * in that. */
+void persist_wait_for(struct persist_waiter *w, bool next);
+/* persist_wait_no_more: the save goes on, or begins, all the same. */
+void persist_wait_no_more(struct persist_waiter *w);
+
 /* persist_cancel: end the save that is under way, or forget the one that is to come.
  * persist_cancel_because: end the one that is under way; why [const, for ever] is what the log and
  * INFO say.  Neither is a failure: status, LASTSAVE and the dump stay as they are. */
@@ -50,6 +74,8 @@ bool persist_is_saving(void);
 /* persist_cause: why the last save of any kind that failed did: one line, with errno and path; ""
  * if none has failed.  Good until the next fails. */
 const char *persist_cause(void);
+/* persist_cancel_reason: why the last save that was given up was. */
+const char *persist_cancel_reason(void);
 /* persist_write_error: the reply (without "-") for a write command while writes are refused because
  * the last background save failed and stop-writes-on-bgsave-error is on; NULL: writes are
  * welcome. */

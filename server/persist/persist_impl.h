@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/persist/persist.h"
 #include "snapshot/snapshot.h"
 
 struct save_cut;
@@ -22,6 +23,7 @@ struct persist_peaks {
 
 struct persist {
     bool running, scheduled;
+    bool wanted; /* a client asked for another save while one ran */
     /* the running save is BGSAVE's or a save point's, not SAVE's or SHUTDOWN's */
     bool background;
     bool last_ok;         /* rdb_last_bgsave_status */
@@ -62,6 +64,19 @@ void persist_note_success(const struct snapshot_end *end);
 void persist_note_peaks(void);
 bool persist_has_save_points(void);
 
+/* ---- persist_waiters.c ---- */
+
+/* persist_waiters_begun: a save of the whole data into the dump begins: who waited for the next one
+ * waits for it.  persist_waiters_end: it has ended. */
+void persist_waiters_begun(void);
+void persist_waiters_end(enum persist_outcome outcome);
+/* persist_waiters_drop_next: the save that was to come does not. */
+void persist_waiters_drop_next(enum persist_outcome outcome);
+/* persist_waiters_put_off: who waits for the running one is told of the next instead.  True: there
+ * is somebody. */
+bool persist_waiters_put_off(void);
+unsigned persist_waiters_count(void);
+
 /* ---- persist_limit.c ---- */
 
 void persist_limit_init(void);
@@ -87,6 +102,8 @@ void persist_save_init(void);
 int persist_begin(void);
 /* persist_begin_in_background: with what Redis logs around it. */
 int persist_begin_in_background(bool for_flush);
+/* persist_drop_wanted: the save that was to come because clients asked for it does not. */
+void persist_drop_wanted(const char *why);
 /* persist_poll_blocks: as persist_poll(), with at most so many blocks of settling. */
 void persist_poll_blocks(unsigned blocks);
 

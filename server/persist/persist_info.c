@@ -82,8 +82,7 @@ info_last(struct text *out)
     text_addf(out, "rdb_saves:%llu\r\nrdb_saves_failed:%llu\r\nrdb_saves_cancelled:%llu\r\n",
               (ull)persist.saves, (ull)persist.failures, (ull)persist.cancels);
     text_addf(out, "rdb_last_cancel_reason:%s\r\nrdb_last_cow_size:%zu\r\n",
-              persist.last_cancel_why != NULL ? persist.last_cancel_why : "",
-              persist.last_peak_bytes);
+              persist_cancel_reason(), persist.last_peak_bytes);
 }
 
 static void
@@ -126,7 +125,8 @@ persist_info(struct text *out)
     info_running(out);
     text_addf(out, "rdb_changes_since_last_save:%llu\r\n", (ull)db_state.dirty);
     text_addf(out, "rdb_bgsave_in_progress:%d\r\nrdb_bgsave_scheduled:%d\r\n", persist.running,
-              persist.scheduled);
+              persist.scheduled || persist.wanted);
+    text_addf(out, "rdb_bgsave_waiters:%u\r\n", persist_waiters_count());
     info_last(out);
     info_loaded(out);
     info_snapshot_memory(out);

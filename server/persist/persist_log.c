@@ -82,7 +82,7 @@ persist_log_success(const struct snapshot_end *end)
 {
     log_line(
         LOG_NOTICE,
-        "DB saved on disk: %llu keys, %llu bytes in %.3f seconds (%.1f MB/s, swept after %.3f), %.1f MB of extra memory at most, the event loop stalled for %lld us at the start",
+        "DB saved on disk: %llu keys, %llu bytes in %.3f seconds (%.1f MB/s, swept after %.3f), %.1f MB of extra memory at most, the start took %lld us",
         (ull)end->keys, (ull)end->file_bytes, (double)end->total_us / 1e6,
         mb_s(end->file_bytes, end->total_us), (double)end->sweep_us / 1e6,
         (double)persist.last_peak_bytes / 1e6, (long long)persist.last_begin_us);

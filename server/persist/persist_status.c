@@ -129,3 +129,9 @@ persist_last_begin_us(void)
 {
     return persist.last_begin_us;
 }
+
+const char *
+persist_cancel_reason(void)
+{
+    return persist.last_cancel_why != NULL ? persist.last_cancel_why : "";
+}

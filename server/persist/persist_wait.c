@@ -33,15 +33,31 @@ persist_save_now(void)
     return persist.last_error;
 }
 
+/* end_running: the save of the end, if there is one, is of a later instant: who waits for the
+ * running one is told of that. */
+static void
+end_running(bool saves)
+{
+    static const char why[] = "the server ends";
+
+    if (persist.running) {
+        log_line(LOG_NOTICE, "A background save is running: cancelling it");
+        if (saves && persist_waiters_put_off())
+            persist.wanted = true;
+        persist_cancel_because(why);
+        wait_for_end();
+    }
+    if (!saves)
+        persist_drop_wanted(why);
+}
+
 int
 persist_shutdown(bool save, bool nosave)
 {
-    if (persist.running) {
-        log_line(LOG_NOTICE, "A background save is running: cancelling it");
-        persist_cancel_because("the server ends");
-        wait_for_end();
-    }
-    if (!save && (nosave || !persist_has_save_points()))
+    bool saves = save || (!nosave && persist_has_save_points());
+
+    end_running(saves);
+    if (!saves)
         return 0;
     log_line(LOG_NOTICE, "Saving the final RDB snapshot before exiting.");
     if (persist_save_now() == 0)

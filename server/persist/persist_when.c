@@ -60,6 +60,10 @@ persist_cron(void)
         persist_log_progress();
         return;
     }
+    if (persist.wanted) { /* by a client that waits, or would: now, whatever became of the last */
+        (void)persist_begin_in_background(false);
+        return;
+    }
     if (persist.scheduled && clock_now.ms / 1000 - persist.last_try_s <= RETRY_S &&
         !persist.last_ok)
         return;
@@ -73,6 +77,12 @@ look_at_save_points(unsigned slice_us)
     (void)slice_us;
     loop_task_at(&cron_task, clock_now.ms + CRON_MS);
     loop_run_cron(persist_cron);
+}
+
+void
+persist_bgsave_next(void)
+{
+    persist.wanted = true;
 }
 
 void

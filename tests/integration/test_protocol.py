@@ -116,7 +116,7 @@ OTHER_TIPS = {  # in Redis 7.2
 
 # Commands whose trees of arguments differ, and why.
 OTHER_ARGUMENTS = {
-    b"bgsave": "CANCEL", b"client|kill": "the filters in one block", b"command|getkeys": "documented here",
+    b"bgsave": "CANCEL, WAIT", b"client|kill": "the filters in one block", b"command|getkeys": "documented here",
     b"command|getkeysandflags": "documented here", b"debug": "documented here", b"config|get": "no block around one argument",
     b"georadius": "one of two stores, as in 7.2", b"georadiusbymember": "one of two stores, as in 7.2",
     b"psubscribe": "no block around one argument", b"module|loadex": "ARGS is said once",

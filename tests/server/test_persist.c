@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "mm/base/clock.h"
+#include "mm/base/fault.h"
 #include "mm/heap_impl.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
@@ -280,6 +281,124 @@ START_TEST(a_cancel_is_no_failure)
 }
 END_TEST
 
+/* ---- who waits for an end ---- */
+
+static struct told {
+    struct persist_waiter waiter;
+    int times;
+    enum persist_outcome outcome;
+} first, second, third;
+
+static void
+note(void *ctx, enum persist_outcome outcome)
+{
+    struct told *t = ctx;
+
+    t->times++;
+    t->outcome = outcome;
+}
+
+static void
+wait_for(struct told *t, bool next)
+{
+    *t = (struct told){.waiter = {.told = note, .ctx = t}};
+    persist_wait_for(&t->waiter, next);
+}
+
+static void
+expect_told(const struct told *t, int times, enum persist_outcome outcome)
+{
+    ck_assert_int_eq(t->times, times);
+    if (times > 0)
+        ck_assert_int_eq(t->outcome, outcome);
+}
+
+START_TEST(who_waits_is_told_of_the_save_that_began_after_the_call)
+{
+    ck_assert_int_eq(persist_bgsave(), 0);
+    wait_for(&first, false);
+    persist_bgsave_next();
+    wait_for(&second, true);
+    wait_for(&third, true);
+    expect("rdb_bgsave_scheduled:1\r\nrdb_bgsave_waiters:3\r\n");
+    persist_wait_no_more(&third.waiter);
+    make_saves_fail(true);
+    persist_cron(); /* one runs */
+    finish();
+    expect_told(&first, 1, PERSIST_FAILED);
+    expect_told(&second, 0, PERSIST_SAVED);
+    make_saves_fail(false);
+    persist_cron(); /* at once: a failure before does not put it off */
+    expect("rdb_bgsave_in_progress:1\r\nrdb_bgsave_scheduled:0\r\n");
+    expect_told(&second, 0, PERSIST_SAVED);
+    finish();
+    expect_told(&first, 1, PERSIST_FAILED);
+    expect_told(&second, 1, PERSIST_SAVED);
+    expect_told(&third, 0, PERSIST_SAVED);
+    expect("rdb_bgsave_waiters:0\r\n");
+    persist_cron();
+    expect("rdb_bgsave_in_progress:0\r\n"); /* it was asked for once */
+}
+END_TEST
+
+START_TEST(a_save_that_was_to_come_is_cancelled_for_who_waits_for_it)
+{
+    ck_assert_int_eq(persist_bgsave(), 0);
+    persist_bgsave_next();
+    wait_for(&second, true);
+    finish();
+    expect_told(&second, 0, PERSIST_SAVED);
+    ck_assert_str_eq(lab_reply("bgsave cancel"), "+Scheduled background saving cancelled\r\n");
+    expect_told(&second, 1, PERSIST_GIVEN_UP);
+    ck_assert_str_eq(persist_cancel_reason(), "by BGSAVE CANCEL");
+    persist_cron();
+    expect("rdb_bgsave_in_progress:0\r\nrdb_bgsave_scheduled:0\r\n");
+    expect("rdb_last_bgsave_status:ok\r\n");
+}
+END_TEST
+
+START_TEST(the_save_of_the_end_is_for_all_who_wait)
+{
+    ck_assert_int_eq(persist_bgsave(), 0);
+    wait_for(&first, false);
+    persist_bgsave_next();
+    wait_for(&second, true);
+    make_saves_fail(true);
+    ck_assert_int_ne(persist_shutdown(true, false), 0);
+    expect_told(&first, 1, PERSIST_FAILED);
+    expect_told(&second, 1, PERSIST_FAILED);
+    make_saves_fail(false);
+    ck_assert_int_eq(persist_bgsave(), 0);
+    wait_for(&first, false);
+    ck_assert_int_eq(persist_shutdown(true, false), 0);
+    expect_told(&first, 1, PERSIST_SAVED);
+    ck_assert_int_eq(persist_bgsave(), 0);
+    persist_bgsave_next();
+    wait_for(&second, true);
+    ck_assert_int_eq(persist_shutdown(false, true), 0);
+    expect_told(&second, 1, PERSIST_GIVEN_UP);
+    expect("rdb_last_cancel_reason:the server ends\r\n");
+}
+END_TEST
+
+#ifdef STILLFRAME_FAULTS
+START_TEST(a_save_that_cannot_begin_is_a_failure_for_who_waits)
+{
+    ck_assert_int_eq(persist_bgsave(), 0);
+    persist_bgsave_next();
+    wait_for(&second, true);
+    finish();
+    fault_arm(FAULT_job_alloc, 1, false);
+    persist_cron();
+    ck_assert_uint_eq(fault_disarm(), 1);
+    expect_told(&second, 1, PERSIST_FAILED);
+    expect("rdb_last_bgsave_error:Cannot allocate memory (ENOMEM, ");
+    persist_cron();
+    expect("rdb_bgsave_in_progress:0\r\n"); /* whoever waited knows */
+}
+END_TEST
+#endif
+
 START_TEST(writes_are_refused_after_a_failure_until_a_save_succeeds)
 {
     ck_assert_int_gt(config.save_point_count, 0);
@@ -479,6 +598,12 @@ main(void)
     tcase_add_test(t, info_says_how_far_a_save_is);
     tcase_add_test(t, the_time_of_the_next_try_is_told);
     tcase_add_test(t, a_cancel_is_no_failure);
+    tcase_add_test(t, who_waits_is_told_of_the_save_that_began_after_the_call);
+    tcase_add_test(t, a_save_that_was_to_come_is_cancelled_for_who_waits_for_it);
+    tcase_add_test(t, the_save_of_the_end_is_for_all_who_wait);
+#ifdef STILLFRAME_FAULTS
+    tcase_add_test(t, a_save_that_cannot_begin_is_a_failure_for_who_waits);
+#endif
     tcase_add_test(t, writes_are_refused_after_a_failure_until_a_save_succeeds);
     tcase_add_test(t, changes_made_during_a_save_are_counted_after_it);
     tcase_add_test(t, a_flush_is_saved_and_its_changes_come_back_if_it_is_not);

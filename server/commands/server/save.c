@@ -1,5 +1,9 @@
 /* server/commands/server/save.c - commands about dumps: SAVE BGSAVE LASTSAVE. */
+#include <stdlib.h>
+
+#include "mm/base/must.h"
 #include "server/exec/args.h"
+#include "server/exec/block.h"
 #include "server/exec/handlers.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
@@ -7,16 +11,46 @@
 
 #include "server/commands/server/server.def"
 
+static const char started[] = "Background saving started",
+                  scheduled[] = "Background saving scheduled",
+                  in_progress[] = "ERR Background save already in progress";
+
 /* SAVE -> OK, when it is done. */
 void
 cmd_save(struct client *c)
 {
     if (persist_is_saving())
-        reply_error(c, "ERR Background save already in progress");
+        reply_error(c, in_progress);
     else if (persist_save_now() == 0)
         reply_ok(c);
     else
         reply_errorf(c, "ERR the save failed: %s", persist_cause());
+}
+
+/* LASTSAVE -> unix time. */
+void
+cmd_lastsave(struct client *c)
+{
+    reply_int(c, persist_last_save_s());
+}
+
+/* ---- BGSAVE ---- */
+
+static void
+reply_not_begun(struct client *c)
+{
+    reply_errorf(c, "ERR Can't save in background: %s", persist_cause());
+}
+
+static void
+begin(struct client *c)
+{
+    if (persist_is_saving())
+        reply_error(c, in_progress);
+    else if (persist_bgsave() == 0)
+        reply_status(c, started);
+    else
+        reply_not_begun(c);
 }
 
 static void
@@ -35,29 +69,118 @@ cancel(struct client *c)
     }
 }
 
-/* BGSAVE [SCHEDULE | CANCEL] -> what happens in the background. */
-void
-cmd_bgsave(struct client *c)
-{
-    bool schedule = c->argc == 2 && arg_is(c, 1, "schedule"),
-         is_cancel = c->argc == 2 && arg_is(c, 1, "cancel");
+/* ---- BGSAVE WAIT ---- */
 
-    if (c->argc > 2 || (c->argc == 2 && !schedule && !is_cancel)) {
-        reply_syntax(c);
-    } else if (is_cancel) {
-        cancel(c);
-    } else if (persist_is_saving()) {
-        reply_error(c, "ERR Background save already in progress");
-    } else if (persist_bgsave() == 0) {
-        reply_status(c, "Background saving started");
-    } else {
-        reply_errorf(c, "ERR Can't save in background: %s", persist_cause());
+/* A client that waits for the save that it asked for. */
+struct waiting {
+    struct block block; /* first */
+    struct persist_waiter waiter;
+    struct client *client;
+    bool is_next; /* one was running: the save begins behind it */
+    struct slice argv[];
+};
+
+static void
+reply_outcome(struct client *c, enum persist_outcome outcome)
+{
+    switch (outcome) {
+    case PERSIST_SAVED:
+        reply_status(c, "Background saving terminated with success");
+        break;
+    case PERSIST_FAILED:
+        reply_errorf(c, "ERR Background saving failed: %s", persist_cause());
+        break;
+    case PERSIST_GIVEN_UP:
+        reply_errorf(c, "ERR Background saving cancelled: %s", persist_cancel_reason());
+        break;
     }
 }
 
-/* LASTSAVE -> unix time. */
-void
-cmd_lastsave(struct client *c)
+static void
+told(void *ctx, enum persist_outcome outcome)
 {
-    reply_int(c, persist_last_save_s());
+    struct waiting *w = ctx;
+    struct client *c = w->client;
+    struct block_reply reply;
+
+    block_reply_begin(c, &w->block, &reply);
+    reply_outcome(c, outcome);
+    block_reply_end(c, &w->block, &reply, true);
+    block_finish(c);
+}
+
+/* What BGSAVE answers that does not wait. */
+static void
+reply_begun(struct client *c, bool is_next)
+{
+    reply_status(c, is_next ? scheduled : started);
+}
+
+/* end_wait: the save goes on without it. */
+static void
+end_wait(struct client *c, struct block *b, enum block_end why)
+{
+    struct waiting *w = (struct waiting *)(void *)b;
+
+    persist_wait_no_more(&w->waiter);
+    if (why == BLOCK_TIMEOUT)
+        reply_begun(c, w->is_next);
+    else if (why == BLOCK_ERROR)
+        reply_error(c, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+}
+
+static struct waiting *
+make_waiting(struct client *c, bool is_next)
+{
+    struct waiting *w = malloc(sizeof *w + slices_bytes(c->argv, c->argc));
+
+    if (w == NULL)
+        return NULL;
+    *w = (struct waiting){.block = {.end = end_wait, .argc = c->argc, .argv = w->argv},
+                          .waiter = {.told = told, .ctx = w},
+                          .client = c,
+                          .is_next = is_next};
+    slices_copy(w->argv, c->argv, c->argc);
+    return w;
+}
+
+/* begin_and_wait: where nobody can wait, the answer is that of a BGSAVE. */
+static void
+begin_and_wait(struct client *c)
+{
+    bool is_next = persist_is_saving();
+    struct waiting *w = NULL;
+
+    if (client_may_wait(c) && (w = make_waiting(c, is_next)) == NULL) {
+        reply_error(c, "OOM no memory to wait");
+        return;
+    }
+    if (is_next) {
+        persist_bgsave_next();
+    } else if (persist_bgsave() < 0) {
+        reply_not_begun(c);
+        free(w);
+        return;
+    }
+    if (w == NULL) {
+        reply_begun(c, is_next);
+        return;
+    }
+    persist_wait_for(&w->waiter, is_next);
+    must(block_client(c, &w->block) == 0); /* it has no deadline, and so needs no memory */
+}
+
+/* BGSAVE [SCHEDULE | CANCEL | WAIT] -> what happens in the background; with WAIT, what became of
+ * it. */
+void
+cmd_bgsave(struct client *c)
+{
+    if (c->argc == 1 || (c->argc == 2 && arg_is(c, 1, "schedule")))
+        begin(c);
+    else if (c->argc == 2 && arg_is(c, 1, "cancel"))
+        cancel(c);
+    else if (c->argc == 2 && arg_is(c, 1, "wait"))
+        begin_and_wait(c);
+    else
+        reply_syntax(c);
 }

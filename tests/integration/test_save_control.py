@@ -1,0 +1,341 @@
+#!/usr/bin/env python3
+"""A save under control and in sight: BGSAVE WAIT and CANCEL, INFO, the log, LATENCY, CONFIG SET.  A
+save that must be seen under way is held by a file (hold_preload.c): it cannot end before."""
+import os
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import resp  # noqa: E402
+from test_server import ServerCase, info  # noqa: E402
+
+PRELOAD = os.path.join(resp.ROOT, "build", "tests", "integration", "hold_preload.so")
+KEYS = 40000  # of 100 bytes: more than all buffers between the sweep and the file
+SUCCESS, STARTED, SCHEDULED = (b"Background saving " + w for w in (b"terminated with success", b"started", b"scheduled"))
+CANCELLED = "ERR Background saving cancelled: by BGSAVE CANCEL"
+IN_PROGRESS = "ERR Background save already in progress"
+
+
+class SaveCase(ServerCase):
+    """Servers whose saves stand still, at the first write or at fsync, while the test says so."""
+
+    def begin(self, *args, keys=KEYS):
+        server = resp.start("env", self.dir, [
+            "LD_PRELOAD=" + PRELOAD, "HOLD_WRITES=" + self.path("hold"), "HOLD_FSYNC=" + self.path("hold-fsync"),
+            resp.STILLFRAME_SERVER, "--enable-debug-command", "yes", "--enable-protected-configs", "yes",
+            "--rdbcompression", "no", *(args or ("--save", ""))])
+        self.servers.append(server)
+        c = server.client()
+        if keys:
+            c.call("DEBUG", "POPULATE", keys, "k", 100)
+        return server, c
+
+    def hold(self, name="hold"):
+        self.write(name, "")
+
+    def release(self, name="hold"):
+        os.remove(self.path(name))
+
+    def until(self, c, **fields):
+        """Wait until INFO has these, and return all of it."""
+        def has():
+            f = info(c)
+            return f if all(f[n] == str(v) for n, v in fields.items()) else None
+        return resp.wait_until(has, what="INFO to have %s" % fields)
+
+    def settled(self, c):
+        return self.until(c, rdb_bgsave_in_progress=0, rdb_bgsave_scheduled=0)
+
+    def waiter(self, server, c, *command):
+        """A client that waits for a save."""
+        before = int(info(c)["rdb_bgsave_waiters"])
+        w = server.client()
+        w.id = w.call("CLIENT", "ID")
+        w.send(*(command or ("BGSAVE", "WAIT")))
+        self.until(c, rdb_bgsave_waiters=before + 1)
+        return w
+
+    def error_of(self, reply):
+        self.assertIsInstance(reply, resp.RespError)
+        return str(reply)
+
+    def fails(self, server, c):
+        """From now on saves fail, in their last step but one."""
+        os.mkdir(self.path("d"))
+        c.call("CONFIG", "SET", "dbfilename", "d")
+
+    def no_temporary_file(self):
+        self.assertEqual([n for n in os.listdir(self.dir) if n.startswith("temp-")], [])
+
+
+class Wait(SaveCase):
+    def test_the_reply_is_the_outcome(self):
+        server, c = self.begin("--save", "3600 1000000")
+        before = info(c)["rdb_last_save_time"]
+        c.call("SET", "x", "1")
+        self.assertEqual(c.call("BGSAVE", "wait"), SUCCESS)
+        f = info(c)
+        self.assertEqual([f[n] for n in ("rdb_last_save_keys", "rdb_saves", "rdb_bgsave_in_progress", "rdb_bgsave_waiters",
+                                         "rdb_changes_since_last_save")], [str(KEYS + 1), "1", "0", "0", "0"])
+        self.assertEqual(os.path.getsize(self.path("dump.rdb")), int(f["rdb_last_save_bytes"]))
+        self.assertGreaterEqual(int(f["rdb_last_save_time"]), int(before))
+        self.fails(server, c)
+        with self.assertRaisesRegex(resp.RespError, r"^ERR Background saving failed: rename of d: Is a directory "
+                                    r"\(EISDIR, %s/d\)$" % self.dir):
+            c.call("BGSAVE", "WAIT")
+        g = info(c)
+        self.assertEqual(g["rdb_last_save_time"], f["rdb_last_save_time"])
+        self.assertEqual(g["rdb_last_bgsave_status"], "err")
+        os.rmdir(self.path("d"))
+        self.assertEqual(c.call("BGSAVE", "WAIT"), SUCCESS)  # and not only when a failed save is tried again
+        self.no_temporary_file()
+
+    def test_who_comes_while_a_save_runs_waits_for_the_next(self):
+        """The running one is of an instant before its last writes."""
+        server, c = self.begin()
+        self.hold()
+        self.assertEqual(c.call("BGSAVE"), STARTED)
+        c.call("SET", "x", "1")
+        waiters = [self.waiter(server, c) for _ in range(3)]
+        f = info(c)
+        self.assertEqual([f[n] for n in ("rdb_bgsave_in_progress", "rdb_bgsave_scheduled", "rdb_bgsave_waiters", "blocked_clients")],
+                         ["1", "1", "3", "3"])
+        self.release()
+        self.assertEqual([w.read() for w in waiters], [SUCCESS] * 3)
+        f = self.settled(c)
+        self.assertEqual([f[n] for n in ("rdb_saves", "rdb_last_save_keys", "rdb_changes_since_last_save", "blocked_clients")],
+                         ["2", str(KEYS + 1), "0", "0"])
+
+    def test_the_next_one_comes_whatever_becomes_of_the_running_one(self):
+        server, c = self.begin("--save", "3600 1000000")
+        for cancel in (True, False):
+            self.hold()
+            if not cancel:
+                self.fails(server, c)
+            first = self.waiter(server, c)
+            c.call("CONFIG", "SET", "dbfilename", "dump.rdb")
+            second = self.waiter(server, c)
+            if cancel:
+                self.assertEqual(c.call("BGSAVE", "CANCEL"), b"Background saving cancelled")
+            self.release()
+            said = self.error_of(first.read())
+            self.assertTrue(said == CANCELLED if cancel else "EISDIR" in said, said)
+            self.assertEqual(second.read(), SUCCESS)
+
+    def test_a_client_that_ends_its_wait_leaves_the_save_alone(self):
+        server, c = self.begin()
+        self.hold()
+        first = [self.waiter(server, c)]  # of this save, and of the next
+        first += [self.waiter(server, c) for _ in range(3)]
+        gone = [self.waiter(server, c) for _ in range(2)]
+        self.assertEqual(c.call("CLIENT", "UNBLOCK", first[0].id), 1)
+        self.assertEqual(c.call("CLIENT", "UNBLOCK", first[1].id, "TIMEOUT"), 1)
+        self.assertEqual(c.call("CLIENT", "UNBLOCK", first[2].id, "ERROR"), 1)
+        self.assertEqual(c.call("CLIENT", "KILL", "ID", gone[0].id), 1)
+        gone[1].close()
+        self.assertEqual(first[0].read(), STARTED)
+        self.assertEqual(first[1].read(), SCHEDULED)
+        self.assertEqual(self.error_of(first[2].read()), "UNBLOCKED client unblocked via CLIENT UNBLOCK")
+        self.assertEqual(first[1].call("PING"), b"PONG")
+        self.until(c, rdb_bgsave_waiters=1)
+        self.assertEqual(c.call("CLIENT", "UNBLOCK", first[3].id), 1)
+        self.until(c, rdb_bgsave_waiters=0, rdb_bgsave_scheduled=1)
+        self.release()
+        self.assertEqual(self.settled(c)["rdb_saves"], "2")  # nobody waits, and both came
+
+    def test_a_wait_is_a_wait_like_any_other(self):
+        server, c = self.begin("--save", "", "--timeout", "1")
+        self.hold()
+        w = self.waiter(server, c)
+        [line] = [n for n in c.call("CLIENT", "LIST").decode().split("\n") if n.startswith("id=%d " % w.id)]
+        self.assertRegex(line, r" flags=b .* cmd=bgsave ")
+        for command in (["PING"], ["RESET"], ["ECHO", "x"]):
+            w.send(*command)  # they wait behind it
+        end = time.monotonic() + 3
+        while time.monotonic() < end:  # longer than `timeout`, which is for clients that idle
+            self.assertEqual(c.call("PING"), b"PONG")
+            time.sleep(0.1)
+        self.release()
+        self.assertEqual([w.read() for _ in range(4)], [SUCCESS, b"PONG", b"RESET", b"x"])
+        calls = c.call("INFO", "commandstats").decode()
+        self.assertRegex(calls, "cmdstat_bgsave:calls=1,.*failed_calls=0")
+        with server.client() as muted:
+            muted.send("CLIENT", "REPLY", "SKIP")
+            muted.send("BGSAVE", "WAIT")
+            self.assertEqual(muted.call("ECHO", "y"), b"y")
+        self.assertEqual(info(c)["rdb_saves"], "2")
+
+    def test_where_nobody_can_wait_the_answer_comes_at_once(self):
+        _, c = self.begin()
+        self.hold()
+        replies = c.pipeline([("MULTI",), ("BGSAVE", "WAIT"), ("BGSAVE", "WAIT"), ("BGSAVE", "WAIT"), ("BGSAVE",), ("EXEC",)])
+        self.assertEqual(replies[-1], [STARTED, SCHEDULED, SCHEDULED, resp.RespError(IN_PROGRESS)])
+        self.assertEqual(info(c)["rdb_bgsave_scheduled"], "1")
+        self.release()
+        self.assertEqual(self.settled(c)["rdb_saves"], "2")
+
+    def test_a_save_in_the_foreground_answers_too(self):
+        server, c = self.begin()
+        self.hold()
+        self.assertEqual(c.call("BGSAVE"), STARTED)
+        w = self.waiter(server, c)
+        c.send("DEBUG", "RELOAD")  # waits for the running one, and saves then
+        resp.wait_until(lambda: "started without fork" in server.log())
+        self.release()
+        self.assertEqual(c.read(), b"OK")
+        self.assertEqual(w.read(), SUCCESS)
+        self.assertEqual(self.settled(c)["rdb_saves"], "2")
+
+    def test_the_end_of_the_server_answers(self):
+        for how, dump, answer in ((("SHUTDOWN", "SAVE"), True, SUCCESS), (("SHUTDOWN", "NOSAVE"), False, None)):
+            server, c = self.begin()
+            self.hold()
+            first = self.waiter(server, c)
+            c.call("SET", "x", "1")
+            second = self.waiter(server, c)
+            c.send(*how)
+            resp.wait_until(lambda: "A background save is running: cancelling it" in server.log())
+            self.release()
+            for w in (first, second):
+                said = w.read()
+                if answer is not None:
+                    self.assertEqual(said, answer)  # the save of the end is of a later instant still
+                else:
+                    self.assertEqual(self.error_of(said), "ERR Background saving cancelled: the server ends")
+            self.assertEqual(server.wait(), 0)
+            self.assertEqual(os.path.exists(self.path("dump.rdb")), dump)
+            if dump:
+                with self.start("--save", "").client() as after:
+                    self.assertEqual(after.call("DBSIZE"), KEYS + 1)
+                os.remove(self.path("dump.rdb"))
+            self.no_temporary_file()
+
+    def test_an_end_whose_save_fails_answers_and_the_server_stays(self):
+        server, c = self.begin()
+        self.hold()
+        w = self.waiter(server, c)
+        self.fails(server, c)
+        c.send("SHUTDOWN", "SAVE")
+        resp.wait_until(lambda: "A background save is running: cancelling it" in server.log())
+        self.release()
+        self.assertIn("EISDIR", self.error_of(w.read()))
+        self.assertIn("Errors trying to SHUTDOWN", self.error_of(c.read()))
+        self.assertEqual(self.settled(c)["rdb_last_bgsave_status"], "ok")  # it was not in the background
+
+
+class Cancel(SaveCase):
+    def cancelled(self, c, w):
+        """A cancel of the save that w waits for and that is held; what INFO says then."""
+        self.assertEqual(c.call("BGSAVE", "CANCEL"), b"Background saving cancelled")
+        self.assertEqual(c.call("BGSAVE", "CANCEL"), b"Background saving cancelled")  # it has not ended yet
+        self.release()
+        self.assertEqual(self.error_of(w.read()), CANCELLED)
+        return self.settled(c)
+
+    def test_a_cancel_is_no_failure(self):
+        server, c = self.begin("--save", "3600 1000000")
+        for kind in (SUCCESS, "err"):
+            if kind == "err":
+                self.fails(server, c)
+                with self.assertRaisesRegex(resp.RespError, "EISDIR"):
+                    c.call("BGSAVE", "WAIT")
+            else:
+                c.call("SET", "x", "1")
+            before = info(c)
+            self.hold()
+            after = self.cancelled(c, self.waiter(server, c))
+            for name in ("rdb_last_save_time", "rdb_last_bgsave_status", "rdb_last_bgsave_error", "rdb_saves", "rdb_saves_failed",
+                         "rdb_changes_since_last_save", "rdb_last_save_keys", "rdb_last_cow_size"):
+                self.assertEqual(after[name], before[name], name)
+            self.assertEqual(int(after["rdb_saves_cancelled"]), int(before["rdb_saves_cancelled"]) + 1)
+            self.assertEqual(after["rdb_last_cancel_reason"], "by BGSAVE CANCEL")
+            if kind == "err":
+                with self.assertRaisesRegex(resp.RespError, "^MISCONF"):
+                    c.call("SET", "x", "2")
+            else:
+                self.assertEqual(c.call("SET", "x", "2"), b"OK")
+            self.no_temporary_file()
+            self.assertFalse(os.path.exists(self.path("dump.rdb")))
+        os.rmdir(self.path("d"))
+        self.assertEqual(c.call("BGSAVE", "WAIT"), SUCCESS)
+        self.assertEqual(server.stop(), 0)
+        self.assertIn("Background saving cancelled: by BGSAVE CANCEL", server.log())
+
+    def test_a_cancel_keeps_the_dump_that_was_there(self):
+        server, c = self.begin()
+        self.assertEqual(c.call("BGSAVE", "WAIT"), SUCCESS)
+        with open(self.path("dump.rdb"), "rb") as f:
+            old = f.read()
+        c.call("SET", "x", "1")
+        self.hold()
+        after = self.cancelled(c, self.waiter(server, c))
+        self.assertEqual(after["rdb_changes_since_last_save"], "1")
+        with open(self.path("dump.rdb"), "rb") as f:
+            self.assertEqual(f.read(), old)
+
+    def test_a_cancel_that_comes_too_late_is_a_success(self):
+        server, c = self.begin()
+        self.hold("hold-fsync")
+        w = self.waiter(server, c)
+        self.until(c, current_save_state="writing")
+        self.assertEqual(c.call("BGSAVE", "CANCEL"), b"Background saving cancelled")
+        self.release("hold-fsync")
+        reply = w.read()
+        f = self.settled(c)
+        if reply == SUCCESS:  # the manual says so; the other would be as well
+            self.assertEqual([f["rdb_saves"], f["rdb_saves_cancelled"], f["rdb_last_cancel_reason"]], ["1", "0", ""])
+        else:
+            self.assertEqual(self.error_of(reply), CANCELLED)
+            self.assertEqual([f["rdb_saves"], f["rdb_saves_cancelled"]], ["0", "1"])
+        self.assertEqual(os.path.exists(self.path("dump.rdb")), reply == SUCCESS)
+
+    def test_what_was_to_come_is_cancelled_where_nothing_runs(self):
+        _, c = self.begin()
+        self.hold()
+        c.call("DEBUG", "PAUSE-CRON", "1")  # what is to come does not begin
+        self.assertEqual(c.pipeline([("MULTI",), ("BGSAVE",), ("BGSAVE", "WAIT"), ("BGSAVE", "CANCEL"), ("EXEC",)])[-1],
+                         [STARTED, SCHEDULED, b"Background saving cancelled"])
+        self.release()
+        self.until(c, rdb_bgsave_in_progress=0, rdb_bgsave_scheduled=1)
+        self.assertEqual(c.call("BGSAVE", "CANCEL"), b"Scheduled background saving cancelled")
+        with self.assertRaisesRegex(resp.RespError, "not in progress or scheduled"):
+            c.call("BGSAVE", "CANCEL")
+        c.call("DEBUG", "PAUSE-CRON", "0")
+        self.assertEqual([info(c)[n] for n in ("rdb_bgsave_scheduled", "rdb_saves", "rdb_saves_cancelled")], ["0", "0", "1"])
+
+
+class Forms(SaveCase):
+    def test_bgsave_without_ours_answers_as_redis(self):
+        asked = [("BGSAVE", "x"), ("BGSAVE", "SCHEDULE", "x"), ("BGSAVE", ""), ("BGSAVE", "SCHEDULE", "SCHEDULE"),
+                 ("MULTI",), ("SAVE",), ("EXEC",), ("SAVE", "x"), ("LASTSAVE", "x"), ("SAVE",)]
+        said = []
+        for start in (resp.start_stillframe, resp.start_redis_server):
+            directory = self.path(start.__name__)
+            os.mkdir(directory)
+            server = start(directory, "--save", "")
+            self.servers.append(server)
+            with server.client() as c:
+                began = int(time.time())
+                said.append([c.pipeline(asked)])
+                self.assertLess(abs(c.call("LASTSAVE") - began), 60)
+                for form in (("BGSAVE",), ("bgsave", "schedule")):  # nothing else runs: it is BGSAVE
+                    said[-1].append(c.pipeline([form, ("BGSAVE",), ("BGSAVE", "SCHEDULE"), ("SAVE",)]))
+                    self.settled_of(c)
+        self.assertEqual(said[0], said[1])
+
+    def settled_of(self, c):
+        resp.wait_until(lambda: info(c)["rdb_bgsave_in_progress"] == "0")
+
+    def test_forms_of_ours_that_are_wrong(self):
+        _, c = self.begin(keys=0)
+        for words in (("WAIT", "WAIT"), ("WAIT", "CANCEL"), ("SCHEDULE", "WAIT"), ("WAIT", "1"), ("CANCEL", "WAIT"), ("WAI",)):
+            with self.assertRaisesRegex(resp.RespError, "^ERR syntax error$"):
+                c.call("BGSAVE", *words)
+
+
+if __name__ == "__main__":
+    if os.environ.get("STILLFRAME_FLAVOUR", "release") != "release":
+        print("only the release build is tried here")
+        sys.exit(0)
+    unittest.main()
