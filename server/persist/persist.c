@@ -9,6 +9,7 @@
 #include "mm/base/log.h"
 #include "mm/base/must.h"
 #include "mm/base/os.h"
+#include "mm/base/ticks.h"
 #include "mm/page.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
@@ -49,6 +50,7 @@ follow(void)
 {
     (void)snapshot_threads(threads(true));
     snapshot_rate(config.snapshot_rate_limit);
+    persist_config_changed();
 }
 
 void
@@ -98,6 +100,7 @@ persist_begin(void)
     persist.peaks = (struct persist_peaks){.preserved = 0};
     persist.cancel_why = NULL;
     snapshot_status(&status);
+    persist.threads = status.threads;
     persist.last_begin_us = (int64_t)(status.begin_cost_ns / 1000);
     persist_log_begun();
     latency_add("snapshot-cut", (uint64_t)persist.last_begin_us / 1000);
@@ -210,12 +213,16 @@ persist_poll(void)
     persist_poll_blocks(SETTLE_BLOCKS);
 }
 
-/* What is left to settle is done at once: a slice a turn, and no wait meanwhile. */
+/* What is left to settle is done at once: a slice a turn, and no wait meanwhile.  A turn that takes
+ * long does so for the end: of the cut, or of the save. */
 static void
 look_after_save(unsigned slice_us)
 {
+    uint64_t begin_ticks = ticks_now();
+
     (void)slice_us;
     persist_poll();
+    latency_add("snapshot-end", ticks_to_ns(ticks_now() - begin_ticks) / 1000000);
     loop_task_at(&save_task, snapshot_wants_poll() ? LOOP_NOW : LOOP_NEVER);
     loop_task_each_turn(&save_task, persist.running);
 }

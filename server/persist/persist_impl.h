@@ -43,10 +43,12 @@ struct persist {
     int64_t last_duration_us; /* of the same save as last_duration_s; -1: there was none */
     int64_t last_begin_us;    /* how long the start stalled the loop */
     int64_t next_log_us;
+    unsigned threads; /* that sweep for the running save, or did for the last one */
     uint64_t saves, failures, cancels, delays; /* failures and cancels: of any kind of save */
     size_t last_peak_bytes;
     struct persist_peaks peaks;    /* of the running save, or the last one */
     struct snapshot_end last_good; /* how the save of last_save_s ended; zeroes: it is none */
+    unsigned last_good_threads;
     uint64_t load_keys, load_expired, load_empty;
 };
 extern struct persist persist;
@@ -94,6 +96,12 @@ int64_t persist_eta_us(const struct snapshot_status *s);
 void persist_log_success(const struct snapshot_end *end);
 /* persist_log_progress: now and then while a save runs; a line every few seconds. */
 void persist_log_progress(void);
+
+/* ---- persist_config.c ---- */
+
+/* persist_config_changed: the configuration is another: what the running save does not take over is
+ * said. */
+void persist_config_changed(void);
 
 /* ---- persist.c ---- */
 

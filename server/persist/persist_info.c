@@ -51,6 +51,7 @@ info_progress(struct text *out)
               (ull)(elapsed_us <= 0 ? 0 : (double)s.bytes_out * 1e6 / (double)elapsed_us));
     text_addf(out, "current_save_eta_seconds:%lld\r\ncurrent_save_state:%s\r\n",
               (long long)(eta_us < 0 ? -1 : eta_us / 1000000), state_name(s.state));
+    text_addf(out, "current_save_threads:%u\r\n", s.threads);
 }
 
 static void
@@ -71,6 +72,7 @@ info_last(struct text *out)
     text_addf(out, "rdb_last_save_time:%lld\r\n", (long long)persist.last_save_s);
     text_addf(out, "rdb_last_save_keys:%llu\r\nrdb_last_save_bytes:%llu\r\n",
               (ull)persist.last_good.keys, (ull)persist.last_good.file_bytes);
+    text_addf(out, "rdb_last_save_threads:%u\r\n", persist.last_good_threads);
     text_addf(out, "rdb_last_bgsave_status:%s\r\nrdb_last_bgsave_error:%s\r\n",
               persist.last_ok ? "ok" : "err", persist.status_cause);
     text_addf(out, "rdb_bgsave_retry_time:%lld\r\n", (long long)persist_retry_s());

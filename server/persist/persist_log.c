@@ -24,11 +24,11 @@ persist_log_begun(void)
     if (persist.background)
         log_line(
             LOG_NOTICE,
-            "Background saving started without fork, %llu keys, the event loop stalled for %lld us",
-            (ull)db_total_keys(), (long long)persist.last_begin_us);
+            "Background saving started without fork, %llu keys, the event loop stalled for %lld us, sweep threads: %u",
+            (ull)db_total_keys(), (long long)persist.last_begin_us, persist.threads);
     else
-        log_line(LOG_NOTICE, "Saving started, and everybody waits: %llu keys",
-                 (ull)db_total_keys());
+        log_line(LOG_NOTICE, "Saving started, and everybody waits: %llu keys, sweep threads: %u",
+                 (ull)db_total_keys(), persist.threads);
 }
 
 int64_t

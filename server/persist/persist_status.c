@@ -59,6 +59,7 @@ persist_note_success(const struct snapshot_end *end)
     persist.saves += !persist.for_flush;
     persist.last_peak_bytes = f.peak_bytes;
     persist.last_good = *end;
+    persist.last_good_threads = persist.threads;
     persist_set_last_ok(true);
 }
 

@@ -1,14 +1,20 @@
 /* tests/integration/hold_preload.c - LD_PRELOAD: a save stands still for as long as a file is
- * there: before each write() of a dump while HOLD_WRITES names one, before each fsync() of a dump
- * while HOLD_FSYNC does.  So a test looks at a save that is under way, however fast the machine. */
+ * there.  So a test looks at a save that is under way, however fast the machine.
+ *
+ *   HOLD_WRITES   names the file for each write() of a dump
+ *   HOLD_FSYNC    for each fsync() of a dump
+ *   HOLD_BEGIN    for getcwd(), which the begin of a save calls: the event loop stands still
+ *   HOLD_POLL     for read() of an eventfd, from which it learns how far the save is: the same */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* is_named: that is in the descriptor's name. */
 static int
-is_dump(int fd)
+is_named(int fd, const char *part)
 {
     char link[64], path[4096];
     ssize_t n;
@@ -17,30 +23,47 @@ is_dump(int fd)
     if ((n = readlink(link, path, sizeof path - 1)) < 0)
         return 0;
     path[n] = '\0';
-    return strstr(path, "/temp-stillframe-") != NULL;
+    return strstr(path, part) != NULL;
 }
 
 static void
-hold(int fd, const char *variable)
+hold(const char *variable)
 {
     const char *path = getenv(variable);
 
-    if (path == NULL || !is_dump(fd))
-        return;
-    while (access(path, F_OK) == 0)
+    while (path != NULL && access(path, F_OK) == 0)
         usleep(1000);
 }
 
 ssize_t
 write(int fd, const void *bytes, size_t len)
 {
-    hold(fd, "HOLD_WRITES");
+    if (is_named(fd, "/temp-stillframe-"))
+        hold("HOLD_WRITES");
     return syscall(SYS_write, fd, bytes, len);
 }
 
 int
 fsync(int fd)
 {
-    hold(fd, "HOLD_FSYNC");
+    if (is_named(fd, "/temp-stillframe-"))
+        hold("HOLD_FSYNC");
     return (int)syscall(SYS_fsync, fd);
+}
+
+char *
+getcwd(char *path, size_t room)
+{
+    char *(*real)(char *, size_t) = (char *(*)(char *, size_t))dlsym(RTLD_NEXT, "getcwd");
+
+    hold("HOLD_BEGIN");
+    return real(path, room);
+}
+
+ssize_t
+read(int fd, void *bytes, size_t room)
+{
+    if (is_named(fd, "[eventfd]"))
+        hold("HOLD_POLL");
+    return syscall(SYS_read, fd, bytes, room);
 }

@@ -23,6 +23,7 @@ class SaveCase(ServerCase):
     def begin(self, *args, keys=KEYS):
         server = resp.start("env", self.dir, [
             "LD_PRELOAD=" + PRELOAD, "HOLD_WRITES=" + self.path("hold"), "HOLD_FSYNC=" + self.path("hold-fsync"),
+            "HOLD_BEGIN=" + self.path("hold-begin"), "HOLD_POLL=" + self.path("hold-poll"),
             resp.STILLFRAME_SERVER, "--enable-debug-command", "yes", "--enable-protected-configs", "yes",
             "--rdbcompression", "no", *(args or ("--save", ""))])
         self.servers.append(server)
@@ -303,6 +304,102 @@ class Cancel(SaveCase):
             c.call("BGSAVE", "CANCEL")
         c.call("DEBUG", "PAUSE-CRON", "0")
         self.assertEqual([info(c)[n] for n in ("rdb_bgsave_scheduled", "rdb_saves", "rdb_saves_cancelled")], ["0", "0", "1"])
+
+
+class Sight(SaveCase):
+    def test_info_while_a_save_is_under_way(self):
+        server, c = self.begin("--save", "", "--snapshot-threads", "2")
+        f = info(c)
+        self.assertEqual([f[n] for n in ("current_save_state", "current_save_threads", "rdb_last_save_threads")], ["idle", "0", "0"])
+        self.hold()
+        self.hold("hold-fsync")
+        w = self.waiter(server, c)
+        f = self.until(c, current_save_state="sweeping")
+        self.assertEqual([f[n] for n in ("current_save_keys_total", "current_save_threads", "rdb_last_bgsave_type")],
+                         [str(KEYS), "2", "forkless"])
+        self.assertLess(int(f["current_save_keys_processed"]), KEYS)
+        self.assertLess(float(f["current_fork_perc"]), 100)
+        c.call("CONFIG", "RESETSTAT")
+        self.release()
+        f = self.until(c, current_save_state="writing")
+        self.assertEqual([f[n] for n in ("current_save_keys_processed", "current_fork_perc", "current_save_eta_seconds")],
+                         [str(KEYS), "100.00", "-1"])
+        self.assertGreater(int(f["current_save_bytes_written"]), KEYS * 100)
+        self.assertGreater(int(f["current_save_bytes_per_second"]), 0)
+        self.release("hold-fsync")
+        self.assertEqual(w.read(), SUCCESS)
+        f = info(c)
+        self.assertEqual([f[n] for n in ("current_save_state", "current_save_threads", "rdb_last_save_threads")], ["idle", "0", "2"])
+        self.assertGreater(int(f["rdb_last_bgsave_time_usec"]), 0)
+
+    def test_the_log_tells_of_a_save_that_takes_long(self):
+        """A line every five seconds, in the background and while everybody waits."""
+        server, c = self.begin("--save", "")
+        self.hold()
+        w = self.waiter(server, c)
+        resp.wait_until(lambda: "Background saving: " in server.log(), 60)
+        self.assertRegex(server.log(), r"Background saving: [0-9]+ of %d keys \([0-9]+ %%\), [0-9]+ MB written, "
+                         r"[0-9.]+ MB/s, -?[0-9]+ s to go\n" % KEYS)
+        self.release()
+        self.assertEqual(w.read(), SUCCESS)
+        self.assertRegex(server.log(), r"DB saved on disk: %d keys, %d bytes in [0-9.]+ seconds \([0-9.]+ MB/s, swept after [0-9.]+\), "
+                         r"[0-9.]+ MB of extra memory at most, the start took [0-9]+ us\n"
+                         % (KEYS, os.path.getsize(self.path("dump.rdb"))))
+        self.hold("hold-fsync")
+        c.send("SHUTDOWN", "SAVE")
+        resp.wait_until(lambda: "Saving: all keys are read; " in server.log(), 60)
+        self.release("hold-fsync")
+        self.assertEqual(server.wait(), 0)
+        self.assertRegex(server.log(), r"Saving started, and everybody waits: %d keys, sweep threads: [0-9]+\n" % KEYS)
+
+    def test_a_parameter_acts_at_once_or_the_log_says_when(self):
+        server, c = self.begin("--save", "")
+        later = "CONFIG SET %s: from the next save on; the one that runs goes on as it began"
+        os.mkdir(self.path("elsewhere"))
+        sets = [("rdbcompression", "yes"), ("dbfilename", "other.rdb"), ("dir", self.path("elsewhere")), ("snapshot-threads", "3")]
+        c.call("CONFIG", "SET", "rdbcompression", "yes")  # nothing runs: nothing is said
+        c.call("CONFIG", "SET", "rdbcompression", "no")
+        self.hold()
+        self.assertEqual(c.call("BGSAVE"), STARTED)
+        for name, value in sets:
+            self.assertNotIn(later % name, server.log())
+            c.call("CONFIG", "SET", name, value)
+            self.assertEqual(server.log().count(later % name), 1)
+            c.call("CONFIG", "SET", name, value)  # it is that already
+            self.assertEqual(server.log().count(later % name), 1)
+        c.call("CONFIG", "SET", "snapshot-rate-limit", "100mb", "save", "60 1")  # these act
+        self.assertEqual(server.log().count("from the next save on"), len(sets))
+        self.release()
+        self.settled(c)
+        plain = os.path.getsize(self.path("dump.rdb"))
+        self.assertGreater(plain, KEYS * 100)
+        self.assertEqual(c.call("BGSAVE", "WAIT"), SUCCESS)
+        self.assertLess(os.path.getsize(self.path("elsewhere/other.rdb")), plain)
+        self.assertEqual(info(c)["rdb_last_save_threads"], "3")
+
+    def test_latency_has_what_a_save_costs_the_event_loop(self):
+        """Its begin, and the turns in which its end is taken in."""
+        server, c = self.begin("--save", "", "--latency-monitor-threshold", "5", keys=10)
+
+        def longest(event):
+            return max([e[3] for e in c.call("LATENCY", "LATEST") if e[0] == event], default=0)
+
+        def save(name):
+            self.hold(name)
+            logged = server.log().count("Background saving terminated")
+            c.send("BGSAVE", "WAIT")
+            time.sleep(0.1)
+            self.release(name)
+            self.assertEqual(c.read(), SUCCESS)
+            self.assertEqual(server.log().count("Background saving terminated"), logged + 1)
+        for name, event in (("hold-begin", b"snapshot-cut"), ("hold-poll", b"snapshot-end")):
+            for _ in range(50):  # on a slow machine it may not have come to it within that time
+                save(name)
+                if longest(event) >= 5:
+                    break
+            self.assertGreaterEqual(longest(event), 5, event)
+            self.assertIn(event, c.call("LATENCY", "DOCTOR"))
+            self.assertGreaterEqual(c.call("LATENCY", "HISTORY", event)[0][1], 5)
 
 
 class Forms(SaveCase):

@@ -254,6 +254,10 @@ advice(const char *name)
          "Many keys expired together: spread their times, or lower active-expire-effort."},
         {"eviction-cycle",
          "Memory is at maxmemory: raise it, or lower maxmemory-eviction-tenacity."},
+        {"snapshot-end",
+         "Memory of a snapshot came back in slices that are too long: the machine was busy."},
+        {"snapshot-throttle",
+         "Writers waited for a snapshot's memory: raise snapshot-memory-limit, or save at quiet times."},
         {"snapshot-cut",
          "The start of a snapshot took long: it should be microseconds; the machine was busy."},
     };
