@@ -291,6 +291,39 @@ class Cancel(SaveCase):
             self.assertEqual([f["rdb_saves"], f["rdb_saves_cancelled"]], ["0", "1"])
         self.assertEqual(os.path.exists(self.path("dump.rdb")), reply == SUCCESS)
 
+    def test_the_save_of_a_save_point(self):
+        _, c = self.begin("--save", "3600 1000000")
+        c.call("SET", "x", "1")
+        before = info(c)
+        self.hold()
+        c.call("CONFIG", "SET", "save", "1 1")
+        self.until(c, rdb_bgsave_in_progress=1)
+        c.call("CONFIG", "SET", "save", "3600 1000000")  # it would begin again: nothing is saved yet
+        self.assertEqual(c.call("BGSAVE", "CANCEL"), b"Background saving cancelled")
+        self.release()
+        after = self.settled(c)
+        for name in ("rdb_last_save_time", "rdb_last_bgsave_status", "rdb_saves", "rdb_changes_since_last_save"):
+            self.assertEqual(after[name], before[name], name)
+        self.assertEqual(after["rdb_saves_cancelled"], "1")
+
+    def test_the_save_that_flushall_asks_for(self):
+        """What it was to cover counts again."""
+        _, c = self.begin("--save", "3600 1000000")
+        c.call("DEBUG", "PAUSE-CRON", "1")
+        before = int(info(c)["rdb_changes_since_last_save"]) + c.call("DBSIZE")
+        c.call("FLUSHALL")
+        c.call("DEBUG", "POPULATE", KEYS, "k", 100)
+        c.call("SET", "x", "1")
+        since = int(info(c)["rdb_changes_since_last_save"])
+        self.hold()
+        c.call("DEBUG", "PAUSE-CRON", "0")
+        self.until(c, rdb_bgsave_in_progress=1, rdb_bgsave_scheduled=0)
+        self.assertEqual(c.call("BGSAVE", "CANCEL"), b"Background saving cancelled")
+        self.release()
+        after = self.settled(c)
+        self.assertEqual([after[n] for n in ("rdb_changes_since_last_save", "rdb_last_bgsave_status", "rdb_saves_cancelled")],
+                         [str(before + since), "ok", "1"])
+
     def test_what_was_to_come_is_cancelled_where_nothing_runs(self):
         _, c = self.begin()
         self.hold()
@@ -324,7 +357,7 @@ class Sight(SaveCase):
         f = self.until(c, current_save_state="writing")
         self.assertEqual([f[n] for n in ("current_save_keys_processed", "current_fork_perc", "current_save_eta_seconds")],
                          [str(KEYS), "100.00", "-1"])
-        self.assertGreater(int(f["current_save_bytes_written"]), KEYS * 100)
+        resp.wait_until(lambda: int(info(c)["current_save_bytes_written"]) > KEYS * 100)  # what was swept is written
         self.assertGreater(int(f["current_save_bytes_per_second"]), 0)
         self.release("hold-fsync")
         self.assertEqual(w.read(), SUCCESS)

@@ -281,6 +281,24 @@ START_TEST(a_cancel_is_no_failure)
 }
 END_TEST
 
+/* It is said to be cancelled, but nothing is taken back: the dump is in place. */
+START_TEST(a_cancel_behind_the_end_changes_nothing)
+{
+    long before = last_save();
+
+    lab_run("pass 2000");
+    ck_assert_str_eq(lab_reply("bgsave"), "+Background saving started\r\n");
+    while (!info_has("current_save_state:ending"))
+        snapshot_wait();
+    ck_assert_str_eq(lab_reply("bgsave cancel"), "+Background saving cancelled\r\n");
+    finish();
+    ck_assert_int_eq(last_save(), before + 2);
+    expect("rdb_saves:1\r\nrdb_saves_failed:0\r\nrdb_saves_cancelled:0\r\n");
+    expect("rdb_last_cancel_reason:\r\n");
+    expect("rdb_changes_since_last_save:0\r\n");
+}
+END_TEST
+
 /* ---- who waits for an end ---- */
 
 static struct told {
@@ -598,6 +616,7 @@ main(void)
     tcase_add_test(t, info_says_how_far_a_save_is);
     tcase_add_test(t, the_time_of_the_next_try_is_told);
     tcase_add_test(t, a_cancel_is_no_failure);
+    tcase_add_test(t, a_cancel_behind_the_end_changes_nothing);
     tcase_add_test(t, who_waits_is_told_of_the_save_that_began_after_the_call);
     tcase_add_test(t, a_save_that_was_to_come_is_cancelled_for_who_waits_for_it);
     tcase_add_test(t, the_save_of_the_end_is_for_all_who_wait);
