@@ -2,6 +2,8 @@
 """A save under control and in sight: BGSAVE WAIT and CANCEL, INFO, the log, LATENCY, CONFIG SET.  A
 save that must be seen under way is held by a file (hold_preload.c): it cannot end before."""
 import os
+import shutil
+import subprocess
 import sys
 import time
 import unittest
@@ -91,6 +93,18 @@ class Wait(SaveCase):
         os.rmdir(self.path("d"))
         self.assertEqual(c.call("BGSAVE", "WAIT"), SUCCESS)  # and not only when a failed save is tried again
         self.no_temporary_file()
+
+    @unittest.skipIf(shutil.which("redis-cli") is None, "no redis-cli")
+    def test_in_a_script_it_is_an_exit_status(self):
+        server, c = self.begin(keys=10)
+        asked = "redis-cli -p %d -e BGSAVE WAIT && cp dump.rdb copy.rdb" % server.port
+        for fails in (False, True):
+            if fails:
+                self.fails(server, c)
+            done = subprocess.run(asked, shell=True, cwd=self.dir, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=60)
+            self.assertEqual((done.returncode == 0, os.path.exists(self.path("copy.rdb"))), (not fails, not fails), done.stdout)
+            if not fails:
+                os.remove(self.path("copy.rdb"))
 
     def test_who_comes_while_a_save_runs_waits_for_the_next(self):
         """The running one is of an instant before its last writes."""
