@@ -36,6 +36,7 @@ struct sink {
     int error;         /* 0 or the first -errno */
     const char *
         failed_step; /* "open", "write", "fsync", "rename", ...: what error is about, for the log */
+    char failed_why[200]; /* what more is known of it than error says; "": nothing */
     /* around each blocking system call; may be NULL.  The sweep thread leaves and enters RCU
      * here. */
     void (*before_block)(void *ctx);
@@ -55,11 +56,11 @@ int sink_flush(struct sink *s);
  * before the first byte is put. */
 uint64_t sink_crc(const struct sink *s);
 /* sink_commit: flush, then make it durable.  0 or -errno; failed_step says where.  At most once.
- * A file: write, fsync, close, open the directory, rename, fsync the directory.  An error up to the
- * rename leaves the file of that name as it was.  An error of the last step is reported too, with
- * the new file in its place, whole and itself durable: only whether the *name* survives a crash is
- * not known (failed_step "directory fsync"). No step is tried again: after a failed fsync the
- * kernel may have dropped what it could not write. */
+ * A file: write, fsync, close, verify, open the directory, rename, fsync the directory.  An error
+ * up to the rename leaves the file of that name as it was.  An error of the last step is reported
+ * too, with the new file in its place, whole and itself durable: only whether the *name* survives
+ * a crash is not known (failed_step "directory fsync").  No step is tried again: after a failed
+ * fsync the kernel may have dropped what it could not write. */
 int sink_commit(struct sink *s);
 /* sink_close: give everything back; what was not committed leaves no trace. */
 void sink_close(struct sink *s);
@@ -73,6 +74,15 @@ struct sink_file_options {
     const char *path;      /* final name; the temporary file stands beside it */
     const char *temp_name; /* of the temporary file in the same directory; NULL: temp_file_name() */
     size_t writeout_bytes; /* start write-out of each so many bytes; 0: leave it all to fsync */
+    bool keeps_cache;      /* what was written stays in the page cache, for who reads it soon */
+    uint64_t expected_bytes; /* that the file will have, for a warning in the log where so much is
+                              * not free; 0: not known */
+    /* verify: look at the finished file before it gets its name: 0, or -errno, perhaps with *why:
+     * then the old file stays (failed_step "verify").  Blocks; the bracket is around it.  NULL: none */
+    int (*verify)(void *ctx, const char *temp_path, char *why, size_t why_bytes);
+    void *verify_ctx;
+    unsigned retain;           /* how many dumps are kept (retained.h); 0: none, and none removed */
+    struct retained *retained; /* what became of that; with `retain` only */
 };
 /* sink_file_open: 0 and *ret, or -errno.  The temporary file is made new (a leftover of that name
  * is removed first), so that nobody else's descriptor or link can be the dump; it is locked until

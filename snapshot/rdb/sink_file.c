@@ -5,7 +5,11 @@
  * window, and the window before it is waited for.  So the final fsync finds at most two windows of
  * dirty pages, and the disk is not stalled for others by one huge flush.  The wait may be what
  * notices a failed write, and it then takes the error away from the later fsync: an error here is
- * as final as one of fsync. */
+ * as final as one of fsync.
+ *
+ * Page cache: what has been waited for is on the disk, and nobody is going to read it soon: it
+ * makes room for what others read.  So a save takes two windows of the cache, not its whole size;
+ * and a verifier reads what the disk has. */
 #include "snapshot/rdb/sink.h"
 
 #include <dlfcn.h>
@@ -13,10 +17,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "mm/base/fault.h"
+#include "mm/base/log.h"
 #include "mm/base/must.h"
+#include "snapshot/rdb/retained.h"
 #include "snapshot/rdb/temp_file.h"
 
 typedef int (*flush_range_fn)(int fd, off64_t offset, off64_t bytes, unsigned flags);
@@ -28,11 +35,11 @@ struct sink_file {
     bool has_temp;    /* the temporary name exists and is ours to remove */
     char *path, *temp_path, *dir_path; /* [owned] */
     size_t dir_len;                    /* of path, with its slash */
-    size_t writeout_bytes;
-    uint64_t written_bytes;     /* by write() */
-    uint64_t started_bytes;     /* write-out was started up to here */
-    uint64_t waited_bytes;      /* write-out has ended up to here */
-    flush_range_fn flush_range; /* NULL: this system has none */
+    struct sink_file_options options;  /* but for the names */
+    uint64_t written_bytes;            /* by write() */
+    uint64_t started_bytes;            /* write-out was started up to here */
+    uint64_t waited_bytes;             /* write-out has ended up to here */
+    flush_range_fn flush_range;        /* NULL: this system has none */
 };
 
 /* write_once: write(), with its faults. */
@@ -93,19 +100,30 @@ flush_range(struct sink_file *f, uint64_t from, uint64_t to, unsigned flags)
     return 0;
 }
 
+/* drop_cache: of what is on the disk already; len 0: to the end.  A wish, and no error if it is not
+ * granted. */
+static void
+drop_cache(const struct sink_file *f, uint64_t from, uint64_t len)
+{
+    if (!f->options.keeps_cache)
+        (void)posix_fadvise(f->lock_fd, (off_t)from, (off_t)len, POSIX_FADV_DONTNEED);
+}
+
 static int
 write_out(struct sink_file *f)
 {
     int r = 0;
 
-    if (f->flush_range == NULL || f->writeout_bytes == 0 ||
-        f->written_bytes - f->started_bytes < f->writeout_bytes)
+    if (f->flush_range == NULL || f->options.writeout_bytes == 0 ||
+        f->written_bytes - f->started_bytes < f->options.writeout_bytes)
         return 0;
     r = flush_range(f, f->started_bytes, f->written_bytes, SYNC_FILE_RANGE_WRITE);
     if (r == 0 && f->flush_range != NULL && f->started_bytes > f->waited_bytes)
         r = flush_range(f, f->waited_bytes, f->started_bytes,
                         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
                             SYNC_FILE_RANGE_WAIT_AFTER);
+    if (r == 0 && f->flush_range != NULL && f->started_bytes > f->waited_bytes)
+        drop_cache(f, f->waited_bytes, f->started_bytes - f->waited_bytes);
     f->waited_bytes = f->started_bytes;
     f->started_bytes = f->written_bytes;
     return r;
@@ -131,9 +149,10 @@ sync_file(struct sink_file *f)
 {
     if (fault_point(FAULT_sink_fsync))
         return -EIO;
-    return fsync(f->fd) < 0 ? -errno
-                            /* once, EINTR or not: a second one may say 0 for bytes that are lost */
-                            : 0;
+    if (fsync(f->fd) < 0)
+        return -errno; /* once, EINTR or not: a second one may say 0 for bytes that are lost */
+    drop_cache(f, 0, 0);
+    return 0;
 }
 
 static int
@@ -160,8 +179,37 @@ open_dir(const struct sink_file *f)
     return fd < 0 ? -errno : fd;
 }
 
+/* damage: for tests: a byte in the middle of the file is another one. */
+static void
+damage(const struct sink_file *f)
+{
+    int fd = open(f->temp_path, O_RDWR | O_CLOEXEC);
+    off_t at = (off_t)(f->written_bytes / 2);
+    uint8_t byte = 0;
+
+    must(fd >= 0 && pread(fd, &byte, 1, at) == 1);
+    byte ^= 0x10;
+    must(pwrite(fd, &byte, 1, at) == 1);
+    close(fd);
+}
+
 static int
-rename_file(struct sink_file *f)
+verify_file(struct sink_file *f)
+{
+    int r;
+
+    if (fault_point(FAULT_sink_damage))
+        damage(f);
+    if (f->options.verify == NULL)
+        return 0;
+    r = f->options.verify(f->options.verify_ctx, f->temp_path, f->sink.failed_why,
+                          sizeof f->sink.failed_why);
+    drop_cache(f, 0, 0); /* what it has read */
+    return r;
+}
+
+static int
+rename_plainly(struct sink_file *f)
 {
     if (fault_point(FAULT_sink_rename))
         return -EACCES;
@@ -172,6 +220,41 @@ rename_file(struct sink_file *f)
     return 0;
 }
 
+/* exchange_names: where there are no links the dump that goes is kept.  False: nothing was
+ * changed. */
+static bool
+exchange_names(struct sink_file *f, int dir_fd)
+{
+    struct retained *kept = f->options.retained;
+    int r = retained_exchange(f->temp_path, f->path);
+
+    *kept = (struct retained){.error = r < 0 ? r : 0, .step = "link"};
+    if (r <= 0)
+        return false;
+    if (retained_rename(dir_fd, f->temp_path, f->path, kept)) {
+        f->has_temp = false; /* else it is removed, as the old dump always was */
+        temp_file_note(NULL);
+    }
+    return true;
+}
+
+static int
+rename_file(struct sink_file *f, int dir_fd)
+{
+    struct retained *kept = f->options.retained;
+    int r;
+
+    if (f->options.retain == 0)
+        return rename_plainly(f);
+    *kept = (struct retained){.error = 0};
+    if (!retained_link(dir_fd, f->temp_path, f->path, kept) && kept->error == -EOPNOTSUPP &&
+        exchange_names(f, dir_fd))
+        return 0;
+    if ((r = rename_plainly(f)) < 0 && kept->name[0] != '\0')
+        retained_unlink(dir_fd, kept);
+    return r;
+}
+
 static int
 sync_dir(int fd)
 {
@@ -180,6 +263,24 @@ sync_dir(int fd)
     /* A file system that does not sync directories says so in these ways; there is nothing more to
      * be done there. */
     return fsync(fd) < 0 && errno != EINVAL && errno != EBADF && errno != ENOSYS ? -errno : 0;
+}
+
+static int
+end_in_dir(struct sink_file *f, int dir_fd, const char **ret_step)
+{
+    int r;
+
+    *ret_step = "rename";
+    if ((r = rename_file(f, dir_fd)) < 0)
+        return r;
+    *ret_step = "directory fsync";
+    if ((r = sync_dir(dir_fd)) < 0)
+        return r;
+    /* The names of those that go need not be gone for good before the next save. */
+    if (f->options.retain > 0 &&
+        retained_prune(dir_fd, f->path, f->options.retain, f->options.retained))
+        (void)fsync(dir_fd);
+    return 0;
 }
 
 /* commit_steps: all that can fail without touching the old file comes before the rename. */
@@ -194,14 +295,13 @@ commit_steps(struct sink_file *f, const char **ret_step)
     *ret_step = "close";
     if ((r = close_file(f)) < 0)
         return r;
+    *ret_step = "verify";
+    if ((r = verify_file(f)) < 0)
+        return r;
     *ret_step = "directory open";
     if ((r = dir_fd = open_dir(f)) < 0)
         return r;
-    *ret_step = "rename";
-    if ((r = rename_file(f)) == 0) {
-        *ret_step = "directory fsync";
-        r = sync_dir(dir_fd);
-    }
+    r = end_in_dir(f, dir_fd, ret_step);
     close(dir_fd); /* opened for reading: it has nothing to lose */
     return r;
 }
@@ -316,6 +416,24 @@ open_some_temp(struct sink_file *f, const char *given)
     return r;
 }
 
+/* warn_of_room: the old dump is there until the new one is whole, so that both need room. */
+static void
+warn_of_room(const struct sink_file *f)
+{
+    struct statvfs fs;
+    uint64_t free_bytes;
+
+    if (f->options.expected_bytes == 0 || fstatvfs(f->fd, &fs) < 0 || fs.f_frsize == 0)
+        return;
+    free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (free_bytes < f->options.expected_bytes)
+        log_line(
+            LOG_WARNING,
+            "The file system of %s has %llu MB free, and the new dump is expected to have about %llu MB: this save may fail for want of room",
+            f->path, (unsigned long long)(free_bytes / 1000000),
+            (unsigned long long)(f->options.expected_bytes / 1000000));
+}
+
 int
 sink_file_open(const struct sink_file_options *opt, struct sink **ret)
 {
@@ -325,6 +443,7 @@ sink_file_open(const struct sink_file_options *opt, struct sink **ret)
     if (opt->temp_name != NULL && strchr(opt->temp_name, '/') != NULL)
         /* it would not be in the same directory, perhaps not on the same file system */
         return -EINVAL;
+    must(opt->retain == 0 || opt->retained != NULL);
     if ((f = calloc(1, sizeof *f)) == NULL)
         return -ENOMEM;
     f->fd = f->lock_fd = -1;
@@ -337,10 +456,12 @@ sink_file_open(const struct sink_file_options *opt, struct sink **ret)
     }
     f->sink.ops = &file_ops;
     f->sink.capacity_bytes = SINK_BUFFER_BYTES;
-    f->writeout_bytes = opt->writeout_bytes;
+    f->options = *opt;
+    f->options.path = f->options.temp_name = NULL; /* the caller's */
     f->flush_range =
         /* looked up: not every system has it */
         (flush_range_fn)dlsym(RTLD_DEFAULT, "sync_file_range");
+    warn_of_room(f);
     *ret = &f->sink;
     return 0;
 }

@@ -649,7 +649,10 @@ write_sample(const char *path, int version, bool compress)
     struct sink *s;
     int r;
 
-    if ((r = sink_file_open(&(struct sink_file_options){path, "temp-sample.rdb", 1 << 20}, &s)) < 0)
+    if ((r = sink_file_open(&(struct sink_file_options){.path = path,
+                                                        .temp_name = "temp-sample.rdb",
+                                                        .writeout_bytes = 1 << 20},
+                            &s)) < 0)
         return r;
     s->with_crc = true;
     if ((r = rdb_enc_init(&e, s, version, compress)) < 0)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -108,8 +109,11 @@ open_file(size_t writeout_bytes)
 {
     struct sink *s = NULL;
 
-    ck_assert_int_eq(
-        sink_file_open(&(struct sink_file_options){path, "temp-1.rdb", writeout_bytes}, &s), 0);
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){.path = path,
+                                                                .temp_name = "temp-1.rdb",
+                                                                .writeout_bytes = writeout_bytes},
+                                    &s),
+                     0);
     return s;
 }
 
@@ -218,7 +222,7 @@ START_TEST(what_is_being_written_is_not_taken_for_a_leftover)
     FILE *left;
 
     ck_assert_int_eq(chdir(dir), 0);
-    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){"dump.rdb", NULL, 0}, &s), 0);
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){.path = "dump.rdb"}, &s), 0);
     temp_name(name);
     ck_assert_str_ne(name, "");
     ck_assert_int_eq(temp_file_remove(name), 0);
@@ -245,8 +249,10 @@ START_TEST(a_name_without_a_directory_is_beside_us)
     char *before = getcwd(NULL, 0);
 
     ck_assert_int_eq(chdir(dir), 0);
-    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){"dump.rdb", "temp-1.rdb", 0}, &s),
-                     0);
+    ck_assert_int_eq(
+        sink_file_open(&(struct sink_file_options){.path = "dump.rdb", .temp_name = "temp-1.rdb"},
+                       &s),
+        0);
     sink_put(s, "here", 4);
     ck_assert_int_eq(sink_commit(s), 0);
     sink_close(s);
@@ -261,10 +267,155 @@ START_TEST(what_cannot_be_opened_is_an_error)
     struct sink *s = NULL;
 
     ck_assert_int_eq(
-        sink_file_open(&(struct sink_file_options){"/nowhere/at/all/dump.rdb", "t", 0}, &s),
+        sink_file_open(&(struct sink_file_options){.path = "/nowhere/at/all/dump.rdb"}, &s),
         -ENOENT);
-    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){path, "../t", 0}, &s), -EINVAL);
+    ck_assert_int_eq(
+        sink_file_open(&(struct sink_file_options){.path = path, .temp_name = "../t"}, &s),
+        -EINVAL);
     ck_assert_ptr_null(s);
+}
+END_TEST
+
+/* ---- verifying ---- */
+
+static struct {
+    int calls, answer;
+    const char *why;
+    bool saw_all; /* the file was whole, and nothing had its name yet */
+    uint8_t *bytes;
+    size_t len;
+} seen;
+
+static int
+look(void *ctx, const char *temp_path, char *why, size_t why_bytes)
+{
+    ck_assert_ptr_eq(ctx, &seen);
+    seen.calls++;
+    seen.saw_all = holds(temp_path, seen.bytes, seen.len) && !exists(path);
+    if (seen.why != NULL)
+        snprintf(why, why_bytes, "%s", seen.why);
+    return seen.answer;
+}
+
+static struct sink *
+verified_file(bool write_it)
+{
+    struct sink *s;
+
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){.path = path,
+                                                                .temp_name = "temp-1.rdb",
+                                                                .verify = look,
+                                                                .verify_ctx = &seen},
+                                    &s),
+                     0);
+    seen.len = 3000000;
+    seen.bytes = some_bytes(seen.len);
+    if (write_it)
+        put_in_pieces(s, seen.bytes, seen.len);
+    return s;
+}
+
+START_TEST(a_verifier_sees_the_whole_file_before_it_has_its_name)
+{
+    struct sink *s = verified_file(true);
+
+    ck_assert_int_eq(sink_commit(s), 0);
+    ck_assert_int_eq(seen.calls, 1);
+    ck_assert(seen.saw_all);
+    sink_close(s);
+    ck_assert(holds(path, seen.bytes, seen.len));
+    free(seen.bytes);
+}
+END_TEST
+
+START_TEST(what_a_verifier_refuses_leaves_the_old_dump)
+{
+    struct sink *s = verified_file(true);
+
+    write_old_dump();
+    seen.answer = -EBADMSG;
+    seen.why = "two and two are five";
+    ck_assert_int_eq(sink_commit(s), -EBADMSG);
+    ck_assert_int_eq(sink_error(s), -EBADMSG);
+    ck_assert_str_eq(s->failed_step, "verify");
+    ck_assert_str_eq(s->failed_why, "two and two are five");
+    sink_close(s);
+    ck_assert(holds(path, "old", 3));
+    ck_assert(!exists(temp));
+    free(seen.bytes);
+}
+END_TEST
+
+START_TEST(what_failed_before_is_not_verified)
+{
+    struct sink *s = verified_file(false);
+
+    sink_fail(s, -EIO, "write");
+    ck_assert_int_eq(sink_commit(s), -EIO);
+    ck_assert_int_eq(seen.calls, 0);
+    sink_close(s);
+    free(seen.bytes);
+}
+END_TEST
+
+/* ---- the page cache ---- */
+
+/* cached_pages: of the dump. */
+static size_t
+cached_pages(size_t len)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = (len + page - 1) / page, n = 0;
+    unsigned char *has = malloc(pages);
+    int fd = open(path, O_RDONLY);
+    void *at = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+
+    ck_assert(at != MAP_FAILED);
+    ck_assert_int_eq(mincore(at, len, has), 0);
+    for (size_t i = 0; i < pages; i++)
+        n += has[i] & 1;
+    munmap(at, len);
+    close(fd);
+    free(has);
+    return n;
+}
+
+/* can_drop: some file systems are nothing but cache. */
+static bool
+can_drop(size_t len)
+{
+    int fd = open(path, O_RDONLY);
+
+    ck_assert_int_eq(fsync(fd), 0);
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+    return cached_pages(len) == 0;
+}
+
+START_TEST(a_dump_leaves_the_page_cache_to_others)
+{
+    enum { LEN = 8000000 };
+    uint8_t *bytes = some_bytes(LEN);
+
+    for (int keeps = 0; keeps < 2; keeps++) {
+        struct sink *s;
+        size_t cached;
+
+        ck_assert_int_eq(sink_file_open(&(struct sink_file_options){.path = path,
+                                                                    .writeout_bytes = 1 << 20,
+                                                                    .keeps_cache = keeps != 0},
+                                        &s),
+                         0);
+        put_in_pieces(s, bytes, LEN);
+        ck_assert_int_eq(sink_commit(s), 0);
+        sink_close(s);
+        cached = cached_pages(LEN);
+        if (keeps != 0)
+            ck_assert_uint_gt(cached, LEN / 4096 / 2);
+        else
+            ck_assert_msg(cached == 0 || !can_drop(LEN), "%zu pages are cached", cached);
+    }
+    ck_assert(holds(path, bytes, LEN));
+    free(bytes);
 }
 END_TEST
 
@@ -323,7 +474,7 @@ START_TEST(without_a_descriptor_for_the_lock_nothing_is_left)
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before_it), 0);
     limit = (struct rlimit){(rlim_t)fd + 1, before_it.rlim_max}; /* room for the file alone */
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    r = sink_file_open(&(struct sink_file_options){path, "temp-1.rdb", 0}, &s);
+    r = sink_file_open(&(struct sink_file_options){.path = path, .temp_name = "temp-1.rdb"}, &s);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before_it), 0);
     ck_assert_int_eq(r, -EMFILE);
     ck_assert_ptr_null(s);
@@ -441,7 +592,10 @@ save_with_fault(unsigned i, unsigned long n, bool forever, const uint8_t *bytes,
 
     write_old_dump();
     fault_arm(faults[i].point, n, forever);
-    r = sink_file_open(&(struct sink_file_options){path, "temp-1.rdb", 300000}, &s);
+    r = sink_file_open(&(struct sink_file_options){.path = path,
+                                                   .temp_name = "temp-1.rdb",
+                                                   .writeout_bytes = 300000},
+                       &s);
     if (r == 0) {
         put_in_pieces(s, bytes, len);
         r = sink_commit(s);
@@ -513,6 +667,10 @@ main(void)
     tcase_add_test(file, what_is_being_written_is_not_taken_for_a_leftover);
     tcase_add_test(file, a_name_without_a_directory_is_beside_us);
     tcase_add_test(file, what_cannot_be_opened_is_an_error);
+    tcase_add_test(file, a_verifier_sees_the_whole_file_before_it_has_its_name);
+    tcase_add_test(file, what_a_verifier_refuses_leaves_the_old_dump);
+    tcase_add_test(file, what_failed_before_is_not_verified);
+    tcase_add_test(file, a_dump_leaves_the_page_cache_to_others);
     tcase_add_test(file, names_are_new_and_known_again);
     tcase_add_test(file, a_file_is_locked_until_it_has_its_name);
     tcase_add_test(file, a_file_that_was_taken_for_a_leftover_is_not_written);

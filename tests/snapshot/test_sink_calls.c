@@ -166,7 +166,10 @@ begin(size_t bytes)
     calls[0] = '\0';
     written_bytes = writes = 0;
     is_noting = true;
-    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){path, "temp-1.rdb", 1 << 20}, &s),
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){.path = path,
+                                                                .temp_name = "temp-1.rdb",
+                                                                .writeout_bytes = 1 << 20},
+                                    &s),
                      0);
     sink_put(s, some, bytes);
     free(some);

@@ -1,0 +1,325 @@
+/* tests/snapshot/test_retained.c - kept dumps: their names, which of them go, and what is kept
+ * where a file system has no hard links. */
+#include "snapshot/rdb/retained.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mm/base/fault.h"
+#include "snapshot/rdb/sink.h"
+#include "tests/support/runner.h"
+#include "tests/support/scratch.h"
+
+static char dir[SCRATCH_BYTES];
+
+static void
+setup(void)
+{
+    scratch_make(dir, "retained");
+    ck_assert_int_eq(chdir(dir), 0);
+}
+
+static void
+teardown(void)
+{
+    char command[SCRATCH_BYTES + 32];
+
+    fault_disarm();
+    ck_assert_int_eq(chdir("/"), 0);
+    snprintf(command, sizeof command, "rm -r '%s'", dir);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static bool
+exists(const char *name)
+{
+    return access(name, F_OK) == 0;
+}
+
+/* write_at: a file with this content, finished at this unix time; -1: now. */
+static void
+write_at(const char *name, const char *content, time_t when)
+{
+    FILE *f = fopen(name, "w");
+    struct timespec times[2] = {{.tv_sec = when}, {.tv_sec = when}};
+
+    ck_assert_ptr_nonnull(f);
+    fputs(content, f);
+    fclose(f);
+    if (when >= 0)
+        ck_assert_int_eq(utimensat(AT_FDCWD, name, times, 0), 0);
+}
+
+static bool
+holds(const char *name, const char *content)
+{
+    char has[64] = "";
+    FILE *f = fopen(name, "r");
+
+    ck_assert_msg(f != NULL, "%s: %s", name, strerror(errno));
+    has[fread(has, 1, sizeof has - 1, f)] = '\0';
+    fclose(f);
+    return strcmp(has, content) == 0;
+}
+
+/* kept: how many dumps are kept of it. */
+static unsigned
+kept(const char *dump)
+{
+    DIR *d = opendir(".");
+    struct dirent *e;
+    unsigned n = 0;
+
+    ck_assert_ptr_nonnull(d);
+    while ((e = readdir(d)) != NULL)
+        n += retained_is_of(e->d_name, dump);
+    closedir(d);
+    return n;
+}
+
+/* save: a dump with this content.  What sink_commit() says. */
+static int
+save(const char *content, unsigned retain, struct retained *ret)
+{
+    struct sink *s;
+    int r;
+
+    memset(ret, 0xff, sizeof *ret); /* it is filled whatever it was */
+    ck_assert_int_eq(
+        sink_file_open(
+            &(struct sink_file_options){.path = "dump.rdb", .retain = retain, .retained = ret}, &s),
+        0);
+    sink_put(s, content, strlen(content));
+    r = sink_commit(s);
+    sink_close(s);
+    return r;
+}
+
+START_TEST(only_names_of_exactly_our_form_are_ours)
+{
+    static const struct {
+        const char *name, *dump;
+        bool is;
+    } names[] = {
+        {"dump-20261129T101500Z.rdb", "dump.rdb", true},
+        {"dump-20261129T101500Z_2.rdb", "dump.rdb", true},
+        {"dump-20261129T101500Z_9999.rdb", "dump.rdb", true},
+        {"dump-20261129T101500Z", "dump", true},
+        {".dump-20261129T101500Z", ".dump", true},
+        {"a.b-20261129T101500Z_3.c", "a.b.c", true},
+        {"dump-20261129T101500Z_1.rdb", "dump.rdb", false},
+        {"dump-20261129T101500Z_02.rdb", "dump.rdb", false},
+        {"dump-20261129T101500Z_.rdb", "dump.rdb", false},
+        {"dump-20261129T101500Z_10000.rdb", "dump.rdb", false},
+        {"dump-20261129T101500Z_x.rdb", "dump.rdb", false},
+        {"dump-20261129T101500Z.rdb.bak", "dump.rdb", false},
+        {"dump-20261129T101500Z.rd", "dump.rdb", false},
+        {"dump-20261129T101500.rdb", "dump.rdb", false},
+        {"dump-20261129t101500Z.rdb", "dump.rdb", false},
+        {"dump-2026-11-29.rdb", "dump.rdb", false},
+        {"dump-2026112xT101500Z.rdb", "dump.rdb", false},
+        {"pump-20261129T101500Z.rdb", "dump.rdb", false},
+        {"other-20261129T101500Z.rdb", "dump.rdb", false},
+        {"dump-b-20261129T101500Z.rdb", "dump.rdb", false},
+        {"dump-b-20261129T101500Z.rdb", "dump-b.rdb", true},
+        {"dump20261129T101500Z.rdb", "dump.rdb", false},
+        {"xdump-20261129T101500Z.rdb", "dump.rdb", false},
+        {"dump.rdb", "dump.rdb", false},
+        {"dump-.rdb", "dump.rdb", false},
+        {"d", "dump.rdb", false},
+        {"", "dump.rdb", false},
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        ck_assert_msg(retained_is_of(names[i].name, names[i].dump) == names[i].is, "%s of %s",
+                      names[i].name, names[i].dump);
+}
+END_TEST
+
+START_TEST(a_kept_dump_is_the_new_dump_under_a_second_name)
+{
+    struct retained r;
+    struct stat a, b;
+
+    ck_assert_int_eq(save("one", 3, &r), 0);
+    ck_assert_int_eq(r.error, 0);
+    ck_assert(retained_is_of(r.name, "dump.rdb"));
+    ck_assert_int_eq(stat("dump.rdb", &a), 0);
+    ck_assert_int_eq(stat(r.name, &b), 0);
+    ck_assert(a.st_ino == b.st_ino);
+    ck_assert_uint_eq(r.removed, 0);
+}
+END_TEST
+
+START_TEST(each_save_of_a_second_has_a_name_and_the_oldest_go)
+{
+    char names[8][NAME_MAX + 1], content[8];
+    struct retained r;
+
+    for (int i = 0; i < 8; i++) {
+        snprintf(content, sizeof content, "%d", i);
+        ck_assert_int_eq(save(content, 3, &r), 0);
+        ck_assert_int_eq(r.error, 0);
+        ck_assert_uint_eq(r.removed, i >= 3);
+        memcpy(names[i], r.name, sizeof r.name);
+        ck_assert(holds("dump.rdb", content));
+        for (int k = 0; k <= i; k++) {
+            snprintf(content, sizeof content, "%d", k);
+            ck_assert_int_eq(exists(names[k]), k > i - 3);
+            ck_assert(k <= i - 3 || holds(names[k], content));
+        }
+    }
+    ck_assert_uint_eq(kept("dump.rdb"), 3);
+}
+END_TEST
+
+START_TEST(what_is_not_ours_stays)
+{
+    static const char *const others[] = {
+        "dump-20200101T000000Z.rdb.bak", "dump-x.rdb", "other-20200101T000000Z.rdb",
+        "dump-20200101T000000Z_1.rdb", "temp-stillframe-1-0123456789abcdef.rdb"};
+    struct retained r;
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        write_at(others[i], "x", 1);
+    ck_assert_int_eq(mkdir("dump-20200101T000001Z.rdb", 0700), 0);
+    ck_assert_int_eq(symlink("dump-x.rdb", "dump-20200101T000002Z.rdb"), 0);
+    write_at("dump-20200101T000003Z.rdb", "x", 1);
+    write_at("dump-20200101T000003Z_2.rdb", "x", 1);
+    ck_assert_int_eq(save("one", 2, &r), 0);
+    ck_assert_uint_eq(r.removed, 1);
+    ck_assert(!exists("dump-20200101T000003Z.rdb"));
+    ck_assert(exists("dump-20200101T000003Z_2.rdb"));
+    ck_assert(exists("dump-20200101T000001Z.rdb"));
+    ck_assert(exists("dump-20200101T000002Z.rdb"));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        ck_assert_msg(exists(others[i]), "%s", others[i]);
+}
+END_TEST
+
+START_TEST(what_was_just_kept_stays_whatever_the_clock_says)
+{
+    struct retained r;
+
+    write_at("dump-29990101T000000Z.rdb", "x", 1);
+    write_at("dump-29990102T000000Z.rdb", "x", 1);
+    ck_assert_int_eq(save("one", 1, &r), 0);
+    ck_assert_uint_eq(r.removed, 2);
+    ck_assert(holds(r.name, "one"));
+    ck_assert_uint_eq(kept("dump.rdb"), 1);
+}
+END_TEST
+
+START_TEST(none_kept_means_none_removed)
+{
+    struct retained r;
+
+    write_at("dump-20200101T000000Z.rdb", "x", 1);
+    ck_assert_int_eq(save("one", 0, &r), 0);
+    ck_assert_uint_eq(kept("dump.rdb"), 1);
+}
+END_TEST
+
+START_TEST(a_save_that_fails_at_the_rename_keeps_nothing)
+{
+    struct retained r;
+
+    ck_assert_int_eq(mkdir("dump.rdb", 0700), 0);
+    ck_assert_int_lt(save("one", 3, &r), 0);
+    ck_assert_uint_eq(kept("dump.rdb"), 0);
+    ck_assert_str_eq(r.name, "");
+}
+END_TEST
+
+#ifdef STILLFRAME_FAULTS
+
+START_TEST(without_links_the_dump_that_goes_is_kept_under_its_own_time)
+{
+    struct retained r;
+
+    fault_arm(FAULT_retain_link, 1, true);
+    ck_assert_int_eq(save("one", 2, &r), 0);
+    ck_assert_int_eq(r.error, 0); /* there was nothing to keep */
+    ck_assert_str_eq(r.name, "");
+    write_at("dump.rdb", "old", 86400);
+    ck_assert_int_eq(save("two", 2, &r), 0);
+    ck_assert_int_eq(r.error, 0);
+    ck_assert_str_eq(r.name, "dump-19700102T000000Z.rdb");
+    ck_assert(holds(r.name, "old"));
+    ck_assert(holds("dump.rdb", "two"));
+    write_at("dump.rdb", "older", 86400);
+    ck_assert_int_eq(save("three", 2, &r), 0);
+    ck_assert_str_eq(r.name, "dump-19700102T000000Z_2.rdb");
+    ck_assert(holds(r.name, "older"));
+    ck_assert_int_eq(save("four", 2, &r), 0);
+    ck_assert_uint_eq(r.removed, 1);
+    ck_assert(holds("dump.rdb", "four"));
+    ck_assert(holds(r.name, "three"));
+    ck_assert(!exists("dump-19700102T000000Z.rdb"));
+    ck_assert_uint_eq(kept("dump.rdb"), 2);
+}
+END_TEST
+
+START_TEST(without_either_the_save_succeeds_and_says_so)
+{
+    struct retained r;
+
+    write_at("dump.rdb", "old", -1);
+    fault_arm(FAULT_retain_link, 1, true);
+    ck_assert_int_eq(save("one", 2, &r), 0); /* two points cannot be armed at a time ... */
+    fault_disarm();
+    ck_assert_int_eq(kept("dump.rdb"), 1);
+    ck_assert_int_eq(retained_exchange("nowhere", "dump.rdb"), -EOPNOTSUPP); /* ... so by hand */
+    ck_assert_int_eq(retained_exchange("nowhere", "nor-there"), 0);
+    ck_assert(holds("dump.rdb", "one"));
+}
+END_TEST
+
+START_TEST(a_kept_dump_that_cannot_be_removed_is_told)
+{
+    struct retained r;
+
+    write_at("dump-20200101T000000Z.rdb", "x", 1);
+    fault_arm(FAULT_retain_remove, 1, false);
+    ck_assert_int_eq(save("one", 1, &r), 0);
+    ck_assert_uint_eq(fault_disarm(), 1);
+    ck_assert_int_eq(r.error, -EACCES);
+    ck_assert_str_eq(r.step, "removal");
+    ck_assert(holds(r.name, "one"));
+    ck_assert_int_eq(save("two", 1, &r), 0); /* the next save makes it up */
+    ck_assert_int_eq(r.error, 0);
+    ck_assert_uint_eq(kept("dump.rdb"), 1);
+}
+END_TEST
+
+#endif
+
+int
+main(void)
+{
+    Suite *s = suite_create("snapshot/retained");
+    TCase *t = tcase_create("retained");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, only_names_of_exactly_our_form_are_ours);
+    tcase_add_test(t, a_kept_dump_is_the_new_dump_under_a_second_name);
+    tcase_add_test(t, each_save_of_a_second_has_a_name_and_the_oldest_go);
+    tcase_add_test(t, what_is_not_ours_stays);
+    tcase_add_test(t, what_was_just_kept_stays_whatever_the_clock_says);
+    tcase_add_test(t, none_kept_means_none_removed);
+    tcase_add_test(t, a_save_that_fails_at_the_rename_keeps_nothing);
+#ifdef STILLFRAME_FAULTS
+    tcase_add_test(t, without_links_the_dump_that_goes_is_kept_under_its_own_time);
+    tcase_add_test(t, without_either_the_save_succeeds_and_says_so);
+    tcase_add_test(t, a_kept_dump_that_cannot_be_removed_is_told);
+#endif
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
