@@ -219,6 +219,9 @@ report(struct job *j, struct snapshot_end *ret)
         .total_us = j->done_us - j->begin_us,
         .image_pages = j->progress.image_pages,
         .retries = j->progress.retries,
+        .verified = j->verified,
+        .verify_us = j->verify_us,
+        .retained = j->retained,
     };
     memcpy(ret->text, j->text, sizeof ret->text);
 }

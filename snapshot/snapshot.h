@@ -18,6 +18,7 @@
 #include "mm/cut.h"
 #include "snapshot/joiner.h"
 #include "snapshot/rdb/rdb_enc.h"
+#include "snapshot/rdb/retained.h"
 #include "snapshot/view.h"
 
 /* What the server brings: how its records become RDB.  All [sweep]; `cut` is the caller's state of
@@ -62,10 +63,11 @@ struct snapshot_request {
     unsigned threads;      /* sweepers; 0: 1.  Fewer if there are not so many threads */
     uint64_t keys_total;   /* keys at the cut: for progress, and checked against what was swept */
     size_t writeout_bytes; /* see sink_file_options */
-    /* verify: the file's bytes are durable under temp_path, and have their final name if this
-     * returns 0; else -errno, and why.  May be NULL.  [writer] */
-    int (*verify)(void *ctx, const char *temp_path, char *why, size_t why_bytes);
-    void *verify_ctx;
+    bool keeps_cache;      /* see sink_file_options */
+    /* of the file, by what is known before: see sink_file_options; 0: nothing is */
+    uint64_t expected_bytes;
+    bool verify;     /* the file is read back before it has its name (verify.h) */
+    unsigned retain; /* see sink_file_options */
 };
 
 enum { SNAPSHOT_THREADS_MAX = JOINER_LANES_MAX };
@@ -84,6 +86,8 @@ struct snapshot_status {
     uint64_t begin_cost_ns; /* how long snapshot_begin() took: the stall */
 };
 
+enum snapshot_verified { SNAPSHOT_NOT_VERIFIED, SNAPSHOT_IS_GOOD, SNAPSHOT_IS_DAMAGED };
+
 /* What snapshot_poll() reports once per snapshot. */
 struct snapshot_end {
     int error;                      /* 0, -ECANCELED, -ENOMEM (broken view), or the sink's -errno */
@@ -92,6 +96,10 @@ struct snapshot_end {
     uint64_t raw_bytes, file_bytes; /* of RDB; as it stands in the file */
     int64_t sweep_us, total_us;
     uint64_t image_pages, retries;
+    /* what became of `verify`; it was given up: NOT_VERIFIED */
+    enum snapshot_verified verified;
+    int64_t verify_us;
+    struct retained retained; /* what became of `retain`, once the file has its name */
 };
 
 /* snapshot_start: create the threads and their eventfd; register the mutator with RCU.  0 or

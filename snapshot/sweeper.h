@@ -52,6 +52,9 @@ struct job {
     int error;
     char text[256];
     int64_t done_us;
+    enum snapshot_verified verified;
+    int64_t verify_us;
+    struct retained retained;
     int64_t swept_us; /* [sweep] by the last one, before JOB_SWEPT */
     /* [mutator] */
     int64_t begin_us;

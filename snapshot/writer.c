@@ -7,6 +7,7 @@
 
 #include "mm/base/must.h"
 #include "mm/base/os.h"
+#include "snapshot/verify.h"
 
 static void
 describe(struct job *j, int error, const struct sink *out)
@@ -22,8 +23,9 @@ describe(struct job *j, int error, const struct sink *out)
         snprintf(j->text, sizeof j->text, "open of a temporary file beside %.120s: %s", j->path,
                  strerror(-error));
     else if (sink_error(out) < 0)
-        snprintf(j->text, sizeof j->text, "%s of %.120s: %s",
-                 out->failed_step != NULL ? out->failed_step : "write", j->path, strerror(-error));
+        snprintf(j->text, sizeof j->text, "%s of %.120s: %.100s",
+                 out->failed_step != NULL ? out->failed_step : "write", j->path,
+                 out->failed_why[0] != '\0' ? out->failed_why : strerror(-error));
     else if (mm_cut_is_broken())
         snprintf(j->text, sizeof j->text,
                  "no memory for the copy of a page that a client was changing");
@@ -31,10 +33,35 @@ describe(struct job *j, int error, const struct sink *out)
         snprintf(j->text, sizeof j->text, "%.200s", strerror(-error));
 }
 
+/* verify: sink_file_options.verify, of a job. */
 static int
-open_sink(const struct job *j, struct sink **ret)
+verify(void *ctx, const char *temp_path, char *why, size_t why_bytes)
 {
-    struct sink_file_options file = {.path = j->file, .writeout_bytes = j->rq.writeout_bytes};
+    struct job *j = ctx;
+    int64_t begin_us = os_monotonic_us();
+    struct verify_options o = {.path = temp_path,
+                               .keys = j->progress.keys - j->progress.left_out,
+                               .checksum = j->rq.checksum,
+                               .cancel = &j->cancel};
+    int r = verify_dump(&o, why, why_bytes);
+
+    j->verify_us = os_monotonic_us() - begin_us;
+    if (r != -ECANCELED)
+        j->verified = r == 0 ? SNAPSHOT_IS_GOOD : SNAPSHOT_IS_DAMAGED;
+    return r;
+}
+
+static int
+open_sink(struct job *j, struct sink **ret)
+{
+    struct sink_file_options file = {.path = j->file,
+                                     .writeout_bytes = j->rq.writeout_bytes,
+                                     .keeps_cache = j->rq.keeps_cache,
+                                     .expected_bytes = j->rq.expected_bytes,
+                                     .verify = j->rq.verify ? verify : NULL,
+                                     .verify_ctx = j,
+                                     .retain = j->rq.retain,
+                                     .retained = &j->retained};
 
     return j->rq.open != NULL ? j->rq.open(j->rq.open_ctx, ret) : sink_file_open(&file, ret);
 }

@@ -1,0 +1,113 @@
+/* snapshot/verify.c - decode a dump, count, compare.  The contract is in verify.h. */
+#include "snapshot/verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "snapshot/rdb/rdb_dec.h"
+
+struct verify {
+    const struct verify_options *o;
+    uint64_t keys;
+    enum rdb_crc crc;
+    uint64_t dropped_bytes; /* of the page cache */
+    int fd;                 /* for that; -1: there is none */
+    struct rdb_error error;
+};
+
+static int
+on_key(void *ctx, const struct rdb_key *key)
+{
+    struct verify *v = ctx;
+
+    (void)key;
+    v->keys++;
+    return 0;
+}
+
+static int
+on_finding(void *ctx, const struct rdb_finding *f)
+{
+    struct verify *v = ctx;
+
+    snprintf(v->error.text, sizeof v->error.text, "%s", f->text);
+    return -EINVAL;
+}
+
+static int
+on_progress(void *ctx, uint64_t offset)
+{
+    struct verify *v = ctx;
+
+    if (v->o->cancel != NULL && atomic_load_explicit(v->o->cancel, memory_order_acquire))
+        return -ECANCELED;
+    if (v->fd >= 0 && offset > v->dropped_bytes) {
+        (void)posix_fadvise(v->fd, (off_t)v->dropped_bytes, (off_t)(offset - v->dropped_bytes),
+                            POSIX_FADV_DONTNEED);
+        v->dropped_bytes = offset;
+    }
+    return 0;
+}
+
+static int
+on_end(void *ctx, enum rdb_crc crc)
+{
+    struct verify *v = ctx;
+
+    v->crc = crc;
+    return 0;
+}
+
+static const struct rdb_events events = {
+    .finding = on_finding, .key = on_key, .progress = on_progress, .end = on_end};
+
+/* judge: what is left to be compared once all of it was decoded. */
+static int
+judge(const struct verify *v, char *why, size_t why_bytes)
+{
+    if (v->keys != v->o->keys) {
+        snprintf(why, why_bytes, "%llu keys were read back, and %llu were written",
+                 (unsigned long long)v->keys, (unsigned long long)v->o->keys);
+        return -EIO;
+    }
+    if (v->o->checksum && v->crc != RDB_CRC_GOOD) {
+        snprintf(why, why_bytes, "the checksum is not there any more");
+        return -EIO;
+    }
+    return 0;
+}
+
+/* describe: what the decoder says. */
+static int
+describe(const struct verify *v, int r, char *why, size_t why_bytes)
+{
+    if (r == -ECANCELED)
+        return r;
+    snprintf(why, why_bytes, "at offset %llu: %s%s%s%s", (unsigned long long)v->error.offset,
+             v->error.text[0] != '\0' ? v->error.text : strerror(-r),
+             v->error.key[0] != '\0' ? " (key '" : "", v->error.key,
+             v->error.key[0] != '\0' ? "')" : "");
+    return r == -EINVAL || r == -ENOTSUP ? -EIO : r;
+}
+
+int
+verify_dump(const struct verify_options *o, char *why, size_t why_bytes)
+{
+    struct verify v = {.o = o};
+    struct rdb_source *src;
+    int r;
+
+    if ((r = rdb_source_file(o->path, &src)) < 0) {
+        snprintf(why, why_bytes, "it cannot be opened: %s", strerror(-r));
+        return r;
+    }
+    v.fd = open(o->path, O_RDONLY | O_CLOEXEC);
+    r = rdb_decode(src, &events, &v, o->checksum, &v.error);
+    rdb_source_close(src);
+    if (v.fd >= 0)
+        close(v.fd);
+    return r < 0 ? describe(&v, r, why, why_bytes) : judge(&v, why, why_bytes);
+}
