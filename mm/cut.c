@@ -27,6 +27,7 @@ mm_cut_begin(epoch_t *ret_epoch)
     heap.settle_end = heap.block_top;
     heap.newborn_bytes = heap.peak_bytes = 0;
     pages_open();
+    heap_note_cut();
     mm_barrier_on = true;
     slabs_choose_bitmaps();
     barrier_close_all();

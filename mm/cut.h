@@ -23,8 +23,11 @@ void mm_cut_end(void);
 /* mm_settle: work off what a cut left behind, and, while it is open, what the sweep has passed: at
  * most about max_blocks blocks.  True: more could be done right now. */
 bool mm_settle(unsigned max_blocks);
-/* mm_cut_is_broken: a page could not be preserved (C2).  [any] */
+/* mm_cut_is_broken: a page could not be preserved (C2).  [any]
+ * mm_cut_is_over_limit: for no other reason than the limit that was set (pages_limit()).
+ * [mutator] */
 bool mm_cut_is_broken(void);
+bool mm_cut_is_over_limit(void);
 
 /* One record slab or record run as it was at the cut. */
 struct mm_extent {

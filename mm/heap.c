@@ -28,6 +28,47 @@ heap_note_peak(void)
         heap.peak_bytes = now;
 }
 
+/* Blocks with memory behind them. */
+static uint32_t
+resident_blocks(void)
+{
+    return heap.used_blocks + heap.dirty_free_blocks + heap.lent_blocks;
+}
+
+void
+heap_note_cut(void)
+{
+    heap.cut_live_bytes = heap.live_bytes;
+    heap.cut_words_bytes = page_state.words_bytes;
+    heap.cut_blocks = resident_blocks();
+}
+
+static size_t
+above(size_t n, size_t base)
+{
+    return n > base ? n - base : 0;
+}
+
+struct mm_cut_memory
+mm_cut_memory(void)
+{
+    size_t tables, images, arena, data;
+
+    if (!mm_barrier_on)
+        return (struct mm_cut_memory){0};
+    tables = page_state.words_bytes - heap.cut_words_bytes;
+    images = (size_t)atomic_load_explicit(&page_state.bump, memory_order_relaxed) - 1;
+    arena = above(resident_blocks(), heap.cut_blocks) << MM_BLOCK_SHIFT;
+    data = above(heap.live_bytes, heap.cut_live_bytes);
+    data += data / 8; /* the slabs that it came to are not all full */
+    return (struct mm_cut_memory){
+        .held_bytes =
+            preserved_bytes() + tables +
+            (heap.retired_bytes < heap.newborn_bytes ? heap.retired_bytes : heap.newborn_bytes),
+        .grown_bytes = (images << MM_PAGE_SHIFT) + tables + above(arena, data),
+    };
+}
+
 void
 mm_figures(struct mm_figures *ret)
 {
@@ -38,8 +79,7 @@ mm_figures(struct mm_figures *ret)
         .arena_bytes = heap.arena_bytes,
         .live_bytes = heap.live_bytes,
         .record_bytes = heap.record_bytes,
-        .resident_bytes = (size_t)(heap.used_blocks + heap.dirty_free_blocks + heap.lent_blocks)
-                          << MM_BLOCK_SHIFT,
+        .resident_bytes = (size_t)resident_blocks() << MM_BLOCK_SHIFT,
         .images_bytes = (size_t)(warm > bump ? warm : bump) << MM_PAGE_SHIFT,
         .preserved_bytes = preserved_bytes(),
         .retired_bytes = heap.retired_bytes,

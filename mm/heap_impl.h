@@ -112,6 +112,9 @@ struct heap {
     uint32_t used_blocks;
     /* figures */
     size_t live_bytes, record_bytes, retired_bytes, newborn_bytes, peak_bytes, bitmap_bytes;
+    /* as they were when the cut began */
+    size_t cut_live_bytes, cut_words_bytes;
+    uint32_t cut_blocks;
 };
 extern struct heap heap;
 
@@ -303,6 +306,8 @@ slot_in_use(uint32_t b, uint64_t state, uint32_t slot)
 
 /* heap_note_peak: after any of preserved, retired, newborn has grown. */
 void heap_note_peak(void);
+/* heap_note_cut: what mm_cut_memory() counts from. */
+void heap_note_cut(void);
 
 #ifdef STILLFRAME_BARRIER
 /* barrier_open: the sanitizer's pages at p become writable (guard.c). */

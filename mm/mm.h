@@ -124,8 +124,21 @@ struct mm_figures {
     bool cut_open;
 };
 void mm_figures(struct mm_figures *ret);
-/* mm_snapshot_bytes: preserved + retired + newborn, what snapshot-memory-limit caps.  O(1) */
+/* mm_snapshot_bytes: preserved + retired + newborn.  O(1) */
 size_t mm_snapshot_bytes(void);
+/* What the open cut costs, for a limit on it; without one all is 0. */
+struct mm_cut_memory {
+    /* What could go now if the cut ended: copies, tables, and of what was retired as much as was
+     * born instead, which is where the process has become larger.  What was only deleted is memory
+     * that it had anyway. */
+    size_t held_bytes;
+    /* By how much the memory of arena, copies and tables has grown since the cut began, without
+     * what the data itself has grown by, and an eighth of that.  Copies that came back are still in
+     * it: their memory is only used again. */
+    size_t grown_bytes;
+};
+/* mm_cut_memory: O(1) */
+struct mm_cut_memory mm_cut_memory(void);
 
 /* mm_tidy: give free memory back to the system: choose what goes, for at most about budget_us
  * microseconds, and leave the rest to a thread.  DONE: nothing is left to do; WAITS: call again

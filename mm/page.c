@@ -122,11 +122,15 @@ image_get(void)
 {
     uint32_t i = page_state.free_head;
 
-    if (fault_point(FAULT_mm_image) || (limit_bytes != 0 && mm_snapshot_bytes() > limit_bytes))
+    if (fault_point(FAULT_mm_image))
         return 0;
     if (i != 0) {
         page_state.free_head = page_state.next[i];
         return i;
+    }
+    if (limit_bytes != 0 && mm_cut_memory().grown_bytes > limit_bytes) {
+        page_state.over_limit |= !mm_cut_is_broken();
+        return 0;
     }
     i = load_relaxed(&page_state.bump);
     if (unlikely(i >= page_state.lent_from))
@@ -184,6 +188,7 @@ pages_open(void)
 {
     must(!mm_barrier_on && page_state.in_use == 0);
     page_state.preserved_total = 0;
+    page_state.over_limit = false;
     page_state.ahead = images_to_keep();
     if (page_state.ahead > IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT)
         page_state.ahead = IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT;
@@ -308,6 +313,12 @@ mm_block_is_frozen(const void *p)
     uint64_t state = block_state(b);
 
     return state_birth(state) != heap.epoch && !block_is_swept(b) && !slot_is_born(b, state, p);
+}
+
+bool
+mm_cut_is_over_limit(void)
+{
+    return page_state.over_limit;
 }
 
 bool

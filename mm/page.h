@@ -54,6 +54,7 @@ struct page_state {
     size_t words_bytes;
     uint64_t preserved_total; /* since the cut began */
     _Atomic bool broken;      /* [mutator writes, sweep reads] O-6, C2 */
+    bool over_limit;          /* the limit alone has broken it */
 };
 extern struct page_state page_state;
 
@@ -86,8 +87,8 @@ void pages_reset(void);
 void pages_open(void);
 /* pages_clear: forget all words of the arena's first bytes, and all images (mm_clear()). */
 void pages_clear(size_t arena_bytes);
-/* pages_limit: with more than this in copies, retired and newborn blocks no further copy is made
- * and the view is broken instead (C2); 0: no limit. */
+/* pages_limit: when the open cut has made memory grow by more than this (mm_cut_memory()), no copy
+ * is made that needs more, and the view is broken instead (C2); 0: no limit. */
 void pages_limit(size_t bytes);
 /* page_images_free_chain: a swept slab's images; its pages will not be read again in this cut. */
 void page_images_free_chain(uint32_t head);

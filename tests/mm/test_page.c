@@ -244,17 +244,17 @@ END_TEST
 
 START_TEST(above_the_limit_no_page_is_copied_and_the_write_goes_on) /* C2 */
 {
-    enum { LIMIT = 10, WRITES = 30 };
+    enum { LIMIT = 10, WRITES = 30, TABLE = 4096 }; /* the first copy's word brings its table */
     struct mm_figures f;
 
-    pages_limit(LIMIT * MM_PAGE_BYTES);
+    pages_limit(LIMIT * MM_PAGE_BYTES + TABLE);
     begin();
     for (size_t i = 0; i < LIMIT; i++)
         write_page(i);
-    ck_assert(!mm_cut_is_broken());
+    ck_assert(!mm_cut_is_broken() && !mm_cut_is_over_limit());
     for (size_t i = LIMIT; i < WRITES; i++)
         write_page(i);
-    ck_assert(mm_cut_is_broken());
+    ck_assert(mm_cut_is_broken() && mm_cut_is_over_limit());
     for (size_t i = 0; i < WRITES; i++)
         ck_assert_int_eq(value[i * MM_PAGE_BYTES], 2);
     mm_figures(&f);
@@ -265,7 +265,66 @@ START_TEST(above_the_limit_no_page_is_copied_and_the_write_goes_on) /* C2 */
     begin();
     for (size_t i = 0; i < WRITES; i++)
         write_page(i);
+    ck_assert(!mm_cut_is_broken() && !mm_cut_is_over_limit());
+    end();
+}
+END_TEST
+
+START_TEST(at_the_limit_copies_that_came_back_are_used_again) /* C2 */
+{
+    const void *slot[SLABS][SLOTS];
+    struct mm_sweep sweep;
+    size_t grown;
+
+    fill_slabs(MM_RECORD, slot);
+    begin();
+    mm_sweep_init(&sweep);
+    memset(mm_modify(slot[0][0], SLOT_BYTES), 2, SLOT_BYTES);
+    grown = mm_cut_memory().grown_bytes;
+    pages_limit(1);
+    for (int s = 1; s < SLABS; s++) {
+        ck_assert_ptr_eq(sweep_a_block(&sweep), slot[s - 1][0]);
+        while (mm_settle(1))
+            ;
+        memset(mm_modify(slot[s][0], SLOT_BYTES), 2, SLOT_BYTES);
+    }
     ck_assert(!mm_cut_is_broken());
+    /* no image, but there may be a table more */
+    ck_assert_uint_le(mm_cut_memory().grown_bytes, grown + 4096);
+    end();
+}
+END_TEST
+
+START_TEST(what_is_only_deleted_costs_a_save_nothing)
+{
+    const void *slot[SLABS][SLOTS];
+
+    fill_slabs(MM_VALUE, slot);
+    begin();
+    for (int i = 0; i < SLABS * SLOTS; i++)
+        mm_free(slot[i / SLOTS][i % SLOTS]);
+    ck_assert_uint_eq(mm_cut_memory().held_bytes, 0);
+    ck_assert_uint_eq(mm_cut_memory().grown_bytes, 0);
+    fill_slabs(MM_VALUE, slot); /* in other places, since those are still to be read */
+    ck_assert_uint_eq(mm_cut_memory().held_bytes, SLABS * MM_BLOCK_BYTES);
+    ck_assert_uint_eq(mm_cut_memory().grown_bytes, SLABS * MM_BLOCK_BYTES);
+    end();
+    ck_assert_uint_eq(mm_cut_memory().held_bytes + mm_cut_memory().grown_bytes, 0);
+}
+END_TEST
+
+START_TEST(what_data_grows_by_is_none_of_the_saves_memory)
+{
+    const void *slot[SLABS][SLOTS];
+
+    begin();
+    fill_slabs(MM_RECORD, slot);
+    ck_assert_uint_eq(mm_cut_memory().held_bytes, 0);
+    ck_assert_uint_eq(mm_cut_memory().grown_bytes, 0);
+    for (size_t i = 0; i < 10; i++)
+        write_page(i);
+    ck_assert_uint_ge(mm_cut_memory().held_bytes, 10 * MM_PAGE_BYTES);
+    ck_assert_uint_ge(mm_cut_memory().grown_bytes, 10 * MM_PAGE_BYTES);
     end();
 }
 END_TEST
@@ -311,6 +370,9 @@ main(void)
     tcase_add_test(t, what_was_born_is_written_without_a_copy);
     tcase_add_test(t, settling_does_not_more_than_it_was_asked_to);
     tcase_add_test(t, above_the_limit_no_page_is_copied_and_the_write_goes_on);
+    tcase_add_test(t, at_the_limit_copies_that_came_back_are_used_again);
+    tcase_add_test(t, what_is_only_deleted_costs_a_save_nothing);
+    tcase_add_test(t, what_data_grows_by_is_none_of_the_saves_memory);
     tcase_add_test(t, tables_are_counted_by_the_memory_that_they_have);
     suite_add_tcase(s, t);
     return run_suite(s);
