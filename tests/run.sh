@@ -118,7 +118,7 @@ section_barrier() {
     build barrier all tests
     run "barrier: floors" 60 tests/lint/floors.py build/barrier/obj
     unit barrier mm snapshot server
-    QUICK=1 integration barrier tests/integration/test_{commands,oracle,oracle_types,maxmemory,defrag}.py
+    QUICK=1 integration barrier tests/integration/test_{commands,oracle,oracle_types,save_scenarios,maxmemory,defrag}.py
 }
 section_steps() {
     build steps build/steps/tests/server/test_steps
