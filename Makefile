@@ -122,9 +122,11 @@ lint:
 bench: all
 	tests/bench/run.sh $(BENCH)
 ## make soak           mixed load on one server for MINUTES=10, and whether what has to stay bounded
-##                     does
+##                     does; SOAK=snapshots: thousands of snapshots, everything else meanwhile;
+##                     SOAK=kills: KILLS=1000 kill -9 in a save
+SOAK ?= soak
 soak: all
-	python3 tests/soak/soak.py
+	python3 tests/soak/$(SOAK).py
 ## make docs-commands  write docs/commands.md from the command table
 docs-commands: all
 	python3 tests/integration/command_docs.py

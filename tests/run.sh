@@ -91,6 +91,7 @@ section_release() {
     unit release mm snapshot server
     ORACLE_SNAPSHOTS=${ORACLE_SNAPSHOTS:-150} integration release tests/integration/test_oracle.py
     for t in tests/integration/test_*.py; do [ "$t" = tests/integration/test_oracle.py ] || integration release "$t"; done
+    SEED=34 MINUTES=0.6 integration release tests/soak/snapshots.py
 }
 section_debug() {
     build debug all tests
@@ -119,6 +120,7 @@ section_barrier() {
     run "barrier: floors" 60 tests/lint/floors.py build/barrier/obj
     unit barrier mm snapshot server
     QUICK=1 integration barrier tests/integration/test_{commands,oracle,oracle_types,save_scenarios,maxmemory,defrag}.py
+    SEED=34 MINUTES=0.6 integration barrier tests/soak/snapshots.py
 }
 section_steps() {
     build steps build/steps/tests/server/test_steps
