@@ -125,6 +125,7 @@ decode(struct rdb_source *src, struct load_state *s, struct text *why)
     loading.start_s = clock_now.ms / 1000;
     loading.next_log_us = loading.start_us + LOG_EACH_US;
     loading.state = s;
+    s->size_bytes = loading.size_bytes;
     s->on_progress = on_progress;
     s->on_finding = on_finding;
     s->on_note = on_note;

@@ -262,6 +262,7 @@ load(const char *path)
 
     load_init(&state);
     must(rdb_source_file(path, &src) == 0);
+    state.size_bytes = rdb_source_size(src);
     db_state.loading = true;
     r = rdb_decode(src, load_events(), &state, true, &err);
     db_state.loading = false;

@@ -107,6 +107,7 @@ load(bool merge)
         return r;
     load_init(&state);
     state.merge = merge;
+    state.size_bytes = dump_len;
     db_state.loading = true;
     r = rdb_decode(src, load_events(), &state, true, &err);
     db_state.loading = false;
@@ -241,6 +242,59 @@ START_TEST(a_key_that_comes_twice_is_an_error_with_its_name)
     talk("flushall");
     ck_assert_int_eq(load(true), 0); /* with MERGE the later one wins */
     ck_assert_uint_eq(db_size(talk_db()), 1);
+}
+END_TEST
+
+/* What the file says of its databases' sizes, true, too small, or a lie: it is a hint. */
+START_TEST(any_number_of_keys_may_be_announced)
+{
+    static const uint64_t sizes[] = {0, 1, 5000, 6000, 40000, (uint64_t)1 << 40, UINT64_MAX};
+    size_t full;
+    char key[16];
+
+    begin_dump();
+    rdb_put_resizedb(&enc, 7, 7); /* before any SELECTDB: of no use */
+    rdb_put_selectdb(&enc, 3);
+    rdb_put_resizedb(&enc, sizes[_i], sizes[_i]);
+    for (int i = 0; i < 5000; i++) {
+        snprintf(key, sizeof key, "key%d", i);
+        if (i % 10 == 0)
+            rdb_put_expire_ms(&enc, 99999999999999);
+        put_string(key, "a value of some length, so that the table is the smaller part");
+    }
+    rdb_put_selectdb(&enc, 4);
+    rdb_put_resizedb(&enc, sizes[_i], 0);
+    end_dump();
+    ck_assert_int_eq(load(false), 0);
+    talk("select 3");
+    ck_assert_uint_eq(db_size(talk_db()), 5000);
+    ck_assert_uint_eq(db_expires(talk_db()), 500);
+    full = db_table_bytes();
+    ck_assert_uint_lt(full, (5000 + 500) * 64 + 65536);
+    db_verify();
+    talk("flushall");
+    talk_finish_work();
+    ck_assert_int_eq(load(false), 0);
+    ck_assert_uint_eq(db_table_bytes(), full);
+}
+END_TEST
+
+/* A load that fails leaves no table for keys that did not come. */
+START_TEST(announced_keys_that_do_not_come_leave_no_buckets)
+{
+    begin_dump();
+    rdb_put_selectdb(&enc, 0);
+    rdb_put_resizedb(&enc, 1000000, 0);
+    put_string("padding", "");
+    for (int i = 0; i < 10; i++)
+        put_string("twice", "");
+    end_dump();
+    dump_len--;
+    ck_assert_int_ne(load(false), 0);
+    talk("flushall");
+    talk_finish_work();
+    ck_assert_uint_eq(talk_live_bytes(), 0);
+    ck_assert_uint_eq(db_table_bytes(), 0);
 }
 END_TEST
 
@@ -390,6 +444,8 @@ main(void)
     tcase_add_test(t, the_idle_time_comes_along);
     tcase_add_test(t, limits_decide_what_a_loaded_hash_becomes);
     tcase_add_test(t, a_key_that_comes_twice_is_an_error_with_its_name);
+    tcase_add_loop_test(t, any_number_of_keys_may_be_announced, 0, 7);
+    tcase_add_test(t, announced_keys_that_do_not_come_leave_no_buckets);
     tcase_add_test(t, a_key_that_comes_twice_is_named_however_late_it_is_noticed);
     tcase_add_test(t, with_merge_a_later_value_takes_all_of_its_place);
     tcase_add_loop_test(t, a_field_that_comes_twice_is_an_error, 5, 6);

@@ -58,6 +58,38 @@ START_TEST(a_large_table_grows_and_shrinks)
 }
 END_TEST
 
+/* Sizes around those of segments: what was expected, a quarter of it, and more than it. */
+START_TEST(a_table_that_expects_its_records_is_not_split)
+{
+    static const unsigned sizes[] = {0, 3, 4, 7, 8, 9, 1020, 1024, 1028, 1032, 4095, 4100, 30000};
+    unsigned expected = sizes[_i];
+    struct model m = model_new(2 * expected + 10);
+    uint64_t buckets = expected / 4;
+
+    ktable_expect(&m.table, expected);
+    ck_assert_uint_eq(m.table.buckets, buckets);
+    model_check(&m);
+    ktable_expect(&m.table, 2 * expected); /* it has buckets */
+    if (buckets > 0)
+        ck_assert_uint_eq(m.table.buckets, buckets);
+    for (unsigned n = 0; n < expected / 8; n++)
+        expect(model_add(&m, n));
+    model_check(&m);
+    ktable_fit(&m.table);
+    ck_assert_uint_le(m.table.buckets, expected / 8 + 1);
+    model_check(&m);
+    for (unsigned n = expected / 8; n < 2 * expected + 10; n++)
+        expect(model_add(&m, n));
+    model_check(&m);
+    for (unsigned n = 0; n < 2 * expected + 10; n++)
+        if (n % 8 != 0)
+            model_drop(&m, n);
+    model_check(&m);
+    model_free(&m);
+    ck_assert_uint_eq(ktable_bytes(), 0);
+}
+END_TEST
+
 /* Its figure follows the buckets in use: a growing table must not look twice as large at once. */
 START_TEST(the_figure_of_memory_grows_with_the_buckets)
 {
@@ -186,6 +218,23 @@ START_TEST(every_record_is_drawn_about_as_often)
 END_TEST
 
 #ifdef STILLFRAME_FAULTS
+START_TEST(without_memory_a_table_expects_nothing)
+{
+    struct ktable t = {.count = 0};
+
+    for (unsigned n = 1; t.buckets == 0; n++) {
+        fault_arm(FAULT_side_alloc, n, false);
+        ktable_expect(&t, 5000);
+        ck_assert_uint_eq(t.buckets, fault_disarm() == 0 ? 1250 : 0);
+        ck_assert_uint_eq(ktable_bytes() == 0, t.buckets == 0);
+    }
+    ktable_fit(&t);
+    ck_assert_uint_eq(t.buckets, 1);
+    ck_assert(ktable_empty(&t, &(uint64_t){0}, 1, count_visits, &(unsigned){0}));
+    ck_assert_uint_eq(ktable_bytes(), 0);
+}
+END_TEST
+
 START_TEST(without_memory_a_table_stays_fuller_or_refuses)
 {
     struct model m = model_new(MODEL);
@@ -444,6 +493,7 @@ main(void)
     tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, a_table_holds_what_its_model_holds, 0, 2);
     tcase_add_test(t, a_large_table_grows_and_shrinks);
+    tcase_add_loop_test(t, a_table_that_expects_its_records_is_not_split, 0, 13);
     tcase_add_test(t, the_figure_of_memory_grows_with_the_buckets);
     tcase_add_test(t, another_record_takes_the_place_of_one);
     tcase_add_test(t, a_walk_meets_everything_that_stays);
@@ -455,6 +505,7 @@ main(void)
     tcase_add_test(t, a_write_into_a_large_table_preserves_few_pages);
     tcase_add_test(t, a_dead_table_goes_in_steps);
 #ifdef STILLFRAME_FAULTS
+    tcase_add_test(t, without_memory_a_table_expects_nothing);
     tcase_add_test(t, without_memory_a_table_stays_fuller_or_refuses);
     tcase_add_test(t, a_table_without_segments_has_junctions_and_recovers);
     tcase_add_test(t, without_memory_a_table_of_pairs_is_as_before);

@@ -138,6 +138,10 @@ int db_store(struct db_ref *ref, const struct value *value, int64_t expire_at_ms
 /* db_supplant: as db_insert() or db_update(), told as a key that is new even where there was one:
  * RENAME, COPY, RESTORE. */
 int db_supplant(struct db_ref *ref, struct record_spec *spec);
+/* For loading: db_expect: so many keys are going to come, of which so many expire; a hint that may
+ * be wrong, but costs address space: db_fit() when they have come. */
+void db_expect(struct db *db, uint64_t keys, uint64_t expires);
+void db_fit(struct db *db);
 /* For loading, which makes its records ahead of their places (db_number(), db_birth_clock()):
  * db_warm: a hint that a record is going to be adopted.
  * db_adopt: the record takes its place, hash being its key's; nobody is told.  0; -EEXIST: its key

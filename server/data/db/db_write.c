@@ -55,6 +55,20 @@ add(struct db_ref *ref, struct record_spec *spec)
 }
 
 void
+db_expect(struct db *db, uint64_t keys, uint64_t expires)
+{
+    ktable_expect(&db->keys, keys);
+    ktable_expect(&db->expires, expires);
+}
+
+void
+db_fit(struct db *db)
+{
+    ktable_fit(&db->keys);
+    ktable_fit(&db->expires);
+}
+
+void
 db_warm(const struct db *db, uint64_t hash, const struct record *r)
 {
     ktable_warm_bucket(&db->keys, hash);

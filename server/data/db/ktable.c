@@ -178,8 +178,9 @@ root_of(const struct ktable *t)
 /* Four of seven, by bench_keyspace at 2 to 3 million keys: 17 bytes a key with 6 to 9 % of the
  * buckets overflowing; five takes 15 bytes with 17 to 19 %, and a prefetched lookup an eighth
  * longer; six 14 bytes, 27 to 31 %, a third longer. */
-#define LT_LOAD_MAX 4
-#define LT_LOAD_MIN 1
+enum { LOAD_MAX = 4, LOAD_MIN = 1 };
+#define LT_LOAD_MAX LOAD_MAX
+#define LT_LOAD_MIN LOAD_MIN
 #include "server/data/db/ltable.inc.h"
 
 const struct record *
@@ -193,6 +194,46 @@ ktable_find_record(const struct ktable *t, uint64_t hash, const struct record *r
                    struct ktable_ref *ret)
 {
     ktable_find_entry(t, hash, r, ret);
+}
+
+/* reserve_segment: fresh buckets that are empty; those of a mapped one are so already. */
+static struct lt_bucket *
+reserve_segment(uint64_t buckets)
+{
+    struct lt_bucket *b = segment_new(buckets);
+
+    for (uint64_t i = 0; b != NULL && buckets < MAPPED_FROM && i < buckets; i++)
+        b[i].meta = 0;
+    return b;
+}
+
+void
+ktable_expect(struct ktable *t, uint64_t records)
+{
+    uint64_t buckets = records / LOAD_MAX;
+    unsigned last = lt_segment_of(buckets - (buckets > 0));
+
+    if (t->buckets > 0 || buckets == 0 || last >= LT_SEGMENTS)
+        return;
+    for (unsigned s = 0; s <= last; s++)
+        if ((t->segment[s] = reserve_segment(lt_segment_buckets(s))) == NULL) {
+            while (s-- > 0)
+                segment_free(t->segment[s], lt_segment_buckets(s));
+            return;
+        }
+    t->buckets = buckets;
+    mapped_buckets += buckets > MAPPED_FROM ? buckets - MAPPED_FROM : 0;
+}
+
+void
+ktable_fit(struct ktable *t)
+{
+    uint64_t before = 0;
+
+    while (t->buckets > 1 && t->count < t->buckets * LOAD_MIN && t->buckets != before) {
+        before = t->buckets;
+        ktable_shrink(t);
+    }
 }
 
 bool

@@ -23,6 +23,13 @@ const struct record *ktable_find_key(const struct ktable *t, uint64_t hash, stru
 void ktable_find_record(const struct ktable *t, uint64_t hash, const struct record *r,
                         struct ktable_ref *ret);
 
+/* ktable_expect: a table without buckets gets those that so many records will want, so that none of
+ * them is ever split; memory comes as they are used, but they count at once.  Without memory, or
+ * with buckets, it stays as it is.
+ * ktable_fit: fewer buckets, where the records that came are far fewer.  O(buckets) */
+void ktable_expect(struct ktable *t, uint64_t records);
+void ktable_fit(struct ktable *t);
+
 /* ktable_add: a record whose key is not there.  false: no memory, nothing has changed. */
 bool ktable_add(struct ktable *t, uint64_t hash, const struct record *r);
 /* ktable_switch: another record with the same key takes the place.  Cannot fail. */

@@ -52,6 +52,8 @@ load_fini(struct load_state *s)
     while (s->queue.count > 0)
         drop_record(s->queue.at[--s->queue.count].rec);
     free(s->bytes.at);
+    for (int i = 0; s->has_expected && i < db_count(); i++)
+        db_fit(db_select(i));
 }
 
 int
@@ -166,6 +168,31 @@ on_aux(void *ctx, struct slice field, struct slice value)
              aux->about != NULL ? aux->about : "unknown here");
     else if (is_new)
         note(s, false, "the AUX field %s is not kept: %s", name, aux->about);
+    return 0;
+}
+
+static int
+on_selectdb(void *ctx, uint64_t db)
+{
+    struct load_state *s = ctx;
+
+    s->selected = db < (uint64_t)db_count() ? db_select((int)db) : NULL;
+    return 0;
+}
+
+/* on_resizedb: a table of the right size from the start is never split; one that is too small
+ * grows. */
+static int
+on_resizedb(void *ctx, uint64_t keys, uint64_t expires)
+{
+    enum { KEY_BYTES = 32 }; /* of a file of shorter ones, as many fit; the table grows then */
+    struct load_state *s = ctx;
+    uint64_t most = s->size_bytes / KEY_BYTES;
+
+    if (s->selected == NULL)
+        return 0;
+    db_expect(s->selected, keys < most ? keys : most, expires < most ? expires : most);
+    s->has_expected = true;
     return 0;
 }
 
@@ -426,6 +453,8 @@ load_events(void)
     if (events.value_end != NULL)
         return &events;
     events = (struct rdb_events){.aux = on_aux,
+                                 .selectdb = on_selectdb,
+                                 .resizedb = on_resizedb,
                                  .function = on_function,
                                  .finding = on_finding,
                                  .key = on_key,

@@ -35,6 +35,11 @@ struct load_state {
     char error[256]; /* what a call of this sink did not like; empty if the error is not its own */
     /* a key that is there already is replaced, not refused (DEBUG RELOAD ... MERGE) */
     bool merge;
+    /* how long the file is: what it says of its databases' sizes is believed as far as that has
+     * room for; 0: not at all */
+    uint64_t size_bytes;
+    struct db *selected;                             /* NULL: none yet */
+    bool has_expected;                               /* it was believed */
     void (*on_progress)(void *ctx, uint64_t offset); /* about every 2 MiB; may be NULL */
     /* on_finding: something wrong that did not keep the file from being read; told the first
      * LOAD_TOLD times for each kind.  findings: how often, by kind.  May be NULL. */
