@@ -12,7 +12,7 @@
 #include "mm/base/must.h"
 #include "mm/base/os.h"
 
-enum { FIRST_SLOTS = 512, KEPT_SLOTS = 4096 };
+enum { FIRST_SLOTS = 32, KEPT_SLOTS = 4096 };
 
 void
 field_set_init(struct field_set *s)
@@ -25,16 +25,24 @@ field_set_fini(struct field_set *s)
 {
     free(s->slot);
     s->slot = NULL;
-    s->slots = s->used = 0;
+    s->slots = s->room = s->used = 0;
 }
 
 void
 field_set_clear(struct field_set *s)
 {
-    if (s->slots > KEPT_SLOTS)
+    size_t wanted = FIRST_SLOTS;
+
+    if (s->room > KEPT_SLOTS) {
         field_set_fini(s);
-    else if (s->used > 0)
+        return;
+    }
+    if (s->used > 0)
         memset(s->slot, 0, s->slots * sizeof *s->slot);
+    while (wanted < 2 * s->used) /* as the last one was, so the next may be */
+        wanted *= 2;
+    if (wanted < s->slots)
+        s->slots = wanted;
     s->used = 0;
 }
 
@@ -65,6 +73,7 @@ grow(struct field_set *s)
         if ((s->slot[i].low | s->slot[i].high) != 0)
             *find(&bigger, s->slot[i]) = s->slot[i];
     bigger.seed = s->seed;
+    bigger.room = bigger.slots;
     free(s->slot);
     *s = bigger;
     return 0;

@@ -18,6 +18,7 @@ struct field_mark {
 struct field_set {
     struct field_mark *slot; /* [owned] power of two of them, NULL before the first add */
     size_t slots, used;
+    size_t room;   /* how many there is memory for: as many as one set before has needed */
     uint64_t seed; /* so that nobody can choose which slots collide */
 };
 

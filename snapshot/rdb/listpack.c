@@ -21,6 +21,8 @@
 #include "mm/base/num.h"
 #include "snapshot/rdb/listpack_impl.h"
 
+enum { BACKLEN_ONE_BYTE = 127 };
+
 /* int_data_bytes: of the encodings LP_ENC_INT16 to LP_ENC_INT64. */
 static const uint8_t int_data_bytes[] = {2, 3, 4, 8};
 
@@ -66,7 +68,7 @@ lp_backlen_bytes(uint64_t core)
 {
     /* The limits are the format's, one below what would fit: 16383 takes three bytes, not two.
      * Readers derive the size of a backlen from the entry, so this is not ours to improve. */
-    if (core <= 127)
+    if (core <= BACKLEN_ONE_BYTE)
         return 1;
     if (core < 16383)
         return 2;
@@ -104,6 +106,8 @@ checked_entry_size(const uint8_t *entry, size_t room)
     if (room == 0 || (head = head_bytes(*entry)) == 0 || head > room)
         return 0;
     core = head + body_bytes(entry);
+    if (likely(core < room && core <= BACKLEN_ONE_BYTE))
+        return entry[core] == core ? (uint32_t)core + 1 : 0;
     n = lp_backlen_put(backlen, core);
     if (core > room || room - core < n || memcmp(entry + core, backlen, n) != 0)
         return 0;

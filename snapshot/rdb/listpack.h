@@ -13,6 +13,7 @@
 #include "mm/base/slice.h"
 
 enum { LP_HEADER_BYTES = 6, LP_EMPTY_BYTES = 7, LP_INT_TEXT_BYTES = 21 };
+enum { LP_ENTRY_MORE_BYTES = 10 }; /* an entry is longer than its text by no more than that */
 
 /* The first byte of the entries that a whole byte names, the byte behind the last entry, and the
  * count of a header that does not say it. */

@@ -352,33 +352,6 @@ read_value(struct dec *d, const struct value_type *t, uint64_t offset)
     return 0;
 }
 
-/* plain: the string at p, if it stands there plainly and before end: what follows it; NULL: it does
- * not. */
-static inline const uint8_t *
-plain(const uint8_t *p, const uint8_t *end, struct slice *ret)
-{
-    enum { LEN_MOST = 5 };
-    size_t len;
-
-    if (unlikely(end - p < LEN_MOST))
-        return NULL;
-    if (*p < RDB_LEN_14) {
-        len = *p++;
-    } else if (*p < RDB_LEN_32) {
-        len = (size_t)(p[0] & 0x3f) << 8 | p[1];
-        p += 2;
-    } else if (*p == RDB_LEN_32) {
-        len = (size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | p[4];
-        p += LEN_MOST;
-    } else {
-        return NULL;
-    }
-    if (unlikely(len > (size_t)(end - p)))
-        return NULL;
-    *ret = slice_of(p, len);
-    return p + len;
-}
-
 /* keep_name: the key's name, for the message. */
 static void
 keep_name(struct dec *d)
@@ -399,7 +372,8 @@ read_plain_string(struct dec *d, uint64_t offset, bool *ret_is_read)
     struct slice value;
     int r;
 
-    if ((at = plain(begin, end, &d->key.name)) == NULL || (at = plain(at, end, &value)) == NULL)
+    if ((at = dec_plain(begin, end, &d->key.name)) == NULL ||
+        (at = dec_plain(at, end, &value)) == NULL)
         return 0;
     *ret_is_read = d->has_seen_key = true;
     d->key.type = RDB_TYPE_STRING;

@@ -13,6 +13,7 @@
 
 #include "snapshot/rdb/field_set.h"
 #include "snapshot/rdb/lzf.h"
+#include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_dec.h"
 #include "snapshot/rdb/rdb_source_impl.h"
 
@@ -91,11 +92,19 @@ int dec_string_rest(struct dec *d, struct string_in *s, struct bytes *b);
 /* dec_string_value: all of it into d->value, or read over, if the sink wants no values: then *ret
  * has no bytes. */
 int dec_string_value(struct dec *d, struct slice *ret);
+/* dec_string_here: all of the string, good until the next read: where it stands plainly, as bytes
+ * of the source, else in b (dec_string_here_rest: what follows dec_string_begin()). */
+int dec_string_here(struct dec *d, struct bytes *b, struct slice *ret);
+int dec_string_here_rest(struct dec *d, struct string_in *s, struct bytes *b, struct slice *ret);
 /* dec_value_begin: as dec_string_begin() for the string that a value is, or stands in: its form is
  * told.
- * dec_value_blob: all of that string, which holds a small value, into d->value. */
+ * dec_value_blob: all of that string, which holds a small value, as dec_string_here() gives it;
+ * b is d->value. */
 int dec_value_begin(struct dec *d, struct string_in *s);
-int dec_value_blob(struct dec *d, uint64_t *ret_offset);
+int dec_value_blob(struct dec *d, struct slice *ret, uint64_t *ret_offset);
+/* dec_plain: the string at p, if it stands there plainly and before end, which are of the source:
+ * returns what follows it; NULL: it does not. */
+static inline const uint8_t *dec_plain(const uint8_t *p, const uint8_t *end, struct slice *ret);
 /* dec_reserve: b, whose bytes are forgotten, has room for so many. */
 int dec_reserve(struct dec *d, struct bytes *b, size_t room);
 /* dec_trim: give a large buffer back. */
@@ -108,11 +117,14 @@ int dec_unwrap(struct dec *d);
 int dec_end(struct dec *d, const char *what);
 
 /* rdb_dec_hash.c, for other types too. */
-/* dec_listpack: is d->value, which stands at offset, a listpack?  *ret_count: its elements.  A
- * wrong count in its head is put right there.  whose: "the hash's". */
-int dec_listpack(struct dec *d, uint64_t offset, const char *whose, uint32_t *ret_count);
-/* dec_ziplist: the same of a ziplist. */
-int dec_ziplist(struct dec *d, uint64_t offset, const char *whose, uint64_t *ret_count);
+/* dec_listpack: is the blob, which stands at offset, a listpack?  *ret_count: its elements.  A
+ * wrong count in its head is put right, in d->value, where the blob is then.  whose: "the
+ * hash's". */
+int dec_listpack(struct dec *d, struct slice *blob, uint64_t offset, const char *whose,
+                 uint32_t *ret_count);
+/* dec_ziplist: the same of a ziplist, of which nothing is put right. */
+int dec_ziplist(struct dec *d, struct slice blob, uint64_t offset, const char *whose,
+                uint64_t *ret_count);
 
 /* rdb_dec_hash.c, rdb_dec_old.c: the value of a hash key, by its type. */
 int dec_hash_plain(struct dec *d);
@@ -154,6 +166,31 @@ static inline struct slice
 bytes_slice(const struct bytes *b)
 {
     return slice_of(b->at, b->len);
+}
+
+static inline const uint8_t *
+dec_plain(const uint8_t *p, const uint8_t *end, struct slice *ret)
+{
+    enum { LEN_MOST = 5 };
+    size_t len;
+
+    if (unlikely(end - p < LEN_MOST))
+        return NULL;
+    if (*p < RDB_LEN_14) {
+        len = *p++;
+    } else if (*p < RDB_LEN_32) {
+        len = (size_t)(p[0] & 0x3f) << 8 | p[1];
+        p += 2;
+    } else if (*p == RDB_LEN_32) {
+        len = (size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | p[4];
+        p += LEN_MOST;
+    } else {
+        return NULL;
+    }
+    if (unlikely(len > (size_t)(end - p)))
+        return NULL;
+    *ret = slice_of(p, len);
+    return p + len;
 }
 
 #endif

@@ -68,16 +68,16 @@ find_empty_node(struct dec *d, uint64_t offset)
     return dec_find(d, offset, RDB_FINDING_EMPTY_NODE, "a list's node without an element");
 }
 
-/* pass_ziplist: d->value, which was read at offset. */
+/* pass_ziplist: the blob, which was read at offset. */
 static int
-pass_ziplist(struct dec *d, uint64_t offset, uint64_t *ret_count)
+pass_ziplist(struct dec *d, struct slice blob, uint64_t offset, uint64_t *ret_count)
 {
-    struct slice blob = bytes_slice(&d->value), element;
+    struct slice element;
     char scratch[NUM_MAX_BYTES];
     struct ziplist_walk w;
     int r;
 
-    if ((r = dec_ziplist(d, offset, "the list's", ret_count)) != 0)
+    if ((r = dec_ziplist(d, blob, offset, "the list's", ret_count)) != 0)
         return r;
     ziplist_open(blob, &w);
     for (uint64_t i = 0; i < *ret_count; i++)
@@ -89,13 +89,15 @@ pass_ziplist(struct dec *d, uint64_t offset, uint64_t *ret_count)
 int
 dec_list_ziplist(struct dec *d)
 {
+    struct slice blob = {NULL, 0};
     uint64_t offset = 0, count;
     int r;
 
     d->elements = 0;
     if (d->ev->list_begin != NULL && (r = dec_sink(d, d->ev->list_begin(d->ctx))) != 0)
         return r;
-    if ((r = dec_value_blob(d, &offset)) != 0 || (r = pass_ziplist(d, offset, &count)) != 0)
+    if ((r = dec_value_blob(d, &blob, &offset)) != 0 ||
+        (r = pass_ziplist(d, blob, offset, &count)) != 0)
         return r;
     return end(d);
 }
@@ -110,10 +112,11 @@ dec_list_ziplists(struct dec *d)
         return r;
     for (uint64_t i = 0; i < nodes; i++) {
         uint64_t offset = rdb_source_offset(d->src), count = 0;
+        struct slice blob;
 
         d->what = "a node of a list";
-        if ((r = dec_string_whole(d, &d->value)) != 0 ||
-            (r = pass_ziplist(d, offset, &count)) != 0 || (r = dec_progress(d)) != 0)
+        if ((r = dec_string_here(d, &d->value, &blob)) != 0 ||
+            (r = pass_ziplist(d, blob, offset, &count)) != 0 || (r = dec_progress(d)) != 0)
             return r;
         if (count == 0 && (r = find_empty_node(d, offset)) != 0)
             return r;
@@ -126,7 +129,7 @@ static int
 read_node(struct dec *d)
 {
     uint64_t offset = rdb_source_offset(d->src), kind = 0;
-    struct slice element;
+    struct slice element, blob;
     uint32_t elements;
     int r;
 
@@ -143,16 +146,16 @@ read_node(struct dec *d)
             return dec_fail(d, offset, -EINVAL, "a list's node that is one element is empty");
         return pass_element(d, element);
     }
-    if ((r = dec_string_whole(d, &d->value)) != 0)
+    if ((r = dec_string_here(d, &d->value, &blob)) != 0)
         return r;
-    if ((r = dec_listpack(d, offset, "the list's", &elements)) != 0)
+    if ((r = dec_listpack(d, &blob, offset, "the list's", &elements)) != 0)
         return r;
     if (elements == 0)
         return find_empty_node(d, offset);
     d->elements += elements;
     if (d->ev->list_listpack == NULL)
         return 0;
-    return dec_sink(d, d->ev->list_listpack(d->ctx, bytes_slice(&d->value), elements));
+    return dec_sink(d, d->ev->list_listpack(d->ctx, blob, elements));
 }
 
 int

@@ -21,9 +21,9 @@ enum { ZIPMAP_END = 0xff, ZIPMAP_COUNT_UNKNOWN = 254 };
 
 /* One of the two kinds of blob. */
 struct old_form {
-    /* validate: d->value is one, of *ret_pairs pairs; a wrong count is told.  0 or the decoder's
+    /* validate: the blob is one, of *ret_pairs pairs; a wrong count is told.  0 or the decoder's
      * end. */
-    int (*validate)(struct dec *d, uint64_t offset, uint64_t *ret_pairs);
+    int (*validate)(struct dec *d, struct slice blob, uint64_t offset, uint64_t *ret_pairs);
     void (*open)(struct slice blob, struct walk *w);
     /* next: the next pair; false: there is none. */
     bool (*next)(struct walk *w, struct slice *field, struct slice *value);
@@ -68,9 +68,8 @@ zipmap_measure(struct slice blob, uint64_t *ret_pairs)
 }
 
 static int
-zipmap_validate(struct dec *d, uint64_t offset, uint64_t *ret_pairs)
+zipmap_validate(struct dec *d, struct slice blob, uint64_t offset, uint64_t *ret_pairs)
 {
-    struct slice blob = bytes_slice(&d->value);
     unsigned claimed;
 
     if (!zipmap_measure(blob, ret_pairs))
@@ -83,14 +82,13 @@ zipmap_validate(struct dec *d, uint64_t offset, uint64_t *ret_pairs)
 }
 
 static int
-pairs_validate(struct dec *d, uint64_t offset, uint64_t *ret_pairs)
+pairs_validate(struct dec *d, struct slice blob, uint64_t offset, uint64_t *ret_pairs)
 {
     uint64_t entries = 0;
-    int r = dec_ziplist(d, offset, "the hash's", &entries);
+    int r = dec_ziplist(d, blob, offset, "the hash's", &entries);
 
     if (r == 0 && entries % 2 != 0)
-        return dec_fail(d, offset, -EINVAL, "the hash's ziplist of %zu bytes is damaged",
-                        d->value.len);
+        return dec_fail(d, offset, -EINVAL, "the hash's ziplist of %zu bytes is damaged", blob.len);
     *ret_pairs = entries / 2;
     return r;
 }
@@ -113,13 +111,14 @@ static const struct old_form ziplist = {pairs_validate, pairs_open, pairs_next};
 /* check: every byte, the count, and that no two fields are the same.  *ret_pairs: how many there
  * are. */
 static int
-check(struct dec *d, const struct old_form *form, uint64_t offset, uint64_t *ret_pairs)
+check(struct dec *d, const struct old_form *form, struct slice blob, uint64_t offset,
+      uint64_t *ret_pairs)
 {
-    struct slice blob = bytes_slice(&d->value), field, value;
+    struct slice field, value;
     struct walk w;
     int r;
 
-    if ((r = form->validate(d, offset, ret_pairs)) != 0)
+    if ((r = form->validate(d, blob, offset, ret_pairs)) != 0)
         return r;
     if (*ret_pairs == 0 && (r = dec_find_empty(d, "hash")) != 0)
         return r;
@@ -134,18 +133,19 @@ check(struct dec *d, const struct old_form *form, uint64_t offset, uint64_t *ret
 static int
 read_old(struct dec *d, const struct old_form *form)
 {
-    struct slice field, value;
+    struct slice blob = {NULL, 0}, field, value;
     uint64_t offset = 0, pairs = 0;
     struct walk w;
     int r;
 
-    if ((r = dec_value_blob(d, &offset)) != 0 || (r = check(d, form, offset, &pairs)) != 0)
+    if ((r = dec_value_blob(d, &blob, &offset)) != 0 ||
+        (r = check(d, form, blob, offset, &pairs)) != 0)
         return r;
     if (d->ev->hash_begin != NULL && (r = dec_sink(d, d->ev->hash_begin(d->ctx, pairs))) != 0)
         return r;
     if (d->ev->hash_field == NULL)
         return 0;
-    form->open(bytes_slice(&d->value), &w);
+    form->open(blob, &w);
     for (uint64_t i = 0; i < pairs; i++)
         if (form->next(&w, &field, &value) &&
             (r = dec_sink(d, d->ev->hash_field(d->ctx, field, value))) != 0)

@@ -10,6 +10,7 @@ int
 dec_set_plain(struct dec *d)
 {
     uint64_t offset = rdb_source_offset(d->src), members = 0;
+    struct slice member;
     int r;
 
     d->what = "the number of a set's members";
@@ -25,10 +26,9 @@ dec_set_plain(struct dec *d)
         return r;
     for (uint64_t i = 0; i < members; i++) {
         d->what = "a set's member";
-        if ((r = dec_string_whole(d, &d->field)) != 0)
+        if ((r = dec_string_here(d, &d->field, &member)) != 0)
             return r;
-        if (d->ev->set_member != NULL &&
-            (r = dec_sink(d, d->ev->set_member(d->ctx, bytes_slice(&d->field)))) != 0)
+        if (d->ev->set_member != NULL && (r = dec_sink(d, d->ev->set_member(d->ctx, member))) != 0)
             return r;
     }
     return 0;
@@ -37,20 +37,20 @@ dec_set_plain(struct dec *d)
 int
 dec_set_intset(struct dec *d)
 {
+    struct slice blob = {NULL, 0};
     uint64_t offset = 0;
     uint32_t members;
     int r;
 
-    if ((r = dec_value_blob(d, &offset)) != 0)
+    if ((r = dec_value_blob(d, &blob, &offset)) != 0)
         return r;
-    if (!intset_validate(d->value.at, d->value.len, &members))
-        return dec_fail(d, offset, -EINVAL, "the set's intset of %zu bytes is damaged",
-                        d->value.len);
+    if (!intset_validate(slice_bytes(blob), blob.len, &members))
+        return dec_fail(d, offset, -EINVAL, "the set's intset of %zu bytes is damaged", blob.len);
     if (members == 0 && (r = dec_find_empty(d, "set")) != 0)
         return r;
     if (d->ev->set_intset == NULL)
         return 0;
-    return dec_sink(d, d->ev->set_intset(d->ctx, bytes_slice(&d->value), members));
+    return dec_sink(d, d->ev->set_intset(d->ctx, blob, members));
 }
 
 /* check_members: no two in the listpack are the same. */
@@ -77,19 +77,20 @@ check_members(struct dec *d, uint64_t offset, const uint8_t *lp)
 int
 dec_set_listpack(struct dec *d)
 {
+    struct slice blob = {NULL, 0};
     uint64_t offset = 0;
     uint32_t members;
     int r;
 
-    if ((r = dec_value_blob(d, &offset)) != 0)
+    if ((r = dec_value_blob(d, &blob, &offset)) != 0)
         return r;
-    if ((r = dec_listpack(d, offset, "the set's", &members)) != 0)
+    if ((r = dec_listpack(d, &blob, offset, "the set's", &members)) != 0)
         return r;
     if (members == 0 && (r = dec_find_empty(d, "set")) != 0)
         return r;
-    if ((r = check_members(d, offset, d->value.at)) != 0)
+    if ((r = check_members(d, offset, slice_bytes(blob))) != 0)
         return r;
     if (d->ev->set_listpack == NULL)
         return 0;
-    return dec_sink(d, d->ev->set_listpack(d->ctx, bytes_slice(&d->value), members));
+    return dec_sink(d, d->ev->set_listpack(d->ctx, blob, members));
 }

@@ -104,7 +104,9 @@ check_node(struct dec *d, uint64_t offset, struct stream_id id, struct stream_no
     int r;
 
     if (unlikely(wrong != NULL)) {
-        if ((r = dec_listpack(d, offset, "the stream's", &entries)) != 0)
+        struct slice blob = bytes_slice(&d->value);
+
+        if ((r = dec_listpack(d, &blob, offset, "the stream's", &entries)) != 0)
             return r;
         wrong = stream_node_validate(d->value.at, d->value.len, id, ret_sum);
     }

@@ -394,18 +394,44 @@ dec_string_whole(struct dec *d, struct bytes *b)
 }
 
 int
+dec_string_here_rest(struct dec *d, struct string_in *s, struct bytes *b, struct slice *ret)
+{
+    int r;
+
+    if (s->form == RDB_FORM_PLAIN && s->len <= SOURCE_BUFFER_BYTES) {
+        if ((r = dec_need(d, (size_t)s->len)) != 0)
+            return r;
+        *ret = slice_of(source_here(d->src), (size_t)s->len);
+        source_skip(d->src, (size_t)s->len);
+        s->left = 0;
+        return dec_progress(d);
+    }
+    if ((r = dec_string_rest(d, s, b)) != 0)
+        return r;
+    *ret = bytes_slice(b);
+    return 0;
+}
+
+int
+dec_string_here(struct dec *d, struct bytes *b, struct slice *ret)
+{
+    struct string_in s;
+    int r;
+
+    if ((r = dec_string_begin(d, &s)) != 0)
+        return r;
+    return dec_string_here_rest(d, &s, b, ret);
+}
+
+int
 dec_string_value(struct dec *d, struct slice *ret)
 {
     struct slice piece;
     struct string_in s;
     int r;
 
-    if (!d->ev->no_values) {
-        if ((r = dec_string_whole(d, &d->value)) != 0)
-            return r;
-        *ret = bytes_slice(&d->value);
-        return 0;
-    }
+    if (!d->ev->no_values)
+        return dec_string_here(d, &d->value, ret);
     if ((r = dec_string_begin(d, &s)) != 0)
         return r;
     *ret = (struct slice){NULL, (size_t)s.len};
@@ -436,7 +462,7 @@ dec_value_begin(struct dec *d, struct string_in *s)
 }
 
 int
-dec_value_blob(struct dec *d, uint64_t *ret_offset)
+dec_value_blob(struct dec *d, struct slice *ret, uint64_t *ret_offset)
 {
     struct string_in s;
     int r;
@@ -444,5 +470,5 @@ dec_value_blob(struct dec *d, uint64_t *ret_offset)
     if ((r = dec_value_begin(d, &s)) != 0)
         return r;
     *ret_offset = s.offset;
-    return dec_string_rest(d, &s, &d->value);
+    return dec_string_here_rest(d, &s, &d->value, ret);
 }

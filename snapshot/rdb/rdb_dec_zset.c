@@ -77,6 +77,31 @@ pass_on(struct dec *d, struct slice member, double score)
     return d->ev->zset_member != NULL ? dec_sink(d, d->ev->zset_member(d->ctx, member, score)) : 0;
 }
 
+/* read_member: the next one and its score, to the sink.  The score is read after the member, which
+ * stays where it is only if both are in hand. */
+static int
+read_member(struct dec *d, int (*read_score)(struct dec *d, double *ret))
+{
+    enum { SCORE_MOST = 256 };
+    const uint8_t *begin = source_here(d->src), *end = begin + source_ready(d->src), *at;
+    struct slice member;
+    double score = 0;
+    int r;
+
+    d->what = "a sorted set's member";
+    if ((at = dec_plain(begin, end, &member)) != NULL && end - at >= SCORE_MOST) {
+        source_skip(d->src, (size_t)(at - begin));
+    } else {
+        if ((r = dec_string_whole(d, &d->field)) != 0)
+            return r;
+        member = bytes_slice(&d->field);
+    }
+    d->what = "a member's score";
+    if ((r = read_score(d, &score)) != 0 || (r = pass_on(d, member, score)) != 0)
+        return r;
+    return dec_progress(d);
+}
+
 static int
 read_plain(struct dec *d, unsigned least_bytes, int (*read_score)(struct dec *d, double *ret))
 {
@@ -94,17 +119,9 @@ read_plain(struct dec *d, unsigned least_bytes, int (*read_score)(struct dec *d,
         return r;
     if ((r = begin(d, members)) != 0)
         return r;
-    for (uint64_t i = 0; i < members; i++) {
-        double score = 0;
-
-        d->what = "a sorted set's member";
-        if ((r = dec_string_whole(d, &d->field)) != 0)
+    for (uint64_t i = 0; i < members; i++)
+        if ((r = read_member(d, read_score)) != 0)
             return r;
-        d->what = "a member's score";
-        if ((r = read_score(d, &score)) != 0 ||
-            (r = pass_on(d, bytes_slice(&d->field), score)) != 0)
-            return r;
-    }
     return 0;
 }
 
@@ -129,17 +146,20 @@ struct element {
 
 /* parse_element: the member at offset at, and its score.  0 or the decoder's end. */
 static int
-parse_element(struct dec *d, uint64_t offset, uint32_t at, char scratch[LP_INT_TEXT_BYTES],
-              struct element *ret)
+parse_element(struct dec *d, uint64_t offset, const uint8_t *lp, uint32_t at,
+              char scratch[LP_INT_TEXT_BYTES], struct element *ret)
 {
-    const uint8_t *lp = d->value.at;
-    char score_text[LP_INT_TEXT_BYTES];
-    struct slice score = lp_slice(lp, lp_next(lp, at), score_text);
+    struct lp_elem score;
 
     ret->member = lp_slice(lp, at, scratch);
-    return real_parse(score.ptr, score.len, &ret->score)
+    lp_get(lp, lp_next(lp, at), &score);
+    if (score.bytes == NULL) {
+        ret->score = (double)score.value;
+        return 0;
+    }
+    return real_parse((const char *)score.bytes, score.len, &ret->score)
                ? 0
-               : bad_score(d, offset, score.ptr, score.len);
+               : bad_score(d, offset, score.bytes, score.len);
 }
 
 static bool
@@ -156,10 +176,9 @@ is_before(const struct element *a, const struct element *b)
 
 /* check_listpack: scores that are some, no member twice.  *ret_sorted: and all in order. */
 static int
-check_listpack(struct dec *d, uint64_t offset, bool *ret_sorted)
+check_listpack(struct dec *d, uint64_t offset, const uint8_t *lp, bool *ret_sorted)
 {
     char scratch[2][LP_INT_TEXT_BYTES];
-    const uint8_t *lp = d->value.at;
     struct element e[2];
     unsigned turn = 0;
     bool sorted = true;
@@ -167,7 +186,7 @@ check_listpack(struct dec *d, uint64_t offset, bool *ret_sorted)
 
     field_set_clear(&d->fields);
     for (uint32_t at = lp_first(lp); at != 0; at = lp_next(lp, lp_next(lp, at))) {
-        if ((r = parse_element(d, offset, at, scratch[turn], &e[turn])) != 0 ||
+        if ((r = parse_element(d, offset, lp, at, scratch[turn], &e[turn])) != 0 ||
             (r = dec_new_member(d, offset, e[turn].member)) != 0)
             return r;
         sorted = sorted && (at == LP_HEADER_BYTES || is_before(&e[!turn], &e[turn]));
@@ -180,16 +199,15 @@ check_listpack(struct dec *d, uint64_t offset, bool *ret_sorted)
 /* pass_on_all: one by one, where the order is not right: nobody writes such a listpack, but readers
  * take it. */
 static int
-pass_on_all(struct dec *d, uint64_t offset, uint32_t members)
+pass_on_all(struct dec *d, uint64_t offset, const uint8_t *lp, uint32_t members)
 {
     char scratch[LP_INT_TEXT_BYTES];
-    const uint8_t *lp = d->value.at;
     int r = begin(d, members);
 
     for (uint32_t at = lp_first(lp); r == 0 && at != 0; at = lp_next(lp, lp_next(lp, at))) {
         struct element e;
 
-        if ((r = parse_element(d, offset, at, scratch, &e)) == 0)
+        if ((r = parse_element(d, offset, lp, at, scratch, &e)) == 0)
             r = pass_on(d, e.member, e.score);
     }
     return r;
@@ -198,14 +216,15 @@ pass_on_all(struct dec *d, uint64_t offset, uint32_t members)
 int
 dec_zset_listpack(struct dec *d)
 {
+    struct slice blob = {NULL, 0};
     uint64_t offset = 0;
     uint32_t elements;
     bool sorted = true;
     int r;
 
-    if ((r = dec_value_blob(d, &offset)) != 0)
+    if ((r = dec_value_blob(d, &blob, &offset)) != 0)
         return r;
-    if ((r = dec_listpack(d, offset, "the sorted set's", &elements)) != 0)
+    if ((r = dec_listpack(d, &blob, offset, "the sorted set's", &elements)) != 0)
         return r;
     if (elements % 2 != 0)
         return dec_fail(d, offset, -EINVAL,
@@ -213,24 +232,24 @@ dec_zset_listpack(struct dec *d)
                         elements);
     if (elements == 0 && (r = dec_find_empty(d, "sorted set")) != 0)
         return r;
-    if ((r = check_listpack(d, offset, &sorted)) != 0)
+    if ((r = check_listpack(d, offset, slice_bytes(blob), &sorted)) != 0)
         return r;
     if (!sorted) {
         if ((r = dec_find(d, offset, RDB_FINDING_ORDER,
                           "the sorted set's listpack is not in order")) != 0)
             return r;
-        return pass_on_all(d, offset, elements / 2);
+        return pass_on_all(d, offset, slice_bytes(blob), elements / 2);
     }
     if (d->ev->zset_listpack == NULL)
         return 0;
-    return dec_sink(d, d->ev->zset_listpack(d->ctx, bytes_slice(&d->value), elements / 2));
+    return dec_sink(d, d->ev->zset_listpack(d->ctx, blob, elements / 2));
 }
 
 /* ---- in a ziplist ---- */
 
 /* each_pair: members and scores to the sink, or, with only_check, to the set of members alone. */
 static int
-each_pair(struct dec *d, uint64_t offset, bool only_check)
+each_pair(struct dec *d, struct slice blob, uint64_t offset, bool only_check)
 {
     char scratch[2][NUM_MAX_BYTES];
     struct slice member, score;
@@ -238,7 +257,7 @@ each_pair(struct dec *d, uint64_t offset, bool only_check)
     double value;
     int r = 0;
 
-    ziplist_open(bytes_slice(&d->value), &w);
+    ziplist_open(blob, &w);
     while (r == 0 && ziplist_next(&w, scratch[0], &member) &&
            ziplist_next(&w, scratch[1], &score)) {
         if (!real_parse(score.ptr, score.len, &value))
@@ -251,20 +270,21 @@ each_pair(struct dec *d, uint64_t offset, bool only_check)
 int
 dec_zset_ziplist(struct dec *d)
 {
+    struct slice blob = {NULL, 0};
     uint64_t offset = 0, entries = 0;
     int r;
 
-    if ((r = dec_value_blob(d, &offset)) != 0)
+    if ((r = dec_value_blob(d, &blob, &offset)) != 0)
         return r;
-    if ((r = dec_ziplist(d, offset, "the sorted set's", &entries)) != 0)
+    if ((r = dec_ziplist(d, blob, offset, "the sorted set's", &entries)) != 0)
         return r;
     if (entries % 2 != 0)
         return dec_fail(d, offset, -EINVAL, "the sorted set's ziplist of %zu bytes is damaged",
-                        d->value.len);
+                        blob.len);
     if (entries == 0 && (r = dec_find_empty(d, "sorted set")) != 0)
         return r;
     field_set_clear(&d->fields);
-    if ((r = each_pair(d, offset, true)) != 0 || (r = begin(d, entries / 2)) != 0)
+    if ((r = each_pair(d, blob, offset, true)) != 0 || (r = begin(d, entries / 2)) != 0)
         return r;
-    return each_pair(d, offset, false);
+    return each_pair(d, blob, offset, false);
 }

@@ -85,11 +85,13 @@ enum { FILES = sizeof files / sizeof *files };
 
 START_TEST(a_finding_is_told_and_what_is_right_is_handed_on)
 {
-    struct spelled s = spell(files[_i].file);
+    struct spelled s = spell(files[_i].file), again = spell(files[_i].file);
     struct trace t = {.with_findings = true};
     struct rdb_error err;
     const char *from, *end;
     int r = trace_memory(&t, s.bytes, s.len, true, &err);
+
+    ck_assert_mem_eq(s.bytes, again.bytes, s.len); /* what is put right is a copy */
 
     ck_assert_msg(r == 0, "%s\n%d: at %llu: %s", files[_i].file, r, (unsigned long long)err.offset,
                   err.text);

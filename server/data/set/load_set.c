@@ -1,6 +1,7 @@
 /* server/data/set/load_set.c - from RDB to sets: an intset or listpack up to the limits, a table
  * beyond. */
 #include <errno.h>
+#include <string.h>
 
 #include "server/data/db/load_value.h"
 #include "server/data/set/set.h"
@@ -101,17 +102,23 @@ add_to_ints(struct load_state *s, int64_t v)
     return 0;
 }
 
+/* add_to_listpack: entries that were made here are the same if their bytes are. */
 static int
 add_to_listpack(struct load_state *s, struct slice member)
 {
+    uint32_t last = (uint32_t)s->bytes.len - 1, size;
     uint8_t *lp;
 
-    if (lp_find((const uint8_t *)s->bytes.at, member.ptr, member.len, 0) != 0)
-        return complain_twice(s);
-    if (load_reserve(&s->bytes, s->bytes.len + lp_entry_bytes(member.ptr, member.len)) < 0)
+    if (load_reserve(&s->bytes, s->bytes.len + member.len + LP_ENTRY_MORE_BYTES) < 0)
         return -ENOMEM;
     lp = (uint8_t *)s->bytes.at;
     s->bytes.len = lp_append(lp, member.ptr, member.len);
+    size = (uint32_t)s->bytes.len - 1 - last;
+    for (uint32_t at = LP_HEADER_BYTES, n; at < last; at += n) {
+        n = lp_entry_size(lp + at);
+        if (n == size && memcmp(lp + at, lp + last, size) == 0)
+            return complain_twice(s);
+    }
     return 0;
 }
 
