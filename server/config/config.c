@@ -16,6 +16,7 @@
 #include "server/config/config_impl.h"
 #include "server/data/db/evict_policy.h"
 #include "snapshot/rdb/lz4_frame.h"
+#include "snapshot/rdb/rdb.h"
 #include "snapshot/snapshot.h"
 
 enum { WORDS_MAX = 256, SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };

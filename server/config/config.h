@@ -63,6 +63,7 @@ struct config {
     struct save_point *save_points;
     int64_t save_point_count;
     bool stop_writes_on_bgsave_error, rdb_checksum;
+    int64_t rdb_version;            /* that is written */
     int64_t rdb_compression;        /* enum rdb_compression */
     int64_t rdb_compression_level;  /* of RDB_LZ4 */
     int64_t snapshot_threads;       /* 0: by the processors that there are */

@@ -76,7 +76,7 @@ persist_begin(void)
     rq = (struct snapshot_request){.ops = &save_snapshot_ops,
                                    .cut = cut,
                                    .path = config.dbfilename,
-                                   .rdb_version = RDB_VERSION_DEFAULT,
+                                   .rdb_version = (int)config.rdb_version,
                                    .compression = (enum rdb_compression)config.rdb_compression,
                                    .compression_level = (int)config.rdb_compression_level,
                                    .checksum = config.rdb_checksum,
@@ -188,6 +188,8 @@ take_end(const struct snapshot_end *end)
         persist.last_duration_s = clock_now.ms / 1000 - persist.begin_s;
         persist.last_duration_us = end->total_us;
     }
+    if (end->error == 0)
+        persist_log_lost(save_cut_lost(persist.cut));
     save_cut_free(persist.cut);
     persist.cut = NULL;
     persist_waiters_end(take_outcome(end));

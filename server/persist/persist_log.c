@@ -3,7 +3,9 @@
 #include "mm/base/os.h"
 #include "mm/mm.h"
 #include "server/data/db/db.h"
+#include "server/data/db/save_value.h"
 #include "server/persist/persist_impl.h"
+#include "snapshot/rdb/rdb.h"
 #include "snapshot/snapshot.h"
 
 typedef unsigned long long ull;
@@ -88,4 +90,26 @@ persist_log_success(const struct snapshot_end *end)
         (double)persist.last_peak_bytes / 1e6, (long long)persist.last_begin_us);
     if (persist.background)
         log_line(LOG_NOTICE, "Background saving terminated with success");
+}
+
+/* What a dump of a lower version has no place for, by the bits of enum save_lost. */
+static const struct {
+    unsigned lost;
+    int version; /* the first that has */
+    const char *what;
+} losses[] = {
+    {SAVE_LOST_LIBRARIES, RDB_FUNCTIONS_FROM_VERSION, "function libraries"},
+    {SAVE_LOST_COUNTERS, RDB_LISTPACKS_FROM_VERSION,
+     "how many entries were added to streams, deleted and read by groups"},
+    {SAVE_LOST_ACTIVE, RDB_SET_LISTPACK_FROM_VERSION, "when consumers of streams were active"}};
+
+void
+persist_log_lost(unsigned lost)
+{
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
+        if ((lost & losses[i].lost) != 0)
+            log_line(
+                LOG_WARNING,
+                "The dump is without %s: below version %d RDB has no place for that (see rdb-version)",
+                losses[i].what, losses[i].version);
 }

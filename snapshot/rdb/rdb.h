@@ -69,7 +69,10 @@ enum {
     RDB_MAGIC_BYTES = 9,
     RDB_CRC_BYTES = 8,
     RDB_CRC_FROM_VERSION = 5,
-    RDB_SET_LISTPACK_FROM_VERSION = 11,
+    RDB_VERSION_MIN = 9,             /* of those that are written */
+    RDB_LISTPACKS_FROM_VERSION = 10, /* of lists, hashes, sorted sets; counters of streams */
+    RDB_FUNCTIONS_FROM_VERSION = 10,
+    RDB_SET_LISTPACK_FROM_VERSION = 11, /* and when consumers of streams were active */
     RDB_SLOT_INFO_FROM_VERSION = 12,
     RDB_CARRIED_MOST = 16384, /* function libraries and AUX fields to be carried on, in one file */
     RDB_INT_TEXT_BYTES = 11   /* "-2147483648": the longest string with an integer form */

@@ -49,7 +49,7 @@ pack(struct rdb_enc *e, const void *block, size_t len)
 int
 rdb_enc_init(struct rdb_enc *e, struct sink *out, int version, bool compress)
 {
-    must(version >= 9 && version <= RDB_VERSION_MAX);
+    must(version >= RDB_VERSION_MIN && version <= RDB_VERSION_MAX);
     *e = (struct rdb_enc){.out = out, .compress = compress, .version = version};
     e->work = fault_point(FAULT_sink_buffer) ? NULL : malloc(sizeof *e->work);
     if (e->work == NULL)
@@ -105,6 +105,15 @@ rdb_put_len(struct rdb_enc *e, uint64_t len)
         put_be(e, RDB_LEN_32, len, 4);
     else
         put_be(e, RDB_LEN_64, len, 8);
+}
+
+void
+rdb_put_double(struct rdb_enc *e, double value)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    put_le(e, bits, sizeof bits);
 }
 
 void

@@ -324,6 +324,7 @@ SECOND = [
     ("logfile", "a.log", lambda t: t.true(os.path.exists(os.path.join(t.server.dir, "inside/a.log")))),
     ("dir", "inside", lambda t: t.equal(os.path.basename(os.readlink("/proc/%d/cwd" % t.server.pid)), "inside")),
     ("save", "1 1", save_point),
+    ("rdb-version", "11", lambda t: t.equal(packed_dump(t)[1][:9], b"REDIS0011")),
     ("rdbcompression", "lz4", lambda t: t.equal(packed_dump(t)[1][:5], b"REDIS")),
     ("rdb-compression-level", "-50", compression_level),
     ("maxmemory-clients", "800kb", client_eviction),

@@ -140,6 +140,7 @@ static const struct {
     {"slaveof 127.0.0.1 6379", NULL},
     {"cluster-enabled yes", NULL},
     {"rdbcompression zstd", "argument(s) must be one of the following: yes, no, lz4"},
+    {"rdb-version 8", "argument must be between 9 and 12 inclusive"},
     {"rdb-compression-level 13", "argument must be between -100 and 12 inclusive"},
     {"supervised systemd", NULL},
 };

@@ -205,18 +205,25 @@ carried_sum(void)
 
 /* ---- [sweep] ---- */
 
-void
+bool
 carried_save(const struct carried *list, struct rdb_enc *e)
 {
+    bool complete = true;
+
     for (int pass = 0; list != NULL && pass < 2; pass++)
         for (size_t i = 0; i < list->count; i++) {
             const struct item *at = list->item[i];
 
             if (at->is_library != (pass == 1))
                 continue;
+            if (at->is_library && e->version < RDB_FUNCTIONS_FROM_VERSION) {
+                complete = false;
+                continue;
+            }
             rdb_put_byte(e, at->is_library ? RDB_OP_FUNCTION2 : RDB_OP_AUX);
             if (!at->is_library)
                 rdb_put_string(e, at->name, at->name_len);
             rdb_put_string(e, at->bytes, at->len);
         }
+    return complete;
 }

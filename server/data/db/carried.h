@@ -33,7 +33,8 @@ struct carried_sum carried_sum(void);
  * carried_drop: not needed any more. O(1) */
 struct carried *carried_hold(void);
 void carried_drop(struct carried *list);
-/* carried_save: all of it, AUX fields first.  NULL: nothing. */
-void carried_save(const struct carried *list, struct rdb_enc *e);
+/* carried_save: all of it, AUX fields first.  NULL: nothing.  False: libraries were left out, as
+ * the RDB version has none. */
+bool carried_save(const struct carried *list, struct rdb_enc *e);
 
 #endif

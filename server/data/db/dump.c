@@ -34,6 +34,7 @@ save_live(struct rdb_enc *e, const struct record *r)
     view_init_live(&view);
     w->view = &view;
     w->enc = e;
+    w->lost = 0;
     result = save_value(w, &s);
     free(w);
     return result;

@@ -3,6 +3,7 @@
 #include "server/data/db/save.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,11 +40,12 @@ struct save_cut {
     struct save_size *sizes; /* by logical number */
     size_t used_bytes;
     struct carried *carried; /* held */
+    atomic_uint lost;        /* [sweep writes] enum save_lost; read when the save has ended */
 };
 
 /* [sweep] What one sweeper alone knows. */
 struct save_worker {
-    const struct save_cut *cut;
+    struct save_cut *cut;
     int last_db; /* of the record before; DEAD: the next one says its own */
     struct save_work work;
 };
@@ -99,6 +101,12 @@ save_cut_free(struct save_cut *cut)
     free(cut);
 }
 
+unsigned
+save_cut_lost(const struct save_cut *cut)
+{
+    return atomic_load_explicit(&cut->lost, memory_order_relaxed);
+}
+
 /* ---- [sweep] from here on ---- */
 
 static void *
@@ -109,6 +117,7 @@ worker_new(void *ctx)
     if (w != NULL) {
         w->cut = ctx;
         w->last_db = DEAD;
+        w->work.lost = 0;
     }
     return w;
 }
@@ -120,6 +129,14 @@ worker_break(void *ctx)
     struct save_worker *w = ctx;
 
     w->last_db = DEAD;
+}
+
+/* note_lost: for save_cut_lost(), which is asked when all sweepers are done. */
+static void
+note_lost(struct save_cut *cut, unsigned lost)
+{
+    if (unlikely(lost != 0))
+        atomic_fetch_or_explicit(&cut->lost, lost, memory_order_relaxed);
 }
 
 /* put_sizes: of all databases, before the first key: a reader that listens can make its tables at
@@ -138,14 +155,15 @@ put_sizes(const struct save_cut *cut, struct rdb_enc *e)
 static int
 save_begin(void *ctx, struct rdb_enc *e)
 {
-    const struct save_cut *cut = ctx;
+    struct save_cut *cut = ctx;
 
     rdb_put_aux(e, "redis-ver", STILLFRAME_REDIS_VERSION);
     rdb_put_aux_int(e, "redis-bits", 8 * (int)sizeof(void *));
     rdb_put_aux_int(e, "ctime", cut->time_us / 1000000);
     rdb_put_aux_int(e, "used-mem", (int64_t)cut->used_bytes);
     rdb_put_aux_int(e, "aof-base", 0);
-    carried_save(cut->carried, e);
+    if (!carried_save(cut->carried, e))
+        note_lost(cut, SAVE_LOST_LIBRARIES);
     put_sizes(cut, e);
     return 0;
 }
@@ -306,6 +324,8 @@ save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, cons
     rdb_put_byte(e, save_rdb_type(s.rec, e->version));
     if ((r = save_key(&w->work, &s)) != 0 || (r = save_value(&w->work, &s)) != 0)
         return r;
+    note_lost(w->cut, w->work.lost);
+    w->work.lost = 0;
     return SAVE_WRITTEN;
 }
 

@@ -17,6 +17,10 @@ struct save_cut *save_cut_new(void);
 /* save_cut_free: after snapshot_poll() has reported the end.  NULL is welcome. */
 void save_cut_free(struct save_cut *cut);
 
+/* save_cut_lost: what the RDB version had no place for (enum save_lost of save_value.h), after the
+ * end. */
+unsigned save_cut_lost(const struct save_cut *cut);
+
 /* The calls that turn records into RDB; their `cut` is a struct save_cut. */
 extern const struct snapshot_ops save_snapshot_ops;
 

@@ -22,9 +22,17 @@ enum {
     SAVE_BUCKETS = 256 /* how many buckets of a table are staged at a time: 16 KiB */
 };
 
+/* What the RDB version has no place for, and is left out. */
+enum save_lost {
+    SAVE_LOST_LIBRARIES = 1, /* function libraries: before version 10 */
+    SAVE_LOST_COUNTERS = 2,  /* what was added to, deleted from and read of a stream: the same */
+    SAVE_LOST_ACTIVE = 4     /* when a consumer was active: before version 11 */
+};
+
 struct save_work {
     struct view *view;
     struct rdb_enc *enc;
+    unsigned lost;                     /* enum save_lost, so far */
     uint8_t buffer[SAVE_BUFFER_BYTES]; /* one string, field, value, node ... */
     struct lt_bucket buckets[SAVE_BUCKETS];
 };
@@ -48,9 +56,14 @@ int save_read_blob(struct save_work *w, const struct save_item *s, size_t at, vo
  * save_entry writes it.  0 or -errno */
 typedef int save_entry_fn(struct save_work *w, const void *live);
 int save_table(struct save_work *w, const void *live_root, save_entry_fn *save_entry);
-/* save_entries_of_listpack: the record's listpack as its count and a string for each entry.  0 or
- * -errno */
-int save_entries_of_listpack(struct save_work *w, const struct save_item *s);
+/* save_entries_of_listpack: the record's listpack as a count and a string for each entry: for those
+ * whose version has no type for a listpack.  The count is of entries, or of two each; SCORED: the
+ * second of two is a score, and written as one.  0 or -errno
+ * save_each_entry: a string for each of the entries in bytes of the arena; *ret_count: how
+ * many. */
+enum save_entries { SAVE_SINGLE, SAVE_PAIRS, SAVE_SCORED };
+int save_entries_of_listpack(struct save_work *w, const struct save_item *s, enum save_entries as);
+int save_each_entry(struct save_work *w, const char *live, size_t bytes, uint32_t *ret_count);
 /* save_breath: to be called from time to time in long work: the sweep thread looks up (cancel,
  * quiescent state). 0 or -errno: give up */
 int save_breath(struct save_work *w);

@@ -63,8 +63,9 @@ digest(const struct record *r, uint8_t d[DIGEST_BYTES])
 static uint8_t
 rdb_type(const struct record *r, int rdb_version)
 {
-    (void)rdb_version;
-    return record_encoding(r) == ENC_ROOT ? RDB_TYPE_HASH : RDB_TYPE_HASH_LISTPACK;
+    return record_encoding(r) == ENC_ROOT || rdb_version < RDB_LISTPACKS_FROM_VERSION
+               ? RDB_TYPE_HASH
+               : RDB_TYPE_HASH_LISTPACK;
 }
 
 /* save_pair: a small pair is staged with one read more; of a large one field and value are read on
@@ -97,6 +98,8 @@ save(struct save_work *w, const struct save_item *s)
 {
     if (record_encoding(s->rec) == ENC_ROOT)
         return save_table(w, record_root(s->rec), save_pair);
+    if (rdb_type(s->rec, w->enc->version) == RDB_TYPE_HASH)
+        return save_entries_of_listpack(w, s, SAVE_PAIRS);
     return save_blob(w, s, false);
 }
 

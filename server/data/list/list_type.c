@@ -47,8 +47,7 @@ static uint8_t
 rdb_type(const struct record *r, int rdb_version)
 {
     (void)r;
-    (void)rdb_version;
-    return RDB_TYPE_LIST_QUICKLIST_2;
+    return rdb_version < RDB_LISTPACKS_FROM_VERSION ? RDB_TYPE_LIST : RDB_TYPE_LIST_QUICKLIST_2;
 }
 
 static int
@@ -56,6 +55,8 @@ save(struct save_work *w, const struct save_item *s)
 {
     if (record_encoding(s->rec) == ENC_ROOT)
         return save_list(w, record_root(s->rec));
+    if (rdb_type(s->rec, w->enc->version) == RDB_TYPE_LIST)
+        return save_entries_of_listpack(w, s, SAVE_SINGLE);
     rdb_put_len(w->enc, 1);
     rdb_put_len(w->enc, RDB_QUICKLIST_PACKED);
     return save_blob(w, s, false);

@@ -14,6 +14,7 @@
 
 struct list_walk {
     struct save_work *work;
+    bool as_elements;         /* the version has no nodes: the elements follow each other */
     uint64_t nodes, elements; /* written */
 };
 
@@ -71,6 +72,17 @@ save_packed(struct save_work *w, const struct list_node *staged, const struct li
     return 0;
 }
 
+/* save_elements: of a packed node, each on its own. */
+static int
+save_elements(struct save_work *w, const struct list_node *staged, const struct list_node *live)
+{
+    uint32_t count;
+    int r =
+        save_each_entry(w, (const char *)live + staged->begin, staged->end - staged->begin, &count);
+
+    return r == 0 && count != staged->count ? -EBADMSG : r;
+}
+
 static int
 save_node(struct list_walk *w, const struct list_node *live)
 {
@@ -84,10 +96,12 @@ save_node(struct list_walk *w, const struct list_node *live)
     if (w->nodes % 8 == 0 && (r = save_breath(w->work)) != 0)
         return r;
     if (staged.plain == 0)
-        return save_packed(w->work, &staged, live);
-    rdb_put_len(w->work->enc, RDB_QUICKLIST_PLAIN);
+        return w->as_elements ? save_elements(w->work, &staged, live)
+                              : save_packed(w->work, &staged, live);
+    if (!w->as_elements)
+        rdb_put_len(w->work->enc, RDB_QUICKLIST_PLAIN);
     return save_string(w->work, (const char *)live + staged.begin, staged.end - staged.begin,
-                       false);
+                       w->as_elements);
 }
 
 /* save_tree: levels are bounded by LIST_LEVELS_MAX. */
@@ -115,13 +129,14 @@ save_tree(struct list_walk *w, const struct list_inner *live, unsigned depth)
 int
 save_list(struct save_work *work, const struct list_root *live)
 {
-    struct list_walk w = {.work = work};
+    struct list_walk w = {.work = work,
+                          .as_elements = work->enc->version < RDB_LISTPACKS_FROM_VERSION};
     struct list_root root;
     int r;
 
     if ((r = view_read(work->view, &root, live, sizeof root)) != 0)
         return r;
-    rdb_put_len(work->enc, root.nodes);
+    rdb_put_len(work->enc, w.as_elements ? root.count : root.nodes);
     if (root.head != NULL && (r = save_node(&w, root.head)) != 0)
         return r;
     if (root.tree != NULL && (r = save_tree(&w, root.tree, 0)) != 0)

@@ -103,7 +103,7 @@ save(struct save_work *w, const struct save_item *s)
     if (record_encoding(s->rec) == ENC_ROOT)
         return save_table(w, record_root(s->rec), save_member);
     if (rdb_type(s->rec, w->enc->version) == RDB_TYPE_SET)
-        return save_entries_of_listpack(w, s);
+        return save_entries_of_listpack(w, s, SAVE_SINGLE);
     return save_blob(w, s, false);
 }
 

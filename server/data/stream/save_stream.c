@@ -145,6 +145,8 @@ save_consumer(struct save_work *w, const struct named *live)
     put_ms(w, c.seen_ms);
     if (w->enc->version >= FIRST_WITH_ACTIVE)
         put_ms(w, c.active_ms);
+    else if (c.active_ms != c.seen_ms) /* what a reader takes it for */
+        w->lost |= SAVE_LOST_ACTIVE;
     return save_tree(w, &c.pending, save_pending_id);
 }
 
@@ -180,6 +182,8 @@ save_group(struct save_work *w, const struct named *live)
     put_id(w, g.last);
     if (w->enc->version >= FIRST_WITH_COUNTERS)
         rdb_put_len(w->enc, (uint64_t)g.entries_read);
+    else
+        w->lost |= SAVE_LOST_COUNTERS;
     if ((r = save_tree(w, &g.pending, save_pending)) != 0)
         return r;
     return save_named(w, &g.consumers, save_consumer);
@@ -199,6 +203,8 @@ save_stream(struct save_work *w, const struct stream *live)
         put_id(w, s.first);
         put_id(w, s.max_deleted);
         rdb_put_len(w->enc, s.entries_added);
+    } else if (s.entries_added != s.length || s.max_deleted.ms != 0 || s.max_deleted.seq != 0) {
+        w->lost |= SAVE_LOST_COUNTERS; /* a reader takes them for the length, and for none */
     }
     return save_named(w, &s.groups, save_group);
 }

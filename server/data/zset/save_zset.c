@@ -11,18 +11,6 @@ struct tree_walk {
     const struct zentry *last;
 };
 
-static void
-put_score(struct rdb_enc *enc, double score)
-{
-    uint8_t bytes[sizeof score];
-    uint64_t bits;
-
-    memcpy(&bits, &score, sizeof bits);
-    for (unsigned i = 0; i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)(bits >> 8 * i);
-    sink_put(enc->out, bytes, sizeof bytes);
-}
-
 /* save_entry: its score stands in the leaf. */
 static int
 save_entry(struct tree_walk *w, const struct zentry *live, double score)
@@ -42,7 +30,7 @@ save_entry(struct tree_walk *w, const struct zentry *live, double score)
     if ((r = save_string(w->work, (const char *)live + zentry_head(member.len), member.len,
                          true)) != 0)
         return r;
-    put_score(w->work->enc, score);
+    rdb_put_double(w->work->enc, score);
     w->entries++;
     w->score = score;
     w->last = live;

@@ -95,8 +95,9 @@ digest(const struct record *r, uint8_t d[DIGEST_BYTES])
 static uint8_t
 rdb_type(const struct record *r, int rdb_version)
 {
-    (void)rdb_version;
-    return record_encoding(r) == ENC_ROOT ? RDB_TYPE_ZSET_2 : RDB_TYPE_ZSET_LISTPACK;
+    return record_encoding(r) == ENC_ROOT || rdb_version < RDB_LISTPACKS_FROM_VERSION
+               ? RDB_TYPE_ZSET_2
+               : RDB_TYPE_ZSET_LISTPACK;
 }
 
 static int
@@ -104,6 +105,8 @@ save(struct save_work *w, const struct save_item *s)
 {
     if (record_encoding(s->rec) == ENC_ROOT)
         return save_zroot(w, record_root(s->rec));
+    if (rdb_type(s->rec, w->enc->version) == RDB_TYPE_ZSET_2)
+        return save_entries_of_listpack(w, s, SAVE_SCORED);
     return save_blob(w, s, false);
 }
 
