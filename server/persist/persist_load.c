@@ -32,25 +32,75 @@ seconds_since(int64_t start_us)
 }
 
 static double
-loading_percent(void)
+percent(const struct persist_loading *l)
 {
-    return loading.size_bytes == 0 ? 0
-                                   : 100.0 * (double)loading.offset / (double)loading.size_bytes;
+    return l->size_bytes == 0 ? 0 : 100.0 * (double)l->offset / (double)l->size_bytes;
+}
+
+int64_t
+persist_loading_eta_us(const struct persist_loading *l)
+{
+    if (l->offset == 0)
+        return -1;
+    return (int64_t)((double)l->elapsed_us / (double)l->offset *
+                     (double)(l->size_bytes - l->offset));
+}
+
+void
+persist_loading_text(struct text *out, const struct persist_loading *l)
+{
+    double rate = l->elapsed_us <= 0 ? 0 : (double)l->keys / (double)l->elapsed_us * 1e6;
+    int64_t eta_us = persist_loading_eta_us(l);
+
+    text_addf(out, "%.0f %% of %llu MB, %llu keys, ", percent(l),
+              (unsigned long long)(l->size_bytes >> 20), (unsigned long long)l->keys);
+    if (rate < 1e5)
+        text_addf(out, "%.0f keys/s", rate);
+    else
+        text_addf(out, "%.1f M keys/s", rate / 1e6);
+    if (eta_us >= 0)
+        text_addf(out, ", %lld s left", (long long)(eta_us / 1000000));
+}
+
+/* progress: of the load that is going on. */
+static struct persist_loading
+progress(void)
+{
+    return (struct persist_loading){.size_bytes = loading.size_bytes,
+                                    .offset = loading.offset,
+                                    .keys = loading.state->keys_loaded,
+                                    .elapsed_us = os_monotonic_us() - loading.start_us};
 }
 
 void
 persist_info_loading(struct text *out)
 {
-    double perc = loading_percent(), elapsed = seconds_since(loading.start_us);
+    struct persist_loading l;
+    int64_t eta_us;
 
     if (!db_state.loading)
         return;
+    l = progress();
+    eta_us = persist_loading_eta_us(&l);
     text_addf(
         out, "loading_start_time:%lld\r\nloading_total_bytes:%llu\r\nloading_loaded_bytes:%llu\r\n",
         (long long)loading.start_s, (unsigned long long)loading.size_bytes,
         (unsigned long long)loading.offset);
-    text_addf(out, "loading_loaded_perc:%.2f\r\nloading_eta_seconds:%lld\r\n", perc,
-              (long long)(perc < 0.01 ? 1 : elapsed * (100 - perc) / perc));
+    /* Redis says 1 as long as it does not know */
+    text_addf(out, "loading_loaded_perc:%.2f\r\nloading_eta_seconds:%lld\r\n", percent(&l),
+              (long long)(eta_us < 0 ? 1 : eta_us / 1000000));
+}
+
+static void
+log_progress(void)
+{
+    struct persist_loading l = progress();
+    struct text line = {.at = NULL};
+
+    loading.next_log_us = os_monotonic_us() + LOG_EACH_US;
+    persist_loading_text(&line, &l);
+    log_line(LOG_NOTICE, "Loading the dump: %s", text_str(&line));
+    text_free(&line);
 }
 
 static void
@@ -59,12 +109,8 @@ on_progress(void *ctx, uint64_t offset)
     (void)ctx;
     debug_check(offset >= loading.offset && offset <= loading.size_bytes);
     loading.offset = offset;
-    if (os_monotonic_us() >= loading.next_log_us) {
-        loading.next_log_us = os_monotonic_us() + LOG_EACH_US;
-        log_line(LOG_NOTICE, "Loading the dump: %.0f %% of %llu MB, %llu keys", loading_percent(),
-                 (unsigned long long)(loading.size_bytes >> 20),
-                 (unsigned long long)loading.state->keys_loaded);
-    }
+    if (os_monotonic_us() >= loading.next_log_us)
+        log_progress();
     loop_turn_while_loading();
 }
 

@@ -11,10 +11,12 @@
 
 #include "mm/base/clock.h"
 #include "mm/base/fault.h"
+#include "mm/base/text.h"
 #include "mm/heap_impl.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/persist/persist.h"
+#include "server/persist/persist_impl.h"
 #include "snapshot/snapshot.h"
 #include "tests/support/lab.h"
 #include "tests/support/runner.h"
@@ -599,6 +601,37 @@ START_TEST(the_memory_of_a_save_has_a_limit)
 }
 END_TEST
 
+START_TEST(the_log_says_how_far_a_load_is)
+{
+    static const struct {
+        struct persist_loading l;
+        const char *text;
+        int64_t eta_us;
+    } cases[] = {
+        {{.size_bytes = 560 << 20, .offset = 224 << 20, .keys = 3800000, .elapsed_us = 2000000},
+         "40 % of 560 MB, 3800000 keys, 1.9 M keys/s, 3 s left",
+         3000000},
+        {{.size_bytes = 5 << 20, .offset = 5 << 20, .keys = 9, .elapsed_us = 4000000},
+         "100 % of 5 MB, 9 keys, 2 keys/s, 0 s left",
+         0},
+        {{.size_bytes = 900, .offset = 1, .keys = 0, .elapsed_us = 1000000},
+         "0 % of 0 MB, 0 keys, 0 keys/s, 899 s left",
+         899000000},
+        {{.size_bytes = 9 << 20}, "0 % of 9 MB, 0 keys, 0 keys/s", -1},
+        {{.size_bytes = 0}, "0 % of 0 MB, 0 keys, 0 keys/s", -1},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct text text = {.at = NULL};
+
+        persist_loading_text(&text, &cases[i].l);
+        ck_assert_str_eq(text_str(&text), cases[i].text);
+        ck_assert_int_eq(persist_loading_eta_us(&cases[i].l), cases[i].eta_us);
+        text_free(&text);
+    }
+}
+END_TEST
+
 int
 main(void)
 {
@@ -633,6 +666,7 @@ main(void)
     tcase_add_test(t, a_dump_that_cannot_be_read_is_no_empty_server);
     tcase_add_test(t, what_was_loaded_is_no_change);
     tcase_add_test(t, the_memory_of_a_save_has_a_limit);
+    tcase_add_test(t, the_log_says_how_far_a_load_is);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
