@@ -6,7 +6,7 @@
     tests/bench/server.py save    a save beside writes: duration, growth of memory, probe latency,
                                   throughput
     tests/bench/server.py cpu     server CPU seconds per million SET and GET at pipeline 16
-    tests/bench/server.py load    start-up: how long loading takes
+    tests/bench/server.py load    start-up: how long loading takes, by kind of value
 
 Options: --keys 5000000 --rounds 3 --seconds 10.  Memory is what the system says of the processes
 (Pss of the server and, for redis-server, of its child), looked at every 20 ms.
@@ -186,28 +186,49 @@ def bench_cpu(o, directory):
         s.stop()
 
 
-def bench_load(o, directory):
-    print("loading %d keys at start, seconds until the server answers, median of %d rounds" % (o.keys, o.rounds))
-    server = start("stillframe", directory)
-    load(server, o.keys, "fill", 0, 500)
-    resp.Client(port=server.port).call("SAVE")
+# What is loaded, and which part of --keys: elements, of one huge key.
+KINDS = [("strings", 1), ("kilobytes", 4), ("integers", 1), ("hashes", 4), ("sets", 4), ("intsets", 4), ("zsets", 4),
+         ("lists", 4), ("hash", 2), ("set", 2), ("zset", 2), ("list", 2)]
+RELOAD = os.path.join(HERE, "../../build/tests/bench/bench_reload")
+
+
+def load_once(kind, directory, args):
+    """Seconds from the start of the process until it answers, its CPU seconds then."""
+    begin = time.time()
+    server = start(kind, directory, *args)
+    client = resp.Client(port=server.port)
+    while info(client, "loading") != "0":
+        time.sleep(0.01)
+    seconds, cpu, keys = time.time() - begin, sum(cpu_seconds(server.process.pid)), client.call("DBSIZE")
+    client.close()
     server.stop()
-    os.makedirs(os.path.join(directory, "redis"), exist_ok=True)
-    shutil.copyfile(os.path.join(directory, "stillframe/dump.rdb"), os.path.join(directory, "redis/dump.rdb"))
-    times = {"stillframe": [], "redis": []}
-    for _ in range(o.rounds):
-        for kind in times:
-            begin = time.time()
-            server = start(kind, directory)
-            client = resp.Client(port=server.port)
-            while info(client, "loading") != "0":
-                time.sleep(0.01)
-            times[kind].append(time.time() - begin)
-            assert client.call("DBSIZE") == o.keys
-            client.close()
-            server.stop()
-    for kind, t in times.items():
-        print("  %-10s  %s" % (kind, spread(t)), flush=True)
+    return seconds, cpu, keys
+
+
+def bench_load(o, directory):
+    print("loading at start from a file in memory, Stillframe and Redis alternating, median of %d rounds" % o.rounds)
+    print("| kind | keys or elements | file, MB | seconds | Redis | CPU seconds | Redis | M a second | Redis |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for kind, part in KINDS:
+        count = o.keys // part
+        made = os.path.join(directory, "made.rdb")
+        subprocess.run([RELOAD, "make", kind, str(count), made], check=True)
+        times = {"stillframe": [], "redis": []}
+        for server in times:
+            os.makedirs(os.path.join(directory, server), exist_ok=True)
+            link = os.path.join(directory, server, "dump.rdb")
+            if os.path.exists(link):
+                os.unlink(link)
+            os.link(made, link)
+        for _ in range(o.rounds):
+            for server in times:
+                seconds, cpu, keys = load_once(server, directory, [])
+                assert keys == (count if count == o.keys or kind.endswith("s") else 1), keys
+                times[server].append((seconds, cpu))
+        seconds, cpu = ({s: statistics.median(x[i] for x in t) for s, t in times.items()} for i in (0, 1))
+        print("| %s | %d | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |" % (
+            kind, count, os.path.getsize(made) / 1e6, seconds["stillframe"], seconds["redis"], cpu["stillframe"],
+            cpu["redis"], count / seconds["stillframe"] / 1e6, count / seconds["redis"] / 1e6), flush=True)
 
 
 def main():
