@@ -61,6 +61,25 @@ put_hash(const char *key, unsigned fields, const char *last_field)
     }
 }
 
+/* put_members: a plain set, or with scores a plain sorted set, whose last member is this one. */
+static void
+put_members(const char *key, unsigned members, bool scores, const char *last)
+{
+    char text[32];
+
+    rdb_put_byte(&enc, scores ? RDB_TYPE_ZSET_2 : RDB_TYPE_SET);
+    put_text(key);
+    rdb_put_len(&enc, members);
+    for (unsigned i = 0; i < members; i++) {
+        double score = -(double)i;
+
+        snprintf(text, sizeof text, "m%u", i);
+        put_text(i + 1 == members && last != NULL ? last : text);
+        if (scores)
+            sink_put(out, &score, sizeof score);
+    }
+}
+
 static void
 put_listpack(const char *key, unsigned fields)
 {
@@ -363,6 +382,53 @@ START_TEST(a_field_that_comes_twice_is_an_error)
 }
 END_TEST
 
+/* Small and large ones, with the double among those that wait for their places, or before. */
+START_TEST(a_member_that_comes_twice_is_an_error)
+{
+    static const unsigned sizes[] = {5, 600, 640, 641, 672};
+    const char *twice = _i / 2 % 2 == 0 ? "m2" : "m639";
+    unsigned members = sizes[_i / 4];
+
+    begin_dump();
+    rdb_put_selectdb(&enc, 0);
+    put_members("good", 700, _i % 2 != 0, NULL);
+    put_members("bad", members, _i % 2 != 0, members < 641 ? "m2" : twice);
+    end_dump();
+    ck_assert_int_eq(load(false), -EEXIST);
+    ck_assert_ptr_nonnull(strstr(error_text, "a member twice: key 'bad'"));
+    talk("flushall");
+    talk_finish_work();
+    ck_assert_uint_eq(talk_live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(large_values_are_whole)
+{
+    begin_dump();
+    rdb_put_selectdb(&enc, 0);
+    for (unsigned i = 0; i < 3; i++) { /* up to what waits, and more */
+        unsigned n = 10 * LOAD_AHEAD * 2 + i;
+        char key[16];
+
+        snprintf(key, sizeof key, "set%u", i);
+        put_members(key, n, false, NULL);
+        snprintf(key, sizeof key, "zset%u", i);
+        put_members(key, n, true, NULL);
+        snprintf(key, sizeof key, "hash%u", i);
+        put_hash(key, n, NULL);
+    }
+    end_dump();
+    ck_assert_int_eq(load(false), 0);
+    db_verify();
+    ck_assert_str_eq(talk("scard set2"), ":642\r\n");
+    ck_assert_str_eq(talk("zcard zset2"), ":642\r\n");
+    ck_assert_str_eq(talk("hlen hash2"), ":642\r\n");
+    ck_assert_str_eq(talk("sismember set1 m640"), ":1\r\n");
+    ck_assert_str_eq(talk("zrange zset1 0 0"), "*1\r\n$4\r\nm640\r\n");
+    ck_assert_str_eq(talk("hget hash1 f640"), "$4\r\n1920\r\n");
+}
+END_TEST
+
 START_TEST(a_database_that_is_not_there_is_an_error)
 {
     begin_dump();
@@ -409,6 +475,9 @@ START_TEST(without_memory_loading_ends_clean)
     put_hash("wide", 20, text);
     put_listpack("l", 200);
     put_listpack("many", 513);
+    put_hash("table", 550, NULL);
+    put_members("set", 550, false, NULL);
+    put_members("zset", 550, true, NULL);
     end_dump();
     for (n = 1;; n++) {
         int r;
@@ -426,7 +495,7 @@ START_TEST(without_memory_loading_ends_clean)
                       talk_live_bytes());
     }
     ck_assert_uint_gt(failed, 50);
-    ck_assert_uint_eq(db_size(talk_db()), 7);
+    ck_assert_uint_eq(db_size(talk_db()), 10);
 }
 END_TEST
 #endif
@@ -450,6 +519,8 @@ main(void)
     tcase_add_test(t, with_merge_a_later_value_takes_all_of_its_place);
     tcase_add_loop_test(t, a_field_that_comes_twice_is_an_error, 5, 6);
     tcase_add_loop_test(t, a_field_that_comes_twice_is_an_error, 700, 701);
+    tcase_add_loop_test(t, a_member_that_comes_twice_is_an_error, 0, 20);
+    tcase_add_test(t, large_values_are_whole);
     tcase_add_test(t, a_database_that_is_not_there_is_an_error);
     tcase_add_loop_test(t, a_length_without_its_bytes_is_an_error_and_leaves_nothing, 0, 5);
 #ifdef STILLFRAME_FAULTS

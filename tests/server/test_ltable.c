@@ -1,6 +1,7 @@
 /* tests/server/test_ltable.c - linear hash tables, both kinds: of records (ktable) and of pairs
  * (htable). Random tests print their seed.  Crowded ones: test_ltable_crowd.c. */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,6 +9,7 @@
 #include "mm/base/keyhash.h"
 #include "mm/cut.h"
 #include "server/data/db/ktable.h"
+#include "server/data/db/ltable_arena.h"
 #include "server/data/hash/htable.h"
 #include "tests/support/ltable_model.h"
 #include "tests/support/runner.h"
@@ -398,6 +400,50 @@ START_TEST(the_memory_of_a_table_of_pairs_grows_with_it)
 }
 END_TEST
 
+/* Sizes around those of segments, of runs, and of the most that is prepared. */
+START_TEST(a_table_of_pairs_expects_some_of_them)
+{
+    static const uint64_t sizes[] = {0, 7, 8, 4096, 4100, 9000, 20000, 524287, 524292, 1 << 30};
+    const struct htable *t = htable_new();
+    uint64_t buckets = sizes[_i] < 8 ? 1 : sizes[_i] / 4;
+    size_t grown;
+
+    htable_expect(t, sizes[_i]);
+    if (buckets > ARENA_EXPECT_MOST)
+        buckets = ARENA_EXPECT_MOST;
+    ck_assert_uint_eq(t->buckets, buckets);
+    ck_assert_uint_ge(live_bytes(), buckets * sizeof(struct lt_bucket));
+    ck_assert_uint_le(live_bytes(), buckets * sizeof(struct lt_bucket) * 11 / 10 + (66 << 10));
+    htable_verify(t);
+    for (unsigned n = 0; n < 30000; n++)
+        set_field(t, n, 1);
+    htable_verify(t);
+    grown = t->buckets;
+    ck_assert_uint_eq(grown, buckets < 7500 ? 7500 : buckets);
+    for (unsigned n = 0; n < 30000; n++)
+        check_field(t, n, 1);
+    htable_free(t);
+    ck_assert_uint_eq(live_bytes(), 0);
+}
+END_TEST
+
+START_TEST(a_pair_is_entered_once)
+{
+    const struct hash_pair *p = hash_pair_new(SLICE("a"), SLICE("1")),
+                           *q = hash_pair_new(SLICE("a"), SLICE("2"));
+    const struct htable *t = htable_new();
+    uint64_t hash = hash_of(SLICE("a"));
+
+    htable_warm(t, hash);
+    ck_assert_int_eq(htable_enter(t, hash, p), 0);
+    ck_assert_int_eq(htable_enter(t, hash, q), -EEXIST);
+    ck_assert_ptr_eq(htable_get(t, SLICE("a")), p);
+    hash_pair_free(q);
+    htable_free(t);
+    ck_assert_uint_eq(live_bytes(), 0);
+}
+END_TEST
+
 START_TEST(a_pair_changes_in_place_only_where_its_block_fits)
 {
     const struct hash_pair *p = hash_pair_new(SLICE("field"), SLICE("0123456789"));
@@ -501,6 +547,8 @@ main(void)
     tcase_add_test(t, every_record_is_drawn_about_as_often);
     tcase_add_test(t, a_table_of_pairs_holds_what_its_model_holds);
     tcase_add_test(t, the_memory_of_a_table_of_pairs_grows_with_it);
+    tcase_add_loop_test(t, a_table_of_pairs_expects_some_of_them, 0, 10);
+    tcase_add_test(t, a_pair_is_entered_once);
     tcase_add_test(t, a_pair_changes_in_place_only_where_its_block_fits);
     tcase_add_test(t, a_write_into_a_large_table_preserves_few_pages);
     tcase_add_test(t, a_dead_table_goes_in_steps);

@@ -130,6 +130,7 @@ dump_parse(struct slice payload, struct slice key, struct load_state *state, str
 
     load_init(state);
     state->capture = ret;
+    state->size_bytes = payload.len;
     state->on_finding = on_finding;
     if (rdb_source_memory(payload.ptr, payload.len - TRAILER_BYTES, &source) < 0)
         return -ENOMEM;

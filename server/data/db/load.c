@@ -22,13 +22,58 @@
 void
 load_init(struct load_state *s)
 {
-    *s = (struct load_state){.form = LOAD_NOTHING};
+    memset(s, 0, offsetof(struct load_state, entries)); /* RESTORE has one too: not all of it */
+    s->entries.count = s->queue.count = 0;
+}
+
+/* settle_entries: all that wait take their places, in their order. */
+static int
+settle_entries(struct load_state *s)
+{
+    struct load_entries *e = &s->entries;
+    unsigned n = 0;
+    int r = 0;
+
+    while (n < e->count && (r = e->ops->enter(s->value.root, e->at[n].hash, e->at[n].entry)) == 0)
+        n++;
+    for (unsigned i = n; i < e->count; i++)
+        e->ops->drop(e->at[i].entry);
+    e->count = 0;
+    return r != -EEXIST ? r : load_complain(s, r, e->ops->twice);
+}
+
+static void
+drop_entries(struct load_entries *e)
+{
+    while (e->count > 0)
+        e->ops->drop(e->at[--e->count].entry);
+}
+
+int
+load_entry(struct load_state *s, const struct load_entry_ops *ops, uint64_t hash, const void *entry)
+{
+    struct load_entries *e = &s->entries;
+
+    debug_check(s->form == LOAD_ROOT && e->count < LOAD_AHEAD);
+    e->ops = ops;
+    e->at[e->count++] = (struct load_entry){.entry = entry, .hash = hash};
+    ops->warm(s->value.root, hash);
+    return e->count == LOAD_AHEAD ? settle_entries(s) : 0;
+}
+
+uint64_t
+load_expect(const struct load_state *s, uint64_t claim)
+{
+    enum { ELEMENT_BYTES = 8 };
+
+    return claim < s->size_bytes / ELEMENT_BYTES ? claim : s->size_bytes / ELEMENT_BYTES;
 }
 
 /* drop_value: what was read of a value that no record will hold. */
 static void
 drop_value(struct load_state *s)
 {
+    drop_entries(&s->entries);
     if (s->form == LOAD_BLOCK || s->form == LOAD_ROOT)
         value_free(&s->value);
     s->form = LOAD_NOTHING;
@@ -257,8 +302,11 @@ finish(struct load_state *s, struct value *ret)
         if ((r = value_blob(ret, s->value.type, s->view, s->key.len)) == 0)
             ret->intset = s->value.intset;
         return r;
-    case LOAD_BLOCK:
     case LOAD_ROOT:
+        if ((r = settle_entries(s)) < 0)
+            return r;
+        /* fall through */
+    case LOAD_BLOCK:
         *ret = s->value;
         s->form = LOAD_NOTHING;
         return 0;

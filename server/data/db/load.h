@@ -20,6 +20,8 @@
  * the bucket is in the cache, which would be half of the time of loading otherwise. */
 enum { LOAD_TOLD = 10, LOAD_AHEAD = 32 };
 
+struct load_entry_ops; /* load_value.h */
+
 /* What has come of the value so far. */
 enum load_form {
     LOAD_NOTHING,
@@ -73,6 +75,15 @@ struct load_state {
         const void *at[2];
         bool flag;
     } kept;
+    /* entries of a large hash, set or sorted set that wait for their places in it */
+    struct load_entries {
+        const struct load_entry_ops *ops;
+        unsigned count;
+        struct load_entry {
+            const void *entry;
+            uint64_t hash;
+        } at[LOAD_AHEAD];
+    } entries;
     /* records that have been made, and wait for their places */
     struct load_queue {
         unsigned count;

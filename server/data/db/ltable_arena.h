@@ -11,6 +11,8 @@
 #include "mm/mm.h"
 #include "server/data/db/ltable.h"
 
+enum { ARENA_EXPECT_MOST = 1 << 17 /* buckets: 8 MiB */ };
+
 static inline struct lt_bucket *
 lt_write_bucket(const struct lt_bucket *b)
 {

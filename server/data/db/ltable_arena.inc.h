@@ -55,6 +55,41 @@ arena_start(struct LT_NAME *t)
     return true;
 }
 
+/* arena_expect: an empty table gets the buckets that so many entries will want, as far as there is
+ * memory and as ARENA_EXPECT_MOST allows: that many are cheap to prepare, and a table that large is
+ * split without a look at its entries (LT4). */
+static void
+arena_expect(const struct LT_NAME *t, uint64_t entries)
+{
+    struct LT_NAME *root = arena_write_root(t);
+    uint64_t buckets = entries / LT_LOAD_MAX;
+
+    if (buckets > ARENA_EXPECT_MOST)
+        buckets = ARENA_EXPECT_MOST;
+    debug_check(t->count == 0 && t->children == 0);
+    while (root->buckets < buckets) {
+        unsigned s = lt_segment_of(root->buckets);
+        uint64_t n = lt_segment_buckets(s);
+        struct lt_bucket *b = lt_segment_alloc(n);
+
+        if (b == NULL)
+            return;
+        if (n > buckets - root->buckets)
+            n = buckets - root->buckets;
+        mm_grow(b, n * sizeof *b);
+        for (uint64_t i = 0; i < n; i++)
+            b[i].meta = 0;
+        arena_set_segment(t, s, b);
+        root->buckets += n;
+    }
+}
+
+static void
+arena_warm(const struct LT_NAME *t, uint64_t hash)
+{
+    __builtin_prefetch(ARENA_CALL(at)(t, lt_home(hash, t->buckets)));
+}
+
 static void
 arena_free_entry(void *ctx, const void *entry)
 {

@@ -1,6 +1,8 @@
 /* server/data/hash/htable.c - large hashes: ltable.inc.h over the arena's values heap. */
 #include "server/data/hash/htable.h"
 
+#include <errno.h>
+
 #include "mm/base/keyhash.h"
 #include "mm/mm.h"
 #include "server/data/db/draw.h"
@@ -32,6 +34,30 @@ htable_new(void)
         return t;
     mm_free(t);
     return NULL;
+}
+
+void
+htable_expect(const struct htable *t, uint64_t pairs)
+{
+    arena_expect(t, pairs);
+}
+
+void
+htable_warm(const struct htable *t, uint64_t hash)
+{
+    arena_warm(t, hash);
+}
+
+int
+htable_enter(const struct htable *t, uint64_t hash, const struct hash_pair *p)
+{
+    struct slice field = hash_pair_field(p);
+    struct htable_ref ref;
+
+    debug_check(hash == keyhash(field));
+    if (unlikely(htable_find(t, hash, &field, &ref) != NULL))
+        return -EEXIST;
+    return htable_insert(t, hash, p) ? 0 : -ENOMEM;
 }
 
 bool

@@ -24,8 +24,11 @@ struct hash_pair {
 
 typedef void (*htable_visitor)(void *ctx, const void *pair);
 
-/* htable_new: an empty table; NULL: no memory.  Owner: the record that will point to it. */
+/* htable_new: an empty table; NULL: no memory.  Owner: the record that will point to it.
+ * htable_expect: an empty table gets buckets for so many pairs as are going to come, or for
+ * some. */
 const struct htable *htable_new(void);
+void htable_expect(const struct htable *t, uint64_t pairs);
 /* htable_free: all of it, at once; htable_drop() does it in steps: about `pairs` of what is left,
  * from *next (begins as 0) on.  True: all done. */
 void htable_free(const struct htable *t);
@@ -44,6 +47,11 @@ const struct hash_pair *htable_get(const struct htable *t, struct slice field);
  * the field is there. */
 bool htable_put(const struct htable *t, const struct hash_pair *p,
                 const struct hash_pair **ret_old);
+/* htable_enter: a fresh pair, whose field has this hash.  0; -EEXIST: the field is there; -ENOMEM;
+ * then nothing has changed, and the pair is the caller's.
+ * htable_warm: a hint that one with this hash is going to be entered. */
+int htable_enter(const struct htable *t, uint64_t hash, const struct hash_pair *p);
+void htable_warm(const struct htable *t, uint64_t hash);
 /* htable_take: the pair with this field leaves the table for the caller, who frees it; NULL: there
  * was none. */
 const struct hash_pair *htable_take(const struct htable *t, struct slice field);

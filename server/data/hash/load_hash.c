@@ -2,6 +2,7 @@
  * beyond. */
 #include <errno.h>
 
+#include "mm/base/keyhash.h"
 #include "server/data/db/load_value.h"
 #include "server/data/hash/hash.h"
 #include "server/data/hash/hash_type.h"
@@ -23,11 +24,15 @@ static int
 on_begin(void *ctx, uint64_t fields)
 {
     struct load_state *s = ctx;
+    int r;
 
     if (s->skip)
         return 0;
-    if (!hash_is_small(fields, 0))
-        return load_begin_root(s, TYPE_HASH, htable_new());
+    if (!hash_is_small(fields, 0)) {
+        if ((r = load_begin_root(s, TYPE_HASH, htable_new())) == 0)
+            htable_expect(s->value.root, load_expect(s, fields));
+        return r;
+    }
     if (load_reserve(&s->bytes, LP_EMPTY_BYTES) < 0)
         return -ENOMEM;
     s->bytes.len = lp_init((uint8_t *)s->bytes.at);
@@ -35,21 +40,33 @@ on_begin(void *ctx, uint64_t fields)
     return 0;
 }
 
+static const char twice[] = "The dump has a hash with a field twice";
+
+static void
+warm(const void *root, uint64_t hash)
+{
+    htable_warm(root, hash);
+}
+
+static int
+enter(const void *root, uint64_t hash, const void *pair)
+{
+    return htable_enter(root, hash, pair);
+}
+
+static void
+drop(const void *pair)
+{
+    hash_pair_free(pair);
+}
+
 static int
 add_to_table(struct load_state *s, struct slice field, struct slice value)
 {
-    const struct hash_pair *p = hash_pair_new(field, value), *old;
+    static const struct load_entry_ops ops = {warm, enter, drop, twice};
+    const struct hash_pair *p = hash_pair_new(field, value);
 
-    if (p == NULL)
-        return -ENOMEM;
-    if (!htable_put(s->value.root, p, &old)) {
-        hash_pair_free(p);
-        return -ENOMEM;
-    }
-    if (old == NULL)
-        return 0;
-    hash_pair_free(old);
-    return load_complain(s, -EEXIST, "The dump has a hash with a field twice");
+    return p != NULL ? load_entry(s, &ops, keyhash(field), p) : -ENOMEM;
 }
 
 static int
@@ -63,7 +80,7 @@ add_to_listpack(struct load_state *s, struct slice field, struct slice value)
         return -ENOMEM;
     lp = (uint8_t *)s->bytes.at;
     if (lp_find(lp, field.ptr, field.len, 1) != 0)
-        return load_complain(s, -EEXIST, "The dump has a hash with a field twice");
+        return load_complain(s, -EEXIST, twice);
     lp_append(lp, field.ptr, field.len);
     s->bytes.len = lp_append(lp, value.ptr, value.len);
     return 0;

@@ -40,11 +40,15 @@ static int
 on_begin(void *ctx, uint64_t members)
 {
     struct load_state *s = ctx;
+    int r;
 
     if (s->skip)
         return 0;
-    if (!set_ints_are_few(members))
-        return load_begin_root(s, TYPE_SET, mtable_new());
+    if (!set_ints_are_few(members)) {
+        if ((r = load_begin_root(s, TYPE_SET, mtable_new())) == 0)
+            mtable_expect(s->value.root, load_expect(s, members));
+        return r;
+    }
     if (load_reserve(&s->bytes, INTSET_HEADER_BYTES) < 0)
         return -ENOMEM;
     load_begin_blob(s, TYPE_SET);
@@ -53,10 +57,12 @@ on_begin(void *ctx, uint64_t members)
     return 0;
 }
 
+static const char twice[] = "The dump has a set with a member twice";
+
 static int
 complain_twice(struct load_state *s)
 {
-    return load_complain(s, -EEXIST, "The dump has a set with a member twice");
+    return load_complain(s, -EEXIST, twice);
 }
 
 /* collected: the small set so far. */
@@ -70,21 +76,33 @@ collected(const struct load_state *s)
                : (struct set){.form = SET_LISTPACK, .blob = blob, .count = lp_count(blob)};
 }
 
+static void
+warm(const void *root, uint64_t hash)
+{
+    mtable_warm(root, &hash, 1);
+}
+
+static int
+enter(const void *root, uint64_t hash, const void *member)
+{
+    if (mtable_has(root, hash, set_member_text(member)))
+        return -EEXIST;
+    return mtable_add(root, hash, member) ? 0 : -ENOMEM;
+}
+
+static void
+drop(const void *member)
+{
+    set_member_free(member);
+}
+
 static int
 add_to_table(struct load_state *s, struct slice member)
 {
-    const struct mtable *t = s->value.root;
-    uint64_t hash = mtable_hash(member);
-    const struct set_member *m;
+    static const struct load_entry_ops ops = {warm, enter, drop, twice};
+    const struct set_member *m = set_member_new(member);
 
-    if (mtable_has(t, hash, member))
-        return complain_twice(s);
-    if ((m = set_member_new(member)) == NULL)
-        return -ENOMEM;
-    if (mtable_add(t, hash, m))
-        return 0;
-    set_member_free(m);
-    return -ENOMEM;
+    return m != NULL ? load_entry(s, &ops, mtable_hash(member), m) : -ENOMEM;
 }
 
 static int

@@ -28,6 +28,12 @@ mtable_new(void)
     return NULL;
 }
 
+void
+mtable_expect(const struct mtable *t, uint64_t members)
+{
+    arena_expect(t, members);
+}
+
 bool
 mtable_drop(const struct mtable *t, uint64_t *next, uint64_t members)
 {
@@ -101,7 +107,7 @@ void
 mtable_warm(const struct mtable *t, const uint64_t *hashes, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        __builtin_prefetch(mtable_at(t, lt_home(hashes[i], t->buckets)));
+        arena_warm(t, hashes[i]);
 }
 
 /* warm_candidate: the block of the first entry in the bucket that may be the one. */

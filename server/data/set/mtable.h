@@ -43,8 +43,11 @@ void set_member_free(const struct set_member *m);
 
 typedef void (*mtable_visitor)(void *ctx, const void *member);
 
-/* mtable_new: an empty table; NULL: no memory.  Owner: the record that will point to it. */
+/* mtable_new: an empty table; NULL: no memory.  Owner: the record that will point to it.
+ * mtable_expect: an empty table gets buckets for so many members as are going to come, or for
+ * some. */
 const struct mtable *mtable_new(void);
+void mtable_expect(const struct mtable *t, uint64_t members);
 /* mtable_free: all of it, at once; mtable_drop() does it in steps: about `members` of what is left,
  * from *next (begins as 0) on.  True: all done. */
 void mtable_free(const struct mtable *t);

@@ -2,6 +2,7 @@
  * beyond. */
 #include <errno.h>
 
+#include "mm/base/keyhash.h"
 #include "server/data/db/load_value.h"
 #include "server/data/zset/zset_small.h"
 #include "server/data/zset/zset_type.h"
@@ -23,11 +24,15 @@ static int
 on_begin(void *ctx, uint64_t members)
 {
     struct load_state *s = ctx;
+    int r;
 
     if (s->skip)
         return 0;
-    if (!zset_is_small(members, 0))
-        return load_begin_root(s, TYPE_ZSET, zroot_new());
+    if (!zset_is_small(members, 0)) {
+        if ((r = load_begin_root(s, TYPE_ZSET, zroot_new())) == 0)
+            zroot_expect(s->value.root, load_expect(s, members));
+        return r;
+    }
     if (load_reserve(&s->bytes, LP_EMPTY_BYTES) < 0)
         return -ENOMEM;
     s->bytes.len = lp_init((uint8_t *)s->bytes.at);
@@ -35,12 +40,33 @@ on_begin(void *ctx, uint64_t members)
     return 0;
 }
 
+static const char twice[] = "The dump has a sorted set with a member twice";
+
+static void
+warm(const void *root, uint64_t hash)
+{
+    zroot_warm(root, hash);
+}
+
+static int
+enter(const void *root, uint64_t hash, const void *entry)
+{
+    return zroot_enter(root, hash, entry);
+}
+
+static void
+drop(const void *entry)
+{
+    mm_free(entry);
+}
+
 static int
 add_to_root(struct load_state *s, struct slice member, double score)
 {
-    if (zroot_get(s->value.root, member) != NULL)
-        return load_complain(s, -EEXIST, "The dump has a sorted set with a member twice");
-    return zroot_add(s->value.root, score, member);
+    static const struct load_entry_ops ops = {warm, enter, drop, twice};
+    const struct zentry *e = zentry_new(score, member);
+
+    return e != NULL ? load_entry(s, &ops, keyhash(member), e) : -ENOMEM;
 }
 
 static int
@@ -51,7 +77,7 @@ add_to_listpack(struct load_state *s, struct slice member, double score)
     if (load_reserve(&s->bytes, s->bytes.len + zsmall_bytes(member.len)) < 0)
         return -ENOMEM;
     if (zsmall_find(&z, (const uint8_t *)s->bytes.at, member))
-        return load_complain(s, -EEXIST, "The dump has a sorted set with a member twice");
+        return load_complain(s, -EEXIST, twice);
     zsmall_insert((uint8_t *)s->bytes.at, score, member);
     s->bytes.len = lp_bytes((const uint8_t *)s->bytes.at);
     return 0;

@@ -181,24 +181,62 @@ zroot_walk(const struct zroot *z, uint64_t cursor, ztable_visitor visit, void *c
     return ztable_scan(&z->table, cursor, visit, ctx);
 }
 
+/* link_entry: an entry whose member, which has this hash, is not there.  0 or -ENOMEM. */
+static int
+link_entry(const struct zroot *z, uint64_t hash, const struct zentry *e)
+{
+    struct zroom room;
+    struct zpath p;
+
+    ztree_find(&z->tree, (struct zkey){e->score, zentry_member(e)}, &p);
+    if (!ztree_reserve(&p, &room))
+        return -ENOMEM;
+    if (!ztable_insert(&z->table, hash, e)) {
+        ztree_unreserve(&room);
+        return -ENOMEM;
+    }
+    ztree_insert(&z->tree, &p, &room, e->score, e);
+    return 0;
+}
+
 /* add: the entry too. */
 static int
 add(const struct zroot *z, double score, struct slice member, const struct zentry **ret)
 {
-    struct zroom room;
-    struct zpath p;
-    const struct zentry *e;
+    const struct zentry *e = zentry_new(score, member);
 
-    ztree_find(&z->tree, (struct zkey){score, member}, &p);
-    if (!ztree_reserve(&p, &room))
+    if (e == NULL)
         return -ENOMEM;
-    if ((e = zroot_collect(z, score, member)) == NULL) {
-        ztree_unreserve(&room);
+    if (link_entry(z, keyhash(member), e) < 0) {
+        mm_free(e);
         return -ENOMEM;
     }
-    ztree_insert(&z->tree, &p, &room, score, e);
     *ret = e;
     return 0;
+}
+
+void
+zroot_expect(const struct zroot *z, uint64_t members)
+{
+    arena_expect(&z->table, members);
+}
+
+void
+zroot_warm(const struct zroot *z, uint64_t hash)
+{
+    arena_warm(&z->table, hash);
+}
+
+int
+zroot_enter(const struct zroot *z, uint64_t hash, const struct zentry *e)
+{
+    struct slice member = zentry_member(e);
+    struct ztable_ref ref;
+
+    debug_check(hash == keyhash(member));
+    if (unlikely(ztable_find(&z->table, hash, &member, &ref) != NULL))
+        return -EEXIST;
+    return link_entry(z, hash, e);
 }
 
 int

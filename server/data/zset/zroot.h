@@ -22,8 +22,11 @@ struct zroot {
 
 typedef void (*ztable_visitor)(void *ctx, const void *entry);
 
-/* zroot_new: an empty one; NULL: no memory.  Owner: the record that will point to it. */
+/* zroot_new: an empty one; NULL: no memory.  Owner: the record that will point to it.
+ * zroot_expect: the table of an empty one gets buckets for so many members as are going to come, or
+ * for some. */
 const struct zroot *zroot_new(void);
+void zroot_expect(const struct zroot *z, uint64_t members);
 /* zroot_free: all of it at once; zroot_drop() in steps: about so many entries or nodes; where[]
  * begins as zeros. True: all is gone. */
 void zroot_free(const struct zroot *z);
@@ -51,6 +54,11 @@ uint64_t zroot_walk(const struct zroot *z, uint64_t cursor, ztable_visitor visit
 
 /* zroot_add: a member that is not there.  0 or -ENOMEM. */
 int zroot_add(const struct zroot *z, double score, struct slice member);
+/* zroot_enter: a fresh entry, whose member has this hash.  0; -EEXIST: the member is there;
+ * -ENOMEM; then nothing has changed, and the entry is the caller's.
+ * zroot_warm: a hint that one with this hash is going to be entered. */
+int zroot_enter(const struct zroot *z, uint64_t hash, const struct zentry *e);
+void zroot_warm(const struct zroot *z, uint64_t hash);
 /* zroot_remove: false: it was not there. */
 bool zroot_remove(const struct zroot *z, struct slice member);
 /* zroot_cut: the entries of ranks [from, from + count). */
