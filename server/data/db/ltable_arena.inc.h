@@ -84,7 +84,9 @@ arena_expect(const struct LT_NAME *t, uint64_t entries)
     }
 }
 
-static void
+/* arena_warm: a hint: the bucket of this hash.  A call that does nothing but that would be no call
+ * to gcc, which takes it for one without an effect. */
+static inline __attribute__((always_inline)) void
 arena_warm(const struct LT_NAME *t, uint64_t hash)
 {
     __builtin_prefetch(ARENA_CALL(at)(t, lt_home(hash, t->buckets)));
