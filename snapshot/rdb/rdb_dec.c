@@ -541,8 +541,7 @@ run(struct dec *d, int (*what)(struct dec *d))
     forget_key(d);
     field_set_init(&d->fields);
     field_set_init(&d->libraries);
-    d->window.bytes = fault_point(FAULT_load_alloc) ? NULL : malloc(LZF_WINDOW_BYTES);
-    r = d->window.bytes == NULL ? dec_fail(d, 0, -ENOMEM, "no memory to begin with") : what(d);
+    r = what(d);
     field_set_fini(&d->fields);
     field_set_fini(&d->libraries);
     free(d->window.bytes);

@@ -237,6 +237,10 @@ begin_lzf(struct dec *d, struct string_in *s)
     if (len == 0 || packed == 0 || len / LZF_MAX_RATIO > packed)
         return dec_fail(d, s->offset, -EINVAL, "%s claims to unpack %llu bytes to %llu", d->what,
                         (unsigned long long)packed, (unsigned long long)len);
+    if (d->window.bytes == NULL && !fault_point(FAULT_load_alloc))
+        d->window.bytes = malloc(LZF_WINDOW_BYTES);
+    if (d->window.bytes == NULL)
+        return dec_fail(d, s->offset, -ENOMEM, "no memory to decompress %s", d->what);
     s->form = RDB_FORM_LZF;
     s->len = len;
     s->packed_left = packed;
