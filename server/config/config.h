@@ -63,11 +63,16 @@ struct config {
     struct save_point *save_points;
     int64_t save_point_count;
     bool stop_writes_on_bgsave_error, rdb_checksum;
-    int64_t rdb_version;            /* that is written */
-    int64_t rdb_compression;        /* enum rdb_compression */
-    int64_t rdb_compression_level;  /* of RDB_LZ4 */
-    int64_t snapshot_threads;       /* 0: by the processors that there are */
-    uint64_t snapshot_rate_limit;   /* bytes of the file a second; 0: none */
+    int64_t rdb_version;                   /* that is written */
+    int64_t rdb_compression;               /* enum rdb_compression */
+    int64_t rdb_compression_level;         /* of RDB_LZ4 */
+    int64_t snapshot_threads;              /* 0: by the processors that there are */
+    uint64_t snapshot_rate_limit;          /* bytes of the file a second; 0: none */
+    uint64_t save_bytes;                   /* 0: no such save; nor with ... */
+    int64_t save_idle_s;                   /* ... 0 */
+    struct config_bytes snapshot_schedule; /* cron_form.h; "": none */
+    int64_t snapshot_retain;               /* dumps that are kept beside the newest */
+    bool snapshot_verify;
     uint64_t snapshot_memory_limit; /* bytes; 0: none */
     /* memory */
     uint64_t maxmemory;        /* bytes; 0: no limit */

@@ -9,7 +9,8 @@
  *   enum A B>C ...   one of these; B is shown as C
  *   flags A B ...    several of them; A alone stands for none
  *   percentiles      numbers from 0 to 100
- *   oom              three numbers from -2000 to 2000 */
+ *   oom              three numbers from -2000 to 2000
+ *   schedule         times in cron's form, or nothing */
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mm/base/cron_form.h"
 #include "mm/base/num.h"
 #include "mm/base/text.h"
 #include "server/config/config_impl.h"
@@ -186,6 +188,27 @@ check_flags(const struct slice *words, int count, const char *names)
     return NULL;
 }
 
+/* In cron's form, word by word or in one. */
+static const char *
+check_schedule(const struct slice *words, int count)
+{
+    static char buf[256];
+    struct text whole = {0};
+    struct cron_form form;
+    bool ok;
+
+    for (int i = 0; i < count; i++) {
+        text_add(&whole, i > 0 ? " " : "");
+        text_add_bytes(&whole, words[i].ptr, words[i].len);
+    }
+    snprintf(buf, sizeof buf, "%s", strerror(ENOMEM));
+    ok = !whole.failed &&
+         (whole.len == 0 || cron_form_parse((struct slice){.ptr = whole.at, .len = whole.len},
+                                            &form, buf, sizeof buf));
+    text_free(&whole);
+    return ok ? NULL : buf;
+}
+
 /* NULL: the words are good; else what is wrong. */
 static const char *
 check(const char *how, const struct slice *words, int count)
@@ -198,6 +221,8 @@ check(const char *how, const struct slice *words, int count)
         return check_percentiles(words, count);
     if (strcmp(how, "oom") == 0)
         return check_oom(words, count);
+    if (strcmp(how, "schedule") == 0)
+        return check_schedule(words, count);
     if (memchr(words[0].ptr, '\0', words[0].len) != NULL)
         return "argument holds a zero byte";
     if (strcmp(how, "bool") == 0)

@@ -83,6 +83,7 @@ persist_begin(void)
                                    .threads = threads(persist.background),
                                    .keys_total = db_total_keys(),
                                    .writeout_bytes = WRITEOUT_BYTES};
+    persist_keep_asks(&rq);
     if ((r = snapshot_begin(&rq)) < 0) {
         save_cut_free(cut);
         return r;
@@ -95,6 +96,7 @@ persist_begin(void)
     persist.wanted = false;
     persist_waiters_begun();
     persist.dirty_at_begin = db_state.dirty;
+    persist_count_begun();
     persist.flushed_at_begin = persist.flushed;
     persist.begin_s = clock_now.ms / 1000;
     persist.peaks = (struct persist_peaks){.preserved = 0};
@@ -113,7 +115,7 @@ take_flushed_back(uint64_t changes)
 {
     must(changes <= persist.flushed);
     persist.flushed -= changes;
-    db_state.dirty += changes;
+    persist_count_adjust(db_state.dirty + changes);
 }
 
 int
@@ -143,8 +145,10 @@ persist_bgsave(void)
 static void
 take_success(const struct snapshot_end *end)
 {
-    db_state.dirty -=
-        persist.dirty_at_begin < db_state.dirty ? persist.dirty_at_begin : db_state.dirty;
+    uint64_t now = db_state.dirty, then = persist.dirty_at_begin;
+
+    persist_count_adjust(then < now ? now - then : 0);
+    persist_count_saved();
     must(persist.flushed_at_begin <= persist.flushed);
     persist.flushed -= persist.flushed_at_begin;
     persist_note_success(end);
@@ -192,6 +196,7 @@ take_end(const struct snapshot_end *end)
         persist_log_lost(save_cut_lost(persist.cut));
     save_cut_free(persist.cut);
     persist.cut = NULL;
+    persist_keep_note(end);
     persist_waiters_end(take_outcome(end));
 }
 

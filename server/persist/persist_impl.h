@@ -64,7 +64,34 @@ void persist_note_failure(int error, const char *what, const char *text);
 void persist_note_success(const struct snapshot_end *end);
 /* persist_note_peaks: before memory of the running save comes back. */
 void persist_note_peaks(void);
-bool persist_has_save_points(void);
+/* persist_saves_by_itself: there are save points, or another reason to (persist_when.c). */
+bool persist_saves_by_itself(void);
+
+/* ---- persist_count.c ---- */
+
+void persist_count_init(void);
+/* persist_count_look: now and then, and before db_state.dirty is changed by others than writers. */
+void persist_count_look(void);
+/* persist_count_adjust: db_state.dirty is this now, without any write. */
+void persist_count_adjust(uint64_t dirty);
+/* persist_count_begun: a save covers what was counted until now; _saved: it has succeeded. */
+void persist_count_begun(void);
+void persist_count_saved(void);
+/* persist_count_bytes: of the words of commands that have changed something since the last save;
+ * 0 unless save-bytes is set. */
+uint64_t persist_count_bytes(void);
+/* persist_idle_ms: since something was changed, or the start; 100 ms more or less. */
+int64_t persist_idle_ms(void);
+
+/* ---- persist_keep.c ---- */
+
+/* persist_keep_asks: what the configuration says of the file: verified, kept, cached. */
+void persist_keep_asks(struct snapshot_request *rq);
+/* persist_keep_note: what became of that; before its success or failure is logged. */
+void persist_keep_note(const struct snapshot_end *end);
+/* persist_keep_loaded: the data is that of a dump of this size. */
+void persist_keep_loaded(uint64_t file_bytes);
+void persist_info_keep(struct text *out);
 
 /* ---- persist_waiters.c ---- */
 
@@ -123,6 +150,7 @@ void persist_when_init(void);
 /* persist_retry_s: when a save that failed is tried again, at the earliest: unix time; -1: nothing
  * is to be tried again. */
 int64_t persist_retry_s(void);
+void persist_info_when(struct text *out);
 
 /* ---- persist_load.c ---- */
 

@@ -129,7 +129,9 @@ persist_info(struct text *out)
     text_addf(out, "rdb_bgsave_in_progress:%d\r\nrdb_bgsave_scheduled:%d\r\n", persist.running,
               persist.scheduled || persist.wanted);
     text_addf(out, "rdb_bgsave_waiters:%u\r\n", persist_waiters_count());
+    persist_info_when(out);
     info_last(out);
+    persist_info_keep(out);
     info_loaded(out);
     info_snapshot_memory(out);
     text_add(out, "aof_enabled:0\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"

@@ -10,6 +10,7 @@ persist_init(void)
         .last_duration_s = -1, .last_duration_us = -1, .last_save_s = clock_now.ms / 1000};
     persist_set_last_ok(true);
     persist_limit_init();
+    persist_count_init();
     persist_save_init();
     persist_when_init();
     return 0;

@@ -228,6 +228,7 @@ persist_load(void)
             "Done loading RDB, keys loaded: %llu, keys expired: %llu, empty keys skipped: %llu.",
             (unsigned long long)persist.load_keys, (unsigned long long)persist.load_expired,
             (unsigned long long)persist.load_empty);
+        persist_keep_loaded(loading.size_bytes);
         log_line(LOG_NOTICE, "DB loaded from disk: %.3f seconds", seconds_since(loading.start_us));
     }
     text_free(&why);

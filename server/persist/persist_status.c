@@ -82,9 +82,10 @@ persist_note_peaks(void)
 }
 
 bool
-persist_has_save_points(void)
+persist_saves_by_itself(void)
 {
-    return config.save_point_count > 0;
+    return config.save_point_count > 0 || config.save_bytes > 0 || config.save_idle_s > 0 ||
+           config.snapshot_schedule.len > 0;
 }
 
 bool
@@ -98,7 +99,7 @@ persist_write_error(void)
 {
     static char text[PERSIST_CAUSE_BYTES + 512];
 
-    if (persist.last_ok || !config.stop_writes_on_bgsave_error || !persist_has_save_points())
+    if (persist.last_ok || !config.stop_writes_on_bgsave_error || !persist_saves_by_itself())
         return NULL;
     snprintf(
         text, sizeof text,

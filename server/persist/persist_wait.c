@@ -54,7 +54,7 @@ end_running(bool saves)
 int
 persist_shutdown(bool save, bool nosave)
 {
-    bool saves = save || (!nosave && persist_has_save_points());
+    bool saves = save || (!nosave && persist_saves_by_itself());
 
     end_running(saves);
     if (!saves)

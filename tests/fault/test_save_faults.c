@@ -13,6 +13,7 @@
 #include "mm/base/fault.h"
 #include "server/config/config.h"
 #include "server/persist/persist.h"
+#include "snapshot/rdb/retained.h"
 #include "snapshot/snapshot.h"
 #include "tests/support/lab.h"
 #include "tests/support/runner.h"
@@ -164,6 +165,87 @@ START_TEST(a_save_survives_the_failure_of_each_step)
 }
 END_TEST
 
+/* Those that it passes with snapshot-verify, too. */
+static const enum fault verify_points[] = {FAULT_sink_damage, FAULT_load_open, FAULT_load_read,
+                                           FAULT_load_alloc};
+
+START_TEST(a_save_that_is_read_back_survives_the_failure_of_each_step)
+{
+    config.snapshot_verify = true;
+    sweep_point(verify_points[_i / 2], _i % 2 != 0);
+}
+END_TEST
+
+START_TEST(a_dump_that_was_damaged_behind_our_back_does_not_replace_the_old_one)
+{
+    const char *info;
+
+    config.snapshot_verify = true;
+    lab_run("set n 77");
+    fault_arm(FAULT_sink_damage, 1, false);
+    ck_assert(!one_save());
+    ck_assert_uint_eq(fault_disarm(), 1);
+    info = lab_reply("info persistence");
+    ck_assert_ptr_nonnull(strstr(info, "rdb_last_bgsave_verify:err\r\n"));
+    ck_assert_ptr_nonnull(strstr(info, "rdb_last_bgsave_error:verify of dump.rdb: at offset "));
+    ck_assert(lab_same(lab_file("dump.rdb"), saved));
+    ck_assert_int_eq(files_in("."), 1);
+    ck_assert(one_save());
+    ck_assert_ptr_nonnull(strstr(lab_reply("info persistence"), "rdb_last_bgsave_verify:ok\r\n"));
+}
+END_TEST
+
+/* Nor does one that nobody reads back fail: what the sweep above arms is found by that alone. */
+START_TEST(without_reading_it_back_a_damaged_dump_is_not_noticed)
+{
+    fault_arm(FAULT_sink_damage, 1, false);
+    ck_assert_str_eq(lab_reply("save"), "+OK\r\n");
+    ck_assert_uint_eq(fault_disarm(), 1);
+    ck_assert(!lab_same(lab_file("dump.rdb"), saved));
+    ck_assert(one_save());
+}
+END_TEST
+
+/* ---- kept dumps ---- */
+
+/* kept_dumps: how many there are, each whole.  Removes them if asked to. */
+static int
+kept_dumps(bool remove_them)
+{
+    DIR *d = opendir(".");
+    struct dirent *e;
+    int n = 0;
+
+    ck_assert_ptr_nonnull(d);
+    while ((e = readdir(d)) != NULL)
+        if (retained_is_of(e->d_name, "dump.rdb")) {
+            ck_assert_msg(lab_file(e->d_name).error == 0, "%s is not whole", e->d_name);
+            n++;
+            if (remove_them)
+                unlink(e->d_name);
+        }
+    closedir(d);
+    return n;
+}
+
+static const enum fault retain_points[] = {FAULT_retain_link, FAULT_retain_remove};
+
+START_TEST(what_cannot_be_kept_fails_no_save)
+{
+    config.snapshot_retain = 2;
+    for (int i = 0; i < 5; i++) {
+        fault_arm(retain_points[_i], 1, true);
+        ck_assert(one_save());
+        fault_disarm();
+        ck_assert(lab_same(lab_file("dump.rdb"), saved));
+    }
+    ck_assert_int_eq(files_in("."), 1 + kept_dumps(false));
+    ck_assert_int_eq(kept_dumps(false), retain_points[_i] == FAULT_retain_remove ? 5 : 2);
+    ck_assert(one_save());
+    ck_assert_int_eq(kept_dumps(true), 2);
+}
+END_TEST
+
 START_TEST(a_failure_that_may_stay_silent_does)
 {
     struct lab_digest now = lab_quiet();
@@ -218,6 +300,8 @@ START_TEST(after_a_crash_at_any_step_the_dump_is_the_old_or_the_new_one)
     unsigned long old_ones = 0, new_ones = 0;
     int status = FAULT_CRASH_STATUS << 8;
 
+    config.snapshot_verify = _i % 2 != 0;
+    config.snapshot_retain = 3 * (_i / 2);
     snapshot_stop(); /* threads do not survive the fork of this test */
     for (unsigned long n = 1; WEXITSTATUS(status) == FAULT_CRASH_STATUS; n++) {
         struct lab_digest now, found;
@@ -245,7 +329,11 @@ START_TEST(after_a_crash_at_any_step_the_dump_is_the_old_or_the_new_one)
             old_ones++;
         }
         ck_assert_int_eq(system("rm -f temp-*.rdb"), 0);
+        ck_assert_int_le(kept_dumps(false),
+                         config.snapshot_retain + 1); /* one is not removed yet */
+        ck_assert_int_eq(files_in("."), 1 + kept_dumps(false));
     }
+    ck_assert_int_eq(kept_dumps(true), config.snapshot_retain);
     ck_assert_uint_gt(old_ones, 3);
     ck_assert_uint_gt(new_ones, 0);
     ck_assert_int_eq(snapshot_start(), 0);
@@ -262,10 +350,16 @@ main(void)
     tcase_set_timeout(t, 600);
     tcase_add_loop_test(t, a_save_survives_the_failure_of_each_step, 0,
                         2 * (int)(sizeof points / sizeof *points));
+    tcase_add_loop_test(t, a_save_that_is_read_back_survives_the_failure_of_each_step, 0,
+                        2 * (int)(sizeof verify_points / sizeof *verify_points));
+    tcase_add_test(t, a_dump_that_was_damaged_behind_our_back_does_not_replace_the_old_one);
+    tcase_add_test(t, without_reading_it_back_a_damaged_dump_is_not_noticed);
+    tcase_add_loop_test(t, what_cannot_be_kept_fails_no_save, 0,
+                        sizeof retain_points / sizeof *retain_points);
     tcase_add_test(t, a_failure_that_may_stay_silent_does);
     tcase_add_test(t, without_memory_for_a_page_the_save_is_given_up_and_the_write_is_not);
     tcase_add_test(t, threads_that_cannot_be_made_are_a_refusal_at_start);
-    tcase_add_test(t, after_a_crash_at_any_step_the_dump_is_the_old_or_the_new_one);
+    tcase_add_loop_test(t, after_a_crash_at_any_step_the_dump_is_the_old_or_the_new_one, 0, 4);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
