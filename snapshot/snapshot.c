@@ -288,6 +288,7 @@ snapshot_status(struct snapshot_status *ret)
         ret->state = SNAPSHOT_ENDING;
     }
     ret->cancelled = atomic_load_explicit(&job->cancel, memory_order_relaxed);
+    ret->verifying = atomic_load_explicit(&job->verifying, memory_order_relaxed);
     ret->keys_done = atomic_load_explicit(&job->progress.keys, memory_order_relaxed);
     ret->keys_total = job->rq.keys_total;
     ret->raw_bytes = sweeper_raw_bytes();

@@ -77,6 +77,7 @@ enum snapshot_state { SNAPSHOT_IDLE, SNAPSHOT_SWEEPING, SNAPSHOT_WRITING, SNAPSH
 struct snapshot_status {
     enum snapshot_state state;
     bool cancelled;
+    bool verifying;                 /* WRITING: the file is durable, and is read back */
     uint64_t keys_done, keys_total; /* processed by the sweep so far */
     uint64_t raw_bytes;             /* of RDB, handed to the writer so far */
     uint64_t bytes_out;             /* put to the sink so far: compressed, as it may be */

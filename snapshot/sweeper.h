@@ -44,6 +44,7 @@ struct job {
     _Atomic unsigned sweepers_left; /* [sweep] O-10 */
     struct sweep_progress progress; /* [sweep] */
     _Atomic uint64_t file_bytes;    /* [writer] relaxed */
+    _Atomic bool verifying;         /* [writer] relaxed */
     uint32_t blocks_total;
     unsigned threads; /* sweepers */
     /* the first error of a sweeper: by who takes `failed` from false to true */

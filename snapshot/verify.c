@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mm/base/os.h"
 #include "snapshot/rdb/rdb_dec.h"
 
 struct verify {
@@ -45,8 +46,7 @@ on_progress(void *ctx, uint64_t offset)
     if (v->o->cancel != NULL && atomic_load_explicit(v->o->cancel, memory_order_acquire))
         return -ECANCELED;
     if (v->fd >= 0 && offset > v->dropped_bytes) {
-        (void)posix_fadvise(v->fd, (off_t)v->dropped_bytes, (off_t)(offset - v->dropped_bytes),
-                            POSIX_FADV_DONTNEED);
+        os_drop_cache(v->fd, v->dropped_bytes, offset - v->dropped_bytes);
         v->dropped_bytes = offset;
     }
     return 0;

@@ -43,8 +43,11 @@ verify(void *ctx, const char *temp_path, char *why, size_t why_bytes)
                                .keys = j->progress.keys - j->progress.left_out,
                                .checksum = j->rq.checksum,
                                .cancel = &j->cancel};
-    int r = verify_dump(&o, why, why_bytes);
+    int r;
 
+    atomic_store_explicit(&j->verifying, true, memory_order_relaxed);
+    r = verify_dump(&o, why, why_bytes);
+    atomic_store_explicit(&j->verifying, false, memory_order_relaxed);
     j->verify_us = os_monotonic_us() - begin_us;
     if (r != -ECANCELED)
         j->verified = r == 0 ? SNAPSHOT_IS_GOOD : SNAPSHOT_IS_DAMAGED;

@@ -1,4 +1,4 @@
-/* mm/base/os.h - the one seam to the operating system's memory and clock.  os_linux.c implements
+/* mm/base/os.h - the one seam to the operating system's memory and clocks.  os_linux.c implements
  * it; everything that a system may lack (OSv: MADV_* variants, overcommit figures) is best effort
  * here and never an error above.
  * Threads: [any]. */
@@ -30,6 +30,9 @@ struct os_range {
 unsigned os_discard_ranges(const struct os_range *r, unsigned count);
 /* os_populate: put memory behind committed pages without changing their bytes.  Best effort. */
 void os_populate(void *p, size_t bytes);
+/* os_drop_cache: these bytes of a file, which are on its disk, need not stay in the page cache; 0
+ * bytes: to its end.  Best effort. */
+void os_drop_cache(int fd, uint64_t from, uint64_t bytes);
 /* os_protect: for the barrier sanitizer.  0 or -errno. */
 int os_protect(void *p, size_t bytes, bool writable);
 /* os_reserve_twice: one piece of memory at two addresses, both writable, for the barrier sanitizer.

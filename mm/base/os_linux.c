@@ -1,7 +1,9 @@
 /* mm/base/os_linux.c - os.h on Linux and on what implements its calls (OSv). */
 #include "mm/base/os.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
@@ -84,6 +86,17 @@ void
 os_populate(void *p, size_t bytes)
 {
     (void)madvise(p, bytes, MADV_POPULATE_WRITE);
+}
+
+void
+os_drop_cache(int fd, uint64_t from, uint64_t bytes)
+{
+    typedef int (*fadvise_fn)(int fd, off_t from, off_t bytes, int advice);
+    /* looked up: not every system has it */
+    fadvise_fn f = (fadvise_fn)dlsym(RTLD_DEFAULT, "posix_fadvise");
+
+    if (f != NULL)
+        (void)f(fd, (off_t)from, (off_t)bytes, POSIX_FADV_DONTNEED);
 }
 
 int

@@ -19,15 +19,15 @@ percent(uint64_t part, uint64_t whole)
 }
 
 static const char *
-state_name(enum snapshot_state s)
+state_name(const struct snapshot_status *s)
 {
-    switch (s) {
+    switch (s->state) {
     case SNAPSHOT_IDLE:
         return "idle";
     case SNAPSHOT_SWEEPING:
         return "sweeping";
     case SNAPSHOT_WRITING:
-        return "writing";
+        return s->verifying ? "verifying" : "writing";
     case SNAPSHOT_ENDING:
         return "ending";
     }
@@ -50,7 +50,7 @@ info_progress(struct text *out)
               (ull)s.bytes_out,
               (ull)(elapsed_us <= 0 ? 0 : (double)s.bytes_out * 1e6 / (double)elapsed_us));
     text_addf(out, "current_save_eta_seconds:%lld\r\ncurrent_save_state:%s\r\n",
-              (long long)(eta_us < 0 ? -1 : eta_us / 1000000), state_name(s.state));
+              (long long)(eta_us < 0 ? -1 : eta_us / 1000000), state_name(&s));
     text_addf(out, "current_save_threads:%u\r\n", s.threads);
 }
 

@@ -71,6 +71,12 @@ persist_log_progress(void)
     snapshot_status(&s);
     if (s.state == SNAPSHOT_SWEEPING && s.keys_total > 0)
         log_sweep(&s, now_us);
+    else if (s.state == SNAPSHOT_WRITING && s.verifying)
+        log_line(LOG_NOTICE,
+                 persist.background
+                     ? "Background saving: the file is durable; %llu MB are being read back"
+                     : "Saving: the file is durable; %llu MB are being read back",
+                 (ull)(s.bytes_out >> 20));
     else if (s.state == SNAPSHOT_WRITING)
         log_line(LOG_NOTICE,
                  persist.background

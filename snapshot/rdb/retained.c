@@ -202,15 +202,21 @@ fail(struct retained *ret, int error, const char *step)
 static int
 link_once(int dir_fd, const char *temp, const char *name)
 {
+    typedef int (*linkat_fn)(int from_dir, const char *from, int to_dir, const char *to, int flags);
+    /* looked up, as renameat2() below: not every system has it */
+    linkat_fn f = (linkat_fn)dlsym(RTLD_DEFAULT, "linkat");
+
     if (fault_point(FAULT_retain_link))
         return -EOPNOTSUPP;
-    if (linkat(AT_FDCWD, temp, dir_fd, name, 0) == 0)
+    if (f == NULL)
+        return -EOPNOTSUPP;
+    if (f(AT_FDCWD, temp, dir_fd, name, 0) == 0)
         return 0;
     return errno == EPERM || errno == ENOSYS || errno == EMLINK || errno == ENOTSUP ? -EOPNOTSUPP
                                                                                     : -errno;
 }
 
-/* The kernel's call, which not every C library and system has. */
+/* Of the kernel's call. */
 enum { NO_REPLACE = 1, EXCHANGE = 2 };
 typedef int (*renameat2_fn)(int from_dir, const char *from, int to_dir, const char *to,
                             unsigned flags);

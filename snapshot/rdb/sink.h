@@ -78,7 +78,8 @@ struct sink_file_options {
     uint64_t expected_bytes; /* that the file will have, for a warning in the log where so much is
                               * not free; 0: not known */
     /* verify: look at the finished file before it gets its name: 0, or -errno, perhaps with *why:
-     * then the old file stays (failed_step "verify").  Blocks; the bracket is around it.  NULL: none */
+     * then the old file stays (failed_step "verify").  Blocks; the bracket is around it.  NULL:
+     * none */
     int (*verify)(void *ctx, const char *temp_path, char *why, size_t why_bytes);
     void *verify_ctx;
     unsigned retain;           /* how many dumps are kept (retained.h); 0: none, and none removed */

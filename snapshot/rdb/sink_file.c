@@ -23,6 +23,7 @@
 #include "mm/base/fault.h"
 #include "mm/base/log.h"
 #include "mm/base/must.h"
+#include "mm/base/os.h"
 #include "snapshot/rdb/retained.h"
 #include "snapshot/rdb/temp_file.h"
 
@@ -100,13 +101,12 @@ flush_range(struct sink_file *f, uint64_t from, uint64_t to, unsigned flags)
     return 0;
 }
 
-/* drop_cache: of what is on the disk already; len 0: to the end.  A wish, and no error if it is not
- * granted. */
+/* drop_cache: of what is on the disk already; len 0: to the end. */
 static void
 drop_cache(const struct sink_file *f, uint64_t from, uint64_t len)
 {
     if (!f->options.keeps_cache)
-        (void)posix_fadvise(f->lock_fd, (off_t)from, (off_t)len, POSIX_FADV_DONTNEED);
+        os_drop_cache(f->lock_fd, from, len);
 }
 
 static int

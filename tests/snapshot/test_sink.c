@@ -17,6 +17,7 @@
 
 #include "mm/base/crc64.h"
 #include "mm/base/fault.h"
+#include "mm/base/log.h"
 #include "snapshot/rdb/temp_file.h"
 #include "tests/support/runner.h"
 #include "tests/support/scratch.h"
@@ -419,6 +420,45 @@ START_TEST(a_dump_leaves_the_page_cache_to_others)
 }
 END_TEST
 
+/* ---- room ---- */
+
+/* log_of: what opening a file of so many bytes writes into the log. */
+static const char *
+log_of(uint64_t expected_bytes)
+{
+    static char text[1000], name[SCRATCH_BYTES + 32];
+    struct sink *s;
+    FILE *f;
+
+    snprintf(name, sizeof name, "%s/log", dir);
+    ck_assert_int_eq(log_open(name), 0);
+    ck_assert_int_eq(sink_file_open(&(struct sink_file_options){.path = path,
+                                                                .temp_name = "temp-1.rdb",
+                                                                .expected_bytes = expected_bytes},
+                                    &s),
+                     0);
+    sink_close(s);
+    ck_assert_ptr_nonnull(f = fopen(name, "r"));
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    unlink(name);
+    return text;
+}
+
+START_TEST(a_dump_that_will_not_fit_is_warned_of_and_tried)
+{
+    char expected[SCRATCH_BYTES + 100];
+
+    ck_assert_str_eq(log_of(0), "");
+    ck_assert_str_eq(log_of(1), "");
+    snprintf(expected, sizeof expected, " # The file system of %s has ", path);
+    ck_assert_ptr_nonnull(strstr(log_of(1ull << 60), expected));
+    ck_assert_ptr_nonnull(strstr(log_of(1ull << 60),
+                                 " MB free, and the new dump is expected to have about "
+                                 "1152921504606 MB: this save may fail for want of room\n"));
+}
+END_TEST
+
 /* ---- whose the temporary file is (temp_file.h) ---- */
 
 START_TEST(names_are_new_and_known_again)
@@ -671,6 +711,7 @@ main(void)
     tcase_add_test(file, what_a_verifier_refuses_leaves_the_old_dump);
     tcase_add_test(file, what_failed_before_is_not_verified);
     tcase_add_test(file, a_dump_leaves_the_page_cache_to_others);
+    tcase_add_test(file, a_dump_that_will_not_fit_is_warned_of_and_tried);
     tcase_add_test(file, names_are_new_and_known_again);
     tcase_add_test(file, a_file_is_locked_until_it_has_its_name);
     tcase_add_test(file, a_file_that_was_taken_for_a_leftover_is_not_written);
