@@ -3,8 +3,8 @@
  *     CLOSED --mm_cut_begin--> OPEN --mm_cut_end--> SETTLING --mm_settle...--> CLOSED
  *
  * A view (snapshot/view.h) is how the sweep reads bytes.
- * Threads: mutator, but for the mm_sweep_* calls, which belong to the sweep of an open cut [sweep]: one
- * thread, or several that share an area (S4). */
+ * Threads: mutator, but for the mm_sweep_* calls, which belong to the sweep of an open cut [sweep]:
+ * one thread, or several that share an area (S4). */
 #ifndef MM_CUT_H
 #define MM_CUT_H
 
@@ -55,7 +55,8 @@ struct mm_sweep_area {
     epoch_t epoch;
 };
 /* mm_sweep_area_init: as mm_sweep_init().
- * mm_sweep_claim: the next stretch, which is this thread's alone.  False: there is none.  [sweep] */
+ * mm_sweep_claim: the next stretch, which is this thread's alone.  False: there is none.
+ * [sweep] */
 void mm_sweep_area_init(struct mm_sweep_area *a);
 bool mm_sweep_claim(struct mm_sweep_area *a, struct mm_sweep *ret);
 /* mm_sweep_next: the next record slab or run with an earlier birth, in address order.  False: no

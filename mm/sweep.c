@@ -4,8 +4,8 @@
 #include "mm/heap_impl.h"
 
 /* So many blocks a claim: settling, which follows in address order, waits for the slowest thread,
- * and what the others have swept above it is taken back later: a stretch of each at most.  The heaps
- * of the step scheduler have a handful of blocks. */
+ * and what the others have swept above it is taken back later: a stretch of each at most.  The
+ * heaps of the step scheduler have a handful of blocks. */
 #ifdef STILLFRAME_STEPS
 enum { CLAIM_BLOCKS = 1 };
 #else

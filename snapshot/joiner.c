@@ -1,5 +1,5 @@
-/* snapshot/joiner.c - lanes, the queue, the turn; and the writer's side of them.  The contract is in
- * joiner.h. */
+/* snapshot/joiner.c - lanes, the queue, the turn; and the writer's side of them.  The contract is
+ * in joiner.h. */
 #include "snapshot/joiner.h"
 
 #include <errno.h>

@@ -2,9 +2,9 @@
  * joined in the order in which they were handed over.
  *
  * An encoder writes into its *lane*, a sink.  A full chunk is compressed or checksummed by its
- * encoder, then queued; the writer thread takes it from the queue, joins the checksums, and hands it
- * to the medium.  Where a chunk ends with a record, the next may be anybody's; where it ends within
- * one, its lane keeps the *turn* until the record has ended, and the others' chunks wait.
+ * encoder, then queued; the writer thread takes it from the queue, joins the checksums, and hands
+ * it to the medium.  Where a chunk ends with a record, the next may be anybody's; where it ends
+ * within one, its lane keeps the *turn* until the record has ended, and the others' chunks wait.
  *
  *     sweeper 0: encode, pack --+
  *     sweeper 1: encode, pack --+--> queue --> writer: order, checksum, rate, write
@@ -72,10 +72,11 @@ void joiner_begin(struct joiner *j, const struct joiner_options *o);
 /* joiner_fail: from here on everything is dropped, and lanes report this error.  [any] */
 void joiner_fail(struct joiner *j, int error);
 
-/* lane_open: lane `index` of the stream.  0 or -ENOMEM; lane_close() is due in either case. [sweep] */
+/* lane_open: lane `index` of the stream.  0 or -ENOMEM; lane_close() is due in either case.
+ * [sweep] */
 int lane_open(struct lane *l, struct joiner *j, unsigned index);
-/* lane_boundary: a record has ended.  True: the chunk was handed over, and what is put next need not
- * follow in the file.  Call it when sink.fill >= boundary_fill.  [sweep] */
+/* lane_boundary: a record has ended.  True: the chunk was handed over, and what is put next need
+ * not follow in the file.  Call it when sink.fill >= boundary_fill.  [sweep] */
 bool lane_boundary(struct lane *l);
 /* lane_close: hand over what is left; the lane is not touched any more, nor is the joiner through
  * it: when all lanes are closed the writer goes on alone.  Returns the lane's error. [sweep] */
@@ -87,7 +88,8 @@ int lane_close(struct lane *l);
  * [writer] */
 int joiner_write(struct joiner *j, struct sink *out, const _Atomic uint64_t *rate,
                  const _Atomic bool *cancel, _Atomic uint64_t *done);
-/* joiner_finish: the end of the RDB: EOF, checksum, and the end of the frame.  0 or -errno. [writer] */
+/* joiner_finish: the end of the RDB: EOF, checksum, and the end of the frame.  0 or -errno.
+ * [writer] */
 int joiner_finish(struct joiner *j, struct sink *out);
 /* joiner_end: give the chunks back.  [writer] */
 void joiner_end(struct joiner *j);

@@ -6,8 +6,9 @@
  *
  * Two helper threads exist from snapshot_start() on: a sweeper and the writer; more sweepers are
  * made when they are asked for.  The mutator is told through an eventfd and calls snapshot_poll().
- * RCU (liburcu, QSBR flavour): sweepers are the readers, quiescent between slabs, offline where they
- * wait; the mutator is registered too and goes offline with snapshot_offline() around epoll_wait.
+ * RCU (liburcu, QSBR flavour): sweepers are the readers, quiescent between slabs, offline where
+ * they wait; the mutator is registered too and goes offline with snapshot_offline() around
+ * epoll_wait.
  * Threads: mutator, unless a line says otherwise. */
 #ifndef SNAPSHOT_SNAPSHOT_H
 #define SNAPSHOT_SNAPSHOT_H
@@ -23,8 +24,8 @@
 
 /* What the server brings: how its records become RDB.  All [sweep]; `cut` is the caller's state of
  * the cut (map of databases, sizes, aux fields), const until snapshot_poll() reports the end.  A
- * sweep has one sweeper or several, each with a worker of its own: what it alone knows (the database
- * that it wrote last, buffers). */
+ * sweep has one sweeper or several, each with a worker of its own: what it alone knows (the
+ * database that it wrote last, buffers). */
 struct snapshot_ops {
     /* worker_new: NULL: no memory.  worker_free: the sweeper is done.  Without these two the worker
      * is `cut` itself, and there is one sweeper. */
@@ -125,8 +126,8 @@ bool snapshot_poll(unsigned max_blocks, struct snapshot_end *ret);
  * eventfd. */
 bool snapshot_wants_poll(void);
 void snapshot_status(struct snapshot_status *ret);
-/* snapshot_threads: that there be so many sweepers before a snapshot asks for them; making one takes
- * some ten microseconds.  How many of them there are; 0 while a snapshot runs: ask again. */
+/* snapshot_threads: that there be so many sweepers before a snapshot asks for them; making one
+ * takes some ten microseconds.  How many of them there are; 0 while a snapshot runs: ask again. */
 unsigned snapshot_threads(unsigned wanted);
 /* snapshot_rate: the file is written at so many bytes a second, at most; 0: no limit.  At once,
  * also for the one that runs. */

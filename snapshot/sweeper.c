@@ -1,5 +1,5 @@
-/* snapshot/sweeper.c - the threads of a snapshot: each waits for a job and does its part of it.  The
- * contract is in sweeper.h. */
+/* snapshot/sweeper.c - the threads of a snapshot: each waits for a job and does its part of it.
+ * The contract is in sweeper.h. */
 #include "snapshot/sweeper.h"
 
 #include <errno.h>

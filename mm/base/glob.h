@@ -27,9 +27,9 @@ struct glob_walk {
 };
 void glob_begin(struct glob_walk *w, struct slice pattern, uint64_t text_len, bool nocase);
 /* glob_go_on: piece holds the text from byte piece_at on.  GLOB_AGAIN: the steps are used up, or
- * w->at lies outside of the piece: call again with one that holds it.  It goes back by less than the
- * pattern's length, so a piece that begins at w->at and is longer than the pattern always gets on.
- * A step costs at most the pattern's length. */
+ * w->at lies outside of the piece: call again with one that holds it.  It goes back by less than
+ * the pattern's length, so a piece that begins at w->at and is longer than the pattern always gets
+ * on. A step costs at most the pattern's length. */
 enum glob_state glob_go_on(struct glob_walk *w, struct slice piece, uint64_t piece_at,
                            size_t steps);
 

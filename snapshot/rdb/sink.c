@@ -5,20 +5,6 @@
 #include "mm/base/crc64.h"
 #include "mm/base/must.h"
 
-void
-sink_block_begin(struct sink *s)
-{
-    if (s->before_block != NULL)
-        s->before_block(s->block_ctx);
-}
-
-void
-sink_block_end(struct sink *s)
-{
-    if (s->after_block != NULL)
-        s->after_block(s->block_ctx);
-}
-
 int
 sink_fail(struct sink *s, int error, const char *step)
 {

@@ -37,11 +37,6 @@ struct sink {
     const char *
         failed_step; /* "open", "write", "fsync", "rename", ...: what error is about, for the log */
     char failed_why[200]; /* what more is known of it than error says; "": nothing */
-    /* around each blocking system call; may be NULL.  The sweep thread leaves and enters RCU
-     * here. */
-    void (*before_block)(void *ctx);
-    void (*after_block)(void *ctx);
-    void *block_ctx;
 };
 
 /* sink_put: append bytes.  Never fails by itself: see sink_error().  len may be larger than the
@@ -66,9 +61,6 @@ int sink_commit(struct sink *s);
 void sink_close(struct sink *s);
 /* sink_fail: for a medium's own code: remember the first error and its step.  Returns error. */
 int sink_fail(struct sink *s, int error, const char *step);
-/* sink_block_begin / _end: for a medium's own code: around each blocking system call. */
-void sink_block_begin(struct sink *s);
-void sink_block_end(struct sink *s);
 
 struct sink_file_options {
     const char *path;      /* final name; the temporary file stands beside it */

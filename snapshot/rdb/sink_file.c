@@ -135,12 +135,10 @@ file_write(struct sink *s, const void *bytes, size_t len)
     struct sink_file *f = (struct sink_file *)s;
     int r;
 
-    sink_block_begin(s);
     if ((r = write_all(f, bytes, len)) < 0)
         sink_fail(s, r, "write");
     else if ((r = write_out(f)) < 0)
         sink_fail(s, r, "write-out");
-    sink_block_end(s);
     return r;
 }
 
@@ -314,9 +312,7 @@ file_commit(struct sink *s)
     int r;
 
     must(f->fd >= 0);
-    sink_block_begin(s);
     r = commit_steps(f, &step);
-    sink_block_end(s);
     return r < 0 ? sink_fail(s, r, step) : 0;
 }
 
@@ -335,7 +331,6 @@ file_close(struct sink *s)
 {
     struct sink_file *f = (struct sink_file *)s;
 
-    sink_block_begin(s);
     if (f->fd >= 0)
         close(f->fd); /* not committed: what it says does not matter */
     if (f->has_temp)
@@ -343,7 +338,6 @@ file_close(struct sink *s)
     temp_file_note(NULL);
     if (f->lock_fd >= 0)
         close(f->lock_fd); /* nothing was written through it */
-    sink_block_end(s);
     file_free(f);
 }
 

@@ -260,7 +260,10 @@ class Oracle(unittest.TestCase):
             snapshots, took, sum(t.batches for t in threads)), file=sys.stderr)
 
     def test_small_data_back_to_back(self):
-        self.run_oracle(self.start(), SNAPSHOTS, big=False)
+        self.run_oracle(self.start("--snapshot-threads", "1"), SNAPSHOTS, big=False)
+
+    def test_several_sweepers(self):
+        self.run_oracle(self.start("--snapshot-threads", "3"), SNAPSHOTS // 5)
 
     def test_small_data_compressed(self):
         self.run_oracle(self.start("--rdbcompression", "yes"), SNAPSHOTS // 20)
@@ -269,7 +272,7 @@ class Oracle(unittest.TestCase):
         self.run_oracle(self.start(), SNAPSHOTS // 10, soon=True)
 
     def test_larger_data(self):
-        server = self.start("--rdbcompression", "no")
+        server = self.start("--rdbcompression", "no", "--snapshot-threads", "2")
         client = resp.Client(port=server.port)
         client.call("DEBUG", "POPULATE", 20000 if QUICK else 300000, "pop", 100)
         self.run_oracle(server, 3 if QUICK else 8)

@@ -1,10 +1,11 @@
 /* tests/server/test_steps.c - the step scheduler: each kind of write, at every point of the sweep.
  *
- * Sweep and write are two coroutines on one thread, or three, where two sweepers share the sweep (S4);
- * they may change hands at each STEP() of mm/, snapshot/ and the view.  All schedules are tried that change hands at most k times, for k = 1, 2,
- * 3, ... until all there are have been tried or the budget is used up (context-bounded exploration:
- * Musuvathi and Qadeer, PLDI 2007); each run prints how far it came.  Pages have 16 KiB here, so
- * that a slab is four pages and a heap a handful.
+ * Sweep and write are two coroutines on one thread, or three, where two sweepers share the sweep
+ * (S4); they may change hands at each STEP() of mm/, snapshot/ and the view.  All schedules are
+ * tried that change hands at most k times, for k = 1, 2, 3, ... until all there are have been tried
+ * or the budget is used up (context-bounded exploration: Musuvathi and Qadeer, PLDI 2007); each run
+ * prints how far it came.  Pages have 16 KiB here, so that a slab is four pages and a heap a
+ * handful.
  *
  *   STEP_BUDGET=n   schedules a scenario (default 2000; make check-hard takes 6000) */
 #include <check.h>
@@ -36,8 +37,8 @@ static struct coroutine coroutines[COROUTINES], *running;
 static unsigned sweepers; /* of this run: the first ones */
 static ucontext_t scheduler;
 
-/* The schedule: at each point 0 = go on, k = the k-th of the others goes on.  Points beyond `known` go
- * on. */
+/* The schedule: at each point 0 = go on, k = the k-th of the others goes on.  Points beyond `known`
+ * go on. */
 static unsigned char decision[DECISIONS_MAX], choices[DECISIONS_MAX];
 static unsigned known, reached, bound;
 

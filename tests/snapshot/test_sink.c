@@ -539,46 +539,6 @@ START_TEST(on_the_way_out_the_noted_file_goes)
 }
 END_TEST
 
-static unsigned blocks, deepest;
-
-static void
-before(void *ctx)
-{
-    unsigned *depth = ctx;
-
-    blocks++;
-    if (++*depth > deepest)
-        deepest = *depth;
-}
-
-static void
-after(void *ctx)
-{
-    --*(unsigned *)ctx;
-}
-
-START_TEST(blocking_calls_are_bracketed)
-{
-    uint8_t *bytes = some_bytes(1 << 20);
-    struct sink *s = open_file(1 << 18);
-    unsigned depth = 0, writes;
-
-    s->before_block = before;
-    s->after_block = after;
-    s->block_ctx = &depth;
-    put_in_pieces(s, bytes, 1 << 20);
-    sink_flush(s);
-    writes = blocks;
-    ck_assert_uint_ge(writes, 3);
-    ck_assert_int_eq(sink_commit(s), 0);
-    ck_assert_uint_gt(blocks, writes);
-    sink_close(s);
-    ck_assert_uint_eq(depth, 0);
-    ck_assert_uint_eq(deepest, 1);
-    free(bytes);
-}
-END_TEST
-
 START_TEST(a_file_that_may_not_grow_is_told_as_such)
 {
     /* A real short write: the kernel takes what the limit allows, then refuses. */
@@ -717,7 +677,6 @@ main(void)
     tcase_add_test(file, a_file_that_was_taken_for_a_leftover_is_not_written);
     tcase_add_test(file, without_a_descriptor_for_the_lock_nothing_is_left);
     tcase_add_test(file, on_the_way_out_the_noted_file_goes);
-    tcase_add_test(file, blocking_calls_are_bracketed);
     tcase_add_test(file, a_file_that_may_not_grow_is_told_as_such);
 #ifdef STILLFRAME_FAULTS
     tcase_add_test(memory, memory_that_runs_out_is_a_sticky_error);

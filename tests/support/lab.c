@@ -334,8 +334,8 @@ lab_file(const char *path)
     return r < 0 ? (struct lab_digest){.error = r} : digest_source(src);
 }
 
-/* sweep_to_memory: area: NULL: the whole, by one sweeper; else a part.  Each has a whole dump of its
- * own. */
+/* sweep_to_memory: area: NULL: the whole, by one sweeper; else a part.  Each has a whole dump of
+ * its own. */
 static struct lab_digest
 sweep_to_memory(struct mm_sweep *stretch, struct mm_sweep_area *area, const _Atomic bool *cancel,
                 void (*between)(void *), void *ctx)
