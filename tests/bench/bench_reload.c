@@ -3,8 +3,8 @@
  *   bench_reload make KIND COUNT FILE    a dump of COUNT keys of this kind, or of one huge key
  *   bench_reload load FILE               load it once, into a fresh process
  *
- * Kinds: strings, kilobytes, integers, hashes, sets, intsets, zsets, lists (small values of ten
- * elements); hash, set, zset, list (one huge key).  `load` prints one line:
+ * Kinds: strings, texts (compressed), kilobytes, integers, hashes, sets, intsets, zsets, lists
+ * (small values of ten elements); hash, set, zset, list (one huge key).  `load` prints one line:
  *
  *   keys seconds cpu_seconds faults bytes
  *
@@ -69,6 +69,22 @@ make_string(unsigned long n)
 {
     put_key(RDB_TYPE_STRING, n);
     rdb_put_string(&enc, noise(VALUE_BYTES), VALUE_BYTES);
+}
+
+/* make_text: compressed by LZF, to about a third. */
+static void
+make_text(unsigned long n)
+{
+    char text[VALUE_BYTES * 2];
+    int len = 0;
+
+    put_key(RDB_TYPE_STRING, n);
+    while (len < VALUE_BYTES * 2 - NAME_BYTES)
+        len += snprintf(text + len, NAME_BYTES, "{\"id\":%lu,\"name\":\"user\"}",
+                        n * 10 + (unsigned long)len);
+    enc.compress = true;
+    rdb_put_string(&enc, text, (size_t)len);
+    enc.compress = false;
 }
 
 static void
@@ -200,12 +216,13 @@ static const struct kind {
     void (*make)(unsigned long n); /* key number n; of a huge one: n elements */
     bool is_huge;
 } kinds[] = {
-    {"strings", make_string, false},   {"kilobytes", make_kilobyte, false},
-    {"integers", make_integer, false}, {"hashes", make_hash, false},
-    {"sets", make_set, false},         {"intsets", make_intset, false},
-    {"zsets", make_zset, false},       {"lists", make_list, false},
-    {"hash", make_huge_hash, true},    {"set", make_huge_set, true},
-    {"zset", make_huge_zset, true},    {"list", make_huge_list, true},
+    {"strings", make_string, false},     {"texts", make_text, false},
+    {"kilobytes", make_kilobyte, false}, {"integers", make_integer, false},
+    {"hashes", make_hash, false},        {"sets", make_set, false},
+    {"intsets", make_intset, false},     {"zsets", make_zset, false},
+    {"lists", make_list, false},         {"hash", make_huge_hash, true},
+    {"set", make_huge_set, true},        {"zset", make_huge_zset, true},
+    {"list", make_huge_list, true},
 };
 
 static int

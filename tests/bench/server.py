@@ -187,7 +187,7 @@ def bench_cpu(o, directory):
 
 
 # What is loaded, and which part of --keys: elements, of one huge key.
-KINDS = [("strings", 1), ("kilobytes", 4), ("integers", 1), ("hashes", 4), ("sets", 4), ("intsets", 4), ("zsets", 4),
+KINDS = [("strings", 1), ("texts", 2), ("kilobytes", 4), ("integers", 1), ("hashes", 4), ("sets", 4), ("intsets", 4), ("zsets", 4),
          ("lists", 4), ("hash", 2), ("set", 2), ("zset", 2), ("list", 2)]
 RELOAD = os.path.join(HERE, "../../build/tests/bench/bench_reload")
 
