@@ -94,13 +94,13 @@ field_mark_of(const struct field_set *s, uint64_t space, const void *bytes, size
 }
 
 bool
-field_set_has_in(const struct field_set *s, uint64_t space, const void *bytes, size_t len)
+field_set_has(const struct field_set *s, struct field_mark m)
 {
     const struct field_mark *at;
 
     if (s->slots == 0)
         return false;
-    at = find(s, field_mark_of(s, space, bytes, len));
+    at = find(s, m);
     return (at->low | at->high) != 0;
 }
 

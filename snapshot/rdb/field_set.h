@@ -30,9 +30,10 @@ void field_set_clear(struct field_set *s);
  * field_set_add_in: the same in one of many spaces; fields of different spaces are different. */
 int field_set_add(struct field_set *s, const void *bytes, size_t len);
 int field_set_add_in(struct field_set *s, uint64_t space, const void *bytes, size_t len);
-bool field_set_has_in(const struct field_set *s, uint64_t space, const void *bytes, size_t len);
-/* field_mark_of: what is kept of it: for those who compare marks in their own way. */
+/* field_mark_of: what is kept of it: for those who compare marks in their own way.
+ * field_set_has: was a field with this mark added? */
 struct field_mark field_mark_of(const struct field_set *s, uint64_t space, const void *bytes,
                                 size_t len);
+bool field_set_has(const struct field_set *s, struct field_mark m);
 
 #endif

@@ -99,11 +99,67 @@ look(struct tool_marks *m, const struct tool_mark *mark, const struct tool_mark 
         m->twice = next->place;
 }
 
+/* A mark is a hash: its high bits say nearly where it belongs.  First all go to the part of the run
+ * that is theirs by these (McIlroy's American flag sort), then each part is sorted. */
+enum { PART_BITS = 13, PARTS = 1 << PART_BITS };
+
+static inline size_t
+part_of(const struct tool_mark *m)
+{
+    return (size_t)(m->mark.high >> (64 - PART_BITS));
+}
+
+/* share: *begin: where each part begins; then every mark goes to its part. */
+static void
+share(struct tool_mark *run, size_t n, uint32_t begin[PARTS + 1])
+{
+    uint32_t free_at[PARTS];
+
+    memset(begin, 0, (PARTS + 1) * sizeof *begin);
+    for (size_t i = 0; i < n; i++)
+        begin[part_of(&run[i]) + 1]++;
+    for (size_t p = 0; p < PARTS; p++)
+        begin[p + 1] += begin[p];
+    memcpy(free_at, begin, sizeof free_at);
+    for (size_t p = 0; p < PARTS; p++)
+        while (free_at[p] < begin[p + 1]) {
+            struct tool_mark *at = &run[free_at[p]], *to = &run[free_at[part_of(at)]++], mark = *at;
+
+            *at = *to; /* perhaps the same: then it stays */
+            *to = mark;
+        }
+}
+
+/* sort_part: a few marks; or many, where one thing comes again and again. */
+static void
+sort_part(struct tool_mark *part, size_t n)
+{
+    enum { FEW = 256 };
+
+    if (n > FEW) {
+        qsort(part, n, sizeof *part, compare);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        struct tool_mark mark = part[i];
+        size_t at = i;
+
+        for (; at > 0 && compare(&mark, &part[at - 1]) < 0; at--)
+            part[at] = part[at - 1];
+        part[at] = mark;
+    }
+}
+
 static void
 sort_run(struct tool_marks *m)
 {
-    if (m->fill > 1)
-        qsort(m->run, m->fill, sizeof *m->run, compare);
+    uint32_t begin[PARTS + 1];
+
+    if (m->fill > 1) {
+        share(m->run, m->fill, begin);
+        for (size_t p = 0; p < PARTS; p++)
+            sort_part(m->run + begin[p], begin[p + 1] - begin[p]);
+    }
     for (size_t i = 1; i < m->fill; i++)
         look(m, &m->run[i - 1], &m->run[i]);
 }
@@ -126,18 +182,19 @@ write_run(struct tool_marks *m)
 int
 tool_marks_add(struct tool_marks *m, uint64_t space, const void *bytes, size_t len, uint64_t place)
 {
+    struct field_mark mark;
     int r;
 
     if (m->held.used < MARKS_HELD)
         return field_set_add_in(&m->held, space, bytes, len);
-    if (field_set_has_in(&m->held, space, bytes, len))
+    mark = field_mark_of(&m->held, space, bytes, len);
+    if (field_set_has(&m->held, mark))
         return MARKS_TWICE;
     if (m->run == NULL && (m->run = malloc(MARKS_RUN * sizeof *m->run)) == NULL)
         return -ENOMEM;
     if (m->fill == MARKS_RUN && (r = write_run(m)) < 0)
         return r;
-    m->run[m->fill++] =
-        (struct tool_mark){.mark = field_mark_of(&m->held, space, bytes, len), .place = place};
+    m->run[m->fill++] = (struct tool_mark){.mark = mark, .place = place};
     return MARKS_NEW;
 }
 
