@@ -73,7 +73,7 @@ judge(const struct verify *v, char *why, size_t why_bytes)
                  (unsigned long long)v->keys, (unsigned long long)v->o->keys);
         return -EIO;
     }
-    if (v->o->checksum && v->crc != RDB_CRC_GOOD) {
+    if (v->o->checksum && v->crc != RDB_CRC_GOOD && v->crc != RDB_CRC_FRAME) {
         snprintf(why, why_bytes, "the checksum is not there any more");
         return -EIO;
     }

@@ -184,7 +184,7 @@ class Kept(Case):
 
 class ReadBack(Case):
     def test_a_dump_is_read_back_if_that_is_wanted(self):
-        for compression in ("yes", "no"):
+        for compression in ("yes", "no", "lz4"):
             for checksum in ("yes", "no"):
                 server = self.start("--save", "", "--snapshot-verify", "yes", "--rdbcompression", compression,
                                     "--rdbchecksum", checksum, "--enable-debug-command", "yes", "--dbfilename",
