@@ -93,9 +93,9 @@ class Chaos:
         os.mkdir(self.where)
         self.server = self.c = None
         self.writers = []
+        self.waiters = []
         self.counts = collections.Counter()
         self.unknown = {}  # what the server did not know, and what it said
-        self.known = set()
         self.baseline = None
         self.is_cancelled = False
         self.log_at = 0  # where the log of the last save begins
@@ -147,6 +147,7 @@ class Chaos:
         self.c.call("CONFIG", "SET", "dbfilename", "usual.rdb")
         self.c.send("SHUTDOWN", how)
         status = self.server.wait(120)
+        self.answer_waiters(may_close=True)
         if status != 0:
             raise AssertionError("SHUTDOWN %s ended with %d" % (how, status))
         self.no_temps()
@@ -176,9 +177,7 @@ class Chaos:
         """An error is an answer; what is not known is remembered."""
         say(*command)
         try:
-            reply = self.c.call(*command)
-            self.known.add(command[:2])
-            return reply
+            return self.c.call(*command)
         except resp.RespError as e:
             if any(text in str(e) for text in NOT_KNOWN):
                 self.unknown[" ".join(command[:2])] = str(e)
@@ -206,8 +205,9 @@ class Chaos:
             self.unknown["CONFIG SET %s %s" % (name, value)] = str(e)
 
     def mend(self):
-        for name, value in MENDS.items():
-            self.c.pipeline([("CONFIG", "SET", name, value)])
+        if self.server.is_running():
+            for name, value in MENDS.items():
+                self.c.pipeline([("CONFIG", "SET", name, value)])
 
     # -- what a snapshot is
 
@@ -331,6 +331,35 @@ class Chaos:
         if isinstance(reply, bytes) and reply.startswith(b"Background saving cancelled"):
             self.is_cancelled = True
 
+    def wait_for_save(self):
+        """A client that wants another save, and its outcome."""
+        say("BGSAVE WAIT")
+        waiter = self.server.client(timeout=300)
+        waiter.send("BGSAVE", "WAIT")
+        self.waiters.append(waiter)
+        if len(self.waiters) > 4:
+            self.answer_waiters()
+
+    def answer_waiters(self, may_close=False):
+        """Each gets its answer; if the server ends, so do they."""
+        self.mend()
+        for waiter in self.waiters:
+            try:
+                reply = waiter.read()
+            except (EOFError, OSError):
+                if not may_close:
+                    raise
+                reply = b"closed"
+            waiter.close()
+            text = str(reply)
+            if "syntax error" in text:
+                self.unknown["BGSAVE WAIT"] = text
+            elif isinstance(reply, resp.RespError) and not any(w in text for w in ("cancelled", "memory", "UNBLOCKED")):
+                raise AssertionError("BGSAVE WAIT: " + text)
+            else:
+                self.counts["BGSAVE WAIT: " + ("closed" if reply == b"closed" else "not" if isinstance(reply, resp.RespError) else "saved")] += 1
+        self.waiters = []
+
     def reload_saved(self):
         if isinstance(self.try_call("DEBUG", "RELOAD"), resp.RespError):
             raise AssertionError("DEBUG RELOAD: " + self.server.log()[-2000:])
@@ -349,8 +378,10 @@ class Chaos:
             self.mend()  # nobody is served meanwhile, so nobody could
             self.reload_saved()
         elif r < 0.72:
-            self.try_call(*self.rng.choice([("BGSAVE",), ("BGSAVE", "SCHEDULE"), ("SAVE",), ("LASTSAVE",), ("BGSAVE", "WAIT", "X")]))
-        elif r < 0.76:
+            self.try_call(*self.rng.choice([("BGSAVE",), ("BGSAVE", "SCHEDULE"), ("SAVE",), ("LASTSAVE",)]))
+        elif r < 0.75:
+            self.wait_for_save()
+        elif r < 0.77:
             self.try_call("MEMORY", "PURGE")
         elif r < 0.80:
             self.try_call("CONFIG", "SET", "activedefrag", self.rng.choice(["yes", "no"]))
@@ -402,6 +433,7 @@ class Chaos:
 
     def rest(self):
         self.stop_writing()
+        self.answer_waiters()
         self.at_rest()
         self.c.call("MEMORY", "PURGE")
         # What was freed goes back to the system by and by.
