@@ -175,10 +175,11 @@ void
 blocks_give(uint32_t first, uint32_t n, uint32_t charged)
 {
     must(first > 0 && n > 0 && charged <= heap.used_blocks);
-    for (uint32_t i = first; i < first + n; i++) {
-        debug_check(state_kind(block_state(i)) != BLOCK_FREE);
-        block_set_state(i, BLOCK_FREE, 0, 0);
-    }
+    debug_check(state_kind(block_state(first)) != BLOCK_FREE &&
+                state_kind(block_state(first + n - 1)) != BLOCK_FREE);
+    for (uint32_t i = first; i < first + n; i++)
+        if (block_state(i) != 0) /* room that a run never grew into has no memory for its state */
+            block_set_state(i, BLOCK_FREE, 0, 0);
     heap.used_blocks -= charged;
     heap.dirty_free_blocks += count_dirty(first, n);
     if (first > 1 && state_kind(block_state(first - 1)) == BLOCK_FREE) {

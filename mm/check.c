@@ -76,18 +76,20 @@ check_run(uint32_t b, uint64_t state, struct tally *t)
     enum block_kind cont =
         state_kind(state) == BLOCK_RUN_RECORD ? BLOCK_CONT_RECORD : BLOCK_CONT_VALUE;
 
-    for (uint32_t i = b + 1; i < b + blk->run_blocks; i++)
-        must(state_kind(block_state(i)) == cont &&
-             state_birth(block_state(i)) == state_birth(state));
+    for (uint32_t i = b + 1; i < b + block_run_charged(b); i++)
+        must(state_kind(block_state(i)) == cont && /* V3 */
+             state_birth(block_state(i)) >= state_birth(block_state(i - 1)));
+    for (uint32_t i = b + block_run_charged(b); i < b + blk->run_blocks; i++)
+        must(state_kind(block_state(i)) == (i == b + blk->run_blocks - 1 ? cont : BLOCK_FREE));
     if (blk->retired_slots != 0)
-        t->retired += blk->run_bytes;
+        t->retired += run_charge(blk->run_bytes);
     else
-        t->live += blk->run_bytes;
+        t->live += run_charge(blk->run_bytes);
     if (blk->retired_slots == 0 && cont == BLOCK_CONT_RECORD)
-        t->records += blk->run_bytes;
+        t->records += run_charge(blk->run_bytes);
     t->used_blocks += block_run_charged(b);
     if (mm_barrier_on && state_birth(state) == heap.epoch)
-        t->newborn += blk->run_bytes;
+        t->newborn += run_charge(blk->run_bytes);
 }
 
 /* check_free: a free run carries its length at both ends, and no free run follows another. Returns

@@ -95,7 +95,8 @@ mm_figures(struct mm_figures *ret)
 
 /* ---- for asserts ---- */
 
-/* run_holds: block b, of a run, and the bytes behind p up to len are the same run's. */
+/* run_holds: block b, of a run, and the bytes behind p up to len are the same run's; of one with
+ * room, those in use (V3). */
 static bool
 run_holds(uint32_t b, const void *p, size_t len)
 {
@@ -103,9 +104,11 @@ run_holds(uint32_t b, const void *p, size_t len)
 
     while (!kind_is_run(state_kind(block_state(first))))
         first--;
-    return heap.blocks[first].retired_slots == 0 &&
-           (const char *)p + len <=
-               block_base(first) + ((size_t)heap.blocks[first].run_blocks << MM_BLOCK_SHIFT);
+    if (heap.blocks[first].retired_slots != 0)
+        return false;
+    return (const char *)p + len <= (heap.blocks[first].roomy
+                                         ? block_base(first) + heap.blocks[first].run_bytes
+                                         : block_base(first + heap.blocks[first].run_blocks));
 }
 
 bool

@@ -24,7 +24,7 @@ enum block_kind {
     BLOCK_SLAB_VALUE,
     BLOCK_RUN_RECORD, /* the first block of a run */
     BLOCK_RUN_VALUE,
-    BLOCK_CONT_RECORD, /* the other blocks of a run: same birth as the first */
+    BLOCK_CONT_RECORD, /* the other blocks of a run that are in use, born when it came so far (V3) */
     BLOCK_CONT_VALUE,
     BLOCK_LENT /* free, but on loan to the discarder (tidy.c) */
 };
@@ -34,23 +34,30 @@ struct block {
     _Atomic uint64_t state;
     /* epoch in which the sweep has passed here  [sweep writes, mutator reads] O-3 */
     _Atomic uint32_t swept;
-    uint32_t run_blocks;    /* first block of a run; first and last of a free run: its length */
-    uint32_t prev, next;    /* links: list of slabs with room, or free bin */
-    uint32_t pending_next;  /* link of the list of value blocks that wait for the cut's end */
-    uint32_t used_slots;    /* slab: slots that are not free: used, retired, born */
+    uint32_t run_blocks;   /* first block of a run; first and last of a free run: its length */
+    uint32_t prev, next;   /* links: list of slabs with room, or free bin */
+    uint32_t pending_next; /* link of the list of value blocks that wait for the cut's end */
+    union {
+        uint32_t used_slots; /* slab: slots that are not free: used, retired, born */
+        epoch_t grown_in;    /* of a run: the cut since which grown_from is right; V3 */
+    };
     uint32_t retired_slots; /* slab: the retired ones among them; run: 1 when the run is retired */
-    uint32_t images;        /* record slab: chain of the page copies of the open cut */
-    bool dirty;             /* memory may be behind it; free blocks: for mm_tidy() */
-    bool pending;           /* slab: changed[] may have bits; values: it stands on heap.pending */
+    union {
+        uint32_t images;     /* record slab: chain of the page copies of the open cut */
+        uint32_t grown_from; /* of a run: bytes of this block that were in use at that cut */
+    };
+    bool dirty;   /* memory may be behind it; free blocks: for mm_tidy() */
+    bool pending; /* slab: changed[] may have bits; values: it stands on heap.pending */
     /* slab: which list of its class it stands on; or heap.leaving; or none */
     uint8_t band;
+    bool roomy;          /* run: from mm_alloc_roomy(), so that mm_grow() says how far it is used */
     uint16_t band_floor; /* with fewer slots in use it belongs to another band, or goes */
     /* slab: no bitmap word below it has room; that of cur: below it and cur's word */
     uint8_t hint;
     bool words_touched; /* the page words of this block and its group have memory (page.c) */
     union {
         uint64_t *bits;   /* slab: used[words], then changed[words] (S2, S3) */
-        size_t run_bytes; /* run: bytes in use, rounded up to 4 KiB */
+        size_t run_bytes; /* run: bytes that are or were in use; accounts: run_charge() */
     };
 };
 
@@ -180,6 +187,13 @@ static inline bool
 kind_is_run(enum block_kind k)
 {
     return k == BLOCK_RUN_RECORD || k == BLOCK_RUN_VALUE;
+}
+
+/* run_charge: what a run with so many bytes in use counts. */
+static inline size_t
+run_charge(size_t bytes)
+{
+    return (bytes + 4095) & ~(size_t)4095;
 }
 
 /* block_run_charged: blocks of the run at b that are in use. */

@@ -54,16 +54,18 @@ void *mm_alloc(enum mm_kind kind, size_t bytes);
 
 /* mm_alloc_roomy: a value run of bytes now whose block may grow in place up to room_bytes: address
  * space for room_bytes is set aside, memory only as it is written.  Falls back to bytes when
- * address space is short: ask mm_usable().  For strings that grow. */
+ * address space is short: ask mm_usable().  For strings that grow: with mm_grow(), before what is
+ * behind the first bytes is written (V3).
+ * Cost    O(blocks of the room) reads, O(blocks of bytes) writes, of the side table. */
 void *mm_alloc_roomy(size_t bytes, size_t room_bytes);
 
 /* mm_spare_room: how much address space may be set aside for what may never come: what was never
  * used, but for half of the arena, so that rooms cannot keep out what is there.  O(1) */
 size_t mm_spare_room(void);
 
-/* mm_grow: from now on the first bytes of the block at p are in use, for the accounts; bytes <=
- * mm_usable(p).  Only blocks from mm_alloc_roomy() have an account that grows; for others it does
- * nothing. */
+/* mm_grow: from now on the first bytes of the block at p are in use; bytes <= mm_usable(p).  What a
+ * block from mm_alloc_roomy() grows into while a cut is open is no part of the cut: mm_modify()
+ * makes no copies of it (V3).  Never shrinks. */
 void mm_grow(const void *p, size_t bytes);
 
 /* mm_free: give a block back; while a cut is open that can still see it, it is retired instead and

@@ -280,6 +280,23 @@ page_preserve(size_t i, uint32_t b, bool record)
     page_state.preserved_total++;
 }
 
+/* last_of_cut: of a write from block b of a run on, up to page `last`, the last page that may hold
+ * something of the cut: what the run has grown into since does not (V3).  Page 0 is never used. */
+static size_t
+last_of_cut(uint32_t b, size_t last)
+{
+    for (uint32_t i = b; page_index(block_base(i)) <= last; i++) {
+        if (state_birth(block_state(i)) == heap.epoch)
+            return page_index(block_base(i)) - 1;
+        if (heap.blocks[i].grown_in == heap.epoch) {
+            size_t end = page_index(block_base(i) + heap.blocks[i].grown_from - 1);
+
+            return end < last ? end : last;
+        }
+    }
+    return last;
+}
+
 void
 mm_barrier(const void *p, size_t len)
 {
@@ -296,6 +313,8 @@ mm_barrier(const void *p, size_t len)
         return;
     }
     last = page_index((const char *)p + len - 1);
+    if (!kind_is_slab(state_kind(state)))
+        last = last_of_cut(b, last);
     for (size_t i = first; i <= last; i++)
         if (page_word_epoch(atomic_load_explicit(&page_state.words[i], memory_order_relaxed)) !=
             heap.epoch) /* P1, P3 */

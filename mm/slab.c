@@ -369,20 +369,31 @@ slabs_choose_bitmaps(void)
     }
 }
 
+/* mark_run: blocks [from, end) of a run are born now.  Its room is marked as it grows (V3), but for
+ * the last block, at which its neighbour sees that it is not free. */
+static void
+mark_run(enum mm_kind kind, uint32_t from, uint32_t end)
+{
+    for (uint32_t i = from; i < end; i++)
+        block_set_state(i, kind == MM_RECORD ? BLOCK_CONT_RECORD : BLOCK_CONT_VALUE, 0, heap.epoch);
+}
+
 static void *
 run_alloc(enum mm_kind kind, size_t bytes, size_t room_bytes)
 {
     uint32_t n = (uint32_t)((room_bytes + MM_BLOCK_BYTES - 1) >> MM_BLOCK_SHIFT);
-    uint32_t b = blocks_take(n, (uint32_t)((bytes + MM_BLOCK_BYTES - 1) >> MM_BLOCK_SHIFT));
-    size_t charge = (bytes + 4095) & ~(size_t)4095;
+    uint32_t charged = (uint32_t)((bytes + MM_BLOCK_BYTES - 1) >> MM_BLOCK_SHIFT);
+    uint32_t b = blocks_take(n, charged);
+    size_t charge = run_charge(bytes);
 
     if (b == 0)
         return NULL;
     heap.blocks[b].run_blocks = n;
-    heap.blocks[b].run_bytes = charge;
+    heap.blocks[b].run_bytes = bytes;
+    heap.blocks[b].roomy = room_bytes > bytes;
     heap.blocks[b].retired_slots = 0;
-    for (uint32_t i = b + 1; i < b + n; i++)
-        block_set_state(i, kind == MM_RECORD ? BLOCK_CONT_RECORD : BLOCK_CONT_VALUE, 0, heap.epoch);
+    mark_run(kind, b + 1, b + charged);
+    mark_run(kind, b + (n > charged ? n - 1 : n), b + n);
     /* O-7 */
     block_set_state(b, kind == MM_RECORD ? BLOCK_RUN_RECORD : BLOCK_RUN_VALUE, 0, heap.epoch);
     heap.live_bytes += charge;
@@ -400,9 +411,9 @@ void
 block_run_release(uint32_t b)
 {
     if (mm_barrier_on && state_birth(block_state(b)) == heap.epoch)
-        heap.newborn_bytes -= heap.blocks[b].run_bytes;
+        heap.newborn_bytes -= run_charge(heap.blocks[b].run_bytes);
     if (heap.blocks[b].retired_slots != 0)
-        heap.retired_bytes -= heap.blocks[b].run_bytes;
+        heap.retired_bytes -= run_charge(heap.blocks[b].run_bytes);
     heap.blocks[b].retired_slots = 0;
     for (uint32_t i = b; i < b + block_run_charged(b); i++)
         heap.blocks[i].dirty = true;
@@ -445,21 +456,39 @@ mm_alloc_roomy(size_t bytes, size_t room_bytes)
     return mm_alloc(MM_VALUE, bytes);
 }
 
+/* note_end: block b was the last one of its run, with so many bytes in use, before it grew; the
+ * first note of a cut is the one of its instant (V3). */
+static void
+note_end(uint32_t b, size_t bytes)
+{
+    struct block *blk = &heap.blocks[b];
+
+    if (state_birth(block_state(b)) == heap.epoch || blk->grown_in == heap.epoch)
+        return;
+    blk->grown_in = heap.epoch;
+    blk->grown_from = (uint32_t)bytes;
+}
+
 void
 mm_grow(const void *p, size_t bytes)
 {
     uint32_t b = block_of(p);
     uint64_t state = block_state(b);
-    size_t charge = (bytes + 4095) & ~(size_t)4095, more;
+    size_t more;
+    uint32_t had;
 
-    debug_check(mm_is_allocated(p, bytes));
-    if (!kind_is_run(state_kind(state)) || charge <= heap.blocks[b].run_bytes)
+    debug_check(mm_is_allocated(p, 1));
+    debug_check(bytes <= mm_usable(p));
+    if (!kind_is_run(state_kind(state)) || bytes <= heap.blocks[b].run_bytes)
         return;
-    must(charge <= (size_t)heap.blocks[b].run_blocks << MM_BLOCK_SHIFT);
-    more = charge - heap.blocks[b].run_bytes;
-    heap.used_blocks -= block_run_charged(b);
-    heap.blocks[b].run_bytes = charge;
-    heap.used_blocks += block_run_charged(b);
+    must(bytes <= (size_t)heap.blocks[b].run_blocks << MM_BLOCK_SHIFT);
+    more = run_charge(bytes) - run_charge(heap.blocks[b].run_bytes);
+    had = block_run_charged(b);
+    if (mm_barrier_on && heap.blocks[b].roomy)
+        note_end(b + had - 1, heap.blocks[b].run_bytes - ((size_t)(had - 1) << MM_BLOCK_SHIFT));
+    heap.blocks[b].run_bytes = bytes;
+    heap.used_blocks += block_run_charged(b) - had;
+    mark_run(state_heap(state), b + had, b + block_run_charged(b)); /* V3 */
     heap.live_bytes += more;
     if (state_kind(state) == BLOCK_RUN_RECORD)
         heap.record_bytes += more;
@@ -476,8 +505,8 @@ mm_free(const void *p)
     uint64_t state = block_state(b);
     enum block_kind kind = state_kind(state);
     bool record = state_heap(state) == MM_RECORD, frozen;
-    size_t bytes =
-        kind_is_slab(kind) ? size_class_bytes[state_class(state)] : heap.blocks[b].run_bytes;
+    size_t bytes = kind_is_slab(kind) ? size_class_bytes[state_class(state)]
+                                      : run_charge(heap.blocks[b].run_bytes);
 
     must(kind_is_slab(kind) || (kind_is_run(kind) && p == block_base(b)));
     heap.live_bytes -= bytes;

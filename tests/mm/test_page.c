@@ -134,6 +134,76 @@ START_TEST(cuts_take_the_same_memory_for_their_copies)
 }
 END_TEST
 
+static uint64_t
+preserved(void)
+{
+    struct mm_figures f;
+
+    mm_figures(&f);
+    return f.preserved_pages;
+}
+
+/* written: pages preserved by a write of len bytes at `at`. */
+static uint64_t
+written(const char *p, size_t at, size_t len)
+{
+    uint64_t before = preserved();
+
+    memset(mm_modify(p + at, len), 2, len);
+    return preserved() - before;
+}
+
+START_TEST(what_a_run_grows_into_is_not_copied_and_what_it_held_is) /* V3 */
+{
+    enum {
+        LEN = 100 * MM_PAGE_BYTES - 10,
+        GROWN = 400 * MM_PAGE_BYTES,
+        MORE = 900 * MM_PAGE_BYTES
+    };
+    char *p = mm_alloc_roomy(LEN, MORE);
+
+    memset(p, 1, LEN);
+    begin();
+    mm_grow(p, LEN + 5); /* the page of the old end holds something of the cut */
+    ck_assert_uint_eq(written(p, LEN, 5), 1);
+    ck_assert_int_eq(page_image(atomic_load(&page_state.words[page_index(p + LEN)]))[0], 1);
+    mm_grow(p, GROWN); /* a second time: the end at the cut is the first one's */
+    ck_assert_uint_eq(written(p, LEN + 5, GROWN - LEN - 5), 0);
+    mm_grow(p, MORE);
+    ck_assert_uint_eq(written(p, 0, MORE), 99);
+    end();
+    begin();
+    ck_assert_uint_eq(written(p, 0, MORE), 900); /* of this cut all of it is */
+    end();
+    begin();
+    mm_free(p);
+    p = mm_alloc_roomy(LEN, MORE); /* born */
+    mm_grow(p, MORE);
+    ck_assert_uint_eq(written(p, 0, MORE), 0);
+    end();
+    mm_free(p);
+}
+END_TEST
+
+START_TEST(a_run_may_grow_between_cuts_and_from_the_end_of_a_block) /* V3 */
+{
+    enum { ROOM = 10 * MM_BLOCK_BYTES };
+    char *p = mm_alloc_roomy(MM_BLOCK_BYTES, ROOM);
+
+    begin();
+    mm_grow(p, MM_BLOCK_BYTES + 1);
+    ck_assert_uint_eq(written(p, MM_BLOCK_BYTES, 1), 0);
+    end();
+    mm_grow(p, 3 * MM_BLOCK_BYTES);
+    begin();
+    ck_assert_uint_eq(written(p, MM_BLOCK_BYTES, MM_BLOCK_BYTES), MM_BLOCK_BYTES / MM_PAGE_BYTES);
+    mm_grow(p, ROOM);
+    ck_assert_uint_eq(written(p, 0, ROOM), 2 * MM_BLOCK_BYTES / MM_PAGE_BYTES);
+    end();
+    mm_free(p);
+}
+END_TEST
+
 enum { SLABS = 6, SLOT_BYTES = 4096, SLOTS = MM_BLOCK_BYTES / SLOT_BYTES };
 
 /* fill_slabs: SLABS slabs of SLOTS slots each. */
@@ -366,6 +436,8 @@ main(void)
     tcase_add_test(t, what_is_retired_or_born_makes_a_peak);
     tcase_add_test(t, a_peak_is_of_its_own_cut);
     tcase_add_test(t, cuts_take_the_same_memory_for_their_copies);
+    tcase_add_test(t, what_a_run_grows_into_is_not_copied_and_what_it_held_is);
+    tcase_add_test(t, a_run_may_grow_between_cuts_and_from_the_end_of_a_block);
     tcase_add_test(t, what_the_sweep_has_passed_comes_back_while_it_goes_on);
     tcase_add_test(t, what_was_born_is_written_without_a_copy);
     tcase_add_test(t, settling_does_not_more_than_it_was_asked_to);

@@ -277,11 +277,12 @@ keeping_to_all(void)
     run = mm_alloc_roomy(RUN_BYTES, 4 * RUN_BYTES);
     p = mm_alloc(MM_VALUE, VALUE_BYTES);
     other = mm_alloc(MM_RECORD, VALUE_BYTES);
+    mm_grow(run, mm_usable(run));
     memset(mm_modify(run, mm_usable(run)), 1, mm_usable(run));
     memset(mm_modify(run + 70000, 70000), 2, 70000);
     memset(mm_modify(p, mm_usable(p)), 3, mm_usable(p));
     begin_cut();
-    memset(mm_modify(run, mm_usable(run)), 1, mm_usable(run));
+    memset(mm_modify(run, mm_usable(run)), 2, mm_usable(run));
     memset(mm_modify(other + 8, 8), 3, 8);
     mm_free(p);
     mm_cut_end();

@@ -79,17 +79,6 @@ write_moved(struct db_ref *ref, struct slice old, size_t offset, struct slice by
     return 0;
 }
 
-/* may_stay: does the block have room, and is it not cheaper to leave it?  While a cut can see the
- * block, bytes behind its end would be preserved too: growth beyond twice the length copies less
- * than that by moving. */
-static bool
-may_stay(struct slice block, size_t len)
-{
-    if (len > mm_usable(block.ptr))
-        return false;
-    return len <= block.len * 2 || !mm_is_frozen(block.ptr);
-}
-
 int
 blob_write(struct db_ref *ref, size_t offset, struct slice bytes)
 {
@@ -105,7 +94,7 @@ blob_write(struct db_ref *ref, size_t offset, struct slice bytes)
         is_outer = record_encoding(ref->rec) == ENC_OUTER;
     }
     len = offset + bytes.len > old.len ? offset + bytes.len : old.len;
-    if (is_outer && may_stay(old, len))
+    if (is_outer && len <= mm_usable(old.ptr))
         return write_in_place(ref, old, offset, bytes, len);
     if (!is_outer && record_can_inline(ref->key.len, len))
         return write_inline(ref, old, offset, bytes, len);

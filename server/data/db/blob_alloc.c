@@ -13,14 +13,16 @@ enum {
     GROWTH_PART = 8              /* without any, one that grows gets a part of its length */
 };
 
-/* room_of: the address space for len bytes that would like so much.  len: none beyond them, since
- * it would not do for doubling once. */
+/* room_of: the address space for len bytes that would like so much; for doubling once, if they have
+ * outgrown that.  len: none beyond them, since it would not do for doubling once. */
 static size_t
 room_of(size_t len, size_t wanted)
 {
     size_t share = mm_spare_room() / SHARE;
 
-    if (wanted > len && wanted <= share)
+    if (wanted <= len)
+        wanted = len * 2;
+    if (wanted <= share)
         return wanted;
     return share >= len * 2 ? share : len;
 }

@@ -8,7 +8,7 @@
  *   LT_SET_SEGMENT(t, i, b)    note where segment i is
  *   LT_CHILD_NEW()       a fresh bucket or NULL;      LT_CHILD_FREE(b)
  *   LT_SEGMENT_NEW(n)    n fresh buckets or NULL;     LT_SEGMENT_FREE(b, n)
- *   LT_GROWN(t, n)       told that the table has n buckets now, one more than before
+ *   LT_GROWN(t, n)       told that the table is about to have n buckets, one more than before
  *   LT_SHRUNK(t, n)      ... one less than before
  *   LT_REHASH(entry)     an entry's hash
  *   LT_KEY               type of a key;               LT_EQUAL(entry, key)
@@ -306,6 +306,7 @@ LT(grow)(LT_TABLE *root)
             return;
         LT_SET_SEGMENT(root, segment, fresh);
     }
+    LT_GROWN(root, n + 1);
     low = LT(at)(root, n - (1ULL << level));
     f.fresh_count = 0;
     f.out[1] = (struct LT(out)){.tail = LT_WRITE_BUCKET(LT(at)(root, n))};
@@ -315,7 +316,6 @@ LT(grow)(LT_TABLE *root)
     else
         root->children -= LT(pour)(&f, low, LT_WRITE_BUCKET(low), true, level);
     root->buckets = n + 1;
-    LT_GROWN(root, n + 1);
 }
 
 /* merge: the bucket `high` into `low`, the two that this bit parts.  false: no memory, nothing has

@@ -11,7 +11,11 @@
 #include "mm/mm.h"
 #include "server/data/db/ltable.h"
 
-enum { ARENA_EXPECT_MOST = 1 << 17 /* buckets: 8 MiB */ };
+enum {
+    ARENA_EXPECT_MOST = 1 << 17,                       /* buckets: 8 MiB */
+    LT_PAGE_BUCKETS = 4096 / sizeof(struct lt_bucket), /* so many count at a time */
+    LT_SEGMENT_COUNTED = MM_SLOT_MAX_BYTES + 4096      /* of a large segment, from the start */
+};
 
 static inline struct lt_bucket *
 lt_write_bucket(const struct lt_bucket *b)
@@ -28,22 +32,21 @@ lt_segment_alloc(uint64_t buckets)
 
     if (bytes <= 2 * MM_SLOT_MAX_BYTES)
         return mm_alloc(MM_VALUE, bytes);
-    if ((p = mm_alloc_roomy(MM_SLOT_MAX_BYTES + 1, bytes)) == NULL || mm_usable(p) >= bytes)
+    if ((p = mm_alloc_roomy(LT_SEGMENT_COUNTED, bytes)) == NULL || mm_usable(p) >= bytes)
         return p;
     mm_free(p); /* address space is short */
     return mm_alloc(MM_VALUE, bytes);
 }
 
-/* lt_segment_count: bucket number `bucket` of a table, in this segment, is in use: it and some more
- * count. */
+/* lt_segment_count: bucket number `bucket` of a table, in this segment, is about to be used: it and
+ * some more count. */
 static inline void
 lt_segment_count(const struct lt_bucket *segment, uint64_t bucket)
 {
-    enum { PAGE_BUCKETS = 4096 / sizeof(struct lt_bucket) };
     uint64_t at = bucket - lt_segment_buckets(lt_segment_of(bucket));
 
-    if (at % PAGE_BUCKETS == 0 && at * sizeof *segment > MM_SLOT_MAX_BYTES)
-        mm_grow(segment, (at + PAGE_BUCKETS) * sizeof *segment);
+    if (at % LT_PAGE_BUCKETS == 0 && at * sizeof *segment >= LT_SEGMENT_COUNTED)
+        mm_grow(segment, (at + LT_PAGE_BUCKETS) * sizeof *segment);
 }
 
 #endif
