@@ -41,6 +41,9 @@ static const struct config_name permissions[] = {
 static const struct config_name compressions[] = {
     {"yes", RDB_LZF}, {"no", RDB_PLAIN}, {"lz4", RDB_LZ4}, {NULL, 0}};
 
+static const struct config_name memory_policies[] = {
+    {"throttle", MEMORY_THROTTLE}, {"cancel", MEMORY_CANCEL}, {NULL, 0}};
+
 #define IMMUTABLE         OPTION_IMMUTABLE
 #define PROTECTED         OPTION_PROTECTED
 #define MULTI             OPTION_MULTI

@@ -34,6 +34,9 @@ struct output_limit {
 /* for enable-debug-command and its like */
 enum debug_permission { PERMIT_NO, PERMIT_LOCAL, PERMIT_YES };
 
+/* for snapshot-memory-policy: what gives way at the limit, the writers' speed or the save */
+enum memory_policy { MEMORY_THROTTLE, MEMORY_CANCEL };
+
 /* How many parameters are kept without effect. */
 enum {
     CONFIG_KEPT = 0
@@ -73,7 +76,9 @@ struct config {
     struct config_bytes snapshot_schedule; /* cron_form.h; "": none */
     int64_t snapshot_retain;               /* dumps that are kept beside the newest */
     bool snapshot_verify;
-    uint64_t snapshot_memory_limit; /* bytes; 0: none */
+    int64_t snapshot_memory_limit; /* bytes; below zero: percent of the data; 0: none */
+    int64_t snapshot_memory_policy;
+    int64_t snapshot_throttle_timeout; /* ms; 0: none */
     /* memory */
     uint64_t maxmemory;        /* bytes; 0: no limit */
     int64_t maxmemory_clients; /* bytes; below zero: percent of maxmemory; 0: no limit */

@@ -183,15 +183,24 @@ find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
     return NULL;
 }
 
+/* Does it change data?  PFCOUNT does, and PUBLISH, which others would have to repeat too, does
+ * not. */
+static inline bool
+changes_data(uint32_t flags)
+{
+    return (flags & CMD_WRITE) != 0 ||
+           (flags & (CMD_MAY_REPLICATE | CMD_PUBSUB)) == CMD_MAY_REPLICATE;
+}
+
 /* Must the command wait?  Writers do while the snapshot's memory is used up, unless they are only
- * queued, and what CLIENT PAUSE holds. */
+ * queued, and what CLIENT PAUSE holds.  Who has no socket cannot. */
 static inline bool
 must_wait(const struct client *c, const struct cmd *cmd, uint32_t flags)
 {
-    if (unlikely(mm_barrier_on) && (flags & CMD_WRITE) != 0 && writers_wait() &&
-        (c->multi == NULL || (cmd->flags & CMD_RUNS_QUEUE) != 0))
+    if (unlikely(mm_barrier_on) && changes_data(flags) && client_has_socket(c) &&
+        (c->multi == NULL || (cmd->flags & CMD_RUNS_QUEUE) != 0) && writers_wait())
         return true;
-    return unlikely(pause_until_ms != 0) && pause_holds(c, flags);
+    return unlikely(pause_until_ms != 0) && client_has_socket(c) && pause_holds(c, flags);
 }
 
 /* ---- executing ---- */
@@ -233,7 +242,7 @@ execute(struct client *c, struct cmd *cmd)
         reject(c, cmd, objection);
         return;
     }
-    if (unlikely(must_wait(c, cmd, flags)) && client_has_socket(c)) {
+    if (unlikely(must_wait(c, cmd, flags))) {
         c->postponed = true;
         return;
     }

@@ -20,8 +20,9 @@ struct exec_gates {
     /* why writes are refused: the reply, without "-"; NULL: they are not.  Asked before each write.
      * [persist_status.c, only while the last save in the background has failed] */
     const char *(*write_error)(void);
-    /* must writers wait until a snapshot holds less memory?  Asked before each write while the
-     * write barrier is up.  [persist_init] */
+    /* must writers wait until a snapshot has memory for what they change?  Asked before each
+     * command that changes data, of a client that can wait, while the write barrier is up: true,
+     * and it is held.  [persist_init] */
     bool (*writers_wait)(void);
 };
 extern struct exec_gates exec_gates;

@@ -331,7 +331,7 @@ evict_make_room(void)
     int64_t begin = os_monotonic_us();
     bool ok, late = false;
 
-    if (db_state.loading || pause_is_on())
+    if (db_state.loading || pause_is_on() || db_held_for_save)
         return true;
     if ((config.maxmemory_policy & EVICT_NO) != 0)
         return db_free_dead(SLICE_US) && evict_memory_used() <= config.maxmemory;
@@ -350,7 +350,8 @@ evict_work(unsigned budget_us)
         note_excess(false);
         return false;
     }
-    if (db_state.loading || pause_is_on() || (config.maxmemory_policy & EVICT_NO) != 0)
+    if (db_state.loading || pause_is_on() || db_held_for_save ||
+        (config.maxmemory_policy & EVICT_NO) != 0)
         return false;
     return run(os_monotonic_us() + budget_us, &late) && late;
 }

@@ -10,7 +10,8 @@ enum { CLIENTS_PER_CALL = 200 /* looked at for idleness, at least: all within ab
 static bool
 is_idle_too_long(const struct client *c)
 {
-    return config.timeout_s > 0 && c->block == NULL && !client_is_subscriber(c) && !c->is_monitor &&
+    return config.timeout_s > 0 && c->block == NULL && !c->queued[QUEUE_DELAYED] &&
+           !client_is_subscriber(c) && !c->is_monitor &&
            clock_now.ms - c->last_active_ms > config.timeout_s * 1000;
 }
 

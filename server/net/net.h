@@ -74,7 +74,12 @@ struct net_gate {
 };
 /* net_gate_add: from now on; the struct stays where it is.  Twice is as good as once. */
 void net_gate_add(struct net_gate *g);
-/* net_delayed_count: clients whose next command has to wait for a gate. */
+/* net_delayed_count: clients whose next command has to wait for a gate.
+ * net_is_resuming: one of them, and not a command that has only just come, is about to execute.
+ * net_held_since_ns: since when the first of those has waited that wait for a gate that opens by
+ * itself, in the clock of clock_now.turn_ns; INT64_MAX: none does.  O(those who wait for others) */
 unsigned net_delayed_count(void);
+bool net_is_resuming(void);
+int64_t net_held_since_ns(void);
 
 #endif

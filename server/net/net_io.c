@@ -471,6 +471,6 @@ net_client_ready(struct loop_source *s, uint32_t events)
     }
     if ((c->interest & EPOLLIN) != 0 && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
         serve_input(c);
-    else if ((events & (EPOLLHUP | EPOLLERR)) != 0)
+    else if ((events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0)
         client_close(c); /* nobody is there to read the replies that it waits for */
 }

@@ -1,5 +1,6 @@
 /* server/net/net_queue.c - clients whose turn it is not: those whose next command has to wait, and
  * those who were sent something meanwhile. */
+#include "mm/base/clock.h"
 #include "mm/base/must.h"
 #include "server/net/net_impl.h"
 
@@ -95,6 +96,7 @@ void
 net_delay(struct client *c)
 {
     debug_check(c->postponed);
+    c->delayed_ns = clock_now.turn_ns;
     c->paused = false;
     for (const struct net_gate *g = gates; g != NULL; g = g->next)
         c->paused |= g->opens_by_itself && g->is_closed();
@@ -105,6 +107,16 @@ unsigned
 net_delayed_count(void)
 {
     return queues[QUEUE_DELAYED].count;
+}
+
+int64_t
+net_held_since_ns(void)
+{
+    const struct client *c = queues[QUEUE_DELAYED].first;
+
+    while (c != NULL && !c->paused)
+        c = c->queue_next[QUEUE_DELAYED];
+    return c != NULL ? c->delayed_ns : INT64_MAX;
 }
 
 /* ---- who was sent something ---- */

@@ -13,16 +13,40 @@ static struct loop_task delayed_task = {
 static struct loop_task end_task = {
     .place = LOOP_CLIENTS, .each_turn = true, .due_ms = LOOP_NEVER, .run = end_turn};
 
+static bool is_resuming;
+
+bool
+net_is_resuming(void)
+{
+    return is_resuming;
+}
+
+/* Until now it waited for us, not we for it. */
+static void
+resume(struct client *c)
+{
+    size_t left = c->in_len - c->in_pos;
+    int64_t since = c->delayed_ns;
+    bool paused = c->paused;
+
+    c->last_active_ms = clock_now.ms;
+    net_resume(c);
+    if (c->queued[QUEUE_DELAYED] && c->paused == paused && c->in_len - c->in_pos == left)
+        c->delayed_ns = since; /* the same command waits on */
+}
+
+/* One after the other, for as long as the gates are open: a gate may close again behind each.  Who
+ * has to wait once more, for a later command, goes to the end of the queue, so that all have their
+ * turn. */
 static void
 resume_delayed(unsigned slice_us)
 {
     (void)slice_us;
-    if (net_gate_is_closed())
-        return;
-    /* Who has to wait still goes to the end of the queue again. */
-    for (unsigned n = net_queue_count(QUEUE_DELAYED); n > 0 && net_queue_count(QUEUE_DELAYED) > 0;
-         n--)
-        net_resume(net_queue_take(QUEUE_DELAYED));
+    is_resuming = true;
+    for (unsigned n = net_queue_count(QUEUE_DELAYED);
+         n > 0 && net_queue_count(QUEUE_DELAYED) > 0 && !net_gate_is_closed(); n--)
+        resume(net_queue_take(QUEUE_DELAYED));
+    is_resuming = false;
 }
 
 static void

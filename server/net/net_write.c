@@ -26,6 +26,9 @@ net_update_interest(struct client *c)
     uint32_t want =
         (reads ? (uint32_t)EPOLLIN : 0) | (client_pending_out(c) > 0 ? (uint32_t)EPOLLOUT : 0);
 
+    if (unlikely(c->paused)) /* it is not read, but if it leaves it need not wait */
+        want |= (uint32_t)EPOLLRDHUP;
+
     if (want == c->interest)
         return;
     if (loop_change(c->fd, want, &c->source) == 0)

@@ -10,7 +10,6 @@
 #include "mm/base/must.h"
 #include "mm/base/os.h"
 #include "mm/base/ticks.h"
-#include "mm/page.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/save.h"
@@ -88,9 +87,9 @@ persist_begin(void)
         save_cut_free(cut);
         return r;
     }
-    pages_limit(persist_images_cap());
     persist.cut = cut;
     persist.running = true;
+    persist_limit_begin();
     loop_task_each_turn(&save_task, true);
     persist.scheduled = false;
     persist.wanted = false;
@@ -166,13 +165,17 @@ take_cancel(const struct snapshot_end *end)
 }
 
 static enum persist_outcome
-take_outcome(const struct snapshot_end *end)
+take_outcome(const struct snapshot_end *end, const char *given_up)
 {
     if (end->error == 0) {
         take_success(end);
         return PERSIST_SAVED;
     }
     take_flushed_back(persist.flushed_at_begin);
+    if (given_up != NULL) {
+        persist_note_given_up(given_up);
+        return PERSIST_GIVEN_UP;
+    }
     if (end->error == -ECANCELED) {
         take_cancel(end);
         return PERSIST_GIVEN_UP;
@@ -186,6 +189,8 @@ take_outcome(const struct snapshot_end *end)
 static void
 take_end(const struct snapshot_end *end)
 {
+    const char *given_up = persist_limit_end(end->error != 0);
+
     must(persist.running && persist.cut != NULL);
     persist.running = false;
     if (persist.background) {
@@ -197,7 +202,7 @@ take_end(const struct snapshot_end *end)
     save_cut_free(persist.cut);
     persist.cut = NULL;
     persist_keep_note(end);
-    persist_waiters_end(take_outcome(end));
+    persist_waiters_end(take_outcome(end, given_up));
 }
 
 void
@@ -217,6 +222,7 @@ persist_poll(void)
 {
     if (!persist.running)
         return;
+    persist_limit_poll();
     persist_poll_blocks(SETTLE_BLOCKS);
 }
 

@@ -80,9 +80,6 @@ const char *persist_cancel_reason(void);
  * the last background save failed and stop-writes-on-bgsave-error is on; NULL: writes are
  * welcome. */
 const char *persist_write_error(void);
-/* persist_writers_delayed: snapshot-memory-limit is reached: no further command is executed until
- * false. */
-bool persist_writers_delayed(void);
 
 /* persist_info: INFO's section, without its heading, while loading with the loading_*
  * fields. */

@@ -14,7 +14,11 @@
 struct save_cut;
 struct text;
 
-enum { PERSIST_PATH_BYTES = 512, PERSIST_CAUSE_BYTES = PERSIST_PATH_BYTES + 300 };
+enum {
+    PERSIST_REASON_BYTES = 160,
+    PERSIST_PATH_BYTES = 512,
+    PERSIST_CAUSE_BYTES = PERSIST_PATH_BYTES + 300
+};
 
 /* What a save took beside the data, each at its highest: bytes. */
 struct persist_peaks {
@@ -27,13 +31,14 @@ struct persist {
     /* the running save is BGSAVE's or a save point's, not SAVE's or SHUTDOWN's */
     bool background;
     bool last_ok;         /* rdb_last_bgsave_status */
-    bool delayed;         /* snapshot-memory-limit holds writers back at this moment */
+    bool refuses_writes;  /* it is that of a save that failed, not of one that was given up */
     struct save_cut *cut; /* of the running save */
     bool for_flush;       /* ... but FLUSHALL's: no rdb_saves */
     int last_error;       /* of the last save of any kind; 0: it succeeded */
     /* why the last save of any kind that failed did; why the status is `err`, "" while it is not */
     char cause[PERSIST_CAUSE_BYTES], status_cause[PERSIST_CAUSE_BYTES];
     const char *cancel_why, *last_cancel_why; /* of the running save, the last one that ended so */
+    char given_up_why[PERSIST_REASON_BYTES];  /* ... if it was for its memory */
     char path[PERSIST_PATH_BYTES];            /* of the running save's dump, or the last one's */
     uint64_t dirty_at_begin; /* db_state.dirty then: what the save, if it succeeds, covers */
     /* changes that FLUSHALL took out of db_state.dirty, since the save that it asks for covers
@@ -41,10 +46,11 @@ struct persist {
     uint64_t flushed, flushed_at_begin;
     int64_t begin_s, last_save_s, last_try_s, last_duration_s;
     int64_t last_duration_us; /* of the same save as last_duration_s; -1: there was none */
-    int64_t last_begin_us;    /* how long the start stalled the loop */
+    int64_t retry_after_s; /* while last_ok is false: from a try to the next that nobody asks for */
+    int64_t last_begin_us; /* how long the start stalled the loop */
     int64_t next_log_us;
     unsigned threads; /* that sweep for the running save, or did for the last one */
-    uint64_t saves, failures, cancels, delays; /* failures and cancels: of any kind of save */
+    uint64_t saves, failures, cancels; /* failures and cancels: of any kind of save */
     size_t last_peak_bytes;
     struct persist_peaks peaks;    /* of the running save, or the last one */
     struct snapshot_end last_good; /* how the save of last_save_s ended; zeroes: it is none */
@@ -64,6 +70,9 @@ void persist_note_failure(int error, const char *what, const char *text);
 void persist_note_success(const struct snapshot_end *end);
 /* persist_note_peaks: before memory of the running save comes back. */
 void persist_note_peaks(void);
+/* persist_note_given_up: for its memory: the status is not ok, since there is no new dump, but no
+ * write is refused, since the next try may have more luck. */
+void persist_note_given_up(const char *reason);
 /* persist_saves_by_itself: there are save points, or another reason to (persist_when.c). */
 bool persist_saves_by_itself(void);
 
@@ -109,9 +118,19 @@ unsigned persist_waiters_count(void);
 /* ---- persist_limit.c ---- */
 
 void persist_limit_init(void);
-/* persist_images_cap: what the copies of pages may take before the view is given up (C2): the limit
- * and headroom for the one command that was already running when the limit was reached. */
-size_t persist_images_cap(void);
+/* persist_limit_begin: a cut has just begun. */
+void persist_limit_begin(void);
+/* persist_limit_poll: once a turn while a save runs: may it go on, and may writers? */
+void persist_limit_poll(void);
+/* persist_limit_end: the save has ended.  Why it was given up for its memory [borrowed, until the
+ * next begins]; NULL: it was not. */
+const char *persist_limit_end(bool failed);
+struct persist_limit_figures {
+    size_t limit_bytes; /* of the running save, or of one that would begin now; 0: none */
+    bool throttled;     /* writers are held now and then */
+    uint64_t throttles, throttled_us, given_up; /* since the start */
+};
+void persist_limit_figures(struct persist_limit_figures *ret);
 
 /* ---- persist_log.c ---- */
 

@@ -103,8 +103,7 @@ info_snapshot_memory(struct text *out)
         persist.peaks.preserved, persist.peaks.retired, persist.peaks.newborn);
     text_addf(out, "snapshot_preserved_pages:%llu\r\nsnapshot_peak_bytes:%zu\r\n",
               (ull)f.preserved_pages, f.peak_bytes);
-    text_addf(out, "snapshot_epoch:%u\r\nsnapshot_writers_delayed:%llu\r\n", f.epoch,
-              (ull)persist.delays);
+    text_addf(out, "snapshot_epoch:%u\r\n", f.epoch);
 }
 
 static void
@@ -118,6 +117,23 @@ info_loaded(struct text *out)
         out,
         "rdb_kept_libraries:%llu\r\nrdb_kept_library_bytes:%llu\r\nrdb_kept_aux_fields:%llu\r\n",
         (ull)carried.libraries, (ull)carried.library_bytes, (ull)carried.aux_fields);
+}
+
+static void
+info_limit(struct text *out)
+{
+    struct mm_cut_memory m = mm_cut_memory();
+    struct persist_limit_figures f;
+
+    persist_limit_figures(&f);
+    text_addf(
+        out,
+        "snapshot_memory_limit_bytes:%zu\r\nsnapshot_held_bytes:%zu\r\nsnapshot_grown_bytes:%zu\r\n",
+        f.limit_bytes, m.held_bytes, m.grown_bytes);
+    text_addf(out, "snapshot_throttled:%d\r\nsnapshot_throttled_usec:%llu\r\n", f.throttled,
+              (ull)f.throttled_us);
+    text_addf(out, "snapshot_writers_delayed:%llu\r\nsnapshot_given_up:%llu\r\n", (ull)f.throttles,
+              (ull)f.given_up);
 }
 
 void
@@ -134,6 +150,7 @@ persist_info(struct text *out)
     persist_info_keep(out);
     info_loaded(out);
     info_snapshot_memory(out);
+    info_limit(out);
     text_add(out, "aof_enabled:0\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
                   "aof_last_bgrewrite_status:ok\r\naof_last_write_status:ok\r\n");
     persist_info_loading(out);

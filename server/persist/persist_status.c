@@ -1,4 +1,5 @@
 /* server/persist/persist_status.c - what became of the saves until now, and who must know. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,12 +13,21 @@
 
 struct persist persist; /* as persist_init() begins it */
 
+enum {
+    RETRY_S = 5, /* after a failed save, as Redis does */
+    /* after one that was given up for its memory, twice as long each time, but no longer than this:
+     * a load that no save gets through is not to be slowed down all the time */
+    RETRY_MAX_S = 300
+};
+
 /* Commands that write ask whether they may only while there is a reason to. */
 void
 persist_set_last_ok(bool ok)
 {
     /* It is asked whatever stop-writes-on-bgsave-error says, which may be set meanwhile. */
     persist.last_ok = ok;
+    persist.refuses_writes = !ok;
+    persist.retry_after_s = RETRY_S;
     exec_gates.write_error = ok ? NULL : persist_write_error;
 }
 
@@ -81,6 +91,22 @@ persist_note_peaks(void)
     raise_to(&persist.peaks.newborn, f.newborn_bytes);
 }
 
+void
+persist_note_given_up(const char *reason)
+{
+    int64_t twice = 2 * persist.retry_after_s;
+
+    snprintf(persist.given_up_why, sizeof persist.given_up_why, "%s", reason);
+    snprintf(persist.status_cause, sizeof persist.status_cause, "%s", reason);
+    log_line(LOG_WARNING, "Background saving cancelled: %s", reason);
+    persist.last_cancel_why = persist.given_up_why;
+    persist.last_error = -ENOMEM; /* what it was for is not done: it is tried again */
+    persist.cancels++;
+    if (!persist.last_ok)
+        persist.retry_after_s = twice < RETRY_MAX_S ? twice : RETRY_MAX_S;
+    persist.last_ok = false;
+}
+
 bool
 persist_saves_by_itself(void)
 {
@@ -99,7 +125,8 @@ persist_write_error(void)
 {
     static char text[PERSIST_CAUSE_BYTES + 512];
 
-    if (persist.last_ok || !config.stop_writes_on_bgsave_error || !persist_saves_by_itself())
+    if (!persist.refuses_writes || !config.stop_writes_on_bgsave_error ||
+        !persist_saves_by_itself())
         return NULL;
     snprintf(
         text, sizeof text,

@@ -20,7 +20,6 @@
 
 enum {
     CRON_MS = 100,  /* between two looks at the reasons */
-    RETRY_S = 5,    /* after a failed save, as Redis does */
     SET_BACK_S = 60 /* a clock that is set back by more is not waited for */
 };
 
@@ -153,7 +152,7 @@ is_due(void)
 static bool
 was_tried_lately(void)
 {
-    return now_s() - persist.last_try_s <= RETRY_S;
+    return now_s() - persist.last_try_s <= persist.retry_after_s;
 }
 
 /* begins_now: not at once after one that failed, or that was cancelled, for the same reason. */
@@ -172,7 +171,7 @@ persist_retry_s(void)
 {
     bool is_to_come = persist.scheduled || persist_saves_by_itself();
 
-    return persist.last_ok || !is_to_come ? -1 : persist.last_try_s + RETRY_S + 1;
+    return persist.last_ok || !is_to_come ? -1 : persist.last_try_s + persist.retry_after_s + 1;
 }
 
 void

@@ -67,7 +67,8 @@ db_tell_gone(struct db *db, struct slice key)
 static inline bool
 db_is_held(void)
 {
-    return unlikely(db_held_until_ms != 0) && clock_now.ms < db_held_until_ms;
+    return unlikely(db_held_for_save) ||
+           (unlikely(db_held_until_ms != 0) && clock_now.ms < db_held_until_ms);
 }
 
 /* ---- within ---- */

@@ -7,6 +7,7 @@
 const struct db_listener *db_listener;
 unsigned key_event_listeners, key_waiters;
 int64_t db_held_until_ms;
+bool db_held_for_save;
 
 void
 db_listen(const struct db_listener *listener)

@@ -61,5 +61,7 @@ extern unsigned key_waiters;
 /* Until then the data is held still (CLIENT PAUSE), unix ms: no key expires on its own, or because
  * somebody has looked at it.  0: it is not. */
 extern int64_t db_held_until_ms;
+/* The same, until the save that runs has room for it. */
+extern bool db_held_for_save;
 
 #endif
