@@ -90,8 +90,8 @@ struct client {
     struct cmd *last_cmd;         /* for CLIENT LIST */
     uint64_t id;
     int64_t created_ms, last_active_ms;
-    int64_t soft_limit_since_ms;     /* 0: the output is below the soft limit */
-    int64_t delayed_ns; /* since when its next command has waited for a gate, monotonic */
+    int64_t soft_limit_since_ms; /* 0: the output is below the soft limit */
+    int64_t delayed_ns;          /* since when its next command has waited for a gate, monotonic */
     char *name, *lib_name, *lib_ver; /* NULL: none */
     char addr[64], laddr[64];
     struct client *prev, *next; /* list of all clients with an open socket */

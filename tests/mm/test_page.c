@@ -314,10 +314,11 @@ END_TEST
 
 START_TEST(above_the_limit_no_page_is_copied_and_the_write_goes_on) /* C2 */
 {
-    enum { LIMIT = 10, WRITES = 30, TABLE = 4096 }; /* the first copy's word brings its table */
+    /* the first copy's word brings its table, and each has a link */
+    enum { LIMIT = 10, WRITES = 30, TABLES = 4096 + LIMIT * sizeof(uint32_t) };
     struct mm_figures f;
 
-    pages_limit(LIMIT * MM_PAGE_BYTES + TABLE);
+    pages_limit(LIMIT * MM_PAGE_BYTES + TABLES);
     begin();
     for (size_t i = 0; i < LIMIT; i++)
         write_page(i);

@@ -45,7 +45,7 @@ static const char *const defaults[] = {
     "cluster-enabled=no",
     "daemonize=no",
     "arena-size=0",
-    "snapshot-memory-limit=0",
+    "snapshot-memory-limit=25%",
     "client-output-buffer-limit=normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"};
 
 START_TEST(defaults_are_redis_defaults)

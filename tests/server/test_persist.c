@@ -764,6 +764,19 @@ START_TEST(near_the_limit_writers_go_on_in_steps)
 }
 END_TEST
 
+START_TEST(near_the_limit_a_burst_is_short)
+{
+    lab_run("set t @60000000*x");
+    begin_at(32 << 20);
+    lab_run("setrange t 0 @16000000*y");
+    usleep(150 * 1000);
+    ck_assert(!writers_wait());
+    lab_run("setrange t 16000000 @3000000*z");
+    ck_assert(exec_gates.writers_wait()); /* in the same turn */
+    finish();
+}
+END_TEST
+
 START_TEST(while_writers_wait_nothing_expires)
 {
     lab_run("set t @3000000*x;set gone 1 px 5");
@@ -855,6 +868,7 @@ main(void)
     tcase_add_test(t, what_is_deleted_in_a_save_makes_nobody_wait);
     tcase_add_test(t, what_is_new_in_a_save_makes_nobody_wait);
     tcase_add_test(t, near_the_limit_writers_go_on_in_steps);
+    tcase_add_test(t, near_the_limit_a_burst_is_short);
     tcase_add_test(t, while_writers_wait_nothing_expires);
     tcase_add_test(t, a_limit_in_percent_is_of_the_data_at_the_cut);
     tcase_add_test(t, a_limit_that_is_changed_acts_at_once);
