@@ -49,16 +49,6 @@ above(size_t n, size_t base)
     return n > base ? n - base : 0;
 }
 
-/* Images that have memory, or are about to. */
-static size_t
-resident_images(void)
-{
-    uint32_t warm = atomic_load_explicit(&page_state.warm, memory_order_relaxed);
-    uint32_t bump = atomic_load_explicit(&page_state.bump, memory_order_relaxed);
-
-    return warm > bump ? warm : bump;
-}
-
 struct mm_cut_memory
 mm_cut_memory(void)
 {
@@ -67,7 +57,8 @@ mm_cut_memory(void)
     if (!mm_barrier_on)
         return (struct mm_cut_memory){0};
     /* What images had memory when the cut began have it still: touched changes between cuts. */
-    images = above(resident_images(), page_state.touched > 0 ? page_state.touched : 1);
+    images = above(atomic_load_explicit(&page_state.bump, memory_order_relaxed),
+                   page_state.touched > 0 ? page_state.touched : 1);
     tables = page_state.words_bytes - heap.cut_words_bytes + images * sizeof *page_state.next;
     arena = above(resident_blocks(), heap.cut_blocks) << MM_BLOCK_SHIFT;
     data = above(heap.live_bytes, heap.cut_live_bytes);
@@ -83,12 +74,15 @@ mm_cut_memory(void)
 void
 mm_figures(struct mm_figures *ret)
 {
+    uint32_t warm = atomic_load_explicit(&page_state.warm, memory_order_relaxed);
+    uint32_t bump = atomic_load_explicit(&page_state.bump, memory_order_relaxed);
+
     *ret = (struct mm_figures){
         .arena_bytes = heap.arena_bytes,
         .live_bytes = heap.live_bytes,
         .record_bytes = heap.record_bytes,
         .resident_bytes = (size_t)resident_blocks() << MM_BLOCK_SHIFT,
-        .images_bytes = resident_images() << MM_PAGE_SHIFT,
+        .images_bytes = (size_t)(warm > bump ? warm : bump) << MM_PAGE_SHIFT,
         .preserved_bytes = preserved_bytes(),
         .retired_bytes = heap.retired_bytes,
         .newborn_bytes = heap.newborn_bytes,

@@ -136,7 +136,7 @@ struct mm_cut_memory {
     size_t held_bytes;
     /* By how much the memory of arena, copies and tables has grown since the cut began, without
      * what the data itself has grown by, and an eighth of that.  Copies that came back are still in
-     * it: their memory is only used again. */
+     * it: their memory is only used again.  What the sweep fetches ahead, 2 MiB at most, is not. */
     size_t grown_bytes;
 };
 /* mm_cut_memory: O(1) */

@@ -1,7 +1,7 @@
 /* server/persist/persist_limit.c - snapshot-memory-limit: how much larger the process may become by
  * a save, and what becomes of writers, or of the save, when it comes to that.
  *
- *     held_bytes    0 ........... slow ............... stop ....... limit
+ *     memory taken  0 ........... slow ............... stop ....... limit
  *     writers       go on freely | in small steps,    | wait       | no copy is made: the save
  *                                | fewer and fewer    |            | is given up (C2)
  *
@@ -35,11 +35,13 @@ enum {
     LEAST_BYTES = 16 << 20, /* of a limit in percent: what a small data set needs anyway */
     /* between stop and limit: this part of the limit, or so many bytes, if half of it is more */
     HEADROOM_PART = 8,
-    HEADROOM_BYTES = 4 << 20,
+    HEADROOM_BYTES = 6 << 20,
+    AHEAD_BYTES = 2 << 20,            /* what the sweep fetches ahead of the copies */
     BURST_PART = 8,                   /* of what is left: so much may be used up at once */
-    DEBT_NS = 20 * 1000 * 1000,       /* what one command took too much is paid in so long */
+    DEBT_NS = 100 * 1000 * 1000,      /* what one command took too much is paid in so long */
     STEP_NS = 100 * 1000 * 1000,      /* more time than this at once does not count */
-    LEFT_MIN_NS = 10 * 1000 * 1000,   /* of a sweep that is all but over, */
+    LEFT_PART = 4,                    /* of what the sweep has taken: so much it will take */
+    LEFT_MIN_NS = 10 * 1000 * 1000,   /* at least, and as long as this */
     QUIET_NS = 100 * 1000 * 1000,     /* without a held writer: the throttling is over */
     LOG_EACH_NS = 1000 * 1000 * 1000, /* times LOG_EACH: between two lines that it begins */
     LOG_EACH = 5
@@ -85,7 +87,7 @@ set_limit(int64_t setting)
     state.stop = state.limit - head;
     state.slow = state.stop / 2;
     state.level = (double)state.slow;
-    pages_limit(state.limit);
+    pages_limit(state.limit > 4 * AHEAD_BYTES ? state.limit - AHEAD_BYTES : state.limit);
 }
 
 static bool
@@ -97,16 +99,21 @@ apply(const struct config *next, const char **why)
     return true;
 }
 
-static bool
-is_at_stop(const struct mm_cut_memory *m)
+/* What counts: as a rule by how much memory has grown.  That does not come down while the save runs,
+ * but writers for whom the sweep gives enough back do not make it grow any more. */
+static size_t
+used_bytes(void)
 {
-    return state.limit != 0 && (m->held_bytes >= state.stop || m->grown_bytes >= state.stop);
+    struct mm_cut_memory m = mm_cut_memory();
+
+    return m.held_bytes > m.grown_bytes ? m.held_bytes : m.grown_bytes;
 }
 
 /* ---- the level ---- */
 
-/* How long the sweep will still take: as long as until now for each part of the keys.  One that
- * stands still takes ever longer, so that writers go on ever more slowly. */
+/* How long the sweep will still take: as long as until now for each part of the keys; but one key
+ * may be most of the data, so not much less than it has taken.  One that stands still takes ever
+ * longer, so that writers go on ever more slowly. */
 static double
 left_ns(void)
 {
@@ -117,13 +124,15 @@ left_ns(void)
     if (s.keys_done > 0)
         left = elapsed / (double)s.keys_done *
                (double)(s.keys_total > s.keys_done ? s.keys_total - s.keys_done : 0);
+    if (left < elapsed / LEFT_PART)
+        left = elapsed / LEFT_PART;
     return left > LEFT_MIN_NS ? left : LEFT_MIN_NS;
 }
 
 static void
-move_level(const struct mm_cut_memory *m)
+move_level(size_t used)
 {
-    double now = (double)(m->held_bytes > state.slow ? m->held_bytes : state.slow), room, per_ns;
+    double now = (double)(used > state.slow ? used : state.slow), room, per_ns;
     int64_t passed = clock_now.turn_ns - state.moved_ns;
 
     room = now < (double)state.stop ? (double)state.stop - now : 0;
@@ -142,13 +151,13 @@ move_level(const struct mm_cut_memory *m)
 static bool
 is_closed(void)
 {
-    struct mm_cut_memory m = mm_cut_memory();
+    size_t used = used_bytes();
     bool closed = false;
 
     if (state.limit != 0 && mm_barrier_on && config.snapshot_memory_policy == MEMORY_THROTTLE) {
-        if (m.held_bytes >= state.slow && clock_now.turn_ns > state.moved_ns)
-            move_level(&m);
-        closed = (double)m.held_bytes >= state.level || m.grown_bytes >= state.stop;
+        if (used >= state.slow && clock_now.turn_ns > state.moved_ns)
+            move_level(used);
+        closed = (double)used >= state.level;
     }
     db_held_for_save = closed;
     return closed;
@@ -180,12 +189,8 @@ give_up(const char *format, ...)
 static void
 look_at_policy(void)
 {
-    struct mm_cut_memory m;
-
-    if (config.snapshot_memory_policy != MEMORY_CANCEL || !mm_barrier_on || !may_give_up())
-        return;
-    m = mm_cut_memory();
-    if (is_at_stop(&m))
+    if (config.snapshot_memory_policy == MEMORY_CANCEL && state.limit != 0 && mm_barrier_on &&
+        may_give_up() && used_bytes() >= state.stop)
         give_up("snapshot-memory-limit (%zu bytes) was reached", state.limit);
 }
 
@@ -219,8 +224,6 @@ look_at_copies(void)
 static void
 begin_throttling(void)
 {
-    struct mm_cut_memory m = mm_cut_memory();
-
     state.throttled = true;
     state.since_ns = clock_now.turn_ns;
     state.sum.throttles++;
@@ -230,9 +233,9 @@ begin_throttling(void)
         return;
     state.told_ns = clock_now.turn_ns;
     log_line(LOG_NOTICE,
-             "Writes are slowed down: the running save holds %.1f MB of the %.1f MB that "
+             "Writes are slowed down: the running save has taken %.1f MB of the %.1f MB that "
              "snapshot-memory-limit allows",
-             (double)m.held_bytes / 1e6, (double)state.limit / 1e6);
+             (double)used_bytes() / 1e6, (double)state.limit / 1e6);
 }
 
 static void

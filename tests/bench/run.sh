@@ -4,6 +4,7 @@
 #                                                   [loop] [floor] [fan-out] [memory] [instructions]
 #                                                   [keyspace] [growth] [huge] [types] [zset] [sets]
 #                                                   [hit-ratio] [steady] [strings]
+#                                                   [memory-limit]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 what=("$@")
@@ -32,6 +33,7 @@ for w in "${what[@]}"; do
     sets) python3 tests/bench/zset.py sets ;;
     hit-ratio) python3 tests/bench/hit_ratio.py ;;
     steady) python3 tests/bench/steady.py ;;
+    memory-limit) python3 tests/bench/memory_limit.py ;;
     *) echo "no benchmark '$w'" >&2; exit 2 ;;
     esac
 done

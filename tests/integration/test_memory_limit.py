@@ -94,7 +94,7 @@ class MemoryLimit(ServerCase):
         self.assertGreater(int(info(c, "snapshot_throttled_usec")), 0)
         self.assertEqual(self.status(c), "ok")
         log = self.server.log()
-        self.assertRegex(log, r"Writes are slowed down: the running save holds 1\.\d MB of the 2\.1 MB")
+        self.assertRegex(log, r"Writes are slowed down: the running save has taken 1\.\d MB of the 2\.1 MB")
         self.assertIn("Writes go on as usual", log)
         self.assertIn(b"snapshot-throttle", [e[0] for e in c.call("LATENCY", "LATEST")])
 

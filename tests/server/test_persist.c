@@ -596,6 +596,7 @@ static void
 begin_at(int64_t limit)
 {
     config.snapshot_memory_limit = limit;
+    clock_now.turn_ns = os_monotonic_ns();
     disk_is_held = true;
     ck_assert_str_eq(lab_reply("bgsave"), "+Background saving started\r\n");
 }
