@@ -28,7 +28,7 @@ WITHOUT_A_LOOK = {
     "needs another machine": ["protected-mode"],
     "each test starts with it": ["port", "databases", "enable-debug-command"],
     "test_save_when.py": ["save-bytes", "save-idle", "snapshot-schedule", "snapshot-retain", "snapshot-verify"],
-    "test_saves.py": ["snapshot-memory-limit"],
+    "test_memory_limit.py": ["snapshot-memory-limit", "snapshot-memory-policy", "snapshot-throttle-timeout"],
     "test_defrag.py": ["active-defrag-ignore-bytes", "active-defrag-threshold-lower",
                        "active-defrag-threshold-upper", "active-defrag-cycle-min",
                        "active-defrag-cycle-max", "active-defrag-max-scan-fields"],
