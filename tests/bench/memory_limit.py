@@ -9,8 +9,8 @@ in milliseconds.  The clients write without waiting for one another, in pipeline
 
   KEYS=n       strings (1000000)             RATE=n      MB a second that the disk takes (0: all)
   LIMIT="25%"  snapshot-memory-limit         LOADS="set setrange hset huge list zset all"
-  CGROUP=dir   a memory cgroup of version 1 or 2 that the server is put into, with 1.25 times what it
-               has before the save as its limit: it must survive that.  Unset: none
+  CGROUP=dir   a memory cgroup of version 1 or 2 that the server is put into, with 1.25 times what
+               it has before the save as its limit: it must survive that.  Unset: none
 """
 import os
 import random
