@@ -8,6 +8,7 @@
 #include "server/data/db/db.h"
 #include "server/data/db/dump.h"
 #include "server/data/db/lfu.h"
+#include "server/data/db/load.h"
 #include "server/data/hash/hash.h"
 #include "server/data/list/list.h"
 #include "server/data/set/set.h"
@@ -20,6 +21,7 @@ hand_down(void)
 {
     db_state.policy = (unsigned)config.maxmemory_policy;
     db_state.is_bounded = config.maxmemory != 0;
+    load_any_version = config.rdb_version_check == VERSION_RELAXED;
     dump_compresses = config.rdb_compression != RDB_PLAIN;
     lfu_rates = (struct lfu_rates){
         .log_factor = (uint64_t)config.lfu_log_factor,

@@ -38,6 +38,8 @@ static const struct config_name evict_policies[] = {
     {NULL, 0}};
 static const struct config_name permissions[] = {
     {"no", PERMIT_NO}, {"yes", PERMIT_YES}, {"local", PERMIT_LOCAL}, {NULL, 0}};
+static const struct config_name version_checks[] = {
+    {"strict", VERSION_STRICT}, {"relaxed", VERSION_RELAXED}, {NULL, 0}};
 static const struct config_name compressions[] = {
     {"yes", RDB_LZF}, {"no", RDB_PLAIN}, {"lz4", RDB_LZ4}, {NULL, 0}};
 

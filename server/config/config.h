@@ -32,6 +32,7 @@ struct output_limit {
 };
 
 /* for enable-debug-command and its like */
+enum version_check { VERSION_STRICT, VERSION_RELAXED };
 enum debug_permission { PERMIT_NO, PERMIT_LOCAL, PERMIT_YES };
 
 /* for snapshot-memory-policy: what gives way at the limit, the writers' speed or the save */
@@ -66,6 +67,7 @@ struct config {
     struct save_point *save_points;
     int64_t save_point_count;
     bool stop_writes_on_bgsave_error, rdb_checksum;
+    int64_t rdb_version_check;             /* enum version_check */
     int64_t rdb_version;                   /* that is written */
     int64_t rdb_compression;               /* enum rdb_compression */
     int64_t rdb_compression_level;         /* of RDB_LZ4 */

@@ -42,7 +42,14 @@ enum rdb_type {
     RDB_TYPE_LIST_QUICKLIST_2 = 18, /* its nodes: RDB_QUICKLIST_* */
     RDB_TYPE_STREAM_2 = 19,
     RDB_TYPE_SET_LISTPACK = 20,
-    RDB_TYPE_STREAM_3 = 21
+    RDB_TYPE_STREAM_3 = 21,
+    /* from here on the file's version says what a number means */
+    RDB_TYPE_HASH_EXPIRES_RC = 22, /* Redis 7.4's release candidates */
+    RDB_TYPE_HASH_EXPIRES_LISTPACK_RC = 23,
+    RDB_TYPE_HASH_EXPIRES = 24,
+    RDB_TYPE_HASH_EXPIRES_LISTPACK = 25,
+    RDB_TYPE_HASH_EXPIRES_VALKEY = 22,
+    RDB_TYPE_READ_LAST = 25 /* the highest number that is read in any version */
 };
 
 /* A length: 6 bits in the first byte, or 14 with the next one, or 4 or 8 bytes that follow; highest
@@ -64,7 +71,8 @@ enum { RDB_QUICKLIST_PLAIN = 1, RDB_QUICKLIST_PACKED = 2 };
 
 enum {
     RDB_VERSION_DEFAULT = 10,
-    RDB_VERSION_MAX = 12,    /* of those that begin with "REDIS" */
+    RDB_VERSION_MAX = 12,        /* of those that begin with "REDIS" */
+    RDB_VERSION_REDIS_LAST = 79, /* that can be: Valkey takes over here */
     RDB_VERSION_VALKEY = 80, /* "VALKEY080"; also what tells the two families of numbers apart */
     RDB_MAGIC_BYTES = 9,
     RDB_CRC_BYTES = 8,

@@ -3,6 +3,7 @@
 #include "snapshot/rdb/rdb_dec.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,52 +11,6 @@
 #include "mm/base/printable.h"
 #include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_dec_impl.h"
-
-/* parse_version: the digits of a magic; -1: they are none. */
-static int
-parse_version(const uint8_t *digits, const uint8_t *end)
-{
-    int version = 0;
-
-    for (; digits < end; digits++) {
-        if (*digits < '0' || *digits > '9')
-            return -1;
-        version = version * 10 + *digits - '0';
-    }
-    return version;
-}
-
-static int
-read_magic(struct dec *d)
-{
-    const uint8_t *magic;
-    char shown[40];
-    bool is_valkey;
-    int r;
-
-    if (source_left(d->src) == 0)
-        return dec_fail(d, 0, -EINVAL, "the file is empty");
-    if ((r = dec_unwrap(d)) != 0)
-        return r;
-    d->what = "the magic that every RDB file begins with";
-    if ((r = dec_need(d, RDB_MAGIC_BYTES)) != 0)
-        return r;
-    magic = source_here(d->src);
-    printable(shown, sizeof shown, magic, RDB_MAGIC_BYTES);
-    is_valkey = memcmp(magic, "VALKEY", 6) == 0;
-    if (is_valkey || memcmp(magic, "REDIS", 5) == 0)
-        d->version = parse_version(magic + (is_valkey ? 6 : 5), magic + RDB_MAGIC_BYTES);
-    if (d->version < 0)
-        return dec_fail(d, 0, -EINVAL, "not an RDB file: it begins with \"%s\"", shown);
-    if (is_valkey ? d->version != RDB_VERSION_VALKEY
-                  : d->version < 1 || d->version > RDB_VERSION_MAX)
-        return dec_fail(
-            d, 0, -ENOTSUP,
-            "%s (RDB version %d) is not read: REDIS0001 to REDIS%04d and VALKEY%03d are", shown,
-            d->version, RDB_VERSION_MAX, RDB_VERSION_VALKEY);
-    source_skip(d->src, RDB_MAGIC_BYTES);
-    return d->ev->start != NULL ? dec_sink(d, d->ev->start(d->ctx, d->version)) : 0;
-}
 
 /* count_carried: one more of what others have to keep. */
 static int
@@ -293,12 +248,34 @@ static const struct value_type {
     {RDB_TYPE_STREAM_3, RDB_VALUE_STREAM, dec_stream_3},
 };
 
+/* ... and those whose number means this in some versions only. */
+static const struct {
+    struct value_type type;
+    int from, until;
+} types_of_versions[] = {
+    {{RDB_TYPE_HASH_EXPIRES, RDB_VALUE_HASH, dec_hash_expires}, 12, RDB_VERSION_REDIS_LAST},
+    {{RDB_TYPE_HASH_EXPIRES_LISTPACK, RDB_VALUE_HASH, dec_hash_expires_listpack},
+     12,
+     RDB_VERSION_REDIS_LAST},
+    {{RDB_TYPE_HASH_EXPIRES_RC, RDB_VALUE_HASH, dec_hash_expires_rc}, 12, RDB_VERSION_REDIS_LAST},
+    {{RDB_TYPE_HASH_EXPIRES_LISTPACK_RC, RDB_VALUE_HASH, dec_hash_expires_listpack_rc},
+     12,
+     RDB_VERSION_REDIS_LAST},
+    {{RDB_TYPE_HASH_EXPIRES_VALKEY, RDB_VALUE_HASH, dec_hash_expires_valkey},
+     RDB_VERSION_VALKEY,
+     INT_MAX},
+};
+
 static const struct value_type *
-find_value_type(uint8_t type)
+find_value_type(int version, uint8_t type)
 {
     for (size_t i = 0; i < sizeof value_types / sizeof *value_types; i++)
         if (value_types[i].type == type)
             return &value_types[i];
+    for (size_t i = 0; i < sizeof types_of_versions / sizeof *types_of_versions; i++)
+        if (types_of_versions[i].type.type == type && version >= types_of_versions[i].from &&
+            version <= types_of_versions[i].until)
+            return &types_of_versions[i].type;
     return NULL;
 }
 
@@ -508,7 +485,7 @@ read_item(struct dec *d, bool *ret_is_last)
     d->what = "its contents, before the end mark";
     if ((r = dec_byte(d, &code)) != 0)
         return r;
-    if ((type = find_value_type(code)) != NULL)
+    if ((type = find_value_type(d->version, code)) != NULL)
         return read_key(d, type, offset);
     if ((name = rdb_opcode_name(d->version, code)) != NULL)
         return read_opcode(d, code, name, offset, ret_is_last);
@@ -521,7 +498,7 @@ decode(struct dec *d)
     bool is_last = false;
     int r;
 
-    if ((r = read_magic(d)) != 0)
+    if ((r = dec_magic(d)) != 0)
         return r;
     while (!is_last)
         if ((r = read_item(d, &is_last)) != 0 || (r = dec_progress(d)) != 0)
@@ -579,7 +556,7 @@ decode_value(struct dec *d)
     d->what = "a value's type";
     if ((r = dec_byte(d, &code)) != 0)
         return r;
-    if ((type = find_value_type(code)) == NULL) {
+    if ((type = find_value_type(d->version, code)) == NULL) {
         name = rdb_type_name(d->version, code);
         return name == NULL ? dec_fail(d, 0, -EINVAL, "%u (0x%02x) is no type of RDB", code, code)
                             : refuse_named_type(d, code, name, 0);
@@ -591,11 +568,11 @@ decode_value(struct dec *d)
 }
 
 int
-rdb_decode_value(struct rdb_source *src, struct slice name, const struct rdb_events *ev, void *ctx,
-                 struct rdb_error *err)
+rdb_decode_value(struct rdb_source *src, int version, struct slice name,
+                 const struct rdb_events *ev, void *ctx, struct rdb_error *err)
 {
     struct dec d = {
-        .src = src, .ev = ev, .ctx = ctx, .err = err, .version = RDB_VERSION_MAX, .given = name};
+        .src = src, .ev = ev, .ctx = ctx, .err = err, .version = version, .given = name};
 
     return run(&d, decode_value);
 }

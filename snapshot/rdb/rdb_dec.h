@@ -124,6 +124,8 @@ struct rdb_events {
     /* no_values: who only counts: values of hash fields and elements of lists that stand alone are
      * read over, and come with their length and no bytes, however long they are */
     bool no_values;
+    /* any_version: a version that is not known is tried, and a finding */
+    bool any_version;
     int (*start)(void *ctx, int version);
     /* what to do: rdb_aux_of() */
     int (*aux)(void *ctx, struct slice key, struct slice value);
@@ -195,10 +197,11 @@ int rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, b
                struct rdb_error *err);
 
 /* rdb_decode_value: one value alone, as DUMP has it: a type byte, then the value, to the source's
- * end; the key `name` is the caller's.  The events of a key, from `key` to `value_end`; the latter
- * comes before it is known that nothing follows, so what was made of the value is worth something
- * only if this returns 0. Otherwise as rdb_decode(). */
-int rdb_decode_value(struct rdb_source *src, struct slice name, const struct rdb_events *ev,
-                     void *ctx, struct rdb_error *err);
+ * end; the key `name` is the caller's, and so is the version that says what numbers mean.  The
+ * events of a key, from `key` to `value_end`; the latter comes before it is known that nothing
+ * follows, so what was made of the value is worth something only if this returns 0. Otherwise as
+ * rdb_decode(). */
+int rdb_decode_value(struct rdb_source *src, int version, struct slice name,
+                     const struct rdb_events *ev, void *ctx, struct rdb_error *err);
 
 #endif

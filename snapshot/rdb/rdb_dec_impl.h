@@ -110,6 +110,8 @@ int dec_reserve(struct dec *d, struct bytes *b, size_t room);
 /* dec_trim: give a large buffer back. */
 void dec_trim(struct bytes *b);
 
+/* rdb_dec_version.c: dec_magic: the file's first bytes; d->version is known then. */
+int dec_magic(struct dec *d);
 /* rdb_dec_frame.c */
 /* dec_unwrap: if the file is compressed as a whole, read what is in it from here on. */
 int dec_unwrap(struct dec *d);
@@ -131,6 +133,13 @@ int dec_hash_plain(struct dec *d);
 int dec_hash_listpack(struct dec *d);
 int dec_hash_zipmap(struct dec *d);
 int dec_hash_ziplist(struct dec *d);
+/* rdb_dec_expires.c: hashes whose fields may expire, if none does.  rc: of Redis 7.4's release
+ * candidates. */
+int dec_hash_expires(struct dec *d);
+int dec_hash_expires_listpack(struct dec *d);
+int dec_hash_expires_rc(struct dec *d);
+int dec_hash_expires_listpack_rc(struct dec *d);
+int dec_hash_expires_valkey(struct dec *d);
 /* rdb_dec_set.c */
 int dec_set_plain(struct dec *d);
 int dec_set_intset(struct dec *d);

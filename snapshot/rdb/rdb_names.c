@@ -8,7 +8,7 @@
 
 #include "snapshot/rdb/rdb_dec.h"
 
-enum { ALWAYS = 0, LATEST = 999 };
+enum { ALWAYS = 0, REDIS = RDB_VERSION_REDIS_LAST, LATEST = 999 };
 
 struct name {
     unsigned first, last;            /* numbers */
@@ -38,17 +38,26 @@ static const struct name types[] = {
     {RDB_TYPE_STREAM_2, 19, ALWAYS, LATEST, "stream 2"},
     {RDB_TYPE_SET_LISTPACK, 20, ALWAYS, LATEST, "set listpack"},
     {RDB_TYPE_STREAM_3, 21, ALWAYS, LATEST, "stream 3"},
-    {22, 22, 12, 12, "hash with field expiry, first form"},
-    {23, 23, 12, 12, "hash listpack with field expiry, first form"},
-    {24, 24, 12, 12, "hash with field expiry"},
-    {25, 25, 12, 12, "hash listpack with field expiry"},
+    {22, 22, 12, REDIS, "hash with field expiry, first form"},
+    {23, 23, 12, REDIS, "hash listpack with field expiry, first form"},
+    {24, 24, 12, REDIS, "hash with field expiry"},
+    {25, 25, 12, REDIS, "hash listpack with field expiry"},
+    {26, 26, 13, REDIS, "stream 4"},
+    {27, 27, 14, REDIS, "stream 5"},
+    {28, 28, 14, REDIS, "array"},
+    {29, 32, 15, REDIS, "hash by a template"},
+    {33, 33, 15, REDIS, "rate limiter"},
     {22, 22, RDB_VERSION_VALKEY, LATEST, "hash with field expiry"},
+    {23, 23, 81, LATEST, "path hash"},
     {30, 37, ALWAYS, 9, "one of Dragonfly's own types"},
     {64, 64, ALWAYS, 9, "KeyDB's cron job"},
 };
 
 static const struct name opcodes[] = {
     {200, 224, ALWAYS, 9, "one of Dragonfly's own"},
+    {242, 242, 15, REDIS, "the registry of hash templates"},
+    {242, 242, 81, LATEST, "UPDATE"},
+    {243, 243, 13, REDIS, "KEY_META"},
     {243, 243, RDB_VERSION_VALKEY, LATEST, "SLOT_IMPORT"},
     {RDB_OP_SLOT_INFO, 244, RDB_SLOT_INFO_FROM_VERSION, LATEST, "SLOT_INFO"},
     {RDB_OP_FUNCTION2, 245, ALWAYS, LATEST, "FUNCTION2"},

@@ -51,7 +51,7 @@ is_plain(uint8_t type)
 {
     return type == RDB_TYPE_HASH || type == RDB_TYPE_SET || type == RDB_TYPE_ZSET ||
            type == RDB_TYPE_ZSET_2 || type == RDB_TYPE_STREAM || type == RDB_TYPE_STREAM_2 ||
-           type == RDB_TYPE_STREAM_3;
+           type == RDB_TYPE_STREAM_3 || type >= RDB_TYPE_HASH_EXPIRES_RC;
 }
 
 static int
@@ -265,7 +265,7 @@ tool_check(const char *path, const struct tool_options *o)
                                            [RDB_CRC_UNCHECKED] = "checksum not looked at",
                                            [RDB_CRC_GOOD] = "checksum good",
                                            [RDB_CRC_FRAME] = "the frame's checksums good"};
-    struct check c = {.keys = 0};
+    struct check c = {.run = {.relaxed = o->relaxed}};
     char form[64] = "";
     int status;
 

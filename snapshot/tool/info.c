@@ -272,6 +272,7 @@ tool_info(const char *path, const struct tool_options *o)
         goto free_all;
     }
     f->options = o;
+    f->run.relaxed = o->relaxed;
     f->counted_from_ms = (int64_t)time(NULL) * 1000;
     status = tool_decode(path, events, &f->run);
     if (status == TOOL_OK) {

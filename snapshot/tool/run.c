@@ -47,6 +47,7 @@ tool_decode(const char *path, struct rdb_events ev, struct tool_run *run)
     run->drawn_us = 0;
     run->is_drawing = isatty(STDERR_FILENO) == 1;
     ev.progress = on_progress;
+    ev.any_version = run->relaxed;
     if ((r = rdb_source_file(path, &src)) == 0) {
         run->size_bytes = rdb_source_size(src);
         r = rdb_decode(src, &ev, run, true, &run->error);

@@ -26,6 +26,7 @@ print_help(FILE *out)
     fputs(
         "\nOptions:\n"
         "  -q, --quiet      check: print nothing about files that are sound\n"
+        "      --relaxed    try files of versions that are not known, too\n"
         "      --biggest=N  info: name the N biggest values (10; at most 1000)\n"
         "  -h, --help       print this\n"
         "      --version    print the version\n"
@@ -61,6 +62,8 @@ parse_option(const char *arg, struct tool_options *o)
 {
     if (strcmp(arg, "-q") == 0 || strcmp(arg, "--quiet") == 0)
         o->quiet = true;
+    else if (strcmp(arg, "--relaxed") == 0)
+        o->relaxed = true;
     else if (strncmp(arg, "--biggest=", 10) != 0)
         return usage("there is no option %s", arg);
     else if (!parse_biggest(arg + 10, o))

@@ -25,6 +25,7 @@ enum { TOOL_OK = 0, TOOL_INVALID = 1, TOOL_USAGE = 2 };
 
 struct tool_options {
     bool quiet;
+    bool relaxed;     /* try files of versions that are not known */
     unsigned biggest; /* how many of the biggest values `info` names */
 };
 
@@ -41,6 +42,7 @@ struct tool_run {
     int64_t start_us, drawn_us; /* monotonic; drawn: the bar, last; 0: it does not stand there */
     bool is_drawing;            /* stderr is a terminal */
     struct rdb_error error;     /* an event that ends decoding puts its reason here */
+    bool relaxed;               /* as in struct tool_options */
     bool is_told_later;         /* ... or sets this, and its reason is nobody's business yet */
 };
 /* tool_decode: open, decode with the checksum, report what is wrong on stderr.  TOOL_OK or

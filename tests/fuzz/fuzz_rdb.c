@@ -113,6 +113,7 @@ on_end(void *ctx)
 }
 
 static const struct rdb_events events = {
+    .any_version = true,
     .aux = on_two,
     .function = on_one,
     .key = on_key,

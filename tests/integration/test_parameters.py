@@ -18,6 +18,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import resp
+from dump_bytes import payload
 
 CONFIG_DEF = os.path.join(resp.ROOT, "server/config/config.def")
 PASSWORD = "from the start"
@@ -325,6 +326,7 @@ SECOND = [
     ("logfile", "a.log", lambda t: t.true(os.path.exists(os.path.join(t.server.dir, "inside/a.log")))),
     ("dir", "inside", lambda t: t.equal(os.path.basename(os.readlink("/proc/%d/cwd" % t.server.pid)), "inside")),
     ("save", "1 1", save_point),
+    ("rdb-version-check", "relaxed", lambda t: t.equal(t.c.call("RESTORE", "of 13", 0, payload(b"\0\1v", version=13), "REPLACE"), b"OK")),
     ("rdb-version", "11", lambda t: t.equal(packed_dump(t)[1][:9], b"REDIS0011")),
     ("rdbcompression", "lz4", lambda t: t.equal(packed_dump(t)[1][:5], b"REDIS")),
     ("rdb-compression-level", "-50", compression_level),

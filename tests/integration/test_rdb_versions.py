@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import resp  # noqa: E402
-from dump_bytes import rdb  # noqa: E402
+from dump_bytes import key, length, listpack, payload, rdb, string  # noqa: E402
 
 # The names that stillframe-rdb has for the types that a reader of a version knows at least.
 TYPES_OF = {
@@ -134,6 +135,100 @@ class Written(VersionTest):
         c.call("HSET", "hash", "f", "v")
         self.assertEqual(c.call("SAVE"), b"OK")
         self.assertNotIn("The dump is without", server.log())
+
+
+def field_expiry(*expires):
+    """The same hash in each of its forms: (version, magic, type, value); expires: of its fields."""
+    pairs = [(b"f%d" % i, b"v%d" % i) for i in range(len(expires))]
+    smallest = struct.pack("<q", min([e for e in expires if e], default=0))
+    listpack_ = listpack(*sum([[f, v, e] for (f, v), e in zip(pairs, expires)], []))
+    fields = b"".join(length(e) + string(f) + string(v) for (f, v), e in zip(pairs, expires))
+    valkey = b"".join(string(f) + string(v) + struct.pack("<q", e or -1) for (f, v), e in zip(pairs, expires))
+    count = length(len(pairs))
+    return [(12, b"REDIS0012", 24, smallest + count + fields), (12, b"REDIS0012", 25, smallest + string(listpack_)),
+            (12, b"REDIS0012", 22, count + fields), (12, b"REDIS0012", 23, string(listpack_)),
+            (80, b"VALKEY080", 22, count + valkey)]
+
+
+class Read(VersionTest):
+    def put(self, magic, *items):
+        self.write(magic + b"".join(items) + b"\xff" + bytes(8))
+
+    def test_hashes_with_field_expiry_are_read_where_no_field_expires(self):
+        for version, magic, kind, value in field_expiry(0, 0, 0):
+            with self.subTest(magic=magic, kind=kind):
+                self.put(magic, key(kind, b"h", value))
+                self.assertEqual(self.tool("check")[0], 0)
+                self.assertIn("field expiry", self.tool("info")[1])
+                server = self.start()
+                c = server.client()
+                self.assertEqual(c.call("HGETALL", "h"), [b"f0", b"v0", b"f1", b"v1", b"f2", b"v2"])
+                self.assertEqual(c.call("OBJECT", "ENCODING", "h"), b"listpack")
+                if version == 12:
+                    c.call("RESTORE", "r", 0, payload(bytes([kind]) + value, version=12))
+                    self.assertEqual(c.call("HGETALL", "r"), c.call("HGETALL", "h"))
+                server.stop()
+
+    def test_a_field_that_expires_is_refused_by_feature_key_and_offset(self):
+        for version, magic, kind, value in field_expiry(0, 60):
+            with self.subTest(magic=magic, kind=kind):
+                self.put(magic, key(0, b"k", string(b"v")), key(kind, b"h", value))
+                text = r'a hash with field expiry \(type %d\): its field "f1" expires, which is not read' % kind
+                status, _, err = self.tool("check")
+                self.assertEqual(status, 1)
+                self.assertRegex(err, r'byte \d+: %s \(key "h"\)' % text)
+                with self.assertRaises(resp.StartError) as e:
+                    self.start()
+                self.assertRegex(e.exception.log, r"at offset \d+: %s \(key 'h'\)" % text)
+
+    def test_a_field_twice_is_refused_in_these_forms_too(self):
+        twice = length(2) + 2 * (length(0) + string(b"f") + string(b"v"))
+        self.put(b"REDIS0012", key(22, b"h", twice))
+        self.assertIn('the hash has the field "f" twice', self.tool("check")[2])
+        self.assertRaises(resp.StartError, self.start)
+
+    def test_what_newer_files_say_beside_keys_is_read(self):
+        self.put(b"VALKEY080", b"\xf4\x05\x01\x00", b"\xfe\0\xfb\1\0", key(0, b"k", string(b"v")))
+        self.assertEqual(self.start().client().call("GET", "k"), b"v")
+
+    def test_an_unknown_version_is_refused_unless_the_check_is_relaxed(self):
+        for magic in (b"REDIS0013", b"REDIS0042", b"VALKEY081"):
+            with self.subTest(magic=magic):
+                self.put(magic, key(0, b"k", string(b"v")))
+                self.assertEqual(self.tool("check")[0], 1)
+                with self.assertRaises(resp.StartError) as e:
+                    self.start()
+                self.assertIn("is not read: REDIS0001 to REDIS0012 and VALKEY080 are", e.exception.log)
+                server = self.start("--rdb-version-check", "relaxed")
+                c = server.client()
+                self.assertEqual(c.call("GET", "k"), b"v")
+                said = "%s, RDB of an unknown version: read as far as it is known" % magic.decode()
+                self.assertEqual(server.log().count("at offset 0: " + said), 1)
+                c.call("CONFIG", "SET", "rdb-version-check", "strict")
+                with self.assertRaisesRegex(resp.RespError, "Error trying to load"):
+                    c.call("DEBUG", "RELOAD", "NOSAVE")
+                server.stop()
+                status, out, err = self.tool("check", "--relaxed")
+                self.assertEqual((status, said in err), (0, True))
+                self.assertIn("can be loaded, but see what was found", out)
+        self.put(b"REDIS0014", key(28, b"k", b"\0"))
+        with self.assertRaises(resp.StartError) as e:
+            self.start("--rdb-version-check", "relaxed")
+        self.assertIn("array (type 28) is not read (key 'k')", e.exception.log)
+
+    def test_restore_takes_versions_as_redis_does_unless_relaxed(self):
+        c = self.start().client()
+        for version in (1, 9, 10, 11, 12):
+            self.assertEqual(c.call("RESTORE", "v:%d" % version, 0, payload(b"\0\1v", version=version)), b"OK")
+        for version in (13, 80, 65535):
+            with self.assertRaisesRegex(resp.RespError, "ERR DUMP payload version or checksum are wrong"):
+                c.call("RESTORE", "k", 0, payload(b"\0\1v", version=version))
+        c.call("CONFIG", "SET", "rdb-version-check", "relaxed")
+        for version in (13, 80, 65535):
+            self.assertEqual(c.call("RESTORE", "k", 0, payload(b"\0\1v", version=version), "REPLACE"), b"OK")
+        (_, _, kind, value) = field_expiry(0, 0)[-1]
+        self.assertEqual(c.call("RESTORE", "h", 0, payload(bytes([kind]) + value, version=80)), b"OK")
+        self.assertEqual(c.call("HGET", "h", "f1"), b"v1")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,18 @@ static const struct {
     /* hashes */
     {"'REDIS0010' 04 ['h'] 02 ['f'] ['v'] c0 05 c1 00 01 ff crc",
      "start 10\nkey 0 h type 4\nhash 2\nfield f=v\nfield 5=256\nend good\n"},
+    /* ... whose fields may expire, and do not */
+    {"'REDIS0012' 18 ['h'] 00 x 8 02 00 ['f'] ['v'] 00 c0 05 c1 00 01 ff crc",
+     "start 12\nkey 0 h type 24\nhash 2\nfield f=v\nfield 5=256\nend good\n"},
+    {"'REDIS0012' 19 ['h'] 00 x 8 [( 6 : 81 'f' 02 81 'v' 02 00 01 05 01 06 01 00 01 )] ff crc",
+     "start 12\nkey 0 h type 25\nform plain\nhash 2\nfield f=v\nfield 5=6\nend good\n"},
+    {"'REDIS0012' 16 ['h'] 01 00 ['f'] ['v'] ff crc",
+     "start 12\nkey 0 h type 22\nhash 1\nfield f=v\nend good\n"},
+    {"'REDIS0012' 17 ['h'] [( 3 : 81 'f' 02 81 'v' 02 00 01 )] ff crc",
+     "start 12\nkey 0 h type 23\nform plain\nhash 1\nfield f=v\nend good\n"},
+    {"'VALKEY080' 16 ['h'] 01 ['f'] ['v'] ff x 8 ff crc",
+     "start 80\nkey 0 h type 22\nhash 1\nfield f=v\nend good\n"},
+    {"'REDIS0012' 18 ['h'] 00 x 8 00 ff crc", "start 12\nkey 0 h type 24\nhash 0\nend good\n"},
     {"'REDIS0010' 04 ['h'] 00 ff crc", "start 10\nkey 0 h type 4\nhash 0\nend good\n"},
     {"'REDIS0010' 10 ['h'] [( 4 : 81 'f' 02 f1 00 10 03 05 01 80 01 )] ff crc",
      "start 10\nkey 0 h type 16\nform plain\nlistpack 2 f 4096 5 \nend good\n"},

@@ -95,10 +95,24 @@ static const struct {
      "module value (type 7) of the module type"},
     {"'REDIS0010' 06 ['k'] 00", -ENOTSUP, 9, "k",
      "module value, first form (type 6) of the module type"},
-    {"'REDIS0012' 18 ['k'] 00", -ENOTSUP, 9, "k", "hash with field expiry (type 24) is not read"},
+    {"'REDIS0012' 18 ['k'] 00 x 8 01 05 ['f'] ['v'] ff", -ENOTSUP, 21, "k",
+     "a hash with field expiry (type 24): its field \"f\" expires, which is not read"},
+    {"'REDIS0012' 19 ['k'] 00 x 8 [( 6 : 81 'f' 02 81 'v' 02 00 01 81 'g' 02 81 'w' 02 05 01 )] ff",
+     -ENOTSUP, 20, "k", "(type 25): its field \"g\" expires"},
+    {"'REDIS0012' 19 ['k'] 00 x 8 [( 3 : 81 'f' 02 81 'v' 02 81 'x' 02 )] ff", -EINVAL, 20, "k",
+     "a field's expiry in the hash's listpack is no time"},
+    {"'REDIS0012' 19 ['k'] 00 x 8 [( 2 : 81 'f' 02 81 'v' 02 )] ff", -EINVAL, 20, "k",
+     "the hash's listpack has 2 elements: not three for each field"},
+    {"'REDIS0012' 18 ['k'] 00 x 8 05 00 ['f'] ['v'] ff", -EINVAL, 20, "k",
+     "a hash claims 5 fields where the file has 6 bytes"},
+    {"'REDIS0012' 18 ['k'] 00 x 7", -EINVAL, 19, "k", "in the middle of a hash's smallest expiry"},
+    {"'VALKEY080' 16 ['k'] 01 ['f'] ['v'] 00 x 8 ff", -ENOTSUP, 17, "k",
+     "(type 22): its field \"f\" expires"},
     {"'REDIS0011' 18 ['k'] 00", -EINVAL, 9, "", "24 (0x18) is neither"},
-    {"'REDIS0012' 16 ['k'] 00", -ENOTSUP, 9, "k", "hash with field expiry, first form (type 22)"},
-    {"'VALKEY080' 16 ['k'] 00", -ENOTSUP, 9, "k", "hash with field expiry (type 22)"},
+    {"'REDIS0012' 16 ['k'] 01 05 ['f'] ['v'] ff", -ENOTSUP, 13, "k",
+     "(type 22): its field \"f\" expires"},
+    {"'REDIS0012' 17 ['k'] [( 3 : 81 'f' 02 81 'v' 02 05 01 )] ff", -ENOTSUP, 12, "k",
+     "(type 23): its field \"f\" expires"},
     {"'VALKEY080' 17 ['k'] 00", -EINVAL, 9, "", "23 (0x17) is neither"},
     {"'REDIS0010' 08 ['k'] 00", -EINVAL, 9, "", "8 (0x08) is neither"},
     {"'REDIS0010' 63 ['k'] 00", -EINVAL, 9, "", "99 (0x63) is neither"},
@@ -356,6 +370,51 @@ START_TEST(many_fields_are_compared_without_mistake)
 }
 END_TEST
 
+static const struct {
+    const char *file;
+    int result;
+    const char *text;
+} unknown_versions[] = {
+    {"'REDIS0013' 00 ['k'] ['v'] ff crc", 0, ""},
+    {"'REDIS0079' f4 01 02 03 18 ['h'] 00 x 8 01 00 ['f'] ['v'] ff crc", 0, ""},
+    {"'VALKEY081' 16 ['h'] 01 ['f'] ['v'] ff x 8 ff crc", 0, ""},
+    {"'REDIS0080' ff crc", -ENOTSUP, "REDIS0080 (RDB version 80) is not read"},
+    {"'VALKEY079' ff crc", -ENOTSUP, "VALKEY079 (RDB version 79) is not read"},
+    {"'REDIS0000' ff crc", -ENOTSUP, "REDIS0000 (RDB version 0) is not read"},
+    {"'REDIS0013' 1a ['k'] ff", -ENOTSUP, "stream 4 (type 26) is not read"},
+    {"'REDIS0014' 1c ['k'] ff", -ENOTSUP, "array (type 28) is not read"},
+    {"'REDIS0015' 20 ['k'] ff", -ENOTSUP, "hash by a template (type 32) is not read"},
+    {"'VALKEY081' 17 ['k'] ff", -ENOTSUP, "path hash (type 23) is not read"},
+    {"'VALKEY081' f2 ff", -ENOTSUP, "UPDATE (opcode 242) is not read"},
+    {"'REDIS0013' f3 ff", -ENOTSUP, "KEY_META (opcode 243) is not read"},
+    {"'REDIS0013' f2 ff", -EINVAL, "242 (0xf2) is neither a type nor an opcode of RDB"},
+    {"'VALKEY099' 64 ff", -EINVAL, "100 (0x64) is neither"},
+};
+
+START_TEST(an_unknown_version_is_tried_if_its_reader_says_so)
+{
+    struct spelled s = spell(unknown_versions[_i].file);
+    struct rdb_events ev = trace_events;
+    struct trace t = {.with_findings = true};
+    struct rdb_source *src;
+    struct rdb_error err;
+
+    ck_assert_int_eq(rdb_source_memory(s.bytes, s.len, &src), 0);
+    ck_assert_int_eq(rdb_decode(src, &ev, &t, true, &err), -ENOTSUP);
+    rdb_source_close(src);
+    ck_assert_int_eq(rdb_source_memory(s.bytes, s.len, &src), 0);
+    ev.any_version = true;
+    trace_add(&t, "%s", "");
+    ck_assert_int_eq(rdb_decode(src, &ev, &t, true, &err), unknown_versions[_i].result);
+    ck_assert_msg(strstr(err.text, unknown_versions[_i].text) != NULL, "%s", err.text);
+    if (unknown_versions[_i].result == 0)
+        ck_assert_ptr_nonnull(
+            strstr(t.text, ", RDB of an unknown version: read as far as it is known"));
+    rdb_source_close(src);
+    trace_fini(&t);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -369,6 +428,8 @@ main(void)
     tcase_add_test(t, events_that_nobody_wants_are_read_over);
     tcase_add_loop_test(t, what_the_lzf_library_packs_is_read, 0, 5);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    tcase_add_loop_test(t, an_unknown_version_is_tried_if_its_reader_says_so, 0,
+                        (int)(sizeof unknown_versions / sizeof *unknown_versions));
     tcase_add_loop_test(t, claims_take_no_memory, 0, 5);
 #endif
     tcase_add_test(t, many_fields_are_compared_without_mistake);

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 
+#include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_dec.h"
 #include "tests/snapshot/spell.h"
 #include "tests/snapshot/trace.h"
@@ -315,7 +316,7 @@ START_TEST(a_payload_is_one_value_and_nothing_else)
 
     trace_add(&t, "%s", "");
     ck_assert_int_eq(rdb_source_memory(s.bytes, s.len, &src), 0);
-    r = rdb_decode_value(src, SLICE("k"), &trace_events, &t, &err);
+    r = rdb_decode_value(src, RDB_VERSION_MAX, SLICE("k"), &trace_events, &t, &err);
     rdb_source_close(src);
     if (values[_i].events != NULL) {
         ck_assert_int_eq(r, 0);

@@ -97,20 +97,32 @@ dump_value(const struct record *r, uint8_t **ret, size_t *ret_len)
 
 /* ---- reading ---- */
 
+static const uint8_t *
+trailer_of(struct slice payload)
+{
+    return slice_bytes(payload) + payload.len - TRAILER_BYTES;
+}
+
+static int
+version_of(struct slice payload)
+{
+    const uint8_t *trailer = trailer_of(payload);
+
+    return trailer[0] | trailer[1] << 8;
+}
+
 bool
 dump_check(struct slice payload)
 {
     const uint8_t *trailer;
     uint64_t crc = 0;
-    int version;
 
     if (payload.len < TRAILER_BYTES)
         return false;
-    trailer = (const uint8_t *)payload.ptr + payload.len - TRAILER_BYTES;
-    version = trailer[0] | trailer[1] << 8;
+    trailer = trailer_of(payload);
     for (int i = 7; i >= 0; i--)
         crc = crc << 8 | trailer[2 + i];
-    return version <= DUMP_VERSION_MAX &&
+    return (version_of(payload) <= DUMP_VERSION_MAX || load_any_version) &&
            (db_state.skip_checksum || crc64(0, payload.ptr, payload.len - 8) == crc);
 }
 
@@ -134,7 +146,7 @@ dump_parse(struct slice payload, struct slice key, struct load_state *state, str
     state->on_finding = on_finding;
     if (rdb_source_memory(payload.ptr, payload.len - TRAILER_BYTES, &source) < 0)
         return -ENOMEM;
-    r = rdb_decode_value(source, key, load_events(), state, &error);
+    r = rdb_decode_value(source, version_of(payload), key, load_events(), state, &error);
     rdb_source_close(source);
     if (r == 0 && !state->captured)
         return -EINVAL;

@@ -19,6 +19,8 @@
 #include "server/data/db/value.h"
 #include "snapshot/rdb/rdb.h"
 
+bool load_any_version;
+
 void
 load_init(struct load_state *s)
 {
@@ -498,9 +500,12 @@ load_events(void)
 {
     static struct rdb_events events;
 
-    if (events.value_end != NULL)
+    if (events.value_end != NULL) {
+        events.any_version = load_any_version;
         return &events;
-    events = (struct rdb_events){.aux = on_aux,
+    }
+    events = (struct rdb_events){.any_version = load_any_version,
+                                 .aux = on_aux,
                                  .selectdb = on_selectdb,
                                  .resizedb = on_resizedb,
                                  .function = on_function,

@@ -101,6 +101,9 @@ void load_init(struct load_state *s);
  * are not all in their databases then. */
 void load_fini(struct load_state *s);
 
+/* Is a version that is not known tried?  rdb-version-check relaxed */
+extern bool load_any_version;
+
 /* load_events: for rdb_decode(); the context is a struct load_state.  After types_init(): those of
  * values are the types' own.  Besides the decoder's own errors: -ENOMEM, -EEXIST, -ERANGE; then
  * error says what and which key. */
