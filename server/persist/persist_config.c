@@ -10,7 +10,8 @@
 
 /* The parameters that a save takes as they are when it begins.  All others act at once. */
 static const char *const at_begin[] = {"dbfilename",      "dir",
-                                       "rdbcompression",  "snapshot-threads",
+                                       "rdbcompression",  "rdb-compression-level",
+                                       "rdb-version",     "snapshot-threads",
                                        "snapshot-retain", "snapshot-verify"};
 
 enum { AT_BEGIN = sizeof at_begin / sizeof at_begin[0] };

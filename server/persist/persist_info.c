@@ -72,7 +72,8 @@ info_last(struct text *out)
     text_addf(out, "rdb_last_save_time:%lld\r\n", (long long)persist.last_save_s);
     text_addf(out, "rdb_last_save_keys:%llu\r\nrdb_last_save_bytes:%llu\r\n",
               (ull)persist.last_good.keys, (ull)persist.last_good.file_bytes);
-    text_addf(out, "rdb_last_save_threads:%u\r\n", persist.last_good_threads);
+    text_addf(out, "rdb_last_save_raw_bytes:%llu\r\nrdb_last_save_threads:%u\r\n",
+              (ull)persist.last_good.raw_bytes, persist.last_good_threads);
     text_addf(out, "rdb_last_bgsave_status:%s\r\nrdb_last_bgsave_error:%s\r\n",
               persist.last_ok ? "ok" : "err", persist.status_cause);
     text_addf(out, "rdb_bgsave_retry_time:%lld\r\n", (long long)persist_retry_s());

@@ -2,6 +2,7 @@
 """A save under control and in sight: BGSAVE WAIT and CANCEL, INFO, the log, LATENCY, CONFIG SET.  A
 save that must be seen under way is held by a file (hold_preload.c): it cannot end before."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,14 @@ class Wait(SaveCase):
                                          "rdb_changes_since_last_save")], [str(KEYS + 1), "1", "0", "0", "0"])
         self.assertEqual(os.path.getsize(self.path("dump.rdb")), int(f["rdb_last_save_bytes"]))
         self.assertGreaterEqual(int(f["rdb_last_save_time"]), int(before))
+        self.assertLess(abs(int(f["rdb_last_save_raw_bytes"]) - int(f["rdb_last_save_bytes"])), 64)  # the checksum, at most
+        c.call("CONFIG", "SET", "rdbcompression", "lz4")
+        self.assertEqual(c.call("BGSAVE", "WAIT"), SUCCESS)
+        g = info(c)
+        self.assertEqual(g["rdb_last_save_raw_bytes"], f["rdb_last_save_raw_bytes"])
+        self.assertLess(int(g["rdb_last_save_bytes"]), int(f["rdb_last_save_bytes"]))
+        self.assertEqual(os.path.getsize(self.path("dump.rdb")), int(g["rdb_last_save_bytes"]))
+        f = g
         self.fails(server, c)
         with self.assertRaisesRegex(resp.RespError, r"^ERR Background saving failed: rename of d: Is a directory "
                                     r"\(EISDIR, %s/d\)$" % self.dir):
@@ -399,11 +408,29 @@ class Sight(SaveCase):
         self.assertEqual(server.wait(), 0)
         self.assertRegex(server.log(), r"Saving started, and everybody waits: %d keys, sweep threads: [0-9]+\n" % KEYS)
 
+    # Each parameter of saves: a running save keeps what was at its begin, and the log says so; or it acts at once.
+    AT_BEGIN = {"dbfilename", "dir", "rdbcompression", "rdb-compression-level", "rdb-version", "snapshot-threads", "snapshot-verify",
+                "snapshot-retain"}
+    AT_ONCE = {"save", "save-bytes", "save-idle", "snapshot-schedule", "snapshot-rate-limit", "snapshot-memory-limit",
+               "snapshot-memory-policy", "snapshot-throttle-timeout", "stop-writes-on-bgsave-error"}
+    FIXED = {"rdbchecksum", "rdb-del-sync-files", "rdb-save-incremental-fsync", "rdb-version-check"}
+
+    def test_it_is_known_when_each_parameter_acts(self):
+        """A new one belongs to one of the lists, and, if a save takes it at its begin, to that in persist_config.c."""
+        _, c = self.begin(keys=0)
+        there = {n.decode() for n in c.call("CONFIG", "GET", "*")[::2]}
+        self.assertEqual({n for n in there if re.match("snapshot-|rdb|save|dbfilename$|dir$|stop-writes-on-bgsave", n)}
+                         - self.AT_BEGIN - self.AT_ONCE - self.FIXED, set())
+        with open(os.path.join(resp.ROOT, "server/persist/persist_config.c"), encoding="utf-8") as f:
+            told = set(re.findall('"([a-z-]+)"', re.search(r"at_begin\[\] = \{(.*?)\};", f.read(), re.S).group(1)))
+        self.assertEqual(told, self.AT_BEGIN & there)
+
     def test_a_parameter_acts_at_once_or_the_log_says_when(self):
         server, c = self.begin("--save", "")
         later = "CONFIG SET %s: from the next save on; the one that runs goes on as it began"
         os.mkdir(self.path("elsewhere"))
-        sets = [("rdbcompression", "yes"), ("dbfilename", "other.rdb"), ("dir", self.path("elsewhere")), ("snapshot-threads", "3")]
+        sets = [("rdbcompression", "yes"), ("dbfilename", "other.rdb"), ("dir", self.path("elsewhere")), ("snapshot-threads", "3"),
+                ("rdb-compression-level", "3"), ("rdb-version", "11")]
         c.call("CONFIG", "SET", "rdbcompression", "yes")  # nothing runs: nothing is said
         c.call("CONFIG", "SET", "rdbcompression", "no")
         self.hold()
