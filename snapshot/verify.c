@@ -12,6 +12,7 @@
 
 struct verify {
     const struct verify_options *o;
+    struct rdb_source *src;
     uint64_t keys;
     enum rdb_crc crc;
     uint64_t dropped_bytes; /* of the page cache */
@@ -42,12 +43,14 @@ static int
 on_progress(void *ctx, uint64_t offset)
 {
     struct verify *v = ctx;
+    uint64_t read_bytes = rdb_source_consumed(v->src); /* of the file, not of what is in it */
 
+    (void)offset;
     if (v->o->cancel != NULL && atomic_load_explicit(v->o->cancel, memory_order_acquire))
         return -ECANCELED;
-    if (v->fd >= 0 && offset > v->dropped_bytes) {
-        os_drop_cache(v->fd, v->dropped_bytes, offset - v->dropped_bytes);
-        v->dropped_bytes = offset;
+    if (!v->o->keeps_cache && v->fd >= 0 && read_bytes > v->dropped_bytes) {
+        os_drop_cache(v->fd, v->dropped_bytes, read_bytes - v->dropped_bytes);
+        v->dropped_bytes = read_bytes;
     }
     return 0;
 }
@@ -97,16 +100,15 @@ int
 verify_dump(const struct verify_options *o, char *why, size_t why_bytes)
 {
     struct verify v = {.o = o};
-    struct rdb_source *src;
     int r;
 
-    if ((r = rdb_source_file(o->path, &src)) < 0) {
+    if ((r = rdb_source_file(o->path, &v.src)) < 0) {
         snprintf(why, why_bytes, "it cannot be opened: %s", strerror(-r));
         return r;
     }
     v.fd = open(o->path, O_RDONLY | O_CLOEXEC);
-    r = rdb_decode(src, &events, &v, o->checksum, &v.error);
-    rdb_source_close(src);
+    r = rdb_decode(v.src, &events, &v, o->checksum, &v.error);
+    rdb_source_close(v.src);
     if (v.fd >= 0)
         close(v.fd);
     return r < 0 ? describe(&v, r, why, why_bytes) : judge(&v, why, why_bytes);

@@ -15,8 +15,9 @@
 
 struct verify_options {
     const char *path;
-    uint64_t keys; /* that were written */
-    bool checksum; /* it has one */
+    uint64_t keys;    /* that were written */
+    bool checksum;    /* it has one: the RDB's, or that of the frame it is compressed in */
+    bool keeps_cache; /* what was read stays in the page cache */
     /* looked at each 2 MiB or so: given up; NULL: it is not */
     const _Atomic bool *cancel;
 };

@@ -42,6 +42,7 @@ verify(void *ctx, const char *temp_path, char *why, size_t why_bytes)
     struct verify_options o = {.path = temp_path,
                                .keys = j->progress.keys - j->progress.left_out,
                                .checksum = j->rq.checksum,
+                               .keeps_cache = j->rq.keeps_cache,
                                .cancel = &j->cancel};
     int r;
 

@@ -3,6 +3,7 @@
  *
  *   HOLD_WRITES   names the file for each write() of a dump
  *   HOLD_FSYNC    for each fsync() of a dump
+ *   HOLD_READS    for each read() of a dump that has no name yet
  *   HOLD_BEGIN    for getcwd(), which the begin of a save calls: the event loop stands still
  *   HOLD_POLL     for read() of an eventfd, from which it learns how far the save is: the same */
 #include <dlfcn.h>
@@ -65,5 +66,7 @@ read(int fd, void *bytes, size_t room)
 {
     if (is_named(fd, "[eventfd]"))
         hold("HOLD_POLL");
+    else if (is_named(fd, "/temp-stillframe-"))
+        hold("HOLD_READS");
     return syscall(SYS_read, fd, bytes, room);
 }

@@ -26,7 +26,7 @@ class SaveCase(ServerCase):
     def begin(self, *args, keys=KEYS):
         server = resp.start("env", self.dir, [
             "LD_PRELOAD=" + PRELOAD, "HOLD_WRITES=" + self.path("hold"), "HOLD_FSYNC=" + self.path("hold-fsync"),
-            "HOLD_BEGIN=" + self.path("hold-begin"), "HOLD_POLL=" + self.path("hold-poll"),
+            "HOLD_READS=" + self.path("hold-reads"), "HOLD_BEGIN=" + self.path("hold-begin"), "HOLD_POLL=" + self.path("hold-poll"),
             resp.STILLFRAME_SERVER, "--enable-debug-command", "yes", "--enable-protected-configs", "yes",
             "--rdbcompression", "no", *(args or ("--save", ""))])
         self.servers.append(server)
@@ -313,6 +313,21 @@ class Cancel(SaveCase):
             self.assertEqual(self.error_of(reply), CANCELLED)
             self.assertEqual([f["rdb_saves"], f["rdb_saves_cancelled"]], ["0", "1"])
         self.assertEqual(os.path.exists(self.path("dump.rdb")), reply == SUCCESS)
+
+    def test_a_save_that_is_read_back_is_not_too_late(self):
+        server, c = self.begin("--save", "", "--snapshot-verify", "yes")
+        self.hold("hold-reads")
+        w = self.waiter(server, c)
+        self.until(c, current_save_state="verifying")
+        self.assertEqual(c.call("BGSAVE", "CANCEL"), b"Background saving cancelled")
+        self.release("hold-reads")
+        self.assertEqual(self.error_of(w.read()), CANCELLED)
+        f = self.settled(c)
+        self.assertEqual([f["rdb_saves"], f["rdb_saves_cancelled"], f["rdb_last_bgsave_verify"]], ["0", "1", "off"])
+        self.assertFalse(os.path.exists(self.path("dump.rdb")))
+        self.no_temporary_file()
+        self.assertEqual(c.call("BGSAVE", "WAIT"), SUCCESS)
+        self.assertEqual(info(c)["rdb_last_bgsave_verify"], "ok")
 
     def test_the_save_of_a_save_point(self):
         _, c = self.begin("--save", "3600 1000000")

@@ -267,18 +267,35 @@ START_TEST(without_links_the_dump_that_goes_is_kept_under_its_own_time)
 }
 END_TEST
 
-START_TEST(without_either_the_save_succeeds_and_says_so)
+START_TEST(an_old_dump_that_cannot_get_its_name_is_still_there)
 {
-    struct retained r;
+    struct retained r = {.error = 0};
+    int dir_fd = open(".", O_RDONLY | O_DIRECTORY);
 
+    write_at("dump.rdb", "new", -1);
+    write_at("temp.rdb", "old", 86400); /* as after an exchange */
+    fault_arm(FAULT_retain_rename, 1, false);
+    ck_assert(!retained_rename(dir_fd, "temp.rdb", "dump.rdb", &r));
+    ck_assert_uint_eq(fault_disarm(), 1);
+    ck_assert_int_eq(r.error, -EIO);
+    ck_assert_str_eq(r.step, "rename");
+    ck_assert_str_eq(r.name, "");
+    ck_assert(holds("temp.rdb", "old"));
+    close(dir_fd);
+}
+END_TEST
+
+START_TEST(an_exchange_that_cannot_be_made_changes_nothing)
+{
     write_at("dump.rdb", "old", -1);
-    fault_arm(FAULT_retain_link, 1, true);
-    ck_assert_int_eq(save("one", 2, &r), 0); /* two points cannot be armed at a time ... */
-    fault_disarm();
-    ck_assert_int_eq(kept("dump.rdb"), 1);
-    ck_assert_int_eq(retained_exchange("nowhere", "dump.rdb"), -EOPNOTSUPP); /* ... so by hand */
-    ck_assert_int_eq(retained_exchange("nowhere", "nor-there"), 0);
-    ck_assert(holds("dump.rdb", "one"));
+    write_at("temp.rdb", "new", -1);
+    fault_arm(FAULT_retain_exchange, 1, false);
+    ck_assert_int_eq(retained_exchange("temp.rdb", "dump.rdb"), -EOPNOTSUPP);
+    ck_assert(holds("dump.rdb", "old") && holds("temp.rdb", "new"));
+    ck_assert_int_eq(retained_exchange("temp.rdb", "dump.rdb"), 1);
+    ck_assert(holds("dump.rdb", "new") && holds("temp.rdb", "old"));
+    ck_assert_int_eq(mkdir("directory", 0700), 0);
+    ck_assert_int_eq(retained_exchange("temp.rdb", "directory"), 0);
 }
 END_TEST
 
@@ -317,7 +334,8 @@ main(void)
     tcase_add_test(t, a_save_that_fails_at_the_rename_keeps_nothing);
 #ifdef STILLFRAME_FAULTS
     tcase_add_test(t, without_links_the_dump_that_goes_is_kept_under_its_own_time);
-    tcase_add_test(t, without_either_the_save_succeeds_and_says_so);
+    tcase_add_test(t, an_old_dump_that_cannot_get_its_name_is_still_there);
+    tcase_add_test(t, an_exchange_that_cannot_be_made_changes_nothing);
     tcase_add_test(t, a_kept_dump_that_cannot_be_removed_is_told);
 #endif
     suite_add_tcase(s, t);
