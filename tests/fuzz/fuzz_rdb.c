@@ -125,16 +125,27 @@ static const struct rdb_events events = {
     .value_end = on_end,
 };
 
-/* decode: any bytes; what the decoder returned. */
 static int
-decode(const uint8_t *bytes, size_t len, struct counts *c)
+on_plain_string(void *ctx, const struct rdb_key *k, struct slice value)
+{
+    struct counts *c = ctx;
+
+    on_key(c, k);
+    c->left = 0;
+    touch(c, value);
+    return on_end(c);
+}
+
+/* decode_by: any bytes; what the decoder returned. */
+static int
+decode_by(const struct rdb_events *by, const uint8_t *bytes, size_t len, struct counts *c)
 {
     struct rdb_source *src;
     struct rdb_error err;
     int r;
 
     must(rdb_source_memory(bytes, len, &src) == 0);
-    r = rdb_decode(src, &events, c, false, &err);
+    r = rdb_decode(src, by, c, false, &err);
     must(r == 0 || r == -EINVAL || r == -ENOTSUP);
     must(r == 0 || (err.text[0] != '\0' && (err.within[0] != '\0' || err.offset <= len)));
     must(r != 0 || !c->in_value);
@@ -142,6 +153,20 @@ decode(const uint8_t *bytes, size_t len, struct counts *c)
          memchr(err.key, '\0', sizeof err.key) != NULL);
     must(rdb_source_consumed(src) <= len);
     rdb_source_close(src);
+    return r;
+}
+
+/* decode: by two sinks: the one that takes plain strings at once is told the same. */
+static int
+decode(const uint8_t *bytes, size_t len, struct counts *c)
+{
+    struct rdb_events at_once = events;
+    struct counts plain = {0};
+    int r = decode_by(&events, bytes, len, c);
+
+    at_once.plain_string = on_plain_string;
+    must(decode_by(&at_once, bytes, len, &plain) == r);
+    must(r != 0 || (plain.keys == c->keys && plain.bytes == c->bytes && plain.sum == c->sum));
     return r;
 }
 
