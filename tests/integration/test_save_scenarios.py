@@ -58,7 +58,7 @@ def fill_keys(c, place):
 
 class SceneCase(unittest.TestCase):
     OPTIONS = ("--save", "", "--enable-debug-command", "yes", "--enable-protected-configs", "yes", "--rdbcompression", "no",
-               "--snapshot-rate-limit", "0")
+               "--snapshot-rate-limit", "0", "--snapshot-memory-limit", "0")
 
     @classmethod
     def setUpClass(cls):

@@ -113,10 +113,10 @@ class Chaos:
     # -- the server and who writes to it
 
     def start(self):
-        self.server = resp.start_stillframe(self.where, *OPTIONS, "--dbfilename", "usual.rdb")
+        self.server = resp.start_stillframe(self.where, *OPTIONS, "--dbfilename", "usual.rdb", "--rdbchecksum",
+                                            self.rng.choice(["yes", "yes", "no"]))
         self.c = self.server.client(timeout=300)
         self.baseline = None
-        self.write()
 
     def write(self):
         for w in range(2):
@@ -154,9 +154,7 @@ class Chaos:
         self.start_again(digest if how == "SAVE" else None, before)
 
     def start_again(self, digest, before):
-        self.server = resp.start_stillframe(self.where, *OPTIONS, "--dbfilename", "usual.rdb")
-        self.c = self.server.client(timeout=300)
-        self.baseline = None
+        self.start()
         loaded = self.c.call("DEBUG", "DIGEST")
         if digest is not None and loaded != digest:
             raise AssertionError("loaded %s, shut down with %s" % (loaded, digest))
@@ -217,7 +215,8 @@ class Chaos:
             raise AssertionError("left behind: %s" % left)
 
     def is_saving(self):
-        return b"rdb_bgsave_in_progress:1" in self.c.call("INFO", "persistence")
+        said = self.c.call("INFO", "persistence")
+        return b"rdb_bgsave_in_progress:1" in said or b"rdb_copy_in_progress:1" in said
 
     def begin(self):
         """A cut: the digest, and the name of the file.  Another save may run: that one comes to its
@@ -249,13 +248,16 @@ class Chaos:
         begun = time.monotonic()
         resp.wait_until(ended, 120, 0.001, "the end of a save")
 
+    def why_not(self):
+        """What the log says since the last begin: INFO may speak of a later save already."""
+        log = os.pread(self.server._log.fileno(), 1 << 24, self.log_at).decode("utf-8", "backslashreplace")
+        return " ".join(re.findall(r"[^*#]*(?:saving error|cancelled|given up|cancelling)[^\n]*", log))
+
     def check(self, digest, name, form):
         path = os.path.join(self.where, name)
         if not os.path.exists(path):
             self.counts["given up"] += 1
-            # INFO may speak of a later save already.
-            log = os.pread(self.server._log.fileno(), 1 << 24, self.log_at).decode("utf-8", "backslashreplace")
-            why = " ".join(re.findall(r"[^*#]*(?:saving error|cancelled|given up|cancelling)[^\n]*", log))
+            why = self.why_not()
             if not self.is_cancelled and "memory" not in why:
                 raise AssertionError("no %s, and nobody cancelled it: %s" % (name, why))
             if not self.is_cancelled:
@@ -298,6 +300,7 @@ class Chaos:
         kind = self.rng.choice([m.NAME for m in self.modules if m.NAME in BUILD])
         keys = ["%s:%d" % (kind, i) for i in range(KEYS)]
         name = "part-%d.rdb" % self.number
+        self.log_at = os.fstat(self.server._log.fileno()).st_size
         command = ["BGSAVE", "TO", name, "DB", 0, "MATCH", kind + ":*", "TYPE", kind]
         replies = self.c.pipeline([("MULTI",), ("SELECT", 0)] + [("TYPE", k) for k in keys] + [
             ["DEBUG", "DIGEST-VALUE"] + keys, command, ("EXEC",)])[-1]
@@ -312,6 +315,9 @@ class Chaos:
         self.end()
         path = os.path.join(self.where, name)
         if not os.path.exists(path):
+            why = self.why_not()
+            if "memory" not in why:
+                raise AssertionError("no %s: %s" % (name, why))
             self.counts["part given up"] += 1
             return
         reader = self.readers[0]
@@ -397,15 +403,34 @@ class Chaos:
         self.c.call("SELECT", 0)
         self.c.pipeline([[command, name + ":0"] + words(i) for i in range(0, LARGE, every)])
 
+    def tighten(self):
+        """A large key, little memory for copies, and a save that takes its time: writers have to
+        wait."""
+        self.large()
+        for name, value in (("snapshot-memory-limit", "64kb"), ("snapshot-rate-limit", "1mb"), ("rdbcompression", "no")):
+            self.c.call("CONFIG", "SET", name, value)
+
+    def loosen(self):
+        time.sleep(self.rng.random() / 3)
+        f = self.info()
+        if int(f.get("snapshot_throttled", f.get("snapshot_writers_delayed", 0))) > 0:
+            self.counts["writers waited"] += 1
+        self.mend()
+
     def one(self):
         if self.rng.random() < 0.4:
             self.set_one()
+        is_tight = self.rng.random() < 0.06
+        if is_tight:
+            self.tighten()
         if self.rng.random() < 0.05:
             self.partial()
         if int(self.info()["mm_live_bytes"]) > DATA_MAX:
-            self.c.call("FLUSHALL")
+            self.c.pipeline([("FLUSHALL",)])  # MISCONF, where a save had failed for want of memory
         self.is_cancelled = False
         cut = self.begin()
+        if is_tight:
+            self.loosen()
         for _ in range(self.rng.choice([0, 0, 1, 1, 2, 4])):
             self.something()
         if self.rng.random() < 0.004:  # seldom: a process that lives longer shows more
@@ -461,6 +486,7 @@ class Chaos:
     def run(self):
         end = time.monotonic() + 60 * MINUTES
         self.start()
+        self.write()
         self.c.call("SAVE")
         while time.monotonic() < end and (SNAPSHOTS == 0 or self.number < SNAPSHOTS):
             for _ in range(REST):
