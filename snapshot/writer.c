@@ -19,6 +19,8 @@ describe(struct job *j, int error, const struct sink *out)
         snprintf(j->text, sizeof j->text,
                  "the sweep found %llu keys where the cut had %llu; the dump was dropped",
                  (unsigned long long)j->progress.keys, (unsigned long long)j->rq.keys_total);
+    else if (out == NULL && j->rq.open != NULL)
+        snprintf(j->text, sizeof j->text, "open of %.120s: %s", j->path, strerror(-error));
     else if (out == NULL)
         snprintf(j->text, sizeof j->text, "open of a temporary file beside %.120s: %s", j->path,
                  strerror(-error));

@@ -60,43 +60,72 @@ persist_save_init(void)
     follow();
 }
 
-int
-persist_begin(void)
+/* note_covered: what the dump that begins covers, if it succeeds. */
+static void
+note_covered(void)
 {
-    struct save_cut *cut = save_cut_new();
-    struct snapshot_request rq;
-    struct snapshot_status status;
-    int r;
-
-    must(!persist.running && !db_state.loading); /* what is half loaded is no dump */
-    snprintf(persist.path, sizeof persist.path, "%s/%s", config.dir, config.dbfilename);
-    if (cut == NULL)
-        return -ENOMEM;
-    rq = (struct snapshot_request){.ops = &save_snapshot_ops,
-                                   .cut = cut,
-                                   .path = config.dbfilename,
-                                   .rdb_version = (int)config.rdb_version,
-                                   .compression = (enum rdb_compression)config.rdb_compression,
-                                   .compression_level = (int)config.rdb_compression_level,
-                                   .checksum = config.rdb_checksum,
-                                   .threads = threads(persist.background),
-                                   .keys_total = db_total_keys(),
-                                   .writeout_bytes = WRITEOUT_BYTES};
-    persist_keep_asks(&rq);
-    if ((r = snapshot_begin(&rq)) < 0) {
-        save_cut_free(cut);
-        return r;
-    }
-    persist.cut = cut;
-    persist.running = true;
-    persist_limit_begin();
-    loop_task_each_turn(&save_task, true);
     persist.scheduled = false;
     persist.wanted = false;
     persist_waiters_begun();
     persist.dirty_at_begin = db_state.dirty;
     persist_count_begun();
     persist.flushed_at_begin = persist.flushed;
+}
+
+/* compression: of a file, as configured; a reader behind a connection has not said that it knows a
+ * file that is compressed as a whole. */
+static enum rdb_compression
+compression(const struct persist_copy *copy)
+{
+    enum rdb_compression form = (enum rdb_compression)config.rdb_compression;
+
+    return copy != NULL && copy->open != NULL && form == RDB_LZ4 ? RDB_LZF : form;
+}
+
+int
+persist_begin(const struct persist_copy *copy)
+{
+    const char *name = copy != NULL ? copy->path : config.dbfilename;
+    struct save_cut *cut = save_cut_new();
+    struct snapshot_request rq;
+    struct snapshot_status status;
+    int r;
+
+    must(!persist.running && !db_state.loading); /* what is half loaded is no dump */
+    if (copy == NULL)
+        snprintf(persist.path, sizeof persist.path, "%s/%s", config.dir, name);
+    if (cut == NULL)
+        return -ENOMEM;
+    save_cut_choose(cut, copy != NULL ? copy->filter : NULL);
+    rq = (struct snapshot_request){.ops = &save_snapshot_ops,
+                                   .cut = cut,
+                                   .path = name,
+                                   .open = copy != NULL ? copy->open : NULL,
+                                   .open_ctx = copy != NULL ? copy->ctx : NULL,
+                                   .rdb_version = (int)config.rdb_version,
+                                   .compression = compression(copy),
+                                   .compression_level = (int)config.rdb_compression_level,
+                                   .checksum = config.rdb_checksum,
+                                   .threads = threads(copy != NULL || persist.background),
+                                   .keys_total = db_total_keys(),
+                                   .writeout_bytes = WRITEOUT_BYTES};
+    if (copy == NULL)
+        persist_keep_asks(&rq);
+    else
+        rq.verify = config.snapshot_verify && copy->open == NULL;
+    if ((r = snapshot_begin(&rq)) < 0) {
+        save_cut_free(cut);
+        return r;
+    }
+    persist.cut = cut;
+    persist.copy = copy;
+    persist.running = true;
+    persist_limit_begin();
+    loop_task_each_turn(&save_task, true);
+    if (copy == NULL)
+        note_covered();
+    else
+        persist.background = true;
     persist.begin_s = clock_now.ms / 1000;
     persist.peaks = (struct persist_peaks){.preserved = 0};
     persist.cancel_why = NULL;
@@ -125,7 +154,7 @@ persist_begin_in_background(bool for_flush)
     persist.last_try_s = clock_now.ms / 1000;
     persist.background = true;
     persist.for_flush = for_flush;
-    if ((r = persist_begin()) < 0) {
+    if ((r = persist_begin(NULL)) < 0) {
         persist_note_failure(r, "Can't save in background", strerror(-r));
         persist.wanted = false;
         persist_waiters_drop_next(PERSIST_FAILED);
@@ -186,14 +215,27 @@ take_outcome(const struct snapshot_end *end, const char *given_up)
     return PERSIST_FAILED;
 }
 
+static enum persist_outcome
+take_end_of_copy(const struct persist_copy *copy, const struct snapshot_end *end,
+                 const char *given_up)
+{
+    const char *why = given_up != NULL           ? given_up
+                      : end->error == -ECANCELED ? persist.cancel_why
+                                                 : NULL;
+
+    copy->end(copy->ctx, end, why);
+    return why != NULL ? PERSIST_GIVEN_UP : end->error == 0 ? PERSIST_SAVED : PERSIST_FAILED;
+}
+
 static void
 take_end(const struct snapshot_end *end)
 {
     const char *given_up = persist_limit_end(end->error != 0);
+    const struct persist_copy *copy = persist.copy;
 
     must(persist.running && persist.cut != NULL);
     persist.running = false;
-    if (persist.background) {
+    if (persist.background && copy == NULL) {
         persist.last_duration_s = clock_now.ms / 1000 - persist.begin_s;
         persist.last_duration_us = end->total_us;
     }
@@ -201,8 +243,11 @@ take_end(const struct snapshot_end *end)
         persist_log_lost(save_cut_lost(persist.cut));
     save_cut_free(persist.cut);
     persist.cut = NULL;
-    persist_keep_note(end);
-    persist_waiters_end(take_outcome(end, given_up));
+    persist.copy = NULL;
+    if (copy == NULL)
+        persist_keep_note(end);
+    persist_waiters_end(copy == NULL ? take_outcome(end, given_up)
+                                     : take_end_of_copy(copy, end, given_up));
 }
 
 void

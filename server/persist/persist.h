@@ -8,6 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mm/base/slice.h"
+
+struct save_filter;
+struct sink;
+struct snapshot_end;
 struct text;
 
 /* persist_init: after snapshot_start() and configuration; the loop gets its tasks.  0 or -errno. */
@@ -55,12 +60,40 @@ void persist_wait_for(struct persist_waiter *w, bool next);
 /* persist_wait_no_more: the save goes on, or begins, all the same. */
 void persist_wait_no_more(struct persist_waiter *w);
 
-/* persist_cancel: end the save that is under way, or forget the one that is to come.
+/* persist_cancel: end the snapshot that is under way, whatever it is for, or forget the save that is
+ * to come.
  * persist_cancel_because: end the one that is under way; why [const, for ever] is what the log and
  * INFO say.  Neither is a failure: status, LASTSAVE and the dump stay as they are. */
 void persist_cancel_because(const char *why);
 enum persist_cancelled { PERSIST_NONE, PERSIST_RUNNING, PERSIST_SCHEDULED };
 enum persist_cancelled persist_cancel(void);
+
+/* ---- snapshots that are not the dump ----
+ *
+ * One snapshot is under way at a time, whatever it is for.  Such a one changes nothing of what is
+ * known of the dump: LASTSAVE, rdb_changes_since_last_save, rdb_last_bgsave_status, MISCONF. */
+
+struct persist_copy {
+    const char *path; /* the file that it becomes, in the working directory; with `open`, a name */
+    int (*open)(void *ctx, struct sink **ret); /* as in struct snapshot_request.  May be NULL */
+    const struct save_filter *filter;          /* which keys; NULL: all */
+    /* It has ended, and is reported once; why: of one that was cancelled, else NULL.  May begin no
+     * snapshot. */
+    void (*end)(void *ctx, const struct snapshot_end *end, const char *why);
+    void *ctx;
+};
+/* persist_copy_begin: take the cut now; *copy and all in it are there until its end is reported.
+ * No snapshot is under way.  0 or -errno. */
+int persist_copy_begin(const struct persist_copy *copy);
+/* persist_copy_to: into a file of that name in the working directory, which takes the place of an
+ * older dump of that name when it is whole: the keys that filter takes [owned, whatever is
+ * returned].  No snapshot is under way.  0; or -errno, and *why says more.  Who waits for its end
+ * calls persist_wait_for(). */
+int persist_copy_to(struct slice name, struct save_filter *filter, struct text *why);
+/* persist_copy_cause: why the last one of those that was not made was not: its failure, or who
+ * cancelled it. */
+const char *persist_copy_cause(void);
+
 /* persist_last_save_s: when the last save that succeeded ended, or the server began: unix time. */
 int64_t persist_last_save_s(void);
 

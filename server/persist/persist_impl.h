@@ -11,6 +11,7 @@
 #include "server/persist/persist.h"
 #include "snapshot/snapshot.h"
 
+struct persist_copy;
 struct save_cut;
 struct text;
 
@@ -33,8 +34,10 @@ struct persist {
     bool last_ok;         /* rdb_last_bgsave_status */
     bool refuses_writes;  /* it is that of a save that failed, not of one that was given up */
     struct save_cut *cut; /* of the running save */
-    bool for_flush;       /* ... but FLUSHALL's: no rdb_saves */
-    int last_error;       /* of the last save of any kind; 0: it succeeded */
+    /* what the running snapshot is for, if not the dump: persist_copy_begin(); NULL: the dump */
+    const struct persist_copy *copy;
+    bool for_flush; /* ... but FLUSHALL's: no rdb_saves */
+    int last_error; /* of the last save of any kind; 0: it succeeded */
     /* why the last save of any kind that failed did; why the status is `err`, "" while it is not */
     char cause[PERSIST_CAUSE_BYTES], status_cause[PERSIST_CAUSE_BYTES];
     const char *cancel_why, *last_cancel_why; /* of the running save, the last one that ended so */
@@ -154,14 +157,20 @@ void persist_config_changed(void);
 /* ---- persist.c ---- */
 
 void persist_save_init(void);
-/* persist_begin: take the cut now.  0 or -errno. */
-int persist_begin(void);
+/* persist_begin: take the cut now, for the dump; or for a copy, as persist_copy_begin() says.  0 or
+ * -errno. */
+int persist_begin(const struct persist_copy *copy);
 /* persist_begin_in_background: with what Redis logs around it. */
 int persist_begin_in_background(bool for_flush);
 /* persist_drop_wanted: the save that was to come because clients asked for it does not. */
 void persist_drop_wanted(const char *why);
 /* persist_poll_blocks: as persist_poll(), with at most so many blocks of settling. */
 void persist_poll_blocks(unsigned blocks);
+
+/* ---- persist_copy.c ---- */
+
+/* persist_copy_info: INFO's lines about copies. */
+void persist_copy_info(struct text *out);
 
 /* ---- persist_when.c ---- */
 

@@ -150,6 +150,7 @@ persist_info(struct text *out)
     info_last(out);
     persist_info_keep(out);
     info_loaded(out);
+    persist_copy_info(out);
     info_snapshot_memory(out);
     info_limit(out);
     text_add(out, "aof_enabled:0\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"

@@ -23,9 +23,11 @@ persist_save_now(void)
 {
     int r;
 
+    if (persist.running && persist.copy != NULL)
+        persist_cancel_because("a save that everybody waits for"); /* a reader may be slow */
     wait_for_end();
     persist.background = persist.for_flush = false;
-    if ((r = persist_begin()) < 0) {
+    if ((r = persist_begin(NULL)) < 0) {
         persist_note_failure(r, "Can't save", strerror(-r));
         return r;
     }
@@ -42,7 +44,7 @@ end_running(bool saves)
 
     if (persist.running) {
         log_line(LOG_NOTICE, "A background save is running: cancelling it");
-        if (saves && persist_waiters_put_off())
+        if (saves && persist.copy == NULL && persist_waiters_put_off())
             persist.wanted = true;
         persist_cancel_because(why);
         wait_for_end();

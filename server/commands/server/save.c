@@ -2,6 +2,8 @@
 #include <stdlib.h>
 
 #include "mm/base/must.h"
+#include "mm/base/text.h"
+#include "server/commands/server/copy_args.h"
 #include "server/exec/args.h"
 #include "server/exec/block.h"
 #include "server/exec/handlers.h"
@@ -77,21 +79,24 @@ struct waiting {
     struct persist_waiter waiter;
     struct client *client;
     bool is_next; /* one was running: the save begins behind it */
+    bool is_copy; /* it is not the dump's: BGSAVE TO */
     struct slice argv[];
 };
 
 static void
-reply_outcome(struct client *c, enum persist_outcome outcome)
+reply_outcome(struct client *c, enum persist_outcome outcome, bool is_copy)
 {
     switch (outcome) {
     case PERSIST_SAVED:
         reply_status(c, "Background saving terminated with success");
         break;
     case PERSIST_FAILED:
-        reply_errorf(c, "ERR Background saving failed: %s", persist_cause());
+        reply_errorf(c, "ERR Background saving failed: %s",
+                     is_copy ? persist_copy_cause() : persist_cause());
         break;
     case PERSIST_GIVEN_UP:
-        reply_errorf(c, "ERR Background saving cancelled: %s", persist_cancel_reason());
+        reply_errorf(c, "ERR Background saving cancelled: %s",
+                     is_copy ? persist_copy_cause() : persist_cancel_reason());
         break;
     }
 }
@@ -104,7 +109,7 @@ told(void *ctx, enum persist_outcome outcome)
     struct block_reply reply;
 
     block_reply_begin(c, &w->block, &reply);
-    reply_outcome(c, outcome);
+    reply_outcome(c, outcome, w->is_copy);
     block_reply_end(c, &w->block, &reply, true);
     block_finish(c);
 }
@@ -144,6 +149,13 @@ make_waiting(struct client *c, bool is_next)
     return w;
 }
 
+static void
+wait_for(struct waiting *w)
+{
+    persist_wait_for(&w->waiter, w->is_next);
+    must(block_client(w->client, &w->block) == 0); /* it has no deadline, and so needs no memory */
+}
+
 /* begin_and_wait: where nobody can wait, the answer is that of a BGSAVE. */
 static void
 begin_and_wait(struct client *c)
@@ -166,12 +178,55 @@ begin_and_wait(struct client *c)
         reply_begun(c, is_next);
         return;
     }
-    persist_wait_for(&w->waiter, is_next);
-    must(block_client(c, &w->block) == 0); /* it has no deadline, and so needs no memory */
+    wait_for(w);
 }
 
-/* BGSAVE [SCHEDULE | CANCEL | WAIT] -> what happens in the background; with WAIT, what became of
- * it. */
+/* ---- BGSAVE TO ---- */
+
+/* begin_copy: false: an error was replied. */
+static bool
+begin_copy(struct client *c, const struct copy_args *a)
+{
+    struct save_filter *filter = NULL;
+    struct text why = {0};
+    bool has_begun = false;
+
+    if (persist_is_saving())
+        reply_error(c, in_progress);
+    else if ((filter = save_filter_new(&a->choice)) == NULL)
+        reply_error(c, "OOM no memory for the copy");
+    else if (persist_copy_to(c->argv[2], filter, &why) < 0)
+        reply_errorf(c, "ERR Can't save a copy: %s", text_str(&why));
+    else
+        has_begun = true;
+    text_free(&why);
+    return has_begun;
+}
+
+static void
+copy_to(struct client *c)
+{
+    struct waiting *w = NULL;
+    struct copy_args a;
+
+    if (!copy_args_parse(c, 3, &a))
+        return;
+    if (a.waits && client_may_wait(c) && (w = make_waiting(c, false)) == NULL) {
+        reply_error(c, "OOM no memory to wait");
+        return;
+    }
+    if (!begin_copy(c, &a)) {
+        free(w);
+    } else if (w == NULL) {
+        reply_status(c, started);
+    } else {
+        w->is_copy = true;
+        wait_for(w);
+    }
+}
+
+/* BGSAVE [SCHEDULE | CANCEL | WAIT | TO name [DB n | MATCH pattern | TYPE type | WAIT] ...] -> what
+ * happens in the background; with WAIT, what became of it. */
 void
 cmd_bgsave(struct client *c)
 {
@@ -181,6 +236,8 @@ cmd_bgsave(struct client *c)
         cancel(c);
     else if (c->argc == 2 && arg_is(c, 1, "wait"))
         begin_and_wait(c);
+    else if (c->argc >= 3 && arg_is(c, 1, "to"))
+        copy_to(c);
     else
         reply_syntax(c);
 }

@@ -14,6 +14,7 @@
 #include "server/data/db/carried.h"
 #include "server/data/db/db_impl.h"
 #include "server/data/db/lfu.h"
+#include "server/data/db/save_filter.h"
 #include "server/data/db/save_value.h"
 #include "server/data/db/type.h"
 #include "snapshot/rdb/rdb.h"
@@ -39,8 +40,9 @@ struct save_cut {
     int logical_count;
     struct save_size *sizes; /* by logical number */
     size_t used_bytes;
-    struct carried *carried; /* held */
-    atomic_uint lost;        /* [sweep writes] enum save_lost; read when the save has ended */
+    struct carried *carried;          /* held */
+    const struct save_filter *filter; /* [borrowed] NULL: all keys */
+    atomic_uint lost; /* [sweep writes] enum save_lost; read when the save has ended */
 };
 
 /* [sweep] What one sweeper alone knows. */
@@ -107,6 +109,12 @@ save_cut_lost(const struct save_cut *cut)
     return atomic_load_explicit(&cut->lost, memory_order_relaxed);
 }
 
+void
+save_cut_choose(struct save_cut *cut, const struct save_filter *filter)
+{
+    cut->filter = filter;
+}
+
 /* ---- [sweep] from here on ---- */
 
 static void *
@@ -140,12 +148,13 @@ note_lost(struct save_cut *cut, unsigned lost)
 }
 
 /* put_sizes: of all databases, before the first key: a reader that listens can make its tables at
- * once. */
+ * once.  Of a database that is taken in part nobody knows yet how much that is. */
 static void
 put_sizes(const struct save_cut *cut, struct rdb_enc *e)
 {
     for (int i = 0; i < cut->logical_count; i++) {
-        if (cut->sizes[i].keys == 0)
+        if (cut->sizes[i].keys == 0 || !save_filter_takes_db(cut->filter, i) ||
+            !save_filter_takes_whole(cut->filter))
             continue;
         rdb_put_selectdb(e, (uint64_t)i);
         rdb_put_resizedb(e, cut->sizes[i].keys, cut->sizes[i].expires);
@@ -314,13 +323,15 @@ save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, cons
         return -EBADMSG; /* no such record was there at the cut: better no file than a wrong one */
     if (cut->logical_of[number] == DEAD)
         return SAVE_NO_KEY; /* S1 */
+    w->work.view = v;
+    w->work.enc = e;
+    if ((r = save_filter_takes(cut->filter, cut->logical_of[number], &w->work, &s)) <= 0)
+        return r < 0 ? r : SAVE_LEFT_OUT;
     save_db(w, e, cut->logical_of[number]);
     if (record_has(s.rec, RECORD_HAS_EXPIRE))
         rdb_put_expire_ms(e, record_expire(s.rec));
     if (cut->use != USE_NOTHING)
         save_use(cut, e, s.rec);
-    w->work.view = v;
-    w->work.enc = e;
     rdb_put_byte(e, save_rdb_type(s.rec, e->version));
     if ((r = save_key(&w->work, &s)) != 0 || (r = save_value(&w->work, &s)) != 0)
         return r;

@@ -10,6 +10,7 @@
 #include "snapshot/snapshot.h"
 
 struct save_cut;
+struct save_filter;
 
 /* save_cut_new: taken in the same turn as the cut, right before it.  O(databases).  NULL: no
  * memory. */
@@ -20,6 +21,9 @@ void save_cut_free(struct save_cut *cut);
 /* save_cut_lost: what the RDB version had no place for (enum save_lost of save_value.h), after the
  * end. */
 unsigned save_cut_lost(const struct save_cut *cut);
+/* save_cut_choose: only what the filter takes is written [borrowed, as long as the cut lives].
+ * Before the sweep begins. */
+void save_cut_choose(struct save_cut *cut, const struct save_filter *filter);
 
 /* The calls that turn records into RDB; their `cut` is a struct save_cut. */
 extern const struct snapshot_ops save_snapshot_ops;
