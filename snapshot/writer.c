@@ -101,6 +101,8 @@ writer_run(struct job *j, struct joiner *joiner, const _Atomic uint64_t *rate)
         out = NULL;
         joiner_fail(joiner, r);
         atomic_store_explicit(&j->failed, true, memory_order_relaxed);
+    } else {
+        out->cancel = &j->cancel;
     }
     written = joiner_write(joiner, out, rate, &j->cancel, &j->file_bytes);
     if ((r = outcome(j, r < 0 ? r : written, out)) == 0 && (r = joiner_finish(joiner, out)) == 0)

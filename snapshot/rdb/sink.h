@@ -1,4 +1,4 @@
-/* snapshot/rdb/sink.h - where a snapshot's bytes go: a file, memory; later a socket.
+/* snapshot/rdb/sink.h - where a snapshot's bytes go: a file, memory, sockets.
  *
  * A sink has one buffer and a sticky error: after the first failure further bytes are dropped, and
  * the caller looks at sink_error() where it suits (the sweep: once a slab).  The CRC64 runs over
@@ -37,6 +37,9 @@ struct sink {
     const char *
         failed_step; /* "open", "write", "fsync", "rename", ...: what error is about, for the log */
     char failed_why[200]; /* what more is known of it than error says; "": nothing */
+    /* set: nothing is worth a wait any more: a medium that waits for others ends with -ECANCELED.
+     * May be NULL. */
+    const _Atomic bool *cancel;
 };
 
 /* sink_put: append bytes.  Never fails by itself: see sink_error().  len may be larger than the
