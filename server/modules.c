@@ -1,6 +1,7 @@
 /* server/modules.c - see modules.h. */
 #include "server/modules.h"
 
+#include "server/commands/server/readers.h"
 #include "server/commands/table.h"
 #include "server/exec/db_listener.h"
 #include "server/exec/exec.h"
@@ -12,5 +13,6 @@ modules_init(void)
     types_init();
     commands_init();
     exec_init();
+    readers_init();
     db_listener_init();
 }

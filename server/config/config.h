@@ -81,6 +81,9 @@ struct config {
     int64_t snapshot_memory_limit; /* bytes; below zero: percent of the data; 0: none */
     int64_t snapshot_memory_policy;
     int64_t snapshot_throttle_timeout; /* ms; 0: none */
+    /* of readers that get a copy through their connections: how long one may take nothing; how long
+     * the first one waits for others; how many end that wait, 0: no number does */
+    int64_t repl_timeout_s, repl_diskless_sync_delay_s, repl_diskless_sync_max_replicas;
     /* memory */
     uint64_t maxmemory;        /* bytes; 0: no limit */
     int64_t maxmemory_clients; /* bytes; below zero: percent of maxmemory; 0: no limit */

@@ -47,9 +47,10 @@ enum cmd_flag {
     CMD_DEBUGS = 1 << 22,        /* where enable-debug-command lets it */
     CMD_LOADS_MODULES = 1 << 23, /* where enable-module-command lets it */
     /* Which arguments must not be shown (auth.h). */
-    CMD_SECRET_ALL = 1 << 24,    /* AUTH: all */
-    CMD_SECRET_AUTH = 1 << 25,   /* HELLO: two behind the word AUTH */
-    CMD_SECRET_OPTIONS = 1 << 26 /* CONFIG SET: the values of some names */
+    CMD_SECRET_ALL = 1 << 24,     /* AUTH: all */
+    CMD_SECRET_AUTH = 1 << 25,    /* HELLO: two behind the word AUTH */
+    CMD_SECRET_OPTIONS = 1 << 26, /* CONFIG SET: the values of some names */
+    CMD_MAY_BE_SILENT = 1 << 27   /* REPLCONF: it may reply nothing, outside of EXEC */
 };
 
 /* Access control categories; those that follow from flags (read, write, admin, fast, slow, ...) are

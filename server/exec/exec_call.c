@@ -166,7 +166,8 @@ has_replied(struct client *c, const struct cmd *cmd, const struct reply_mark *be
     n = reply_count(c, before);
     if (c->block != NULL)
         return n == 0;
-    return n == 1 || (n > 1 && (cmd->flags & CMD_PUBSUB) != 0);
+    return n == 1 || (n == 0 && (cmd->flags & CMD_MAY_BE_SILENT) != 0) ||
+           (n > 1 && (cmd->flags & CMD_PUBSUB) != 0);
 }
 
 /* may_change: is a change of this command's asked about before it (memory, MISCONF, CLIENT PAUSE)?

@@ -187,11 +187,17 @@ add_flags(const struct client *c, const struct client_facts *facts, struct text 
     const struct {
         bool is_set;
         char letter;
-    } flags[] = {{c->is_monitor, 'O'},        {client_is_subscriber(c), 'P'},
-                 {c->multi != NULL, 'x'},     {c->block != NULL || c->queued[QUEUE_DELAYED], 'b'},
-                 {facts->watch_is_lost, 'd'}, {c->close_after_reply, 'c'},
-                 {c->close_now, 'A'},         {c->is_unix, 'U'},
-                 {c->no_evict, 'e'},          {c->no_touch, 'T'}};
+    } flags[] = {{c->is_monitor, 'O'},
+                 {client_is_subscriber(c), 'P'},
+                 {c->is_reader, 'S'},
+                 {c->multi != NULL, 'x'},
+                 {(c->block != NULL && !c->is_reader) || c->queued[QUEUE_DELAYED], 'b'},
+                 {facts->watch_is_lost, 'd'},
+                 {c->close_after_reply, 'c'},
+                 {c->close_now, 'A'},
+                 {c->is_unix, 'U'},
+                 {c->no_evict, 'e'},
+                 {c->no_touch, 'T'}};
     size_t before = out->len;
 
     for (unsigned i = 0; i < sizeof flags / sizeof flags[0]; i++)

@@ -71,6 +71,7 @@ struct client {
     bool authenticated;
     bool is_unix;    /* came through the unix socket */
     bool is_monitor; /* see monitor.h */
+    bool is_reader;  /* it gets a copy of the data: commands/server/readers.h */
     bool no_evict;   /* CLIENT NO-EVICT ON */
     bool no_touch;   /* CLIENT NO-TOUCH ON */
     bool reply_off;  /* CLIENT REPLY OFF: nothing that its commands reply is sent */
@@ -86,6 +87,7 @@ struct client {
     struct watch_client *watch;   /* NULL: nothing is watched */
     struct pubsub_client *pubsub; /* NULL: no subscriptions */
     struct block *block;          /* NULL: not blocked */
+    uint8_t copy_wishes;          /* what it has said of the copy that it wants: readers.h */
     uint32_t interest;            /* epoll events asked for */
     struct cmd *last_cmd;         /* for CLIENT LIST */
     uint64_t id;
@@ -186,7 +188,9 @@ client_is_plain(const struct client *c)
 static inline int
 client_type(const struct client *c)
 {
-    return (int)(client_is_subscriber(c) ? OUTPUT_PUBSUB : OUTPUT_NORMAL);
+    return (int)(c->is_reader              ? OUTPUT_REPLICA
+                 : client_is_subscriber(c) ? OUTPUT_PUBSUB
+                                           : OUTPUT_NORMAL);
 }
 
 /* client_is_stranger: has it still to show the password?  What it may send and leave unread is

@@ -60,8 +60,8 @@ void persist_wait_for(struct persist_waiter *w, bool next);
 /* persist_wait_no_more: the save goes on, or begins, all the same. */
 void persist_wait_no_more(struct persist_waiter *w);
 
-/* persist_cancel: end the snapshot that is under way, whatever it is for, or forget the save that is
- * to come.
+/* persist_cancel: end the snapshot that is under way, whatever it is for, or forget the save that
+ * is to come.
  * persist_cancel_because: end the one that is under way; why [const, for ever] is what the log and
  * INFO say.  Neither is a failure: status, LASTSAVE and the dump stay as they are. */
 void persist_cancel_because(const char *why);

@@ -17,6 +17,7 @@
 #include "server/data/db/save_filter.h"
 #include "server/persist/persist.h"
 #include "server/persist/persist_impl.h"
+#include "snapshot/rdb/retained.h"
 #include "snapshot/rdb/temp_file.h"
 #include "snapshot/snapshot.h"
 
@@ -137,8 +138,8 @@ persist_copy_to(struct slice name, struct save_filter *filter, struct text *why)
         goto drop_filter;
     memcpy(to.name, name.ptr, name.len);
     to.name[name.len] = '\0';
-    if (temp_file_is_ours(to.name)) {
-        text_add(why, "names of that form are for files that are not done yet");
+    if (temp_file_is_ours(to.name) || retained_is_of(to.name, config.dbfilename)) {
+        text_add(why, "names of that form are for files that the server removes: those that are not done yet, and dumps that are kept");
         r = -EINVAL;
         goto drop_filter;
     }

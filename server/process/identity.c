@@ -10,8 +10,8 @@
 
 struct identity identity;
 
-static void
-make_run_id(char *ret)
+void
+identity_draw(char ret[41])
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char bytes[20] = {0};
@@ -20,7 +20,7 @@ make_run_id(char *ret)
     int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
 
     if (fd < 0 || read(fd, bytes, sizeof bytes) != (ssize_t)sizeof bytes)
-        log_line(LOG_VERBOSE, "No /dev/urandom: the run id is made from the clock");
+        log_line(LOG_VERBOSE, "No /dev/urandom: forty digits are made from the clock");
     if (fd >= 0)
         close(fd);
     for (unsigned i = 0; i < sizeof bytes; i++) {
@@ -39,11 +39,11 @@ identity_init(const char *executable)
     clock_refresh();
     identity.start_ms = clock_now.ms;
     identity.executable = executable;
-    make_run_id(identity.run_id);
+    identity_draw(identity.run_id);
 }
 
 void
 identity_renew(void)
 {
-    make_run_id(identity.run_id);
+    identity_draw(identity.run_id);
 }

@@ -14,6 +14,8 @@ extern struct identity identity;
 
 /* identity_init: and the clock for the first time. */
 void identity_init(const char *executable);
+/* identity_draw: forty other digits, which nobody foresees. */
+void identity_draw(char ret[41]);
 /* identity_renew: another run id: DEBUG CHANGE-REPL-ID. */
 void identity_renew(void);
 

@@ -72,10 +72,13 @@ class Tools(unittest.TestCase):
         self.assertEqual(self.cli("-a", "secret", "--no-auth-warning", "GET", "a"), "1\n")
         self.assertEqual(self.cli("--user", "default", "--pass", "secret", "--no-auth-warning", "GET", "a"), "1\n")
 
-    def test_what_needs_a_replica_says_so(self):
-        self.assertNotEqual(subprocess.run(["redis-cli", "-p", str(self.server.port), "--rdb",
-                                            os.path.join(self.dir, "x.rdb")], capture_output=True, timeout=60,
-                                           check=False).returncode, 0)
+    def test_a_copy_of_the_data_and_one_of_the_functions(self):
+        self.fill()
+        self.cli("CONFIG", "SET", "repl-diskless-sync-delay", "0")
+        for mode, keys in (("--rdb", b"502 keys"), ("--functions-rdb", b"0 keys")):
+            self.cli(mode, os.path.join(self.dir, "x.rdb"))
+            done = subprocess.run([resp.STILLFRAME_RDB, "check", os.path.join(self.dir, "x.rdb")], capture_output=True, check=False)
+            self.assertEqual((done.returncode, keys in done.stdout), (0, True), done)
 
     def test_finding_big_and_hot_keys(self):
         self.fill()

@@ -271,7 +271,8 @@ class Names(CopyCase):
         for name, why in (("dump.rdb", "the dump's own name"), ("", "1 to 255 bytes"), ("a/b", "can't be a path"),
                           ("/tmp/x", "can't be a path"), ("..", "can't be a path"), (".", "can't be a path"),
                           ("x" * 256, "1 to 255 bytes"), (b"a\0b", "none of them zero"),
-                          ("temp-stillframe-77-0123456789abcdef.rdb", "files that are not done")):
+                          ("temp-stillframe-77-0123456789abcdef.rdb", "files that the server removes"),
+                          ("dump-20261129T101500Z.rdb", "files that the server removes")):
             self.assertIn(why, self.refused("TO", name))
         self.assertEqual(os.listdir(self.dir), [])
         self.assertEqual(self.c.call("BGSAVE", "TO", "x" * 200), b"Background saving started")

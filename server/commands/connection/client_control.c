@@ -167,7 +167,7 @@ cmd_client_unblock(struct client *c)
     if (!arg_int(c, 2, &id))
         return;
     other = client_find((uint64_t)id);
-    reply_int(c, other != NULL && block_end(other, how));
+    reply_int(c, other != NULL && !other->is_reader && block_end(other, how));
 }
 
 /* CLIENT REPLY ON | OFF | SKIP -> OK, or nothing. */

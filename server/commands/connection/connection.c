@@ -190,6 +190,7 @@ cmd_reset(struct client *c)
     if (c->reply_off)
         output_unmute(c);
     c->no_evict = c->no_touch = c->reply_off = false;
+    c->copy_wishes = 0;
     c->authenticated = !auth_is_needed();
     reply_status(c, "RESET");
 }

@@ -13,6 +13,7 @@
 #include "mm/base/version.h"
 #include "mm/mm.h"
 #include "server/commands/server/latency.h"
+#include "server/commands/server/readers.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/db_move.h"
@@ -117,7 +118,8 @@ info_clients(struct text *out)
     text_addf(
         out,
         "blocked_clients:%u\r\ntracking_clients:0\r\npubsub_clients:%u\r\nwatching_clients:%u\r\n",
-        block_count() + net_delayed_count(), pubsub_clients(), watch_clients());
+        block_count() - readers_count_all() + net_delayed_count(), pubsub_clients(),
+        watch_clients());
     text_addf(out,
               "clients_in_timeout_table:%u\r\ntotal_watched_keys:%u\r\ntotal_blocking_keys:%u\r\n"
               "total_blocking_keys_on_nokey:%u\r\npaused_actions:%s\r\n",
@@ -315,8 +317,8 @@ info_stats(struct text *out)
               (double)stats.in_bytes_per_s / 1024, (double)stats.out_bytes_per_s / 1024);
     text_addf(
         out,
-        "rejected_connections:%llu\r\nsync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n",
-        (ull)stats.rejected_connections);
+        "rejected_connections:%llu\r\nsync_full:%llu\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n",
+        (ull)stats.rejected_connections, (ull)stats.copies_sent);
     text_addf(out,
               "expired_keys:%llu\r\nexpired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\n"
               "expire_cycle_cpu_milliseconds:%llu\r\n",
@@ -360,7 +362,10 @@ info_stats(struct text *out)
 static void
 info_replication(struct text *out)
 {
+    /* Nobody is told what changes: those who get a copy are no replicas, and counted apart. */
     text_addf(out, "role:master\r\nconnected_slaves:0\r\nmaster_failover_state:no-failover\r\n");
+    text_addf(out, "copy_readers_waiting:%u\r\ncopy_readers_sending:%u\r\n",
+              readers_count(READER_WAITS), readers_count(READER_TAKES));
     text_addf(
         out,
         "master_replid:%s\r\nmaster_replid2:%040d\r\nmaster_repl_offset:0\r\nsecond_repl_offset:-1\r\n"

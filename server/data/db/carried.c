@@ -203,27 +203,43 @@ carried_sum(void)
     return sum;
 }
 
+static void
+save_library(struct rdb_enc *e, const struct item *library)
+{
+    rdb_put_byte(e, RDB_OP_FUNCTION2);
+    rdb_put_string(e, library->bytes, library->len);
+}
+
+void
+carried_save_libraries(struct rdb_enc *e)
+{
+    for (size_t i = 0; current != NULL && i < current->count; i++)
+        if (current->item[i]->is_library)
+            save_library(e, current->item[i]);
+}
+
 /* ---- [sweep] ---- */
+
+static void
+save_aux(struct rdb_enc *e, const struct item *field)
+{
+    rdb_put_byte(e, RDB_OP_AUX);
+    rdb_put_string(e, field->name, field->name_len);
+    rdb_put_string(e, field->bytes, field->len);
+}
 
 bool
 carried_save(const struct carried *list, struct rdb_enc *e)
 {
-    bool complete = true;
+    bool has_libraries = e->version >= RDB_FUNCTIONS_FROM_VERSION, complete = true;
 
-    for (int pass = 0; list != NULL && pass < 2; pass++)
-        for (size_t i = 0; i < list->count; i++) {
-            const struct item *at = list->item[i];
-
-            if (at->is_library != (pass == 1))
-                continue;
-            if (at->is_library && e->version < RDB_FUNCTIONS_FROM_VERSION) {
-                complete = false;
-                continue;
-            }
-            rdb_put_byte(e, at->is_library ? RDB_OP_FUNCTION2 : RDB_OP_AUX);
-            if (!at->is_library)
-                rdb_put_string(e, at->name, at->name_len);
-            rdb_put_string(e, at->bytes, at->len);
-        }
+    for (size_t i = 0; list != NULL && i < list->count; i++)
+        if (!list->item[i]->is_library)
+            save_aux(e, list->item[i]);
+    for (size_t i = 0; list != NULL && i < list->count; i++) {
+        if (list->item[i]->is_library && has_libraries)
+            save_library(e, list->item[i]);
+        complete &= !list->item[i]->is_library || has_libraries;
+    }
     return complete;
 }

@@ -34,7 +34,10 @@ struct carried_sum carried_sum(void);
 struct carried *carried_hold(void);
 void carried_drop(struct carried *list);
 /* carried_save: all of it, AUX fields first.  NULL: nothing.  False: libraries were left out, as
- * the RDB version has none. */
+ * the RDB version has none.
+ * carried_save_libraries: these alone, of what there is now, into a version that has them.
+ * [mutator] */
 bool carried_save(const struct carried *list, struct rdb_enc *e);
+void carried_save_libraries(struct rdb_enc *e);
 
 #endif

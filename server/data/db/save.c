@@ -161,16 +161,23 @@ put_sizes(const struct save_cut *cut, struct rdb_enc *e)
     }
 }
 
+/* put_head: the AUX fields that each file has.  [any] */
+static void
+put_head(struct rdb_enc *e, int64_t time_us, size_t used_bytes)
+{
+    rdb_put_aux(e, "redis-ver", STILLFRAME_REDIS_VERSION);
+    rdb_put_aux_int(e, "redis-bits", 8 * (int)sizeof(void *));
+    rdb_put_aux_int(e, "ctime", time_us / 1000000);
+    rdb_put_aux_int(e, "used-mem", (int64_t)used_bytes);
+    rdb_put_aux_int(e, "aof-base", 0);
+}
+
 static int
 save_begin(void *ctx, struct rdb_enc *e)
 {
     struct save_cut *cut = ctx;
 
-    rdb_put_aux(e, "redis-ver", STILLFRAME_REDIS_VERSION);
-    rdb_put_aux_int(e, "redis-bits", 8 * (int)sizeof(void *));
-    rdb_put_aux_int(e, "ctime", cut->time_us / 1000000);
-    rdb_put_aux_int(e, "used-mem", (int64_t)cut->used_bytes);
-    rdb_put_aux_int(e, "aof-base", 0);
+    put_head(e, cut->time_us, cut->used_bytes);
     if (!carried_save(cut->carried, e))
         note_lost(cut, SAVE_LOST_LIBRARIES);
     put_sizes(cut, e);
@@ -338,6 +345,27 @@ save_record(void *ctx, struct view *v, struct rdb_enc *e, const void *live, cons
     note_lost(w->cut, w->work.lost);
     w->work.lost = 0;
     return SAVE_WRITTEN;
+}
+
+/* ---- [mutator] ---- */
+
+int
+save_without_keys(struct sink *out, int rdb_version, bool with_libraries)
+{
+    struct mm_figures f;
+    struct rdb_enc e;
+    int r;
+
+    if ((r = rdb_enc_init(&e, out, rdb_version, false)) < 0)
+        return r;
+    mm_figures(&f);
+    rdb_put_magic(&e);
+    put_head(&e, clock_now.us, f.live_bytes + db_table_bytes());
+    if (with_libraries)
+        carried_save_libraries(&e);
+    rdb_put_eof(&e);
+    rdb_enc_fini(&e);
+    return sink_flush(out);
 }
 
 const struct snapshot_ops save_snapshot_ops = {.worker_new = worker_new,

@@ -25,6 +25,11 @@ unsigned save_cut_lost(const struct save_cut *cut);
  * Before the sweep begins. */
 void save_cut_choose(struct save_cut *cut, const struct save_filter *filter);
 
+/* save_without_keys: a whole file, of which only the head is there and, with_libraries, the
+ * function libraries that are kept; not compressed: the mutator makes it.  O(bytes of libraries).
+ * 0 or -errno; the sink is not committed. */
+int save_without_keys(struct sink *out, int rdb_version, bool with_libraries);
+
 /* The calls that turn records into RDB; their `cut` is a struct save_cut. */
 extern const struct snapshot_ops save_snapshot_ops;
 
