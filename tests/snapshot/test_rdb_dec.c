@@ -428,11 +428,11 @@ main(void)
     tcase_add_test(t, events_that_nobody_wants_are_read_over);
     tcase_add_loop_test(t, what_the_lzf_library_packs_is_read, 0, 5);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    tcase_add_loop_test(t, an_unknown_version_is_tried_if_its_reader_says_so, 0,
-                        (int)(sizeof unknown_versions / sizeof *unknown_versions));
     tcase_add_loop_test(t, claims_take_no_memory, 0, 5);
 #endif
     tcase_add_test(t, many_fields_are_compared_without_mistake);
+    tcase_add_loop_test(t, an_unknown_version_is_tried_if_its_reader_says_so, 0,
+                        (int)(sizeof unknown_versions / sizeof *unknown_versions));
     suite_add_tcase(s, t);
     return run_suite(s);
 }
