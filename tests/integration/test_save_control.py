@@ -432,7 +432,8 @@ class Sight(SaveCase):
         self.assertEqual(server.wait(), 0)
         self.assertRegex(server.log(), r"Saving started, and everybody waits: %d keys, sweep threads: [0-9]+\n" % KEYS)
 
-    # Each parameter of saves: a running save keeps what was at its begin, and the log says so; or it acts at once.
+    # Each parameter of saves: a running save keeps what was at its begin, and the log says so; or it
+    # acts at once.
     AT_BEGIN = {"dbfilename", "dir", "rdbcompression", "rdb-compression-level", "rdb-version", "snapshot-threads", "snapshot-verify",
                 "snapshot-retain"}
     AT_ONCE = {"save", "save-bytes", "save-idle", "snapshot-schedule", "snapshot-rate-limit", "snapshot-memory-limit",
@@ -440,7 +441,8 @@ class Sight(SaveCase):
     FIXED = {"rdbchecksum", "rdb-del-sync-files", "rdb-save-incremental-fsync", "rdb-version-check"}
 
     def test_it_is_known_when_each_parameter_acts(self):
-        """A new one belongs to one of the lists, and, if a save takes it at its begin, to that in persist_config.c."""
+        """A new one belongs to one of the lists, and, if a save takes it at its begin, to that in
+        persist_config.c."""
         _, c = self.begin(keys=0)
         there = {n.decode() for n in c.call("CONFIG", "GET", "*")[::2]}
         self.assertEqual({n for n in there if re.match("snapshot-|rdb|save|dbfilename$|dir$|stop-writes-on-bgsave", n)}
