@@ -113,7 +113,7 @@ START_TEST(the_next_moment_is_the_first_that_fits)
 }
 END_TEST
 
-/* The times of two years, one by one, as a plain look at each minute finds them. */
+/* The times of a year, one by one, as a plain look at each minute finds them. */
 START_TEST(a_walk_meets_every_minute_that_fits_and_no_other)
 {
     static const char *const forms[] = {"7-9 */5 */9 * *", "59 23 * 2,3 sat", "0 0 1,15 * 3"};
@@ -124,7 +124,7 @@ START_TEST(a_walk_meets_every_minute_that_fits_and_no_other)
         int64_t begin = moment("2027-01-01 00:00:00"), next = cron_form_next(&f, begin - 1);
         int met = 0;
 
-        for (int64_t s = begin; s < begin + 730 * 86400; s += 60) {
+        for (int64_t s = begin; s < begin + 366 * 86400; s += 60) {
             time_t t = (time_t)s;
             struct tm tm;
             bool day, weekday, fit;
@@ -250,6 +250,7 @@ main(void)
     Suite *s = suite_create("mm/cron_form");
     TCase *t = tcase_create("cron_form");
 
+    tcase_set_timeout(t, 120);
     tcase_add_test(t, the_next_moment_is_the_first_that_fits);
     tcase_add_test(t, a_walk_meets_every_minute_that_fits_and_no_other);
     tcase_add_test(t, what_the_clocks_leave_out_is_due_at_once_and_what_comes_twice_is_due_once);

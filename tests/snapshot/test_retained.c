@@ -160,7 +160,7 @@ END_TEST
 
 START_TEST(each_save_of_a_second_has_a_name_and_the_oldest_go)
 {
-    char names[8][NAME_MAX + 1], content[8];
+    char names[8][NAME_MAX + 1], content[16];
     struct retained r;
 
     for (int i = 0; i < 8; i++) {
@@ -325,6 +325,7 @@ main(void)
     TCase *t = tcase_create("retained");
 
     tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 120);
     tcase_add_test(t, only_names_of_exactly_our_form_are_ours);
     tcase_add_test(t, a_kept_dump_is_the_new_dump_under_a_second_name);
     tcase_add_test(t, each_save_of_a_second_has_a_name_and_the_oldest_go);

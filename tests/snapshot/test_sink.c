@@ -660,6 +660,7 @@ main(void)
 
     umask(027);
     tcase_add_test(memory, memory_gets_every_byte_in_order);
+    tcase_set_timeout(file, 120);
     tcase_add_checked_fixture(file, make_dir, remove_dir);
     tcase_add_loop_test(file, a_file_appears_under_its_name_with_commit_and_not_before, 0, 4);
     tcase_add_test(file, close_without_commit_leaves_no_trace);
