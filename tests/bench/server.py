@@ -207,7 +207,7 @@ def load_once(kind, directory, args):
 
 def bench_load(o, directory):
     print("loading at start from a file in memory, Stillframe and Redis alternating, median of %d rounds" % o.rounds)
-    print("| kind | keys or elements | file, MB | seconds | Redis | CPU seconds | Redis | M a second | Redis |")
+    print("| kind | keys or elements | file, MB | seconds | Redis | CPU seconds | Redis | M a CPU second | Redis |")
     print("|---|---|---|---|---|---|---|---|---|")
     for kind, part in KINDS:
         count = o.keys // part
@@ -228,7 +228,7 @@ def bench_load(o, directory):
         seconds, cpu = ({s: statistics.median(x[i] for x in t) for s, t in times.items()} for i in (0, 1))
         print("| %s | %d | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |" % (
             kind, count, os.path.getsize(made) / 1e6, seconds["stillframe"], seconds["redis"], cpu["stillframe"],
-            cpu["redis"], count / seconds["stillframe"] / 1e6, count / seconds["redis"] / 1e6), flush=True)
+            cpu["redis"], count / cpu["stillframe"] / 1e6, count / cpu["redis"] / 1e6), flush=True)
 
 
 def main():
