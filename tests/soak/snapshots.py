@@ -296,12 +296,16 @@ class Chaos:
     # -- a copy of a part
 
     def partial(self):
-        """BGSAVE TO name DB 0 TYPE t: the keys of that type alone, as they were."""
+        """BGSAVE TO name [DB 0] [MATCH ...] [TYPE t]: the keys that are meant alone, as they were."""
         kind = self.rng.choice([m.NAME for m in self.modules if m.NAME in BUILD])
         keys = ["%s:%d" % (kind, i) for i in range(KEYS)]
         name = "part-%d.rdb" % self.number
+        parts = [part for part in (("DB", 0), ("MATCH", kind + ":*"), ("TYPE", kind)) if self.rng.random() < 0.7]
+        self.mend()
+        self.end()
         self.log_at = os.fstat(self.server._log.fileno()).st_size
-        command = ["BGSAVE", "TO", name, "DB", 0, "MATCH", kind + ":*", "TYPE", kind]
+        command = ["BGSAVE", "TO", name] + [word for part in parts for word in part]
+        say(*command)
         replies = self.c.pipeline([("MULTI",), ("SELECT", 0)] + [("TYPE", k) for k in keys] + [
             ["DEBUG", "DIGEST-VALUE"] + keys, command, ("EXEC",)])[-1]
         if isinstance(replies, resp.RespError):
@@ -323,10 +327,12 @@ class Chaos:
         reader = self.readers[0]
         shutil.copyfile(path, os.path.join(reader.dir, "dump.rdb"))
         reader.talk.call("DEBUG", "RELOAD", "NOSAVE")
-        want = [d if t == kind.encode() else b"0" * 40 for t, d in zip(types, digests)]
+        want = [d if t == kind.encode() or ("TYPE", kind) not in parts else b"0" * 40 for t, d in zip(types, digests)]
         got = reader.talk.call("DEBUG", "DIGEST-VALUE", *keys)
         if got != want:
-            raise AssertionError("%s: %s instead of %s" % (name, got, want))
+            raise AssertionError("%s, %s: %s instead of %s" % (name, parts, got, want))
+        if len(parts) == 3 and reader.talk.call("DBSIZE") != sum(d != b"0" * 40 for d in want):
+            raise AssertionError("%s: more than %s is there" % (name, parts))
         os.unlink(path)
         self.counts["parts"] += 1
 
@@ -423,7 +429,7 @@ class Chaos:
         is_tight = self.rng.random() < 0.06
         if is_tight:
             self.tighten()
-        if self.rng.random() < 0.05:
+        if self.rng.random() < 0.1:
             self.partial()
         if int(self.info()["mm_live_bytes"]) > DATA_MAX:
             self.c.pipeline([("FLUSHALL",)])  # MISCONF, where a save had failed for want of memory
