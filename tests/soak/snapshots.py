@@ -336,6 +336,54 @@ class Chaos:
         os.unlink(path)
         self.counts["parts"] += 1
 
+    # -- a copy through a connection
+
+    def ask_for_stream(self):
+        """A connection on which a dump will come; None if the server does not know that."""
+        c = self.server.client(timeout=120)
+        replies = c.pipeline([("REPLCONF", "capa", "eof", "rdb-only", 1)])
+        if replies != [b"OK"]:
+            self.unknown["REPLCONF"] = str(replies[0])
+            c.close()
+            return None
+        c.send("SYNC")
+        return c
+
+    def stream_whole(self):
+        """While nobody writes: the dump has the digest of the data."""
+        self.mend()
+        self.end()
+        c = self.ask_for_stream()
+        if c is None:
+            return
+        data = bytearray(c.buf[c.at:])
+        while True:
+            begin = data.find(b"$EOF:")
+            if begin >= 0 and len(data) > begin + 47 and data.endswith(data[begin + 5:begin + 45]) and len(data) > begin + 87:
+                break
+            if begin < 0 and b"-" in data[:1]:
+                raise AssertionError("SYNC: %r" % bytes(data[:200]))
+            more = c.sock.recv(1 << 18)
+            if not more:
+                raise AssertionError("a dump through a connection has no end: %d bytes" % len(data))
+            data += more
+        c.close()
+        reader = self.readers[0]
+        with open(os.path.join(reader.dir, "dump.rdb"), "wb") as f:
+            f.write(data[begin + 47:-40])
+        reader.talk.call("DEBUG", "RELOAD", "NOSAVE")
+        want, got = self.c.call("DEBUG", "DIGEST"), reader.talk.call("DEBUG", "DIGEST")
+        if want != got:
+            raise AssertionError("a dump through a connection is %s, the data %s" % (got, want))
+        self.counts["streams"] += 1
+
+    def stream_and_go(self):
+        c = self.ask_for_stream()
+        if c is not None:
+            time.sleep(self.rng.random() / 50)
+            c.close()
+            self.counts["streams left"] += 1
+
     # -- what happens meanwhile
 
     def cancel(self):
@@ -399,6 +447,8 @@ class Chaos:
             self.try_call("CONFIG", "SET", "activedefrag", self.rng.choice(["yes", "no"]))
         elif r < 0.84:
             self.large()
+        elif r < 0.88:
+            self.stream_and_go()
         else:
             time.sleep(self.rng.random() / 100)
 
@@ -465,6 +515,7 @@ class Chaos:
     def rest(self):
         self.stop_writing()
         self.answer_waiters()
+        self.stream_whole()
         self.at_rest()
         self.c.call("MEMORY", "PURGE")
         # What was freed goes back to the system by and by.
