@@ -102,6 +102,9 @@ int64_t persist_last_save_s(void);
  * *why says what is wrong, and what was read until then is there. */
 int persist_reload(bool flush, bool merge, struct text *why);
 
+/* persist_slows_writers: the running save is near snapshot-memory-limit, and writers are held now
+ * and then for it. */
+bool persist_slows_writers(void);
 /* persist_is_saving: a save is under way, in the background or not. */
 bool persist_is_saving(void);
 /* persist_cause: why the last save of any kind that failed did: one line, with errno and path; ""

@@ -319,6 +319,12 @@ persist_limit_poll(void)
         end_throttling();
 }
 
+bool
+persist_slows_writers(void)
+{
+    return state.throttled;
+}
+
 const char *
 persist_limit_end(bool failed)
 {

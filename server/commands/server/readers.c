@@ -397,7 +397,7 @@ look_after_readers(unsigned slice_us)
             client_pending_out(r->client) == 0)
             tell(r, "\n", 1);
     if (copy.count > 0)
-        atomic_store_explicit(&copy.is_short, persist_writers_delayed(), memory_order_relaxed);
+        atomic_store_explicit(&copy.is_short, persist_slows_writers(), memory_order_relaxed);
     loop_task_at(&task, first == NULL ? LOOP_NEVER : clock_now.ms + TICK_MS);
     loop_task_each_turn(&task, copy.count > 0);
 }
