@@ -69,7 +69,7 @@ lz4_frame_block(void *state, uint8_t *dst, const void *src, size_t len, int leve
     uint8_t *data = dst + 4;
     uint32_t bytes;
 
-    must(len >= 1 && len <= LZ4_FRAME_BLOCK_BYTES);
+    must(dst != NULL && len >= 1 && len <= LZ4_FRAME_BLOCK_BYTES);
     must(level >= LZ4_FRAME_LEVEL_MIN && level <= LZ4_FRAME_LEVEL_MAX);
     must((uintptr_t)state % sizeof(uint64_t) == 0);
     bytes = compress(state, data, src, len, level);
