@@ -108,7 +108,7 @@ section_asan() {
     build release test-helpers
     build asan all tests
     CK_FORK=no unit asan mm snapshot server
-    QUICK=1 integration asan tests/integration/test_{rdb_tool,dumps,protocol,saves,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread,defrag}.py
+    QUICK=1 integration asan tests/integration/test_{rdb_tool,dumps,protocol,saves,save_copies,save_stream,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread,defrag}.py
     CK_FORK=no unit asan fault
 }
 section_tsan() {
@@ -120,7 +120,7 @@ section_barrier() {
     build barrier all tests
     run "barrier: floors" 60 tests/lint/floors.py build/barrier/obj
     unit barrier mm snapshot server
-    QUICK=1 integration barrier tests/integration/test_{commands,oracle,oracle_types,save_scenarios,maxmemory,defrag}.py
+    QUICK=1 integration barrier tests/integration/test_{commands,oracle,oracle_types,save_scenarios,save_copies,save_stream,maxmemory,defrag}.py
     SEED=34 MINUTES=0.6 integration barrier tests/soak/snapshots.py
 }
 section_steps() {
