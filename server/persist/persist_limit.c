@@ -99,8 +99,8 @@ apply(const struct config *next, const char **why)
     return true;
 }
 
-/* What counts: as a rule by how much memory has grown.  That does not come down while the save runs,
- * but writers for whom the sweep gives enough back do not make it grow any more. */
+/* What counts: as a rule by how much memory has grown.  That does not come down while the save
+ * runs, but writers for whom the sweep gives enough back do not make it grow any more. */
 static size_t
 used_bytes(void)
 {
