@@ -69,6 +69,7 @@ note_covered(void)
     persist_waiters_begun();
     persist.dirty_at_begin = db_state.dirty;
     persist_count_begun();
+    persist.dump_begin_s = clock_now.ms / 1000;
     persist.flushed_at_begin = persist.flushed;
 }
 

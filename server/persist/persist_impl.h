@@ -47,6 +47,7 @@ struct persist {
     /* changes that FLUSHALL took out of db_state.dirty, since the save that it asks for covers
      * them; they come back if that fails.  flushed_at_begin: as dirty_at_begin */
     uint64_t flushed, flushed_at_begin;
+    int64_t dump_begin_s; /* of the last save that was to be the dump, not a copy */
     int64_t begin_s, last_save_s, last_try_s, last_duration_s;
     int64_t last_duration_us; /* of the same save as last_duration_s; -1: there was none */
     int64_t retry_after_s; /* while last_ok is false: from a try to the next that nobody asks for */

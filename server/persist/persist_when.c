@@ -67,7 +67,7 @@ apply_schedule(const struct config *next, const char **why)
 static bool
 is_covered(int64_t due_s)
 {
-    return !persist.running && persist.begin_s >= due_s &&
+    return !persist.running && persist.dump_begin_s >= due_s &&
            (persist.last_error == 0 || persist.last_error == -ECANCELED);
 }
 

@@ -245,6 +245,17 @@ START_TEST(a_save_that_began_at_the_time_covers_it_whoever_asked_for_it)
 }
 END_TEST
 
+START_TEST(a_copy_is_not_the_save_that_was_due)
+{
+    ck_assert_str_eq(lab_reply("save"), "+OK\r\n");
+    ck_assert_int_eq(set("snapshot-schedule", "16 * * * *"), 0);
+    lab_run("pass 60000");
+    ck_assert_str_eq(lab_reply("bgsave to copy.rdb"), "+Background saving started\r\n");
+    finish();
+    ck_assert(begins());
+}
+END_TEST
+
 START_TEST(several_times_that_were_missed_are_one_save)
 {
     ck_assert_int_eq(set("snapshot-schedule", "* * * * *"), 0);
@@ -404,6 +415,7 @@ main(void)
     tcase_add_test(t, a_time_of_the_schedule_is_a_reason_whether_something_changed_or_not);
     tcase_add_test(t, a_time_that_comes_while_a_save_runs_is_made_up_for);
     tcase_add_test(t, a_save_that_began_at_the_time_covers_it_whoever_asked_for_it);
+    tcase_add_test(t, a_copy_is_not_the_save_that_was_due);
     tcase_add_test(t, several_times_that_were_missed_are_one_save);
     tcase_add_test(t, a_time_whose_save_fails_is_tried_again_until_one_succeeds);
     tcase_add_test(t, a_clock_that_is_set_back_is_not_waited_for);
