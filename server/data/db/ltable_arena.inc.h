@@ -76,7 +76,8 @@ arena_expect(const struct LT_NAME *t, uint64_t entries)
             return;
         if (n > buckets - root->buckets)
             n = buckets - root->buckets;
-        mm_grow(b, (n + LT_PAGE_BUCKETS - 1) / LT_PAGE_BUCKETS * LT_PAGE_BUCKETS * sizeof *b);
+        if (n * sizeof *b > LT_SEGMENT_COUNTED)
+            mm_grow(b, (n + LT_PAGE_BUCKETS - 1) / LT_PAGE_BUCKETS * LT_PAGE_BUCKETS * sizeof *b);
         for (uint64_t i = 0; i < n; i++)
             b[i].meta = 0;
         arena_set_segment(t, s, b);
