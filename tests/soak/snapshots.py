@@ -61,6 +61,7 @@ VALUES = {
     "snapshot-schedule": ["", "* * * * *"],
     "rdbcompression": ["yes", "no", "lz4"],
     "rdb-version": ["9", "10", "11", "12"],
+    "rdb-version-check": ["strict", "relaxed"],
 }
 MENDS = {"snapshot-rate-limit": "0", "snapshot-memory-limit": "0"}  # so that a save comes to its end
 NOT_KNOWN = ("Unknown option", "unsupported CONFIG", "syntax error", "unknown command", "unknown subcommand")
