@@ -304,7 +304,7 @@ class Readers(StreamCase):
         self.assertEqual(self.digest_of(new.file()), c.call("DEBUG", "DIGEST"))
 
     def test_what_the_server_says_of_one(self):
-        server, c = self.begin()
+        server, c = self.begin("--repl-timeout", "600")
         self.stuck(server, c)
         [line] = [x for x in c.call("CLIENT", "LIST", "TYPE", "replica").decode().splitlines()]
         self.assertIn(" flags=S ", line)
@@ -314,7 +314,7 @@ class Readers(StreamCase):
         self.assertEqual((info(c, "connected_slaves"), info(c, "blocked_clients"), info(c, "connected_clients")), ("0", "0", "2"))
         self.assertEqual(c.call("ROLE"), [b"master", 0, []])
         self.assertEqual(c.call("CLIENT", "KILL", "TYPE", "replica"), 1)
-        self.idle(c)
+        resp.wait_until(lambda: info(c, "rdb_bgsave_in_progress") == "0", 40)
         self.assertEqual(c.call("CLIENT", "LIST", "TYPE", "replica"), b"")
 
 
