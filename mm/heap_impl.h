@@ -24,7 +24,8 @@ enum block_kind {
     BLOCK_SLAB_VALUE,
     BLOCK_RUN_RECORD, /* the first block of a run */
     BLOCK_RUN_VALUE,
-    BLOCK_CONT_RECORD, /* the other blocks of a run that are in use, born when it came so far (V3) */
+    /* the other blocks of a run that are in use, born when it came so far (V3) */
+    BLOCK_CONT_RECORD,
     BLOCK_CONT_VALUE,
     BLOCK_LENT /* free, but on loan to the discarder (tidy.c) */
 };

@@ -24,7 +24,8 @@ enum {
     NOBODY = -1
 };
 
-/* How long the writer may fall behind its rate and still catch up; how long it sleeps at a time. */
+/* So much time counts at most when the writer was slower than its rate and may catch up; and how
+ * long it sleeps at a time. */
 enum { RATE_SLACK_US = 100 * 1000, RATE_SLEEP_US = 20 * 1000 };
 
 struct chunk {
@@ -292,9 +293,10 @@ lane_close(struct lane *l)
 
 /* ---- the writer ---- */
 
-/* A rate is kept by time: each byte has its moment. */
+/* What was written is a debt, which time pays at the rate that holds at that time. */
 struct pace {
-    int64_t next_us; /* when the next byte is due; 0: nothing was written yet */
+    double debt_bytes;
+    int64_t paid_us; /* when it was last paid; 0: nothing was written yet */
 };
 
 static void
@@ -305,19 +307,31 @@ sleep_us(int64_t us)
     (void)nanosleep(&t, NULL);
 }
 
-static void
-keep_pace(struct pace *p, uint64_t rate, size_t len, const _Atomic bool *cancel)
+/* pay: true: nothing is owed. */
+static bool
+pay(struct pace *p, uint64_t rate)
 {
     int64_t now = os_monotonic_us();
 
+    p->debt_bytes -= (double)rate * (double)(now - p->paid_us) / 1e6;
+    p->paid_us = now;
     if (rate == 0)
-        return;
-    if (p->next_us < now - RATE_SLACK_US)
-        p->next_us = p->next_us == 0 ? now : now - RATE_SLACK_US;
-    p->next_us += (int64_t)((double)len * 1e6 / (double)rate);
-    while ((now = os_monotonic_us()) < p->next_us &&
+        p->debt_bytes = 0;
+    if (p->debt_bytes < -(double)rate * RATE_SLACK_US / 1e6)
+        p->debt_bytes = -(double)rate * RATE_SLACK_US / 1e6;
+    return p->debt_bytes <= 0;
+}
+
+static void
+keep_pace(struct pace *p, const _Atomic uint64_t *rate, size_t len, const _Atomic bool *cancel)
+{
+    if (p->paid_us == 0)
+        p->paid_us = os_monotonic_us();
+    (void)pay(p, atomic_load_explicit(rate, memory_order_relaxed));
+    p->debt_bytes += (double)len;
+    while (!pay(p, atomic_load_explicit(rate, memory_order_relaxed)) &&
            !atomic_load_explicit(cancel, memory_order_relaxed))
-        sleep_us(p->next_us - now < RATE_SLEEP_US ? p->next_us - now : RATE_SLEEP_US);
+        sleep_us(RATE_SLEEP_US);
 }
 
 /* next_chunk: with the lock held.  NULL: all lanes are closed, and there is no more. */
@@ -386,8 +400,7 @@ joiner_write(struct joiner *j, struct sink *out, const _Atomic uint64_t *rate,
             pthread_mutex_unlock(&j->lock);
             r = write_chunk(j, c, out);
             atomic_store_explicit(done, out->put_bytes, memory_order_relaxed);
-            keep_pace(&pace, atomic_load_explicit(rate, memory_order_relaxed),
-                      chunk_file_bytes(j, c), cancel);
+            keep_pace(&pace, rate, chunk_file_bytes(j, c), cancel);
             if (r < 0)
                 joiner_fail(j, r);
             pthread_mutex_lock(&j->lock);

@@ -83,7 +83,7 @@ bool lane_boundary(struct lane *l);
 int lane_close(struct lane *l);
 
 /* joiner_write: write what lanes hand over to `out` until all are closed; out: NULL after a
- * joiner_fail() only.  rate: bytes a second, 0: as fast as it goes; looked at for each chunk.
+ * joiner_fail() only.  rate: bytes a second, 0: as fast as it goes; looked at again and again.
  * cancel: set: no more waiting for its sake.  done: bytes given to out so far.  0 or -errno.
  * [writer] */
 int joiner_write(struct joiner *j, struct sink *out, const _Atomic uint64_t *rate,

@@ -87,6 +87,7 @@ int
 persist_begin(const struct persist_copy *copy)
 {
     const char *name = copy != NULL ? copy->path : config.dbfilename;
+    bool urgent = copy == NULL && !persist.background; /* everybody waits */
     struct save_cut *cut = save_cut_new();
     struct snapshot_request rq;
     struct snapshot_status status;
@@ -107,7 +108,8 @@ persist_begin(const struct persist_copy *copy)
                                    .compression = compression(copy),
                                    .compression_level = (int)config.rdb_compression_level,
                                    .checksum = config.rdb_checksum,
-                                   .threads = threads(copy != NULL || persist.background),
+                                   .threads = threads(!urgent),
+                                   .urgent = urgent,
                                    .keys_total = db_total_keys(),
                                    .writeout_bytes = WRITEOUT_BYTES};
     if (copy == NULL)

@@ -201,6 +201,13 @@ def saved(t):
         return f.read()
 
 
+def slow_save(t):
+    saved(t)  # 100,000 bytes at the least, and while everybody waits no rate holds
+    began = time.monotonic()
+    t.equal(t.c.call("BGSAVE", "WAIT"), b"Background saving terminated with success")
+    t.true(time.monotonic() - began > 0.35)
+
+
 def lz4(data, *options):
     return subprocess.run(["lz4", "-c", "-q", *options], input=data, capture_output=True, check=True).stdout
 
@@ -303,6 +310,8 @@ FIRST = [
     ("enable-module-command", "yes", lambda t: t.true("not allowed" not in refusal(t.c, "MODULE", "LOAD", "/x"))),
     ("dbfilename", "named.rdb", lambda t: t.equal(saved(t)[:5], b"REDIS")),
     ("rdbcompression", "no", lambda t: t.true(len(saved(t)) > 100000)),
+    ("snapshot-threads", "3", lambda t: t.equal(saved(t) and info(t.c, "rdb_last_save_threads"), "3")),
+    ("snapshot-rate-limit", "200kb", slow_save),
     ("rdbchecksum", "no", lambda t: t.equal(saved(t)[-8:], bytes(8))),
     ("stop-writes-on-bgsave-error", "no", lambda t: t.equal(failing_saves(t), "no error but b'OK'")),
     ("maxmemory", "10mb", eviction),

@@ -432,8 +432,8 @@ class Sight(SaveCase):
         self.assertEqual(server.wait(), 0)
         self.assertRegex(server.log(), r"Saving started, and everybody waits: %d keys, sweep threads: [0-9]+\n" % KEYS)
 
-    # Each parameter of saves: a running save keeps what was at its begin, and the log says so; or it
-    # acts at once.
+    # Each parameter of saves: a running save keeps what was at its begin, and the log says so; or
+    # it acts at once.
     AT_BEGIN = {"dbfilename", "dir", "rdbcompression", "rdb-compression-level", "rdb-version", "snapshot-threads", "snapshot-verify",
                 "snapshot-retain"}
     AT_ONCE = {"save", "save-bytes", "save-idle", "snapshot-schedule", "snapshot-rate-limit", "snapshot-memory-limit",

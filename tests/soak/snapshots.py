@@ -297,7 +297,7 @@ class Chaos:
     # -- a copy of a part
 
     def partial(self):
-        """BGSAVE TO name [DB 0] [MATCH ...] [TYPE t]: the keys that are meant alone, as they were."""
+        """BGSAVE TO name [DB 0] [MATCH ...] [TYPE t]: the keys that are meant, as they were."""
         kind = self.rng.choice([m.NAME for m in self.modules if m.NAME in BUILD])
         keys = ["%s:%d" % (kind, i) for i in range(KEYS)]
         name = "part-%d.rdb" % self.number
