@@ -272,11 +272,14 @@ class Chaos:
             if reader is self.readers[1] and (form.get(b"rdbcompression") == b"lz4" or int(form.get(b"rdb-version", 10)) > 10):
                 continue  # it does not know that form
             shutil.copyfile(path, os.path.join(reader.dir, "dump.rdb"))
-            reader.talk.call("DEBUG", "RELOAD", "NOSAVE")
-            loaded = reader.talk.call("DEBUG", "DIGEST")
+            try:
+                reader.talk.call("DEBUG", "RELOAD", "NOSAVE")
+                loaded = reader.talk.call("DEBUG", "DIGEST")
+            except (OSError, EOFError, resp.RespError) as e:
+                loaded = e
             if loaded != digest:
                 shutil.copyfile(path, os.path.join(tempfile.gettempdir(), "chaos-%d-%s" % (SEED, name)))
-                raise AssertionError("%s: %s loads %s, at the cut it was %s; kept in %s" % (
+                raise AssertionError("%s: %s loads %r, at the cut it was %s; kept in %s" % (
                     name, reader.command[0], loaded, digest, tempfile.gettempdir()))
             self.counts["loaded by " + os.path.basename(reader.command[0])] += 1
         os.unlink(path)
@@ -572,8 +575,9 @@ def main():
         chaos.run()
     except BaseException:
         print("FAILED with seed %d, at snapshot %d; the end of the log:" % (SEED, chaos.number))
-        if chaos.server is not None:
-            print(chaos.server.log()[-6000:])
+        for server in [chaos.server] + chaos.readers:
+            if server is chaos.server or not server.is_running():
+                print(server.log()[-6000:])
         raise
     finally:
         for server in [chaos.server] + chaos.readers:
