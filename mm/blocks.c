@@ -2,8 +2,10 @@
  * in two levels as in TLSF, Masmano et al. 2004).  Taking and giving are O(1), but for the marking
  * of each block of a run. */
 #include "mm/base/os.h"
+#include "mm/discarder.h"
 #include "mm/heap_impl.h"
 #include "mm/page.h"
+#include "mm/warmer.h"
 
 enum { COMMIT_BLOCKS = 512 }; /* 32 MiB of arena become usable at a time */
 
@@ -144,8 +146,82 @@ count_dirty(uint32_t first, uint32_t n)
     return dirty;
 }
 
-uint32_t
-blocks_take(uint32_t n, uint32_t charged)
+/* The blocks that will be taken next, one after the other, get their memory ahead (W1): so many of
+ * what is in use, but never more than 2 MiB.  In a small arena, or while nothing is taken, nothing
+ * is fetched; what is free and has memory already counts. */
+enum { AHEAD_SHARE = 32, AHEAD_LEAST = 2 };
+
+struct ahead {
+    struct os_range ranges[WARM_RANGES];
+    unsigned count;
+    uint32_t left; /* so many more are to be looked at */
+};
+
+/* add_ahead: the first blocks of the free run [b, b + n). */
+static void
+add_ahead(struct ahead *a, uint32_t b, uint32_t n)
+{
+    for (; n > 0 && a->left > 0; b++, n--, a->left--) {
+        struct os_range *last = &a->ranges[a->count == 0 ? 0 : a->count - 1];
+
+        if (heap.blocks[b].dirty)
+            continue;
+        heap.blocks[b].dirty = true;
+        heap.dirty_free_blocks++;
+        if (a->count > 0 && (char *)last->at + last->bytes == block_base(b))
+            last->bytes += MM_BLOCK_BYTES;
+        else
+            a->ranges[a->count++] = (struct os_range){block_base(b), MM_BLOCK_BYTES};
+    }
+}
+
+/* free_from_top: up to n blocks that were never in use become a free run; no memory is committed
+ * for it. */
+static void
+free_from_top(struct ahead *a, uint32_t n)
+{
+    uint32_t first = heap.block_top;
+
+    if (heap.committed_top <= first)
+        return;
+    if (n > heap.committed_top - first)
+        n = heap.committed_top - first;
+    heap.block_top = first + n;
+    for (uint32_t b = first; b < first + n; b++)
+        block_set_state(b, BLOCK_LENT, 0, 0);
+    blocks_give(first, n, 0);
+    add_ahead(a, first, n);
+}
+
+/* look_ahead: so many are about to be taken: have the blocks behind them fetched, in the order in
+ * which single ones are taken. */
+static void
+look_ahead(uint32_t taken)
+{
+    uint32_t want = (heap.used_blocks + taken) / AHEAD_SHARE;
+    struct ahead a = {.left = want < AHEAD_BLOCKS ? want : AHEAD_BLOCKS};
+
+    heap.until_look = AHEAD_BLOCKS;
+    if (want < AHEAD_LEAST || !discarder_start())
+        return;
+    heap.until_look = (a.left + 1) / 2;
+    if (!warmer_is_idle(WARM_BLOCKS))
+        return;
+    page_images_prepare();
+    for (unsigned bin = first_used_bin(0); bin < RUN_BINS && a.left > 0;
+         bin = first_used_bin(bin + 1))
+        for (uint32_t b = heap.bins[bin]; b != 0 && a.left > 0; b = heap.blocks[b].next)
+            add_ahead(&a, b, heap.blocks[b].run_blocks);
+    if (a.left > 0)
+        free_from_top(&a, a.left);
+    if (a.count == 0)
+        return;
+    warmer_post(WARM_BLOCKS, a.ranges, a.count);
+    discarder_wake();
+}
+
+static uint32_t
+take(uint32_t n, uint32_t charged)
 {
     unsigned bin = first_used_bin(bin_fit(n));
     uint32_t first, have;
@@ -154,7 +230,7 @@ blocks_take(uint32_t n, uint32_t charged)
     if (bin == RUN_BINS) {
         /* What is on loan may be what is missing. */
         if ((first = take_from_top(n)) == 0)
-            return heap.recall() ? blocks_take(n, charged) : 0;
+            return heap.recall() ? take(n, charged) : 0;
     } else {
         first = heap.bins[bin];
         have = heap.blocks[first].run_blocks;
@@ -169,6 +245,17 @@ blocks_take(uint32_t n, uint32_t charged)
         heap.blocks[i].dirty = true;
     heap.used_blocks += charged;
     return first;
+}
+
+uint32_t
+blocks_take(uint32_t n, uint32_t charged)
+{
+    if (charged < heap.until_look)
+        heap.until_look -= charged;
+    else
+        look_ahead(
+            charged); /* before: what has been taken looks free until its owner says what it is */
+    return take(n, charged);
 }
 
 void

@@ -35,12 +35,22 @@ resident_blocks(void)
     return heap.used_blocks + heap.dirty_free_blocks + heap.lent_blocks;
 }
 
+/* blocks_of_cut: the same for the account of a cut: free blocks that are kept for those who come
+ * next, fetched ahead or left over, are nobody's. */
+static uint32_t
+blocks_of_cut(void)
+{
+    uint32_t kept = heap.dirty_free_blocks < AHEAD_BLOCKS ? heap.dirty_free_blocks : AHEAD_BLOCKS;
+
+    return resident_blocks() - kept;
+}
+
 void
 heap_note_cut(void)
 {
     heap.cut_live_bytes = heap.live_bytes;
     heap.cut_words_bytes = page_state.words_bytes;
-    heap.cut_blocks = resident_blocks();
+    heap.cut_blocks = blocks_of_cut();
 }
 
 static size_t
@@ -57,10 +67,9 @@ mm_cut_memory(void)
     if (!mm_barrier_on)
         return (struct mm_cut_memory){0};
     /* What images had memory when the cut began have it still: touched changes between cuts. */
-    images = above(atomic_load_explicit(&page_state.bump, memory_order_relaxed),
-                   page_state.touched > 0 ? page_state.touched : 1);
+    images = above(page_state.bump, page_state.touched > 0 ? page_state.touched : 1);
     tables = page_state.words_bytes - heap.cut_words_bytes + images * sizeof *page_state.next;
-    arena = above(resident_blocks(), heap.cut_blocks) << MM_BLOCK_SHIFT;
+    arena = above(blocks_of_cut(), heap.cut_blocks) << MM_BLOCK_SHIFT;
     data = above(heap.live_bytes, heap.cut_live_bytes);
     data += data / 8; /* the slabs that it came to are not all full */
     return (struct mm_cut_memory){
@@ -74,8 +83,7 @@ mm_cut_memory(void)
 void
 mm_figures(struct mm_figures *ret)
 {
-    uint32_t warm = atomic_load_explicit(&page_state.warm, memory_order_relaxed);
-    uint32_t bump = atomic_load_explicit(&page_state.bump, memory_order_relaxed);
+    uint32_t warm = page_state.warm, bump = page_state.bump;
 
     *ret = (struct mm_figures){
         .arena_bytes = heap.arena_bytes,

@@ -83,6 +83,9 @@ struct slab_class {
     uint32_t leaving;         /* compact.c: of its slabs on heap.leaving */
 };
 
+/* so many free blocks, at most, are fetched before they are needed (blocks.c) */
+enum { AHEAD_BLOCKS = 32 };
+
 enum { SIZE_CLASS_MAX = 80, RUN_BINS = 128 };
 
 struct heap {
@@ -115,6 +118,7 @@ struct heap {
     /* [const after mm_init] tidy_recall(): tidying stands above those who may miss what is lent */
     bool (*recall)(void);
     uint32_t dirty_free_blocks;
+    uint32_t until_look;     /* when so many more have been taken, it is looked what comes next */
     uint32_t idle_blocks;    /* the least that dirty_free_blocks was in this period (tidy.c) */
     uint32_t surplus_blocks; /* of them may go, since nobody needed them in the last one */
     uint32_t used_blocks;

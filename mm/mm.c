@@ -9,6 +9,7 @@
 #include "mm/discarder.h"
 #include "mm/heap_impl.h"
 #include "mm/page.h"
+#include "mm/warmer.h"
 
 enum { GIB_SHIFT = 30 };
 static const size_t ARENA_MIN_BYTES = (size_t)64 << 20;
@@ -107,6 +108,8 @@ mm_fini(void)
         return;
     (void)tidy_recall();
     discarder_stop();
+    for (enum warm_kind k = 0; k < WARM_KINDS; k++)
+        warmer_withdraw(k);
     free_bitmaps();
     pages_fini();
     os_release(heap.blocks, blocks_bytes);

@@ -8,7 +8,9 @@
 #include "mm/base/os.h"
 #include "mm/base/step.h"
 #include "mm/cut.h"
+#include "mm/discarder.h"
 #include "mm/heap_impl.h"
+#include "mm/warmer.h"
 
 enum {
     /* address space made usable at a time; memory comes with the touch */
@@ -17,10 +19,14 @@ enum {
     IMAGES_KEEP_LEAST = 512 << 10, /* ... so much in any case, ... */
     IMAGES_KEEP_SHARE = 32,        /* ... and in between this part of what is in use */
     IMAGES_TRIM_BYTES = 2 << 20,   /* given back at a time */
-    /* the sweep keeps so much memory ready ahead of the mutator, or as much as is kept between
-     * cuts, if that is less, and fetches it in steps */
-    IMAGES_AHEAD_BYTES = 2 << 20,
-    IMAGES_WARM_BYTES = 256 << 10 /* of so much */
+    /* Memory for copies is fetched so far ahead, twice as far whenever that was too late, up to
+     * the most, ... */
+    IMAGES_AHEAD_BYTES = 1 << 20,
+    IMAGES_AHEAD_MOST = 8 << 20,
+    IMAGES_STEP_BYTES = 64 << 10,
+    /* ... and before the first cut this part of what is in use, but not more than is kept in any
+     * case. */
+    IMAGES_PREPARE_SHARE = 64
 };
 
 static size_t words_bytes, next_bytes;
@@ -30,18 +36,6 @@ void
 pages_limit(size_t bytes)
 {
     limit_bytes = bytes;
-}
-
-static inline uint32_t
-load_relaxed(const _Atomic uint32_t *p)
-{
-    return atomic_load_explicit(p, memory_order_relaxed);
-}
-
-static inline void
-store_relaxed(_Atomic uint32_t *p, uint32_t v)
-{
-    atomic_store_explicit(p, v, memory_order_relaxed);
 }
 
 int
@@ -62,7 +56,7 @@ pages_init(size_t arena_bytes, size_t images_bytes)
         pages_fini();
         return -ENOMEM;
     }
-    store_relaxed(&page_state.bump, 1); /* P4 */
+    page_state.bump = 1; /* P4 */
     return 0;
 }
 
@@ -97,8 +91,7 @@ pages_clear(size_t arena_bytes)
 static bool
 images_grow(void)
 {
-    uint32_t committed = load_relaxed(&page_state.committed);
-    size_t have = (size_t)committed << MM_PAGE_SHIFT, more = IMAGES_COMMIT_BYTES;
+    size_t have = (size_t)page_state.committed << MM_PAGE_SHIFT, more = IMAGES_COMMIT_BYTES;
     size_t limit = (size_t)page_state.capacity << MM_PAGE_SHIFT;
     size_t next_have, next_end;
 
@@ -106,14 +99,63 @@ images_grow(void)
         more = limit - have;
     if (more < MM_PAGE_BYTES)
         return false;
-    next_have = (size_t)committed * sizeof *page_state.next & ~(size_t)4095;
+    next_have = (size_t)page_state.committed * sizeof *page_state.next & ~(size_t)4095;
     next_end = (((have + more) >> MM_PAGE_SHIFT) * sizeof *page_state.next + 4095) & ~(size_t)4095;
     if (os_commit((char *)page_state.next + next_have, next_end - next_have) < 0)
         return false;
     if (os_commit(page_state.images + have, more) < 0)
         return false;
-    store_relaxed(&page_state.committed, (uint32_t)((have + more) >> MM_PAGE_SHIFT));
+    page_state.committed = (uint32_t)((have + more) >> MM_PAGE_SHIFT);
     return true;
+}
+
+/* images_fetch: have memory fetched for the next page_state.ahead images. */
+static void
+images_fetch(void)
+{
+    enum { STEP_IMAGES = IMAGES_STEP_BYTES >> MM_PAGE_SHIFT };
+    uint32_t ahead = page_state.ahead, end;
+
+    page_state.fetch_at = page_state.bump + STEP_IMAGES;
+    if (!warmer_is_idle(WARM_IMAGES))
+        return;
+    if (page_state.warm < page_state.bump) {
+        /* Too late: fetching beside the mutator would never overtake it. */
+        if (mm_barrier_on && ahead < IMAGES_AHEAD_MOST >> MM_PAGE_SHIFT)
+            page_state.ahead = ahead *= 2;
+        page_state.warm = page_state.bump + ahead / 4;
+    }
+    end = (page_state.bump + ahead) & ~(uint32_t)(STEP_IMAGES - 1);
+    if (end > page_state.committed)
+        (void)images_grow();
+    if (end > page_state.committed)
+        end = page_state.committed;
+    if (end > page_state.lent_from)
+        end = page_state.lent_from; /* TD1 */
+    if (page_state.warm < end) {
+        uint32_t from = page_state.warm & ~(uint32_t)(STEP_IMAGES - 1);
+        struct os_range r = {page_state.images + ((size_t)from << MM_PAGE_SHIFT),
+                             (size_t)(end - from) << MM_PAGE_SHIFT};
+
+        warmer_post(WARM_IMAGES, &r, 1);
+        discarder_wake();
+        page_state.warm = end;
+    }
+    if (page_state.warm > page_state.bump + ahead / 2)
+        page_state.fetch_at = page_state.warm - ahead / 2;
+}
+
+void
+page_images_prepare(void)
+{
+    size_t bytes = ((size_t)heap.used_blocks << MM_BLOCK_SHIFT) / IMAGES_PREPARE_SHARE;
+
+    if (bytes > IMAGES_KEEP_LEAST)
+        bytes = IMAGES_KEEP_LEAST;
+    if (mm_barrier_on || page_state.warm >= bytes >> MM_PAGE_SHIFT)
+        return;
+    page_state.ahead = (uint32_t)(bytes >> MM_PAGE_SHIFT);
+    images_fetch();
 }
 
 /* image_get: the index of a free image; 0: no memory. */
@@ -132,12 +174,14 @@ image_get(void)
         page_state.over_limit |= !mm_cut_is_broken();
         return 0;
     }
-    i = load_relaxed(&page_state.bump);
+    i = page_state.bump;
     if (unlikely(i >= page_state.lent_from))
         (void)heap.recall(); /* TD1 */
-    if (i >= load_relaxed(&page_state.committed) && !images_grow())
+    if (i >= page_state.committed && !images_grow())
         return 0;
-    store_relaxed(&page_state.bump, i + 1);
+    page_state.bump = i + 1;
+    if (unlikely(i >= page_state.fetch_at))
+        images_fetch();
     debug_check(i != 0 && i < page_state.lent_from); /* P4, TD1 */
     return i;
 }
@@ -164,11 +208,12 @@ pages_reset(void)
     page_state.free_head = 0;
     page_state.value_head = 0;
     page_state.in_use = 0;
-    if (page_state.touched < load_relaxed(&page_state.bump))
-        page_state.touched = load_relaxed(&page_state.bump);
-    if (page_state.touched < load_relaxed(&page_state.warm))
-        page_state.touched = load_relaxed(&page_state.warm);
-    store_relaxed(&page_state.bump, 1);
+    if (page_state.warm < page_state.bump)
+        page_state.warm = page_state.bump;
+    if (page_state.touched < page_state.warm)
+        page_state.touched = page_state.warm;
+    page_state.bump = 1;
+    page_state.fetch_at = 0;
 }
 
 static uint32_t
@@ -192,6 +237,7 @@ pages_open(void)
     page_state.ahead = images_to_keep();
     if (page_state.ahead > IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT)
         page_state.ahead = IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT;
+    images_fetch();
     /* before the start message: O-4 */
     atomic_store_explicit(&page_state.broken, false, memory_order_relaxed);
 }
@@ -210,13 +256,14 @@ page_images_lend(struct os_range *ret)
 
     if (!page_images_are_due())
         return false;
+    warmer_withdraw(WARM_IMAGES); /* W2: nobody is to begin with it now */
     from = page_state.touched > keep + step ? (page_state.touched - 1) / step * step : keep;
     *ret = (struct os_range){page_state.images + ((size_t)from << MM_PAGE_SHIFT),
                              (size_t)(page_state.touched - from) << MM_PAGE_SHIFT};
     debug_check(page_state.touched <= page_state.lent_from); /* downwards, each image once */
     page_state.touched = page_state.lent_from = from;
-    if (load_relaxed(&page_state.warm) > from)
-        store_relaxed(&page_state.warm, from);
+    if (page_state.warm > from)
+        page_state.warm = from;
     return true;
 }
 
@@ -229,16 +276,7 @@ page_images_take_back(void)
 void
 mm_sweep_warm(void)
 {
-    uint32_t bump = load_relaxed(&page_state.bump), end = load_relaxed(&page_state.committed);
-    uint32_t step = IMAGES_WARM_BYTES >> MM_PAGE_SHIFT, warm = load_relaxed(&page_state.warm);
-
-    if (warm < bump)
-        warm = bump & ~(step - 1);
-    if (warm + step <= end && warm < bump + page_state.ahead) {
-        os_populate(page_state.images + ((size_t)warm << MM_PAGE_SHIFT), IMAGES_WARM_BYTES);
-        warm += step;
-    }
-    store_relaxed(&page_state.warm, warm);
+    warmer_work(WARM_IMAGES);
 }
 
 /* note_words: the words of block b are about to get memory. */

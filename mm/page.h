@@ -11,7 +11,8 @@
  *       nothing.
  *   P4  Index 0 means "no image"; a chain of images ends with it.
  *
- * Threads: page_word(), page_image(), page_index() [any]; the others mutator. */
+ * Threads: page_word(), page_image(), page_index() [any]; the others, and what is not marked
+ * otherwise, mutator. */
 #ifndef MM_PAGE_H
 #define MM_PAGE_H
 
@@ -34,19 +35,15 @@ struct page_state {
     _Atomic uint64_t *words; /* one a page  [mutator writes, sweep reads] O-1, O-2 */
     /* image i stands at images + i * MM_PAGE_BYTES  [const after mm_init] */
     char *images;
-    uint32_t *next;    /* [mutator] chains of images */
-    uint32_t capacity; /* images that fit the reservation */
-    /* [mutator writes, sweep reads, relaxed] images that may be touched */
-    _Atomic uint32_t committed;
-    /* [as committed] images below it have been handed out since the pool was reset */
-    _Atomic uint32_t bump;
-    uint32_t touched;   /* images below it may have memory; page_images_lend() works it down */
-    uint32_t lent_from; /* images from here on are on loan to the discarder; UINT32_MAX: none */
-    /* [const while a cut is open] so many images the sweep keeps warm ahead of bump */
-    uint32_t ahead;
-    /* [sweep while a cut is open, else mutator; read by any, relaxed] images below it have memory
-     * already */
-    _Atomic uint32_t warm;
+    uint32_t *next;      /* [mutator] chains of images */
+    uint32_t capacity;   /* images that fit the reservation */
+    uint32_t committed;  /* images that may be touched */
+    uint32_t bump;       /* images below it have been handed out since the pool was reset */
+    uint32_t touched;    /* images below it may have memory; page_images_lend() works it down */
+    uint32_t lent_from;  /* images from here on are on loan to the discarder; UINT32_MAX: none */
+    uint32_t warm;       /* images below it have memory already, or are being fetched (W1) */
+    uint32_t ahead;      /* so many images ahead of bump are to have memory */
+    uint32_t fetch_at;   /* when bump has come so far, more is fetched */
     uint32_t free_head;  /* chain of images that came back during the cut */
     uint32_t value_head; /* chain of the images that live until the cut ends (V1) */
     uint32_t in_use;
@@ -92,6 +89,8 @@ void pages_clear(size_t arena_bytes);
 void pages_limit(size_t bytes);
 /* page_images_free_chain: a swept slab's images; its pages will not be read again in this cut. */
 void page_images_free_chain(uint32_t head);
+/* page_images_prepare: have some memory fetched for images of a cut that may come.  O(1) */
+void page_images_prepare(void);
 /* page_images_lend: with no cut open, the next 2 MiB of memory that images hold beyond what is kept
  * warm: the caller gives them back to the system, and then calls page_images_take_back(); an image
  * that is needed sooner waits (tidy_recall()).  False: there is none. */

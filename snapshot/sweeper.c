@@ -107,6 +107,7 @@ poll_long_value(void *ctx)
 {
     struct job *j = ctx;
 
+    mm_sweep_warm();
     pass_quiescent();
     rcu_quiescent_state();
     return atomic_load_explicit(&j->cancel, memory_order_acquire) ||

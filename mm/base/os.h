@@ -28,8 +28,11 @@ struct os_range {
     size_t bytes;
 };
 unsigned os_discard_ranges(const struct os_range *r, unsigned count);
-/* os_populate: put memory behind committed pages without changing their bytes.  Best effort. */
+/* os_populate: put memory behind committed pages without changing their bytes, whoever writes to
+ * them meanwhile.  Best effort.
+ * os_touch: the same where the system has no call for it: a page fault a page. */
 void os_populate(void *p, size_t bytes);
+void os_touch(void *p, size_t bytes);
 /* os_drop_cache: these bytes of a file, which are on its disk, need not stay in the page cache; 0
  * bytes: to its end.  Best effort. */
 void os_drop_cache(int fd, uint64_t from, uint64_t bytes);

@@ -85,7 +85,30 @@ os_discard_ranges(const struct os_range *r, unsigned count)
 void
 os_populate(void *p, size_t bytes)
 {
-    (void)madvise(p, bytes, MADV_POPULATE_WRITE);
+    static _Atomic bool refused;
+
+    if (!refused && (madvise(p, bytes, MADV_POPULATE_WRITE) == 0 || errno != EINVAL))
+        return;
+    /* before Linux 5.14, and on other systems */
+    refused = true;
+#ifndef STILLFRAME_BARRIER
+    os_touch(p, bytes); /* with it, pages may be read-only at any moment */
+#endif
+}
+
+/* A byte that is not zero has memory already; one that is becomes zero again, unless somebody else
+ * writes to it first: an exchange is one step.  Sanitizers would report the race that this is. */
+__attribute__((no_sanitize("thread", "address"))) void
+os_touch(void *p, size_t bytes)
+{
+    const size_t page = 4096;
+
+    for (size_t at = 0; at < bytes; at += page) {
+        char zero = 0;
+
+        (void)__atomic_compare_exchange_n((char *)p + at, &zero, 0, false, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED);
+    }
 }
 
 void

@@ -341,11 +341,11 @@ START_TEST(without_a_thread_memory_goes_back_all_the_same)
     enum mm_tidy r;
     int calls = 0;
 
+    fault_arm(FAULT_thread_create, 1, true);
     for (int i = 0; i < 100; i++)
         memset(p[i] = mm_alloc(MM_VALUE, 1 << 20), 5, 1 << 20);
     for (int i = 0; i < 100; i++)
         mm_free(p[i]);
-    fault_arm(FAULT_thread_create, 1, true);
     while ((r = mm_tidy(1)) != MM_TIDY_DONE) {
         ck_assert_int_eq(r, MM_TIDY_MORE);
         calls++;

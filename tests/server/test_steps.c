@@ -182,7 +182,7 @@ static uint32_t used_images;
 static void
 note_images(void)
 {
-    uint32_t bump = atomic_load(&page_state.bump);
+    uint32_t bump = page_state.bump;
 
     if (bump > used_images)
         used_images = bump;
