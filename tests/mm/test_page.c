@@ -164,7 +164,7 @@ START_TEST(what_a_run_grows_into_is_not_copied_and_what_it_held_is) /* V3 */
 
     memset(p, 1, LEN);
     begin();
-    mm_grow(p, LEN + 5); /* the page of the old end holds something of the cut */
+    mm_grow(p, LEN + 3 * MM_PAGE_BYTES); /* the page of the old end holds something of the cut */
     ck_assert_uint_eq(written(p, LEN, 5), 1);
     ck_assert_int_eq(page_image(atomic_load(&page_state.words[page_index(p + LEN)]))[0], 1);
     mm_grow(p, GROWN); /* a second time: the end at the cut is the first one's */
