@@ -137,7 +137,8 @@ int
 snapshot_begin(const struct snapshot_request *rq)
 {
     /* What knows one worker only is swept by one thread. */
-    unsigned threads = sweeper_threads(rq->ops->worker_new == NULL ? 1 : rq->threads);
+    bool alone = rq->ops->worker_new == NULL || rq->threads == 0;
+    unsigned threads = sweeper_threads(alone ? 1 : rq->threads);
     int64_t start_ns = os_monotonic_ns();
     epoch_t epoch;
     struct job *j;

@@ -66,8 +66,8 @@ take_end(void *ctx, const struct snapshot_end *end, const char *why)
     to.last_bytes = end->file_bytes;
     log_line(LOG_NOTICE, "Copy saved as '%s': %llu of %llu keys, %llu bytes in %.3f seconds",
              to.shown, (unsigned long long)end->keys,
-             (unsigned long long)(end->keys + end->left_out), (unsigned long long)end->file_bytes,
-             (double)end->total_us / 1e6);
+             (unsigned long long)end->keys + (unsigned long long)end->left_out,
+             (unsigned long long)end->file_bytes, (double)end->total_us / 1e6);
 }
 
 const char *

@@ -257,18 +257,18 @@ static bool
 name_it(int dir_fd, const char *temp, const char *path, struct retained *ret, const char *step,
         int (*give)(int dir_fd, const char *temp, const char *name))
 {
-    char name[NAME_MAX + 1];
-    struct stamp s;
-    int r = stamp_of(temp, &s);
+    char name[NAME_MAX + 1] = "";
+    struct stamp s = {.number = 1};
+    int r;
 
-    if (r == 0)
-        r = next_number(dir_fd, base_of(path), &s);
-    for (bool again = r == 0; again; s.number++) {
+    if ((r = stamp_of(temp, &s)) < 0 || (r = next_number(dir_fd, base_of(path), &s)) < 0)
+        return fail(ret, r, step);
+    do {
         r = s.number > NUMBER_MAX ? -EOVERFLOW : put_name(name, base_of(path), &s);
         if (r == 0)
             r = give(dir_fd, temp, name);
-        again = r == -EEXIST; /* it is no regular file */
-    }
+        s.number++;
+    } while (r == -EEXIST); /* it is no regular file */
     if (r < 0)
         return fail(ret, r, step);
     must(retained_is_of(name, base_of(path))); /* or nobody would ever remove it */
