@@ -397,6 +397,7 @@ joiner_write(struct joiner *j, struct sink *out, const _Atomic uint64_t *rate,
     pthread_mutex_lock(&j->lock);
     while ((c = next_chunk(j)) != NULL) {
         if (j->error == 0) {
+            must(out != NULL);
             pthread_mutex_unlock(&j->lock);
             r = write_chunk(j, c, out);
             atomic_store_explicit(done, out->put_bytes, memory_order_relaxed);
