@@ -194,13 +194,21 @@ changes_data(uint32_t flags)
 
 /* Must the command wait?  Writers do while the snapshot's memory is used up, unless they are only
  * queued, and what CLIENT PAUSE holds.  Who has no socket cannot. */
+static __attribute__((noinline)) bool
+is_held(const struct client *c, const struct cmd *cmd, uint32_t flags)
+{
+    if (!client_has_socket(c))
+        return false;
+    if (mm_barrier_on && changes_data(flags) &&
+        (c->multi == NULL || (cmd->flags & CMD_RUNS_QUEUE) != 0) && writers_wait())
+        return true;
+    return pause_until_ms != 0 && pause_holds(c, flags);
+}
+
 static inline bool
 must_wait(const struct client *c, const struct cmd *cmd, uint32_t flags)
 {
-    if (unlikely(mm_barrier_on) && changes_data(flags) && client_has_socket(c) &&
-        (c->multi == NULL || (cmd->flags & CMD_RUNS_QUEUE) != 0) && writers_wait())
-        return true;
-    return unlikely(pause_until_ms != 0) && client_has_socket(c) && pause_holds(c, flags);
+    return unlikely(mm_barrier_on || pause_until_ms != 0) && is_held(c, cmd, flags);
 }
 
 /* ---- executing ---- */
