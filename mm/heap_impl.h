@@ -102,7 +102,6 @@ struct heap {
     /* the cut */
     epoch_t epoch;                    /* of the newest cut; blocks are born in it */
     bool settling;                    /* the cut has ended, its leftovers have not */
-    bool values_pending;              /* settling: the lists of value blocks are not empty yet */
     uint32_t settle_next, settle_end; /* record blocks still to be settled */
     struct block_list pending;        /* value slabs with changed bits, value runs retired */
     /* compact.c */

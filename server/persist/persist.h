@@ -117,10 +117,6 @@ const char *persist_cancel_reason(void);
  * welcome. */
 const char *persist_write_error(void);
 
-/* persist_writers_delayed: writes are being slowed down, or would be, for the memory of the
- * snapshot that runs. */
-bool persist_writers_delayed(void);
-
 /* persist_info: INFO's section, without its heading, while loading with the loading_*
  * fields. */
 void persist_info(struct text *out);

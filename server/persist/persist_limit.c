@@ -277,12 +277,6 @@ writers_wait(void)
     return true;
 }
 
-bool
-persist_writers_delayed(void)
-{
-    return state.throttled || is_closed();
-}
-
 /* The sweep ends whatever the writers do. */
 static struct net_gate memory_gate = {.is_closed = is_closed, .opens_by_itself = true};
 
