@@ -114,13 +114,13 @@ int snapshot_event_fd(void);
 
 /* snapshot_is_ready: snapshot_begin() would not answer -EBUSY. */
 bool snapshot_is_ready(void);
-/* snapshot_begin: take the cut now and hand it to the sweep thread.  O(1) in the data.  0 or -errno
+/* snapshot_begin: take the cut now and hand it to the threads.  O(1) in the data.  0 or -errno
  * (-EBUSY). */
 int snapshot_begin(const struct snapshot_request *rq);
 /* snapshot_cancel: only sets a flag (C1); the end is reported by snapshot_poll(). */
 void snapshot_cancel(void);
-/* snapshot_poll: take in what the sweep thread and grace periods handed back; do up to max_blocks
- * of settling. True once per snapshot, with *ret filled: it is durable (or failed, or cancelled)
+/* snapshot_poll: take in what the threads and grace periods handed back; do up to max_blocks of
+ * settling. True once per snapshot, with *ret filled: it is durable (or failed, or cancelled)
  * and everything is settled. */
 bool snapshot_poll(unsigned max_blocks, struct snapshot_end *ret);
 /* snapshot_wants_poll: settling is left: call snapshot_poll() again without waiting for the
@@ -139,8 +139,8 @@ void snapshot_offline(void);
 void snapshot_online(void);
 void snapshot_quiescent(void);
 
-/* snapshot_wait: block until the sweep thread or a grace period has something for snapshot_poll();
- * for SAVE and SHUTDOWN, which are meant to block. */
+/* snapshot_wait: block until a thread or a grace period has something for snapshot_poll(); for
+ * SAVE and SHUTDOWN, which are meant to block. */
 void snapshot_wait(void);
 
 /* snapshot_run_here: sweep in the calling thread, without threads or files: for tests and the step

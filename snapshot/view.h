@@ -24,8 +24,8 @@ struct view {
      * -ECANCELED. May be NULL. */
     const _Atomic bool *cancel;
     /* poll: called from time to time while a long value is read; non-zero ends the read with that
-     * error (cancel, a full disk).  It is also where the sweep thread passes its quiescent state.
-     * May be NULL. */
+     * error (cancel, a full disk).  It is also where a sweeper passes its quiescent state.  May be
+     * NULL. */
     int (*poll)(void *ctx);
     void *poll_ctx;
 };

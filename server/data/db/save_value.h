@@ -64,8 +64,8 @@ int save_table(struct save_work *w, const void *live_root, save_entry_fn *save_e
 enum save_entries { SAVE_SINGLE, SAVE_PAIRS, SAVE_SCORED };
 int save_entries_of_listpack(struct save_work *w, const struct save_item *s, enum save_entries as);
 int save_each_entry(struct save_work *w, const char *live, size_t bytes, uint32_t *ret_count);
-/* save_breath: to be called from time to time in long work: the sweep thread looks up (cancel,
- * quiescent state). 0 or -errno: give up */
+/* save_breath: to be called from time to time in long work: the sweeper looks up (cancel, quiescent
+ * state). 0 or -errno: give up */
 int save_breath(struct save_work *w);
 /* save_value: type byte apart: what the type saves.  0 or -errno */
 int save_value(struct save_work *w, const struct save_item *s);
