@@ -62,6 +62,7 @@ static void *
 discarder_main(void *arg)
 {
     (void)arg;
+    os_thread_name("discarder");
     (void)pthread_setschedparam(pthread_self(), SCHED_OTHER,
                                 &(struct sched_param){.sched_priority = 0});
     for (;;) {

@@ -243,6 +243,7 @@ sweeper_main(void *arg)
     uint64_t seen = s->seen;
     struct job *j;
 
+    os_thread_name("sweeper");
     os_thread_background();
     rcu_register_thread();
     rcu_thread_offline();
@@ -262,6 +263,7 @@ writer_main(void *arg)
     struct job *j;
 
     (void)arg;
+    os_thread_name("writer");
     os_thread_background();
     while ((j = next_job(&seen, true, 0)) != NULL)
         writer_run(j, &sweepers.joiner, &sweepers.rate);

@@ -52,6 +52,9 @@ unsigned os_cores(void);
 /* os_thread_background: the calling thread is for work that can wait: it takes no processor from a
  * thread that wakes up, and has a smaller share where all are busy.  Best effort. */
 void os_thread_background(void);
+/* os_thread_name: what tools of the system call the calling thread; of more than 15 bytes the first
+ * 15 count.  Best effort. */
+void os_thread_name(const char *name);
 
 /* os_monotonic_us / _ns: a clock that never goes back. */
 int64_t os_monotonic_us(void);

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -216,6 +217,12 @@ os_thread_background(void)
 #endif
     /* by number: not every system has the function */
     (void)syscall(SYS_setpriority, PRIO_PROCESS, (int)syscall(SYS_gettid), NICE);
+}
+
+void
+os_thread_name(const char *name)
+{
+    (void)syscall(SYS_prctl, PR_SET_NAME, name, 0L, 0L, 0L); /* by number, as above */
 }
 
 int64_t

@@ -387,6 +387,15 @@ class Cancel(SaveCase):
 
 
 class Sight(SaveCase):
+    def test_threads_have_names(self):
+        server, c = self.begin("--save", "", "--snapshot-threads", "2")
+        c.call("BGSAVE", "WAIT")
+        names = []
+        for task in os.listdir("/proc/%d/task" % server.pid):
+            with open("/proc/%d/task/%s/comm" % (server.pid, task), encoding="ascii") as f:
+                names.append(f.read().strip())
+        self.assertEqual([names.count(n) for n in ("sweeper", "writer")], [2, 1], names)
+
     def test_info_while_a_save_is_under_way(self):
         server, c = self.begin("--save", "", "--snapshot-threads", "2")
         f = info(c)
