@@ -62,7 +62,6 @@ struct snapshot_request {
     int compression_level; /* of RDB_LZ4 */
     bool checksum;
     unsigned threads;      /* sweepers; 0: 1.  Fewer if there are not so many threads */
-    bool urgent;           /* everybody waits for it: snapshot_rate() does not hold */
     uint64_t keys_total;   /* keys at the cut: for progress, and checked against what was swept */
     size_t writeout_bytes; /* see sink_file_options */
     bool keeps_cache;      /* see sink_file_options */
@@ -131,7 +130,7 @@ void snapshot_status(struct snapshot_status *ret);
  * takes some ten microseconds.  How many of them there are; 0 while a snapshot runs: ask again. */
 unsigned snapshot_threads(unsigned wanted);
 /* snapshot_rate: the file is written at so many bytes a second, at most; 0: no limit.  At once,
- * also for the one that runs, unless that is urgent. */
+ * also for the one that runs. */
 void snapshot_rate(uint64_t bytes_s);
 
 /* Around a blocking call of the mutator; and one quiescent state per turn of the loop. */

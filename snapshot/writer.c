@@ -94,7 +94,6 @@ outcome(struct job *j, int written, const struct sink *out)
 void
 writer_run(struct job *j, struct joiner *joiner, const _Atomic uint64_t *rate)
 {
-    static const _Atomic uint64_t no_limit;
     struct sink *out = NULL;
     int r = open_sink(j, &out), written;
 
@@ -105,8 +104,7 @@ writer_run(struct job *j, struct joiner *joiner, const _Atomic uint64_t *rate)
     } else {
         out->cancel = &j->cancel;
     }
-    written =
-        joiner_write(joiner, out, j->rq.urgent ? &no_limit : rate, &j->cancel, &j->file_bytes);
+    written = joiner_write(joiner, out, rate, &j->cancel, &j->file_bytes);
     if ((r = outcome(j, r < 0 ? r : written, out)) == 0 && (r = joiner_finish(joiner, out)) == 0)
         r = is_cancelled(j) ? -ECANCELED : sink_commit(out);
     if (r < 0)

@@ -87,7 +87,7 @@ int
 persist_begin(const struct persist_copy *copy)
 {
     const char *name = copy != NULL ? copy->path : config.dbfilename;
-    bool urgent = copy == NULL && !persist.background; /* everybody waits */
+    bool all_wait = copy == NULL && !persist.background;
     struct save_cut *cut = save_cut_new();
     struct snapshot_request rq;
     struct snapshot_status status;
@@ -108,8 +108,7 @@ persist_begin(const struct persist_copy *copy)
                                    .compression = compression(copy),
                                    .compression_level = (int)config.rdb_compression_level,
                                    .checksum = config.rdb_checksum,
-                                   .threads = threads(!urgent),
-                                   .urgent = urgent,
+                                   .threads = threads(!all_wait),
                                    .keys_total = db_total_keys(),
                                    .writeout_bytes = WRITEOUT_BYTES};
     if (copy == NULL)

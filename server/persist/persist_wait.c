@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "mm/base/log.h"
+#include "server/config/config.h"
 #include "server/persist/persist.h"
 #include "server/persist/persist_impl.h"
 #include "snapshot/snapshot.h"
@@ -18,13 +19,11 @@ wait_for_end(void)
     }
 }
 
-int
-persist_save_now(void)
+static int
+save_now(void)
 {
     int r;
 
-    if (persist.running && persist.copy != NULL)
-        persist_cancel_because("a save that everybody waits for"); /* a reader may be slow */
     wait_for_end();
     persist.background = persist.for_flush = false;
     if ((r = persist_begin(NULL)) < 0) {
@@ -33,6 +32,19 @@ persist_save_now(void)
     }
     wait_for_end();
     return persist.last_error;
+}
+
+int
+persist_save_now(void)
+{
+    int r;
+
+    if (persist.running && persist.copy != NULL)
+        persist_cancel_because("a save that everybody waits for"); /* a reader may be slow */
+    snapshot_rate(0); /* the limit is for the sake of those who are served meanwhile */
+    r = save_now();
+    snapshot_rate(config.snapshot_rate_limit);
+    return r;
 }
 
 /* end_running: the save of the end, if there is one, is of a later instant: who waits for the

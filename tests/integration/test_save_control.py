@@ -220,6 +220,20 @@ class Wait(SaveCase):
         self.assertEqual(w.read(), SUCCESS)
         self.assertEqual(self.settled(c)["rdb_saves"], "2")
 
+    def test_a_save_that_everybody_waits_for_is_not_held_back(self):
+        """snapshot-rate-limit is for the sake of those who are served: neither a save in the foreground, nor one in
+        the background that has to end first, keeps to it."""
+        server, c = self.begin("--save", "", "--snapshot-rate-limit", "1000")
+        self.assertEqual(c.call("SAVE"), b"OK")
+        self.assertEqual(c.call("BGSAVE"), STARTED)
+        self.assertEqual(c.call("DEBUG", "RELOAD"), b"OK")
+        f = self.settled(c)
+        self.assertEqual([f["rdb_saves"], f["rdb_saves_cancelled"]], ["3", "0"])
+        self.assertEqual(c.call("BGSAVE"), STARTED)  # the limit holds again
+        c.send("SHUTDOWN", "SAVE")
+        self.assertEqual(server.wait(), 0)
+        self.assertIn("Background saving cancelled", server.log())
+
     def test_the_end_of_the_server_answers(self):
         for how, dump, answer in ((("SHUTDOWN", "SAVE"), True, SUCCESS), (("SHUTDOWN", "NOSAVE"), False, None)):
             server, c = self.begin()

@@ -317,6 +317,32 @@ START_TEST(a_cancel_ends_the_wait_for_the_rate)
 }
 END_TEST
 
+static void *
+lift_rate(void *arg)
+{
+    usleep(50 * 1000); /* the writer waits by then, or it never will */
+    rate = 0;
+    return arg;
+}
+
+/* Not from the next chunk on: at one byte a second, that is three days later. */
+START_TEST(a_rate_that_is_lifted_ends_the_wait)
+{
+    struct sink *out;
+    pthread_t thread;
+    int64_t start = os_monotonic_us();
+
+    plan = (struct plan){1, 2000, 600000, RDB_PLAIN, false};
+    rate = 1;
+    ck_assert_int_eq(pthread_create(&thread, NULL, lift_rate, NULL), 0);
+    ck_assert_int_eq(sink_memory_open(&out), 0);
+    ck_assert_int_eq(join(out), 0);
+    pthread_join(thread, NULL);
+    sink_close(out);
+    ck_assert_int_lt(os_monotonic_us() - start, 50 * 1000 * 1000);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -330,6 +356,7 @@ main(void)
     tcase_add_test(t, a_stream_that_failed_at_once_takes_nothing);
     tcase_add_test(t, the_writer_keeps_to_its_rate);
     tcase_add_test(t, a_cancel_ends_the_wait_for_the_rate);
+    tcase_add_test(t, a_rate_that_is_lifted_ends_the_wait);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }
