@@ -221,8 +221,8 @@ class Wait(SaveCase):
         self.assertEqual(self.settled(c)["rdb_saves"], "2")
 
     def test_a_save_that_everybody_waits_for_is_not_held_back(self):
-        """snapshot-rate-limit is for the sake of those who are served: neither a save in the foreground, nor one in
-        the background that has to end first, keeps to it."""
+        """snapshot-rate-limit is for the sake of those who are served: neither a save in the
+        foreground, nor one in the background that has to end first, keeps to it."""
         server, c = self.begin("--save", "", "--snapshot-rate-limit", "1000")
         self.assertEqual(c.call("SAVE"), b"OK")
         self.assertEqual(c.call("BGSAVE"), STARTED)

@@ -309,6 +309,8 @@ verified_file(bool write_it)
                                                                 .verify_ctx = &seen},
                                     &s),
                      0);
+    seen.calls = seen.answer = 0;
+    seen.why = NULL;
     seen.len = 3000000;
     seen.bytes = some_bytes(seen.len);
     if (write_it)
