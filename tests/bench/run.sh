@@ -5,6 +5,7 @@
 #                                                   [keyspace] [growth] [huge] [types] [zset] [sets]
 #                                                   [hit-ratio] [steady] [strings]
 #                                                   [memory-limit]
+# SAVE: options of save.py, such as "--quick".
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 what=("$@")
@@ -21,7 +22,11 @@ for w in "${what[@]}"; do
     strings) build/tests/bench/bench_strings ;;
     sweep) build/tests/bench/bench_sweep 5000000 128 "${ROUNDS:-9}" ;;
     commands) build/tests/bench/bench_commands ;;
-    stall | save | cpu | load) python3 tests/bench/server.py "$w" ;;
+    save)
+        read -ra options <<< "${SAVE:-}"
+        python3 tests/bench/save.py "${options[@]}"
+        build/tests/bench/bench_save "${ROUNDS:-5}" ;;
+    stall | cpu | load) python3 tests/bench/server.py "$w" ;;
     loop | floor | fan-out | memory | instructions) python3 tests/bench/loop.py "$w" ;;
     keyspace) build/tests/bench/bench_keyspace ;;
     growth)

@@ -3,13 +3,10 @@
 
     tests/bench/server.py stall   how long the start of BGSAVE stalls the server: median of 100
                                   starts at 1, 5, 10 M keys
-    tests/bench/server.py save    a save beside writes: duration, growth of memory, probe latency,
-                                  throughput
     tests/bench/server.py cpu     server CPU seconds per million SET and GET at pipeline 16
     tests/bench/server.py load    start-up: how long loading takes, by kind of value
 
-Options: --keys 5000000 --rounds 3 --seconds 10.  Memory is what the system says of the processes
-(Pss of the server and, for redis-server, of its child), looked at every 20 ms.
+Options: --keys 5000000 --rounds 3.
 """
 import argparse
 import os
@@ -18,53 +15,20 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "integration"))
 import resp  # noqa: E402
 
-LOAD = os.path.join(HERE, "../../build/tests/bench/bench_load")
-VALUE_BYTES = 100
+WRITES = os.path.join(HERE, "../../build/tests/bench/bench_writes")
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def pss_bytes(pid):
-    total = 0
-    try:
-        with open("/proc/%d/smaps_rollup" % pid) as f:
-            for line in f:
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
-            for child in f.read().split():
-                total += pss_bytes(int(child))
-    except OSError:
-        pass
-    return total
 
 
 def cpu_seconds(pid):
     with open("/proc/%d/stat" % pid) as f:
         fields = f.read().rsplit(") ", 1)[1].split()
     return (int(fields[11]) / TICKS, int(fields[12]) / TICKS)
-
-
-class MemoryWatch(threading.Thread):
-    def __init__(self, pid):
-        super().__init__(daemon=True)
-        self.pid, self.peak, self.stop = pid, 0, threading.Event()
-
-    def run(self):
-        while not self.stop.wait(0.02):
-            self.peak = max(self.peak, pss_bytes(self.pid))
-
-
-def load(server, keys, seconds, rate, pipeline):
-    out = subprocess.run([LOAD, str(server.port), str(keys), str(VALUE_BYTES), str(seconds), str(rate), str(pipeline)],
-                         capture_output=True, text=True, check=True).stdout
-    return [float(x) for x in out.split()]
 
 
 def info(client, field):
@@ -96,7 +60,7 @@ def bench_stall(o, directory):
         for kind, starts in (("stillframe", 100), ("redis", 3)):
             server = start(kind, directory, "--rdbcompression", "no")
             client = resp.Client(port=server.port)
-            load(server, keys, "fill", 0, 500)
+            subprocess.run([WRITES, str(server.port), "fill", "strings100", str(keys)], check=True)
             stalls = []
             for _ in range(starts):
                 client.call("BGSAVE")
@@ -107,61 +71,6 @@ def bench_stall(o, directory):
             print("  %9d keys  %-10s  %3d starts  %s" % (keys, kind, starts, spread(stalls)), flush=True)
             server.stop()
             shutil.rmtree(os.path.join(directory, kind))
-
-
-def one_save(server, keys, rate, seconds):
-    """Load without a save, then with one; returns a dictionary of figures."""
-    client = resp.Client(port=server.port)
-    quiet = load(server, keys, seconds, rate, 16)
-    base = pss_bytes(server.pid)
-    watch = MemoryWatch(server.pid)
-    watch.start()
-    result = {}
-
-    def writer():
-        result["load"] = load(server, keys, seconds, rate, 16)
-
-    t = threading.Thread(target=writer)
-    t.start()
-    time.sleep(0.3)
-    begin = time.time()
-    client.call("BGSAVE")
-    wait_saved(client)
-    duration = time.time() - begin
-    watch.stop.set()
-    t.join()
-    watch.join()
-    return {"seconds": duration, "growth": watch.peak - base, "base": base, "writes": result["load"][0],
-            "writes_quiet": quiet[0], "p50": result["load"][1], "p99": result["load"][2], "p999": result["load"][3],
-            "max": result["load"][4], "quiet_p99": quiet[2], "quiet_p999": quiet[3], "quiet_max": quiet[4],
-            "cow": int(info(client, "rdb_last_cow_size"))}
-
-
-def bench_save(o, directory):
-    data = o.keys * (16 + VALUE_BYTES)
-    print("a save beside random SETs, %d keys with %d random bytes (%.0f MB of keys and values), medians of %d rounds"
-          % (o.keys, VALUE_BYTES, data / 1e6, o.rounds))
-    print("%-10s %-4s %9s  %8s %9s %8s  %9s %9s  %29s  %26s" % (
-        "server", "lzf", "rate/s", "save s", "growth MB", "growth %", "writes/s", "(no save)", "probe us p50 p99 p99.9 max",
-        "(no save) p99 p99.9 max"))
-    servers = {kind: start(kind, directory) for kind in ("stillframe", "redis")}
-    for s in servers.values():
-        load(s, o.keys, "fill", 0, 500)
-    for compression in ("no", "yes"):
-        for rate in (25000, 0):
-            rows = {kind: [] for kind in servers}
-            for _ in range(o.rounds):
-                for kind, server in servers.items():
-                    resp.Client(port=server.port).call("CONFIG", "SET", "rdbcompression", compression)
-                    rows[kind].append(one_save(server, o.keys, rate, o.seconds if kind == "stillframe" else o.seconds * 3))
-            for kind in servers:
-                m = {k: statistics.median(r[k] for r in rows[kind]) for k in rows[kind][0]}
-                print("%-10s %-4s %9s  %8.2f %9.1f %8.2f  %9.0f %9.0f  %6.0f %6.0f %7.0f %7.0f  %8.0f %8.0f %8.0f" % (
-                    kind, compression, rate or "full", m["seconds"], m["growth"] / 1e6, 100 * m["growth"] / m["base"],
-                    m["writes"], m["writes_quiet"], m["p50"], m["p99"], m["p999"], m["max"], m["quiet_p99"],
-                    m["quiet_p999"], m["quiet_max"]), flush=True)
-    for s in servers.values():
-        s.stop()
 
 
 def bench_cpu(o, directory):
@@ -233,15 +142,14 @@ def bench_load(o, directory):
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("what", choices=["stall", "save", "cpu", "load"])
+    p.add_argument("what", choices=["stall", "cpu", "load"])
     p.add_argument("--keys", type=int, default=5000000)
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--seconds", type=float, default=10)
     p.add_argument("--sizes", type=lambda s: [int(x) for x in s.split(",")], default=[1000000, 5000000, 10000000])
     o = p.parse_args()
     directory = tempfile.mkdtemp(prefix="bench-", dir=os.environ.get("BENCH_DIR"))
     try:
-        {"stall": bench_stall, "save": bench_save, "cpu": bench_cpu, "load": bench_load}[o.what](o, directory)
+        {"stall": bench_stall, "cpu": bench_cpu, "load": bench_load}[o.what](o, directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
