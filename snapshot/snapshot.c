@@ -50,14 +50,16 @@ snapshot_start(void)
                                                  : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (event_fd < 0)
         return -errno;
-    if ((r = can_create_thread()) < 0)
-        goto close_fd;
     if ((r = sweeper_start(event_fd)) < 0)
         goto close_fd;
+    if ((r = can_create_thread()) < 0) /* the last one before liburcu's */
+        goto stop_sweeper;
     rcu_register_thread();
     grace_thread = create_call_rcu_data(0, -1);
     set_thread_call_rcu_data(grace_thread);
     return 0;
+stop_sweeper:
+    sweeper_stop();
 close_fd:
     (void)close(event_fd);
     event_fd = -1;

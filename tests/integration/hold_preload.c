@@ -5,8 +5,13 @@
  *   HOLD_FSYNC    for each fsync() of a dump
  *   HOLD_READS    for each read() of a dump that has no name yet
  *   HOLD_BEGIN    for getcwd(), which the begin of a save calls: the event loop stands still
- *   HOLD_POLL     for read() of an eventfd, from which it learns how far the save is: the same */
+ *   HOLD_POLL     for read() of an eventfd, from which it learns how far the save is: the same
+ *
+ * And THREADS_MAX: with so many threads pthread_create() fails, as under a limit of the system. */
+#include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,4 +74,29 @@ read(int fd, void *bytes, size_t room)
     else if (is_named(fd, "/temp-stillframe-"))
         hold("HOLD_READS");
     return syscall(SYS_read, fd, bytes, room);
+}
+
+static int
+count_threads(void)
+{
+    DIR *d = opendir("/proc/self/task");
+    int n = 0;
+
+    while (d != NULL && readdir(d) != NULL)
+        n++;
+    if (d != NULL)
+        closedir(d);
+    return n - 2; /* without "." and ".." */
+}
+
+int
+pthread_create(pthread_t *ret, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+    typedef int (*create_fn)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    create_fn real = (create_fn)dlsym(RTLD_NEXT, "pthread_create");
+    const char *max = getenv("THREADS_MAX");
+
+    if (max != NULL && count_threads() >= atoi(max))
+        return EAGAIN;
+    return real(ret, attr, run, arg);
 }

@@ -73,6 +73,30 @@ class SaveCase(ServerCase):
         self.assertEqual([n for n in os.listdir(self.dir) if n.startswith("temp-")], [])
 
 
+class Threads(SaveCase):
+    def test_without_threads_it_runs_or_says_why_not(self):
+        """With each number of threads that the system may allow."""
+        ends = []
+        for most in range(1, 8):
+            server = resp.start("env", self.dir, ["LD_PRELOAD=" + PRELOAD, "THREADS_MAX=%d" % most, resp.STILLFRAME_SERVER,
+                                                  "--save", ""], ready=False)
+            self.servers.append(server)
+            try:
+                server.wait_ready()
+            except resp.StartError as e:
+                self.assertIn("The snapshot thread cannot be started: Resource temporarily unavailable", e.log)
+                self.assertEqual(e.status, 1, e.log)
+                ends.append(most)
+                continue
+            with server.client() as c:
+                c.call("SET", "x", "1")
+                c.call("CONFIG", "SET", "snapshot-threads", "4")
+                self.assertEqual(c.call("BGSAVE", "WAIT"), SUCCESS)
+            server.stop()
+        self.assertIn(1, ends)
+        self.assertNotIn(7, ends)
+
+
 class Wait(SaveCase):
     def test_the_reply_is_the_outcome(self):
         server, c = self.begin("--save", "3600 1000000")
