@@ -1,4 +1,4 @@
-/* mm/sweep.c - the sweep's walk over the record blocks, in address order.  Thread: sweep. */
+/* mm/sweep.c - the sweep's walk over the record blocks, in address order.  Threads: sweepers. */
 #include "mm/base/step.h"
 #include "mm/cut.h"
 #include "mm/heap_impl.h"

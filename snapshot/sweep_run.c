@@ -1,4 +1,4 @@
-/* snapshot/sweep_run.c - from record slabs to RDB, in address order.  Thread: sweep. */
+/* snapshot/sweep_run.c - from record slabs to RDB, in address order.  Threads: sweepers. */
 #include <errno.h>
 
 #include "mm/base/must.h"

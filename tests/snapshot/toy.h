@@ -2,8 +2,7 @@
  * keys, each with a record (replaced or changed in place) and perhaps a value block that the record
  * points to.
  *
- * toy_digest() is the sum of one hash a record, over live data; toy_sweep_digest() is the same over
- * a view. */
+ * toy_digest() is the sum of one hash a record, over live data. */
 #ifndef TESTS_SNAPSHOT_TOY_H
 #define TESTS_SNAPSHOT_TOY_H
 

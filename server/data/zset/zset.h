@@ -3,8 +3,8 @@
  *
  * The limits are zset-max-listpack-entries (members) and zset-max-listpack-value (bytes of a
  * member); what has become large stays so.  A sorted set is never empty: the key goes with its last
- * member.  Every range, be it of ranks, scores or members, is one of ranks here: zset_below() tells
- * the rank at which a bound stands.
+ * member.  Every range, be it of ranks, scores or members, is one of ranks here: zset_from()
+ * and zset_to() tell the ranks at which its bounds stand.
  * Threads: mutator. */
 #ifndef SERVER_DATA_ZSET_ZSET_H
 #define SERVER_DATA_ZSET_ZSET_H
