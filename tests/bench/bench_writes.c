@@ -11,9 +11,8 @@
  * random, over four connections in turn: while one batch is answered three others wait at the
  * server, so that it is never this program that it waits for.
  *
- * The probe is one such write each millisecond on a connection of its own.  Where a reply comes
- * later than the next probe is due, that one's time counts from when it was due: a stall of 50 ms
- * is 50 probes late and not one.  Where the probe itself woke up late its time counts from then.
+ * The probe is one such write each millisecond on a connection of its own, whether the ones before
+ * it have been answered or not: a stall of 50 ms is 50 probes late and not one.
  *
  * FILE gets lines of text, times in seconds of CLOCK_MONOTONIC:
  *
@@ -25,6 +24,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -95,6 +95,7 @@ static const struct data *data;
 static unsigned long count;
 static _Atomic bool stop;
 static struct sample probes[SAMPLES_MAX], writes[SAMPLES_MAX];
+static unsigned char probe_lines[SAMPLES_MAX]; /* of the reply, still to come */
 static unsigned long probe_count, write_count;
 static double writer_cpu_s, probe_cpu_s;
 static unsigned char noise[NOISE_BYTES];
@@ -397,30 +398,60 @@ fill(void)
 
 /* ---- the probe and the writer ---- */
 
+/* take_replies: each line that has come answers the oldest probe under way. */
+static void
+take_replies(int fd, unsigned long sent)
+{
+    static char last = '\n';
+    char in[4096];
+    ssize_t r = read(fd, in, sizeof in);
+    double now = now_s();
+
+    if (r <= 0)
+        die("read");
+    for (ssize_t i = 0; i < r; last = in[i++]) {
+        if (in[i] == '-' && last == '\n') {
+            fprintf(stderr, "bench_writes: %.*s\n", (int)(r - i), in + i);
+            exit(1);
+        }
+        if (in[i] != '\n' || --probe_lines[probe_count] > 0)
+            continue;
+        if (probe_count == sent)
+            die("a reply to nothing");
+        probes[probe_count].value = (now - probes[probe_count].at) * 1e6;
+        probe_count++;
+    }
+}
+
 static void *
 probe_main(void *arg)
 {
     uint64_t rnd = 0x9e3779b97f4a7c15ULL ^ (uint64_t)getpid() << 20;
     struct batch b;
-    int fd = dial();
-    double start = now_s();
+    struct pollfd p = {.fd = dial(), .events = POLLIN};
+    unsigned long sent = 0;
+    double due = now_s();
 
     (void)arg;
     /* Best effort: what is to be seen is how late the server is, and not the probe. */
     (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), -10);
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     batch_init(&b);
-    while (!stop && probe_count < SAMPLES_MAX) {
-        double due = start + 0.001;
+    while (!stop || probe_count < sent) {
+        double left = due - now_s();
+        struct timespec wait = {.tv_nsec = left > 0 ? (long)(left * 1e9) : 0};
 
+        if (ppoll(&p, 1, stop ? NULL : &wait, NULL) > 0)
+            take_replies(p.fd, sent);
+        if (stop || now_s() < due || sent == SAMPLES_MAX)
+            continue;
         put_random_write(&b, &rnd);
-        start = due;
-        if (now_s() < due) {
-            sleep_until(due);
-            start = now_s();
-        }
-        flush(fd, &b);
-        probes[probe_count++] = (struct sample){start, (now_s() - start) * 1e6};
+        probe_lines[sent] = (unsigned char)b.lines;
+        probes[sent++].at = now_s();
+        send_batch(p.fd, &b);
+        b.lines = 0;
+        /* A probe that woke up late does not send at once what it has missed. */
+        due = now_s() > due + 0.001 ? now_s() + 0.001 : due + 0.001;
     }
     probe_cpu_s = (double)thread_ns() / 1e9;
     return NULL;
