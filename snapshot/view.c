@@ -22,13 +22,6 @@ view_init_live(struct view *v)
     *v = (struct view){.is_live = true};
 }
 
-bool
-view_is_broken(const struct view *v)
-{
-    (void)v;
-    return mm_cut_is_broken();
-}
-
 /* copy_racing: copy bytes that the mutator may be changing at this moment.  What comes out is used
  * only if the page word, read again afterwards, says that no change had begun (O-2).  Word by word
  * with relaxed atomic loads, not memcpy(): the sanitizers intercept that, and this race is the

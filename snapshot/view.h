@@ -40,7 +40,4 @@ void view_init_live(struct view *v);
  * the cut. Order O-1, O-2 (reader side). */
 int view_read(struct view *v, void *dst, const void *src, size_t len);
 
-/* view_is_broken: as mm_cut_is_broken(). */
-bool view_is_broken(const struct view *v);
-
 #endif

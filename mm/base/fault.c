@@ -2,7 +2,6 @@
 #include "mm/base/fault.h"
 
 #include <stdatomic.h>
-#include <string.h>
 #include <unistd.h>
 
 static const char *const names[FAULT_COUNT] = {
@@ -57,17 +56,6 @@ fault_disarm(void)
 {
     atomic_store(&armed_point, FAULT_COUNT + 1);
     return atomic_load(&delivered);
-}
-
-int
-fault_find(const char *name)
-{
-    if (strcmp(name, "any") == 0)
-        return FAULT_ANY;
-    for (int i = 0; i < FAULT_COUNT; i++)
-        if (strcmp(name, names[i]) == 0)
-            return i;
-    return -1;
 }
 
 const char *

@@ -37,9 +37,6 @@ void fault_arm_crash(unsigned long n);
  * fault_arm(). */
 unsigned long fault_disarm(void);
 
-/* fault_find(name): the number of a point, FAULT_ANY for "any", -1 if there is none of that name.
- * [any] */
-int fault_find(const char *name);
 const char *fault_name(enum fault f);
 
 #endif

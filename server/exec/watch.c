@@ -137,12 +137,6 @@ describe(const struct client *c, struct client_facts *facts)
     facts->watch_is_lost = c->watch != NULL && c->watch->dirty;
 }
 
-unsigned
-watch_count(const struct client *c)
-{
-    return c->watch != NULL ? c->watch->count : 0;
-}
-
 static size_t
 memory_of(const struct client *c)
 {

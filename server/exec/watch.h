@@ -25,7 +25,6 @@ void watch_init(void);
 void watch_forget(struct client *c);
 /* watch_is_broken: EXEC's question: has a key changed, or expired, since? */
 bool watch_is_broken(const struct client *c);
-unsigned watch_count(const struct client *c);
 /* watch_touch: the key has changed. */
 void watch_touch(struct db *db, struct slice key);
 /* watch_flushed, watch_swapped: before a logical database is emptied, or exchanged with another. */

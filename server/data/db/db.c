@@ -269,14 +269,6 @@ db_find_read(struct db *db, struct slice key)
 }
 
 const struct record *
-db_find_write(struct db *db, struct slice key)
-{
-    struct db_ref ref;
-
-    return db_lookup(db, key, DB_WRITE, &ref);
-}
-
-const struct record *
 db_peek(struct db *db, struct slice key)
 {
     struct ktable_ref at;

@@ -94,7 +94,6 @@ void db_keep_clocks(bool on);
  * PAUSE holds the data still, if it is looked up for reading). */
 const struct record *db_lookup(struct db *db, struct slice key, unsigned flags, struct db_ref *ret);
 const struct record *db_find_read(struct db *db, struct slice key);
-const struct record *db_find_write(struct db *db, struct slice key);
 const struct record *db_peek(struct db *db, struct slice key); /* expired too; no trace */
 /* db_record_is_expired: at the time of this turn. */
 bool db_record_is_expired(const struct record *r);

@@ -126,12 +126,6 @@ htable_walk(const struct htable *t, uint64_t cursor, htable_visitor visit, void 
 }
 
 void
-htable_visit_bucket(const struct htable *t, uint64_t bucket, htable_visitor visit, void *ctx)
-{
-    htable_visit_chain(t, bucket, visit, ctx);
-}
-
-void
 htable_each(const struct htable *t, htable_visitor visit, void *ctx)
 {
     for (uint64_t i = 0; i < t->buckets; i++)

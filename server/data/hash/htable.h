@@ -60,7 +60,6 @@ const struct hash_pair *htable_take(const struct htable *t, struct slice field);
 const struct hash_pair *htable_draw(const struct htable *t);
 /* htable_walk: as ktable's. */
 uint64_t htable_walk(const struct htable *t, uint64_t cursor, htable_visitor visit, void *ctx);
-void htable_visit_bucket(const struct htable *t, uint64_t bucket, htable_visitor visit, void *ctx);
 /* htable_each: every pair. */
 void htable_each(const struct htable *t, htable_visitor visit, void *ctx);
 /* htable_copy: another table with copies of all pairs; NULL: no memory. */
