@@ -144,6 +144,7 @@ install: all
 	install -D -m 755 build/stillframe-rdb $(DESTDIR)$(PREFIX)/bin/stillframe-rdb
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/stillframe/README.md
 	install -m 644 docs/*.md server/dist/stillframe.conf $(DESTDIR)$(PREFIX)/share/doc/stillframe/
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/stillframe/plots docs/plots/*.svg
 
 $(B)/stillframe.so: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,server/main.c)
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -shared -Wl,-z,defs -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
