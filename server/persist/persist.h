@@ -77,8 +77,8 @@ struct persist_copy {
     const char *path; /* the file that it becomes, in the working directory; with `open`, a name */
     int (*open)(void *ctx, struct sink **ret); /* as in struct snapshot_request.  May be NULL */
     const struct save_filter *filter;          /* which keys; NULL: all */
-    /* It has ended, and is reported once; why: of one that was cancelled, else NULL.  May begin no
-     * snapshot. */
+    /* It has ended, and is reported once; why: of one that was cancelled, or given up for its
+     * memory, whatever end->error is then; else NULL.  May begin no snapshot. */
     void (*end)(void *ctx, const struct snapshot_end *end, const char *why);
     void *ctx;
 };

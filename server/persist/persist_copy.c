@@ -49,7 +49,7 @@ take_end(void *ctx, const struct snapshot_end *end, const char *why)
     (void)ctx;
     save_filter_free(to.filter);
     to.filter = NULL;
-    if (end->error == -ECANCELED) { /* not a failure: the status stays as it was */
+    if (why != NULL) { /* not a failure: the status stays as it was */
         log_line(LOG_NOTICE, "Copy to '%s' cancelled: %s", to.shown, why);
         snprintf(to.cause, sizeof to.cause, "%s", why);
         return;

@@ -243,6 +243,24 @@ class Beside(CopyCase):
         self.wait(c)
         self.assertEqual(info(c, "rdb_last_copy_keys"), "20000")
 
+    def test_one_that_is_given_up_for_its_memory_is_no_failure(self):
+        """Whether the loop or the sweep is the first to see that a write has taken too much."""
+        server = self.start("--save", "", "--enable-debug-command", "yes", "--rdbcompression", "no", "--snapshot-rate-limit", "1mb",
+                            "--snapshot-memory-limit", "65536", "--snapshot-memory-policy", "cancel")
+        c, w = server.client(), server.client()
+        c.call("DEBUG", "POPULATE", 50000, "k", 500)
+        reasons = "(snapshot-memory-limit \\(65536 bytes\\) was reached|one command needed more than snapshot-memory-limit)"
+        w.send("BGSAVE", "TO", "a", "WAIT")
+        resp.wait_until(lambda: info(c, "rdb_copy_in_progress") == "1")
+        draw = random.Random(1)
+        for _ in range(200):
+            c.pipeline([("SETRANGE", "k:%d" % draw.randrange(50000), 0, "zzz") for _ in range(100)])
+        with self.assertRaisesRegex(resp.RespError, "^ERR Background saving cancelled: " + reasons):
+            w.read(raising=True)
+        self.assertEqual((info(c, "rdb_last_copy_status"), info(c, "rdb_saves_cancelled"), info(c, "snapshot_given_up")), ("ok", "0", "1"))
+        self.assertRegex(server.log(), "Copy to 'a' cancelled: " + reasons)
+        self.assertNotIn("failed", server.log())
+
     def test_an_end_of_the_server_takes_it_along(self):
         server = self.start("--save", "", "--enable-debug-command", "yes")
         c = server.client()

@@ -247,7 +247,7 @@ why_dropped(const struct sink_reader *s, const struct snapshot_end *end, const c
         return "it took nothing for repl-timeout";
     if (s->error != 0)
         return strerror(-s->error);
-    return end->error == -ECANCELED ? why_cancelled : end->text;
+    return why_cancelled != NULL ? why_cancelled : end->text;
 }
 
 static void
