@@ -14,6 +14,7 @@
  * up, and so is, with snapshot-memory-policy cancel, any that comes to stop. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "mm/base/clock.h"
 #include "mm/base/log.h"
@@ -40,12 +41,15 @@ enum {
     BURST_PART = 8,                   /* of what is left: so much may be used up at once */
     DEBT_NS = 100 * 1000 * 1000,      /* what one command took too much is paid in so long */
     STEP_NS = 100 * 1000 * 1000,      /* more time than this at once does not count */
-    LEFT_PART = 4,                    /* of what the sweep has taken: so much it will take */
-    LEFT_MIN_NS = 10 * 1000 * 1000,   /* at least, and as long as this */
+    LEFT_MIN_NS = 10 * 1000 * 1000,   /* the sweep is never thought to end sooner */
     QUIET_NS = 100 * 1000 * 1000,     /* without a held writer: the throttling is over */
     LOG_EACH_NS = 1000 * 1000 * 1000, /* times LOG_EACH: between two lines that it begins */
     LOG_EACH = 5
 };
+
+/* What may be believed of the part that is swept: early on a little says nothing yet, and what is
+ * nearly done by its keys may end in a large one. */
+static const double PART_LEAST = 0.05, PART_MOST = 0.8;
 
 static struct {
     size_t at_cut;                      /* live bytes of the arena when the cut began */
@@ -111,21 +115,29 @@ used_bytes(void)
 
 /* ---- the level ---- */
 
-/* How long the sweep will still take: as long as until now for each part of the keys; but one key
- * may be most of the data, so not much less than it has taken.  One that stands still takes ever
+/* part_swept: of the data, above 0 and below 1, as far as it is known.  By keys, or, since one key
+ * may be most of the data, by bytes of RDB, of which there are rarely more than of the data. */
+static double
+part_swept(const struct snapshot_status *s)
+{
+    double keys = s->keys_total > 0 ? (double)s->keys_done / (double)s->keys_total : 0;
+    double bytes = state.at_cut > 0 ? (double)s->raw_bytes / (double)state.at_cut : 0;
+    double part = keys > bytes ? keys : bytes;
+
+    return part < PART_LEAST ? PART_LEAST : part > PART_MOST ? PART_MOST : part;
+}
+
+/* How long the sweep will still take, if it goes on as until now.  One that stands still takes ever
  * longer, so that writers go on ever more slowly. */
 static double
 left_ns(void)
 {
     struct snapshot_status s;
-    double elapsed = (double)(clock_now.turn_ns - state.begin_ns), left = elapsed;
+    double elapsed = (double)(clock_now.turn_ns - state.begin_ns), part, left;
 
     snapshot_status(&s);
-    if (s.keys_done > 0)
-        left = elapsed / (double)s.keys_done *
-               (double)(s.keys_total > s.keys_done ? s.keys_total - s.keys_done : 0);
-    if (left < elapsed / LEFT_PART)
-        left = elapsed / LEFT_PART;
+    part = part_swept(&s);
+    left = elapsed * (1 - part) / part;
     return left > LEFT_MIN_NS ? left : LEFT_MIN_NS;
 }
 
@@ -283,8 +295,7 @@ static struct net_gate memory_gate = {.is_closed = is_closed, .opens_by_itself =
 void
 persist_limit_init(void)
 {
-    state.limit = 0;
-    state.throttled = false;
+    memset(&state, 0, sizeof state);
     exec_gates.writers_wait = writers_wait;
     net_gate_add(&memory_gate);
     config_on_change("snapshot-memory-limit", apply);
