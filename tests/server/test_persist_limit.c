@@ -62,6 +62,7 @@ give_back(void)
 static void
 begin_at(int64_t limit)
 {
+    give_back();
     config.snapshot_memory_limit = limit;
     clock_now.turn_ns = os_monotonic_ns();
     disk_is_held = true;
@@ -123,7 +124,6 @@ START_TEST(a_save_that_is_given_up_for_its_memory_refuses_no_write)
     background();
     ck_assert_ptr_nonnull(persist_write_error());
     make_saves_fail(false);
-    give_back();
     begin_at(1 << 20);
     config.stop_writes_on_bgsave_error = false;
     lab_run("setrange s 0 @4000000*z");
