@@ -14,6 +14,12 @@ preserved_bytes(void)
 }
 
 size_t
+mm_live_bytes(void)
+{
+    return heap.live_bytes;
+}
+
+size_t
 mm_snapshot_bytes(void)
 {
     return preserved_bytes() + heap.retired_bytes + heap.newborn_bytes;

@@ -126,6 +126,8 @@ struct mm_figures {
     bool cut_open;
 };
 void mm_figures(struct mm_figures *ret);
+/* mm_live_bytes: as in mm_figures.  O(1) */
+size_t mm_live_bytes(void);
 /* mm_snapshot_bytes: preserved + retired + newborn.  O(1) */
 size_t mm_snapshot_bytes(void);
 /* What the open cut costs, for a limit on it; without one all is 0. */

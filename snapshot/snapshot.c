@@ -159,6 +159,7 @@ snapshot_begin(const struct snapshot_request *rq)
     }
     mm_sweep_area_init(&j->area);
     j->blocks_total = j->area.end_block;
+    j->bytes_total = mm_live_bytes();
     j->begin_us = start_ns / 1000;
     j->threads = threads;
     sweeper_post(j, threads);
@@ -294,6 +295,8 @@ snapshot_status(struct snapshot_status *ret)
     ret->verifying = atomic_load_explicit(&job->verifying, memory_order_relaxed);
     ret->keys_done = atomic_load_explicit(&job->progress.keys, memory_order_relaxed);
     ret->keys_total = job->rq.keys_total;
+    ret->bytes_read = atomic_load_explicit(&job->progress.read_bytes, memory_order_relaxed);
+    ret->bytes_total = job->bytes_total;
     ret->raw_bytes = sweeper_raw_bytes();
     ret->bytes_out = atomic_load_explicit(&job->file_bytes, memory_order_relaxed);
     ret->blocks_done = atomic_load_explicit(&job->area.next_block, memory_order_relaxed);
@@ -303,6 +306,20 @@ snapshot_status(struct snapshot_status *ret)
     ret->blocks_total = job->blocks_total;
     ret->begin_us = job->begin_us;
     ret->begin_cost_ns = job->begin_cost_ns;
+}
+
+static double
+part(uint64_t done, uint64_t total)
+{
+    return done >= total ? total > 0 : (double)done / (double)total;
+}
+
+double
+snapshot_part_swept(const struct snapshot_status *s)
+{
+    double keys = part(s->keys_done, s->keys_total), bytes = part(s->bytes_read, s->bytes_total);
+
+    return keys > bytes ? keys : bytes;
 }
 
 unsigned

@@ -78,10 +78,11 @@ enum snapshot_state { SNAPSHOT_IDLE, SNAPSHOT_SWEEPING, SNAPSHOT_WRITING, SNAPSH
 struct snapshot_status {
     enum snapshot_state state;
     bool cancelled;
-    bool verifying;                 /* WRITING: the file is durable, and is read back */
-    uint64_t keys_done, keys_total; /* processed by the sweep so far */
-    uint64_t raw_bytes;             /* of RDB, handed to the writer so far */
-    uint64_t bytes_out;             /* put to the sink so far: compressed, as it may be */
+    bool verifying;                   /* WRITING: the file is durable, and is read back */
+    uint64_t keys_done, keys_total;   /* processed by the sweep so far */
+    uint64_t bytes_read, bytes_total; /* of the arena, by the sweep so far; of data at the cut */
+    uint64_t raw_bytes;               /* of RDB, handed to the writer so far */
+    uint64_t bytes_out;               /* put to the sink so far: compressed, as it may be */
     uint64_t blocks_done, blocks_total;
     unsigned threads;       /* sweepers */
     int64_t begin_us;       /* monotonic */
@@ -126,6 +127,9 @@ bool snapshot_poll(unsigned max_blocks, struct snapshot_end *ret);
  * eventfd. */
 bool snapshot_wants_poll(void);
 void snapshot_status(struct snapshot_status *ret);
+/* snapshot_part_swept: of the data, 0 to 1: by keys, or, since one key may be most of it, by bytes,
+ * whichever is more. */
+double snapshot_part_swept(const struct snapshot_status *s);
 /* snapshot_threads: that there be so many sweepers before a snapshot asks for them; making one
  * takes some ten microseconds.  How many of them there are; 0 while a snapshot runs: ask again. */
 unsigned snapshot_threads(unsigned wanted);

@@ -94,10 +94,22 @@ after_wait(void)
     rcu_thread_online(); /* C1: what touches the arena next looks at the cancel flag first */
 }
 
+/* What the calls between blocks and within a long value know. */
+struct reading {
+    struct job *j;
+    const struct view *view;
+    uint64_t told_bytes; /* of view->read_bytes, that others know of */
+};
+
+/* look_up: where the sweeper is quiescent: others learn how far it is. */
 static void
-between_blocks(void *ctx)
+look_up(void *ctx)
 {
-    (void)ctx;
+    struct reading *r = ctx;
+
+    atomic_fetch_add_explicit(&r->j->progress.read_bytes, r->view->read_bytes - r->told_bytes,
+                              memory_order_relaxed);
+    r->told_bytes = r->view->read_bytes;
     pass_quiescent();
     rcu_quiescent_state();
 }
@@ -105,13 +117,11 @@ between_blocks(void *ctx)
 static int
 poll_long_value(void *ctx)
 {
-    struct job *j = ctx;
+    const struct reading *r = ctx;
 
-    mm_sweep_warm();
-    pass_quiescent();
-    rcu_quiescent_state();
-    return atomic_load_explicit(&j->cancel, memory_order_acquire) ||
-                   atomic_load_explicit(&j->failed, memory_order_relaxed)
+    look_up(ctx);
+    return atomic_load_explicit(&r->j->cancel, memory_order_acquire) ||
+                   atomic_load_explicit(&r->j->failed, memory_order_relaxed)
                ? -ECANCELED
                : 0;
 }
@@ -124,6 +134,7 @@ sweep_lane(struct job *j, const struct sweeper *s, struct lane *lane, void *work
     struct mm_sweep stretch = {.epoch = j->area.epoch};
     struct rdb_enc enc;
     struct view view;
+    struct reading reading = {.j = j, .view = &view};
     int r = rdb_enc_init(&enc, &lane->sink, j->rq.rdb_version, j->rq.compression == RDB_LZF);
 
     if (r < 0)
@@ -131,7 +142,7 @@ sweep_lane(struct job *j, const struct sweeper *s, struct lane *lane, void *work
     view_init(&view, j->area.epoch);
     view.cancel = &j->cancel;
     view.poll = poll_long_value;
-    view.poll_ctx = j;
+    view.poll_ctx = &reading;
     r = sweep_run(&(struct sweep_options){.rq = &j->rq,
                                           .sweep = &stretch,
                                           .area = &j->area,
@@ -143,7 +154,8 @@ sweep_lane(struct job *j, const struct sweeper *s, struct lane *lane, void *work
                                           .failed = &j->failed,
                                           .staging = s->staging,
                                           .progress = &j->progress,
-                                          .between = between_blocks});
+                                          .between = look_up,
+                                          .between_ctx = &reading});
     atomic_fetch_add_explicit(&j->progress.image_pages, view.image_pages, memory_order_relaxed);
     atomic_fetch_add_explicit(&j->progress.retries, view.retries, memory_order_relaxed);
     rdb_enc_fini(&enc);

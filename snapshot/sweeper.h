@@ -29,6 +29,7 @@ enum job_phase { JOB_SWEEPING, JOB_SWEPT, JOB_DONE };
 /* Of a sweep, by all its sweepers. */
 struct sweep_progress {
     _Atomic uint64_t keys, left_out; /* relaxed.  keys: all that were seen, also those left out */
+    _Atomic uint64_t read_bytes;     /* of the arena, by all views */
     _Atomic uint64_t image_pages, retries;
 };
 
@@ -45,6 +46,7 @@ struct job {
     struct sweep_progress progress; /* [sweep] */
     _Atomic uint64_t file_bytes;    /* [writer] relaxed */
     _Atomic bool verifying;         /* [writer] relaxed */
+    uint64_t bytes_total;           /* of data at the cut */
     uint32_t blocks_total;
     unsigned threads; /* sweepers */
     /* the first error of a sweeper: by who takes `failed` from false to true */

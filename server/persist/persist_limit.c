@@ -115,18 +115,6 @@ used_bytes(void)
 
 /* ---- the level ---- */
 
-/* part_swept: of the data, above 0 and below 1, as far as it is known.  By keys, or, since one key
- * may be most of the data, by bytes of RDB, of which there are rarely more than of the data. */
-static double
-part_swept(const struct snapshot_status *s)
-{
-    double keys = s->keys_total > 0 ? (double)s->keys_done / (double)s->keys_total : 0;
-    double bytes = state.at_cut > 0 ? (double)s->raw_bytes / (double)state.at_cut : 0;
-    double part = keys > bytes ? keys : bytes;
-
-    return part < PART_LEAST ? PART_LEAST : part > PART_MOST ? PART_MOST : part;
-}
-
 /* How long the sweep will still take, if it goes on as until now.  One that stands still takes ever
  * longer, so that writers go on ever more slowly. */
 static double
@@ -136,7 +124,8 @@ left_ns(void)
     double elapsed = (double)(clock_now.turn_ns - state.begin_ns), part, left;
 
     snapshot_status(&s);
-    part = part_swept(&s);
+    part = snapshot_part_swept(&s);
+    part = part < PART_LEAST ? PART_LEAST : part > PART_MOST ? PART_MOST : part;
     left = elapsed * (1 - part) / part;
     return left > LEFT_MIN_NS ? left : LEFT_MIN_NS;
 }

@@ -36,12 +36,11 @@ persist_log_begun(void)
 int64_t
 persist_eta_us(const struct snapshot_status *s)
 {
-    int64_t elapsed_us = os_monotonic_us() - s->begin_us;
+    double elapsed_us = (double)(os_monotonic_us() - s->begin_us), part = snapshot_part_swept(s);
 
-    if (s->state != SNAPSHOT_SWEEPING || s->keys_done == 0)
+    if (s->state != SNAPSHOT_SWEEPING || part <= 0)
         return -1;
-    return (int64_t)((double)elapsed_us / (double)s->keys_done *
-                     (double)(s->keys_total - s->keys_done));
+    return (int64_t)(elapsed_us * (1 - part) / part);
 }
 
 static void
