@@ -333,10 +333,14 @@ START_TEST(after_a_crash_at_any_step_the_dump_is_the_old_or_the_new_one)
                          config.snapshot_retain + 1); /* one is not removed yet */
         ck_assert_int_eq(files_in("."), 1 + kept_dumps(false));
     }
-    ck_assert_int_eq(kept_dumps(true), config.snapshot_retain);
     ck_assert_uint_gt(old_ones, 3);
     ck_assert_uint_gt(new_ones, 0);
     ck_assert_int_eq(snapshot_start(), 0);
+    /* How many of the crashes came behind the link depends on the threads; then as many as asked
+     * for are kept, whatever the crashes left. */
+    for (int i = 0; i < config.snapshot_retain; i++)
+        ck_assert(one_save());
+    ck_assert_int_eq(kept_dumps(true), config.snapshot_retain);
 }
 END_TEST
 

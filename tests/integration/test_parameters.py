@@ -121,6 +121,7 @@ def maxclients(t):
     finally:
         for c in held:
             c.close()
+        resp.wait_until(lambda: int(info(t.c, "connected_clients")) < 3)  # or the next one is refused
 
 
 def bulk_length(t):
