@@ -131,6 +131,17 @@ hold(struct lane *l, struct chunk *c)
     return 0;
 }
 
+/* note_turn: a lane that is alone needs none, and is never cut; one that has it gives it back with
+ * the record's end. */
+static void
+note_turn(struct lane *l, bool has_turn)
+{
+    bool alone = l->joiner->o.lanes == 1;
+
+    l->has_turn = has_turn && !alone;
+    l->boundary_fill = alone ? SIZE_MAX : l->has_turn ? 0 : JOINER_CHUNK_BYTES - CHUNK_REST_BYTES;
+}
+
 /* pack: what can be done of the writer's work before its turn comes. */
 static void
 pack(struct lane *l, struct chunk *c)
@@ -170,10 +181,7 @@ submit(struct lane *l, size_t len, bool keep)
         pthread_cond_broadcast(&j->turn_free);
     r = hold(l, take_chunk(l));
     pthread_mutex_unlock(&j->lock);
-    l->has_turn = keep && l->joiner->o.lanes > 1;
-    l->boundary_fill = j->o.lanes == 1 ? SIZE_MAX
-                       : l->has_turn   ? 0
-                                       : JOINER_CHUNK_BYTES - CHUNK_REST_BYTES;
+    note_turn(l, keep);
     return r;
 }
 
@@ -222,11 +230,9 @@ lane_open(struct lane *l, struct joiner *j, unsigned index)
     int r = 0;
 
     must(index < j->o.lanes);
-    *l = (struct lane){.joiner = j, .index = index, .has_turn = j->o.lanes > 1 && index == 0};
+    *l = (struct lane){.joiner = j, .index = index};
     l->sink.ops = &lane_ops;
-    l->boundary_fill = j->o.lanes == 1 ? SIZE_MAX
-                       : l->has_turn   ? 0
-                                       : JOINER_CHUNK_BYTES - CHUNK_REST_BYTES;
+    note_turn(l, index == 0); /* J2 */
     if (packs(j) && (l->pack_state = malloc(lz4_frame_state_bytes())) == NULL) {
         joiner_fail(j, -ENOMEM);
         return sink_fail(&l->sink, -ENOMEM, "start");

@@ -293,10 +293,7 @@ persist_limit_init(void)
 void
 persist_limit_begin(void)
 {
-    struct mm_figures f;
-
-    mm_figures(&f);
-    state.at_cut = f.live_bytes;
+    state.at_cut = mm_live_bytes();
     state.begin_ns = state.moved_ns = state.not_before_ns = clock_now.turn_ns;
     state.reason[0] = '\0';
     set_limit(config.snapshot_memory_limit);
@@ -341,12 +338,9 @@ persist_limit_end(bool failed)
 void
 persist_limit_figures(struct persist_limit_figures *ret)
 {
-    struct mm_figures f;
-
-    mm_figures(&f);
     *ret = state.sum;
     ret->limit_bytes =
-        persist.running ? state.limit : limit_of(config.snapshot_memory_limit, f.live_bytes);
+        persist.running ? state.limit : limit_of(config.snapshot_memory_limit, mm_live_bytes());
     ret->throttled = state.throttled;
     if (state.throttled)
         ret->throttled_us += (uint64_t)(state.held_ns - state.since_ns) / 1000;
