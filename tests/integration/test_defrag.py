@@ -147,6 +147,7 @@ class Defrag(unittest.TestCase):
                 batch.append(["HDEL", "hash"] + ["f%d" % rnd.randint(0, 3000) for _ in range(2)])
             self.assertFalse([r for r in c.pipeline(batch) if isinstance(r, resp.RespError)])
             if round_ % 4 == 0:
+                self.wait(lambda: fields(c)["rdb_bgsave_in_progress"] == "0")  # of the round before
                 c.call("BGSAVE")
         self.wait(lambda: fields(c)["rdb_bgsave_in_progress"] == "0")
         self.assertGreater(int(fields(c)["active_defrag_key_hits"]), 1000)
