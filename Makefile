@@ -11,7 +11,7 @@ CC := $(if $(filter fuzz,$(FLAVOUR)),clang,gcc)
 endif
 PORT    ?= 6379
 
-PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev nettle-dev
+PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev zlib1g-dev libzstd-dev nettle-dev
 TEST_PACKAGES := check lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis
 NODE_PACKAGES := $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 LINT_PACKAGES := clang-format clang-tidy cppcheck
@@ -49,6 +49,7 @@ ALL_CFLAGS  = -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -fvisibility=hidden -pt
 ALL_LDFLAGS = -pthread $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
 CORE_LIBS   := -lurcu-qsbr -lurcu-common -llz4
 SERVER_LIBS := -lnettle -lm
+TOOL_LIBS   := -lz -lzstd -lm
 TEST_LIBS   := -llzf -lcheck -lsubunit -lm -lrt
 
 # $(call show,CC) before a command: one short line instead of it, none with -s, the whole command
@@ -57,10 +58,10 @@ show = $(if $(filter-out 0,$(V)),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS)
 
 MM_SRC       := $(wildcard mm/*.c mm/base/*.c)
 SNAPSHOT_SRC := $(wildcard snapshot/*.c snapshot/rdb/*.c)
-TOOL_SRC     := $(wildcard snapshot/tool/*.c)
+TOOL_SRC     := $(filter-out tool/main.c,$(wildcard tool/*.c tool/*/*.c))
 SERVER_SRC   := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c server/*/*/*.c))
 SUPPORT_SRC  := $(wildcard tests/support/*.c)
-TEST_SRC     := $(wildcard tests/mm/test_*.c tests/snapshot/test_*.c tests/server/test_*.c tests/fault/test_*.c)
+TEST_SRC     := $(wildcard tests/mm/test_*.c tests/snapshot/test_*.c tests/tool/test_*.c tests/server/test_*.c tests/fault/test_*.c)
 ifneq ($(FLAVOUR),steps) # the step scheduler needs its points compiled in
 TEST_SRC     := $(filter-out tests/server/test_steps.c,$(TEST_SRC))
 endif
@@ -150,8 +151,8 @@ $(B)/stillframe.so: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,server/ma
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -shared -Wl,-z,defs -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
 $(B)/stillframe-server: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,server/main.c)
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
-$(B)/stillframe-rdb: $(MM_OBJ) $(SNAPSHOT_OBJ) $(TOOL_OBJ)
-	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
+$(B)/stillframe-rdb: $(MM_OBJ) $(SNAPSHOT_OBJ) $(TOOL_OBJ) $(call obj,tool/main.c)
+	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(TOOL_LIBS)
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call show,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
@@ -162,6 +163,9 @@ $(B)/tests/mm/%: $(B)/obj/tests/mm/%.o $(MM_OBJ)
 $(B)/tests/snapshot/%: $(B)/obj/tests/snapshot/%.o $(MM_OBJ) $(SNAPSHOT_OBJ)
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(TEST_LIBS)
+$(B)/tests/tool/%: $(B)/obj/tests/tool/%.o $(MM_OBJ) $(SNAPSHOT_OBJ) $(TOOL_OBJ)
+	@mkdir -p $(@D)
+	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(TOOL_LIBS) $(TEST_LIBS)
 $(B)/tests/%: $(B)/obj/tests/%.o $(SUPPORT_OBJ) $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ)
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS) $(TEST_LIBS)

@@ -88,7 +88,7 @@ export TSAN_OPTIONS=halt_on_error=1:report_thread_leaks=0 # liburcu never joins 
 section_release() {
     build release all tests test-helpers
     build shared build/shared/stillframe.so
-    unit release mm snapshot server
+    unit release mm snapshot tool server
     ORACLE_SNAPSHOTS=${ORACLE_SNAPSHOTS:-150} integration release tests/integration/test_oracle.py
     for t in tests/integration/test_*.py; do [ "$t" = tests/integration/test_oracle.py ] || integration release "$t"; done
     SEED=34 MINUTES=0.6 integration release tests/soak/snapshots.py
@@ -97,7 +97,7 @@ section_release() {
 section_debug() {
     build debug all tests
     run "debug: floors" 60 tests/lint/floors.py build/debug/obj
-    unit debug mm snapshot server
+    unit debug mm snapshot tool server
 }
 section_fault() {
     build debug all tests
@@ -107,7 +107,7 @@ section_fault() {
 section_asan() {
     build release test-helpers
     build asan all tests
-    CK_FORK=no unit asan mm snapshot server
+    CK_FORK=no unit asan mm snapshot tool server
     QUICK=1 integration asan tests/integration/test_{rdb_tool,dumps,protocol,saves,save_copies,save_stream,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread,defrag}.py
     CK_FORK=no unit asan fault
 }

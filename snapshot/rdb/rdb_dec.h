@@ -19,6 +19,23 @@
  * once.  A file that is compressed as a whole (Valkey's envelope around an LZ4 frame) is known by
  * its first bytes and unpacked on the way, in 9 MiB at most. */
 struct rdb_source;
+
+/* Input that somebody else reads: a pipe, what a thread unpacks ahead. */
+enum { RDB_READER_HEADROOM = 256 * 1024 };
+struct rdb_reader {
+    /* The next stretch: *ret_len bytes; 0: the input has ended.  RDB_READER_HEADROOM bytes before
+     * *ret are the source's to write to, and all of it is the source's until the next call.  0 or
+     * -errno; -EBADMSG: wrong() says what is wrong with the input. */
+    int (*next)(void *ctx, uint8_t **ret, size_t *ret_len);
+    const char *(*wrong)(void *ctx);
+    uint64_t (*consumed)(void *ctx); /* bytes of the file: for progress, and where it is wrong */
+    void (*close)(void *ctx);
+};
+/* size: of the file, 0 if not known; is_packed: what comes is not the file's bytes, but the RDB in
+ * it (offsets are then told as "of the decompressed RDB"); has_sums: the form around it has
+ * checksums of its own, which were compared (RDB_CRC_FRAME). */
+int rdb_source_reader(const struct rdb_reader *reader, void *ctx, uint64_t size, bool is_packed,
+                      bool has_sums, struct rdb_source **ret);
 int rdb_source_file(const char *path, struct rdb_source **ret);
 int rdb_source_memory(const void *bytes, size_t len, struct rdb_source **ret);
 void rdb_source_close(struct rdb_source *src);
@@ -46,6 +63,7 @@ struct rdb_key {
     uint8_t type;         /* the type number as in the file */
     enum rdb_value_kind kind;
     uint64_t offset; /* of the type byte */
+    uint64_t begin;  /* of the first byte that is about it: of its attributes */
 };
 
 /* How the string that is a value, or holds one, stands in the file. */
@@ -126,6 +144,10 @@ struct rdb_events {
     bool no_values;
     /* any_version: a version that is not known is tried, and a finding */
     bool any_version;
+    /* skip_unknown: what is not read, but ends where it says itself (values and AUX of modules), is
+     * read over and told to `unknown`; key: NULL if it is none's */
+    bool skip_unknown;
+    int (*unknown)(void *ctx, const struct rdb_key *key, const char *what);
     int (*start)(void *ctx, int version);
     /* what to do: rdb_aux_of() */
     int (*aux)(void *ctx, struct slice key, struct slice value);
@@ -134,7 +156,14 @@ struct rdb_events {
     int (*resizedb)(void *ctx, uint64_t keys, uint64_t expires);
     int (*function)(void *ctx, struct slice code);
     int (*finding)(void *ctx, const struct rdb_finding *finding);
+    /* A key, before its value.  RDB_SKIP_VALUE: nothing is told of its value, which is read over;
+     * its value_end comes. */
     int (*key)(void *ctx, const struct rdb_key *key);
+    /* The value as it stands in the file, without its type byte: all pieces have come when
+     * value_end does.  Not of what plain_string gets. */
+    int (*raw)(void *ctx, struct slice piece);
+    /* Before each opcode, and before each key's attributes or type byte: where it begins. */
+    int (*item)(void *ctx, uint64_t offset);
     /* A key and its string at once, where both stand plainly in the decoder's hands: most do, up to
      * some 100 KB.  NULL: they come as the others do. */
     int (*plain_string)(void *ctx, const struct rdb_key *key, struct slice value);
@@ -152,6 +181,9 @@ struct rdb_events {
     /* a claim, not yet seen */
     int (*hash_begin)(void *ctx, uint64_t fields);
     int (*hash_field)(void *ctx, struct slice field, struct slice value);
+    /* a field that expires, unix ms; NULL: such a hash is refused (-ENOTSUP) */
+    int (*hash_field_expiring)(void *ctx, struct slice field, struct slice value,
+                               int64_t expire_at_ms);
     /* validated: rising */
     int (*set_intset)(void *ctx, struct slice intset, uint32_t members);
     int (*set_listpack)(void *ctx, struct slice listpack, uint32_t members); /* validated */
@@ -179,6 +211,8 @@ struct rdb_events {
     int (*end)(void *ctx, enum rdb_crc crc); /* the file is whole */
 };
 
+enum { RDB_SKIP_VALUE = 1 << 20 };
+
 struct rdb_error {
     uint64_t offset;
     /* to be told behind the offset: "" of the file's own, " of the decompressed RDB" of others */
@@ -195,6 +229,15 @@ struct rdb_error {
  * passed on in pieces), which takes no more than twice what the file really holds of it. */
 int rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool check_crc,
                struct rdb_error *err);
+
+/* rdb_decode_items: from the middle on, where an opcode, attributes or a type byte stand, to the
+ * end; place: what was known there, offsets counted from its own.  No checksum is compared. */
+struct rdb_place {
+    int version;
+    uint64_t db, offset;
+};
+int rdb_decode_items(struct rdb_source *src, const struct rdb_place *place,
+                     const struct rdb_events *ev, void *ctx, struct rdb_error *err);
 
 /* rdb_decode_value: one value alone, as DUMP has it: a type byte, then the value, to the source's
  * end; the key `name` is the caller's, and so is the version that says what numbers mean.  The

@@ -412,7 +412,7 @@ class BadFiles(ToolTest):
 
 class LargeFiles(ToolTest):
     """`check` needs the same memory for any file, and finds what came twice in it all the same."""
-    HELD, RUN = 1 << 17, 1 << 18  # snapshot/tool/marks.h: what is compared at once, and how many are sorted at a time
+    HELD, RUN = 1 << 17, 1 << 18  # tool/check/marks.h: what is compared at once, and how many are sorted at a time
     MEMORY = 32 << 20             # address space, program and libraries included
 
     def check(self, path, command="check", **env):
@@ -549,10 +549,11 @@ class Arguments(ToolTest):
         self.empty = self.write("empty.rdb", b"REDIS0010\xff" + bytes(8))
 
     def test_help_and_version_are_printed(self):
-        for args in (["--help"], ["-h"], ["check", "--help"], ["nonsense", "--help"]):
+        for args, begin in ((["--help"], "COMMAND"), (["-h"], "COMMAND"), (["help"], "COMMAND"), (["nonsense", "--help"], "COMMAND"),
+                            (["check", "--help"], "check"), (["help", "info"], "info"), (["check", self.empty, "-h"], "check")):
             status, out, err = tool(*args)
             self.assertEqual((status, err), (0, ""))
-            self.assertTrue(out.startswith("Usage: stillframe-rdb COMMAND"))
+            self.assertTrue(out.startswith("Usage: stillframe-rdb %s " % begin))
         self.assertRegex(tool("--version")[1], r"^stillframe-rdb \d+\.\d+\.\d+\n$")
 
     def test_wrong_arguments_are_told_from_wrong_files(self):
@@ -560,7 +561,7 @@ class Arguments(ToolTest):
                      ["info", "--biggest=1001", self.empty], ["info", "--biggest=", self.empty], ["check", "-x"]):
             status, out, err = tool(*args)
             self.assertEqual((status, out), (2, ""), args)
-            self.assertRegex(err, r"^stillframe-rdb: .*\nTry: stillframe-rdb --help\n$")
+            self.assertRegex(err, r"^stillframe-rdb: .*\nTry: stillframe-rdb (check |info )?--help\n$", args)
 
     def test_options_may_stand_anywhere(self):
         for args in (["-q", "check", self.empty], ["check", "--quiet", self.empty], ["check", self.empty, "-q"],

@@ -29,7 +29,7 @@ def read_floors():
 
 def read_includes():
     """(file, header) of every include of a path of ours."""
-    for top in ("mm", "snapshot", "server"):
+    for top in ("mm", "snapshot", "tool", "server"):
         for path in sorted((ROOT / top).rglob("*")):
             if path.suffix in (".c", ".h", ".def"):
                 for header in re.findall(r'^#include "([^"]+)"', path.read_text(), re.M):

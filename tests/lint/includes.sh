@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 bad=0
 deny() { # deny PATTERN COMPLAINT [FOLDER]: no source of mm/, snapshot/ and server/, or of the folder, matches PATTERN
-    if grep -rnE --include='*.[ch]' "$1" ${3:-mm snapshot server}; then
+    if grep -rnE --include='*.[ch]' "$1" ${3:-mm snapshot tool server}; then
         echo "lint: $2" >&2
         bad=1
     fi

@@ -14,8 +14,8 @@ step() { # step NAME COMMAND...
         echo "lint: $name: FOUND SOMETHING" >&2
     fi
 }
-mapfile -t sources < <(find mm snapshot server -name '*.c' | sort)
-mapfile -t all < <(find mm snapshot server tests -name '*.[ch]' | sort)
+mapfile -t sources < <(find mm snapshot tool server -name '*.c' | sort)
+mapfile -t all < <(find mm snapshot tool server tests -name '*.[ch]' | sort)
 flags=(-std=gnu11 -D_GNU_SOURCE -I.)
 # How many nodes the analyzer of clang-tidy looks at in each function before it gives up: its own
 # default is 225000.

@@ -28,7 +28,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAX = 100
 READ = (".c", ".h", ".def", ".md", ".py", ".sh", ".pml", ".txt", ".conf", ".yaml")
-SOURCES = ("mm", "snapshot", "server")
+SOURCES = ("mm", "snapshot", "tool", "server")
 # No files of ours: what a tool makes, somebody else's, or an example.
 FOREIGN = {"module.py", "pan.c", "file.c", "test_x.c", "test_x.py"}
 FILE = re.compile(r"(?<![\w./*<>{-])((?:\w[\w-]*/)*\w[\w-]*(?:\.inc)?\.(?:c|h|def|py|sh|pml|md|cjs|yaml))\b(?![\w/*(-])")

@@ -1,5 +1,5 @@
-/* snapshot/tool/info_buckets.c - the bars of the two charts: which sizes, which times of expiry. */
-#include "snapshot/tool/info.h"
+/* tool/look/info_buckets.c - the bars of the two charts: which sizes, which times of expiry. */
+#include "tool/look/info.h"
 
 #define SECONDS(n) ((int64_t)(n)*1000)
 #define DAYS(n)    SECONDS((int64_t)(n)*86400)

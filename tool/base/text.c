@@ -1,8 +1,8 @@
-/* snapshot/tool/text.c - numbers and sizes as text, and bars. */
+/* tool/base/text.c - numbers and sizes as text, and bars. */
 #include <string.h>
 
 #include "mm/base/printable.h"
-#include "snapshot/tool/tool.h"
+#include "tool/base/tool.h"
 
 enum { BUFFERS = 16, BUFFER_BYTES = 128, BAR_WIDTH = 40 };
 

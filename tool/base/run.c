@@ -1,9 +1,9 @@
-/* snapshot/tool/run.c - one file through the decoder, and what is wrong with it on stderr. */
+/* tool/base/run.c - one file through the decoder, and what is wrong with it on stderr. */
 #include <string.h>
 #include <unistd.h>
 
 #include "mm/base/os.h"
-#include "snapshot/tool/tool.h"
+#include "tool/base/tool.h"
 
 void
 tool_warn(struct tool_run *run, uint64_t offset, const char *within, const char *text,

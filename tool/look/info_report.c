@@ -1,9 +1,9 @@
-/* snapshot/tool/info_report.c - stillframe-rdb info: print what was counted. */
+/* tool/look/info_report.c - stillframe-rdb info: print what was counted. */
 #include <string.h>
 #include <time.h>
 
 #include "snapshot/rdb/rdb.h"
-#include "snapshot/tool/info.h"
+#include "tool/look/info.h"
 
 static void
 print_libraries(const struct info *f)

@@ -1,6 +1,7 @@
-/* snapshot/tool/marks.c - duplicates among any number of things: an external sort.  The contract is
+/* tool/check/marks.c - duplicates among any number of things: an external sort.  The contract is
  * in marks.h. */
-#include "snapshot/tool/marks.h"
+#include "tool/check/marks.h"
+#include "tool/base/spill.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,29 +44,14 @@ tool_marks_clear(struct tool_marks *m)
         drop_runs(m);
 }
 
-const char *
-tool_marks_dir(void)
-{
-    const char *dir = getenv("TMPDIR");
-
-    return dir != NULL && dir[0] != '\0' ? dir : "/var/tmp";
-}
-
 /* open_runs: a file without a name, or one that has lost it. */
 static int
 open_runs(struct tool_marks *m)
 {
-    char path[4096];
-    int fd = open(tool_marks_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int fd = tool_spill_open();
 
-    if (fd < 0) {
-        if ((size_t)snprintf(path, sizeof path, "%s/stillframe-rdb-XXXXXX", tool_marks_dir()) >=
-            sizeof path)
-            return -ENAMETOOLONG;
-        if ((fd = mkostemp(path, O_CLOEXEC)) < 0)
-            return -errno;
-        (void)unlink(path);
-    }
+    if (fd < 0)
+        return fd;
     if ((m->runs = fdopen(fd, "w+")) == NULL) {
         (void)close(fd);
         return -ENOMEM;

@@ -1,10 +1,10 @@
-/* snapshot/tool/info.h - what `stillframe-rdb info` counts.  info.c fills it, info_report.c
+/* tool/look/info.h - what `stillframe-rdb info` counts.  info.c fills it, info_report.c
  * prints it.
  * Threads: one. */
-#ifndef SNAPSHOT_TOOL_INFO_H
-#define SNAPSHOT_TOOL_INFO_H
+#ifndef TOOL_LOOK_INFO_H
+#define TOOL_LOOK_INFO_H
 
-#include "snapshot/tool/tool.h"
+#include "tool/base/tool.h"
 
 enum {
     INFO_DATABASES = 4096,  /* counted one by one; any more are counted together */

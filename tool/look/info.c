@@ -1,4 +1,4 @@
-/* snapshot/tool/info.c - stillframe-rdb info: count what is in a file, in memory that does not grow
+/* tool/look/info.c - stillframe-rdb info: count what is in a file, in memory that does not grow
  * with it. */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 #include "mm/base/printable.h"
 #include "snapshot/rdb/intset.h"
 #include "snapshot/rdb/listpack.h"
-#include "snapshot/tool/info.h"
+#include "tool/look/info.h"
+#include "tool/look/look.h"
 
 static int
 on_start(void *ctx, int version)
@@ -261,8 +262,8 @@ add_up(struct info *f)
     }
 }
 
-int
-tool_info(const char *path, const struct tool_options *o)
+static int
+info_file(const char *path, const struct tool_options *o)
 {
     struct info *f = calloc(1, sizeof *f);
     int status = TOOL_INVALID;
@@ -283,5 +284,24 @@ free_all:
     if (f != NULL)
         free(f->biggest);
     free(f);
+    return status;
+}
+
+int
+tool_info(int count, char **files, const struct tool_options *o)
+{
+    enum { BIGGEST_MOST = 1000 };
+    int status = TOOL_OK;
+
+    if (o->biggest > BIGGEST_MOST) {
+        fprintf(
+            stderr,
+            "stillframe-rdb: --biggest: not a number from 0 to %d\nTry: stillframe-rdb info --help\n",
+            BIGGEST_MOST);
+        return TOOL_USAGE;
+    }
+    for (int i = 0; i < count; i++)
+        if (info_file(files[i], o) != TOOL_OK)
+            status = TOOL_INVALID;
     return status;
 }

@@ -1,17 +1,7 @@
-/* snapshot/tool/tool.h - stillframe-rdb, the offline tool: what its files share.
- *
- *     tool.c          main: arguments, one file after the other
- *     check.c         is the file whole and sound?
- *     marks.*         what came twice, among any number of things
- *     info.c          what is in it: count
- *     info_buckets.c  which bar of a chart
- *     info_report.c   what is in it: print
- *     run.c           a file through the decoder; what is wrong with it
- *     progress.c      the bar on a terminal
- *     text.c          numbers and sizes as text, bars
+/* tool/base/tool.h - stillframe-rdb, the offline tool: what its files share.
  * Threads: one. */
-#ifndef SNAPSHOT_TOOL_TOOL_H
-#define SNAPSHOT_TOOL_TOOL_H
+#ifndef TOOL_BASE_TOOL_H
+#define TOOL_BASE_TOOL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,19 +9,10 @@
 #include <stdio.h>
 
 #include "snapshot/rdb/rdb_dec.h"
+#include "tool/base/options.h"
 
 /* Exit states. */
 enum { TOOL_OK = 0, TOOL_INVALID = 1, TOOL_USAGE = 2 };
-
-struct tool_options {
-    bool quiet;
-    bool relaxed;     /* try files of versions that are not known */
-    unsigned biggest; /* how many of the biggest values `info` names */
-};
-
-/* A command for one file: TOOL_OK or TOOL_INVALID, which was then reported. */
-int tool_check(const char *path, const struct tool_options *o);
-int tool_info(const char *path, const struct tool_options *o);
 
 /* A file on its way through the decoder.  A command puts it first in what its events get as ctx. */
 struct tool_run {

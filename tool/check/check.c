@@ -1,11 +1,13 @@
-/* snapshot/tool/check.c - stillframe-rdb check: everything that a loader would refuse, and
+/* tool/check/check.c - stillframe-rdb check: everything that a loader would refuse, and
  * duplicates. */
 #include <errno.h>
 #include <string.h>
 
 #include "snapshot/rdb/rdb.h"
-#include "snapshot/tool/marks.h"
-#include "snapshot/tool/tool.h"
+#include "tool/base/spill.h"
+#include "tool/base/tool.h"
+#include "tool/check/check.h"
+#include "tool/check/marks.h"
 
 struct check {
     struct tool_run run; /* first: the decoder's events get it */
@@ -26,7 +28,7 @@ cannot_compare(struct check *c, int error)
 {
     snprintf(c->run.error.text, sizeof c->run.error.text,
              "cannot look for duplicates: %s: %s (TMPDIR names another directory)",
-             tool_marks_dir(), strerror(-error));
+             tool_spill_dir(), strerror(-error));
     return error;
 }
 
@@ -257,8 +259,8 @@ compare_keys(struct check *c)
     return TOOL_OK;
 }
 
-int
-tool_check(const char *path, const struct tool_options *o)
+static int
+check_file(const char *path, const struct tool_options *o)
 {
     static const char *const crc_text[] = {[RDB_CRC_NONE] = "too old for a checksum",
                                            [RDB_CRC_ZERO] = "written without checksum",
@@ -287,5 +289,16 @@ tool_check(const char *path, const struct tool_options *o)
                c.findings == 0 ? "sound" : "can be loaded, but see what was found", c.version,
                tool_count(c.keys), c.keys == 1 ? "" : "s", tool_size(c.run.size_bytes), form,
                crc_text[c.crc]);
+    return status;
+}
+
+int
+tool_check(int count, char **files, const struct tool_options *o)
+{
+    int status = TOOL_OK;
+
+    for (int i = 0; i < count; i++)
+        if (check_file(files[i], o) != TOOL_OK)
+            status = TOOL_INVALID;
     return status;
 }

@@ -1,4 +1,4 @@
-/* snapshot/tool/marks.h - "did this come twice?", for any number of things, in memory that does not
+/* tool/check/marks.h - "did this come twice?", for any number of things, in memory that does not
  * grow with it.
  *
  * Of each thing 128 bits of XXH3 are compared (field_set.h).  The first MARKS_HELD stay in a table,
@@ -9,8 +9,8 @@
  *     add, add, ... --MARKS_RUN of them--> run | run | run | --end--> merge: two equal ones are
  *     neighbours
  * Threads: one. */
-#ifndef SNAPSHOT_TOOL_MARKS_H
-#define SNAPSHOT_TOOL_MARKS_H
+#ifndef TOOL_CHECK_MARKS_H
+#define TOOL_CHECK_MARKS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -52,8 +52,5 @@ int tool_marks_add(struct tool_marks *m, uint64_t space, const void *bytes, size
 /* tool_marks_end: MARKS_NEW: nothing came twice; MARKS_TWICE and the place of the first thing that
  * had come before; or -errno. */
 int tool_marks_end(struct tool_marks *m, uint64_t *ret_place);
-/* tool_marks_dir: where the temporary file is made: $TMPDIR, or /var/tmp: /tmp is memory on many
- * systems. */
-const char *tool_marks_dir(void);
 
 #endif

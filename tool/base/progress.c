@@ -1,7 +1,7 @@
-/* snapshot/tool/progress.c - the bar on stderr, on a terminal only, and only for what takes
+/* tool/base/progress.c - the bar on stderr, on a terminal only, and only for what takes
  * long. */
 #include "mm/base/os.h"
-#include "snapshot/tool/tool.h"
+#include "tool/base/tool.h"
 
 enum { WORTH_BYTES = 32 << 20, WIDTH = 30 };
 enum { WORTH_US = 500000, WORTH_IF_LARGE_US = 100000, REDRAW_US = 100000 };

@@ -1,0 +1,13 @@
+/* tool/commands.c - the table of commands. */
+#include "tool/commands.h"
+
+#include "tool/check/check.h"
+#include "tool/look/look.h"
+
+const struct tool_command tool_commands[] = {
+#define COMMAND(name, run, groups, least, most, arguments, about, examples)                        \
+    {name, run, TOOL_G_ALL | (groups), least, most, arguments, about, examples},
+#include "tool/commands.def"
+#undef COMMAND
+};
+const unsigned tool_command_count = sizeof tool_commands / sizeof *tool_commands;

@@ -1,0 +1,204 @@
+/* tool/main.c - stillframe-rdb: look at RDB files without a server. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/base/must.h"
+#include "mm/base/version.h"
+#include "tool/base/tool.h"
+#include "tool/commands.h"
+#include "tool/help.h"
+
+enum { OPTIONS_MOST = 128, VERSION = 1000, OPTIONS_FROM };
+
+static char program[] = "stillframe-rdb";
+
+static const struct tool_command *
+find_command(const char *name)
+{
+    for (unsigned i = 0; i < tool_command_count; i++)
+        if (strcmp(tool_commands[i].name, name) == 0)
+            return &tool_commands[i];
+    return NULL;
+}
+
+/* usage: what is wrong with the arguments; format has one %s. */
+static int
+usage(const char *command, const char *format, const char *what)
+{
+    fputs("stillframe-rdb: ", stderr);
+    fprintf(stderr, format, what);
+    fprintf(stderr, "\nTry: stillframe-rdb %s%s--help\n", command, *command == '\0' ? "" : " ");
+    return TOOL_USAGE;
+}
+
+/* What was given, in its order, until it is known for which command. */
+struct given {
+    unsigned option; /* of the table */
+    const char *text;
+};
+
+/* take_option: one that was given for c. */
+static int
+take_option(const struct tool_command *c, struct tool_options *o, const struct given *g)
+{
+    const struct tool_option *option = &tool_options[g->option];
+    char message[256];
+
+    if ((option->group & c->groups) == 0) {
+        snprintf(message, sizeof message, "%s takes no option --%%s", c->name);
+        return usage(c->name, message, option->name);
+    }
+    if (tool_options_set(o, option, g->text))
+        return 0;
+    snprintf(message, sizeof message, "--%s=%.100s: not %%s", option->name, g->text);
+    return usage(c->name, message,
+                 option->kind == TOOL_NUMBER  ? "a number"
+                 : option->kind == TOOL_BYTES ? "a number of bytes"
+                                              : option->argument);
+}
+
+/* make_tables: what getopt_long() reads: options of the table are OPTIONS_FROM and their number. */
+static void
+make_tables(struct option *longs, char *shorts)
+{
+    unsigned n = 0;
+
+    must(tool_option_count + 3 <= OPTIONS_MOST);
+    for (; n < tool_option_count; n++) {
+        const struct tool_option *t = &tool_options[n];
+
+        longs[n] = (struct option){t->name, t->argument == NULL ? no_argument : required_argument,
+                                   NULL, OPTIONS_FROM + (int)n};
+        if (t->brief == 0)
+            continue;
+        *shorts++ = t->brief;
+        if (t->argument != NULL)
+            *shorts++ = ':';
+    }
+    longs[n++] = (struct option){"help", no_argument, NULL, 'h'};
+    longs[n++] = (struct option){"version", no_argument, NULL, VERSION};
+    longs[n] = (struct option){NULL, 0, NULL, 0};
+    memcpy(shorts, "h", sizeof "h");
+}
+
+static unsigned
+by_brief(int c)
+{
+    for (unsigned i = 0; i < tool_option_count; i++)
+        if (tool_options[i].brief == c)
+            return i;
+    never("a brief option that is in no table");
+}
+
+/* finish: what was printed must have arrived. */
+static int
+finish(int status)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+        return status;
+    fprintf(stderr, "stillframe-rdb: cannot write the output: %s\n", strerror(errno));
+    return status == TOOL_OK ? TOOL_INVALID : status;
+}
+
+/* help: of a command, or of all; name NULL: nobody named one. */
+static int
+help(const char *name)
+{
+    const struct tool_command *c = name == NULL ? NULL : find_command(name);
+
+    if (c != NULL)
+        tool_help_command(c);
+    else
+        tool_help();
+    return finish(TOOL_OK);
+}
+
+static int
+run(const struct tool_command *c, int count, char **files, const struct given *given,
+    unsigned given_count)
+{
+    struct tool_options o;
+    int status = TOOL_OK;
+
+    tool_options_init(&o);
+    for (unsigned i = 0; i < given_count && status == TOOL_OK; i++)
+        status = take_option(c, &o, &given[i]);
+    if (status == TOOL_OK && count < c->least)
+        status = usage(c->name, count == 0 ? "%s: no files" : "%s: too few arguments", c->name);
+    else if (status == TOOL_OK && c->most > 0 && count > c->most)
+        status = usage(c->name, "%s: too many arguments", c->name);
+    else if (status == TOOL_OK)
+        status = finish(c->run(count, files, &o));
+    tool_options_fini(&o);
+    return status;
+}
+
+/* parse: all options, wherever they stand; *ret_help: one asked for help.  How many were given, or
+ * -1: reported, or answered with *ret_status. */
+static int
+parse(int argc, char **argv, struct given *given, bool *ret_help, int *ret_status)
+{
+    struct option longs[OPTIONS_MOST];
+    char shorts[2 * OPTIONS_MOST];
+    int got, n = 0;
+
+    make_tables(longs, shorts);
+    while ((got = getopt_long(argc, argv, shorts, longs, NULL)) >= 0) {
+        if (got == '?') {
+            fputs("Try: stillframe-rdb --help\n", stderr);
+            *ret_status = TOOL_USAGE;
+            return -1;
+        }
+        if (got == VERSION) {
+            puts("stillframe-rdb " STILLFRAME_VERSION);
+            *ret_status = finish(TOOL_OK);
+            return -1;
+        }
+        if (got == 'h')
+            *ret_help = true;
+        else
+            given[n++] =
+                (struct given){got >= OPTIONS_FROM ? (unsigned)(got - OPTIONS_FROM) : by_brief(got),
+                               optarg == NULL ? "" : optarg};
+    }
+    return n;
+}
+
+/* dispatch: options are parsed, and what is left begins with the command. */
+static int
+dispatch(int count, char **left, const struct given *given, unsigned given_count, bool wants_help)
+{
+    const struct tool_command *c;
+
+    if (wants_help || (count > 0 && strcmp(left[0], "help") == 0))
+        return help(wants_help ? left[0] : left[1]);
+    if (count == 0)
+        return usage("", "%s", "no command");
+    if ((c = find_command(left[0])) == NULL)
+        return usage("", "there is no command %s", left[0]);
+    return run(c, count - 1, left + 1, given, given_count);
+}
+
+int
+main(int argc, char **argv)
+{
+    /* no argument gives more options than it has letters */
+    size_t room = 1;
+    struct given *given;
+    bool wants_help = false;
+    int status = TOOL_USAGE, n;
+
+    for (int i = 1; i < argc; i++)
+        room += strlen(argv[i]);
+    if ((given = calloc(room, sizeof *given)) == NULL) {
+        fprintf(stderr, "stillframe-rdb: %s\n", strerror(ENOMEM));
+        return TOOL_INVALID;
+    }
+    argv[0] = program; /* what getopt_long() names in its complaints */
+    if ((n = parse(argc, argv, given, &wants_help, &status)) >= 0)
+        status = dispatch(argc - optind, argv + optind, given, (unsigned)n, wants_help);
+    free(given);
+    return status;
+}
