@@ -139,13 +139,19 @@ fuzz:
 ## make shared         build/shared/stillframe.so, a server whose main a loader calls (docs/osv.md)
 shared:
 	@$(MAKE) --no-print-directory FLAVOUR=shared build/shared/stillframe.so
-## make install        copy binaries and documents below DESTDIR/PREFIX
+## make install        copy binaries, documents, man page and completions below DESTDIR/PREFIX
+SHARE = $(DESTDIR)$(PREFIX)/share
 install: all
 	install -D -m 755 build/stillframe-server $(DESTDIR)$(PREFIX)/bin/stillframe-server
 	install -D -m 755 build/stillframe-rdb $(DESTDIR)$(PREFIX)/bin/stillframe-rdb
-	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/stillframe/README.md
-	install -m 644 docs/*.md server/dist/stillframe.conf $(DESTDIR)$(PREFIX)/share/doc/stillframe/
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/stillframe/plots docs/plots/*.svg
+	install -d $(addprefix $(SHARE)/,man/man1 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	build/stillframe-rdb manual >$(SHARE)/man/man1/stillframe-rdb.1
+	build/stillframe-rdb completion bash >$(SHARE)/bash-completion/completions/stillframe-rdb
+	build/stillframe-rdb completion zsh >$(SHARE)/zsh/site-functions/_stillframe-rdb
+	build/stillframe-rdb completion fish >$(SHARE)/fish/vendor_completions.d/stillframe-rdb.fish
+	install -D -m 644 README.md $(SHARE)/doc/stillframe/README.md
+	install -m 644 docs/*.md server/dist/stillframe.conf $(SHARE)/doc/stillframe/
+	install -D -m 644 -t $(SHARE)/doc/stillframe/plots docs/plots/*.svg
 
 $(B)/stillframe.so: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,server/main.c)
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -shared -Wl,-z,defs -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)

@@ -2,11 +2,12 @@
 #include "tool/commands.h"
 
 #include "tool/check/check.h"
+#include "tool/help.h"
 #include "tool/look/look.h"
 
 const struct tool_command tool_commands[] = {
-#define COMMAND(name, run, groups, least, most, arguments, about, examples)                        \
-    {name, run, TOOL_G_ALL | (groups), least, most, arguments, about, examples},
+#define COMMAND(name, run, groups, least, most, arguments, about, examples, status)                \
+    {name, run, TOOL_G_ALL | (groups), least, most, arguments, about, examples, status},
 #include "tool/commands.def"
 #undef COMMAND
 };

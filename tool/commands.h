@@ -11,6 +11,7 @@ struct tool_command {
     unsigned groups; /* of enum tool_group */
     int least, most; /* how many arguments; most 0: any number */
     const char *arguments, *about, *examples;
+    const char *status; /* what the exit statuses say; NULL: as of most */
 };
 extern const struct tool_command tool_commands[];
 extern const unsigned tool_command_count;

@@ -2,36 +2,121 @@
 #include "tool/help.h"
 
 #include <stdio.h>
+#include <string.h>
+
+enum { WIDTH = 84, TEXT_AT = 28, COMMAND_TEXT_AT = 14 };
+
+const struct tool_heading tool_headings[] = {
+    {TOOL_G_CHECK, "Options"},   {TOOL_G_SALVAGE, "Options"},   {TOOL_G_INFO, "Options"},
+    {TOOL_G_LOOK, "Options"},    {TOOL_G_TEXT, "Options"},      {TOOL_G_RESP, "Options"},
+    {TOOL_G_MEMORY, "Options"},  {TOOL_G_REPORT, "Options"},    {TOOL_G_DIFF, "Options"},
+    {TOOL_G_CONVERT, "Options"}, {TOOL_G_SELECT, "Which keys"}, {TOOL_G_TABLE, "Output"},
+    {TOOL_G_OUT, "Output"},      {TOOL_G_READ, "Reading"},      {TOOL_G_ALL, "Common"},
+};
+const unsigned tool_heading_count = sizeof tool_headings / sizeof *tool_headings;
+
+const char tool_questions[] = "is it whole?                     stillframe-rdb check dump.rdb\n"
+                              "what is in it?                   stillframe-rdb info dump.rdb\n";
 
 static const char status_text[] =
-    "Exit status: 0 if all is well, 1 if a file is damaged or cannot be read, 2 if the arguments are wrong.\n";
+    "Exit status: 0 if all is well, 1 if a file is damaged or cannot be read, 2 if the\n"
+    "arguments are wrong.";
+
+/* print_wrapped: a text from column `from` on, where the cursor stands at column `at`. */
+static void
+print_wrapped(const char *text, unsigned at, unsigned from)
+{
+    if (at > 0 && at + 1 >= from) {
+        putchar('\n');
+        at = 0;
+    }
+    printf("%*s", (int)(from - at), "");
+    at = from;
+    while (*text != '\0') {
+        unsigned len = (unsigned)strcspn(text, " ");
+
+        if (at > from && at + 1 + len > WIDTH) {
+            printf("\n%*s", (int)from, "");
+            at = from;
+        } else if (at > from) {
+            putchar(' ');
+            at++;
+        }
+        printf("%.*s", (int)len, text);
+        at += len;
+        text += len + (text[len] == ' ');
+    }
+    putchar('\n');
+}
+
+static void
+print_option(const struct tool_option *t)
+{
+    int n = printf(t->brief != 0 ? "  -%c, --%s%s%s" : "  %c   --%s%s%s",
+                   t->brief != 0 ? t->brief : ' ', t->name, t->argument == NULL ? "" : "=",
+                   t->argument == NULL ? "" : t->argument);
+
+    print_wrapped(t->about, (unsigned)n, TEXT_AT);
+}
+
+/* print_options: those that c takes, under their headings. */
+static void
+print_options(const struct tool_command *c)
+{
+    const char *heading = "";
+
+    for (unsigned h = 0; h < tool_heading_count; h++) {
+        const struct tool_heading *under = &tool_headings[h];
+
+        for (unsigned i = 0; i < tool_option_count; i++) {
+            if (tool_options[i].group != under->group || (under->group & c->groups) == 0)
+                continue;
+            if (strcmp(heading, under->text) != 0)
+                printf("\n%s:\n", under->text);
+            heading = under->text;
+            print_option(&tool_options[i]);
+        }
+    }
+    fputs("  -h, --help", stdout);
+    print_wrapped("print this", 12, TEXT_AT);
+}
+
+/* print_lines: each line of text, indented. */
+static void
+print_lines(const char *text)
+{
+    while (*text != '\0') {
+        int len = (int)strcspn(text, "\n");
+
+        printf("  %.*s\n", len, text);
+        text += len + (text[len] == '\n');
+    }
+}
 
 void
 tool_help(void)
 {
-    puts(
-        "Usage: stillframe-rdb COMMAND [OPTION...] FILE...\n\nLook at RDB files, dumps of Stillframe, Redis or Valkey, without a server.\n\nCommands:");
-    for (unsigned i = 0; i < tool_command_count; i++)
-        printf("  %-8s %s\n", tool_commands[i].name, tool_commands[i].about);
-    printf("\nstillframe-rdb COMMAND --help has each one's options and examples.\n%s", status_text);
+    puts("Usage: stillframe-rdb COMMAND [OPTION...] FILE...\n\n"
+         "Read RDB files, dumps of Stillframe, Redis or Valkey, without a server.  FILE is a\n"
+         "dump, plain or packed (LZ4, gzip, Zstd), or - for standard input.\n\nCommands:");
+    for (unsigned i = 0; i < tool_command_count; i++) {
+        int n = printf("  %s", tool_commands[i].name);
+
+        print_wrapped(tool_commands[i].about, (unsigned)n, COMMAND_TEXT_AT);
+    }
+    puts("\nWhat people ask:");
+    print_lines(tool_questions);
+    printf("\nstillframe-rdb COMMAND --help tells each one's options, with examples.\n\n%s\n",
+           status_text);
 }
 
 void
 tool_help_command(const struct tool_command *c)
 {
-    printf("Usage: stillframe-rdb %s [OPTION...] %s\n\n%s.\n\nOptions:\n", c->name, c->arguments,
-           c->about);
-    for (unsigned i = 0; i < tool_option_count; i++) {
-        const struct tool_option *t = &tool_options[i];
-        char left[96];
-
-        if ((t->group & c->groups) == 0)
-            continue;
-        snprintf(left, sizeof left, "%c%c%s --%s%s%s", t->brief ? '-' : ' ',
-                 t->brief ? t->brief : ' ', t->brief ? "," : " ", t->name,
-                 t->argument == NULL ? "" : "=", t->argument == NULL ? "" : t->argument);
-        printf("  %-26s %s\n", left, t->about);
-    }
-    printf("  -h, --help                 print this\n\nExamples:\n%s\n%s", c->examples,
-           status_text);
+    printf("Usage: stillframe-rdb %s [OPTION...] %s\n\n", c->name, c->arguments);
+    print_wrapped(c->about, 0, 0);
+    print_options(c);
+    puts("\nExamples:");
+    print_lines(c->examples);
+    printf("\n%s\n", c->status != NULL ? c->status : status_text);
 }

@@ -1,11 +1,28 @@
-/* tool/help.h - the help, from the tables of commands and options.
+/* tool/help.h - help, man page and completions, all from the tables of commands and options.
  * Threads: one. */
 #ifndef TOOL_HELP_H
 #define TOOL_HELP_H
 
 #include "tool/commands.h"
 
+/* Lines "question   command that answers it", which the man page has, too. */
+extern const char tool_questions[];
+
+/* What `--help` prints: of all, and of one command. */
 void tool_help(void);
 void tool_help_command(const struct tool_command *c);
+
+/* Groups of options in the order of the help, under their headings. */
+struct tool_heading {
+    enum tool_group group;
+    const char *text; /* "Which keys" */
+};
+extern const struct tool_heading tool_headings[];
+extern const unsigned tool_heading_count;
+
+/* The commands `manual` (a man page, for `man -l -`) and `completion bash|zsh|fish`: an exit
+ * status. */
+int tool_manual(int count, char **files, const struct tool_options *o);
+int tool_completion(int count, char **files, const struct tool_options *o);
 
 #endif

@@ -1,0 +1,160 @@
+/* tool/manual.c - stillframe-rdb manual: the man page, from the tables. */
+#include <stdio.h>
+#include <string.h>
+
+#include "mm/base/version.h"
+#include "tool/base/tool.h"
+#include "tool/help.h"
+
+/* print_roff: a text, in which nothing means anything to roff. */
+static void
+print_roff(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text == '-')
+            fputs("\\-", stdout);
+        else if (*text == '\\')
+            fputs("\\e", stdout);
+        else if (*text == '\'')
+            fputs("\\(aq", stdout);
+        else if (*text == '~')
+            fputs("\\(ti", stdout);
+        else if (*text == '^')
+            fputs("\\(ha", stdout);
+        else
+            putchar(*text);
+}
+
+/* print_lines: each line as it is. */
+static void
+print_lines(const char *text)
+{
+    puts(".nf\n.RS");
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n");
+        char line[512];
+
+        snprintf(line, sizeof line, "%.*s", (int)len, text);
+        fputs("\\&", stdout);
+        print_roff(line);
+        putchar('\n');
+        text += len + (text[len] == '\n');
+    }
+    puts(".RE\n.fi");
+}
+
+static void
+print_option(const struct tool_option *t)
+{
+    puts(".TP");
+    if (t->brief != 0)
+        printf("\\fB\\-%c\\fR, ", t->brief);
+    fputs("\\fB\\-\\-", stdout);
+    print_roff(t->name);
+    fputs("\\fR", stdout);
+    if (t->argument != NULL) {
+        fputs("=\\fI", stdout);
+        print_roff(t->argument);
+        fputs("\\fR", stdout);
+    }
+    putchar('\n');
+    print_roff(t->about);
+    puts(".");
+}
+
+static bool
+has_options(unsigned groups)
+{
+    for (unsigned i = 0; i < tool_option_count; i++)
+        if ((tool_options[i].group & groups) != 0)
+            return true;
+    return false;
+}
+
+/* print_options: of those groups. */
+static void
+print_options(unsigned groups)
+{
+    for (unsigned i = 0; i < tool_option_count; i++)
+        if ((tool_options[i].group & groups) != 0)
+            print_option(&tool_options[i]);
+}
+
+/* Groups that more than one command takes are told once, under a heading of their own. */
+enum { SHARED = TOOL_G_ALL | TOOL_G_READ | TOOL_G_SELECT | TOOL_G_OUT | TOOL_G_TABLE };
+
+static void
+print_shared(unsigned groups)
+{
+    const char *between = "Takes the options under ";
+
+    for (unsigned h = 0; h < tool_heading_count; h++) {
+        if ((tool_headings[h].group & groups & SHARED) == 0 ||
+            (h > 0 && strcmp(tool_headings[h].text, tool_headings[h - 1].text) == 0))
+            continue;
+        printf("%s\\fI%s\\fR", between, tool_headings[h].text);
+        between = ", ";
+    }
+    puts(".");
+}
+
+static void
+print_command(const struct tool_command *c)
+{
+    printf(".SS \"");
+    print_roff(c->name);
+    putchar(' ');
+    print_roff(c->arguments);
+    puts("\"");
+    print_roff(c->about);
+    puts(".");
+    print_shared(c->groups);
+    print_options(c->groups & ~(unsigned)SHARED);
+    if (c->examples[0] != '\0') {
+        puts(".PP");
+        print_lines(c->examples);
+    }
+    if (c->status != NULL) {
+        puts(".PP");
+        print_roff(c->status);
+        putchar('\n');
+    }
+}
+
+int
+tool_manual(int count, char **files, const struct tool_options *o)
+{
+    const char *heading = "";
+
+    (void)count;
+    (void)files;
+    (void)o;
+    puts(".TH STILLFRAME\\-RDB 1 \"\" \"Stillframe " STILLFRAME_VERSION "\" \"User Commands\"\n"
+         ".SH NAME\nstillframe\\-rdb \\- read, check and convert RDB files\n"
+         ".SH SYNOPSIS\n.B stillframe\\-rdb\n\\fICOMMAND\\fR [\\fIOPTION\\fR...] "
+         "\\fIFILE\\fR...\n"
+         ".SH DESCRIPTION\nReads RDB files, dumps of Stillframe, Redis or Valkey, without a "
+         "server.\n\\fIFILE\\fR is a dump, plain or packed (LZ4, gzip, Zstd), or \\- for standard "
+         "input.\nMemory does not grow with the file, nor with a key in it.\nInput is never "
+         "changed.\n.PP\nWhat people ask:\n.PP");
+    print_lines(tool_questions);
+    puts(".SH COMMANDS");
+    for (unsigned i = 0; i < tool_command_count; i++)
+        print_command(&tool_commands[i]);
+    puts(".SH OPTIONS");
+    for (unsigned h = 0; h < tool_heading_count; h++) {
+        if ((tool_headings[h].group & SHARED) == 0 || !has_options(tool_headings[h].group))
+            continue;
+        if (strcmp(heading, tool_headings[h].text) != 0)
+            printf(".SS \"%s\"\n", tool_headings[h].text);
+        heading = tool_headings[h].text;
+        print_options(tool_headings[h].group);
+    }
+    puts(".SH ENVIRONMENT\n.TP\n.B TMPDIR\nWhere temporary files are made (/var/tmp if it is not "
+         "set).\nThey have no name, and vanish with the program.\n.TP\n.B NO_COLOR\nNo "
+         "colours.\n"
+         ".SH EXIT STATUS\n0 if all is well, 1 if a file is damaged or cannot be read, 2 if the "
+         "arguments\nare wrong; where a command has others, it says so.\n"
+         ".SH SEE ALSO\n.BR redis\\-cli (1)");
+    return TOOL_OK;
+}
