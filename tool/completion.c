@@ -57,7 +57,6 @@ print_bash(void)
     for (unsigned i = 0; i < tool_command_count; i++)
         printf("%s ", tool_commands[i].name);
     puts("help --help --version' -- \"$word\"))\n        return ;;");
-    puts("    completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$word\")); return ;;");
     puts("    esac\n    case $command:$word in");
     for (unsigned i = 0; i < tool_command_count; i++) {
         printf("    %s:-*) COMPREPLY=($(compgen -W '", tool_commands[i].name);
@@ -67,6 +66,7 @@ print_bash(void)
                        tool_options[k].argument == NULL ? "" : "=");
         puts("--help' -- \"$word\")) ;;");
     }
+    puts("    completion:*) COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$word\")) ;;");
     puts("    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n    esac\n"
          "    case ${COMPREPLY[0]-} in *=) compopt -o nospace ;; esac\n"
          "}\n"
