@@ -36,15 +36,17 @@ struct value_events {
 
 /* A command's ctx begins with this (and so with a struct walk). */
 struct values {
-    struct walk walk; /* first */
-    const struct value_events *events;
-    struct rdb_key key; /* in hand; its name is good until `end` has returned */
-    uint64_t elements;  /* told so far */
-    char scratch[64];   /* an integer's digits */
+    struct walk walk;                  /* first */
+    const struct value_events *events; /* those of values_rdb_events(): the command sets it */
+    struct rdb_key key;                /* in hand; its name is good until `end` has returned */
+    uint64_t elements;                 /* told so far: elements, members, fields, entries */
+    uint64_t string_len;               /* of a string that is a value */
+    bool is_string_held;               /* it may come in one piece: string_begin was not told yet */
+    char scratch[64];                  /* an integer's digits */
 };
 
 /* values_rdb_events: for struct walk_events; a command adds what it wants beside (start, aux
- * ...). */
+ * ...).  What `events` has not is not taken out of the forms that hold it. */
 struct rdb_events values_rdb_events(const struct value_events *events);
 
 #endif
