@@ -91,6 +91,12 @@ enum {
  * rdb_opcode_name: the same of an opcode.  [any] */
 const char *rdb_type_name(int version, unsigned type);
 const char *rdb_opcode_name(int version, unsigned opcode);
+/* rdb_type_since, rdb_opcode_since: of one that has a name: the server that it came with, "Redis
+ * 8.6"; NULL: it is older than what is told of here.  rdb_version_writer: the servers that write
+ * that version; NULL: nobody is known to.  [any] */
+const char *rdb_type_since(int version, unsigned type);
+const char *rdb_opcode_since(int version, unsigned opcode);
+const char *rdb_version_writer(int version);
 /* rdb_module_name: the name of a module's type, nine characters, from the number that stands in the
  * file. Returns the version of its encoding. [any] */
 enum { RDB_MODULE_NAME_BYTES = 10 };

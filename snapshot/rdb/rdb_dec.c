@@ -35,6 +35,8 @@ read_aux(struct dec *d)
         return r;
     aux = rdb_aux_of(bytes_slice(&d->field));
     printable(name, sizeof name, d->field.at, d->field.len);
+    if (aux->fate == RDB_AUX_REFUSED && d->ev->skip_unknown)
+        return dec_unknown(d, false, "the AUX field %s (%s)", name, aux->about);
     if (aux->fate == RDB_AUX_REFUSED)
         return dec_fail(d, offset, -ENOTSUP, "the AUX field %s (%s) is not read", name, aux->about);
     if (aux->fate == RDB_AUX_CARRIED && d->has_seen_key)
@@ -156,22 +158,6 @@ read_freq(struct dec *d)
     return r;
 }
 
-/* refuse_module_aux: what a module keeps beside its keys. */
-static int
-refuse_module_aux(struct dec *d)
-{
-    uint64_t offset = rdb_source_offset(d->src) - 1, id = 0;
-    char name[RDB_MODULE_NAME_BYTES];
-    int r;
-
-    d->what = "a module's name";
-    if ((r = dec_len(d, &id)) != 0)
-        return r;
-    rdb_module_name(id, name);
-    return dec_fail(d, offset, -ENOTSUP, "MODULE_AUX (opcode %u) of the module type %s is not read",
-                    RDB_OP_MODULE_AUX, name);
-}
-
 /* What may follow the magic beside keys and the end; an opcode with a name that is not here is
  * refused by it. */
 static const struct opcode {
@@ -188,7 +174,7 @@ static const struct opcode {
     {RDB_OP_EXPIRETIME, true, read_expire_s},
     {RDB_OP_IDLE, true, read_idle},
     {RDB_OP_FREQ, true, read_freq},
-    {RDB_OP_MODULE_AUX, false, refuse_module_aux},
+    {RDB_OP_MODULE_AUX, false, dec_module_aux},
 };
 
 static const struct opcode *
@@ -226,26 +212,27 @@ static const struct value_type {
     uint8_t type;
     enum rdb_value_kind kind;
     int (*read)(struct dec *d);
+    const char *shape; /* for dec_skip() */
 } value_types[] = {
-    {RDB_TYPE_STRING, RDB_VALUE_STRING, read_string},
-    {RDB_TYPE_LIST_QUICKLIST_2, RDB_VALUE_LIST, dec_list_quicklist},
-    {RDB_TYPE_LIST_QUICKLIST, RDB_VALUE_LIST, dec_list_ziplists},
-    {RDB_TYPE_LIST_ZIPLIST, RDB_VALUE_LIST, dec_list_ziplist},
-    {RDB_TYPE_LIST, RDB_VALUE_LIST, dec_list_plain},
-    {RDB_TYPE_SET, RDB_VALUE_SET, dec_set_plain},
-    {RDB_TYPE_SET_INTSET, RDB_VALUE_SET, dec_set_intset},
-    {RDB_TYPE_SET_LISTPACK, RDB_VALUE_SET, dec_set_listpack},
-    {RDB_TYPE_HASH, RDB_VALUE_HASH, dec_hash_plain},
-    {RDB_TYPE_HASH_LISTPACK, RDB_VALUE_HASH, dec_hash_listpack},
-    {RDB_TYPE_HASH_ZIPLIST, RDB_VALUE_HASH, dec_hash_ziplist},
-    {RDB_TYPE_HASH_ZIPMAP, RDB_VALUE_HASH, dec_hash_zipmap},
-    {RDB_TYPE_ZSET, RDB_VALUE_ZSET, dec_zset_ascii},
-    {RDB_TYPE_ZSET_2, RDB_VALUE_ZSET, dec_zset_binary},
-    {RDB_TYPE_ZSET_LISTPACK, RDB_VALUE_ZSET, dec_zset_listpack},
-    {RDB_TYPE_ZSET_ZIPLIST, RDB_VALUE_ZSET, dec_zset_ziplist},
-    {RDB_TYPE_STREAM, RDB_VALUE_STREAM, dec_stream_1},
-    {RDB_TYPE_STREAM_2, RDB_VALUE_STREAM, dec_stream_2},
-    {RDB_TYPE_STREAM_3, RDB_VALUE_STREAM, dec_stream_3},
+    {RDB_TYPE_STRING, RDB_VALUE_STRING, read_string, "s"},
+    {RDB_TYPE_LIST_QUICKLIST_2, RDB_VALUE_LIST, dec_list_quicklist, "(ls)"},
+    {RDB_TYPE_LIST_QUICKLIST, RDB_VALUE_LIST, dec_list_ziplists, "(s)"},
+    {RDB_TYPE_LIST_ZIPLIST, RDB_VALUE_LIST, dec_list_ziplist, "s"},
+    {RDB_TYPE_LIST, RDB_VALUE_LIST, dec_list_plain, "(s)"},
+    {RDB_TYPE_SET, RDB_VALUE_SET, dec_set_plain, "(s)"},
+    {RDB_TYPE_SET_INTSET, RDB_VALUE_SET, dec_set_intset, "s"},
+    {RDB_TYPE_SET_LISTPACK, RDB_VALUE_SET, dec_set_listpack, "s"},
+    {RDB_TYPE_HASH, RDB_VALUE_HASH, dec_hash_plain, "(ss)"},
+    {RDB_TYPE_HASH_LISTPACK, RDB_VALUE_HASH, dec_hash_listpack, "s"},
+    {RDB_TYPE_HASH_ZIPLIST, RDB_VALUE_HASH, dec_hash_ziplist, "s"},
+    {RDB_TYPE_HASH_ZIPMAP, RDB_VALUE_HASH, dec_hash_zipmap, "s"},
+    {RDB_TYPE_ZSET, RDB_VALUE_ZSET, dec_zset_ascii, "(sa)"},
+    {RDB_TYPE_ZSET_2, RDB_VALUE_ZSET, dec_zset_binary, "(s8)"},
+    {RDB_TYPE_ZSET_LISTPACK, RDB_VALUE_ZSET, dec_zset_listpack, "s"},
+    {RDB_TYPE_ZSET_ZIPLIST, RDB_VALUE_ZSET, dec_zset_ziplist, "s"},
+    {RDB_TYPE_STREAM, RDB_VALUE_STREAM, dec_stream_1, "(ss)lll(sll(i8l)(s8(i)))"},
+    {RDB_TYPE_STREAM_2, RDB_VALUE_STREAM, dec_stream_2, "(ss)llllllll(slll(i8l)(s8(i)))"},
+    {RDB_TYPE_STREAM_3, RDB_VALUE_STREAM, dec_stream_3, "(ss)llllllll(slll(i8l)(s88(i)))"},
 };
 
 /* ... and those whose number means this in some versions only. */
@@ -253,15 +240,19 @@ static const struct {
     struct value_type type;
     int from, until;
 } types_of_versions[] = {
-    {{RDB_TYPE_HASH_EXPIRES, RDB_VALUE_HASH, dec_hash_expires}, 12, RDB_VERSION_REDIS_LAST},
-    {{RDB_TYPE_HASH_EXPIRES_LISTPACK, RDB_VALUE_HASH, dec_hash_expires_listpack},
+    {{RDB_TYPE_HASH_EXPIRES, RDB_VALUE_HASH, dec_hash_expires, "8(lss)"},
      12,
      RDB_VERSION_REDIS_LAST},
-    {{RDB_TYPE_HASH_EXPIRES_RC, RDB_VALUE_HASH, dec_hash_expires_rc}, 12, RDB_VERSION_REDIS_LAST},
-    {{RDB_TYPE_HASH_EXPIRES_LISTPACK_RC, RDB_VALUE_HASH, dec_hash_expires_listpack_rc},
+    {{RDB_TYPE_HASH_EXPIRES_LISTPACK, RDB_VALUE_HASH, dec_hash_expires_listpack, "8s"},
      12,
      RDB_VERSION_REDIS_LAST},
-    {{RDB_TYPE_HASH_EXPIRES_VALKEY, RDB_VALUE_HASH, dec_hash_expires_valkey},
+    {{RDB_TYPE_HASH_EXPIRES_RC, RDB_VALUE_HASH, dec_hash_expires_rc, "(lss)"},
+     12,
+     RDB_VERSION_REDIS_LAST},
+    {{RDB_TYPE_HASH_EXPIRES_LISTPACK_RC, RDB_VALUE_HASH, dec_hash_expires_listpack_rc, "s"},
+     12,
+     RDB_VERSION_REDIS_LAST},
+    {{RDB_TYPE_HASH_EXPIRES_VALKEY, RDB_VALUE_HASH, dec_hash_expires_valkey, "(ss8)"},
      RDB_VERSION_VALKEY,
      INT_MAX},
 };
@@ -296,15 +287,28 @@ forget_key(struct dec *d)
     dec_trim(&d->value);
 }
 
-/* read_name: the key's name, after its type byte. */
-static int
-read_name(struct dec *d)
+int
+dec_name(struct dec *d)
 {
     int r;
 
     d->what = "a key";
     if ((r = dec_string_whole(d, &d->name)) == 0)
         d->has_key = true;
+    return r;
+}
+
+/* read_raw: the value, and as it stands in the file. */
+static int
+read_raw(struct dec *d, const struct value_type *t)
+{
+    int r;
+
+    d->is_raw = true;
+    d->raw_from = rdb_source_offset(d->src);
+    if ((r = t->read(d)) == 0)
+        r = dec_raw(d);
+    d->is_raw = false;
     return r;
 }
 
@@ -319,9 +323,12 @@ read_value(struct dec *d, const struct value_type *t, uint64_t offset)
     d->key.type = t->type;
     d->key.kind = t->kind;
     d->key.offset = offset;
-    if (d->ev->key != NULL && (r = dec_sink(d, d->ev->key(d->ctx, &d->key))) != 0)
-        return r;
-    if ((r = t->read(d)) != 0)
+    r = d->ev->key == NULL ? 0 : d->ev->key(d->ctx, &d->key);
+    if (unlikely(r == RDB_SKIP_VALUE))
+        r = dec_skip(d, t->shape);
+    else if (likely(dec_sink(d, r) == 0))
+        r = unlikely(d->ev->raw != NULL) ? read_raw(d, t) : t->read(d);
+    if (r != 0)
         return r;
     if (d->ev->value_end != NULL && (r = dec_sink(d, d->ev->value_end(d->ctx))) != 0)
         return r;
@@ -362,7 +369,8 @@ read_plain_string(struct dec *d, uint64_t offset, bool *ret_is_read)
         keep_name(d);
         return dec_sink(d, r);
     }
-    forget_attributes(d);
+    if (d->has_attributes)
+        forget_attributes(d);
     return 0;
 }
 
@@ -378,42 +386,9 @@ read_key(struct dec *d, const struct value_type *t, uint64_t offset)
         if (is_read)
             return r;
     }
-    if ((r = read_name(d)) != 0)
+    if ((r = dec_name(d)) != 0)
         return r;
     return read_value(d, t, offset);
-}
-
-/* refuse_named_type: of a module's value, with the module's name; it stands behind the key. */
-static int
-refuse_named_type(struct dec *d, uint8_t type, const char *name, uint64_t offset)
-{
-    char module[RDB_MODULE_NAME_BYTES];
-    uint64_t id = 0;
-    int r;
-
-    if (type != RDB_TYPE_MODULE && type != RDB_TYPE_MODULE_1)
-        return dec_fail(d, offset, -ENOTSUP, "%s (type %u) is not read", name, type);
-    d->what = "a module's name";
-    if ((r = dec_len(d, &id)) != 0)
-        return r;
-    rdb_module_name(id, module);
-    return dec_fail(d, offset, -ENOTSUP, "%s (type %u) of the module type %s is not read", name,
-                    type, module);
-}
-
-/* refuse_type: a key of a type that is known by name only, or not at all. */
-static int
-refuse_type(struct dec *d, uint8_t type, uint64_t offset)
-{
-    const char *name = rdb_type_name(d->version, type);
-    int r;
-
-    if (name == NULL)
-        return dec_fail(d, offset, -EINVAL, "%u (0x%02x) is neither a type nor an opcode of RDB",
-                        type, type);
-    if ((r = read_name(d)) != 0)
-        return r;
-    return refuse_named_type(d, type, name, offset);
 }
 
 /* read_crc: the trailer.  Until here everything was hashed, the EOF opcode included. */
@@ -445,7 +420,7 @@ read_end(struct dec *d)
 
     if ((r = read_crc(d, &crc)) != 0 || (r = dec_end(d, "the end")) != 0)
         return r;
-    if (crc == RDB_CRC_ZERO && d->src->frame != NULL && source_frame_is_summed(d->src))
+    if (crc == RDB_CRC_ZERO && source_is_summed(d->src))
         crc = RDB_CRC_FRAME;
     return d->ev->end != NULL ? dec_sink(d, d->ev->end(d->ctx, crc)) : 0;
 }
@@ -467,7 +442,7 @@ read_opcode(struct dec *d, uint8_t code, const char *name, uint64_t offset, bool
         return op->read(d);
     }
     if (code != RDB_OP_EOF)
-        return dec_fail(d, offset, -ENOTSUP, "%s (opcode %u) is not read", name, code);
+        return dec_not_read(d, offset, "opcode", code, name, rdb_opcode_since(d->version, code));
     *ret_is_last = true;
     return read_end(d);
 }
@@ -482,6 +457,11 @@ read_item(struct dec *d, bool *ret_is_last)
     uint8_t code = 0;
     int r;
 
+    if (!d->has_attributes) {
+        d->key.begin = offset;
+        if (unlikely(d->ev->item != NULL) && (r = dec_sink(d, d->ev->item(d->ctx, offset))) != 0)
+            return r;
+    }
     d->what = "its contents, before the end mark";
     if ((r = dec_byte(d, &code)) != 0)
         return r;
@@ -489,21 +469,29 @@ read_item(struct dec *d, bool *ret_is_last)
         return read_key(d, type, offset);
     if ((name = rdb_opcode_name(d->version, code)) != NULL)
         return read_opcode(d, code, name, offset, ret_is_last);
-    return refuse_type(d, code, offset);
+    if ((r = dec_unknown_key(d, code, offset)) == 0)
+        forget_key(d);
+    return r;
+}
+
+static int
+decode_items(struct dec *d)
+{
+    bool is_last = false;
+    int r = 0;
+
+    while (!is_last)
+        if ((r = read_item(d, &is_last)) != 0 || (r = dec_progress(d)) != 0)
+            return r;
+    return r;
 }
 
 static int
 decode(struct dec *d)
 {
-    bool is_last = false;
-    int r;
+    int r = dec_magic(d);
 
-    if ((r = dec_magic(d)) != 0)
-        return r;
-    while (!is_last)
-        if ((r = read_item(d, &is_last)) != 0 || (r = dec_progress(d)) != 0)
-            return r;
-    return 0;
+    return r == 0 ? decode_items(d) : r;
 }
 
 /* run: `what` with all that a decoder needs. */
@@ -538,12 +526,36 @@ rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool 
     return run(&d, decode);
 }
 
+/* decode_place: as decode_items(), from d->given_place on. */
+static int
+decode_place(struct dec *d)
+{
+    source_move(d->src, d->given_place->offset);
+    d->next_progress = d->given_place->offset;
+    d->key.db = d->given_place->db;
+    d->has_seen_key = true; /* what came before is not known */
+    return decode_items(d);
+}
+
+int
+rdb_decode_items(struct rdb_source *src, const struct rdb_place *place, const struct rdb_events *ev,
+                 void *ctx, struct rdb_error *err)
+{
+    struct dec d = {.src = src,
+                    .ev = ev,
+                    .ctx = ctx,
+                    .err = err,
+                    .version = place->version,
+                    .given_place = place};
+
+    return run(&d, decode_place);
+}
+
 /* decode_value: what DUMP gives: no opcode, no second value. */
 static int
 decode_value(struct dec *d)
 {
     const struct value_type *type;
-    const char *name;
     uint8_t code = 0;
     int r;
 
@@ -556,12 +568,13 @@ decode_value(struct dec *d)
     d->what = "a value's type";
     if ((r = dec_byte(d, &code)) != 0)
         return r;
-    if ((type = find_value_type(d->version, code)) == NULL) {
-        name = rdb_type_name(d->version, code);
-        return name == NULL ? dec_fail(d, 0, -EINVAL, "%u (0x%02x) is no type of RDB", code, code)
-                            : refuse_named_type(d, code, name, 0);
-    }
-    if ((r = read_value(d, type, 0)) != 0)
+    if ((type = find_value_type(d->version, code)) != NULL)
+        r = read_value(d, type, 0);
+    else if (rdb_type_name(d->version, code) != NULL)
+        r = dec_unknown_value(d, code, 0);
+    else
+        r = dec_fail(d, 0, -EINVAL, "%u (0x%02x) is no type of RDB", code, code);
+    if (r != 0)
         return r;
     d->has_key = true; /* for the message */
     return dec_end(d, "the value");

@@ -17,7 +17,7 @@
 /* Where the bytes come from: rdb_source_file() reads a regular file front to back;
  * rdb_source_memory() the caller's buffer, which stays his.  0 or -errno.  A source is read
  * once.  A file that is compressed as a whole (Valkey's envelope around an LZ4 frame) is known by
- * its first bytes and unpacked on the way, in 9 MiB at most. */
+ * its first bytes and unpacked on the way, in 9 MiB at most; a reader's is his to unpack. */
 struct rdb_source;
 
 /* Input that somebody else reads: a pipe, what a thread unpacks ahead. */

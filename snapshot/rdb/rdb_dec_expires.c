@@ -1,17 +1,19 @@
 /* snapshot/rdb/rdb_dec_expires.c - hashes whose fields may expire, in the forms of Redis 7.4, its
  * release candidates and Valkey 9.0.
  *
- * Nobody here can hold a field that expires.  But such a hash stays one in its server when its last
- * expiry is gone, so it is read as long as no field has one; the first that has is refused by its
- * name.  The sink tells fields apart, as of a plain hash. */
+ * The server cannot hold a field that expires.  But such a hash stays one in its server when its
+ * last expiry is gone, so a sink that does not take expiring fields reads it as long as no field
+ * has one; the first that has is refused by its name.  The sink tells fields apart, as of a plain
+ * hash. */
 #include <errno.h>
+#include <string.h>
 
 #include "mm/base/num.h"
 #include "mm/base/printable.h"
 #include "snapshot/rdb/listpack.h"
 #include "snapshot/rdb/rdb_dec_impl.h"
 
-enum { NEVER_VALKEY = -1 };
+enum { NEVER = -1, EXPIRY_BYTES = 8 };
 
 static int
 refuse_field(struct dec *d, uint64_t offset, struct slice field)
@@ -57,25 +59,30 @@ read_pair(struct dec *d, struct slice *ret_value)
     return dec_string_value(d, ret_value);
 }
 
+/* tell: expires: NEVER, or unix ms; it stands at offset. */
 static int
-tell(struct dec *d, struct slice field, struct slice value)
+tell(struct dec *d, uint64_t offset, struct slice field, struct slice value, int64_t expires)
 {
-    return d->ev->hash_field != NULL ? dec_sink(d, d->ev->hash_field(d->ctx, field, value)) : 0;
+    if (expires == NEVER)
+        return d->ev->hash_field != NULL ? dec_sink(d, d->ev->hash_field(d->ctx, field, value)) : 0;
+    if (d->ev->hash_field_expiring == NULL)
+        return refuse_field(d, offset, field);
+    if (expires < 0)
+        return dec_fail(d, offset, -EINVAL, "a field's expiry is no time");
+    return dec_sink(d, d->ev->hash_field_expiring(d->ctx, field, value, expires));
 }
 
-/* skip_smallest: the smallest of all expiry times, which follows from them. */
+/* read_smallest: the smallest of all expiry times, from which type 24 counts the others. */
 static int
-skip_smallest(struct dec *d)
+read_smallest(struct dec *d, uint64_t *ret)
 {
-    uint64_t ignored;
-
     d->what = "a hash's smallest expiry";
-    return dec_le(d, 8, &ignored);
+    return dec_le(d, EXPIRY_BYTES, ret);
 }
 
-/* read_fields: a length that says when, field, value. */
+/* read_fields: a length that says when (0: never; 1: at `from`), field, value. */
 static int
-read_fields(struct dec *d)
+read_fields(struct dec *d, uint64_t from)
 {
     enum { LEAST_BYTES = 3 };
     uint64_t fields = 0;
@@ -90,9 +97,11 @@ read_fields(struct dec *d)
         d->what = "a field's expiry";
         if ((r = dec_len(d, &expires)) != 0 || (r = read_pair(d, &value)) != 0)
             return r;
-        if (expires != 0)
-            return refuse_field(d, offset, bytes_slice(&d->field));
-        if ((r = tell(d, bytes_slice(&d->field), value)) != 0)
+        if (expires != 0 && (from > INT64_MAX || expires - 1 > INT64_MAX - from))
+            expires = UINT64_MAX - 1; /* beyond all times, and not NEVER */
+        else
+            expires = expires == 0 ? (uint64_t)NEVER : from + expires - 1;
+        if ((r = tell(d, offset, bytes_slice(&d->field), value, (int64_t)expires)) != 0)
             return r;
     }
     return 0;
@@ -101,15 +110,34 @@ read_fields(struct dec *d)
 int
 dec_hash_expires(struct dec *d)
 {
-    int r = skip_smallest(d);
+    uint64_t from = 0;
+    int r = read_smallest(d, &from);
 
-    return r != 0 ? r : read_fields(d);
+    return r != 0 ? r : read_fields(d, from);
 }
 
 int
 dec_hash_expires_rc(struct dec *d)
 {
-    return read_fields(d);
+    return read_fields(d, 1); /* the length is the time */
+}
+
+/* keep_value: what stands behind the value is read before anybody is told of it, so the value must
+ * not stand where reading may move it. */
+static int
+keep_value(struct dec *d, struct slice *value)
+{
+    int r;
+
+    if (value->ptr == NULL || slice_bytes(*value) == d->value.at ||
+        source_ready(d->src) >= EXPIRY_BYTES)
+        return 0;
+    if ((r = dec_reserve(d, &d->value, value->len + 1)) != 0)
+        return r;
+    memcpy(d->value.at, value->ptr, value->len);
+    d->value.len = value->len;
+    *value = bytes_slice(&d->value);
+    return 0;
 }
 
 int
@@ -125,15 +153,13 @@ dec_hash_expires_valkey(struct dec *d)
         uint64_t offset, expires = 0;
         struct slice value;
 
-        if ((r = read_pair(d, &value)) != 0)
+        if ((r = read_pair(d, &value)) != 0 || (r = keep_value(d, &value)) != 0)
             return r;
         offset = rdb_source_offset(d->src);
         d->what = "a field's expiry";
-        if ((r = dec_le(d, 8, &expires)) != 0)
+        if ((r = dec_le(d, EXPIRY_BYTES, &expires)) != 0)
             return r;
-        if ((int64_t)expires != NEVER_VALKEY)
-            return refuse_field(d, offset, bytes_slice(&d->field));
-        if ((r = tell(d, bytes_slice(&d->field), value)) != 0)
+        if ((r = tell(d, offset, bytes_slice(&d->field), value, (int64_t)expires)) != 0)
             return r;
     }
     return 0;
@@ -155,9 +181,7 @@ tell_triples(struct dec *d, const uint8_t *lp, uint64_t offset)
         if (!num_parse(three[2].ptr, three[2].len, &expires) || expires < 0)
             return dec_fail(d, offset, -EINVAL,
                             "a field's expiry in the hash's listpack is no time");
-        if (expires != 0)
-            return refuse_field(d, offset, three[0]);
-        if ((r = tell(d, three[0], three[1])) != 0)
+        if ((r = tell(d, offset, three[0], three[1], expires == 0 ? NEVER : expires)) != 0)
             return r;
     }
     return 0;
@@ -188,7 +212,8 @@ dec_hash_expires_listpack_rc(struct dec *d)
 int
 dec_hash_expires_listpack(struct dec *d)
 {
-    int r = skip_smallest(d);
+    uint64_t ignored;
+    int r = read_smallest(d, &ignored);
 
     return r != 0 ? r : dec_hash_expires_listpack_rc(d);
 }

@@ -49,6 +49,8 @@ dec_unwrap(struct dec *d)
 {
     int r;
 
+    if (d->src->reader != NULL) /* who reads has unpacked what is packed */
+        return 0;
     d->what = "the magic that every RDB file begins with";
     if ((r = dec_need(d, MARK_BYTES)) != 0)
         return r;
@@ -78,9 +80,22 @@ end_frame(struct dec *d, const char *what)
                             (unsigned long long)more);
 }
 
+/* end_reader: the same of what somebody else reads; he has compared his checksums then. */
+static int
+end_reader(struct dec *d, const char *what)
+{
+    int r = source_need(d->src, 1);
+
+    if (r == 0)
+        return dec_fail(d, rdb_source_offset(d->src), -EINVAL, "more bytes after %s", what);
+    return r == -ENODATA ? 0 : dec_unreadable(d, r);
+}
+
 int
 dec_end(struct dec *d, const char *what)
 {
+    if (d->src->reader != NULL)
+        return end_reader(d, what);
     if (d->src->frame != NULL)
         return end_frame(d, what);
     if (source_left(d->src) == 0)

@@ -37,12 +37,15 @@ struct dec {
     bool has_attributes; /* an expiry, IDLE or FREQ waits for its key */
     bool has_seen_key;   /* the file's head is over */
     struct slice given;  /* of a value alone: its key */
+    const struct rdb_place *given_place; /* of a file's rest: where it begins */
     struct bytes name, field, value;
     struct lzf_window window;
     struct field_set fields;    /* of the hash in hand */
     struct field_set libraries; /* names of function libraries */
     unsigned carried;           /* libraries, and AUX fields that are carried */
     uint64_t elements;          /* of the list in hand, so far */
+    bool is_raw;                /* the value in hand is told as it stands in the file, too ... */
+    uint64_t raw_from;          /* ... from this offset on it was not yet */
     uint64_t next_progress;
 };
 
@@ -74,6 +77,9 @@ int dec_find(struct dec *d, uint64_t offset, enum rdb_finding_kind kind, const c
 int dec_find_empty(struct dec *d, const char *what);
 /* dec_need: n bytes in hand, n <= SOURCE_BUFFER_BYTES. */
 int dec_need(struct dec *d, size_t n);
+/* dec_raw: what was read of the value and not told yet, to the sink; it must still stand in the
+ * stretch. */
+int dec_raw(struct dec *d);
 /* dec_sink: pass on what a sink's call returned. */
 int dec_sink(struct dec *d, int r);
 /* dec_progress: report progress now and then; call it where time passes. */
@@ -110,6 +116,27 @@ int dec_reserve(struct dec *d, struct bytes *b, size_t room);
 /* dec_trim: give a large buffer back. */
 void dec_trim(struct bytes *b);
 
+/* dec_string_skip: a string, of which only the length is looked at.  dec_skip_bytes: n bytes. */
+int dec_string_skip(struct dec *d);
+int dec_skip_bytes(struct dec *d, uint64_t n);
+
+/* rdb_dec.c: dec_name: a key's name, after its type byte. */
+int dec_name(struct dec *d);
+/* rdb_dec_skip.c: dec_skip: a value of which nobody wants to know anything, by the shape of its
+ * type. */
+int dec_skip(struct dec *d, const char *shape);
+/* rdb_dec_unknown.c: what is known by name, or not at all. */
+/* dec_not_read: refuse a "type" or "opcode": -ENOTSUP.  since: who wrote it first, or NULL. */
+int dec_not_read(struct dec *d, uint64_t offset, const char *kind, unsigned number,
+                 const char *name, const char *since);
+/* dec_unknown: tell of what was read over; is_key: it is the value of the key in hand. */
+int dec_unknown(struct dec *d, bool is_key, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* dec_module_aux: after its opcode.  dec_unknown_key: a key of no type that is read, after its type
+ * byte, which stands at offset; dec_unknown_value: its value, after its name. */
+int dec_module_aux(struct dec *d);
+int dec_unknown_key(struct dec *d, uint8_t type, uint64_t offset);
+int dec_unknown_value(struct dec *d, uint8_t type, uint64_t offset);
 /* rdb_dec_version.c: dec_magic: the file's first bytes; d->version is known then. */
 int dec_magic(struct dec *d);
 /* rdb_dec_frame.c */
@@ -133,7 +160,7 @@ int dec_hash_plain(struct dec *d);
 int dec_hash_listpack(struct dec *d);
 int dec_hash_zipmap(struct dec *d);
 int dec_hash_ziplist(struct dec *d);
-/* rdb_dec_expires.c: hashes whose fields may expire, if none does.  rc: of Redis 7.4's release
+/* rdb_dec_expires.c: hashes whose fields may expire.  rc: of Redis 7.4's release
  * candidates. */
 int dec_hash_expires(struct dec *d);
 int dec_hash_expires_listpack(struct dec *d);
@@ -168,7 +195,7 @@ int dec_list_quicklist(struct dec *d);
 static inline const char *
 dec_has(const struct dec *d)
 {
-    return d->src->frame == NULL ? "has" : "can have at most";
+    return d->src->is_counted ? "has" : "can have at most";
 }
 
 static inline struct slice

@@ -19,7 +19,7 @@ enum { PIECE_BYTES = 65536, FIRST_BYTES = 256, KEPT_BYTES = 1 << 20, PROGRESS_BY
 static const char *
 within(const struct dec *d)
 {
-    return d->src->frame != NULL ? " of the decompressed RDB" : "";
+    return d->src->is_packed ? " of the decompressed RDB" : "";
 }
 
 static void
@@ -101,18 +101,38 @@ dec_sink(struct dec *d, int r)
     return r;
 }
 
-int
-dec_need(struct dec *d, size_t n)
+/* read_on: n bytes in hand, which are not there yet. */
+static int
+read_on(struct dec *d, size_t n)
 {
-    int r = source_need(d->src, n);
+    int r;
 
-    debug_check(n <= SOURCE_BUFFER_BYTES);
-    if (likely(r == 0))
+    if (d->is_raw && (r = dec_raw(d)) != 0) /* as long as it stands there */
+        return r;
+    if ((r = source_fill(d->src, n)) == 0)
         return 0;
     if (r == -ENODATA)
         return dec_fail(d, rdb_source_offset(d->src) + source_ready(d->src), -EINVAL,
                         "the file ends in the middle of %s", d->what);
     return dec_unreadable(d, r);
+}
+
+int
+dec_need(struct dec *d, size_t n)
+{
+    debug_check(n <= SOURCE_BUFFER_BYTES);
+    return likely(source_ready(d->src) >= n) ? 0 : read_on(d, n);
+}
+
+int
+dec_raw(struct dec *d)
+{
+    uint64_t begin = d->raw_from - d->src->base;
+    struct slice piece = slice_of(d->src->data + begin, d->src->at - (size_t)begin);
+
+    debug_check(d->raw_from >= d->src->base && begin <= d->src->at);
+    d->raw_from += piece.len;
+    return piece.len == 0 ? 0 : dec_sink(d, d->ev->raw(d->ctx, piece));
 }
 
 int
@@ -425,6 +445,36 @@ dec_string_here(struct dec *d, struct bytes *b, struct slice *ret)
     if ((r = dec_string_begin(d, &s)) != 0)
         return r;
     return dec_string_here_rest(d, &s, b, ret);
+}
+
+int
+dec_skip_bytes(struct dec *d, uint64_t n)
+{
+    int r;
+
+    while (n > 0) {
+        uint64_t ready = source_ready(d->src);
+
+        if (ready == 0 && (r = dec_need(d, 1)) != 0)
+            return r;
+        ready = source_ready(d->src);
+        source_skip(d->src, (size_t)(ready < n ? ready : n));
+        n -= ready < n ? ready : n;
+        if ((r = dec_progress(d)) != 0)
+            return r;
+    }
+    return 0;
+}
+
+int
+dec_string_skip(struct dec *d)
+{
+    struct string_in s;
+    int r;
+
+    if ((r = dec_string_begin(d, &s)) != 0 || s.form == RDB_FORM_INT)
+        return r;
+    return dec_skip_bytes(d, s.form == RDB_FORM_LZF ? s.packed_left : s.left);
 }
 
 int

@@ -42,6 +42,19 @@ try_unknown(struct dec *d, const char *shown)
     return dec_find(d, 0, RDB_FINDING_VERSION, "%s, RDB of an unknown version", shown);
 }
 
+/* refuse: and say whose it is. */
+static int
+refuse(struct dec *d, bool is_valkey, const char *shown)
+{
+    const char *writer = is_possible(is_valkey, d->version) ? rdb_version_writer(d->version) : NULL;
+
+    return dec_fail(
+        d, 0, -ENOTSUP,
+        "%s (RDB version %d) is not read: REDIS0001 to REDIS%04d and VALKEY%03d are%s%s", shown,
+        d->version, RDB_VERSION_MAX, RDB_VERSION_VALKEY,
+        writer == NULL ? "" : "; it was written by ", writer == NULL ? "" : writer);
+}
+
 int
 dec_magic(struct dec *d)
 {
@@ -50,8 +63,8 @@ dec_magic(struct dec *d)
     bool is_valkey;
     int r;
 
-    if (source_left(d->src) == 0)
-        return dec_fail(d, 0, -EINVAL, "the file is empty");
+    if ((r = source_need(d->src, 1)) != 0)
+        return r == -ENODATA ? dec_fail(d, 0, -EINVAL, "the file is empty") : dec_unreadable(d, r);
     if ((r = dec_unwrap(d)) != 0)
         return r;
     d->what = "the magic that every RDB file begins with";
@@ -65,10 +78,7 @@ dec_magic(struct dec *d)
     if (d->version < 0)
         return dec_fail(d, 0, -EINVAL, "not an RDB file: it begins with \"%s\"", shown);
     if (!is_possible(is_valkey, d->version) || (!is_known(d->version) && !d->ev->any_version))
-        return dec_fail(
-            d, 0, -ENOTSUP,
-            "%s (RDB version %d) is not read: REDIS0001 to REDIS%04d and VALKEY%03d are", shown,
-            d->version, RDB_VERSION_MAX, RDB_VERSION_VALKEY);
+        return refuse(d, is_valkey, shown);
     if (!is_known(d->version) && (r = try_unknown(d, shown)) != 0)
         return r;
     source_skip(d->src, RDB_MAGIC_BYTES);

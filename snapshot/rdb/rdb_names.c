@@ -73,26 +73,98 @@ static const struct name opcodes[] = {
     {RDB_OP_EOF, 255, ALWAYS, LATEST, "EOF"},
 };
 
-static const char *
+/* Who writes a version, and, of those that brought something new, which server was the first. */
+static const struct writer {
+    int from, until;
+    const char *servers, *first;
+} writers[] = {
+    {1, 8, "a Redis before 5.0", NULL},
+    {9, 9, "Redis 5.0 to 6.2 or KeyDB", NULL},
+    {10, 10, "Redis 7.0", "Redis 7.0"},
+    {11, 11, "Redis 7.2 or Valkey 7.2 to 8.1", "Redis 7.2"},
+    {12, 12, "Redis 7.4 to 8.4", "Redis 7.4"},
+    {13, 13, "Redis 8.6", "Redis 8.6"},
+    {14, 14, "Redis 8.8", "Redis 8.8"},
+    {15, 15, "Redis 8.10", "Redis 8.10"},
+    {16, RDB_VERSION_REDIS_LAST, "a Redis later than 8.10", NULL},
+    {RDB_VERSION_VALKEY, RDB_VERSION_VALKEY, "Valkey 9.0", "Valkey 9.0"},
+    {81, 81, "Valkey 9.2", "Valkey 9.2"},
+    {82, LATEST, "a Valkey later than 9.2", NULL},
+};
+
+static const struct writer *
+find_writer(int version)
+{
+    for (size_t i = 0; i < sizeof writers / sizeof *writers; i++)
+        if (version >= writers[i].from && version <= writers[i].until)
+            return &writers[i];
+    return NULL;
+}
+
+const char *
+rdb_version_writer(int version)
+{
+    const struct writer *w = find_writer(version);
+
+    return w != NULL ? w->servers : NULL;
+}
+
+static const struct name *
 find(const struct name *names, size_t count, int version, unsigned number)
 {
     for (const struct name *n = names; n < names + count; n++)
         if (number >= n->first && number <= n->last && version >= n->from_version &&
             version <= n->until_version)
-            return n->text;
+            return n;
     return NULL;
+}
+
+static const struct name *
+find_type(int version, unsigned type)
+{
+    return find(types, sizeof types / sizeof *types, version, type);
+}
+
+static const struct name *
+find_opcode(int version, unsigned opcode)
+{
+    return find(opcodes, sizeof opcodes / sizeof *opcodes, version, opcode);
+}
+
+static const char *
+since(const struct name *n)
+{
+    const struct writer *w = n != NULL ? find_writer(n->from_version) : NULL;
+
+    return w != NULL ? w->first : NULL;
 }
 
 const char *
 rdb_type_name(int version, unsigned type)
 {
-    return find(types, sizeof types / sizeof *types, version, type);
+    const struct name *n = find_type(version, type);
+
+    return n != NULL ? n->text : NULL;
 }
 
 const char *
 rdb_opcode_name(int version, unsigned opcode)
 {
-    return find(opcodes, sizeof opcodes / sizeof *opcodes, version, opcode);
+    const struct name *n = find_opcode(version, opcode);
+
+    return n != NULL ? n->text : NULL;
+}
+
+const char *
+rdb_type_since(int version, unsigned type)
+{
+    return since(find_type(version, type));
+}
+
+const char *
+rdb_opcode_since(int version, unsigned opcode)
+{
+    return since(find_opcode(version, opcode));
 }
 
 static const struct {

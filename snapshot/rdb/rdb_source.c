@@ -59,6 +59,7 @@ rdb_source_file(const char *path, struct rdb_source **ret)
     }
     s->fd = r;
     s->data = s->buf;
+    s->is_counted = true;
     *ret = s;
     return 0;
 }
@@ -73,6 +74,7 @@ rdb_source_memory(const void *bytes, size_t len, struct rdb_source **ret)
     s->fd = -1;
     s->data = bytes;
     s->end = s->size = len;
+    s->is_counted = true;
     *ret = s;
     return 0;
 }
@@ -82,6 +84,8 @@ rdb_source_close(struct rdb_source *s)
 {
     if (s->fd >= 0)
         close(s->fd);
+    if (s->reader != NULL && s->reader->close != NULL)
+        s->reader->close(s->reader_ctx);
     frame_free(s->frame);
     free(s->buf);
     free(s);
@@ -96,19 +100,44 @@ rdb_source_offset(const struct rdb_source *s)
 uint64_t
 rdb_source_consumed(const struct rdb_source *s)
 {
-    return s->frame == NULL ? rdb_source_offset(s) : frame_consumed(s);
+    if (s->frame != NULL)
+        return frame_consumed(s);
+    return s->is_packed ? reader_consumed(s) : rdb_source_offset(s);
 }
 
 bool
 rdb_source_is_packed(const struct rdb_source *s)
 {
-    return s->frame != NULL;
+    return s->is_packed;
 }
 
 uint64_t
 rdb_source_size(const struct rdb_source *s)
 {
     return s->size;
+}
+
+const char *
+source_wrong(const struct rdb_source *s)
+{
+    return s->reader != NULL ? reader_wrong(s) : s->frame != NULL ? frame_wrong(s->frame) : NULL;
+}
+
+uint64_t
+source_most_left(const struct rdb_source *s)
+{
+    enum { ANY = 62 }; /* bits: so that nothing that is added to it overflows */
+
+    return s->frame != NULL ? frame_most_left(s) : (uint64_t)1 << ANY;
+}
+
+void
+source_move(struct rdb_source *s, uint64_t offset)
+{
+    debug_check(rdb_source_offset(s) == 0);
+    s->base += offset;
+    if (s->size > 0)
+        s->size += offset;
 }
 
 uint64_t
@@ -170,6 +199,8 @@ source_fill(struct rdb_source *s, size_t n)
         return -ENODATA;
     must(n <= SOURCE_BUFFER_BYTES);
     source_crc(s);
+    if (s->reader != NULL)
+        return reader_fill(s, n);
     memmove(s->buf, s->buf + s->at, ready);
     s->base += s->at;
     s->at = s->crc_at = 0;

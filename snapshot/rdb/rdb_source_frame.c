@@ -113,6 +113,8 @@ source_unwrap(struct rdb_source *s)
     s->at = s->end = s->crc_at = 0;
     s->base = s->crc = 0;
     s->frame = f;
+    s->is_packed = true;
+    s->is_counted = false;
     return read_head(s);
 }
 
@@ -193,13 +195,13 @@ frame_most_left(const struct rdb_source *s)
 }
 
 const char *
-source_wrong(const struct rdb_source *s)
+frame_wrong(const struct source_frame *f)
 {
-    return s->frame != NULL ? s->frame->wrong : NULL;
+    return f->wrong;
 }
 
 bool
-source_frame_is_summed(const struct rdb_source *s)
+source_is_summed(const struct rdb_source *s)
 {
-    return (s->frame->flags & LZ4_FRAME_CONTENT_SUM) != 0;
+    return s->has_sums || (s->frame != NULL && (s->frame->flags & LZ4_FRAME_CONTENT_SUM) != 0);
 }

@@ -26,7 +26,14 @@ struct rdb_source {
     uint64_t size;       /* of the whole, as it stands in the file */
     int fd;              /* -1: memory */
     uint8_t *buf;        /* [owned] a window's: data points here */
-    struct source_frame *frame; /* [owned] NULL: the bytes are those of the file */
+    struct source_frame *frame; /* [owned] NULL: the bytes are those of the file, or a reader's */
+    /* NULL, or who reads: the stretch is his, and buf what is left of it while he reads on */
+    const struct rdb_reader *reader;
+    void *reader_ctx;
+    bool has_sums;   /* of a reader: of the form around the RDB */
+    bool has_ended;  /* the reader has no more */
+    bool is_counted; /* size says what is left: false of what is packed, or comes from a pipe */
+    bool is_packed;
     bool with_crc;
     uint64_t crc; /* of all bytes before base + crc_at */
     size_t crc_at;
@@ -42,17 +49,27 @@ ssize_t source_read(struct rdb_source *s, uint8_t *dst, size_t room, uint64_t fr
 /* source_unwrap: an LZ4 frame begins here; go on with what it holds.  0 or -errno, as
  * source_fill(). */
 int source_unwrap(struct rdb_source *s);
-/* source_wrong: what is wrong with the frame, at rdb_source_consumed(); NULL: nothing so far. */
+/* source_wrong: what is wrong with the frame, or whatever form the RDB is packed in, at
+ * rdb_source_consumed(); NULL: nothing so far. */
 const char *source_wrong(const struct rdb_source *s);
-/* source_frame_is_summed: the frame has a checksum over all that it holds, which is compared when
- * the frame ends. */
-bool source_frame_is_summed(const struct rdb_source *s);
+/* source_is_summed: the frame, or whatever form the RDB is packed in, has a checksum over all that
+ * it holds, which is compared when it ends. */
+bool source_is_summed(const struct rdb_source *s);
 /* For rdb_source.c: a stretch of n bytes; bytes of the file that were used; the most that may come
  * yet, in and behind the stretch; everything given back. */
 int frame_fill(struct rdb_source *s, size_t n);
 uint64_t frame_consumed(const struct rdb_source *s);
 uint64_t frame_most_left(const struct rdb_source *s);
 void frame_free(struct source_frame *f);
+const char *frame_wrong(const struct source_frame *f); /* for source_wrong() */
+/* rdb_source_reader.c: a stretch of n bytes; the reader's own word for what is wrong. */
+int reader_fill(struct rdb_source *s, size_t n);
+const char *reader_wrong(const struct rdb_source *s);
+uint64_t reader_consumed(const struct rdb_source *s);
+/* source_most_left: what may come yet, where nobody has counted. */
+uint64_t source_most_left(const struct rdb_source *s);
+/* source_move: nothing was read yet, and the first byte stands at that offset of the whole. */
+void source_move(struct rdb_source *s, uint64_t offset);
 /* source_crc: of everything consumed so far; meaningful when with_crc was set from the start. */
 uint64_t source_crc(struct rdb_source *s);
 
@@ -70,7 +87,7 @@ source_here(const struct rdb_source *s)
 }
 
 /* source_ready: bytes in hand; source_left: bytes that the whole still has by its size, or, of what
- * a frame holds, can have at most. */
+ * is packed or comes from a pipe, can have at most. */
 static inline size_t
 source_ready(const struct rdb_source *s)
 {
@@ -80,7 +97,7 @@ source_ready(const struct rdb_source *s)
 static inline uint64_t
 source_left(const struct rdb_source *s)
 {
-    return likely(s->frame == NULL) ? s->size - (s->base + s->at) : frame_most_left(s);
+    return likely(s->is_counted) ? s->size - (s->base + s->at) : source_most_left(s);
 }
 
 static inline void
