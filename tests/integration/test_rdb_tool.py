@@ -286,7 +286,7 @@ class CompressedFiles(ToolTest):
             info = self.info(packed)
             self.assertEqual((info.databases, info.types, info.sizes), (without.databases, without.types, without.sizes))
             ratio = os.path.getsize(plain) / os.path.getsize(packed)
-            self.assertRegex(info.head["compressed"], r"LZ4: [\d.]+ KiB of RDB, %.2f times as much" % ratio)
+            self.assertRegex(info.head["compressed"], r"LZ4 in Valkey's envelope: [\d.]+ KiB of RDB, %.2f times as much" % ratio)
 
     def test_the_server_loads_them_at_start_and_by_debug_reload(self):
         packed = self.pack(self.fill())

@@ -14,27 +14,29 @@
 /* Exit states. */
 enum { TOOL_OK = 0, TOOL_INVALID = 1, TOOL_USAGE = 2 };
 
-/* A file on its way through the decoder.  A command puts it first in what its events get as ctx. */
+/* A file on its way through the decoder (tool/input/run.h).  A command puts it first in what its
+ * events get as ctx. */
 struct tool_run {
     const char *path;
-    uint64_t size_bytes;        /* of the file */
-    bool is_packed;             /* compressed as a whole: after decoding, as the next one */
+    uint64_t size_bytes;        /* of the file; 0: not known */
+    bool is_packed;             /* compressed as a whole: after decoding, as the next two */
     uint64_t rdb_bytes;         /* of the RDB in it */
+    char form[64];              /* "plain", "gzip" ... */
     int64_t start_us, drawn_us; /* monotonic; drawn: the bar, last; 0: it does not stand there */
-    bool is_drawing;            /* stderr is a terminal */
+    bool is_drawing;            /* stderr is a terminal, and progress is wanted */
     struct rdb_error error;     /* an event that ends decoding puts its reason here */
     bool relaxed;               /* as in struct tool_options */
+    bool quiet;                 /* no bar: so, too, where the output goes to a terminal meanwhile */
     bool is_told_later;         /* ... or sets this, and its reason is nobody's business yet */
 };
-/* tool_decode: open, decode with the checksum, report what is wrong on stderr.  TOOL_OK or
- * TOOL_INVALID.  run is filled and is the events' ctx; ev.progress is set here. */
-int tool_decode(const char *path, struct rdb_events ev, struct tool_run *run);
 /* tool_warn: a line on stderr: what is wrong, and where (within: as in struct rdb_error); key: ""
  * if it is none's. */
 void tool_warn(struct tool_run *run, uint64_t offset, const char *within, const char *text,
                const char *key);
 
-/* progress.c: draw the bar, if it is worth it; and take it away again. */
+/* progress.c: the bar on stderr.  begin: from now on, of so many bytes (0: not known); draw: so
+ * many are done: a call that nearly always does nothing; erase: take it away again. */
+void tool_progress_begin(struct tool_run *run, uint64_t size_bytes);
 void tool_progress_draw(struct tool_run *run, uint64_t offset);
 void tool_progress_erase(struct tool_run *run);
 

@@ -8,6 +8,7 @@
 #include "tool/base/tool.h"
 #include "tool/check/check.h"
 #include "tool/check/marks.h"
+#include "tool/input/run.h"
 
 struct check {
     struct tool_run run; /* first: the decoder's events get it */
@@ -267,8 +268,8 @@ check_file(const char *path, const struct tool_options *o)
                                            [RDB_CRC_UNCHECKED] = "checksum not looked at",
                                            [RDB_CRC_GOOD] = "checksum good",
                                            [RDB_CRC_FRAME] = "the frame's checksums good"};
-    struct check c = {.run = {.relaxed = o->relaxed}};
-    char form[64] = "";
+    struct check c = {.run = {.relaxed = o->relaxed, .quiet = o->quiet}};
+    char form[128] = "";
     int status;
 
     tool_marks_init(&c.all_keys);
@@ -283,7 +284,7 @@ check_file(const char *path, const struct tool_options *o)
         status = tool_decode(path, finding_names, &c.run);
     }
     if (c.run.is_packed)
-        snprintf(form, sizeof form, " by LZ4 (%s without)", tool_size(c.run.rdb_bytes));
+        snprintf(form, sizeof form, " as %s (%s without)", c.run.form, tool_size(c.run.rdb_bytes));
     if (status == TOOL_OK && !o->quiet)
         printf("%s: %s: RDB %d, %s key%s, %s%s, %s\n", path,
                c.findings == 0 ? "sound" : "can be loaded, but see what was found", c.version,

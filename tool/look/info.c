@@ -11,6 +11,7 @@
 #include "mm/base/printable.h"
 #include "snapshot/rdb/intset.h"
 #include "snapshot/rdb/listpack.h"
+#include "tool/input/run.h"
 #include "tool/look/info.h"
 #include "tool/look/look.h"
 
@@ -274,6 +275,7 @@ info_file(const char *path, const struct tool_options *o)
     }
     f->options = o;
     f->run.relaxed = o->relaxed;
+    f->run.quiet = o->quiet;
     f->counted_from_ms = (int64_t)time(NULL) * 1000;
     status = tool_decode(path, events, &f->run);
     if (status == TOOL_OK) {

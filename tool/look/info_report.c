@@ -22,7 +22,7 @@ print_head(const struct info *f, double elapsed_s)
                                            [RDB_CRC_ZERO] = "none: written without",
                                            [RDB_CRC_UNCHECKED] = "not looked at",
                                            [RDB_CRC_GOOD] = "good",
-                                           [RDB_CRC_FRAME] = "the LZ4 frame's: good"};
+                                           [RDB_CRC_FRAME] = "the packed form's: good"};
 
     printf("%s\n", f->run.path);
     printf("  %-12s %s%0*d\n", "format", f->version < RDB_VERSION_VALKEY ? "REDIS" : "VALKEY",
@@ -30,7 +30,7 @@ print_head(const struct info *f, double elapsed_s)
     printf("  %-12s %s (%s bytes)\n", "size", tool_size(f->run.size_bytes),
            tool_count(f->run.size_bytes));
     if (f->run.is_packed)
-        printf("  %-12s LZ4: %s of RDB, %.2f times as much\n", "compressed",
+        printf("  %-12s %s: %s of RDB, %.2f times as much\n", "compressed", f->run.form,
                tool_size(f->run.rdb_bytes), (double)f->run.rdb_bytes / (double)f->run.size_bytes);
     printf("  %-12s %s\n", "checksum", crc_text[f->crc]);
     printf(

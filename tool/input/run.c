@@ -1,0 +1,70 @@
+/* tool/input/run.c - one input through the decoder, and what is wrong with it on stderr. */
+#include "tool/input/run.h"
+
+#include <string.h>
+
+/* report: what is wrong with a file, in one line. */
+static int
+report(struct tool_run *run, int error)
+{
+    const struct rdb_error *e = &run->error;
+
+    tool_progress_erase(run);
+    if (run->is_told_later)
+        return TOOL_INVALID;
+    if (e->text[0] == '\0')
+        fprintf(stderr, "stillframe-rdb: %s: %s\n", run->path, strerror(-error));
+    else
+        tool_warn(run, e->offset, e->within == NULL ? "" : e->within, e->text, e->key);
+    return TOOL_INVALID;
+}
+
+static int
+on_progress(void *ctx, uint64_t consumed)
+{
+    tool_progress_draw(ctx, consumed);
+    return 0;
+}
+
+int
+tool_run_open(const char *path, bool again, struct tool_run *run, struct tool_input **ret)
+{
+    int r;
+
+    run->path = path;
+    r = tool_input_open(path, again, ret, &run->error);
+    return r == 0 ? TOOL_OK : report(run, r);
+}
+
+int
+tool_run_decode(struct tool_input *in, struct rdb_events ev, struct tool_run *run)
+{
+    struct rdb_source *src;
+    int r;
+
+    ev.progress = on_progress;
+    ev.any_version = run->relaxed;
+    tool_progress_begin(run, tool_input_size(in));
+    if ((r = tool_input_source(in, &src)) == 0) {
+        r = rdb_decode(src, &ev, run, true, &run->error);
+        run->is_packed = rdb_source_is_packed(src);
+        run->rdb_bytes = rdb_source_offset(src);
+        rdb_source_close(src);
+        snprintf(run->form, sizeof run->form, "%s", tool_input_form(in));
+    }
+    tool_progress_erase(run);
+    return r == 0 ? TOOL_OK : report(run, r);
+}
+
+int
+tool_decode(const char *path, struct rdb_events ev, struct tool_run *run)
+{
+    struct tool_input *in;
+    int status = tool_run_open(path, false, run, &in);
+
+    if (status != TOOL_OK)
+        return status;
+    status = tool_run_decode(in, ev, run);
+    tool_input_close(in);
+    return status;
+}

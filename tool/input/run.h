@@ -1,0 +1,17 @@
+/* tool/input/run.h - one input through the decoder, and what is wrong with it on stderr.
+ * Threads: one. */
+#ifndef TOOL_INPUT_RUN_H
+#define TOOL_INPUT_RUN_H
+
+#include "tool/base/tool.h"
+#include "tool/input/input.h"
+
+/* tool_decode: open, decode with the checksum, report what is wrong on stderr.  TOOL_OK or
+ * TOOL_INVALID.  run is filled and is the events' ctx; ev.progress is set here. */
+int tool_decode(const char *path, struct rdb_events ev, struct tool_run *run);
+/* The same in two steps, for who reads an input more than once (`again`: as tool_input_open()).
+ * tool_run_open: the caller closes what he gets. */
+int tool_run_open(const char *path, bool again, struct tool_run *run, struct tool_input **ret);
+int tool_run_decode(struct tool_input *in, struct rdb_events ev, struct tool_run *run);
+
+#endif

@@ -1,0 +1,125 @@
+/* tool/input/stage_file.c - the lowest stage: a regular file by offsets, or a pipe as it comes. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mm/base/fault.h"
+#include "tool/input/stage_impl.h"
+
+struct file {
+    struct stage stage; /* first */
+    int fd, wake_fd;
+    uint64_t from, size; /* size STAGE_STREAM: it is one */
+    uint64_t at;         /* bytes given */
+    struct stage_head head;
+    int cut_error; /* what comes in place of the end; 0: the end */
+    char cut_wrong[128];
+    uint64_t cut_place;
+};
+
+/* wait_for: until there is something to read, or somebody wants no more. */
+static int
+wait_for(const struct file *f)
+{
+    struct pollfd p[2] = {{.fd = f->fd, .events = POLLIN}, {.fd = f->wake_fd, .events = POLLIN}};
+
+    for (;;) {
+        if (poll(p, 2, -1) < 0) {
+            if (errno != EINTR)
+                return -errno;
+            continue;
+        }
+        if (p[1].revents != 0)
+            return -ECANCELED;
+        if (p[0].revents != 0)
+            return 0;
+    }
+}
+
+/* read_stream: the bytes that were read before, then what comes. */
+static int
+read_stream(struct file *f, uint8_t *dst, size_t room, size_t *ret_got)
+{
+    ssize_t n;
+    int r;
+
+    if (f->at < f->head.len) {
+        *ret_got = f->head.len - f->at < room ? f->head.len - (size_t)f->at : room;
+        memcpy(dst, f->head.bytes + f->at, *ret_got);
+        return 0;
+    }
+    do {
+        if ((r = wait_for(f)) != 0)
+            return r;
+        n = fault_point(FAULT_load_read) ? (errno = EIO, -1) : read(f->fd, dst, room);
+    } while (n < 0 && (errno == EINTR || errno == EAGAIN));
+    *ret_got = n < 0 ? 0 : (size_t)n;
+    return n < 0 ? -errno : 0;
+}
+
+/* read_regular: what was appended since the file was opened is not ours. */
+static int
+read_regular(struct file *f, uint8_t *dst, size_t room, size_t *ret_got)
+{
+    uint64_t left = f->size - f->at;
+    ssize_t n;
+
+    do {
+        n = fault_point(FAULT_load_read)
+                ? (errno = EIO, -1)
+                : pread(f->fd, dst, left < room ? (size_t)left : room, (off_t)(f->from + f->at));
+    } while (n < 0 && errno == EINTR);
+    *ret_got = n < 0 ? 0 : (size_t)n;
+    return n < 0 ? -errno : 0;
+}
+
+static int
+file_read(struct stage *s, uint8_t *dst, size_t room, size_t *ret_got)
+{
+    struct file *f = (struct file *)s;
+    int r = f->size == STAGE_STREAM ? read_stream(f, dst, room, ret_got)
+                                    : read_regular(f, dst, room, ret_got);
+
+    f->at += *ret_got;
+    if (r != 0 || *ret_got > 0 || f->cut_error == 0)
+        return r;
+    memcpy(s->wrong, f->cut_wrong, sizeof s->wrong);
+    return f->cut_error;
+}
+
+static uint64_t
+file_place(const struct stage *s)
+{
+    const struct file *f = (const struct file *)s;
+
+    return s->error != 0 && f->cut_error != 0 ? f->cut_place : f->at;
+}
+
+struct stage *
+stage_file(int fd, uint64_t from, uint64_t size, const struct stage_head *head, int wake_fd)
+{
+    struct file *f = calloc(1, sizeof *f);
+
+    if (f == NULL)
+        return NULL;
+    f->stage = (struct stage){.read = file_read, .place = file_place};
+    f->fd = fd;
+    f->wake_fd = wake_fd;
+    f->from = from;
+    f->size = size;
+    f->head = *head;
+    return &f->stage;
+}
+
+void
+stage_cut(struct stage *file, int error, const char *wrong, uint64_t place)
+{
+    struct file *f = (struct file *)file;
+
+    f->cut_error = error;
+    f->cut_place = place;
+    snprintf(f->cut_wrong, sizeof f->cut_wrong, "%s", wrong);
+}
