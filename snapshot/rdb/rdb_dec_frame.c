@@ -86,6 +86,9 @@ end_reader(struct dec *d, const char *what)
 {
     int r = source_need(d->src, 1);
 
+    if (r == 0 && d->src->is_counted)
+        return dec_fail(d, rdb_source_offset(d->src), -EINVAL, "%llu more bytes after %s",
+                        (unsigned long long)source_left(d->src), what);
     if (r == 0)
         return dec_fail(d, rdb_source_offset(d->src), -EINVAL, "more bytes after %s", what);
     return r == -ENODATA ? 0 : dec_unreadable(d, r);

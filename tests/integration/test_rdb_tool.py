@@ -282,7 +282,7 @@ class CompressedFiles(ToolTest):
         without = self.info(plain)
         for options in ((), ("-9", "-B4", "-BD"), ("-B7", "-BX"), ("-B5", "-BI", "--no-frame-crc"), ("-1", "-BD", "--content-size")):
             packed = self.pack(plain, *options)
-            self.assertRegex(self.assert_sound(packed), r"sound: RDB 10, 4,000 keys, [\d.]+ KiB by LZ4 \([\d.]+ KiB without\), checksum good")
+            self.assertRegex(self.assert_sound(packed), r"sound: RDB 10, 4,000 keys, [\d.]+ KiB as LZ4 in Valkey's envelope \([\d.]+ KiB without\), checksum good")
             info = self.info(packed)
             self.assertEqual((info.databases, info.types, info.sizes), (without.databases, without.types, without.sizes))
             ratio = os.path.getsize(plain) / os.path.getsize(packed)
@@ -310,7 +310,7 @@ class CompressedFiles(ToolTest):
         self.assertEqual(c.call("SAVE"), b"OK")
         self.assertEqual(c.call("DEBUG", "RELOAD"), b"OK")
         self.assertEqual(c.call("DEBUG", "DIGEST"), digest)
-        self.assertRegex(self.assert_sound(self.path("dump.rdb")), r"4,000 keys, .* by LZ4 .*, the frame's checksums good")
+        self.assertRegex(self.assert_sound(self.path("dump.rdb")), r"4,000 keys, .* as LZ4 in .*, the frame's checksums good")
         with open(self.path("dump.rdb"), "rb") as f:
             data = f.read()
         server.stop()
@@ -391,8 +391,7 @@ class BadFiles(ToolTest):
         self.assert_refused(b"REDIS0010\x07\x01m\x01", r'byte 9: module value \(type 7\) of the module type AAAAAAAAA is not read \(key "m"\)')
 
     def test_compressed_streams_that_are_not_read_are_named(self):
-        self.assert_refused(b"VCS\x01\x02\x00\x01" + struct.pack("<I", 0xFD2FB528) + bytes(20),
-                            r"byte 4: an RDB that is compressed by Zstd .* is not read")
+        self.assert_refused(b"VCS\x01\x03\x00\x01" + bytes(20), r"byte 4: Valkey's envelope of compressed RDB, with the unknown codec 3")
 
     def test_duplicates_are_found_by_check(self):
         for data, text in ((b"REDIS0010\x04\x01h\x02\x01f\x01v\x01f\x01w\xff" + bytes(8), 'the hash has the field "f" twice (key "h")'),
