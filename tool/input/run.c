@@ -3,9 +3,8 @@
 
 #include <string.h>
 
-/* report: what is wrong with a file, in one line. */
-static int
-report(struct tool_run *run, int error)
+int
+tool_run_report(struct tool_run *run, int error)
 {
     const struct rdb_error *e = &run->error;
 
@@ -33,7 +32,7 @@ tool_run_open(const char *path, bool again, struct tool_run *run, struct tool_in
 
     run->path = path;
     r = tool_input_open(path, again, ret, &run->error);
-    return r == 0 ? TOOL_OK : report(run, r);
+    return r == 0 ? TOOL_OK : tool_run_report(run, r);
 }
 
 int
@@ -53,7 +52,7 @@ tool_run_decode(struct tool_input *in, struct rdb_events ev, struct tool_run *ru
         snprintf(run->form, sizeof run->form, "%s", tool_input_form(in));
     }
     tool_progress_erase(run);
-    return r == 0 ? TOOL_OK : report(run, r);
+    return r == 0 ? TOOL_OK : tool_run_report(run, r);
 }
 
 int

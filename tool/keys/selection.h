@@ -24,7 +24,13 @@ bool selection_takes_key(struct selection *s, const struct rdb_key *key, int64_t
 bool selection_takes_facts(struct selection *s, const struct key_facts *f);
 /* selection_count: one more is taken; true: it was the last that --limit allows. */
 bool selection_count(struct selection *s);
-/* selection_share: of all keys that the others let through, --sample takes this part (1: all). */
+/* selection_left: so many are still allowed; UINT64_MAX: any number. */
+uint64_t selection_left(const struct selection *s);
+/* selection_share: of all keys that the others let through, --sample takes this part (1: all).
+ * A sum over them is the sum over those taken, divided by it; selection_error: the standard error
+ * of that, where `squares` is the sum over those taken of the squares of what is added up (of a
+ * number of keys: the number taken): sqrt((1 - share) * squares) / share. */
 double selection_share(const struct selection *s);
+double selection_error(const struct selection *s, double squares);
 
 #endif

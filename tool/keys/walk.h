@@ -19,9 +19,11 @@
 struct walk_events {
     /* Of the selected keys; `key` and `plain_string` are asked after the selection.  Without any
      * event of values each value is only read over.  `progress`, `any_version`, `skip_unknown` are
-     * set by the walk. */
+     * set by the walk.  A command without `plain_string` hears of such strings by the other
+     * events. */
     struct rdb_events rdb;
-    /* Of each selected key, after its value_end; NULL: not wanted. */
+    /* Of each selected key, after its value_end; NULL: not wanted.  Together with events of values
+     * it takes two passes. */
     int (*facts)(void *ctx, const struct key_facts *f);
     /* a pass before has measured: walk_facts() is good from `key` on */
     bool facts_first;
@@ -35,12 +37,14 @@ struct walk {
     /* expiry times are counted from then: AUX ctime, when the file was written; else now */
     int64_t counted_from_ms;
     bool has_ctime;
+    bool skip_unknown;        /* as in struct tool_options */
     struct walk_state *state; /* [owned] its own */
 };
 
 /* walk_file: one file.  TOOL_OK, or TOOL_INVALID, which was then reported; what an event returned
- * ends it, too, WALK_ENOUGH well.  walk is zeroed before the first file; walk_fini() after the
- * last. */
+ * ends it, too, WALK_ENOUGH well.  So does --limit, after which each further file is TOOL_OK unread:
+ * no `end` comes then, and nobody knows whether the checksum is right.  walk is zeroed before the
+ * first file; walk_fini() after the last. */
 enum { WALK_ENOUGH = 1 << 21 };
 int walk_file(struct walk *w, const char *path, const struct walk_events *events,
               struct selection *selection, const struct tool_options *o);
