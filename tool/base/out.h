@@ -2,7 +2,8 @@
  * its name when it is complete (temporary file, fsync, rename).
  *
  * Bytes are gathered in pieces of OUT_PIECE_BYTES, which a thread of its own writes.  An error
- * stays until the end, where it is reported once.
+ * stays until the end, where it is reported once.  A reader of a pipe that goes away is no error:
+ * nothing more is written, and nothing said.
  * Threads: one. */
 #ifndef TOOL_BASE_OUT_H
 #define TOOL_BASE_OUT_H
@@ -18,15 +19,16 @@ enum { OUT_PIECE_BYTES = 256 * 1024 };
 
 struct tool_out {
     uint8_t *at, *end;       /* the piece in hand: its next byte, and what is behind its last */
+    const char *path;        /* for messages; the caller's */
     struct out_state *state; /* [owned] its own */
 };
 
-/* tool_out_open: path NULL: standard output.  Without `force` a file that is there is not replaced.
- * TOOL_OK or, reported, TOOL_INVALID. */
+/* tool_out_open: path NULL or "-": standard output.  Without `force` a file that is there is not
+ * replaced. TOOL_OK or, reported, TOOL_INVALID. */
 int tool_out_open(struct tool_out *out, const char *path, bool force);
 /* tool_out_close: everything is written, and the file stands under its name; keep false: it is
  * taken away instead (of standard output: what was gathered is still written).  TOOL_OK or,
- * reported, TOOL_INVALID. */
+ * reported, TOOL_INVALID.  Zeroed, or after a failed open: TOOL_OK, and nothing happens. */
 int tool_out_close(struct tool_out *out, bool keep);
 /* tool_out_failed: writing has failed (a full disk, a closed pipe): going on makes no sense. */
 bool tool_out_failed(const struct tool_out *out);
