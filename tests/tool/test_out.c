@@ -208,14 +208,14 @@ fill(struct tool_out *out)
 }
 
 static void
-check_numbers(FILE *f)
+check_numbers(FILE *f, unsigned count)
 {
     char line[32];
     unsigned i = 0;
 
     for (; fgets(line, sizeof line, f) != NULL; i++)
         ck_assert_uint_eq(strtoul(line, NULL, 10), i);
-    ck_assert_uint_eq(i, NUMBERS);
+    ck_assert_uint_eq(i, count);
 }
 
 START_TEST(many_pieces_come_in_their_order)
@@ -227,7 +227,7 @@ START_TEST(many_pieces_come_in_their_order)
     fill(&out);
     ck_assert_int_eq(tool_out_close(&out, true), TOOL_OK);
     f = fopen("x", "rb");
-    check_numbers(f);
+    check_numbers(f, NUMBERS);
     fclose(f);
 }
 END_TEST
@@ -271,7 +271,7 @@ START_TEST(standard_output_gets_everything)
     pid_t pid;
     FILE *f = run_to_pipe(&pid);
 
-    check_numbers(f);
+    check_numbers(f, NUMBERS);
     fclose(f);
     ck_assert_int_eq(status_of(pid), 0);
 }
@@ -355,6 +355,44 @@ START_TEST(a_signal_takes_away_what_is_half_done)
 }
 END_TEST
 
+/* What is kept for later: a little, then so much that it does not stay in memory, then a little
+ * again. */
+START_TEST(what_is_kept_for_later_comes_back)
+{
+    struct tool_out out, later;
+    FILE *f;
+
+    ck_assert_int_eq(tool_out_open(&out, "x", false), TOOL_OK);
+    ck_assert_int_eq(tool_out_open_spill(&later), TOOL_OK);
+    tool_out_move(&later, &out);
+    fill(&later);
+    tool_out_empty(&later);
+    fill(&later);
+    tool_out_move(&later, &out);
+    tool_out_text(&later, "1000000\n");
+    tool_out_move(&later, &out);
+    ck_assert_int_eq(tool_out_close(&later, false), TOOL_OK);
+    ck_assert_int_eq(tool_out_close(&out, true), TOOL_OK);
+    f = fopen("x", "rb");
+    check_numbers(f, NUMBERS + 1);
+    fclose(f);
+}
+END_TEST
+
+START_TEST(what_cannot_be_kept_for_later_is_said)
+{
+    struct tool_out later;
+
+    stderr_to("said");
+    ck_assert_int_eq(setenv("TMPDIR", "/no/such", 1), 0);
+    ck_assert_int_eq(tool_out_open_spill(&later), TOOL_OK);
+    fill(&later);
+    ck_assert(tool_out_failed(&later));
+    ck_assert_int_eq(tool_out_close(&later, false), TOOL_INVALID);
+    check_file("said", "stillframe-rdb: /no/such: cannot be written: No such file or directory\n");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -375,6 +413,8 @@ main(void)
     tcase_add_loop_test(t, a_full_disk_is_one_line, 0, 2);
     tcase_add_test(t, a_file_that_could_not_be_written_leaves_nothing);
     tcase_add_loop_test(t, a_signal_takes_away_what_is_half_done, 0, 3);
+    tcase_add_test(t, what_is_kept_for_later_comes_back);
+    tcase_add_test(t, what_cannot_be_kept_for_later_is_said);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

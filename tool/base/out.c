@@ -17,16 +17,18 @@
 
 #include "mm/base/must.h"
 #include "mm/base/os.h"
+#include "tool/base/spill.h"
 #include "tool/base/temp.h"
 #include "tool/base/tool.h"
 
 enum { PIECES = 4, PIPE_BYTES = 1 << 20 };
 
 struct out_state {
-    int fd;
-    bool is_file;
-    struct tool_temp temp; /* is_file */
-    uint8_t *pieces;       /* [owned] PIECES of OUT_PIECE_BYTES */
+    int fd; /* -1: a spill without a file */
+    bool is_file, is_spill;
+    struct tool_temp temp;  /* is_file */
+    uint64_t spilled_bytes; /* is_spill: in its file; the rest is in hand */
+    uint8_t *pieces;        /* [owned] PIECES of OUT_PIECE_BYTES */
     size_t lens[PIECES];
     bool has_thread;
     pthread_t thread;
@@ -59,6 +61,16 @@ write_all(int fd, const uint8_t *p, size_t len)
     return 0;
 }
 
+/* fail: the first error stays. */
+static void
+fail(struct out_state *s, int error)
+{
+    int none = 0;
+
+    (void)atomic_compare_exchange_strong_explicit(&s->error, &none, error, memory_order_relaxed,
+                                                  memory_order_relaxed);
+}
+
 static void
 write_piece(struct out_state *s, unsigned number)
 {
@@ -67,7 +79,7 @@ write_piece(struct out_state *s, unsigned number)
     if (atomic_load_explicit(&s->error, memory_order_relaxed) != 0)
         return;
     if ((r = write_all(s->fd, piece(s, number), s->lens[number % PIECES])) != 0)
-        atomic_store_explicit(&s->error, r, memory_order_relaxed);
+        fail(s, r);
 }
 
 /* ---- the thread ---- */
@@ -219,7 +231,40 @@ tool_out_open(struct tool_out *out, const char *path, bool force)
     return r;
 }
 
+int
+tool_out_open_spill(struct tool_out *out)
+{
+    int r;
+
+    *out = (struct tool_out){.path = tool_spill_dir()};
+    if ((r = new_state(out)) != 0)
+        return complain(out, r);
+    out->state->is_spill = true;
+    out->state->fd = -1;
+    return TOOL_OK;
+}
+
 /* ---- bytes ---- */
+
+/* spill: the piece in hand into the file. */
+static void
+spill(struct out_state *s, size_t len)
+{
+    int r = 0;
+
+    if (atomic_load_explicit(&s->error, memory_order_relaxed) != 0)
+        return;
+    if (s->fd < 0 && (s->fd = tool_spill_open()) < 0) {
+        r = s->fd;
+        s->fd = -1;
+    }
+    if (r == 0)
+        r = tool_spill_write(s->fd, s->pieces, len, s->spilled_bytes);
+    if (r == 0)
+        s->spilled_bytes += len;
+    else
+        fail(s, r);
+}
 
 void
 tool_out_flush(struct tool_out *out)
@@ -229,6 +274,11 @@ tool_out_flush(struct tool_out *out)
 
     if (out->at == begin)
         return;
+    if (s->is_spill) {
+        spill(s, (size_t)(out->at - begin));
+        out->at = begin;
+        return;
+    }
     s->lens[s->filled % PIECES] = (size_t)(out->at - begin);
     if (!s->has_thread)
         start_thread(s);
@@ -287,6 +337,60 @@ tool_out_failed(const struct tool_out *out)
     return atomic_load_explicit(&out->state->error, memory_order_relaxed) != 0;
 }
 
+/* ---- what was kept for later ---- */
+
+void
+tool_out_empty(struct tool_out *out)
+{
+    out->at = out->state->pieces;
+    out->state->spilled_bytes = 0;
+}
+
+/* each_spilled: of what is in the file; it is read into a piece that is not in hand. */
+static int
+each_spilled(struct out_state *s, int (*take)(void *ctx, struct slice piece), void *ctx)
+{
+    uint8_t *room = piece(s, 1);
+    int r = 0;
+
+    for (uint64_t at = 0; r == 0 && at < s->spilled_bytes; at += OUT_PIECE_BYTES) {
+        uint64_t left = s->spilled_bytes - at;
+        size_t n = left < OUT_PIECE_BYTES ? (size_t)left : OUT_PIECE_BYTES;
+
+        if ((r = tool_spill_read(s->fd, room, n, at)) != 0)
+            fail(s, r);
+        else
+            r = take(ctx, slice_of(room, n));
+    }
+    return r;
+}
+
+int
+tool_out_each(struct tool_out *out, int (*take)(void *ctx, struct slice piece), void *ctx)
+{
+    struct out_state *s = out->state;
+    int r = each_spilled(s, take, ctx);
+
+    must(s->is_spill);
+    if (r == 0 && out->at != s->pieces)
+        r = take(ctx, slice_of(s->pieces, (size_t)(out->at - s->pieces)));
+    return r;
+}
+
+static int
+put_piece(void *ctx, struct slice piece)
+{
+    tool_out_slice(ctx, piece);
+    return 0;
+}
+
+void
+tool_out_move(struct tool_out *out, struct tool_out *to)
+{
+    (void)tool_out_each(out, put_piece, to);
+    tool_out_empty(out);
+}
+
 /* ---- close ---- */
 
 /* write_rest: everything that was gathered. */
@@ -309,13 +413,15 @@ tool_out_close(struct tool_out *out, bool keep)
 
     if (s == NULL)
         return TOOL_OK;
-    if (!keep && s->is_file)
+    if (s->is_spill || (!keep && s->is_file))
         out->at = piece(s, s->filled); /* nobody needs the rest */
     r = write_rest(out);
     if (s->is_file && keep && r == 0)
         r = tool_temp_commit(&s->temp);
     else if (s->is_file)
         tool_temp_drop(&s->temp);
+    else if (s->is_spill && s->fd >= 0)
+        close(s->fd);
     r = r == 0 ? TOOL_OK : complain(out, r);
     free_state(out);
     return r;

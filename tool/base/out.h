@@ -38,6 +38,18 @@ void tool_out_long(struct tool_out *out, const void *bytes, size_t len);
 void tool_out_format(struct tool_out *out, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* What is kept for later: in memory while it is little, then in a temporary file without a name.
+ * tool_out_open_spill: TOOL_OK or, reported, TOOL_INVALID.
+ * tool_out_each: all of it, piece by piece, to `take`, which may end it with non-zero: that, or 0,
+ * or -errno, reported at the close.
+ * tool_out_move: all of it to another one; then it is empty.
+ * tool_out_empty: it is empty.
+ * Closed with `keep` false. */
+int tool_out_open_spill(struct tool_out *out);
+int tool_out_each(struct tool_out *out, int (*take)(void *ctx, struct slice piece), void *ctx);
+void tool_out_move(struct tool_out *out, struct tool_out *to);
+void tool_out_empty(struct tool_out *out);
+
 /* tool_out_room: n <= OUT_PIECE_BYTES bytes to be filled in place; then tool_out_used(). */
 static inline uint8_t *
 tool_out_room(struct tool_out *out, size_t n)
