@@ -2,7 +2,6 @@
 #include "tool/commands.h"
 
 #include "tool/check/check.h"
-#include "tool/help.h"
 #include "tool/look/look.h"
 
 const struct tool_command tool_commands[] = {

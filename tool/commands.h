@@ -7,6 +7,7 @@
 
 struct tool_command {
     const char *name;
+    /* NULL: of main.c */
     int (*run)(int count, char **files, const struct tool_options *o);
     unsigned groups; /* of enum tool_group */
     int least, most; /* how many arguments; most 0: any number */

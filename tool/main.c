@@ -115,6 +115,12 @@ help(const char *name)
     return finish(TOOL_OK);
 }
 
+/* run_of: what a command does; of those about the table itself, which it cannot name. */
+static int (*run_of(const struct tool_command *c))(int, char **, const struct tool_options *)
+{
+    return c->run != NULL ? c->run : strcmp(c->name, "manual") == 0 ? tool_manual : tool_completion;
+}
+
 static int
 run(const struct tool_command *c, int count, char **files, const struct given *given,
     unsigned given_count)
@@ -130,7 +136,7 @@ run(const struct tool_command *c, int count, char **files, const struct given *g
     else if (status == TOOL_OK && c->most > 0 && count > c->most)
         status = usage(c->name, "%s: too many arguments", c->name);
     else if (status == TOOL_OK)
-        status = finish(c->run(count, files, &o));
+        status = finish(run_of(c)(count, files, &o));
     tool_options_fini(&o);
     return status;
 }

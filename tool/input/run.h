@@ -13,8 +13,8 @@ int tool_decode(const char *path, struct rdb_events ev, struct tool_run *run);
  * tool_run_open: the caller closes what he gets. */
 int tool_run_open(const char *path, bool again, struct tool_run *run, struct tool_input **ret);
 int tool_run_decode(struct tool_input *in, struct rdb_events ev, struct tool_run *run);
-/* tool_run_report: one line on stderr: what is wrong with the file, run->error or an -errno; nothing
- * if run->is_told_later.  TOOL_INVALID. */
+/* tool_run_report: one line on stderr: what is wrong with the file, run->error or an -errno;
+ * nothing if run->is_told_later.  TOOL_INVALID. */
 int tool_run_report(struct tool_run *run, int error);
 
 #endif
