@@ -42,9 +42,9 @@ struct walk {
 };
 
 /* walk_file: one file.  TOOL_OK, or TOOL_INVALID, which was then reported; what an event returned
- * ends it, too, WALK_ENOUGH well.  So does --limit, after which each further file is TOOL_OK
- * unread: no `end` comes then, and nobody knows whether the checksum is right.  walk is zeroed
- * before the first file; walk_fini() after the last. */
+ * ends it, too, WALK_ENOUGH well.  So does --limit: no `end`
+ * comes then, nobody knows whether the checksum is right, and further files are TOOL_OK unread.
+ * walk is zeroed before the first file; walk_fini() after the last. */
 enum { WALK_ENOUGH = 1 << 21 };
 int walk_file(struct walk *w, const char *path, const struct walk_events *events,
               struct selection *selection, const struct tool_options *o);

@@ -5,39 +5,60 @@
 #include "snapshot/rdb/rdb.h"
 #include "tool/look/info.h"
 
+const char *const info_crc_names[] = {[RDB_CRC_NONE] = "none: the format had none then",
+                                      [RDB_CRC_ZERO] = "none: written without",
+                                      [RDB_CRC_UNCHECKED] = "not looked at",
+                                      [RDB_CRC_GOOD] = "good",
+                                      [RDB_CRC_FRAME] = "the packed form's: good"};
+
 static void
 print_libraries(const struct info *f)
 {
-    printf("  %-12s %s librar%s:", "functions", tool_count(f->functions),
-           f->functions == 1 ? "y" : "ies");
-    for (unsigned i = 0; i < INFO_LIBRARIES && i < f->functions; i++)
+    uint64_t count = f->counts.functions;
+
+    printf("  %-12s %s librar%s:", "functions", tool_count(count), count == 1 ? "y" : "ies");
+    for (unsigned i = 0; i < INFO_LIBRARIES && i < count; i++)
         printf(" %s", f->library[i][0] != '\0' ? f->library[i] : "(without a name)");
-    printf("%s\n", f->functions > INFO_LIBRARIES ? " ..." : "");
+    printf("%s\n", count > INFO_LIBRARIES ? " ..." : "");
+}
+
+/* print_sample: what is wrong with numbers that come from a sample. */
+static void
+print_sample(const struct info *f, const struct info_counts *c)
+{
+    double share = selection_share(f->selection);
+
+    if (share == 1)
+        return;
+    printf(
+        "  %-12s %g %% of the keys, numbers are scaled up; standard error: %s keys, %s of values\n",
+        "sample", share * 100, tool_count((uint64_t)(c->keys_error + 0.5)),
+        tool_size((uint64_t)(c->bytes_error + 0.5)));
 }
 
 static void
-print_head(const struct info *f, double elapsed_s)
+print_head(const struct info *f)
 {
-    static const char *const crc_text[] = {[RDB_CRC_NONE] = "none: the format had none then",
-                                           [RDB_CRC_ZERO] = "none: written without",
-                                           [RDB_CRC_UNCHECKED] = "not looked at",
-                                           [RDB_CRC_GOOD] = "good",
-                                           [RDB_CRC_FRAME] = "the packed form's: good"};
+    const struct tool_run *run = &f->walk.run;
+    int version = f->walk.version;
 
-    printf("%s\n", f->run.path);
-    printf("  %-12s %s%0*d\n", "format", f->version < RDB_VERSION_VALKEY ? "REDIS" : "VALKEY",
-           f->version < RDB_VERSION_VALKEY ? 4 : 3, f->version);
-    printf("  %-12s %s (%s bytes)\n", "size", tool_size(f->run.size_bytes),
-           tool_count(f->run.size_bytes));
-    if (f->run.is_packed)
-        printf("  %-12s %s: %s of RDB, %.2f times as much\n", "compressed", f->run.form,
-               tool_size(f->run.rdb_bytes), (double)f->run.rdb_bytes / (double)f->run.size_bytes);
-    printf("  %-12s %s\n", "checksum", crc_text[f->crc]);
-    printf(
-        "  %-12s %s (%s/s)\n", "read in", tool_seconds(elapsed_s),
-        tool_size((uint64_t)((double)f->run.size_bytes / (elapsed_s > 1e-6 ? elapsed_s : 1e-6))));
-    if (f->functions > 0)
+    printf("%s\n", run->path);
+    printf("  %-12s %s%0*d\n", "format", version < RDB_VERSION_VALKEY ? "REDIS" : "VALKEY",
+           version < RDB_VERSION_VALKEY ? 4 : 3, version);
+    printf("  %-12s %s (%s bytes)\n", "size", tool_size(run->size_bytes),
+           tool_count(run->size_bytes));
+    if (run->is_packed)
+        printf("  %-12s %s: %s of RDB, %.2f times as much\n", "compressed", run->form,
+               tool_size(run->rdb_bytes), (double)run->rdb_bytes / (double)run->size_bytes);
+    printf("  %-12s %s\n", "checksum", info_crc_names[f->crc]);
+    printf("  %-12s %s (%s/s)\n", "read in", tool_seconds(f->elapsed_s),
+           tool_size(
+               (uint64_t)((double)run->size_bytes / (f->elapsed_s > 1e-6 ? f->elapsed_s : 1e-6))));
+    if (f->counts.functions > 0)
         print_libraries(f);
+    if (f->counts.unknown > 0)
+        printf("  %-12s %s\n", "read over", tool_count(f->counts.unknown));
+    print_sample(f, &f->counts);
 }
 
 /* print_when: a time in words, after the seconds since 1970. */
@@ -64,8 +85,8 @@ print_aux(const struct info *f)
         printf("\n  Auxiliary fields\n");
     for (unsigned i = 0; i < f->aux_count; i++) {
         printf("    %-*s  %s", width, f->aux[i][0], f->aux[i][1]);
-        if (strcmp(f->aux[i][0], "ctime") == 0 && f->has_ctime)
-            print_when(f->counted_from_ms);
+        if (strcmp(f->aux[i][0], "ctime") == 0 && f->walk.has_ctime)
+            print_when(f->walk.counted_from_ms);
         printf("\n");
     }
     if (f->aux_left_out > 0)
@@ -80,39 +101,34 @@ print_sums(const char *name, const struct info_sums *s)
 }
 
 static void
-print_databases(const struct info *f)
+print_databases(const struct info_counts *c)
 {
     char name[24];
 
     printf("\n  %-14s %14s %14s %12s %12s\n", "Databases", "keys", "with expiry", "key bytes",
            "value bytes");
-    for (unsigned i = 0; i < f->database_count; i++) {
-        snprintf(name, sizeof name, "%llu", (unsigned long long)f->database[i].db);
-        print_sums(name, &f->database[i].sums);
+    for (unsigned i = 0; i < c->database_count; i++) {
+        snprintf(name, sizeof name, "%llu", (unsigned long long)c->database[i].db);
+        print_sums(name, &c->database[i].sums);
     }
-    if (f->others.sums.keys > 0)
-        print_sums("others", &f->others.sums);
-    if (f->database_count != 1)
-        print_sums("all", &f->total);
+    if (c->others.sums.keys > 0)
+        print_sums("others", &c->others.sums);
+    if (c->database_count != 1)
+        print_sums("all", &c->total);
 }
 
 static void
-print_types(const struct info *f)
+print_types(const struct info_counts *c)
 {
-    static const char *const forms[INFO_FORMS] = {[RDB_FORM_INT] = "integer",
-                                                  [RDB_FORM_PLAIN] = "plain",
-                                                  [RDB_FORM_LZF] = "LZF",
-                                                  [INFO_FORM_MANY] = "fields"};
-
-    if (f->total.keys == 0)
+    if (c->total.keys == 0)
         return;
-    printf("\n  %-29s %14s %12s\n", "Types", "keys", "value bytes");
+    printf("\n  %-43s %14s %12s\n", "Types", "keys", "value bytes");
     for (unsigned type = 0; type < INFO_TYPES; type++)
         for (unsigned form = 0; form < INFO_FORMS; form++) {
-            const struct info_sums *s = &f->by_form[type][form];
+            const struct info_sums *s = &c->by_form[type][form];
 
             if (s->keys > 0)
-                printf("    %-16s %-10s %14s %12s\n", rdb_type_name(f->version, type), forms[form],
+                printf("    %-30s %-10s %14s %12s\n", info_type_name(type), info_form_names[form],
                        tool_count(s->keys), tool_size(s->value_bytes));
         }
 }
@@ -139,17 +155,17 @@ print_bar(const char *name, uint64_t count, uint64_t most)
 
 /* print_chart_of_sizes: from the smallest bucket in use to the largest. */
 static void
-print_chart_of_sizes(const struct info *f)
+print_chart_of_sizes(const struct info_counts *c)
 {
-    uint64_t most = most_of(f->by_size, INFO_SIZE_BUCKETS);
+    uint64_t most = most_of(c->by_size, INFO_SIZE_BUCKETS);
     unsigned first = 0, last = INFO_SIZE_BUCKETS - 1;
     char name[64];
 
     if (most == 0)
         return;
-    while (f->by_size[first] == 0)
+    while (c->by_size[first] == 0)
         first++;
-    while (f->by_size[last] == 0)
+    while (c->by_size[last] == 0)
         last--;
     printf("\n  %-18s %14s\n", "Sizes of values", "keys");
     for (unsigned b = first; b <= last; b++) {
@@ -157,21 +173,20 @@ print_chart_of_sizes(const struct info *f)
             snprintf(name, sizeof name, "empty");
         else
             snprintf(name, sizeof name, "from %s", tool_size(info_size_from(b)));
-        print_bar(name, f->by_size[b], most);
+        print_bar(name, c->by_size[b], most);
     }
 }
 
 static void
-print_chart_of_expiry(const struct info *f)
+print_chart_of_expiry(const struct info_counts *c, const char *from)
 {
-    uint64_t most = most_of(f->by_expiry, INFO_EXPIRY_BUCKETS);
+    uint64_t most = most_of(c->by_expiry, INFO_EXPIRY_BUCKETS);
 
-    if (f->total.expires == 0)
+    if (c->total.expires == 0)
         return;
-    printf("\n  %-18s %14s  after %s\n", "Expiry", "keys",
-           f->has_ctime ? "the file was written" : "now");
+    printf("\n  %-18s %14s  after %s\n", "Expiry", "keys", from);
     for (unsigned b = 0; b < INFO_EXPIRY_BUCKETS; b++)
-        print_bar(info_expiries[b].name, f->by_expiry[b], most);
+        print_bar(info_expiries[b].name, c->by_expiry[b], most);
 }
 
 /* print_what: the type of a value, and how many things are in it. */
@@ -190,36 +205,54 @@ print_what(char *ret, size_t room, const struct info_big *b)
     if (b->kind == RDB_VALUE_STRING)
         snprintf(ret, room, "string");
     else
-        snprintf(ret, room, "%s, %s %s", words[b->kind].type, tool_count(b->fields),
-                 b->fields == 1 ? words[b->kind].one : words[b->kind].many);
+        snprintf(ret, room, "%s, %s %s", words[b->kind].type, tool_count(b->elements),
+                 b->elements == 1 ? words[b->kind].one : words[b->kind].many);
 }
 
+/* print_biggest: with_path: of several files. */
 static void
-print_biggest(const struct info *f)
+print_biggest(const struct info_counts *c, bool with_path)
 {
     char what[48];
 
-    if (f->biggest_count == 0)
+    if (c->biggest_count == 0)
         return;
     printf("\n  Biggest values\n");
-    for (unsigned i = 0; i < f->biggest_count; i++) {
-        const struct info_big *b = &f->biggest[i];
+    for (unsigned i = 0; i < c->biggest_count; i++) {
+        const struct info_big *b = &c->biggest[i];
 
         print_what(what, sizeof what, b);
-        printf("    %10s  db %-3llu %-26s \"%s\"\n", tool_size(b->value_bytes),
-               (unsigned long long)b->db, what, b->name);
+        printf("    %10s  db %-3llu %-26s %s%s%s\n", tool_size(b->value_bytes),
+               (unsigned long long)b->db, what,
+               tool_key((struct slice){b->name, b->name_bytes < INFO_NAME_BYTES ? b->name_bytes
+                                                                                : INFO_NAME_BYTES}),
+               with_path ? "  " : "", with_path ? b->path : "");
     }
 }
 
-void
-info_print(const struct info *f, double elapsed_s)
+static void
+print_counts(const struct info_counts *c, const char *expiry_from, bool with_path)
 {
-    print_head(f, elapsed_s);
-    print_aux(f);
-    print_databases(f);
-    print_types(f);
-    print_chart_of_sizes(f);
-    print_chart_of_expiry(f);
-    print_biggest(f);
+    print_databases(c);
+    print_types(c);
+    print_chart_of_sizes(c);
+    print_chart_of_expiry(c, expiry_from);
+    print_biggest(c, with_path);
     printf("\n");
+}
+
+void
+info_print(const struct info *f)
+{
+    print_head(f);
+    print_aux(f);
+    print_counts(&f->counts, f->walk.has_ctime ? "the file was written" : "now", false);
+}
+
+void
+info_print_total(const struct info *f)
+{
+    printf("All %u files\n", f->files);
+    print_sample(f, &f->total);
+    print_counts(&f->total, "each file was written", true);
 }

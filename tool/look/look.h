@@ -5,7 +5,7 @@
 
 #include "tool/base/options.h"
 
-/* tool_info: what is in each file: an exit status. */
+/* Each: an exit status.  tool_info: what is in each file, and in all of them. */
 int tool_info(int count, char **files, const struct tool_options *o);
 
 #endif
