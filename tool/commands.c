@@ -2,6 +2,7 @@
 #include "tool/commands.h"
 
 #include "tool/check/check.h"
+#include "tool/convert/convert.h"
 #include "tool/export/resp.h"
 #include "tool/look/look.h"
 
