@@ -7,11 +7,12 @@
 enum { WIDTH = 84, TEXT_AT = 28, COMMAND_TEXT_AT = 14 };
 
 const struct tool_heading tool_headings[] = {
-    {TOOL_G_CHECK, "Options"},   {TOOL_G_SALVAGE, "Options"},   {TOOL_G_INFO, "Options"},
-    {TOOL_G_LOOK, "Options"},    {TOOL_G_TEXT, "Options"},      {TOOL_G_RESP, "Options"},
-    {TOOL_G_MEMORY, "Options"},  {TOOL_G_REPORT, "Options"},    {TOOL_G_DIFF, "Options"},
-    {TOOL_G_CONVERT, "Options"}, {TOOL_G_SELECT, "Which keys"}, {TOOL_G_TABLE, "Output"},
-    {TOOL_G_OUT, "Output"},      {TOOL_G_READ, "Reading"},      {TOOL_G_ALL, "Common"},
+    {TOOL_G_CHECK, "Options"},   {TOOL_G_SALVAGE, "Options"}, {TOOL_G_INFO, "Options"},
+    {TOOL_G_LOOK, "Options"},    {TOOL_G_TEXT, "Options"},    {TOOL_G_RESP, "Options"},
+    {TOOL_G_MEMORY, "Options"},  {TOOL_G_REPORT, "Options"},  {TOOL_G_DIFF, "Options"},
+    {TOOL_G_CONVERT, "Options"}, {TOOL_G_MOVE, "Options"},    {TOOL_G_SELECT, "Which keys"},
+    {TOOL_G_TABLE, "Output"},    {TOOL_G_OUT, "Output"},      {TOOL_G_READ, "Reading"},
+    {TOOL_G_ALL, "Common"},
 };
 const unsigned tool_heading_count = sizeof tool_headings / sizeof *tool_headings;
 

@@ -260,7 +260,7 @@ class EveryType(ConvertTest):
         self.assertEqual(c.call("DBSIZE"), 0)
         self.assertEqual(sorted(c.pipeline([("SELECT", 3), ("KEYS", "*")])[1]), sorted(self.keys[3]))
         server.stop()
-        self.convert(self.path("db.3.rdb"), "moved.rdb", "--db-map=3:0,5:6", "--db-map=8:9")
+        self.convert(self.path("db.3.rdb"), "moved.rdb", "--db-map=3=0,5=6", "--db-map=8=9")
         server, c = self.load("moved.rdb")
         self.assertEqual(sorted(c.call("KEYS", "*")), sorted(self.keys[3]))
         server.stop()
@@ -418,9 +418,9 @@ class Records(ConvertTest):
             self.assertIn("1 keys that were in more than one file left out", said)
             self.assertIn(key(0, b"same", b"\x01" + kept), self.read(rule))
             self.assertIn("RDB 10, 4 keys", self.assert_sound(rule))
-        self.assertEqual(self.tool("convert", a, b, "-o", self.path("moved"), "--db-map=1:7", "--match=only*")[0], 0)
+        self.assertEqual(self.tool("convert", a, b, "-o", self.path("moved"), "--db-map=1=7", "--match=only*")[0], 0)
         self.assertIn("RDB 10, 3 keys", self.assert_sound("moved"))
-        said = self.refused(a, b, "-o", self.path("d.rdb"), "--match=only*", "--db-map=1:0")
+        said = self.refused(a, b, "-o", self.path("d.rdb"), "--match=only*", "--db-map=1=0")
         self.assertIn('database 0 has the key "only a"', said)
 
     def test_libraries_and_fields_of_several_files(self):

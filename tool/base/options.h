@@ -24,7 +24,8 @@ enum tool_group {
     TOOL_G_MEMORY = 1 << 11,
     TOOL_G_REPORT = 1 << 12,
     TOOL_G_DIFF = 1 << 13,
-    TOOL_G_CONVERT = 1 << 14
+    TOOL_G_CONVERT = 1 << 14,
+    TOOL_G_MOVE = 1 << 15 /* may put keys elsewhere */
 };
 
 /* The texts given for an option that may come again, in their order; they are argv's. */

@@ -105,18 +105,16 @@ set_split(struct plan *p, const char *text)
     return p->split == SPLIT_NOT ? wrong("split", text, "not slot:N, db or size:BYTES") : TOOL_OK;
 }
 
-/* add_map: "0:3", of a list with commas. */
+/* add_map: "0=3", of a list with commas. */
 static bool
 add_map(struct plan *p, const char *text, size_t len)
 {
-    const char *colon = memchr(text, ':', len);
+    const char *sign = memchr(text, '=', len);
     struct db_map m;
 
-    if (colon == NULL)
-        colon = memchr(text, '=', len);
-    if (colon == NULL || p->maps == DB_MAPS_MOST ||
-        !parse_number(text, (size_t)(colon - text), &m.from) ||
-        !parse_number(colon + 1, len - (size_t)(colon + 1 - text), &m.to))
+    if (sign == NULL || p->maps == DB_MAPS_MOST ||
+        !parse_number(text, (size_t)(sign - text), &m.from) ||
+        !parse_number(sign + 1, len - (size_t)(sign + 1 - text), &m.to))
         return false;
     p->map[p->maps++] = m;
     return true;
@@ -129,7 +127,7 @@ set_maps(struct plan *p, const struct tool_texts *texts)
         for (const char *at = texts->at[i], *end; at != NULL; at = *end == ',' ? end + 1 : NULL) {
             end = at + strcspn(at, ",");
             if (!add_map(p, at, (size_t)(end - at)))
-                return wrong("db-map", texts->at[i], "not FROM:TO, two numbers of databases");
+                return wrong("db-map", texts->at[i], "not N=M, two numbers of databases");
         }
     return TOOL_OK;
 }
