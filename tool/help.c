@@ -7,11 +7,10 @@
 enum { WIDTH = 84, TEXT_AT = 28, COMMAND_TEXT_AT = 14 };
 
 const struct tool_heading tool_headings[] = {
-    {TOOL_G_CHECK, "Options"},   {TOOL_G_SALVAGE, "Options"}, {TOOL_G_INFO, "Options"},
-    {TOOL_G_LOOK, "Options"},    {TOOL_G_TEXT, "Options"},    {TOOL_G_RESP, "Options"},
-    {TOOL_G_MEMORY, "Options"},  {TOOL_G_REPORT, "Options"},  {TOOL_G_DIFF, "Options"},
-    {TOOL_G_CONVERT, "Options"}, {TOOL_G_MOVE, "Options"},    {TOOL_G_SELECT, "Which keys"},
-    {TOOL_G_TABLE, "Output"},    {TOOL_G_OUT, "Output"},      {TOOL_G_READ, "Reading"},
+    {~(unsigned)(TOOL_G_SHARED), "Options"},
+    {TOOL_G_SELECT, "Which keys"},
+    {TOOL_G_TABLE | TOOL_G_OUT, "Output"},
+    {TOOL_G_READ, "Reading"},
     {TOOL_G_ALL, "Common"},
 };
 const unsigned tool_heading_count = sizeof tool_headings / sizeof *tool_headings;
@@ -64,17 +63,16 @@ print_option(const struct tool_option *t)
 static void
 print_options(const struct tool_command *c)
 {
-    const char *heading = "";
-
     for (unsigned h = 0; h < tool_heading_count; h++) {
-        const struct tool_heading *under = &tool_headings[h];
+        unsigned groups = tool_headings[h].groups & c->groups;
+        bool has_come = false;
 
         for (unsigned i = 0; i < tool_option_count; i++) {
-            if (tool_options[i].group != under->group || (under->group & c->groups) == 0)
+            if ((tool_options[i].group & groups) == 0)
                 continue;
-            if (strcmp(heading, under->text) != 0)
-                printf("\n%s:\n", under->text);
-            heading = under->text;
+            if (!has_come)
+                printf("\n%s:\n", tool_headings[h].text);
+            has_come = true;
             print_option(&tool_options[i]);
         }
     }

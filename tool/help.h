@@ -12,9 +12,11 @@ extern const char tool_questions[];
 void tool_help(void);
 void tool_help_command(const struct tool_command *c);
 
-/* Groups of options in the order of the help, under their headings. */
+/* Groups that more than one command takes; the man page tells of them once. */
+enum { TOOL_G_SHARED = TOOL_G_ALL | TOOL_G_READ | TOOL_G_SELECT | TOOL_G_OUT | TOOL_G_TABLE };
+/* Groups of options in the order of the help, under their headings: first those of one command. */
 struct tool_heading {
-    enum tool_group group;
+    unsigned groups;  /* of enum tool_group */
     const char *text; /* "Which keys" */
 };
 extern const struct tool_heading tool_headings[];

@@ -62,15 +62,6 @@ print_option(const struct tool_option *t)
     puts(".");
 }
 
-static bool
-has_options(unsigned groups)
-{
-    for (unsigned i = 0; i < tool_option_count; i++)
-        if ((tool_options[i].group & groups) != 0)
-            return true;
-    return false;
-}
-
 /* print_options: of those groups. */
 static void
 print_options(unsigned groups)
@@ -80,21 +71,17 @@ print_options(unsigned groups)
             print_option(&tool_options[i]);
 }
 
-/* Groups that more than one command takes are told once, under a heading of their own. */
-enum { SHARED = TOOL_G_ALL | TOOL_G_READ | TOOL_G_SELECT | TOOL_G_OUT | TOOL_G_TABLE };
-
+/* print_shared: where the other options of a command are told. */
 static void
 print_shared(unsigned groups)
 {
     const char *between = "Takes the options under ";
 
-    for (unsigned h = 0; h < tool_heading_count; h++) {
-        if ((tool_headings[h].group & groups & SHARED) == 0 ||
-            (h > 0 && strcmp(tool_headings[h].text, tool_headings[h - 1].text) == 0))
-            continue;
-        printf("%s\\fI%s\\fR", between, tool_headings[h].text);
-        between = ", ";
-    }
+    for (unsigned h = 1; h < tool_heading_count; h++)
+        if ((tool_headings[h].groups & groups) != 0) {
+            printf("%s\\fI%s\\fR", between, tool_headings[h].text);
+            between = ", ";
+        }
     puts(".");
 }
 
@@ -109,7 +96,7 @@ print_command(const struct tool_command *c)
     print_roff(c->about);
     puts(".");
     print_shared(c->groups);
-    print_options(c->groups & ~(unsigned)SHARED);
+    print_options(c->groups & ~(unsigned)TOOL_G_SHARED);
     if (c->examples[0] != '\0') {
         puts(".PP");
         print_lines(c->examples);
@@ -124,8 +111,6 @@ print_command(const struct tool_command *c)
 int
 tool_manual(int count, char **files, const struct tool_options *o)
 {
-    const char *heading = "";
-
     (void)count;
     (void)files;
     (void)o;
@@ -142,13 +127,9 @@ tool_manual(int count, char **files, const struct tool_options *o)
     for (unsigned i = 0; i < tool_command_count; i++)
         print_command(&tool_commands[i]);
     puts(".SH OPTIONS");
-    for (unsigned h = 0; h < tool_heading_count; h++) {
-        if ((tool_headings[h].group & SHARED) == 0 || !has_options(tool_headings[h].group))
-            continue;
-        if (strcmp(heading, tool_headings[h].text) != 0)
-            printf(".SS \"%s\"\n", tool_headings[h].text);
-        heading = tool_headings[h].text;
-        print_options(tool_headings[h].group);
+    for (unsigned h = 1; h < tool_heading_count; h++) {
+        printf(".SS \"%s\"\n", tool_headings[h].text);
+        print_options(tool_headings[h].groups);
     }
     puts(".SH ENVIRONMENT\n.TP\n.B TMPDIR\nWhere temporary files are made (/var/tmp if it is not "
          "set).\nThey have no name, and vanish with the program.\n.TP\n.B NO_COLOR\nNo "

@@ -125,8 +125,22 @@ info_file(struct info *f, const char *path)
     info_add(&f->total, &f->counts);
     info_scale(&f->counts, f->selection);
     f->files++;
-    info_print(f);
+    if (f->out != NULL)
+        info_json_file(f->out, f);
+    else
+        info_print(f);
     return TOOL_OK;
+}
+
+static void
+tell_total(struct info *f)
+{
+    info_finish(&f->total);
+    info_scale(&f->total, f->selection);
+    if (f->out != NULL)
+        info_json_end(f->out, f);
+    else if (f->files > 1)
+        info_print_total(f);
 }
 
 /* info_files: all of them; as many as --limit allows. */
@@ -135,20 +149,19 @@ info_files(struct info *f, int count, char **files)
 {
     int status = TOOL_OK;
 
+    if (f->out != NULL)
+        info_json_begin(f->out);
     for (int i = 0; i < count && !walk_is_over(&f->walk); i++)
         if (info_file(f, files[i]) != TOOL_OK)
             status = TOOL_INVALID;
-    if (f->files > 1) {
-        info_finish(&f->total);
-        info_scale(&f->total, f->selection);
-        info_print_total(f);
-    }
+    tell_total(f);
     walk_fini(&f->walk);
     return status;
 }
 
 static int
-run(struct selection *selection, int count, char **files, const struct tool_options *o)
+run(struct selection *selection, int count, char **files, const struct tool_options *o,
+    struct tool_out *out)
 {
     struct info *f = calloc(1, sizeof *f);
     int status = TOOL_INVALID;
@@ -157,6 +170,7 @@ run(struct selection *selection, int count, char **files, const struct tool_opti
         info_counts_init(&f->total, (unsigned)o->biggest)) {
         f->options = o;
         f->selection = selection;
+        f->out = out;
         status = info_files(f, count, files);
     } else {
         fprintf(stderr, "stillframe-rdb: %s\n", strerror(ENOMEM));
@@ -167,6 +181,18 @@ run(struct selection *selection, int count, char **files, const struct tool_opti
     }
     free(f);
     return status;
+}
+
+static int
+run_json(struct selection *selection, int count, char **files, const struct tool_options *o)
+{
+    struct tool_out out;
+    int status;
+
+    if (tool_out_open(&out, NULL, false) != TOOL_OK)
+        return TOOL_INVALID;
+    status = run(selection, count, files, o, &out);
+    return tool_out_close(&out, true) == TOOL_OK ? status : TOOL_INVALID;
 }
 
 int
@@ -183,9 +209,10 @@ tool_info(int count, char **files, const struct tool_options *o)
             BIGGEST_MOST);
         return TOOL_USAGE;
     }
-    if ((selection = selection_new(o)) == NULL)
+    if (look_refuses_csv(o, "info") || (selection = selection_new(o)) == NULL)
         return TOOL_USAGE;
-    status = run(selection, count, files, o);
+    status = strcmp(o->format, "json") == 0 ? run_json(selection, count, files, o)
+                                            : run(selection, count, files, o, NULL);
     selection_free(selection);
     return status;
 }

@@ -4,6 +4,7 @@
 #ifndef TOOL_LOOK_INFO_H
 #define TOOL_LOOK_INFO_H
 
+#include "tool/base/out.h"
 #include "tool/keys/walk.h"
 
 enum {
@@ -68,6 +69,7 @@ struct info {
     unsigned aux_count, aux_left_out;
     char library[INFO_LIBRARIES][64]; /* printable: their names */
     double elapsed_s;
+    struct tool_out *out; /* JSON goes there; NULL: tables to standard output */
 };
 
 /* info_counts.c. */
@@ -105,5 +107,9 @@ extern const char *const info_crc_names[];
 /* info_report.c: print a file's, which was read; and the sums of several. */
 void info_print(const struct info *f);
 void info_print_total(const struct info *f);
+/* info_json.c: the same for programs: begin, file*, end. */
+void info_json_begin(struct tool_out *out);
+void info_json_file(struct tool_out *out, const struct info *f);
+void info_json_end(struct tool_out *out, const struct info *f);
 
 #endif

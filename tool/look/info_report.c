@@ -36,24 +36,42 @@ print_sample(const struct info *f, const struct info_counts *c)
         tool_size((uint64_t)(c->bytes_error + 0.5)));
 }
 
+/* print_size: of a pipe it is known behind its end only, as what was in it. */
+static void
+print_size(const struct tool_run *run)
+{
+    uint64_t bytes = run->size_bytes > 0 ? run->size_bytes : run->rdb_bytes;
+
+    printf("  %-12s %s (%s bytes)%s\n", "size", tool_size(bytes), tool_count(bytes),
+           run->size_bytes == 0 && run->is_packed ? " unpacked" : "");
+    if (run->is_packed && run->size_bytes > 0)
+        printf("  %-12s %s: %s of RDB, %.2f times as much\n", "compressed", run->form,
+               tool_size(run->rdb_bytes), (double)run->rdb_bytes / (double)run->size_bytes);
+    else if (run->is_packed)
+        printf("  %-12s %s\n", "compressed", run->form);
+}
+
+static void
+print_speed(const struct tool_run *run, double elapsed_s)
+{
+    uint64_t bytes = run->size_bytes > 0 ? run->size_bytes : run->rdb_bytes;
+
+    printf("  %-12s %s (%s/s)\n", "read in", tool_seconds(elapsed_s),
+           tool_size((uint64_t)((double)bytes / (elapsed_s > 1e-6 ? elapsed_s : 1e-6))));
+}
+
 static void
 print_head(const struct info *f)
 {
     const struct tool_run *run = &f->walk.run;
     int version = f->walk.version;
 
-    printf("%s\n", run->path);
+    printf("%s\n", strcmp(run->path, "-") == 0 ? "standard input" : run->path);
     printf("  %-12s %s%0*d\n", "format", version < RDB_VERSION_VALKEY ? "REDIS" : "VALKEY",
            version < RDB_VERSION_VALKEY ? 4 : 3, version);
-    printf("  %-12s %s (%s bytes)\n", "size", tool_size(run->size_bytes),
-           tool_count(run->size_bytes));
-    if (run->is_packed)
-        printf("  %-12s %s: %s of RDB, %.2f times as much\n", "compressed", run->form,
-               tool_size(run->rdb_bytes), (double)run->rdb_bytes / (double)run->size_bytes);
+    print_size(run);
     printf("  %-12s %s\n", "checksum", info_crc_names[f->crc]);
-    printf("  %-12s %s (%s/s)\n", "read in", tool_seconds(f->elapsed_s),
-           tool_size(
-               (uint64_t)((double)run->size_bytes / (f->elapsed_s > 1e-6 ? f->elapsed_s : 1e-6))));
+    print_speed(run, f->elapsed_s);
     if (f->counts.functions > 0)
         print_libraries(f);
     if (f->counts.unknown > 0)
