@@ -37,7 +37,9 @@ def rdb(*items, version=10):
 def length(n):
     if n < 64:
         return bytes([n])
-    return bytes([0x40 | n >> 8, n & 255]) if n < 1 << 14 else b"\x80" + struct.pack(">I", n)
+    if n < 1 << 14:
+        return bytes([0x40 | n >> 8, n & 255])
+    return b"\x80" + struct.pack(">I", n) if n < 1 << 32 else b"\x81" + struct.pack(">Q", n)
 
 
 def string(data):
