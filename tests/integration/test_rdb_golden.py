@@ -15,6 +15,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import resp  # noqa: E402
+from dump_bytes import payload  # noqa: E402
 from golden import files, live  # noqa: E402
 
 ALLOWED = ("--save", "", "--enable-debug-command", "yes")
@@ -53,6 +54,17 @@ class Golden(unittest.TestCase):
             more = ("--rdb-version-check", "relaxed") if name == "stillframe target" else ()
             cls.servers[name] = start(directory, *ALLOWED, *more)
             cls.addClassCleanup(cls.servers[name].stop)
+
+    def configure(self, settings):
+        """Both redis-servers, for this test."""
+        for name in ("redis", "target"):
+            with self.servers[name].client() as c:
+                self.addCleanup(self.set_back, name, live.pairs(sum((c.call("CONFIG", "GET", s) for s in settings), [])))
+                c.call("CONFIG", "SET", *sum(map(list, settings.items()), []))
+
+    def set_back(self, name, settings):
+        with self.servers[name].client() as c:
+            c.call("CONFIG", "SET", *sum(map(list, settings), []))
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -93,13 +105,168 @@ class Golden(unittest.TestCase):
                 server = self.replay(path, target, *options)
                 self.assertEqual(live.digest(server), digest)
                 self.assert_same(without_reads(live.state(server)), state)
-                if "--restore" in options and not reader.startswith("still"):
+                if reader == "redis":
+                    self.assertEqual(live.functions(server), live.functions(origin))
+                if "--restore" in options and reader == "redis":
                     self.assert_same(live.encodings(server), encodings)
         return state
 
 
+class Written(Golden):
+    """By redis-server 7.0, made to choose each encoding that it has."""
+    SMALL = {"hash-max-listpack-entries": 1000, "hash-max-listpack-value": 20000, "zset-max-listpack-entries": 1000,
+             "zset-max-listpack-value": 20000, "set-max-intset-entries": 1000, "list-max-listpack-size": -2, "stream-node-max-entries": 0}
+    LARGE = {"hash-max-listpack-entries": 0, "zset-max-listpack-entries": 0, "set-max-intset-entries": 0, "list-max-listpack-size": 1,
+             "stream-node-max-entries": 2}
+
+    def fill(self, c):
+        elements, scored = files.ELEMENTS, files.SCORED
+        c.call("SET", "empty", "")
+        c.call("SET", "binary", bytes(range(256)) * 300)
+        c.call("SET", "packs", b"0123456789" * 9000)
+        c.call("MSET", *sum([["int:%d" % n, n] for n in files.NUMBERS], []))
+        c.call("RPUSH", "list", *elements * 3)
+        c.call("RPUSH", "list:one", "")
+        c.call("SADD", "set", *elements)
+        for width, some in files.SMALL_SETS.items():
+            c.call("SADD", "set:%d" % width, *some)
+        c.call("HSET", "hash", *sum(map(list, files.FIELDS), []))
+        c.call("ZADD", "zset", *sum([[repr(s), m] for m, s in scored], []))
+        c.call("ZADD", "zset:negative zero", "-0.0", "m")
+        for i in range(700):
+            c.call("HSET", "hash:many", "f%d" % i, "v" * (i % 90))
+            c.call("ZADD", "zset:many", i / 7, "m%d" % i)
+            c.call("SADD", "set:many", "m%d" % i)
+        for key in (b"\xff\0key", b""):
+            c.call("SET", key, "x", "PXAT", files.FAR_MS)
+        c.call("SELECT", 9)
+        for i in range(1, 150):
+            c.call("XADD", "stream", "%d-%d" % (i, 2 ** 64 - 1 if i % 3 else 0), "f", i, "g" if i % 5 else "other", b"\xff" * i)
+        c.call("XDEL", "stream", "7-0", "148-%d" % (2 ** 64 - 1), "149-%d" % (2 ** 64 - 1))
+        c.call("XGROUP", "CREATE", "stream", "g", "4", "ENTRIESREAD", 4)
+        c.call("XGROUP", "CREATE", "stream", "nobody", "$")
+        for consumer, many in (("a", 90), ("b", 3)):
+            c.call("XREADGROUP", "GROUP", "g", consumer, "COUNT", many, "STREAMS", "stream", ">")
+            c.call("XREADGROUP", "GROUP", "g", consumer, "COUNT", 2, "STREAMS", "stream", "0")
+        c.call("XGROUP", "CREATECONSUMER", "stream", "g", "idle")
+        c.call("XGROUP", "CREATE", "stream:never", "g", "$", "MKSTREAM")
+        c.call("XADD", "stream:empty", "5-5", "f", "v")
+        c.call("XDEL", "stream:empty", "5-5")
+        c.call("PEXPIREAT", "stream:empty", files.FAR_MS)
+        c.call("FUNCTION", "LOAD", files.LIBRARY)
+        c.call("SELECT", 0)
+
+    def save(self, name):
+        server = self.servers["redis"]
+        with server.client() as c:
+            self.assertEqual(c.call("SAVE"), b"OK")
+        path = self.path(name + ".rdb")
+        shutil.copyfile(os.path.join(server.dir, "dump.rdb"), path)
+        return path
+
+    def test_every_encoding_compressed_and_not(self):
+        server = self.servers["redis"]
+        for limits, threshold, expected in ((self.SMALL, 0, {b"hash": b"listpack", b"zset": b"listpack", b"set:8": b"intset"}),
+                                            (self.LARGE, 100, {b"hash": b"hashtable", b"zset": b"skiplist", b"set:8": b"hashtable"})):
+            live.empty(server)
+            self.configure(limits)
+            with server.client() as c:
+                c.call("DEBUG", "QUICKLIST-PACKED-THRESHOLD", threshold)  # 0: as it is set up; longer ones stand alone
+                self.fill(c)
+                c.call("DEBUG", "QUICKLIST-PACKED-THRESHOLD", 0)
+            encodings = live.encodings(server)
+            for key, encoding in expected.items():
+                self.assertEqual(encodings[0, key], encoding)
+            for compression in ("yes", "no"):
+                with self.subTest(limits=limits, compression=compression):
+                    self.configure({"rdbcompression": compression})
+                    state, digest = live.state(server), live.digest(server)
+                    self.assert_same(self.check_file(self.save("redis-" + compression), "redis"), state)
+                    self.assertEqual(live.digest(server), digest)
+
+    def test_idle_times_and_frequencies_come_along_with_restore(self):
+        for policy, word, option, told in (("allkeys-lru", "IDLETIME", 5000, range(5000, 5600)), ("allkeys-lfu", "FREQ", 77, range(77, 78))):
+            live.empty(self.servers["redis"])
+            self.configure({"maxmemory-policy": policy, "lfu-decay-time": 0})
+            with self.servers["redis"].client() as c:
+                c.call("SET", "k", "v")
+                c.call("HSET", "h", "f", "v")
+                for key in ("k", "h"):
+                    c.call("RESTORE", key, 0, c.call("DUMP", key), "REPLACE", word, option)
+            target = self.replay(self.save("access"), "target", "--restore")
+            with target.client() as c:
+                for key in ("k", "h"):
+                    self.assertIn(c.call("OBJECT", word, key), told)
+
+    def test_an_append_only_file_is_valid_and_loads(self):
+        server = self.servers["redis"]
+        live.empty(server)
+        with server.client() as c:
+            self.fill(c)
+        digest, state, path = live.digest(server), live.state(server), self.save("for-aof")
+        for options in ((), ("--restore",)):
+            directory = tempfile.mkdtemp(dir=self.dir)
+            aof = os.path.join(directory, "appendonly.aof")
+            self.tool("aof", "-o", aof, *options, path)
+            said = subprocess.run(["redis-check-aof", aof], capture_output=True, timeout=60)
+            self.assertIn(b"is valid", said.stdout)
+            loaded = resp.start_redis_server(directory, *ALLOWED, "--appendonly", "yes")
+            self.addCleanup(loaded.stop)
+            self.assertEqual(live.digest(loaded), digest)
+            self.assert_same(live.state(loaded), state)
+            loaded.stop()
+
+    def test_compressed_as_a_whole(self):
+        server = self.servers["redis"]
+        live.empty(server)
+        with server.client() as c:
+            self.fill(c)
+        digest, state, path = live.digest(server), live.state(server), self.save("for-lz4")
+        packed = self.path("packed.rdb")
+        with open(packed, "wb") as f:
+            f.write(b"VCS\x01\x01\x00\x01" + subprocess.run(["lz4", "-c", "-q", path], capture_output=True, check=True).stdout)
+        self.assert_same(self.check_file(packed, "stillframe"), state)
+        self.assertEqual(live.digest(self.servers["target"]), digest)
+
+
 class Spelled(Golden):
     """Versions 1 to 12 and 80, byte by byte."""
+
+    def test_restore_carries_the_bytes_of_the_file(self):
+        for file in files.files():
+            path = self.path("exact.rdb")
+            with open(path, "wb") as f:
+                f.write(file.data)
+            db, found = None, {}
+            for words in live.commands(self.tool("resp", "--restore", path)):
+                if words[0] == b"SELECT":
+                    db = int(words[1])
+                elif words[0] == b"RESTORE":
+                    found[db, words[1]] = words[2:]
+            self.assertEqual(found.keys(), file.keys.keys())
+            for place, value in file.keys.items():
+                at, data, *options = found[place]
+                self.assertEqual(data[:1] + data[1:-10], bytes([value.type]) + value.written, place)
+                self.assertEqual(data, payload(data[:-10], int.from_bytes(data[-10:-8], "little")))
+                self.assertEqual(int(at), value.expires_ms or 0)
+                self.assertEqual(b"ABSTTL" in options, value.expires_ms is not None)
+
+    def test_fields_that_expire_are_written_with_their_time(self):
+        for file in files.files():
+            if file.reader is not None:
+                continue
+            path = self.path(file.name + ".rdb")
+            with open(path, "wb") as f:
+                f.write(file.data)
+            fields, times = {}, {}
+            for verb, key, *words in live.commands(self.tool("resp", path)):
+                if verb == b"HSET":
+                    fields.setdefault(key, {}).update(live.pairs(words))
+                if verb == b"HPEXPIREAT":
+                    self.assertIn(words[3], fields[key])
+                    times.setdefault(key, {})[words[3]] = int(words[0])
+            self.assertEqual(fields, {key: value.data for (_, key), value in file.keys.items()})
+            self.assertEqual(times, {key: value.expiry for (_, key), value in file.keys.items()})
 
     def test_every_type_and_encoding_of_every_version(self):
         for file in files.files():

@@ -31,6 +31,31 @@ def pipe(server, commands):
     return errors, replies, p.stderr.decode()
 
 
+def commands(data):
+    """RESP taken apart: each command a list of words."""
+    at, found = 0, []
+
+    def number(mark):
+        nonlocal at
+        end = data.index(b"\r\n", at)
+        if data[at:at + 1] != mark:
+            raise ValueError(data[at:end])
+        n, at = int(data[at + 1:end]), end + 2
+        return n
+
+    def word():
+        nonlocal at
+        n = number(b"$")
+        at += n + 2
+        if data[at - 2:at] != b"\r\n":
+            raise ValueError(data[at - 2:at])
+        return data[at - 2 - n:at - 2]
+
+    while at < len(data):
+        found.append([word() for _ in range(number(b"*"))])
+    return found
+
+
 def digest(server):
     with server.client() as c:
         return c.call("DEBUG", "DIGEST")
@@ -83,6 +108,11 @@ def state(server, databases=16):
             for key, kind, value, time in zip(keys, kinds, values, times):
                 found[db, key] = (kind, MAKE[kind](value), time)
     return found
+
+
+def functions(server):
+    with server.client() as c:
+        return c.call("FUNCTION", "LIST", "WITHCODE")
 
 
 def encodings(server, databases=16):
