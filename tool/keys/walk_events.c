@@ -254,7 +254,7 @@ static int
 in_events(struct walk *w, const struct rdb_key *key, struct slice value)
 {
     const struct rdb_events *ev = &w->events->rdb;
-    int r;
+    int r = 0;
 
     if (ev->key != NULL && (r = ev->key(w, key)) != 0 && r != RDB_SKIP_VALUE)
         return r;
