@@ -136,7 +136,7 @@ events_of(const struct resp *x, const struct value_events *values, bool is_all)
     return ev;
 }
 
-/* tell_lost: what the server will not have. */
+/* tell_lost: what the server will not have, or not take as it is set up. */
 static void
 tell_lost(const struct resp *x)
 {
@@ -144,20 +144,19 @@ tell_lost(const struct resp *x)
         uint64_t count;
         const char *what;
     } lost[] = {
-        {x->lost_libraries, "function libraries are left out: %s has none"},
-        {x->lost_expiries, "fields of hashes are written without their expiry: %s has none"},
-        {x->lost_counters, "streams and groups are written without their counters: %s has none"},
-        {x->long_strings, "values are longer than 512 MB: %s takes them with a higher "
-                          "proto-max-bulk-len only"},
+        {x->lost_libraries, "function libraries left out, %s has none"},
+        {x->lost_expiries, "expiry times of hash fields left out, %s has none"},
+        {x->lost_counters, "counters of streams and groups left out, %s has none"},
+        {x->long_strings, "values above 512 MB, which %s takes with a higher proto-max-bulk-len"},
     };
     const char *server = x->server == NULL ? "a server" : x->server->name;
 
     for (size_t i = 0; i < sizeof lost / sizeof *lost; i++) {
         if (lost[i].count == 0 || x->o->quiet)
             continue;
-        fprintf(stderr, "stillframe-rdb: %llu ", (unsigned long long)lost[i].count);
+        fputs("stillframe-rdb: ", stderr);
         fprintf(stderr, lost[i].what, server);
-        fputc('\n', stderr);
+        fprintf(stderr, ": %llu\n", (unsigned long long)lost[i].count);
     }
 }
 

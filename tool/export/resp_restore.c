@@ -44,6 +44,7 @@ resp_restore_end(struct resp *x)
     if ((r = resp_payload_end(&x->payload, resp_payload_version(x->values.walk.version, x->type),
                               &len)) < 0)
         return resp_fail(x, r, "the temporary file");
+    x->long_strings += len > RESP_BULK_BYTES;
     resp_open_key(x);
     resp_command(&x->out, 4u + x->o->replace + (x->expire_at_ms != -1) + (has_access ? 2u : 0u));
     resp_bulk(&x->out, SLICE("RESTORE"));

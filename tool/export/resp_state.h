@@ -17,6 +17,9 @@
 #include "tool/export/resp_server.h"
 #include "tool/values/values.h"
 
+/* A longer word is refused by servers as they are set up. */
+enum { RESP_BULK_BYTES = 512 << 20 };
+
 enum resp_way { RESP_NOTHING, RESP_COMMANDS, RESP_PAYLOAD };
 
 struct resp {

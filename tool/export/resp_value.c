@@ -2,9 +2,6 @@
 #include "mm/base/real.h"
 #include "tool/export/resp_state.h"
 
-/* A string longer than that is refused by servers as they are set up. */
-enum { BULK_BYTES = 512 << 20 };
-
 static void
 put_set_head(struct resp *x)
 {
@@ -34,7 +31,7 @@ on_string_begin(void *ctx, uint64_t len)
 
     if (x->way != RESP_COMMANDS)
         return 0;
-    x->long_strings += len > BULK_BYTES;
+    x->long_strings += len > RESP_BULK_BYTES;
     put_set_head(x);
     resp_bulk_head(&x->out, len);
     x->is_string_open = true;
