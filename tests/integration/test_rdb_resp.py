@@ -12,7 +12,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import resp  # noqa: E402
-from dump_bytes import crc64, key, length, listpack, payload, rdb, string  # noqa: E402
+from dump_bytes import crc64, key, length, listpack, module_id, payload, rdb, string  # noqa: E402
 from golden import files, forms, live  # noqa: E402
 
 RELEASE = os.environ.get("STILLFRAME_FLAVOUR", "release") == "release"
@@ -204,6 +204,19 @@ class Damage(RespTest):
             self.assertEqual(([w[:2] for w in live.commands(out)], status), ([[b"SELECT", b"0"], [verb, b"k"]], 0))
             self.assertEqual(err.count("an empty"), 2)
             self.assertEqual(self.run_tool("resp", "-q", *form, path), (0, out, ""))
+
+    def test_values_of_modules_are_skipped_if_that_is_wanted(self):
+        module = b"\x81" + struct.pack(">Q", module_id(b"ReJSON-RL", 3))
+        data = rdb(b"\xf7" + module + b"\2\1\5" + string(b"x") + b"\0", key(0, b"a", string(b"1")),
+                   key(7, b"m", module + b"\2\5\5" + string(b"text") + b"\0"), key(0, b"b", string(b"2")))
+        path = self.write(data)
+        for form in ((), ("--restore",)):
+            status, out, err = self.run_tool("resp", *form, path)
+            self.assertEqual((status, out), (1, b""))
+            self.assertIn("ReJSON-RL", err)
+            status, out, err = self.run_tool("resp", "--skip-unknown", *form, path)
+            self.assertEqual((status, err), (0, "stillframe-rdb: left out by --skip-unknown: 2\n"))
+            self.assertEqual([w[1] for w in live.commands(out)], [b"0", b"a", b"b"])
 
     def test_several_files_go_into_one_output(self):
         paths = [self.write(rdb(b"\xfe\x01", key(0, name, string(b"v"))), name.decode() + ".rdb") for name in (b"a", b"b")]

@@ -95,6 +95,16 @@ on_finding(void *ctx, const struct rdb_finding *f)
     return 0;
 }
 
+static int
+on_unknown(void *ctx, const struct rdb_key *key, const char *what)
+{
+    struct resp *x = ctx;
+
+    (void)key, (void)what;
+    x->unknown++;
+    return 0;
+}
+
 /* on_field_expiring: without anybody for these the decoder refuses such hashes. */
 static int
 on_field_expiring(void *ctx, struct slice field, struct slice value, int64_t expire_at_ms)
@@ -131,6 +141,7 @@ events_of(const struct resp *x, const struct value_events *values, bool is_all)
         ev.rdb.raw = resp_restore_raw;
     }
     ev.rdb.finding = on_finding;
+    ev.rdb.unknown = on_unknown;
     if (is_all)
         ev.rdb.function = on_function;
     return ev;
@@ -147,6 +158,7 @@ tell_lost(const struct resp *x)
         {x->lost_libraries, "function libraries left out, %s has none"},
         {x->lost_expiries, "expiry times of hash fields left out, %s has none"},
         {x->lost_counters, "counters of streams and groups left out, %s has none"},
+        {x->unknown, "left out by --skip-unknown"},
         {x->long_strings, "values above 512 MB, which %s takes with a higher proto-max-bulk-len"},
     };
     const char *server = x->server == NULL ? "a server" : x->server->name;
@@ -155,7 +167,7 @@ tell_lost(const struct resp *x)
         if (lost[i].count == 0 || x->o->quiet)
             continue;
         fputs("stillframe-rdb: ", stderr);
-        fprintf(stderr, lost[i].what, server);
+        fprintf(stderr, lost[i].what, server); /* those of no server have no %s */
         fprintf(stderr, ": %llu\n", (unsigned long long)lost[i].count);
     }
 }

@@ -53,7 +53,7 @@ struct resp {
     int64_t pending_ms;
     uint64_t pending_deliveries;
     /* what the server will not have, of all files */
-    uint64_t lost_libraries, lost_expiries, lost_counters, long_strings;
+    uint64_t lost_libraries, lost_expiries, lost_counters, unknown, long_strings;
 };
 
 /* resp_open_key: something of the key in hand follows: its database, and with --replace none of the
