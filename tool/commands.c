@@ -5,6 +5,7 @@
 #include "tool/convert/convert.h"
 #include "tool/export/resp.h"
 #include "tool/look/look.h"
+#include "tool/memory/memory.h"
 
 const struct tool_command tool_commands[] = {
 #define COMMAND(name, run, groups, least, most, arguments, about, examples, status)                \

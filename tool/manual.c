@@ -114,7 +114,8 @@ tool_manual(int count, char **files, const struct tool_options *o)
     (void)count;
     (void)files;
     (void)o;
-    puts(".TH STILLFRAME\\-RDB 1 \"\" \"Stillframe " STILLFRAME_VERSION "\" \"User Commands\"\n.ad l\n"
+    puts(".TH STILLFRAME\\-RDB 1 \"\" \"Stillframe " STILLFRAME_VERSION
+         "\" \"User Commands\"\n.ad l\n"
          ".SH NAME\nstillframe\\-rdb \\- read, check and convert RDB files\n"
          ".SH SYNOPSIS\n.B stillframe\\-rdb\n\\fICOMMAND\\fR [\\fIOPTION\\fR...] "
          "\\fIFILE\\fR...\n"

@@ -26,7 +26,8 @@ enum tool_group {
     TOOL_G_DIFF = 1 << 13,
     TOOL_G_CONVERT = 1 << 14,
     TOOL_G_MOVE = 1 << 15, /* may put keys elsewhere */
-    TOOL_G_GET = 1 << 16
+    TOOL_G_GET = 1 << 16,
+    TOOL_G_SURVEY = 1 << 17 /* memory, report: how keys are measured and put together */
 };
 
 /* The texts given for an option that may come again, in their order; they are argv's. */

@@ -144,3 +144,9 @@ walk_facts(const struct walk *w)
 {
     return &w->state->facts;
 }
+
+uint64_t
+walk_offset(const struct walk *w)
+{
+    return rdb_source_offset(w->state->src);
+}

@@ -51,6 +51,8 @@ int walk_file(struct walk *w, const char *path, const struct walk_events *events
 void walk_fini(struct walk *w);
 /* walk_is_over: --limit was reached: nothing is taken any more. */
 bool walk_is_over(const struct walk *w);
+/* walk_offset: of the RDB, behind what was told last. */
+uint64_t walk_offset(const struct walk *w);
 /* walk_facts: with facts_first, of the key in hand (but for its `key`). */
 const struct key_facts *walk_facts(const struct walk *w);
 
