@@ -184,15 +184,14 @@ sort_next(struct sort *s, const void **ret)
         *ret = s->records + s->taken++ * s->record_bytes;
         return 1;
     }
-    if (s->taken > 0) { /* the first one was given before: behind it */
-        run = &s->runs[0];
+    run = &s->runs[0];
+    if (s->taken > 0 && run->here < run->end) { /* the first one was given before: behind it */
         run->here += s->record_bytes;
         if (run->here == run->end && (r = refill(s, run)) < 0)
             return r;
         sift(s, 0);
     }
     s->taken = 1;
-    run = &s->runs[0];
     if (run->here == run->end)
         return 0;
     *ret = run->here;

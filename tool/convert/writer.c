@@ -100,14 +100,15 @@ static int
 take(struct writer *w, const uint8_t *bytes, size_t len)
 {
     struct writer_slot *s;
+    uint8_t *own = w->sink.buf;
     int r;
 
     if ((r = await(w, w->slots - 1)) < 0)
         return r;
     s = &w->slot[w->filled % w->slots];
-    if (bytes == w->sink.buf) {
+    if (bytes == own) {
         w->sink.buf = s->raw;
-        s->raw = (uint8_t *)(uintptr_t)bytes;
+        s->raw = own;
     } else {
         memcpy(s->raw, bytes, len);
     }
