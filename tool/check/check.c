@@ -1,44 +1,35 @@
 /* tool/check/check.c - stillframe-rdb check: everything that a loader would refuse, and
  * duplicates. */
+#include "tool/check/check.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "snapshot/rdb/rdb.h"
 #include "tool/base/spill.h"
-#include "tool/base/tool.h"
-#include "tool/check/check.h"
-#include "tool/check/marks.h"
+#include "tool/base/unknown.h"
+#include "tool/check/loads.h"
+#include "tool/check/twice.h"
 #include "tool/input/run.h"
+
+static const struct slice no_name = {NULL, 0};
 
 struct check {
     struct tool_run run; /* first: the decoder's events get it */
-    int version;
-    uint64_t keys, findings;
-    bool is_plain; /* the value in hand has elements that the decoder has not compared */
-    uint64_t key_offset, element;
+    const struct tool_options *options;
+    struct tool_input *in;
+    int version;   /* 0: not known yet */
+    uint64_t keys; /* that are whole */
+    uint64_t findings;
+    struct tool_unknown unknown;
     uint64_t group; /* of a stream: the number of the group in hand, from 1 */
-    struct tool_marks all_keys, elements;
     enum rdb_crc crc;
-    /* what was seen to have come before when its name was gone already: told by another pass */
-    bool has_twice, twice_is_key;
-    uint64_t twice_key, twice_element; /* the key's offset, and the number of its element */
+    struct twice twice;
+    bool was_twice;      /* the second pass has found one */
+    uint64_t key_offset; /* of the key in hand */
+    struct loads loads;
 };
 
-static int
-cannot_compare(struct check *c, int error)
-{
-    snprintf(c->run.error.text, sizeof c->run.error.text,
-             "cannot look for duplicates: %s: %s (TMPDIR names another directory)",
-             tool_spill_dir(), strerror(-error));
-    return error;
-}
-
-static int
-say_twice(struct check *c, const char *what, const char *name)
-{
-    snprintf(c->run.error.text, sizeof c->run.error.text, "%s%s twice", what, name);
-    return -EINVAL;
-}
+/* ---- events ---- */
 
 static int
 on_start(void *ctx, int version)
@@ -46,31 +37,61 @@ on_start(void *ctx, int version)
     struct check *c = ctx;
 
     c->version = version;
+    loads_form(&c->loads, tool_input_form(c->in));
+    loads_version(&c->loads, version);
     return 0;
 }
 
-static bool
-is_plain(uint8_t type)
+/* twice: what an add has said, as an event's result. */
+static int
+twice(struct check *c, int said, const char *what, struct slice name)
 {
-    return type == RDB_TYPE_HASH || type == RDB_TYPE_SET || type == RDB_TYPE_ZSET ||
-           type == RDB_TYPE_ZSET_2 || type == RDB_TYPE_STREAM || type == RDB_TYPE_STREAM_2 ||
-           type == RDB_TYPE_STREAM_3 || type >= RDB_TYPE_HASH_EXPIRES_RC;
+    if (likely(said == TWICE_NOT))
+        return 0;
+    if (said == TWICE_FOUND) {
+        snprintf(c->run.error.text, sizeof c->run.error.text, "%s%s twice", what,
+                 name.ptr == NULL ? "" : tool_key(name));
+        c->was_twice = true;
+        return -EINVAL;
+    }
+    snprintf(c->run.error.text, sizeof c->run.error.text,
+             "cannot look for duplicates: %s: %s (TMPDIR names another directory)",
+             tool_spill_dir(), strerror(-said));
+    return said;
+}
+
+static inline int
+add_key(struct check *c, const struct rdb_key *k)
+{
+    c->group = 0;
+    c->key_offset = k->offset;
+    if (c->options->quick)
+        return 0;
+    return twice(c, twice_key(&c->twice, k), "its database has this key", no_name);
 }
 
 static int
 on_key(void *ctx, const struct rdb_key *k)
 {
     struct check *c = ctx;
+
+    loads_key(&c->loads, k);
+    return add_key(c, k);
+}
+
+static int
+on_plain_string(void *ctx, const struct rdb_key *k, struct slice value)
+{
+    struct check *c = ctx;
     int r;
 
+    (void)value;
+    if ((r = add_key(c, k)) != 0)
+        return r;
+    if (unlikely(loads_wants_strings(&c->loads, k)))
+        loads_key(&c->loads, k);
     c->keys++;
-    c->is_plain = is_plain(k->type);
-    c->key_offset = k->offset;
-    c->element = c->group = 0;
-    r = tool_marks_add(&c->all_keys, k->db, k->name.ptr, k->name.len, k->offset);
-    if (r == MARKS_TWICE)
-        return say_twice(c, "its database has this key", "");
-    return r < 0 ? cannot_compare(c, r) : 0;
+    return 0;
 }
 
 /* on_finding: all of them are named, in words that the server's log has too. */
@@ -84,43 +105,72 @@ on_finding(void *ctx, const struct rdb_finding *f)
     return 0;
 }
 
-/* compare: an element of the value in hand with those before; space: of a consumer, its group. */
 static int
-compare(struct check *c, uint64_t space, struct slice element, const char *what)
+on_unknown(void *ctx, const struct rdb_key *key, const char *what)
 {
-    int r;
+    struct check *c = ctx;
 
-    if (!c->is_plain) /* the decoder has compared them */
-        return 0;
-    r = tool_marks_add(&c->elements, space, element.ptr, element.len, c->element++);
-    if (r == MARKS_TWICE)
-        return say_twice(c, what, tool_key(element));
-    return r < 0 ? cannot_compare(c, r) : 0;
+    tool_unknown_add(&c->unknown, key, what);
+    loads_unknown(&c->loads, key, what);
+    return key == NULL ? 0 : add_key(c, key);
 }
 
-static const char the_field[] = "the hash has the field ", the_member[] = "the set has the member ",
-                  the_ranked[] = "the sorted set has the member ",
-                  the_group[] = "the stream has the group ",
-                  the_consumer[] = "the group has the consumer ";
+static int
+on_aux(void *ctx, struct slice name, struct slice value)
+{
+    struct check *c = ctx;
+
+    (void)value;
+    loads_aux(&c->loads, name);
+    return 0;
+}
+
+static int
+on_function(void *ctx, struct slice code)
+{
+    struct check *c = ctx;
+
+    loads_function(&c->loads, code);
+    return 0;
+}
+
+/* compare: an element of the value in hand with those before; space: of a consumer, its group. */
+static inline int
+compare(struct check *c, uint64_t space, struct slice element, const char *what)
+{
+    if (c->options->quick)
+        return 0;
+    return twice(c, twice_element(&c->twice, space, element), what, element);
+}
 
 static int
 on_hash_field(void *ctx, struct slice field, struct slice value)
 {
     (void)value;
-    return compare(ctx, 0, field, the_field);
+    return compare(ctx, 0, field, "the hash has the field ");
+}
+
+static int
+on_hash_field_expiring(void *ctx, struct slice field, struct slice value, int64_t expire_at_ms)
+{
+    struct check *c = ctx;
+
+    (void)expire_at_ms;
+    loads_expiring_field(&c->loads, field);
+    return on_hash_field(c, field, value);
 }
 
 static int
 on_set_member(void *ctx, struct slice member)
 {
-    return compare(ctx, 0, member, the_member);
+    return compare(ctx, 0, member, "the set has the member ");
 }
 
 static int
 on_zset_member(void *ctx, struct slice member, double score)
 {
     (void)score;
-    return compare(ctx, 0, member, the_ranked);
+    return compare(ctx, 0, member, "the sorted set has the member ");
 }
 
 static int
@@ -129,7 +179,7 @@ on_stream_group(void *ctx, const struct rdb_stream_group *group)
     struct check *c = ctx;
 
     c->group++;
-    return compare(c, 0, group->name, the_group);
+    return compare(c, 0, group->name, "the stream has the group ");
 }
 
 static int
@@ -139,27 +189,16 @@ on_stream_consumer(void *ctx, struct slice name, int64_t seen_ms, int64_t active
 
     (void)seen_ms;
     (void)active_ms;
-    return compare(c, c->group, name, the_consumer);
+    return compare(c, c->group, name, "the group has the consumer ");
 }
 
 static int
 on_value_end(void *ctx)
 {
     struct check *c = ctx;
-    int r = MARKS_NEW;
 
-    if (!c->is_plain)
-        return 0;
-    if (c->element > MARKS_HELD)
-        r = tool_marks_end(&c->elements, &c->twice_element);
-    tool_marks_clear(&c->elements);
-    if (r < 0)
-        return cannot_compare(c, r);
-    if (r != MARKS_TWICE)
-        return 0;
-    c->has_twice = c->run.is_told_later = true;
-    c->twice_key = c->key_offset;
-    return -EINVAL;
+    c->keys++;
+    return twice(c, twice_value_end(&c->twice), "", no_name);
 }
 
 static int
@@ -172,10 +211,15 @@ on_end(void *ctx, enum rdb_crc crc)
 }
 
 static const struct rdb_events events = {.no_values = true,
+                                         .unknown = on_unknown,
                                          .start = on_start,
+                                         .aux = on_aux,
+                                         .function = on_function,
                                          .finding = on_finding,
                                          .key = on_key,
+                                         .plain_string = on_plain_string,
                                          .hash_field = on_hash_field,
+                                         .hash_field_expiring = on_hash_field_expiring,
                                          .set_member = on_set_member,
                                          .zset_member = on_zset_member,
                                          .stream_group = on_stream_group,
@@ -183,123 +227,190 @@ static const struct rdb_events events = {.no_values = true,
                                          .value_end = on_value_end,
                                          .end = on_end};
 
-/* ---- the second pass: to the thing that had come before, for its name ---- */
+/* ---- ... and of the second pass, which knows of names alone ---- */
 
 static int
-find_key(void *ctx, const struct rdb_key *k)
+on_key_again(void *ctx, const struct rdb_key *k)
+{
+    return add_key(ctx, k);
+}
+
+static int
+on_plain_string_again(void *ctx, const struct rdb_key *k, struct slice value)
 {
     struct check *c = ctx;
+    int r = add_key(c, k);
 
-    c->is_plain = k->offset == c->twice_key;
-    c->element = 0;
-    return c->is_plain && c->twice_is_key ? say_twice(c, "its database has this key", "") : 0;
-}
-
-static int
-find_element(struct check *c, struct slice element, const char *what)
-{
-    if (!c->is_plain || c->element++ != c->twice_element)
-        return 0;
-    return say_twice(c, what, tool_key(element));
-}
-
-static int
-find_field(void *ctx, struct slice field, struct slice value)
-{
     (void)value;
-    return find_element(ctx, field, the_field);
+    c->keys += r == 0;
+    return r;
 }
 
 static int
-find_member(void *ctx, struct slice member)
+on_unknown_again(void *ctx, const struct rdb_key *key, const char *what)
 {
-    return find_element(ctx, member, the_member);
+    (void)what;
+    return key == NULL ? 0 : add_key(ctx, key);
 }
 
 static int
-find_ranked(void *ctx, struct slice member, double score)
+on_hash_field_expiring_again(void *ctx, struct slice field, struct slice value,
+                             int64_t expire_at_ms)
 {
-    (void)score;
-    return find_element(ctx, member, the_ranked);
+    (void)expire_at_ms;
+    return on_hash_field(ctx, field, value);
 }
 
+static const struct rdb_events events_again = {.no_values = true,
+                                               .unknown = on_unknown_again,
+                                               .key = on_key_again,
+                                               .plain_string = on_plain_string_again,
+                                               .hash_field = on_hash_field,
+                                               .hash_field_expiring = on_hash_field_expiring_again,
+                                               .set_member = on_set_member,
+                                               .zset_member = on_zset_member,
+                                               .stream_group = on_stream_group,
+                                               .stream_consumer = on_stream_consumer,
+                                               .value_end = on_value_end};
+
+/* ---- one file ---- */
+
+/* pass: once through the file; what is wrong is not told yet. */
 static int
-find_group(void *ctx, const struct rdb_stream_group *group)
+pass(struct check *c, struct tool_input *in, const struct rdb_events *by)
 {
-    return find_element(ctx, group->name, the_group);
+    struct rdb_events ev = *by;
+    int status;
+
+    ev.skip_unknown = c->options->skip_unknown || c->loads.count > 0;
+    c->keys = 0;
+    c->run.is_told_later = true;
+    status = tool_run_decode(in, ev, &c->run);
+    c->run.is_told_later = false;
+    return status;
 }
 
+/* second_pass: are the suspects what they seem?  Then that is what is wrong with the file: it
+ * stands before anything else that is, since the first pass came so far. */
 static int
-find_consumer(void *ctx, struct slice name, int64_t seen_ms, int64_t active_ms)
+second_pass(struct check *c, struct tool_input *in, int status)
 {
-    (void)seen_ms;
-    (void)active_ms;
-    return find_element(ctx, name, the_consumer);
-}
+    struct rdb_error error = c->run.error;
+    uint64_t keys = c->keys;
 
-static const struct rdb_events finding_names = {.no_values = true,
-                                                .key = find_key,
-                                                .hash_field = find_field,
-                                                .set_member = find_member,
-                                                .zset_member = find_ranked,
-                                                .stream_group = find_group,
-                                                .stream_consumer = find_consumer};
-
-/* compare_keys: those that could not be compared as they came. */
-static int
-compare_keys(struct check *c)
-{
-    int r = tool_marks_end(&c->all_keys, &c->twice_key);
-
-    if (r < 0) {
-        cannot_compare(c, r);
-        fprintf(stderr, "stillframe-rdb: %s: %s\n", c->run.path, c->run.error.text);
+    if (!twice_begin_second(&c->twice))
+        return status;
+    (void)pass(c, in, &events_again);
+    if (c->was_twice) {
+        c->run.error.offset = c->key_offset;
         return TOOL_INVALID;
     }
-    c->has_twice = c->twice_is_key = r == MARKS_TWICE;
-    return TOOL_OK;
+    c->run.error = error;
+    c->keys = keys;
+    return status;
 }
 
+/* look: all passes. */
 static int
-check_file(const char *path, const struct tool_options *o)
+look(struct check *c, struct tool_input *in)
+{
+    int status = pass(c, in, &events);
+
+    if (c->options->quick)
+        return status;
+    if (twice(c, twice_value_end(&c->twice), "", no_name) != 0 ||
+        twice(c, twice_end(&c->twice), "", no_name) != 0)
+        return TOOL_INVALID;
+    return second_pass(c, in, status);
+}
+
+static void
+say_sound(const struct check *c)
 {
     static const char *const crc_text[] = {[RDB_CRC_NONE] = "too old for a checksum",
                                            [RDB_CRC_ZERO] = "written without checksum",
                                            [RDB_CRC_UNCHECKED] = "checksum not looked at",
                                            [RDB_CRC_GOOD] = "checksum good",
                                            [RDB_CRC_FRAME] = "the frame's checksums good"};
-    struct check c = {.run = {.relaxed = o->relaxed, .quiet = o->quiet}};
-    char form[128] = "";
+    char form[128] = "", unknown[64] = "";
+
+    if (c->run.is_packed)
+        snprintf(form, sizeof form, " as %s (%s without)", c->run.form,
+                 tool_size(c->run.rdb_bytes));
+    if (c->unknown.total > 0)
+        snprintf(unknown, sizeof unknown, ", %s thing%s not read", tool_count(c->unknown.total),
+                 c->unknown.total == 1 ? "" : "s");
+    printf("%s: %s: RDB %d, %s key%s, %s%s, %s%s%s\n", c->run.path,
+           c->findings == 0 ? "sound" : "can be loaded, but see what was found", c->version,
+           tool_count(c->keys), c->keys == 1 ? "" : "s",
+           tool_size(c->run.size_bytes > 0 ? c->run.size_bytes : c->run.rdb_bytes), form,
+           crc_text[c->crc], unknown, c->options->quick ? ", not searched for duplicates" : "");
+}
+
+/* say_damaged: and how much is good before that. */
+static void
+say_damaged(struct check *c)
+{
+    struct rdb_error *e = &c->run.error;
+
+    if (c->version == 0 || e->text[0] == '\0') {
+        tool_run_report(&c->run, -EIO);
+        return;
+    }
+    fprintf(stderr, "stillframe-rdb: %s: byte %llu%s: %s", c->run.path,
+            (unsigned long long)e->offset, e->within, e->text);
+    if (e->key[0] != '\0')
+        fprintf(stderr, " (key \"%s\")", e->key);
+    fprintf(stderr, "; %s key%s before it %s good\n", tool_count(c->keys), c->keys == 1 ? "" : "s",
+            c->keys == 1 ? "is" : "are");
+}
+
+static int
+check_input(struct check *c, struct tool_input *in)
+{
     int status;
 
-    tool_marks_init(&c.all_keys);
-    tool_marks_init(&c.elements);
-    status = tool_decode(path, events, &c.run);
-    if (status == TOOL_OK)
-        status = compare_keys(&c);
-    tool_marks_fini(&c.all_keys);
-    tool_marks_fini(&c.elements);
-    if (c.has_twice) {
-        c.run.is_told_later = false;
-        status = tool_decode(path, finding_names, &c.run);
-    }
-    if (c.run.is_packed)
-        snprintf(form, sizeof form, " as %s (%s without)", c.run.form, tool_size(c.run.rdb_bytes));
-    if (status == TOOL_OK && !o->quiet)
-        printf("%s: %s: RDB %d, %s key%s, %s%s, %s\n", path,
-               c.findings == 0 ? "sound" : "can be loaded, but see what was found", c.version,
-               tool_count(c.keys), c.keys == 1 ? "" : "s", tool_size(c.run.size_bytes), form,
-               crc_text[c.crc]);
+    c->in = in;
+    loads_begin(&c->loads);
+    status = look(c, in);
+    if (status != TOOL_OK)
+        say_damaged(c);
+    tool_unknown_report(&c->unknown, &c->run);
+    if (status == TOOL_OK && !c->options->quiet)
+        say_sound(c);
+    if (!loads_print(&c->loads, c->run.path, tool_input_form(in), status == TOOL_OK))
+        status = TOOL_INVALID;
+    return status;
+}
+
+static int
+check_file(struct check *c, const char *path)
+{
+    struct tool_input *in;
+    int status = tool_run_open(path, !c->options->quick, &c->run, &in);
+
+    if (status != TOOL_OK)
+        return status;
+    twice_init(&c->twice);
+    status = check_input(c, in);
+    twice_fini(&c->twice);
+    tool_input_close(in);
     return status;
 }
 
 int
 tool_check(int count, char **files, const struct tool_options *o)
 {
-    int status = TOOL_OK;
+    struct loads loads;
+    int status = loads_init(&loads, o);
 
-    for (int i = 0; i < count; i++)
-        if (check_file(files[i], o) != TOOL_OK)
+    for (int i = 0; i < count && status != TOOL_USAGE; i++) {
+        struct check c = {.run = {.relaxed = o->relaxed, .quiet = o->quiet}, .options = o};
+
+        c.loads = loads;
+        if (check_file(&c, files[i]) != TOOL_OK)
             status = TOOL_INVALID;
+    }
+    loads_fini(&loads);
     return status;
 }

@@ -6,9 +6,11 @@
 int
 tool_run_report(struct tool_run *run, int error)
 {
-    const struct rdb_error *e = &run->error;
+    struct rdb_error *e = &run->error;
 
     tool_progress_erase(run);
+    if (run->is_told_later && e->text[0] == '\0')
+        snprintf(e->text, sizeof e->text, "%s", strerror(-error));
     if (run->is_told_later)
         return TOOL_INVALID;
     if (e->text[0] == '\0')
