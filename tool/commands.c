@@ -3,6 +3,7 @@
 
 #include "tool/check/check.h"
 #include "tool/convert/convert.h"
+#include "tool/diff/diff.h"
 #include "tool/export/resp.h"
 #include "tool/look/look.h"
 #include "tool/memory/memory.h"

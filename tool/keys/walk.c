@@ -82,9 +82,9 @@ run_passes(struct walk *w)
     return r;
 }
 
-/* run: the file, in as many passes as it takes. */
+/* run: the file, in as many passes as it takes.  in: it is open; NULL: it is opened here. */
 static int
-run(struct walk *w)
+run(struct walk *w, struct tool_input *in)
 {
     const struct walk_events *ev = w->events;
     struct walk_state *s = w->state;
@@ -95,17 +95,27 @@ run(struct walk *w)
     s->with_measure = ev->facts != NULL || needs_facts;
     s->is_key_delayed = needs_facts;
     needs_passes = ev->facts_first || (has_values(&ev->rdb) && s->with_measure);
-    r = tool_input_open(w->run.path, needs_passes, &s->input, &w->run.error);
-    if (r != 0)
+    s->input = in;
+    if (in == NULL &&
+        (r = tool_input_open(w->run.path, needs_passes, &s->input, &w->run.error)) != 0)
         return r;
     r = needs_passes ? run_passes(w) : run_pass(w, has_values(&ev->rdb) ? WALK_VALUES : WALK_FACTS);
-    tool_input_close(s->input);
+    if (in == NULL)
+        tool_input_close(s->input);
     return r;
 }
 
 int
 walk_file(struct walk *w, const char *path, const struct walk_events *events,
           struct selection *selection, const struct tool_options *o)
+{
+    return walk_input(w, NULL, path, events, selection, o);
+}
+
+int
+walk_input(struct walk *w, struct tool_input *in, const char *path,
+           const struct walk_events *events, struct selection *selection,
+           const struct tool_options *o)
 {
     int r;
 
@@ -122,7 +132,7 @@ walk_file(struct walk *w, const char *path, const struct walk_events *events,
     w->run.quiet = o->quiet;
     w->run.error = (struct rdb_error){.within = ""};
     w->run.path = path;
-    r = run(w);
+    r = run(w, in);
     return r == 0 ? TOOL_OK : tool_run_report(&w->run, r);
 }
 

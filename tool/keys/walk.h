@@ -48,6 +48,11 @@ struct walk {
 enum { WALK_ENOUGH = 1 << 21 };
 int walk_file(struct walk *w, const char *path, const struct walk_events *events,
               struct selection *selection, const struct tool_options *o);
+/* walk_input: the same of one that is open, for reading again and again; it stays the caller's. */
+struct tool_input;
+int walk_input(struct walk *w, struct tool_input *in, const char *path,
+               const struct walk_events *events, struct selection *selection,
+               const struct tool_options *o);
 void walk_fini(struct walk *w);
 /* walk_is_over: --limit was reached: nothing is taken any more. */
 bool walk_is_over(const struct walk *w);
