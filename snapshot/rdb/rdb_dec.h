@@ -174,6 +174,7 @@ struct rdb_events {
     /* list_begin (list_element | list_listpack)* list_end: elements in their order; a listpack is
      * validated and not empty. */
     int (*list_begin)(void *ctx);
+    int (*list_ziplist)(void *ctx); /* before the elements of each, of a list of several */
     int (*list_element)(void *ctx, struct slice element);
     int (*list_listpack)(void *ctx, struct slice listpack, uint32_t elements);
     int (*list_end)(void *ctx);

@@ -115,6 +115,8 @@ dec_list_ziplists(struct dec *d)
         struct slice blob;
 
         d->what = "a node of a list";
+        if (d->ev->list_ziplist != NULL && (r = dec_sink(d, d->ev->list_ziplist(d->ctx))) != 0)
+            return r;
         if ((r = dec_string_here(d, &d->value, &blob)) != 0 ||
             (r = pass_ziplist(d, blob, offset, &count)) != 0 || (r = dec_progress(d)) != 0)
             return r;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""stillframe-rdb keys, get, head, info and the filters, against what the server that wrote the file answers."""
+"""stillframe-rdb keys, get, head, info and the filters, against what the server answers that wrote
+the file."""
 import csv
 import io
 import json

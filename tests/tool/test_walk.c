@@ -642,6 +642,64 @@ START_TEST(plain_forms_are_measured_as_a_server_measures_them)
 }
 END_TEST
 
+/* put_ziplist: two elements of so many bytes. */
+static void
+put_ziplist(size_t bytes)
+{
+    size_t at, len = 10 + 2 * (1 + 5 + bytes) + (bytes + 6 < 254 ? 0 : 4) + 1;
+
+    put_len(len);
+    at = file.len;
+    for (int i = 0; i < 4; i++)
+        put_byte(len >> (8 * i) & 255);
+    for (int i = 0; i < 4; i++)
+        put_byte((10 + 1 + 5 + bytes) >> (8 * i) & 255);
+    put_byte(2);
+    put_byte(0);
+    for (int i = 0; i < 2; i++) {
+        if (i == 1 && bytes + 6 >= 254) {
+            put_byte(254);
+            for (int b = 0; b < 4; b++)
+                put_byte((bytes + 6) >> (8 * b) & 255);
+        } else {
+            put_byte(i == 0 ? 0 : (unsigned)bytes + 6);
+        }
+        put_byte(0x80);
+        for (int shift = 24; shift >= 0; shift -= 8)
+            put_byte(bytes >> shift & 255);
+        ck_assert_uint_le(file.len + bytes, sizeof file.bytes);
+        memset(file.bytes + file.len, 'x', bytes);
+        file.len += bytes;
+    }
+    put_byte(0xff);
+    ck_assert_uint_eq(file.len - at, len);
+}
+
+static const char *
+encoding_of_ziplists(unsigned count, size_t bytes)
+{
+    begin_file();
+    put_key(count == 0 ? RDB_TYPE_LIST_ZIPLIST : RDB_TYPE_LIST_QUICKLIST, "k");
+    if (count > 0)
+        put_len(count);
+    put_ziplist(bytes);
+    for (unsigned i = 1; i < count; i++)
+        put_ziplist(bytes);
+    return facts_of_file().encoding;
+}
+
+START_TEST(ziplists_become_listpacks)
+{
+    ck_assert_str_eq(encoding_of_ziplists(0, 100), "listpack");
+    ck_assert_str_eq(encoding_of_ziplists(1, 100), "listpack");
+    ck_assert_str_eq(encoding_of_ziplists(2, 100), "quicklist");
+    /* 7 + 2 * (2 + bytes + 2) is 8191 and 8193: two bytes before each and two behind */
+    ck_assert_str_eq(encoding_of_ziplists(0, 4088), "listpack");
+    ck_assert_str_eq(encoding_of_ziplists(1, 4088), "listpack");
+    ck_assert_str_eq(encoding_of_ziplists(1, 4089), "quicklist");
+}
+END_TEST
+
 START_TEST(a_record_is_its_bytes_in_the_file)
 {
     size_t begin;
@@ -689,6 +747,7 @@ main(void)
     tcase_add_test(tc, strings_are_int_embstr_or_raw);
     tcase_add_test(tc, small_forms_have_as_many_elements_as_a_server_allows);
     tcase_add_test(tc, plain_forms_are_measured_as_a_server_measures_them);
+    tcase_add_test(tc, ziplists_become_listpacks);
     tcase_add_test(tc, a_record_is_its_bytes_in_the_file);
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);

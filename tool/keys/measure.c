@@ -38,7 +38,7 @@ measure_begin(struct measure *m, const struct rdb_key *key)
     m->facts = (struct key_facts){.key = key, .form = RDB_FORM_PLAIN};
     m->longest = m->node_bytes = m->nodes = 0;
     m->all_ints = true;
-    m->has_plain_node = false;
+    m->has_plain_node = m->is_node_begun = false;
     m->text_len = 0;
 }
 
@@ -199,13 +199,20 @@ push(struct measure *m, struct slice element)
         m->node_bytes += bytes;
 }
 
+void
+measure_list_ziplist(struct measure *m)
+{
+    m->is_node_begun = true; /* a node, if an element follows: servers pass empty ones over */
+}
+
 /* gather: an element of a ziplist, which becomes a listpack. */
 static void
 gather(struct measure *m, struct slice element)
 {
-    if (m->nodes == 0) {
-        m->nodes = 1;
+    if (m->nodes == 0 || m->is_node_begun) {
+        m->nodes++;
         m->node_bytes = LP_EMPTY_BYTES;
+        m->is_node_begun = false;
     }
     m->node_bytes += lp_entry_bytes(element.ptr, element.len);
 }

@@ -14,7 +14,7 @@ struct measure {
     /* of a list: what becomes its first node, as a listpack; and whether one is not all */
     uint64_t node_bytes;
     uint64_t nodes;
-    bool has_plain_node;
+    bool has_plain_node, is_node_begun;
     /* a string that could be an integer, piece by piece */
     char text[MEASURE_INT_TEXT];
     unsigned text_len;
@@ -30,6 +30,7 @@ void measure_plain(struct measure *m, const struct rdb_key *key, struct slice va
 void measure_form(struct measure *m, enum rdb_form form);
 void measure_string_begin(struct measure *m, uint64_t len);
 void measure_string_bytes(struct measure *m, struct slice piece);
+void measure_list_ziplist(struct measure *m); /* before its elements */
 void measure_list_element(struct measure *m, struct slice element);
 void measure_list_listpack(struct measure *m, struct slice lp);
 void measure_hash_field(struct measure *m, struct slice field, struct slice value);

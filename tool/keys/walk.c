@@ -16,13 +16,13 @@ has_values(const struct rdb_events *ev)
 {
     return ev->raw != NULL || ev->plain_string != NULL || ev->string_begin != NULL ||
            ev->string_bytes != NULL || ev->form != NULL || ev->list_begin != NULL ||
-           ev->list_element != NULL || ev->list_listpack != NULL || ev->list_end != NULL ||
-           ev->hash_listpack != NULL || ev->hash_begin != NULL || ev->hash_field != NULL ||
-           ev->hash_field_expiring != NULL || ev->set_intset != NULL || ev->set_listpack != NULL ||
-           ev->set_begin != NULL || ev->set_member != NULL || ev->zset_listpack != NULL ||
-           ev->zset_begin != NULL || ev->zset_member != NULL || ev->stream_begin != NULL ||
-           ev->stream_node != NULL || ev->stream_facts != NULL || ev->stream_group != NULL ||
-           ev->stream_consumer != NULL || ev->stream_pending != NULL;
+           ev->list_ziplist != NULL || ev->list_element != NULL || ev->list_listpack != NULL ||
+           ev->list_end != NULL || ev->hash_listpack != NULL || ev->hash_begin != NULL ||
+           ev->hash_field != NULL || ev->hash_field_expiring != NULL || ev->set_intset != NULL ||
+           ev->set_listpack != NULL || ev->set_begin != NULL || ev->set_member != NULL ||
+           ev->zset_listpack != NULL || ev->zset_begin != NULL || ev->zset_member != NULL ||
+           ev->stream_begin != NULL || ev->stream_node != NULL || ev->stream_facts != NULL ||
+           ev->stream_group != NULL || ev->stream_consumer != NULL || ev->stream_pending != NULL;
 }
 
 /* run_pass: the file once through the decoder.  0, or what it ended with. */

@@ -315,6 +315,13 @@ on_string_bytes(void *ctx, struct slice piece)
 }
 
 static int
+on_list_ziplist(void *ctx)
+{
+    measure_list_ziplist(measure_of(ctx));
+    return 0;
+}
+
+static int
 on_list_element(void *ctx, struct slice element)
 {
     measure_list_element(measure_of(ctx), element);
@@ -405,6 +412,7 @@ static const struct rdb_events measure_events = {.no_values = true,
                                                  .form = on_form,
                                                  .string_begin = on_string_begin,
                                                  .string_bytes = on_string_bytes,
+                                                 .list_ziplist = on_list_ziplist,
                                                  .list_element = on_list_element,
                                                  .list_listpack = on_list_listpack,
                                                  .hash_listpack = on_hash_listpack,

@@ -73,9 +73,10 @@ static int
 on_scored(void *ctx, struct slice member, double score)
 {
     char text[REAL_BYTES];
+    unsigned len = real_print(score, text);
 
     put_line(ctx, member);
-    return put_line(ctx, (struct slice){text, real_print(score, text)});
+    return put_line(ctx, (struct slice){text, len});
 }
 
 static int

@@ -1,4 +1,4 @@
-/* tool/look/info_json.c - stillframe-rdb info --format=json.  The schema: docs/stillframe-rdb.md. */
+/* tool/look/info_json.c - stillframe-rdb info for programs.  Schema: docs/stillframe-rdb.md. */
 #include "snapshot/rdb/rdb.h"
 #include "tool/look/info.h"
 #include "tool/values/json.h"
