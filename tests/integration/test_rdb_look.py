@@ -296,6 +296,20 @@ class Filters(LookTest):
         packed = subprocess.run(["lz4", "-c", "-q", self.s.path], capture_output=True, check=True).stdout
         self.assertEqual(self.run_tool("keys", "--size=1k-", "-", stdin=packed), self.run_tool("keys", "--size=1k-", self.s.path))
 
+    def test_what_is_read_over_is_told(self):
+        module = b"\x07\x01m\x81" + bytes(8) + b"\x05\x03abc\x00"  # of some module: a string, the end
+        path = os.path.join(self.s.dir, "module.rdb")
+        with open(path, "wb") as f:
+            f.write(b"REDIS0009\0\x01a\x01v" + module + module + b"\0\x01b\x01w\xff" + bytes(8))
+        for args in (["keys"], ["head"], ["get", "b"], ["keys", "--size=1-"], ["head", "--size=1-"]):
+            self.assertEqual(tool(*args, path)[0], 1, args)
+            status, out, err = tool(*args, "--skip-unknown", path)
+            self.assertEqual((status, err), (0, b"stillframe-rdb: left out by --skip-unknown: 2\n"), args)
+            self.assertIn(b"w" if args[0] == "get" else b"b", out)
+        info = parse_json(self.run_tool("info", "--format=json", "--skip-unknown", path, self.s.path, path))
+        self.assertEqual([f["read_over"] for f in info["files"]], [2, 0, 2])
+        self.assertEqual(info["total"]["read_over"], 4)
+
     def test_wrong_filters_are_refused(self):
         for args in (["--type=zet"], ["--ttl=never"], ["--regex=("], ["--size=big"], ["--sample=0"], ["--db=x"], ["--encoding=zip"]):
             for command in ("keys", "head", "info"):

@@ -129,7 +129,7 @@ walk_input(struct walk *w, struct tool_input *in, const char *path,
     w->selection = selection;
     w->skip_unknown = o->skip_unknown;
     w->run.relaxed = o->relaxed;
-    w->run.quiet = o->quiet;
+    w->run.quiet = o->quiet || w->no_progress;
     w->run.error = (struct rdb_error){.within = ""};
     w->run.path = path;
     r = run(w, in);

@@ -33,11 +33,13 @@ struct walk {
     struct tool_run run; /* first */
     const struct walk_events *events;
     struct selection *selection;
+    bool no_progress; /* a command sets it: its output goes to a terminal meanwhile */
     int version;
     /* expiry times are counted from then: AUX ctime, when the file was written; else now */
     int64_t counted_from_ms;
     bool has_ctime;
     bool skip_unknown;        /* as in struct tool_options */
+    uint64_t unknown;         /* what was read over for it, in all files */
     struct walk_state *state; /* [owned] its own */
 };
 

@@ -39,6 +39,18 @@ on_aux(void *ctx, struct slice key, struct slice value)
     return w->state->pass != WALK_MEASURES && ev->aux != NULL ? ev->aux(ctx, key, value) : 0;
 }
 
+static int
+on_unknown(void *ctx, const struct rdb_key *key, const char *what)
+{
+    struct walk *w = ctx;
+    const struct rdb_events *ev = &w->events->rdb;
+
+    if (w->state->pass == WALK_MEASURES)
+        return 0;
+    w->unknown++;
+    return ev->unknown != NULL ? ev->unknown(ctx, key, what) : 0;
+}
+
 /* keep_key: it is in hand until its value's end. */
 static void
 keep_key(struct walk_state *s, const struct rdb_key *key)
@@ -431,7 +443,6 @@ static const struct rdb_events measure_events = {.no_values = true,
 static void
 others_of(const struct rdb_events *ev, struct rdb_events *ret)
 {
-    ret->unknown = ev->unknown;
     ret->selectdb = ev->selectdb;
     ret->resizedb = ev->resizedb;
     ret->function = ev->function;
@@ -483,6 +494,7 @@ walk_events_for(const struct walk *w, struct rdb_events *ret)
     ret->start = on_start;
     ret->aux = on_aux;
     ret->progress = on_progress;
+    ret->unknown = on_unknown;
     ret->any_version = w->run.relaxed;
     ret->skip_unknown = w->skip_unknown;
 }

@@ -1,7 +1,6 @@
 /* tool/look/get.c - stillframe-rdb get: the value of one key. */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "mm/base/real.h"
 #include "tool/look/escape.h"
@@ -15,6 +14,7 @@ struct get {
     struct tool_out *out;
     struct slice name;
     bool is_found, is_string;
+    bool is_seen;         /* on a terminal */
     uint64_t lines;       /* of a collection */
     uint64_t entry_lines; /* of an entry */
 };
@@ -121,7 +121,7 @@ on_end(void *ctx)
 
     if (!g->is_found)
         return 0;
-    if (g->is_string && isatty(STDOUT_FILENO) == 1)
+    if (g->is_string && g->is_seen)
         tool_out_put(g->out, "\n", 1);
     return WALK_ENOUGH;
 }
@@ -178,9 +178,11 @@ each_file(struct walk *w, const struct value_events *ev, struct selection *s, in
     struct walk_events walk_events = {.rdb = values_rdb_events(ev)};
     int status = TOOL_OK;
 
+    w->no_progress = look_is_seen(o);
     for (int i = 0; i < count && !*is_found; i++)
         if (walk_file(w, files[i], &walk_events, s, o) != TOOL_OK)
             status = TOOL_INVALID;
+    look_tell_unknown(w, o);
     walk_fini(w);
     return status;
 }
@@ -189,7 +191,8 @@ static int
 get_text(struct tool_out *out, struct slice name, struct selection *s, int count, char **files,
          const struct tool_options *o, bool *ret_is_found)
 {
-    struct get g = {.values = {.events = &events}, .out = out, .name = name};
+    struct get g = {
+        .values = {.events = &events}, .out = out, .name = name, .is_seen = look_is_seen(o)};
     int status = each_file(&g.values.walk, &events, s, count, files, o, &g.is_found);
 
     *ret_is_found = g.is_found;
@@ -248,18 +251,17 @@ get(const char *text, struct slice name, int count, char **files, const struct t
 }
 
 int
-tool_get(int count, char **arguments, const struct tool_options *given)
+tool_get(int count, char **arguments, const struct tool_options *o)
 {
-    struct tool_options o = look_options(given);
     const char *text = arguments[0];
     struct slice name = {text, strlen(text)};
     char *parsed = NULL;
     size_t at = 0;
     int status;
 
-    if (look_refuses_csv(&o, "get"))
+    if (look_refuses_csv(o, "get"))
         return TOOL_USAGE;
-    if (o.escapes) {
+    if (o->escapes) {
         if ((parsed = escape_parse(text, &name.len, &at)) == NULL) {
             fprintf(stderr,
                     "stillframe-rdb: %s: nothing that --escapes knows: \"%.4s\"\n"
@@ -269,7 +271,7 @@ tool_get(int count, char **arguments, const struct tool_options *given)
         }
         name.ptr = parsed;
     }
-    status = get(text, name, count - 1, arguments + 1, &o);
+    status = get(text, name, count - 1, arguments + 1, o);
     free(parsed);
     return status;
 }

@@ -246,9 +246,11 @@ each_file(struct walk *w, const struct value_events *ev, struct selection *s, in
     struct walk_events walk_events = {.rdb = values_rdb_events(ev)};
     int status = TOOL_OK;
 
+    w->no_progress = look_is_seen(o);
     for (int i = 0; i < count && !walk_is_over(w); i++)
         if (walk_file(w, files[i], &walk_events, s, o) != TOOL_OK)
             status = TOOL_INVALID;
+    look_tell_unknown(w, o);
     walk_fini(w);
     return status;
 }
@@ -282,7 +284,7 @@ head_text(struct tool_out *out, struct selection *s, int count, char **files,
 int
 tool_head(int count, char **files, const struct tool_options *given)
 {
-    struct tool_options o = look_options(given);
+    struct tool_options o = *given;
     struct selection *s;
     struct tool_out out;
     int status;

@@ -38,17 +38,6 @@ on_function(void *ctx, struct slice code)
     return 0;
 }
 
-static int
-on_unknown(void *ctx, const struct rdb_key *key, const char *what)
-{
-    struct info *f = ctx;
-
-    (void)key;
-    (void)what;
-    f->counts.unknown++;
-    return 0;
-}
-
 /* is_many: does a value of that type stand in the file as many strings, each in a form of its
  * own? */
 static bool
@@ -108,8 +97,7 @@ on_end(void *ctx, enum rdb_crc crc)
 }
 
 static const struct walk_events events = {
-    .rdb = {.aux = on_aux, .function = on_function, .unknown = on_unknown, .end = on_end},
-    .facts = on_facts};
+    .rdb = {.aux = on_aux, .function = on_function, .end = on_end}, .facts = on_facts};
 
 static int
 info_file(struct info *f, const char *path)
@@ -120,6 +108,7 @@ info_file(struct info *f, const char *path)
     f->aux_count = f->aux_left_out = 0;
     if (walk_file(&f->walk, path, &events, f->selection, f->options) != TOOL_OK)
         return TOOL_INVALID;
+    f->counts.unknown = f->walk.unknown - f->total.unknown;
     f->elapsed_s = (double)(os_monotonic_us() - f->walk.run.start_us) / 1e6;
     info_finish(&f->counts);
     info_add(&f->total, &f->counts);

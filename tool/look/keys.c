@@ -184,23 +184,23 @@ keys_files(struct keys *k, struct selection *s, int count, char **files,
     for (int i = 0; i < count && !tool_out_failed(&k->out); i++)
         if (walk_file(&k->walk, files[i], &form->events, s, o) != TOOL_OK)
             status = TOOL_INVALID;
+    look_tell_unknown(&k->walk, o);
     walk_fini(&k->walk);
     tool_out_text(&k->out, form->tail);
     return status;
 }
 
 int
-tool_keys(int count, char **files, const struct tool_options *given)
+tool_keys(int count, char **files, const struct tool_options *o)
 {
-    struct tool_options o = look_options(given);
-    struct selection *s = selection_new(&o);
-    struct keys k = {.count = 0};
+    struct selection *s = selection_new(o);
+    struct keys k = {.walk.no_progress = look_is_seen(o)};
     int status;
 
     if (s == NULL)
         return TOOL_USAGE;
-    if ((status = tool_out_open(&k.out, o.output, o.force)) == TOOL_OK)
-        status = keys_files(&k, s, count, files, &o);
+    if ((status = tool_out_open(&k.out, o->output, o->force)) == TOOL_OK)
+        status = keys_files(&k, s, count, files, o);
     if (tool_out_close(&k.out, status == TOOL_OK) != TOOL_OK)
         status = TOOL_INVALID;
     selection_free(s);

@@ -5,13 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-struct tool_options
-look_options(const struct tool_options *o)
+bool
+look_is_seen(const struct tool_options *o)
 {
-    struct tool_options mine = *o;
-
-    mine.quiet = o->quiet || (o->output == NULL && isatty(STDOUT_FILENO) == 1);
-    return mine;
+    return o->output == NULL && isatty(STDOUT_FILENO) == 1;
 }
 
 bool
@@ -21,6 +18,14 @@ look_refuses_csv(const struct tool_options *o, const char *command)
         return false;
     fprintf(stderr, "stillframe-rdb: %s has no CSV\nTry: --format=json\n", command);
     return true;
+}
+
+void
+look_tell_unknown(const struct walk *w, const struct tool_options *o)
+{
+    if (w->unknown > 0 && !o->quiet)
+        fprintf(stderr, "stillframe-rdb: left out by --skip-unknown: %llu\n",
+                (unsigned long long)w->unknown);
 }
 
 void
