@@ -5,6 +5,7 @@
 #include "tool/convert/convert.h"
 #include "tool/diff/diff.h"
 #include "tool/export/resp.h"
+#include "tool/export/text.h"
 #include "tool/look/look.h"
 #include "tool/memory/memory.h"
 
