@@ -218,6 +218,14 @@ class Damage(RespTest):
             self.assertEqual((status, err), (0, "stillframe-rdb: left out by --skip-unknown: 2\n"))
             self.assertEqual([w[1] for w in live.commands(out)], [b"0", b"a", b"b"])
 
+    def test_a_payload_that_cannot_be_kept_is_told(self):
+        path = self.write(rdb(key(0, b"k", string(b"v" * 2000000))))
+        out = os.path.join(self.dir, "out")
+        p = subprocess.run([resp.STILLFRAME_RDB, "resp", "--restore", "-o", out, path], capture_output=True, timeout=60,
+                           env=dict(os.environ, TMPDIR="/nowhere"))
+        self.assertEqual((p.returncode, os.path.exists(out)), (1, False))
+        self.assertIn(b'a temporary file in /nowhere: No such file or directory (key "k")', p.stderr)
+
     def test_several_files_go_into_one_output(self):
         paths = [self.write(rdb(b"\xfe\x01", key(0, name, string(b"v"))), name.decode() + ".rdb") for name in (b"a", b"b")]
         out = os.path.join(self.dir, "out")

@@ -2,6 +2,19 @@
 
 #include "tool/export/resp_state.h"
 
+#include <stdio.h>
+
+#include "tool/base/spill.h"
+
+static int
+spill_failed(struct resp *x, int error)
+{
+    char what[160];
+
+    snprintf(what, sizeof what, "a temporary file in %.120s", tool_spill_dir());
+    return resp_fail(x, error, what);
+}
+
 int
 resp_restore_raw(void *ctx, struct slice piece)
 {
@@ -11,7 +24,7 @@ resp_restore_raw(void *ctx, struct slice piece)
     if (x->way != RESP_PAYLOAD)
         return 0;
     if ((r = resp_payload_add(&x->payload, piece)) < 0)
-        return resp_fail(x, r, "the temporary file");
+        return spill_failed(x, r);
     return 0;
 }
 
@@ -43,7 +56,7 @@ resp_restore_end(struct resp *x)
         return 0;
     if ((r = resp_payload_end(&x->payload, resp_payload_version(x->values.walk.version, x->type),
                               &len)) < 0)
-        return resp_fail(x, r, "the temporary file");
+        return spill_failed(x, r);
     x->long_strings += len > RESP_BULK_BYTES;
     resp_open_key(x);
     resp_command(&x->out, 4u + x->o->replace + (x->expire_at_ms != -1) + (has_access ? 2u : 0u));
@@ -52,7 +65,7 @@ resp_restore_end(struct resp *x)
     resp_number(&x->out, x->expire_at_ms == -1 ? 0 : x->expire_at_ms);
     resp_bulk_head(&x->out, len);
     if ((r = resp_payload_put(&x->payload, &x->out)) < 0)
-        return resp_fail(x, r, "the temporary file");
+        return spill_failed(x, r);
     resp_bulk_end(&x->out);
     put_options(x);
     return 0;
