@@ -219,7 +219,7 @@ class EveryType(ConvertTest):
 
     def test_versions_and_compressions_together(self):
         self.convert(self.whole, "a.rdb", "--to-version=valkey-9.0", "--compress=lz4")
-        self.convert(self.path("a.rdb"), "b.rdb", "--to-version=redis-6.2", "--compress=lzf", "--lossy")
+        self.convert(self.path("a.rdb"), "b.rdb", "--for=redis-6.2", "--compress=lzf", "--lossy")
         self.convert(self.path("b.rdb"), "c.rdb", "--to-version=10", "--compress=none")
         self.assertEqual(self.digest("c.rdb"), self.digest_of_all)
 
@@ -386,6 +386,8 @@ class Records(ConvertTest):
                 said = self.refused(source, "-o", self.path(name + ".out"), "--to-version=%d" % to)
                 self.assertIn(what, said)
                 self.assertRegex(said, r"%s: byte \d+: " % source)
+                if name == "modules":
+                    self.assertIn("1 values that are not read left out", self.convert(source, "skipped", "--skip-unknown"))
                 if name != "functions":
                     self.assertIn('(key "%s")' % {"fields": "the hash", "streams": "events", "modules": "module"}[name], said)
                 said = self.convert(source, name + ".out", "--to-version=%d" % to, "--lossy")
@@ -406,6 +408,10 @@ class Records(ConvertTest):
         said = self.convert(source, "b.rdb", "--compress=none")
         self.assertEqual(said.count("\n"), 2)
         self.assertEqual(self.read("b.rdb"), dump(b"\xfe\0", key(0, b"s", b"\x01x")))
+        source = self.write("many.rdb", dump(*(key(2, b"%d" % i, b"\0") for i in range(25))))
+        said = self.convert(source, "c.rdb", "--compress=none")
+        self.assertEqual(said.count("\n"), 21)
+        self.assertIn("5 more findings", said)
 
     def test_a_key_in_two_files(self):
         a = self.write("a.rdb", dump(b"\xfe\0", key(0, b"same", b"\x01a"), key(0, b"only a", b"\x01x")))
@@ -479,7 +485,7 @@ class Files(ConvertTest):
 
     def test_wrong_arguments(self):
         for args in ((self.source,), (self.source, "-o", "-", "--split=db"), (self.source, "-", "-o", self.path("x")),
-                     (self.source, "-o", self.path("x"), "--to-version=5"), (self.source, "-o", self.path("x"), "--to-version=redis-9"),
+                     (self.source, "-o", self.path("x"), "--to-version=5"), (self.source, "-o", self.path("x"), "--to-version=redis-9"), (self.source, "-o", self.path("x"), "--for=redis-7.0", "--to-version=9"),
                      (self.source, "-o", self.path("x"), "--split=slot:0"), (self.source, "-o", self.path("x"), "--split=slot:1025"),
                      (self.source, "-o", self.path("x"), "--split=keys"), (self.source, "-o", self.path("x"), "--split=size:x"),
                      (self.source, "-o", self.path("x"), "--db-map=1"), (self.source, "-o", self.path("x"), "--level=13"),
@@ -522,6 +528,27 @@ class Files(ConvertTest):
                 self.assertEqual(p.wait(60), -number)
                 p.stdin.close()
                 self.assertEqual(sorted(os.listdir(self.dir)), before)
+
+    def test_memory_does_not_grow_with_a_key(self):
+        """Written anew, a list waits for its length, and a stream for all of its groups."""
+        element = string(bytes(range(256)) * 200)
+        nodes = (b"\x01" + element) * 1200
+        self.write("list.rdb", dump(b"\xfe\0", key(18, b"long", length(1200) + nodes), key(0, b"s", b"\x01x")))
+        peak = {}
+        for args in (("--to-version=9",), ("--compress=none",), ("--compress=lz4",), ()):
+            code = ("import os, resource, sys; status = os.spawnvp(os.P_WAIT, sys.argv[1], sys.argv[1:]); "
+                    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(status)")
+            p = subprocess.run([sys.executable, "-c", code, resp.STILLFRAME_RDB, "convert", self.path("list.rdb"), "-o", self.path("out"), "-fq", *args],
+                               capture_output=True, text=True)
+            self.assertEqual((p.returncode, p.stderr), (0, ""))
+            peak[args] = int(p.stdout)
+            self.assert_sound("out")
+        if os.environ.get("STILLFRAME_FLAVOUR", "release") == "release":
+            self.assertLess(max(peak.values()), 40 << 10, peak)
+        status, out, err = self.tool("convert", self.path("list.rdb"), "-o", self.path("x"), "--to-version=9", env={"TMPDIR": self.path("none")})
+        self.assertEqual((status, os.path.exists(self.path("x"))), (1, False))
+        self.assertIn("No such file or directory", err)
+        self.assertIn("long", err)
 
     def test_many_files_at_once(self):
         self.convert(self.source, "part.rdb", "--split=slot:1000", "--compress=lz4")

@@ -198,6 +198,9 @@ say_losses(const struct convert *c)
         if (c->losses[i] > 0)
             fprintf(stderr, "stillframe-rdb: %s: RDB %d: %s %s\n", c->options->output, c->version,
                     tool_count(c->losses[i]), loss_kinds[i].what);
+    if (c->findings > FINDINGS_TOLD)
+        fprintf(stderr, "stillframe-rdb: %s: %s more findings: check tells of all\n",
+                c->options->output, tool_count(c->findings - FINDINGS_TOLD));
     if (c->merge.is_decided && merge_clashes(&c->merge) > 0)
         fprintf(stderr, "stillframe-rdb: %s: %s keys that were in more than one file left out\n",
                 c->options->output, tool_count(merge_clashes(&c->merge)));
@@ -299,7 +302,7 @@ tool_convert(int count, char **files, const struct tool_options *options)
         return status;
     if (!check_inputs(count, files))
         return TOOL_USAGE;
-    o.skip_unknown = plan.lossy;
+    o.skip_unknown = plan.lossy || options->skip_unknown;
     if ((c = calloc(1, sizeof *c)) == NULL)
         return fail_without(-ENOMEM);
     c->plan = &plan;

@@ -81,6 +81,8 @@ int recode_end(struct convert *c);
 void recode_head(struct convert *c, uint8_t type);
 /* recode_fail: decoding ends with this reason. */
 int recode_fail(struct convert *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* recode_held: what a hold's or a sort's call said: 0, or the end with that reason. */
+int recode_held(struct convert *c, int error);
 /* recode_lose: one more of what the version has no place for: 0; or the end of it all, if that is
  * data and --lossy was not given: what: "the field "x" expires". */
 int recode_lose(struct convert *c, enum loss kind, const char *format, ...)

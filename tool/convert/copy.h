@@ -5,6 +5,8 @@
 
 #include "tool/convert/convert_impl.h"
 
+enum { FINDINGS_TOLD = 20 }; /* one by one; of more only their number */
+
 /* copy_events: for all files. */
 const struct walk_events *copy_events(const struct convert *c);
 /* copy_end: all files were read: what has to be there without a key, too.  0 or -1: see the

@@ -38,6 +38,16 @@ parse_number(const char *text, size_t len, uint64_t *ret)
     return true;
 }
 
+/* version_of: of a server; 0: there is none of that name. */
+static int
+version_of(const char *server)
+{
+    for (unsigned i = 0; i < sizeof servers / sizeof *servers; i++)
+        if (strcmp(server, servers[i].name) == 0)
+            return servers[i].version;
+    return 0;
+}
+
 /* set_version: a number, or a server's name. */
 static int
 set_version(struct plan *p, const char *text)
@@ -46,9 +56,7 @@ set_version(struct plan *p, const char *text)
 
     if (text == NULL)
         return TOOL_OK;
-    for (unsigned i = 0; i < sizeof servers / sizeof *servers; i++)
-        if (strcmp(text, servers[i].name) == 0)
-            p->version = servers[i].version;
+    p->version = version_of(text);
     if (p->version == 0 && parse_number(text, strlen(text), &version) && target_is_version(version))
         p->version = (int)version;
     if (p->version != 0)
@@ -59,6 +67,20 @@ set_version(struct plan *p, const char *text)
         fprintf(stderr, " %s", servers[i].name);
     fputc('\n', stderr);
     return TOOL_USAGE;
+}
+
+/* set_server: what --for says; "any" says nothing. */
+static int
+set_server(struct plan *p, const char *server)
+{
+    int version = version_of(server);
+
+    if (version != 0 && p->version != 0 && version != p->version)
+        return wrong("for", server, "--to-version says another version");
+    must(version != 0 || strcmp(server, "any") == 0); /* the table of options has no other */
+    if (version != 0)
+        p->version = version;
+    return TOOL_OK;
 }
 
 static void
@@ -157,7 +179,8 @@ plan_make(struct plan *p, const struct tool_options *o)
               : strcmp(o->on_conflict, "last") == 0 ? MERGE_LAST
                                                     : MERGE_REFUSE;
     set_compression(p, o->compress);
-    if ((r = set_version(p, o->to_version)) != TOOL_OK || (r = set_level(p, o->level)) != TOOL_OK ||
+    if ((r = set_version(p, o->to_version)) != TOOL_OK ||
+        (r = set_server(p, o->server)) != TOOL_OK || (r = set_level(p, o->level)) != TOOL_OK ||
         (r = set_split(p, o->split)) != TOOL_OK || (r = set_maps(p, &o->db_map)) != TOOL_OK)
         return r;
     return check_output(p, o);

@@ -7,6 +7,7 @@
 #include "mm/base/real.h"
 #include "snapshot/rdb/listpack.h"
 #include "snapshot/rdb/lzf.h"
+#include "tool/base/spill.h"
 #include "tool/convert/convert_impl.h"
 
 enum { PENDING_MEMORY_BYTES = 4 << 20 };
@@ -45,6 +46,15 @@ recode_fail(struct convert *c, const char *format, ...)
     vsnprintf(e->text, sizeof e->text, format, args);
     va_end(args);
     return -ENOTSUP;
+}
+
+int
+recode_held(struct convert *c, int error)
+{
+    if (error == 0)
+        return 0;
+    return recode_fail(c, "cannot be held to be written anew: %s: %s", tool_spill_dir(),
+                       strerror(-error));
 }
 
 int
@@ -247,7 +257,7 @@ recode_list_end(void *ctx)
     if (c->is_raw)
         return 0;
     begin(c, has_nodes(c) ? RDB_TYPE_LIST_QUICKLIST_2 : RDB_TYPE_LIST, c->recode.told);
-    return hold_copy_all(&c->recode.body, &c->part->writer.sink);
+    return recode_held(c, hold_copy_all(&c->recode.body, &c->part->writer.sink));
 }
 
 /* ---- sets ---- */
@@ -407,7 +417,7 @@ recode_end(struct convert *c)
         never("no kind of value");
     }
     if (error < 0)
-        return recode_fail(c, "cannot be written: %s", strerror(-error));
+        return recode_held(c, error);
     if (r->told != r->begun)
         return recode_fail(c, "the value has %llu elements where it claims %llu",
                            (unsigned long long)r->told, (unsigned long long)r->begun);

@@ -180,7 +180,7 @@ recode_stream_group(void *ctx, const struct rdb_stream_group *group)
     if (c->is_raw)
         return 0;
     if ((r = end_group(c)) < 0)
-        return r;
+        return recode_held(c, r);
     s->in_group = true;
     s->group_count++;
     s->consumer_count = 0;
@@ -204,7 +204,7 @@ recode_stream_consumer(void *ctx, struct slice name, int64_t seen_ms, int64_t ac
     if (c->is_raw)
         return 0;
     if ((r = end_consumer(c)) < 0)
-        return r;
+        return recode_held(c, r);
     s->in_consumer = true;
     s->consumer_count++;
     s->id_count = 0;
@@ -231,7 +231,7 @@ recode_stream_pending(void *ctx, const struct rdb_stream_pending *pending)
     s->id_count++;
     stream_id_store(p.id, pending->id);
     sink_put(&s->ids.sink, p.id, sizeof p.id);
-    return sort_add(&s->pending, &p);
+    return recode_held(c, sort_add(&s->pending, &p));
 }
 
 /* put_facts: between the nodes and the groups. */
