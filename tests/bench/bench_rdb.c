@@ -3,8 +3,8 @@
  *   bench_rdb KIND MEGABYTES FILE
  *
  * KIND: strings (of 100 bytes), changed (the same, of which one in a hundred has another value, and
- * one in a thousand is missing or new), mixed (all types, small), hash (one of all that size), texts
- * (compressed by LZF). */
+ * one in a thousand is missing or new), mixed (all types, small), hash (one of all that size),
+ * texts (compressed by LZF). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

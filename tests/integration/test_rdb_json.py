@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""stillframe-rdb json, ndjson and csv: they say of a dump what a live redis-server answers, and every byte of it
-can be read back."""
+"""stillframe-rdb json, ndjson and csv: they say of a dump what a live redis-server answers, and
+every byte of it can be read back."""
 import base64
 import csv
 import io

@@ -1,5 +1,5 @@
-/* tool/diff/edits.h - the fewest elements to take out of a list, and to put into it, to make another
- * one of it (E. Myers, "An O(ND) Difference Algorithm", 1986).
+/* tool/diff/edits.h - the fewest elements to take out of a list, and to put into it, to make
+ * another one of it (E. Myers, "An O(ND) Difference Algorithm", 1986).
  * Threads: one at a time. */
 #ifndef TOOL_DIFF_EDITS_H
 #define TOOL_DIFF_EDITS_H

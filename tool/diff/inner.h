@@ -49,8 +49,8 @@ struct inner {
 /* inner_init: 0 or -ENOMEM.  inner_fini in any case. */
 int inner_init(struct inner *in, struct side *a, struct side *b);
 void inner_fini(struct inner *in);
-/* inner_look: read the key at these offsets (UINT64_MAX: not there): its name, key_a, key_b, and, if
- * it is there twice and of one kind, counts of what differs.  0 or -errno, err filled. */
+/* inner_look: read the key at these offsets (UINT64_MAX: not there): its name, key_a, key_b, and,
+ * if it is there twice and of one kind, counts of what differs.  0 or -errno, err filled. */
 int inner_look(struct inner *in, uint64_t at_a, uint64_t at_b, struct rdb_error *err);
 /* inner_each: up to `most` of the changes that inner_look() has counted.  0, what `change` has
  * returned, or -errno. */

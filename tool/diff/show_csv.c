@@ -1,4 +1,5 @@
-/* tool/diff/show_csv.c - what differs, a row for each key and each part of it; bytes as they are. */
+/* tool/diff/show_csv.c - what differs, a row for each key and each part of it; bytes as they
+ * are. */
 #include "tool/diff/show.h"
 
 /* put_field: in quotes; a quote in it comes twice. */

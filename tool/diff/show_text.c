@@ -1,4 +1,5 @@
-/* tool/diff/show_text.c - what differs, for people: a table of counts, then keys with -, + and ~. */
+/* tool/diff/show_text.c - what differs, for people: a table of counts, then keys with -, + and
+ * ~. */
 #include <time.h>
 
 #include "mm/base/printable.h"
