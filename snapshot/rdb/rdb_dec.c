@@ -195,7 +195,10 @@ read_string(struct dec *d)
 
     if ((r = dec_value_begin(d, &s)) != 0)
         return r;
-    if (d->ev->string_begin != NULL && (r = dec_sink(d, d->ev->string_begin(d->ctx, s.len))) != 0)
+    r = d->ev->string_begin == NULL ? 0 : d->ev->string_begin(d->ctx, s.len);
+    if (r == RDB_SKIP_VALUE)
+        return dec_string_skip_rest(d, &s);
+    if (dec_sink(d, r) != 0)
         return r;
     while (s.left > 0) {
         if ((r = dec_string_next(d, &s, &piece)) != 0)

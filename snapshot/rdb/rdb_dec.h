@@ -167,8 +167,9 @@ struct rdb_events {
     /* A key and its string at once, where both stand plainly in the decoder's hands: most do, up to
      * some 100 KB.  NULL: they come as the others do. */
     int (*plain_string)(void *ctx, const struct rdb_key *key, struct slice value);
-    int (*string_begin)(void *ctx,
-                        uint64_t len); /* len: of the string, decompressed; a claim, not yet seen */
+    /* len: of the string, decompressed; a claim, not yet seen.  RDB_SKIP_VALUE: no bytes of it are
+     * told, and nobody looks whether they can be decompressed. */
+    int (*string_begin)(void *ctx, uint64_t len);
     /* pieces add up to len; one piece up to 64 KiB */
     int (*string_bytes)(void *ctx, struct slice piece);
     /* list_begin (list_element | list_listpack)* list_end: elements in their order; a listpack is

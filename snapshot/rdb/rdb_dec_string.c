@@ -467,14 +467,20 @@ dec_skip_bytes(struct dec *d, uint64_t n)
 }
 
 int
+dec_string_skip_rest(struct dec *d, const struct string_in *s)
+{
+    if (s->form == RDB_FORM_INT)
+        return 0;
+    return dec_skip_bytes(d, s->form == RDB_FORM_LZF ? s->packed_left : s->left);
+}
+
+int
 dec_string_skip(struct dec *d)
 {
     struct string_in s;
-    int r;
+    int r = dec_string_begin(d, &s);
 
-    if ((r = dec_string_begin(d, &s)) != 0 || s.form == RDB_FORM_INT)
-        return r;
-    return dec_skip_bytes(d, s.form == RDB_FORM_LZF ? s.packed_left : s.left);
+    return r != 0 ? r : dec_string_skip_rest(d, &s);
 }
 
 int

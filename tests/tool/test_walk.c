@@ -509,6 +509,25 @@ START_TEST(the_second_pass_finds_the_keys_of_the_first)
 }
 END_TEST
 
+START_TEST(a_long_string_is_measured_without_its_bytes)
+{
+    struct command *c = calloc(1, sizeof *c);
+
+    begin_file();
+    put_key(RDB_TYPE_STRING, "k");
+    put_byte(RDB_ENC_LZF);
+    put_byte(4);    /* bytes of the file, which are no LZF */
+    put_byte(0x41); /* of the string: 300 */
+    put_byte(0x2c);
+    put("\xff\xff\xff\xff", 4);
+    end_file();
+    HEARS(&facts_only, NULL, NULL, "k:raw/1/300/300/14 end");
+    ck_assert_int_eq(run_with(c, &in_pieces, NULL, NULL), TOOL_INVALID);
+    free(c);
+    remove_file();
+}
+END_TEST
+
 /* ---- encodings ---- */
 
 /* facts_of: the one key of a file, which put() has begun. */
@@ -744,6 +763,7 @@ main(void)
     tcase_add_test(tc, a_damaged_file_is_told_of_up_to_the_damage);
     tcase_add_test(tc, times_count_from_when_the_file_was_written);
     tcase_add_test(tc, the_second_pass_finds_the_keys_of_the_first);
+    tcase_add_test(tc, a_long_string_is_measured_without_its_bytes);
     tcase_add_test(tc, strings_are_int_embstr_or_raw);
     tcase_add_test(tc, small_forms_have_as_many_elements_as_a_server_allows);
     tcase_add_test(tc, plain_forms_are_measured_as_a_server_measures_them);

@@ -101,10 +101,11 @@ measure_form(struct measure *m, enum rdb_form form)
     m->facts.form = form;
 }
 
-void
+int
 measure_string_begin(struct measure *m, uint64_t len)
 {
     add(m, len);
+    return len > MEASURE_INT_TEXT ? RDB_SKIP_VALUE : 0;
 }
 
 void

@@ -28,7 +28,8 @@ void measure_plain(struct measure *m, const struct rdb_key *key, struct slice va
 
 /* Events of values. */
 void measure_form(struct measure *m, enum rdb_form form);
-void measure_string_begin(struct measure *m, uint64_t len);
+/* measure_string_begin: 0, or RDB_SKIP_VALUE: nobody asks for the bytes. */
+int measure_string_begin(struct measure *m, uint64_t len);
 void measure_string_bytes(struct measure *m, struct slice piece);
 void measure_list_ziplist(struct measure *m); /* before its elements */
 void measure_list_element(struct measure *m, struct slice element);

@@ -315,8 +315,7 @@ on_form(void *ctx, enum rdb_form form)
 static int
 on_string_begin(void *ctx, uint64_t len)
 {
-    measure_string_begin(measure_of(ctx), len);
-    return 0;
+    return measure_string_begin(measure_of(ctx), len);
 }
 
 static int

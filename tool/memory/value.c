@@ -472,8 +472,7 @@ on_string_begin(void *ctx, uint64_t len)
 {
     struct memory_value *v = ctx;
 
-    measure_string_begin(&v->measure, len);
-    return 0;
+    return measure_string_begin(&v->measure, len);
 }
 
 static int
