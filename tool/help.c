@@ -15,8 +15,17 @@ const struct tool_heading tool_headings[] = {
 };
 const unsigned tool_heading_count = sizeof tool_headings / sizeof *tool_headings;
 
-const char tool_questions[] = "is it whole?                     stillframe-rdb check dump.rdb\n"
-                              "what is in it?                   stillframe-rdb info dump.rdb\n";
+const char tool_questions[] =
+    "is it whole?                  stillframe-rdb check dump.rdb\n"
+    "will that server load it?     stillframe-rdb check --loads-in=redis-7.0 dump.rdb\n"
+    "what is in it?                stillframe-rdb info dump.rdb\n"
+    "what takes the memory?        stillframe-rdb memory dump.rdb\n"
+    "... to look at and to share   stillframe-rdb report dump.rdb -o report.html\n"
+    "what changed since yesterday? stillframe-rdb diff yesterday.rdb today.rdb\n"
+    "what is this key?             stillframe-rdb get user:17 dump.rdb\n"
+    "keys into another server      stillframe-rdb resp -m 'user:*' dump.rdb | redis-cli --pipe\n"
+    "a dump for an older server    stillframe-rdb convert --for=redis-6.2 dump.rdb -o old.rdb\n"
+    "save what can be saved        stillframe-rdb salvage broken.rdb saved.rdb\n";
 
 static const char status_text[] =
     "Exit status: 0 if all is well, 1 if a file is damaged or cannot be read, 2 if the\n"
