@@ -130,7 +130,8 @@ START_TEST(long_strings_cross_stretches)
     memcpy(bytes, head.bytes, head.len);
     for (size_t i = 0; i < LEN; i++)
         bytes[head.len + i] = (uint8_t)(i * 2654435761u >> 24);
-    memcpy(bytes + head.len + LEN, "\xff\0\0\0\0\0\0\0\0", 9);
+    memset(bytes + head.len + LEN, 0, 9);
+    bytes[head.len + LEN] = RDB_OP_EOF;
     ck_assert_int_eq(trace_memory(&memory, bytes, head.len + LEN + 9, true, &err), 0);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         struct pieces p = {.bytes = bytes, .len = head.len + LEN + 9, .step = steps[i]};
