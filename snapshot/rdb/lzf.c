@@ -185,13 +185,20 @@ lzf_pack(struct lzf_packer *k, const uint8_t *src, size_t len, uint8_t *dst)
     return (size_t)(out - dst);
 }
 
-static void
+/* copy_back: and up to COPY_BYTES - 1 bytes more, which the next step overwrites. */
+enum { COPY_BYTES = 16 };
+
+static inline void
 copy_back(uint8_t *to, size_t distance, size_t len)
 {
-    const uint8_t *from = to - distance;
+    const uint8_t *from = to - distance, *end = to + len;
 
-    if (distance >= len)
-        memcpy(to, from, len);
+    if (likely(distance >= COPY_BYTES))
+        do {
+            memcpy(to, from, COPY_BYTES);
+            to += COPY_BYTES;
+            from += COPY_BYTES;
+        } while (unlikely(to < end));
     else if (distance == 1)
         memset(to, *from, len);
     else
@@ -210,7 +217,7 @@ lzf_unpack(struct lzf_window *w, const uint8_t *in, size_t len, size_t *ret_used
         uint8_t head = in[at];
         size_t n = head >> 5, step = n == 0 ? (size_t)head + 2 : n < 7 ? 2 : 3;
 
-        if (fill - w->from + LZF_RUN_BYTES > LZF_BLOCK_BYTES) {
+        if (fill - w->from + LZF_RUN_BYTES + LZF_SLACK_BYTES > LZF_BLOCK_BYTES) {
             state = LZF_WANTS_ROOM;
             break;
         }
@@ -218,7 +225,10 @@ lzf_unpack(struct lzf_window *w, const uint8_t *in, size_t len, size_t *ret_used
             break;
         if (n == 0) {
             n = step - 1;
-            memcpy(w->bytes + fill, in + at + 1, n);
+            if (likely(len - at > LITERAL_RUN)) /* as many as there can be: that is faster */
+                memcpy(w->bytes + fill, in + at + 1, LITERAL_RUN);
+            else
+                memcpy(w->bytes + fill, in + at + 1, n);
         } else {
             size_t distance = ((size_t)(head & 0x1f) << 8 | in[at + step - 1]) + 1;
 
@@ -236,6 +246,30 @@ lzf_unpack(struct lzf_window *w, const uint8_t *in, size_t len, size_t *ret_used
     w->fill = fill;
     *ret_used = at;
     return state;
+}
+
+enum lzf_state
+lzf_measure(const uint8_t *in, size_t len, uint64_t *made, size_t *ret_used)
+{
+    uint64_t total = *made;
+    size_t at = 0;
+    bool is_bad = false;
+
+    while (at < len && !is_bad) {
+        /* without branches: no processor guesses which step comes next */
+        size_t head = in[at], n = head >> 5, is_long = n == 7, is_literal = n == 0;
+        size_t step = 2 + is_long + (head & -is_literal), distance;
+
+        if (len - at < step)
+            break;
+        distance = ((head & 0x1f) << 8 | in[at + step - 1]) + 1;
+        is_bad = !is_literal & (distance > total);
+        total += n + 2 - is_literal + (head & -is_literal) + (in[at + 1] & -is_long);
+        at += is_bad ? 0 : step;
+    }
+    *made = total;
+    *ret_used = at;
+    return is_bad ? LZF_BAD_REFERENCE : LZF_WANTS_INPUT;
 }
 
 void

@@ -60,6 +60,10 @@ enum lzf_state { LZF_WANTS_INPUT, LZF_WANTS_ROOM, LZF_BAD_REFERENCE };
 /* lzf_unpack: whole steps from [in, in + len) into the window, up to LZF_BLOCK_BYTES of new bytes.
  * *ret_used: how much of the input was used. */
 enum lzf_state lzf_unpack(struct lzf_window *w, const uint8_t *in, size_t len, size_t *ret_used);
+/* lzf_measure: what whole steps from [in, in + len) would make, for who only wants to know whether
+ * they are right: added to *made, which the steps before have made, from the string's beginning on.
+ * LZF_WANTS_INPUT or LZF_BAD_REFERENCE. */
+enum lzf_state lzf_measure(const uint8_t *in, size_t len, uint64_t *made, size_t *ret_used);
 /* lzf_take: the new bytes were used: make room, keep what references may still need. */
 void lzf_take(struct lzf_window *w);
 

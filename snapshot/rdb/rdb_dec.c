@@ -200,11 +200,12 @@ read_string(struct dec *d)
         return dec_string_skip_rest(d, &s);
     if (dec_sink(d, r) != 0)
         return r;
+    if (d->ev->string_bytes == NULL)
+        return dec_string_over(d, &s);
     while (s.left > 0) {
         if ((r = dec_string_next(d, &s, &piece)) != 0)
             return r;
-        if (d->ev->string_bytes != NULL &&
-            (r = dec_sink(d, d->ev->string_bytes(d->ctx, piece))) != 0)
+        if ((r = dec_sink(d, d->ev->string_bytes(d->ctx, piece))) != 0)
             return r;
     }
     return 0;

@@ -116,9 +116,11 @@ int dec_reserve(struct dec *d, struct bytes *b, size_t room);
 /* dec_trim: give a large buffer back. */
 void dec_trim(struct bytes *b);
 
-/* dec_string_skip: a string, of which only the length is looked at.  dec_string_skip_rest: what
- * follows dec_string_begin().  dec_skip_bytes: n bytes. */
+/* dec_string_over: what follows dec_string_begin(), of which nobody wants the bytes; that it
+ * unpacks to what it claims is looked at.  dec_string_skip: a string, of which only the length is
+ * looked at.  dec_string_skip_rest: what follows dec_string_begin().  dec_skip_bytes: n bytes. */
 int dec_string_skip_rest(struct dec *d, const struct string_in *s);
+int dec_string_over(struct dec *d, struct string_in *s);
 int dec_string_skip(struct dec *d);
 int dec_skip_bytes(struct dec *d, uint64_t n);
 

@@ -483,10 +483,48 @@ dec_string_skip(struct dec *d)
     return r != 0 ? r : dec_string_skip_rest(d, &s);
 }
 
+/* over_lzf: what is left of a packed string, none of which was unpacked yet. */
+static int
+over_lzf(struct dec *d, struct string_in *s)
+{
+    enum lzf_state state = LZF_WANTS_INPUT;
+    uint64_t made = 0;
+    int r;
+
+    while (s->packed_left > 0) {
+        size_t want = s->packed_left < LZF_STEP_BYTES ? (size_t)s->packed_left : LZF_STEP_BYTES, n,
+               used;
+
+        if ((r = dec_need(d, want)) != 0)
+            return r;
+        n = s->packed_left < source_ready(d->src) ? (size_t)s->packed_left : source_ready(d->src);
+        state = lzf_measure(source_here(d->src), n, &made, &used);
+        if (state == LZF_BAD_REFERENCE || used == 0)
+            return dec_fail(d, rdb_source_offset(d->src) + used, -EINVAL, "%s is badly compressed",
+                            d->what);
+        source_skip(d->src, used);
+        s->packed_left -= used;
+        if ((r = dec_progress(d)) != 0)
+            return r;
+    }
+    if (made == s->len)
+        return 0;
+    return dec_fail(d, s->offset, -EINVAL,
+                    "%s unpacks to another length than the %llu bytes that it claims", d->what,
+                    (unsigned long long)s->len);
+}
+
+int
+dec_string_over(struct dec *d, struct string_in *s)
+{
+    if (s->form == RDB_FORM_INT)
+        return 0;
+    return s->form == RDB_FORM_PLAIN ? dec_skip_bytes(d, s->left) : over_lzf(d, s);
+}
+
 int
 dec_string_value(struct dec *d, struct slice *ret)
 {
-    struct slice piece;
     struct string_in s;
     int r;
 
@@ -495,10 +533,7 @@ dec_string_value(struct dec *d, struct slice *ret)
     if ((r = dec_string_begin(d, &s)) != 0)
         return r;
     *ret = (struct slice){NULL, (size_t)s.len};
-    while (s.left > 0)
-        if ((r = dec_string_next(d, &s, &piece)) != 0)
-            return r;
-    return 0;
+    return dec_string_over(d, &s);
 }
 
 void
