@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""stillframe-rdb reads a dump in every form that one meets: packed by any of the usual programs, from
-a pipe, from a file that is cut off or damaged."""
+"""stillframe-rdb reads a dump in every form that one meets: packed by any of the usual programs,
+from a pipe, from a file that is cut off or damaged."""
 import gzip
 import os
 import pty

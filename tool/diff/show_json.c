@@ -72,6 +72,7 @@ static void
 key(struct show *s, const struct show_key *k)
 {
     const struct inner_key *one = k->a != NULL ? k->a : k->b;
+    const struct inner_key *after = k->what == INNER_CHANGED ? k->b : NULL;
 
     tool_out_format(s->out, "%s\n{\"change\":\"%s\",\"db\":%llu,\"key\":", s->has_key ? "," : "",
                     show_what_names[k->what], (unsigned long long)one->db);
@@ -79,14 +80,14 @@ key(struct show *s, const struct show_key *k)
     s->has_part = false;
     json_string(s->out, k->name, BINARY_BYTES);
     tool_out_format(s->out, ",\"type\":\"%s\"", show_kind_name(one->kind));
-    if (k->what == INNER_CHANGED && k->a->kind != k->b->kind)
-        tool_out_format(s->out, ",\"type_after\":\"%s\"", show_kind_name(k->b->kind));
-    if (k->what != INNER_CHANGED || k->a->expire_at_ms == k->b->expire_at_ms)
+    if (after != NULL && one->kind != after->kind)
+        tool_out_format(s->out, ",\"type_after\":\"%s\"", show_kind_name(after->kind));
+    if (after == NULL || one->expire_at_ms == after->expire_at_ms)
         return;
     tool_out_text(s->out, ",\"expire_at_ms\":{\"before\":");
-    put_expiry(s->out, k->a->expire_at_ms);
+    put_expiry(s->out, one->expire_at_ms);
     tool_out_text(s->out, ",\"after\":");
-    put_expiry(s->out, k->b->expire_at_ms);
+    put_expiry(s->out, after->expire_at_ms);
     tool_out_text(s->out, "}");
 }
 

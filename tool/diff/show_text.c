@@ -163,25 +163,25 @@ static void
 key(struct show *s, const struct show_key *k)
 {
     const struct inner_key *one = k->a != NULL ? k->a : k->b;
+    const struct inner_key *after = k->what == INNER_CHANGED ? k->b : NULL;
 
     tool_out_format(s->out, "  %s%c %-6s db %-2llu ", begin_color(s, k->what), sign(k->what),
                     show_kind_name(one->kind), (unsigned long long)one->db);
     put_quoted(s, k->name);
     tool_out_format(s->out, "%s  ", end_color(s));
     put_size(s, one);
-    if (k->what == INNER_CHANGED && k->a->kind != k->b->kind) {
-        tool_out_format(s->out, " -> %s of ", show_kind_name(k->b->kind));
-        put_size(s, k->b);
-    } else if (k->what == INNER_CHANGED &&
-               (k->a->bytes != k->b->bytes || k->a->elements != k->b->elements)) {
+    if (after != NULL && one->kind != after->kind) {
+        tool_out_format(s->out, " -> %s of ", show_kind_name(after->kind));
+        put_size(s, after);
+    } else if (after != NULL && (one->bytes != after->bytes || one->elements != after->elements)) {
         tool_out_text(s->out, " -> ");
-        put_size(s, k->b);
+        put_size(s, after);
     }
-    if (k->what == INNER_CHANGED && k->a->expire_at_ms != k->b->expire_at_ms) {
+    if (after != NULL && one->expire_at_ms != after->expire_at_ms) {
         tool_out_text(s->out, ", expires ");
-        put_expiry(s, k->a->expire_at_ms);
+        put_expiry(s, one->expire_at_ms);
         tool_out_text(s->out, " -> ");
-        put_expiry(s, k->b->expire_at_ms);
+        put_expiry(s, after->expire_at_ms);
     }
     tool_out_text(s->out, "\n");
 }

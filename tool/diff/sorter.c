@@ -268,13 +268,15 @@ sorter_next(struct sorter *s, struct mark *ret)
 {
     struct sorter_reader *r;
 
+    if (s->error != 0)
+        return false;
     if (s->fd < 0) {
         if (s->at == s->fill)
             return false;
         *ret = s->marks[s->at++];
         return true;
     }
-    if (s->heap_count == 0 || s->error != 0)
+    if (s->heap_count == 0)
         return false;
     r = &s->readers[s->heap[0]];
     *ret = s->marks[r->at++];
