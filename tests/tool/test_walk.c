@@ -521,7 +521,7 @@ START_TEST(a_long_string_is_measured_without_its_bytes)
     put_byte(0x2c);
     put("\xff\xff\xff\xff", 4);
     end_file();
-    HEARS(&facts_only, NULL, NULL, "k:raw/1/300/300/14 end");
+    HEARS(&facts_only, NULL, NULL, "k:raw/1/300/300/15 end");
     ck_assert_int_eq(run_with(c, &in_pieces, NULL, NULL), TOOL_INVALID);
     free(c);
     remove_file();
