@@ -8,6 +8,7 @@
 #include "tool/export/text.h"
 #include "tool/look/look.h"
 #include "tool/memory/memory.h"
+#include "tool/salvage/salvage.h"
 
 const struct tool_command tool_commands[] = {
 #define COMMAND(name, run, groups, least, most, arguments, about, examples, status)                \

@@ -1,0 +1,215 @@
+/* tool/salvage/breaks.c - where reading fails, and where it goes on: the rules SV1 and SV5 of
+ * scan.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "mm/base/crc64.h"
+#include "mm/base/le.h"
+#include "snapshot/rdb/rdb.h"
+#include "tool/salvage/scan_impl.h"
+
+enum { CUT_CLAIM_MOST = 512 << 20 /* what a key that the file's end cuts may claim */ };
+
+int
+begin_section(struct scan *s, uint64_t from, unsigned head, uint64_t gap)
+{
+    struct db_sum *d = scan_db(s, s->db);
+
+    if (s->section_count == SECTIONS_MOST)
+        return -E2BIG;
+    s->sections[s->section_count++] = (struct section){
+        .from = from,
+        .until = from,
+        .head = head,
+        .gap = gap,
+        .db = s->db,
+        .last_db = s->has_db ? s->db : UINT64_MAX,
+        .next_db = UINT64_MAX,
+        .due = d == NULL || d->said != 1              ? UINT64_MAX
+               : d->keys + d->doubtful > d->said_keys ? 0
+                                                      : d->said_keys - d->keys - d->doubtful};
+    s->has_nameless = false;
+    s->head_is_due = s->section_count > 1;
+    return 0;
+}
+
+static void
+lose_bytes(struct scan *s, enum loss_kind kind, uint64_t from, uint64_t until)
+{
+    struct loss l;
+    const struct item *it = in_hand(s);
+    uint64_t at = it->from;
+
+    describe(s, it, kind, &l);
+    l.from = from;
+    l.until = until;
+    l.has_key = l.has_key && it->kind == ITEM_KEY;
+    if (kind == LOSS_DAMAGED || s->error.offset <= at || s->error.offset > s->flat->size)
+        snprintf(l.reason, sizeof l.reason, "%s", s->error.text);
+    else
+        snprintf(l.reason, sizeof l.reason, "%.200s (byte %llu)", s->error.text,
+                 (unsigned long long)s->error.offset);
+    scan_lose(s, &l);
+}
+
+/* has_end_mark: could a whole file have these last bytes? */
+static bool
+has_end_mark(struct scan *s)
+{
+    uint64_t at = step_end_at(&s->stepper);
+    const uint8_t *p = at == UINT64_MAX ? NULL : flat_at(s->flat, at, 1);
+
+    return p != NULL && *p == RDB_OP_EOF;
+}
+
+/* is_cut: the file ends in the middle of what begins at `at`. */
+static bool
+is_cut(struct scan *s, uint64_t at)
+{
+    uint64_t next;
+
+    return !has_end_mark(s) && step_over(&s->stepper, at, &next) == STEP_CUT &&
+           s->stepper.claimed <= CUT_CLAIM_MOST;
+}
+
+/* is_end_mark_gone: what was read last began where the end mark belongs, and zeros stand where the
+ * checksum would, for which no key ends: it is the end mark that was damaged.  Only what was before
+ * it stays in the ring. */
+static bool
+is_end_mark_gone(struct scan *s)
+{
+    uint64_t at = step_end_at(&s->stepper);
+    const uint8_t *p = at == UINT64_MAX ? NULL : flat_at(s->flat, at, 1 + RDB_CRC_BYTES);
+
+    if (s->version < RDB_CRC_FROM_VERSION || p == NULL || le_load(p + 1, RDB_CRC_BYTES) != 0)
+        return false;
+    for (unsigned i = 0; i <= s->count; i++)
+        if (ring_at(s, i)->from == at) {
+            s->count = i;
+            in_hand(s)->has_name = false;
+            snprintf(s->error.text, sizeof s->error.text, "the end mark is damaged");
+            s->error.offset = at;
+            return true;
+        }
+    return false;
+}
+
+/* is_followed_by_more: a whole file with its right checksum ends there, and something follows. */
+static bool
+is_followed_by_more(struct scan *s, uint64_t at)
+{
+    uint64_t crc = 0, done = 0;
+    uint8_t bytes[4096];
+    const uint8_t *p = flat_at(s->flat, at, 1 + RDB_CRC_BYTES);
+    uint64_t has;
+
+    if (s->section_count > 1 || s->version < RDB_CRC_FROM_VERSION || p == NULL ||
+        *p != RDB_OP_EOF || (has = le_load(p + 1, RDB_CRC_BYTES)) == 0)
+        return false;
+    while (done <= at) {
+        size_t n = at + 1 - done < sizeof bytes ? (size_t)(at + 1 - done) : sizeof bytes;
+
+        if (flat_read(s->flat, bytes, done, n) < 0)
+            return false;
+        crc = crc64(crc, bytes, n);
+        done += n;
+    }
+    return crc == has;
+}
+
+/* find_next: *ret: where the next section begins; *ret_head: how much of it is doubtful (SV5).  1;
+ * 0: nowhere; or -errno. */
+static int
+find_next(struct scan *s, uint64_t broken_at, uint64_t *ret, unsigned *ret_head)
+{
+    /* the break itself is no boundary; what was read before it perhaps none (SE4) */
+    uint64_t from = s->count > 0 ? ring_at(s, 0)->from : broken_at + 1, said;
+    int r;
+
+    *ret_head = 0;
+    if (s->no_search)
+        return 0;
+    if ((s->section_count == 1 || section_in_hand(s)->keys > 0) &&
+        step_over(&s->stepper, broken_at, &said) == STEP_KEY) {
+        s->stepper.refused = broken_at;
+        if ((r = search_confirms(&s->search, broken_at + 1, said)) != 0) {
+            *ret = said;
+            return r;
+        }
+    }
+    s->stepper.refused = broken_at;
+    *ret_head = DOUBTED;
+    return search_boundary(&s->search, from, ret);
+}
+
+/* search_on: SV1, and the next section.  1: it begins at *at; 0: there is none; or -errno. */
+int
+search_on(struct scan *s, uint64_t *at)
+{
+    uint64_t broken_at = in_hand(s)->from, lost_from = broken_at, found = s->flat->size;
+    const uint8_t *p = flat_at(s->flat, broken_at, 1);
+    struct item broken = *in_hand(s);
+    unsigned head;
+    int r;
+
+    section_in_hand(s)->until = broken_at;
+    section_in_hand(s)->end = p != NULL && *p == RDB_OP_EOF && broken_at != step_end_at(&s->stepper)
+                                  ? SECTION_ENDED_EARLY
+                                  : SECTION_BROKEN;
+    if ((r = find_next(s, broken_at, &found, &head)) < 0)
+        return r;
+    s->is_out_of_work |= s->stepper.work >= s->stepper.work_most;
+    doubt_all(s, found, &lost_from);
+    *in_hand(s) = broken;
+    lose_bytes(s, LOSS_BYTES, lost_from, found);
+    if (r == 0)
+        return 0;
+    *at = found;
+    return (r = begin_section(s, found, head, found - lost_from)) < 0 ? r : 1;
+}
+
+/* go_past: the item in hand cannot be read.  1: go on at *at; 0: that was all; or -errno. */
+int
+go_past(struct scan *s, uint64_t *at)
+{
+    uint64_t broken_at = in_hand(s)->from, next = 0;
+
+    if (step_is_told_twice(&s->stepper, broken_at) &&
+        step_over(&s->stepper, broken_at, &next) == STEP_KEY && search_lives(&s->stepper, next)) {
+        struct item broken = *in_hand(s);
+
+        settle_all(s);
+        *in_hand(s) = broken;
+        lose_bytes(s, LOSS_DAMAGED, broken_at, next);
+        s->keys += 1;
+        *at = next;
+        return 1;
+    }
+    if (is_end_mark_gone(s)) {
+        broken_at = in_hand(s)->from;
+        settle_all(s);
+        lose_bytes(s, LOSS_BYTES, broken_at, s->flat->size);
+        section_in_hand(s)->until = broken_at;
+        section_in_hand(s)->end = SECTION_END;
+        return 0;
+    }
+    if (is_cut(s, broken_at)) {
+        struct item broken = *in_hand(s);
+
+        settle_all(s);
+        *in_hand(s) = broken;
+        lose_bytes(s, LOSS_CUT, broken_at, s->flat->size);
+        section_in_hand(s)->until = broken_at;
+        section_in_hand(s)->end = SECTION_CUT;
+        return 0;
+    }
+    if (is_followed_by_more(s, broken_at)) {
+        settle_all(s);
+        in_hand(s)->has_name = false;
+        lose_bytes(s, LOSS_BYTES, broken_at + 1 + RDB_CRC_BYTES, s->flat->size);
+        section_in_hand(s)->until = broken_at;
+        section_in_hand(s)->end = SECTION_END;
+        return 0;
+    }
+    return search_on(s, at);
+}

@@ -1,0 +1,376 @@
+/* tool/salvage/judge.c - what of a scanned file is believed, by the sums of all of it: the rules
+ * SV3 to SV6 of scan.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/base/must.h"
+#include "tool/salvage/scan.h"
+
+enum {
+    BELIEVED_BYTES = 512 << 20, /* no value is longer */
+    ITEM_BYTES = 4              /* a key takes as much at least */
+};
+
+/* each_run: call `what` with each run; 0, -errno, or what it returned. */
+static int
+each_run(struct scan *s, int (*what)(struct scan *s, const struct run *r, void *ctx), void *ctx)
+{
+    struct run r;
+    int e;
+
+    for (uint64_t i = 0; i < s->runs.count; i++)
+        if ((e = records_get(&s->runs, i, &r)) < 0 || (e = what(s, &r, ctx)) != 0)
+            return e;
+    return 0;
+}
+
+static uint64_t
+keys_of(const struct db_sum *d)
+{
+    return d->keys + d->doubtful;
+}
+
+/* SV3 */
+
+static bool
+may_be_believed(const struct section *sec)
+{
+    return sec->end != SECTION_ENDED_EARLY &&
+           (sec->keys >= SECTION_KEYS || sec->until - sec->from > BELIEVED_BYTES);
+}
+
+/* doubt_crowded: of a run in a section that is no more than possible, and in a database that has
+ * more keys than it had, or of which nobody knows how many it had. */
+static int
+doubt_crowded(struct scan *s, const struct run *r, void *ctx)
+{
+    struct section *sec = &s->sections[r->section];
+    const struct db_sum *d = scan_db(s, r->db);
+
+    (void)ctx;
+    if (r->section == 0 || sec->end == SECTION_END || r->keys == 0 ||
+        sec->until - sec->from > BELIEVED_BYTES)
+        return 0;
+    if (d == NULL || d->said != 1 || keys_of(d) > d->said_keys)
+        sec->is_believed = false;
+    return 0;
+}
+
+static void
+lose_section(struct scan *s, const struct section *sec, bool is_kept)
+{
+    struct loss l = {.from = sec->from,
+                     .until = sec->until,
+                     .db = sec->db,
+                     .keys = sec->keys,
+                     .kind = LOSS_DOUBTFUL,
+                     .is_kept = is_kept};
+
+    if (sec->from == sec->until)
+        return;
+    snprintf(l.reason, sizeof l.reason, "%s",
+             sec->end == SECTION_ENDED_EARLY
+                 ? "an RDB of its own, which may be the value of a key that was damaged"
+                 : "read well between two damages, and may all the same be the value of a key that "
+                   "was damaged");
+    scan_lose(s, &l);
+}
+
+static int
+judge_sections(struct scan *s)
+{
+    int r;
+
+    for (unsigned i = 0; i < s->section_count; i++) {
+        struct section *sec = &s->sections[i];
+
+        sec->is_believed = i == 0 || sec->end == SECTION_END || may_be_believed(sec);
+    }
+    if ((r = each_run(s, doubt_crowded, NULL)) < 0)
+        return r;
+    for (unsigned i = 0; i < s->section_count; i++) {
+        if (s->sections[i].is_believed)
+            continue;
+        lose_section(s, &s->sections[i], s->keep_doubtful);
+        s->sections[i].is_believed = s->keep_doubtful;
+    }
+    return 0;
+}
+
+/* SV4 */
+
+/* How a number of keys at a section's beginning is taken away. */
+struct clip {
+    uint32_t section;
+    uint64_t due;     /* keys still to be taken */
+    struct run run;   /* where it ends */
+    uint64_t expires; /* of those in `run` */
+    uint64_t until;
+    bool is_over;
+};
+
+static int
+clip_run(struct scan *s, const struct run *r, void *ctx)
+{
+    struct clip *c = ctx;
+
+    (void)s;
+    if (r->section != c->section || !r->is_inherited)
+        return 0;
+    if (r->keys > c->due) {
+        c->run = *r;
+        c->is_over = true;
+        return 1;
+    }
+    c->due -= r->keys;
+    c->until = r->until;
+    return 0;
+}
+
+enum { CLIP_ENOUGH = 1 << 23 };
+
+/* counting: keys of c->run, until c->due of them are over. */
+struct counting {
+    struct clip *clip;
+    uint64_t left;
+};
+
+static int
+on_counted_item(void *ctx, uint64_t offset)
+{
+    struct counting *c = ctx;
+
+    c->clip->until = offset;
+    return c->left == 0 ? CLIP_ENOUGH : 0;
+}
+
+static int
+on_counted_key(void *ctx, const struct rdb_key *k)
+{
+    struct counting *c = ctx;
+
+    c->left--;
+    c->clip->expires += k->expire_at_ms != -1;
+    return RDB_SKIP_VALUE;
+}
+
+static int
+on_counted_unknown(void *ctx, const struct rdb_key *k, const char *what)
+{
+    (void)what;
+    if (k != NULL)
+        (void)on_counted_key(ctx, k);
+    return 0;
+}
+
+/* find_clip: where in c->run the keys that are due are over. */
+static int
+find_clip(struct scan *s, struct clip *c)
+{
+    static const struct rdb_events events = {.any_version = true,
+                                             .skip_unknown = true,
+                                             .item = on_counted_item,
+                                             .key = on_counted_key,
+                                             .unknown = on_counted_unknown};
+    struct counting counting = {.clip = c, .left = c->due};
+    struct rdb_place place = {.version = s->version, .offset = c->run.from};
+    struct rdb_source *src;
+    struct rdb_error err;
+    int r;
+
+    c->until = c->run.from;
+    if (c->due == 0)
+        return 0;
+    if ((r = flat_source(s->flat, c->run.from, NULL, &src)) < 0)
+        return r;
+    r = rdb_decode_items(src, &place, &events, &counting, &err);
+    rdb_source_close(src);
+    return r == CLIP_ENOUGH ? 0 : r < 0 ? r : -EIO;
+}
+
+/* clip_section: so many keys at its beginning are not believed. */
+static int
+clip_section(struct scan *s, struct section *sec, uint64_t keys)
+{
+    struct clip c = {.section = (uint32_t)(sec - s->sections), .due = keys, .until = sec->from};
+    struct loss l = {
+        .from = sec->from, .db = sec->db, .kind = LOSS_DOUBTFUL, .is_kept = s->keep_doubtful};
+    int r;
+
+    if ((r = each_run(s, clip_run, &c)) < 0 || (c.is_over && (r = find_clip(s, &c)) < 0))
+        return r;
+    l.until = c.until;
+    l.keys = keys < sec->inherited ? keys : sec->inherited;
+    snprintf(l.reason, sizeof l.reason,
+             "read well, but with them the database has more keys than it had when the file was "
+             "written");
+    scan_lose(s, &l);
+    if (s->keep_doubtful)
+        return 0;
+    sec->believed_from = c.until;
+    sec->clipped_keys = c.is_over ? c.due : 0;
+    sec->clipped_expires = c.expires;
+    return 0;
+}
+
+static int
+judge_last(struct scan *s)
+{
+    struct section *sec = &s->sections[s->section_count - 1];
+    const struct db_sum *d = scan_db(s, sec->db);
+    uint64_t keys;
+
+    if (s->section_count == 1 || sec->end != SECTION_END || sec->inherited == 0 || d == NULL ||
+        d->said != 1)
+        return 0;
+    keys = keys_of(d) + 1; /* what is lost was a key at least */
+    return keys <= d->said_keys ? 0 : clip_section(s, sec, keys - d->said_keys + DOUBTED);
+}
+
+/* SV5 */
+
+static bool
+may_have_lost_expiry(struct scan *s, const struct run *r)
+{
+    const struct db_sum *d = r->is_head ? scan_db(s, r->db) : NULL;
+
+    return r->is_head &&
+           (d == NULL || d->said != 1 || d->expires + d->doubtful_expires != d->said_expires);
+}
+
+static int
+judge_head(struct scan *s, const struct run *r, void *ctx)
+{
+    struct loss l = {.from = r->from,
+                     .until = r->until,
+                     .db = r->db,
+                     .keys = 1,
+                     .kind = LOSS_DOUBTFUL,
+                     .is_kept = s->keep_doubtful};
+    const struct section *sec = &s->sections[r->section];
+
+    (void)ctx;
+    if (!sec->is_believed || r->from < sec->believed_from || !may_have_lost_expiry(s, r))
+        return 0;
+    snprintf(l.reason, sizeof l.reason,
+             "an expiry time of it may have been lost in the damage before it");
+    scan_lose(s, &l);
+    return 0;
+}
+
+/* SV6 */
+
+static bool
+is_used(const struct scan *s, uint64_t db)
+{
+    for (unsigned i = 0; i < s->db_count; i++)
+        if (s->dbs[i].db == db && (keys_of(&s->dbs[i]) > 0 || s->dbs[i].said > 0))
+            return true;
+    return false;
+}
+
+/* real_db: the database whose SELECTDB was lost: they rise in what servers write. */
+static uint64_t
+real_db(const struct scan *s, const struct section *sec, bool *ret_is_sure)
+{
+    uint64_t db = sec->last_db == UINT64_MAX ? 0 : sec->last_db + 1;
+
+    if (sec->last_db != UINT64_MAX && sec->last_db >= DB_UNKNOWN)
+        db = 0;
+    *ret_is_sure = sec->next_db != UINT64_MAX && sec->next_db == db + 1 &&
+                   (sec->last_db == UINT64_MAX || sec->last_db < DB_UNKNOWN);
+    while (is_used(s, db))
+        db++;
+    return db;
+}
+
+static void
+lose_database(struct scan *s, const struct section *sec, uint64_t db)
+{
+    struct loss l = {.from = sec->from,
+                     .until = sec->until,
+                     .db = db,
+                     .keys = sec->inherited,
+                     .kind = LOSS_DATABASE,
+                     .is_kept = true};
+
+    if (sec->db >= DB_UNKNOWN)
+        snprintf(l.reason, sizeof l.reason,
+                 "the number of their database is lost: put into %llu, which no other key has",
+                 (unsigned long long)db);
+    else
+        snprintf(l.reason, sizeof l.reason,
+                 "a change of database may be lost before them: left in %llu",
+                 (unsigned long long)db);
+    scan_lose(s, &l);
+}
+
+static void
+judge_db(struct scan *s, struct section *sec)
+{
+    struct db_sum *d;
+    bool is_sure;
+
+    sec->real_db = sec->db;
+    if (sec == s->sections || sec->inherited == 0 || !sec->is_believed)
+        return;
+    if (sec->db >= DB_UNKNOWN)
+        sec->real_db = real_db(s, sec, &is_sure);
+    else
+        is_sure = sec->due != UINT64_MAX && sec->due > sec->gap / ITEM_BYTES &&
+                  sec->inherited <= sec->due;
+    if (sec->db >= DB_UNKNOWN && (d = scan_db(s, sec->real_db)) != NULL)
+        d->said++; /* used from now on */
+    if (!is_sure)
+        lose_database(s, sec, sec->real_db);
+}
+
+bool
+judge_keeps(struct scan *s, struct run *r)
+{
+    const struct section *sec = &s->sections[r->section];
+
+    if (!sec->is_believed || r->until <= sec->believed_from ||
+        (!s->keep_doubtful && may_have_lost_expiry(s, r)))
+        return false;
+    if (r->from < sec->believed_from) {
+        r->from = sec->believed_from;
+        r->keys -= sec->clipped_keys;
+        r->expires -= sec->clipped_expires;
+    }
+    if (r->db >= DB_UNKNOWN)
+        r->db = s->sections[r->db - DB_UNKNOWN].real_db;
+    return true;
+}
+
+static int
+add_kept(struct scan *s, const struct run *r, void *ctx)
+{
+    struct run kept = *r;
+    struct db_sum *d;
+
+    (void)ctx;
+    if (!judge_keeps(s, &kept))
+        return 0;
+    s->kept_keys += kept.keys;
+    if ((d = scan_db(s, kept.db)) == NULL)
+        return 0;
+    d->kept_keys += kept.keys;
+    d->kept_expires += kept.expires;
+    return 0;
+}
+
+int
+judge(struct scan *s)
+{
+    int r;
+
+    if ((r = judge_sections(s)) < 0 || (r = judge_last(s)) < 0)
+        return r;
+    for (unsigned i = 0; i < s->section_count; i++)
+        judge_db(s, &s->sections[i]);
+    if ((r = each_run(s, judge_head, NULL)) < 0 || (r = each_run(s, add_kept, NULL)) < 0)
+        return r;
+    return s->failed;
+}
