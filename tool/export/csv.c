@@ -5,24 +5,14 @@
 #include "mm/base/real.h"
 #include "tool/export/text.h"
 #include "tool/export/text_files.h"
-#include "tool/values/json_key.h"
 
 enum { QUOTED_FROM = 65536, NONE = -1, ID_BYTES = 2 * NUM_MAX_BYTES + 1 };
 
 struct csv {
-    struct values values; /* first */
-    struct text_files files;
-    const struct tool_options *o;
-    struct tool_out *out;
-    enum binary binary;
-    const char *path; /* of the file in hand */
-    bool has_several;
-    struct pieces pieces;
-    bool in_pieces;
-    uint64_t rows; /* of the key in hand */
+    struct text_files files; /* first */
+    uint64_t rows;           /* of the key in hand */
     char id[ID_BYTES];
     unsigned id_bytes; /* of the entry in hand */
-    uint64_t libraries, unknown, groups;
 };
 
 /* ---- fields ---- */
@@ -64,21 +54,21 @@ put_string(const struct csv *c, struct slice s)
     bool quoted = needs_quotes(s);
 
     if (quoted)
-        tool_out_put(c->out, "\"", 1);
-    if (c->binary == BINARY_BASE64 && binary_needs_base64(s))
-        binary_base64(c->out, s);
+        tool_out_put(c->files.keys.out, "\"", 1);
+    if (c->files.keys.binary == BINARY_BASE64 && binary_needs_base64(s))
+        binary_base64(c->files.keys.out, s);
     else if (quoted)
-        put_inside(c->out, s);
+        put_inside(c->files.keys.out, s);
     else
-        tool_out_slice(c->out, s);
+        tool_out_slice(c->files.keys.out, s);
     if (quoted)
-        tool_out_put(c->out, "\"", 1);
+        tool_out_put(c->files.keys.out, "\"", 1);
 }
 
 static void
 comma(const struct csv *c)
 {
-    tool_out_put(c->out, ",", 1);
+    tool_out_put(c->files.keys.out, ",", 1);
 }
 
 /* ---- rows ---- */
@@ -87,14 +77,14 @@ comma(const struct csv *c)
 static void
 begin_row(struct csv *c)
 {
-    const struct rdb_key *key = &c->values.key;
+    const struct rdb_key *key = &c->files.keys.values.key;
 
     c->rows++;
-    json_unsigned(c->out, key->db);
+    json_unsigned(c->files.keys.out, key->db);
     comma(c);
     put_string(c, key->name);
     comma(c);
-    tool_out_text(c->out, value_kind_name(key->kind));
+    tool_out_text(c->files.keys.out, value_kind_name(key->kind));
     comma(c);
 }
 
@@ -102,17 +92,18 @@ begin_row(struct csv *c)
 static int
 end_row(const struct csv *c, int64_t field_expire_at_ms)
 {
-    if (c->values.key.expire_at_ms != NONE)
-        json_int(c->out, c->values.key.expire_at_ms);
+    if (c->files.keys.values.key.expire_at_ms != NONE)
+        json_int(c->files.keys.out, c->files.keys.values.key.expire_at_ms);
     comma(c);
     if (field_expire_at_ms != NONE)
-        json_int(c->out, field_expire_at_ms);
-    if (c->has_several) {
+        json_int(c->files.keys.out, field_expire_at_ms);
+    if (c->files.has_several) {
         comma(c);
-        put_string(c, slice_of(c->path, strlen(c->path)));
+        put_string(c, slice_of(c->files.path, strlen(c->files.path)));
     }
-    tool_out_put(c->out, "\n", 1);
-    return tool_out_failed(c->out) || pieces_failed(&c->pieces) ? WALK_ENOUGH : 0;
+    tool_out_put(c->files.keys.out, "\n", 1);
+    return tool_out_failed(c->files.keys.out) || pieces_failed(&c->files.keys.pieces) ? WALK_ENOUGH
+                                                                                      : 0;
 }
 
 static int
@@ -131,16 +122,16 @@ on_end(void *ctx)
 {
     struct csv *c = ctx;
 
-    if (c->in_pieces) {
-        pieces_end(&c->pieces);
-        tool_out_text(c->out, "\",,");
-        c->in_pieces = false;
+    if (c->files.keys.in_pieces) {
+        pieces_end(&c->files.keys.pieces);
+        tool_out_text(c->files.keys.out, "\",,");
+        c->files.keys.in_pieces = false;
         return end_row(c, NONE);
     }
     if (c->rows > 0)
         return 0;
     begin_row(c);
-    tool_out_text(c->out, ",,,,");
+    tool_out_text(c->files.keys.out, ",,,,");
     return end_row(c, NONE);
 }
 
@@ -150,9 +141,9 @@ on_string(void *ctx, struct slice value)
     struct csv *c = ctx;
 
     begin_row(c);
-    tool_out_text(c->out, ",,");
+    tool_out_text(c->files.keys.out, ",,");
     put_string(c, value);
-    tool_out_text(c->out, ",,");
+    tool_out_text(c->files.keys.out, ",,");
     return end_row(c, NONE);
 }
 
@@ -163,9 +154,9 @@ on_string_begin(void *ctx, uint64_t len)
 
     (void)len;
     begin_row(c);
-    tool_out_text(c->out, ",,\"");
-    pieces_begin(&c->pieces);
-    c->in_pieces = true;
+    tool_out_text(c->files.keys.out, ",,\"");
+    pieces_begin(&c->files.keys.pieces);
+    c->files.keys.in_pieces = true;
     return 0;
 }
 
@@ -174,8 +165,9 @@ on_string_bytes(void *ctx, struct slice piece)
 {
     struct csv *c = ctx;
 
-    pieces_piece(&c->pieces, piece);
-    return tool_out_failed(c->out) || pieces_failed(&c->pieces) ? WALK_ENOUGH : 0;
+    pieces_piece(&c->files.keys.pieces, piece);
+    return tool_out_failed(c->files.keys.out) || pieces_failed(&c->files.keys.pieces) ? WALK_ENOUGH
+                                                                                      : 0;
 }
 
 static int
@@ -184,10 +176,10 @@ on_element(void *ctx, struct slice element)
     struct csv *c = ctx;
 
     begin_row(c);
-    json_unsigned(c->out, c->values.elements - 1);
-    tool_out_text(c->out, ",,");
+    json_unsigned(c->files.keys.out, c->files.keys.values.elements - 1);
+    tool_out_text(c->files.keys.out, ",,");
     put_string(c, element);
-    tool_out_text(c->out, ",,");
+    tool_out_text(c->files.keys.out, ",,");
     return end_row(c, NONE);
 }
 
@@ -207,7 +199,7 @@ on_field(void *ctx, struct slice field, struct slice value, int64_t expire_at_ms
     put_string(c, field);
     comma(c);
     put_string(c, value);
-    tool_out_text(c->out, ",,");
+    tool_out_text(c->files.keys.out, ",,");
     return end_row(c, expire_at_ms);
 }
 
@@ -218,11 +210,11 @@ on_scored(void *ctx, struct slice member, double score)
     uint8_t *p;
 
     begin_row(c);
-    tool_out_text(c->out, ",,");
+    tool_out_text(c->files.keys.out, ",,");
     put_string(c, member);
     comma(c);
-    p = tool_out_room(c->out, REAL_BYTES);
-    tool_out_used(c->out, p + real_print(score, (char *)p));
+    p = tool_out_room(c->files.keys.out, REAL_BYTES);
+    tool_out_used(c->files.keys.out, p + real_print(score, (char *)p));
     comma(c);
     return end_row(c, NONE);
 }
@@ -245,12 +237,12 @@ on_entry_field(void *ctx, struct slice field, struct slice value)
     struct csv *c = ctx;
 
     begin_row(c);
-    tool_out_put(c->out, c->id, c->id_bytes);
+    tool_out_put(c->files.keys.out, c->id, c->id_bytes);
     comma(c);
     put_string(c, field);
     comma(c);
     put_string(c, value);
-    tool_out_text(c->out, ",,");
+    tool_out_text(c->files.keys.out, ",,");
     return end_row(c, NONE);
 }
 
@@ -260,7 +252,7 @@ on_group(void *ctx, const struct rdb_stream_group *group)
     struct csv *c = ctx;
 
     (void)group;
-    c->groups++;
+    c->files.lost_groups++;
     return 0;
 }
 
@@ -281,91 +273,20 @@ static const struct value_events csv_events = {
 
 /* ---- files ---- */
 
-static int
-on_function(void *ctx, struct slice code)
-{
-    struct csv *c = ctx;
-
-    (void)code;
-    c->libraries++;
-    return 0;
-}
-
-static int
-on_unknown(void *ctx, const struct rdb_key *key, const char *what)
-{
-    struct csv *c = ctx;
-
-    (void)key;
-    (void)what;
-    c->unknown++;
-    return 0;
-}
-
-static struct csv *
-csv_of(struct text_files *t)
-{
-    return (struct csv *)(void *)t->walk;
-}
-
 static void
-begin_file(struct text_files *t, const char *path)
+begin(struct text_files *t)
 {
-    struct csv *c = csv_of(t);
-
-    c->path = path;
-    c->libraries = c->unknown = c->groups = 0;
-}
-
-static void
-end_file(struct text_files *t)
-{
-    const struct csv *c = csv_of(t);
-
-    text_left_out(c->o, c->path, c->libraries, "function library is", "function libraries are",
-                  " (json has them)");
-    text_left_out(c->o, c->path, c->groups, "consumer group is", "consumer groups are",
-                  " (json and ndjson have them)");
-    text_left_out(c->o, c->path, c->unknown, "value of a module is", "values of modules are", "");
-}
-
-static int
-run(struct csv *c, int count, char **files)
-{
-    int status, kept;
-
-    if ((status = pieces_init(&c->pieces)) != TOOL_OK)
-        return status;
-    tool_out_text(c->out, "db,key,type,index,field,value,score,expire_at_ms,field_expire_at_ms");
-    tool_out_text(c->out, c->has_several ? ",file\n" : "\n");
-    status = text_files_run(&c->files, count, files, c->o);
-    kept = pieces_fini(&c->pieces);
-    return status != TOOL_OK ? status : kept;
+    t->keys.pieces.put = put_piece;
+    t->keys.pieces.put_rest = NULL;
+    tool_out_text(&t->out, "db,key,type,index,field,value,score,expire_at_ms,field_expire_at_ms");
+    tool_out_text(&t->out, t->has_several ? ",file\n" : "\n");
 }
 
 int
 tool_csv(int count, char **files, const struct tool_options *o)
 {
-    struct walk_events events = {.rdb = values_rdb_events(&csv_events)};
-    struct tool_out out;
-    struct csv c = {.values = {.events = &csv_events},
-                    .o = o,
-                    .out = &out,
-                    .binary = binary_of(o->binary),
-                    .has_several = count > 1};
-    int status, kept;
+    struct csv c = {.files = {.begin = begin}};
 
-    events.rdb.function = on_function;
-    events.rdb.unknown = on_unknown;
-    c.pieces = (struct pieces){.out = &out, .binary = c.binary, .put = put_piece};
-    c.files = (struct text_files){.walk = &c.values.walk,
-                                  .out = &out,
-                                  .events = &events,
-                                  .begin = begin_file,
-                                  .end = end_file};
-    if ((status = tool_out_open(&out, o->output, o->force)) != TOOL_OK)
-        return status;
-    status = run(&c, count, files);
-    kept = tool_out_close(&out, status == TOOL_OK);
-    return status != TOOL_OK ? status : kept;
+    text_files_init(&c.files, count, o, &csv_events);
+    return text_files_run(&c.files, count, files);
 }
