@@ -401,6 +401,12 @@ class Conduct(ExportTest):
             self.assertLess(len(cut), 60)
             self.assertEqual([loads(line)["value"].encode() for line in whole_lines], [v for _, v in STRINGS][:len(whole_lines)])
 
+    def test_what_is_mended_on_the_way_is_told(self):
+        path = self.write("empty.rdb", dump_bytes.rdb(dump_bytes.key(1, b"l", dump_bytes.length(0)), dump_bytes.key(0, b"k", b"\x01v")))
+        told = b"stillframe-rdb: %s: byte 9: an empty list: left out (key \"l\")\n" % path.encode()
+        self.assertEqual(run("ndjson", path, err=told), b'{"db":0,"key":"k","type":"string","value":"v"}\n')
+        self.assertEqual(run("csv", "--quiet", path).splitlines()[1:], [b"0,k,string,,,v,,,"])
+
     def test_options_that_are_wrong(self):
         path = self.write("a.rdb", strings(*STRINGS))
         for args in (("--binary=hex", path), ("--type=nothing", path), ("--regex=(", path), ()):

@@ -339,7 +339,9 @@ static const char *const keys[][2] = {
      "{\"db\":0,\"key\":\"h\",\"type\":\"hash\",\"value\":{\"f\":\"v\",\"g\":\"w\"}}\n"},
     {"03 ['z'] 02 ['a'] 03 '1.5' ['b'] ff",
      "{\"db\":0,\"key\":\"z\",\"type\":\"zset\",\"value\":[[\"a\",1.5],[\"b\",\"-inf\"]]}\n"},
-    {"01 ['l'] 00", "{\"db\":0,\"key\":\"l\",\"type\":\"list\",\"value\":[]}\n"},
+    {"01 ['l'] 00", ""},
+    {"01 ['l'] 00 04 ['h'] 00 00 ['k'] ['v']",
+     "{\"db\":0,\"key\":\"k\",\"type\":\"string\",\"value\":\"v\"}\n"},
     {"13 ['s'] 01 " ID
      "[( 17 : 02 01 00 01 01 01 81 'f' 02 00 01 02 01 00 01 00 01 81 'v' 02 04 01 "
      "00 01 02 01 09 01 01 01 81 'g' 02 05 01 06 01 )] 02 07 09 05 00 06 00 03 "
@@ -379,7 +381,7 @@ START_TEST(fields_that_expire_are_told_apart)
     enum { FIELDS = 100000 };
     struct json_keys j = {.out = &out, .before = "", .after = "\n"};
     struct rdb_events ev = values_rdb_events(&json_key_events);
-    struct rdb_key key = {
+    const struct rdb_key key = {
         .name = SLICE("h"), .expire_at_ms = -1, .idle_s = -1, .freq = -1, .kind = RDB_VALUE_HASH};
 
     for (unsigned few = 0; few < 2; few++) {

@@ -116,7 +116,7 @@ on_key(void *ctx, const struct rdb_key *key)
     return 0;
 }
 
-/* on_end: a key without an element (a stream may have none) has a row, too. */
+/* on_end: a stream without an entry has a row, too; others without an element nobody keeps. */
 static int
 on_end(void *ctx)
 {
@@ -128,7 +128,7 @@ on_end(void *ctx)
         c->files.keys.in_pieces = false;
         return end_row(c, NONE);
     }
-    if (c->rows > 0)
+    if (c->rows > 0 || c->files.keys.values.key.kind != RDB_VALUE_STREAM)
         return 0;
     begin_row(c);
     tool_out_text(c->files.keys.out, ",,,,");

@@ -13,6 +13,17 @@ on_function(void *ctx, struct slice code)
     return 0;
 }
 
+/* on_finding: the output has what is right, not what the file says. */
+static int
+on_finding(void *ctx, const struct rdb_finding *f)
+{
+    struct text_files *t = ctx;
+
+    if (!t->o->quiet)
+        tool_warn(&t->keys.values.walk.run, f->offset, f->within, f->text, f->key);
+    return 0;
+}
+
 static int
 on_unknown(void *ctx, const struct rdb_key *key, const char *what)
 {
@@ -37,6 +48,7 @@ text_files_init(struct text_files *t, int count, const struct tool_options *o,
     t->events.rdb = values_rdb_events(t->keys.values.events);
     t->events.rdb.function = on_function;
     t->events.rdb.unknown = on_unknown;
+    t->events.rdb.finding = on_finding;
 }
 
 static void

@@ -71,10 +71,22 @@ put_attributes(const struct json_keys *j, const struct rdb_key *key)
     }
 }
 
+/* on_key: what is written of it waits for its first element. */
 static int
 on_key(void *ctx, const struct rdb_key *key)
 {
     struct json_keys *j = ctx;
+
+    (void)key;
+    j->groups = 0;
+    return 0;
+}
+
+/* begin: the object, up to its first element. */
+static void
+begin(struct json_keys *j)
+{
+    const struct rdb_key *key = &j->values.key;
 
     if (j->keys++ > 0)
         tool_out_text(j->out, j->before);
@@ -94,8 +106,16 @@ on_key(void *ctx, const struct rdb_key *key)
     put_attributes(j, key);
     PUT(j->out, ",\"value\":");
     tool_out_text(j->out, brackets[key->kind].begin);
-    j->groups = 0;
-    return 0;
+}
+
+/* begin_element: what stands before it. */
+static void
+begin_element(struct json_keys *j)
+{
+    if (j->values.elements == 1)
+        begin(j);
+    else
+        PUT(j->out, ",");
 }
 
 /* ---- strings ---- */
@@ -103,7 +123,10 @@ on_key(void *ctx, const struct rdb_key *key)
 static int
 on_string(void *ctx, struct slice value)
 {
-    put(ctx, value);
+    struct json_keys *j = ctx;
+
+    begin(j);
+    put(j, value);
     return 0;
 }
 
@@ -113,6 +136,7 @@ on_string_begin(void *ctx, uint64_t len)
     struct json_keys *j = ctx;
 
     (void)len;
+    begin(j);
     PUT(j->out, "\"");
     pieces_begin(&j->pieces);
     j->in_pieces = true;
@@ -135,7 +159,7 @@ on_element(void *ctx, struct slice element)
 {
     struct json_keys *j = ctx;
 
-    comma(j, j->values.elements == 1);
+    begin_element(j);
     put(j, element);
     return go_on(j);
 }
@@ -156,7 +180,7 @@ on_field(void *ctx, struct slice field, struct slice value, int64_t expire_at_ms
 {
     struct json_keys *j = ctx;
 
-    comma(j, j->values.elements == 1);
+    begin_element(j);
     put(j, field);
     PUT(j->out, ":");
     put(j, value);
@@ -170,7 +194,7 @@ on_scored(void *ctx, struct slice member, double score)
 {
     struct json_keys *j = ctx;
 
-    comma(j, j->values.elements == 1);
+    begin_element(j);
     PUT(j->out, "[");
     put(j, member);
     PUT(j->out, ",");
@@ -216,7 +240,7 @@ on_entry(void *ctx, struct stream_id id, uint64_t fields)
     struct json_keys *j = ctx;
 
     (void)fields;
-    comma(j, j->values.elements == 1);
+    begin_element(j);
     put_id(j, "{\"id\":", id);
     PUT(j->out, ",\"fields\":[");
     j->fields = 0;
@@ -251,6 +275,8 @@ on_stream_facts(void *ctx, const struct rdb_stream *facts)
 {
     struct json_keys *j = ctx;
 
+    if (j->values.elements == 0)
+        begin(j);
     put_number(j, "],\"length\":", facts->length);
     put_id(j, ",\"last_id\":", facts->last);
     put_id(j, ",\"max_deleted_id\":", facts->max_deleted);
@@ -337,6 +363,9 @@ on_end(void *ctx)
     struct json_keys *j = ctx;
     enum rdb_value_kind kind = j->values.key.kind;
 
+    /* nobody keeps what has no element (RDB_FINDING_EMPTY_KEY), but for streams */
+    if (j->values.elements == 0 && kind != RDB_VALUE_STRING && kind != RDB_VALUE_STREAM)
+        return 0;
     if (kind == RDB_VALUE_STREAM)
         end_stream(j);
     if (j->in_pieces) {

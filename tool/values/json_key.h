@@ -3,7 +3,8 @@
  *     {"db":0,"key":"k","type":"hash","expire_at_ms":N,"idle_s":N,"freq":N,"value":...,
  *      "field_expire_at_ms":{...}}
  *
- * What a key has not is not there.  Values: docs/stillframe-rdb.md.
+ * What a key has not is not there.  A key that no server keeps, since it has no element, is not
+ * written.  Values: docs/stillframe-rdb.md.
  * Threads: one. */
 #ifndef TOOL_VALUES_JSON_KEY_H
 #define TOOL_VALUES_JSON_KEY_H
