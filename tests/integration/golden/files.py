@@ -12,7 +12,8 @@ FAR_MS = FAR_S * 1000 + 123
 
 NUMBERS = [0, 12, 13, 127, 128, -1, -128, -129, 4095, 4096, -4096, -4097, 32767, 32768, -32769, 2 ** 23 - 1, 2 ** 23, -2 ** 23,
            2 ** 31 - 1, 2 ** 31, -2 ** 31 - 1, 2 ** 63 - 1, -2 ** 63]
-TEXTS = [b"", b"-0", b"007", b"+1", b"1.5", b"-9223372036854775809", b"\xff\xfe\x00", b"a\r\nb", b'"quoted"', "ü€\U0001f600".encode(),
+TEXTS = [b"", b"-0", b"007", b"+1", b"1.5", b"-9223372036854775809", b"\xff\xfe\x00", b"a\r\nb", b'"quoted"', "ü€\U0001f600".encode(), b"base64:QQ==",
+         b"\xed\xb2\x80", b"\xc0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82",
          b"x" * 63, b"y" * 64, b"z" * 253, b"u" * 254, b"v" * 4095, b"w" * 4096, b"s" * 16383, b"t" * 16384, bytes(range(256))]
 ELEMENTS = [b"%d" % n for n in NUMBERS] + TEXTS
 FIELDS = [(e, ELEMENTS[-1 - i]) for i, e in enumerate(ELEMENTS)]
@@ -217,9 +218,9 @@ def all_values(version):
 def files():
     """Each with who reads it: "redis" (7.0), or "stillframe", or None: nobody here."""
     for version in range(1, 11):
-        yield File("version-%d" % version, version, all_values(version), "redis", [LIBRARY[:80]] if version == 10 else [])
+        yield File("version-%d" % version, version, all_values(version), "redis", [LIBRARY] if version == 10 else [])
     for version in (11, 12, 80):
         yield File("version-%d" % version, version, [*all_values(version), *(expiring_values(version, ()) if version > 11 else ())],
-                   "stillframe", [LIBRARY[:80]], b"\xf4" + length(5) + length(1) + length(0) if version > 11 else b"")
+                   "stillframe", [LIBRARY], b"\xf4" + length(5) + length(1) + length(0) if version > 11 else b"")
     for version in (12, 80):
         yield File("expiring-%d" % version, version, expiring_values(version, (FAR_MS, FAR_MS + 1000)), None)

@@ -65,7 +65,7 @@ def pairs(flat):
     return list(zip(flat[::2], flat[1::2]))
 
 
-def _id(text):
+def stream_id(text):
     return tuple(map(int, text.split(b"-")))
 
 
@@ -73,15 +73,15 @@ def _group(told):
     consumers = {}
     for consumer in map(dict, map(pairs, told[b"consumers"])):
         pending = consumer.get(b"pending", consumer.get(b"pel"))
-        consumers[consumer[b"name"]] = {_id(i): (at, n) for i, at, n in pending}
-    return _id(told[b"last-delivered-id"]), told[b"entries-read"], consumers
+        consumers[consumer[b"name"]] = {stream_id(i): (at, n) for i, at, n in pending}
+    return stream_id(told[b"last-delivered-id"]), told[b"entries-read"], consumers
 
 
 def _stream(told):
     told = dict(pairs(told))
     groups = {dict(pairs(g))[b"name"]: _group(dict(pairs(g))) for g in told[b"groups"]}
-    return {"entries": {_id(i): pairs(fields) for i, fields in told[b"entries"]}, "last": _id(told[b"last-generated-id"]),
-            "deleted": _id(told[b"max-deleted-entry-id"]), "added": told[b"entries-added"], "groups": groups}
+    return {"entries": {stream_id(i): pairs(fields) for i, fields in told[b"entries"]}, "last": stream_id(told[b"last-generated-id"]),
+            "deleted": stream_id(told[b"max-deleted-entry-id"]), "added": told[b"entries-added"], "groups": groups}
 
 
 READ = {b"string": ("GET",), b"list": ("LRANGE", 0, -1), b"set": ("SMEMBERS",), b"hash": ("HGETALL",),
