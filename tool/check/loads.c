@@ -12,26 +12,10 @@
 
 enum { DATABASES = 16 }; /* of each server, if its configuration does not say another number */
 
-enum trait { FUNCTIONS = 1, SCRIPTS = 2, ENVELOPE = 4, MEMBERS = 8, OURS = 16 };
-
-struct loads_server {
-    const char *name;
-    int redis, valkey;
-    uint8_t types;
-    unsigned traits;
-};
-
-static const struct loads_server servers[] = {
-#define SERVER(name, redis, valkey, types, traits) {name, redis, valkey, types, traits},
-#include "tool/check/loads.def"
-#undef SERVER
-};
-enum { SERVERS = sizeof servers / sizeof *servers };
-
 static bool
-has(const struct loads_target *t, enum trait trait)
+has(const struct loads_target *t, enum server_trait trait)
 {
-    return (t->server->traits & trait) != 0;
+    return server_has(t->server, trait);
 }
 
 /* refuse: the first reason stays. */
@@ -61,37 +45,19 @@ place(const struct loads *l)
 
 /* ---- which servers ---- */
 
-static const struct loads_server *
-find(struct slice name)
-{
-    for (unsigned i = 0; i < SERVERS; i++)
-        if (slice_is(name, servers[i].name))
-            return &servers[i];
-    return NULL;
-}
-
-static int
-report_unknown(struct slice name)
-{
-    fprintf(stderr, "stillframe-rdb: --loads-in=%.*s: there is no such server; known are", 64,
-            name.len == 0 ? "" : name.ptr);
-    for (unsigned i = 0; i < SERVERS; i++)
-        fprintf(stderr, " %s", servers[i].name);
-    fputc('\n', stderr);
-    return TOOL_USAGE;
-}
-
 /* add: the servers of a list with commas. */
 static int
 add(struct loads *l, const char *list)
 {
     for (const char *at = list;; at++) {
         struct slice name = {at, strcspn(at, ",")};
-        const struct loads_server *server = find(name);
+        const struct server *server = server_of(name);
         struct loads_target *grown;
 
-        if (server == NULL)
-            return report_unknown(name);
+        if (server == NULL) {
+            server_unknown("loads-in", name);
+            return TOOL_USAGE;
+        }
         if ((grown = realloc(l->targets, (l->count + 1) * sizeof *grown)) == NULL)
             return TOOL_INVALID;
         l->targets = grown;
@@ -147,7 +113,7 @@ loads_form(struct loads *l, const char *form)
     for (unsigned i = 0; i < l->count; i++) {
         struct loads_target *t = &l->targets[i];
 
-        if (is_envelope(form) && (!has(t, ENVELOPE) || strstr(form, "LZ4") == NULL))
+        if (is_envelope(form) && (!has(t, SERVER_ENVELOPE) || strstr(form, "LZ4") == NULL))
             refuse(t, "compressed as a whole (%s), which it does not read", form);
     }
 }
@@ -221,9 +187,9 @@ loads_function(struct loads *l, struct slice code)
     for (unsigned i = 0; i < l->count; i++) {
         struct loads_target *t = &l->targets[i];
 
-        if (!has(t, FUNCTIONS))
+        if (!has(t, SERVER_FUNCTIONS))
             refuse(t, "the function library \"%s\": functions came with Redis 7.0", shown);
-        else if (!has(t, OURS) && !is_lua)
+        else if (!has(t, SERVER_OURS) && !is_lua)
             refuse(t, "the function library \"%s\", which is not in Lua", shown);
     }
 }
@@ -243,7 +209,7 @@ loads_expiring_field(struct loads *l, struct slice field)
     for (unsigned i = 0; i < l->count; i++) {
         struct loads_target *t = &l->targets[i];
 
-        if (!has(t, OURS) || t->why[0] != '\0')
+        if (!has(t, SERVER_OURS) || t->why[0] != '\0')
             continue;
         printable(shown, sizeof shown, field.ptr, field.len);
         refuse(t, "the field \"%s\" expires, which it cannot hold (%s)", shown, place(l));
@@ -263,10 +229,11 @@ loads_unknown(struct loads *l, const struct rdb_key *key, const char *what)
     for (unsigned i = 0; i < l->count; i++) {
         struct loads_target *t = &l->targets[i];
 
-        if (is_members && !has(t, OURS))
+        if (is_members && !has(t, SERVER_OURS))
             continue;
         refuse(t, "%s%s%s%s%s", what,
-               has(t, OURS) ? ", which it does not read" : ", which the module must be loaded for",
+               has(t, SERVER_OURS) ? ", which it does not read"
+                                   : ", which the module must be loaded for",
                key == NULL ? "" : " (", key == NULL ? "" : place(l), key == NULL ? "" : ")");
     }
 }
@@ -288,12 +255,12 @@ passed_over(const struct loads *l, const struct loads_target *t, const char *for
                l->past == 1 ? "" : "s", l->past == 1 ? "is" : "are");
         join = ";";
     }
-    if (l->scripts > 0 && !has(t, SCRIPTS)) {
+    if (l->scripts > 0 && !has(t, SERVER_SCRIPTS)) {
         printf("%s %s script%s for EVALSHA %s passed over", join, tool_count(l->scripts),
                l->scripts == 1 ? "" : "s", l->scripts == 1 ? "is" : "are");
         join = ";";
     }
-    if (l->members > 0 && !has(t, MEMBERS | OURS))
+    if (l->members > 0 && !has(t, SERVER_MEMBERS) && !has(t, SERVER_OURS))
         printf("%s members that expire on their own (KeyDB) never do", join);
 }
 

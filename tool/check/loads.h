@@ -1,6 +1,6 @@
 /* tool/check/loads.h - would that server take the file?  (check --loads-in=NAME)
  *
- * What the server's documents and formats say (loads.def) against what is in the file: the first
+ * What the server's documents and formats say (server.def) against what is in the file: the first
  * thing that it would refuse, and what it would pass over without a word.  Of a server as it comes:
  * no module is loaded, and it has 16 databases.
  * Threads: one. */
@@ -11,12 +11,11 @@
 
 #include "snapshot/rdb/rdb_dec.h"
 #include "tool/base/options.h"
-
-struct loads_server; /* a row of loads.def */
+#include "tool/base/server.h"
 
 /* A server that is asked for, and the first thing that it would refuse. */
 struct loads_target {
-    const struct loads_server *server;
+    const struct server *server;
     char why[320]; /* empty: nothing so far */
 };
 

@@ -7,18 +7,10 @@
 
 #include "mm/base/num.h"
 #include "snapshot/rdb/lz4_frame.h"
+#include "tool/base/server.h"
 #include "tool/base/tool.h"
 #include "tool/convert/output.h"
 #include "tool/convert/target.h"
-
-static const struct {
-    const char *name;
-    int version;
-} servers[] = {
-#define SERVER(name, version) {name, version},
-#include "tool/convert/server.def"
-#undef SERVER
-};
 
 static int
 wrong(const char *option, const char *text, const char *why)
@@ -38,48 +30,43 @@ parse_number(const char *text, size_t len, uint64_t *ret)
     return true;
 }
 
-/* version_of: of a server; 0: there is none of that name. */
-static int
-version_of(const char *server)
-{
-    for (unsigned i = 0; i < sizeof servers / sizeof *servers; i++)
-        if (strcmp(server, servers[i].name) == 0)
-            return servers[i].version;
-    return 0;
-}
-
 /* set_version: a number, or a server's name. */
 static int
 set_version(struct plan *p, const char *text)
 {
+    const struct server *server;
     uint64_t version;
 
     if (text == NULL)
         return TOOL_OK;
-    p->version = version_of(text);
-    if (p->version == 0 && parse_number(text, strlen(text), &version) && target_is_version(version))
+    if (parse_number(text, strlen(text), &version) && target_is_version(version)) {
         p->version = (int)version;
-    if (p->version != 0)
         return TOOL_OK;
+    }
+    if ((server = server_of(slice_of(text, strlen(text)))) != NULL) {
+        p->version = server_version(server);
+        return TOOL_OK;
+    }
     wrong("to-version", text, "neither a version that can be written (6 to 12, 80) nor a server");
-    fputs("Servers:", stderr);
-    for (unsigned i = 0; i < sizeof servers / sizeof *servers; i++)
-        fprintf(stderr, " %s", servers[i].name);
-    fputc('\n', stderr);
+    server_unknown("to-version", slice_of(text, strlen(text)));
     return TOOL_USAGE;
 }
 
-/* set_server: what --for says; "any" says nothing. */
+/* set_server: what --for says. */
 static int
-set_server(struct plan *p, const char *server)
+set_server(struct plan *p, const char *text)
 {
-    int version = version_of(server);
+    const struct server *server;
 
-    if (version != 0 && p->version != 0 && version != p->version)
-        return wrong("for", server, "--to-version says another version");
-    must(version != 0 || strcmp(server, "any") == 0); /* the table of options has no other */
-    if (version != 0)
-        p->version = version;
+    if (text == NULL)
+        return TOOL_OK;
+    if ((server = server_of(slice_of(text, strlen(text)))) == NULL) {
+        server_unknown("for", slice_of(text, strlen(text)));
+        return TOOL_USAGE;
+    }
+    if (p->version != 0 && p->version != server_version(server))
+        return wrong("for", text, "--to-version says another version");
+    p->version = server_version(server);
     return TOOL_OK;
 }
 

@@ -16,7 +16,8 @@ way_of(const struct resp *x, const struct rdb_key *k)
 {
     if (k->expire_at_ms != -1 && k->expire_at_ms <= x->now_ms && strcmp(x->o->expired, "drop") == 0)
         return RESP_NOTHING;
-    if (x->o->restore && resp_server_takes(x->server, x->values.walk.version, k->type))
+    if (x->o->restore &&
+        (x->server == NULL || resp_payload_is_for(x->server, x->values.walk.version, k->type)))
         return RESP_PAYLOAD;
     return RESP_COMMANDS;
 }
@@ -113,13 +114,20 @@ on_field_expiring(void *ctx, struct slice field, struct slice value, int64_t exp
     return 0;
 }
 
+/* is_ours: the server here keeps libraries, but has no command that takes one. */
+static bool
+is_ours(const struct resp *x)
+{
+    return x->server != NULL && server_has(x->server, SERVER_OURS);
+}
+
 static int
 on_function(void *ctx, struct slice code)
 {
     struct resp *x = ctx;
     struct slice words[] = {SLICE("FUNCTION"), SLICE("LOAD"), SLICE("REPLACE"), code};
 
-    if (resp_server_has_functions(x->server))
+    if (resp_knows(x, SERVER_FUNCTIONS) && !is_ours(x))
         resp_put(&x->out, words, 4);
     else
         x->lost_libraries++;
@@ -212,6 +220,28 @@ write_all(struct resp *x, int count, char **files, struct selection *selection)
     return status;
 }
 
+/* find_server: of --for.  False: reported. */
+static bool
+find_server(struct resp *x)
+{
+    const char *name = x->o->server;
+
+    if (name == NULL)
+        return true;
+    if ((x->server = server_of(slice_of(name, strlen(name)))) == NULL) {
+        server_unknown("for", slice_of(name, strlen(name)));
+        return false;
+    }
+    if (x->server->types < RDB_TYPE_STREAM) {
+        fprintf(stderr,
+                "stillframe-rdb: --for=%s: servers before redis-5.0 lack commands that are "
+                "needed here; they load dumps: stillframe-rdb convert\n",
+                name);
+        return false;
+    }
+    return true;
+}
+
 int
 tool_resp(int count, char **files, const struct tool_options *o)
 {
@@ -225,9 +255,8 @@ tool_resp(int count, char **files, const struct tool_options *o)
     } else if (selection != NULL) {
         x->o = o;
         x->batch.out = &x->out;
-        x->server = resp_server_of(o->server);
         x->now_ms = (int64_t)time(NULL) * 1000;
-        if (resp_names_init(&x->names, o))
+        if (resp_names_init(&x->names, o) && find_server(x))
             status = write_all(x, count, files, selection);
         resp_names_fini(&x->names);
         text_free(&x->group);

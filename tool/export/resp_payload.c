@@ -129,3 +129,15 @@ resp_payload_version(int file_version, uint8_t type)
         return 8;
     return type == RDB_TYPE_LIST_QUICKLIST ? 7 : FIRST_WITH_DUMP;
 }
+
+bool
+resp_payload_is_for(const struct server *s, int file_version, uint8_t type)
+{
+    int version = resp_payload_version(file_version, type);
+
+    /* The server here loads Valkey's files, but takes payloads as Redis does; and what is Redis's
+     * alone is foreign to Valkey. */
+    if (version == RDB_VERSION_VALKEY)
+        return s->valkey >= RDB_VERSION_VALKEY && !server_has(s, SERVER_OURS);
+    return version <= s->redis;
+}

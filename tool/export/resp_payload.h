@@ -10,6 +10,7 @@
 
 #include "mm/base/slice.h"
 #include "tool/base/out.h"
+#include "tool/base/server.h"
 
 enum { RESP_PAYLOAD_BYTES = 1 << 20 };
 
@@ -35,5 +36,7 @@ int resp_payload_put(struct resp_payload *p, struct tool_out *out);
 /* resp_payload_version: what to say in the payload of a value of that type, from a file of that
  * version: the lowest that knows the type, so that as many servers as can be take it. */
 int resp_payload_version(int file_version, uint8_t type);
+/* resp_payload_is_for: does the server take it? */
+bool resp_payload_is_for(const struct server *s, int file_version, uint8_t type);
 
 #endif

@@ -10,11 +10,12 @@
 #ifndef TOOL_EXPORT_RESP_STATE_H
 #define TOOL_EXPORT_RESP_STATE_H
 
+#include "snapshot/rdb/rdb.h"
 #include "tool/base/out.h"
+#include "tool/base/server.h"
 #include "tool/export/resp_names.h"
 #include "tool/export/resp_payload.h"
 #include "tool/export/resp_put.h"
-#include "tool/export/resp_server.h"
 #include "tool/values/values.h"
 
 /* A longer word is refused by servers as they are set up. */
@@ -25,7 +26,7 @@ enum resp_way { RESP_NOTHING, RESP_COMMANDS, RESP_PAYLOAD };
 struct resp {
     struct values values; /* first */
     const struct tool_options *o;
-    const struct resp_server *server; /* NULL: any */
+    const struct server *server; /* NULL: one that knows everything */
     struct tool_out out;
     struct resp_names names;
     int64_t now_ms;
@@ -55,6 +56,20 @@ struct resp {
     /* what the server will not have, of all files */
     uint64_t lost_libraries, lost_expiries, lost_counters, unknown, long_strings;
 };
+
+/* resp_knows: does the server have commands for that? */
+static inline bool
+resp_knows(const struct resp *x, enum server_trait trait)
+{
+    return x->server == NULL || server_has(x->server, trait);
+}
+
+/* resp_has_counters: of streams and groups. */
+static inline bool
+resp_has_counters(const struct resp *x)
+{
+    return x->server == NULL || x->server->redis >= RDB_LISTPACKS_FROM_VERSION;
+}
 
 /* resp_open_key: something of the key in hand follows: its database, and with --replace none of the
  * name before it. */

@@ -85,7 +85,7 @@ on_facts(void *ctx, const struct rdb_stream *f)
         make_empty(x, f->last);
     if (x->entries > 0 && is_plain && stream_id_compare(f->last, x->last_entry) == 0)
         return 0; /* as XADD has left it */
-    if (resp_server_has_counters(x->server)) {
+    if (resp_has_counters(x)) {
         resp_put(&x->out, words, 7);
         return 0;
     }
@@ -123,7 +123,7 @@ on_group(void *ctx, const struct rdb_stream_group *g)
     text_add_bytes(&x->group, g->name.ptr, g->name.len);
     if (x->group.failed)
         return resp_fail(x, -ENOMEM, "a group's name");
-    if (has_read && !resp_server_has_counters(x->server)) {
+    if (has_read && !resp_has_counters(x)) {
         x->lost_counters++;
         has_read = false;
     }
@@ -146,7 +146,8 @@ on_consumer(void *ctx, struct slice name, int64_t seen_ms, int64_t active_ms)
     text_add_bytes(&x->consumer, name.ptr, name.len);
     if (x->consumer.failed)
         return resp_fail(x, -ENOMEM, "a consumer's name");
-    resp_put(&x->out, words, 5);
+    if (resp_knows(x, SERVER_CONSUMERS))
+        resp_put(&x->out, words, 5);
     return 0;
 }
 

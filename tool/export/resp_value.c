@@ -91,7 +91,7 @@ expire_field(struct resp *x, struct slice field, int64_t at_ms)
     struct slice at = slice_of(digits, num_print(digits, at_ms < 1 ? 1 : at_ms));
     struct slice words[] = {SLICE("HPEXPIREAT"), x->name, at, SLICE("FIELDS"), SLICE("1"), field};
 
-    if (resp_server_has_field_expiry(x->server))
+    if (resp_knows(x, SERVER_FIELDS))
         resp_batch_later(&x->batch, words, 6);
     else
         x->lost_expiries++;
