@@ -162,6 +162,8 @@ $(B)/stillframe-rdb: $(MM_OBJ) $(SNAPSHOT_OBJ) $(TOOL_OBJ) $(call obj,tool/main.
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call show,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+# What page.c takes in.
+$(B)/obj/tool/report/page.o: tool/report/report.html tool/report/report.css tool/report/report.js
 # What a test links follows the one-way order: tests of mm/ see mm/ alone.
 $(B)/tests/mm/%: $(B)/obj/tests/mm/%.o $(MM_OBJ)
 	@mkdir -p $(@D)

@@ -8,6 +8,7 @@
 #include "tool/export/text.h"
 #include "tool/look/look.h"
 #include "tool/memory/memory.h"
+#include "tool/report/report.h"
 #include "tool/salvage/salvage.h"
 
 const struct tool_command tool_commands[] = {

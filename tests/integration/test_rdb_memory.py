@@ -225,6 +225,22 @@ class Views(MemoryTest):
         self.assertEqual(len(out.splitlines()), 1 + len(self.memory("--keys", self.dump)))
         self.assertRegex(tool("--prefixes", self.dump)[1], r"\[[ .:=+*#%@-]+\] +\S+ \S+ +\"text:\"\n")
 
+    def test_a_report_is_one_page_with_its_data(self):
+        """What a browser makes of it: test_rdb_report.py."""
+        path = self.path("report.html")
+        p = subprocess.run([resp.STILLFRAME_RDB, "report", self.dump, "-o", path], capture_output=True, text=True, timeout=300)
+        self.assertEqual((p.returncode, p.stdout, p.stderr), (0, "", ""))
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        data = text.split('<script id="data" type="application/json">')[1].split("</script>")[0]
+        self.assertNotIn("<", data)
+        data, want = json.loads(data), self.memory("-N", "100", self.dump)
+        self.assertEqual({k: data["total"][k] for k in want["total"]}, want["total"])
+        self.assertEqual([r["key"] for r in data["top"]["memory"]], [r["key"] for r in want["top"]])
+        self.assertEqual(sum(c["m"] for c in data["tree"]["c"]) + data["tree"]["f"][2],
+                         sum(p["memory"] for p in want["prefixes"] if p["level"] == 1))
+        self.assertTrue(text.endswith("</html>\n"))
+
     def test_selection_and_output_file(self):
         path = self.path("out.json")
         status, out, err = tool("--keys", "--match=hash:*", "--elements=400-", "--format=json", "-o", path, self.dump)

@@ -171,18 +171,27 @@ make_room(struct memory_prefixes *p)
 
 /* ---- a key ---- */
 
+/* add_by_pattern: as far as the first NAME_SEARCHED bytes of a name are searched; a copy, since
+ * names have no end that regexec() would know. */
 static int
 add_by_pattern(struct memory_prefixes *p, const struct memory_key *k)
 {
+    enum { NAME_SEARCHED = 4095 };
     struct slice name = k->facts->key->name;
-    regmatch_t m[2] = {{.rm_so = 0, .rm_eo = (regoff_t)name.len}};
+    char text[NAME_SEARCHED + 1];
+    regmatch_t m[2] = {{.rm_so = 0}};
     uint32_t i;
 
-    if (name.len > INT32_MAX || regexec(&p->pattern, name.ptr, 2, m, REG_STARTEND) != 0)
+    if (name.len > NAME_SEARCHED)
+        name.len = NAME_SEARCHED;
+    memcpy(text, name.ptr, name.len);
+    text[name.len] = '\0';
+    m[0].rm_eo = (regoff_t)name.len; /* there may be NULs before */
+    if (regexec(&p->pattern, text, 2, m, REG_STARTEND) != 0)
         return 0;
     if (m[1].rm_so < 0)
         m[1] = m[0];
-    name = slice_of(name.ptr + m[1].rm_so, (size_t)(m[1].rm_eo - m[1].rm_so));
+    name = slice_of(text + m[1].rm_so, (size_t)(m[1].rm_eo - m[1].rm_so));
     if (name.len > MEMORY_PREFIX_BYTES_MOST)
         return 0;
     if ((i = child(p, 0, name)) == 0)
