@@ -101,8 +101,7 @@ on_unknown(void *ctx, const struct rdb_key *key, const char *what)
 {
     struct resp *x = ctx;
 
-    (void)key, (void)what;
-    x->unknown++;
+    tool_unknown_add(&x->unknown, key, what);
     return 0;
 }
 
@@ -166,7 +165,6 @@ tell_lost(const struct resp *x)
         {x->lost_libraries, "function libraries left out, %s has none"},
         {x->lost_expiries, "expiry times of hash fields left out, %s has none"},
         {x->lost_counters, "counters of streams and groups left out, %s has none"},
-        {x->unknown, "left out by --skip-unknown"},
         {x->long_strings, "values above 512 MB, which %s takes with a higher proto-max-bulk-len"},
     };
     const char *server = x->server == NULL ? "a server" : x->server->name;
@@ -175,7 +173,7 @@ tell_lost(const struct resp *x)
         if (lost[i].count == 0 || x->o->quiet)
             continue;
         fputs("stillframe-rdb: ", stderr);
-        fprintf(stderr, lost[i].what, server); /* those of no server have no %s */
+        fprintf(stderr, lost[i].what, server);
         fprintf(stderr, ": %llu\n", (unsigned long long)lost[i].count);
     }
 }
@@ -195,8 +193,12 @@ write_files(struct resp *x, int count, char **files, struct selection *selection
     values.key = on_key;
     ev = events_of(x, &values, selection_is_all(selection));
     x->values.events = &values;
-    for (int i = 0; i < count && status == TOOL_OK && !tool_out_failed(&x->out); i++)
+    for (int i = 0; i < count && status == TOOL_OK && !tool_out_failed(&x->out); i++) {
+        x->unknown = (struct tool_unknown){.total = 0};
         status = walk_file(&x->values.walk, files[i], &ev, selection, x->o);
+        if (!x->o->quiet)
+            tool_unknown_report(&x->unknown, &x->values.walk.run);
+    }
     walk_fini(&x->values.walk);
     tell_lost(x);
     return status;

@@ -13,6 +13,7 @@
 #include "snapshot/rdb/rdb.h"
 #include "tool/base/out.h"
 #include "tool/base/server.h"
+#include "tool/base/unknown.h"
 #include "tool/export/resp_names.h"
 #include "tool/export/resp_payload.h"
 #include "tool/export/resp_put.h"
@@ -54,7 +55,8 @@ struct resp {
     int64_t pending_ms;
     uint64_t pending_deliveries;
     /* what the server will not have, of all files */
-    uint64_t lost_libraries, lost_expiries, lost_counters, unknown, long_strings;
+    uint64_t lost_libraries, lost_expiries, lost_counters, long_strings;
+    struct tool_unknown unknown; /* of the file in hand */
 };
 
 /* resp_knows: does the server have commands for that? */
