@@ -153,7 +153,6 @@ make_room(struct memory_prefixes *p)
             by_size[64 - __builtin_clzll(p->at[i].sums.memory | 1)]++;
             leaves++;
         }
-    p->folded_any = true;
     wanted = (leaves + 1) / 2;
     while (below + by_size[limit] < wanted)
         below += by_size[limit++];

@@ -15,7 +15,7 @@
 #include "tool/memory/sums.h"
 
 enum {
-    MEMORY_PREFIXES_MOST = 65536,
+    MEMORY_PREFIXES_MOST = 16384,
     MEMORY_PREFIX_BYTES_MOST = 256, /* a longer one is none */
     MEMORY_DEPTH_MOST = 16
 };
@@ -40,7 +40,7 @@ struct memory_prefixes {
         order; /* [owned, most] after memory_prefixes_end(): children side by side, largest first */
     struct slice separator;
     regex_t pattern;
-    bool has_pattern, folded_any;
+    bool has_pattern;
 };
 
 /* memory_prefixes_init: no more than `most` of them.  0; -ENOMEM. */

@@ -46,38 +46,50 @@ draw_sizes(struct tool_out *out, const struct memory_prefix *n)
                     tool_size(UINT64_C(1) << (until - 1)));
 }
 
-static void
-print_line(struct tool_out *out, const struct memory_survey *s, const struct memory_sums *sums,
-           bool is_least)
-{
-    double percent =
-        s->total.memory == 0 ? 0 : 100.0 * (double)sums->memory / (double)s->total.memory;
+/* A table on its way. */
+struct table {
+    struct tool_out *out;
+    const struct memory_survey *s;
+    bool has_sizes, has_least; /* least: a line whose sums may be too small */
+};
 
-    tool_out_format(out, "%12s %6.1f%% %14s %12s%s ", tool_size(scaled(s, sums->memory)), percent,
-                    tool_count(scaled(s, sums->keys)),
+/* print_line: what stands before the name. */
+static void
+print_line(struct table *t, const struct memory_sums *sums, const struct memory_prefix *n)
+{
+    uint64_t whole = t->s->total.memory;
+    bool is_least = n != NULL && n->missed_most > 0;
+
+    tool_out_format(t->out, "%12s %6.1f%% %14s %12s%s ", tool_size(scaled(t->s, sums->memory)),
+                    whole == 0 ? 0 : 100.0 * (double)sums->memory / (double)whole,
+                    tool_count(scaled(t->s, sums->keys)),
                     tool_size(sums->keys == 0 ? 0 : sums->memory / sums->keys),
                     is_least ? "+" : " ");
+    t->has_least |= is_least;
+    if (t->has_sizes && n != NULL)
+        draw_sizes(t->out, n);
+    else if (t->has_sizes)
+        tool_out_format(t->out, "%*s", SIZES_WIDTH, "");
 }
 
 /* print_rest: those below n that are not shown, or not known any more, in one line. */
 static void
-print_rest(struct tool_out *out, const struct memory_survey *s, const struct memory_prefix *n,
-           uint32_t shown, unsigned indent, bool some_only)
+print_rest(struct table *t, const struct memory_prefix *n, uint32_t shown, unsigned indent)
 {
     struct memory_sums rest = {.keys = n->folded_keys, .memory = n->folded_memory};
     uint64_t prefixes = n->folded + n->children - shown;
 
     for (uint32_t i = shown; i < n->children; i++) {
-        const struct memory_sums *c = &memory_prefixes_child(&s->prefixes, n, i)->sums;
+        const struct memory_sums *c = &memory_prefixes_child(&t->s->prefixes, n, i)->sums;
 
         rest.keys += c->keys;
         rest.memory += c->memory;
     }
     if (prefixes == 0)
         return;
-    print_line(out, s, &rest, false);
-    tool_out_format(out, "%*s(%s%s %s more)\n", (int)indent + (some_only ? 0 : SIZES_WIDTH), "",
-                    n->folded > 0 ? "about " : "", tool_count(prefixes), "prefixes");
+    print_line(t, &rest, NULL);
+    tool_out_format(t->out, "%*s(%s%s more)\n", (int)indent, "", n->folded > 0 ? "about " : "",
+                    tool_count(prefixes));
 }
 
 /* deepest: of all that every key of c has in common. */
@@ -91,57 +103,54 @@ deepest(const struct memory_survey *s, const struct memory_prefix *c)
 
 /* print_below: n's children; a prefix that all keys of a child have longer stands for it. */
 static void
-print_below(struct tool_out *out, const struct memory_survey *s, const struct memory_prefix *n,
-            unsigned indent, bool some_only)
+print_below(struct table *t, const struct memory_prefix *n, unsigned indent)
 {
     uint32_t shown = 0;
 
-    for (; shown < n->children && shown < s->options->top; shown++) {
-        const struct memory_prefix *c = memory_prefixes_child(&s->prefixes, n, shown);
+    for (; shown < n->children && shown < t->s->options->top; shown++) {
+        const struct memory_prefix *c = memory_prefixes_child(&t->s->prefixes, n, shown);
 
         if (indent > 0 && c->sums.memory * SHARE_SHOWN < n->sums.memory)
             break;
-        c = deepest(s, c);
-        print_line(out, s, &c->sums, c->missed_most > 0);
-        if (!some_only)
-            draw_sizes(out, c);
-        tool_out_format(out, "%*s", (int)indent, "");
-        rows_name(out, slice_of(c->name, c->len), c->len, PREFIX_SHOWN);
-        tool_out_text(out, "\n");
-        print_below(out, s, c, indent + 2, some_only);
+        c = deepest(t->s, c);
+        print_line(t, &c->sums, c);
+        tool_out_format(t->out, "%*s", (int)indent, "");
+        rows_name(t->out, slice_of(c->name, c->len), c->len, PREFIX_SHOWN);
+        tool_out_text(t->out, "\n");
+        print_below(t, c, indent + 2);
     }
     if (indent == 0 || shown > 0)
-        print_rest(out, s, n, shown, indent, some_only);
+        print_rest(t, n, shown, indent);
 }
 
 static void
-print_without(struct tool_out *out, const struct memory_survey *s, bool some_only)
+print_without(struct table *t)
 {
-    const struct memory_prefix *root = &s->prefixes.at[0];
+    const struct memory_prefixes *p = &t->s->prefixes;
+    const struct memory_prefix *root = &p->at[0];
     struct memory_sums left = {.keys = root->sums.keys - root->folded_keys,
                                .memory = root->sums.memory - root->folded_memory};
 
     for (uint32_t i = 0; i < root->children; i++) {
-        left.keys -= memory_prefixes_child(&s->prefixes, root, i)->sums.keys;
-        left.memory -= memory_prefixes_child(&s->prefixes, root, i)->sums.memory;
+        left.keys -= memory_prefixes_child(p, root, i)->sums.keys;
+        left.memory -= memory_prefixes_child(p, root, i)->sums.memory;
     }
     if (left.keys == 0)
         return;
-    print_line(out, s, &left, false);
-    tool_out_format(out, "%*s", some_only ? 0 : SIZES_WIDTH, "");
-    tool_out_text(out, s->prefixes.has_pattern ? "(without a match)\n" : "(without a prefix)\n");
+    print_line(t, &left, NULL);
+    tool_out_text(t->out, p->has_pattern ? "(without a match)\n" : "(without a prefix)\n");
 }
 
 void
 memory_print_prefixes(struct tool_out *out, const struct memory_survey *s, bool some_only)
 {
-    const struct memory_prefix *root = &s->prefixes.at[0];
+    struct table t = {.out = out, .s = s, .has_sizes = !some_only};
 
     tool_out_format(out, "  %10s %7s %14s %12s  %*s%s\n", "memory", "", "keys", "a key",
                     some_only ? 0 : -SIZES_WIDTH, some_only ? "" : "keys by size", "Prefixes");
-    print_below(out, s, root, 0, some_only);
-    print_without(out, s, some_only);
-    if (s->prefixes.folded_any)
+    print_below(&t, &s->prefixes.at[0], 0);
+    print_without(&t);
+    if (t.has_least)
         tool_out_text(out, "  + at least: some of its keys came when there was no room for it\n");
 }
 

@@ -333,7 +333,8 @@ table($("types"), [
 
 function bars(place, rows, by) {
   const most = Math.max(1, ...rows.map(r => r[by]));
-  place.replaceChildren(...rows.flatMap(r => [
+  const heads = ["", "", "Memory", "Keys"].map(text => el("span", {class: "top-line"}, text));
+  place.replaceChildren(...heads, ...rows.flatMap(r => [
     el("span", {class: "label"}, r.label),
     el("div", {class: "track", "aria-hidden": "true"}, el("i", {class: r[by] > 0 ? "" : "zero", style: {width: 100 * r[by] / most + "%"}})),
     el("span", {class: by === "memory" ? "" : "minor"}, size(r.memory)),
