@@ -27,9 +27,8 @@ const char tool_questions[] =
     "a dump for an older server    stillframe-rdb convert --for=redis-6.2 dump.rdb -o old.rdb\n"
     "save what can be saved        stillframe-rdb salvage broken.rdb saved.rdb\n";
 
-static const char status_text[] =
-    "Exit status: 0 if all is well, 1 if a file is damaged or cannot be read, 2 if the\n"
-    "arguments are wrong.";
+const char tool_status[] =
+    "0: all is well; 1: a file is damaged or cannot be read; 2: the arguments are wrong";
 
 /* print_wrapped: a text from column `from` on, where the cursor stands at column `at`. */
 static void
@@ -114,8 +113,9 @@ tool_help(void)
     }
     puts("\nWhat people ask:");
     print_lines(tool_questions);
-    printf("\nstillframe-rdb COMMAND --help tells each one's options, with examples.\n\n%s\n",
-           status_text);
+    puts("\nstillframe-rdb COMMAND --help tells each one's options, with examples.\n");
+    puts("Exit status:");
+    print_wrapped(tool_status, 0, 2);
 }
 
 void
@@ -126,5 +126,6 @@ tool_help_command(const struct tool_command *c)
     print_options(c);
     puts("\nExamples:");
     print_lines(c->examples);
-    printf("\n%s\n", c->status != NULL ? c->status : status_text);
+    puts("\nExit status:");
+    print_wrapped(c->status != NULL ? c->status : tool_status, 0, 2);
 }

@@ -7,6 +7,8 @@
 
 /* Lines "question   command that answers it", which the man page has, too. */
 extern const char tool_questions[];
+/* The exit statuses of most commands. */
+extern const char tool_status[];
 
 /* What `--help` prints: of all, and of one command. */
 void tool_help(void);

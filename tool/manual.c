@@ -102,9 +102,9 @@ print_command(const struct tool_command *c)
         print_lines(c->examples);
     }
     if (c->status != NULL) {
-        puts(".PP");
+        puts(".PP\nExit status");
         print_roff(c->status);
-        putchar('\n');
+        puts(".");
     }
 }
 
@@ -135,8 +135,8 @@ tool_manual(int count, char **files, const struct tool_options *o)
     puts(".SH ENVIRONMENT\n.TP\n.B TMPDIR\nWhere temporary files are made (/var/tmp if it is not "
          "set).\nThey have no name, and vanish with the program.\n.TP\n.B NO_COLOR\nNo "
          "colours.\n"
-         ".SH EXIT STATUS\n0 if all is well, 1 if a file is damaged or cannot be read, 2 if the "
-         "arguments\nare wrong; where a command has others, it says so.\n"
-         ".SH SEE ALSO\n.BR redis\\-cli (1)");
+         ".SH EXIT STATUS");
+    print_roff(tool_status);
+    puts(".\nWhere a command has others, it says so.\n.SH SEE ALSO\n.BR redis\\-cli (1)");
     return TOOL_OK;
 }

@@ -34,7 +34,7 @@ class Help(unittest.TestCase):
             self.assertRegex(out, r"^Usage: stillframe-rdb %s " % name)
             self.assertRegex(out, r"\nExamples:\n  \S")
             self.assertIn("quiet", found[name])
-            self.assertEqual([line for line in out.splitlines() if len(line) > 100 and "stillframe-rdb" not in line], [], name)
+            self.assertEqual([line for line in out.splitlines() if len(line) > 84 and "stillframe-rdb" not in line], [], name)
 
     def test_each_example_is_understood(self):
         """Its command, and each option in it, exist: a file that does not is all that is wrong."""
@@ -44,7 +44,7 @@ class Help(unittest.TestCase):
                 with self.subTest(line=line), tempfile.TemporaryDirectory() as folder:
                     p = subprocess.run(["sh", "-c", "exec %s %s" % (resp.STILLFRAME_RDB, line.replace("$(", "").rstrip('")'))],
                                        capture_output=True, text=True, cwd=folder, stdin=subprocess.DEVNULL)
-                    self.assertNotEqual(p.returncode, 2, p.stderr)
+                    self.assertNotIn("Try: stillframe-rdb", p.stderr)
 
     def test_an_option_of_another_command_is_refused_by_name(self):
         status, out, err = tool("check", "--biggest=3", "x")
