@@ -114,8 +114,27 @@ class Golden(unittest.TestCase):
         self.check_facts(path, state, encodings if reader == "redis" and usual else None)
         self.check_texts(path, state)
         self.check_conversions(path, reader, digest, state)
+        self.check_salvage(path, reader, digest, state)
         live.load(origin, path)
         return state
+
+    def check_salvage(self, path, reader, digest, state):
+        """Of a sound file it is all; of the half of one, nothing that was not in it."""
+        out, half, origin = self.path("saved.rdb"), self.path("half.rdb"), self.servers[reader]
+        self.tool("salvage", "-q", "-f", path, out)
+        live.load(origin, out)
+        self.assertEqual(live.digest(origin), digest)
+        self.assert_same(without_reads(live.state(origin)), state)
+        with open(path, "rb") as f:
+            data = f.read()
+        with open(half, "wb") as f:
+            f.write(data[:len(data) // 2])
+        p = subprocess.run([resp.STILLFRAME_RDB, "salvage", "-f", half, out], capture_output=True, timeout=300)
+        self.assertEqual(p.returncode, 1, p.stderr)
+        live.load(origin, out)
+        saved = without_reads(live.state(origin))
+        self.assertGreater(len(saved), 0)  # no key has half of the bytes
+        self.assert_same(saved, {place: state[place] for place in saved if place in state})
 
     def check_facts(self, path, state, encodings):
         """What is known of each key; encodings: as redis-server says."""
