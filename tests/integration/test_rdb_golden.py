@@ -332,6 +332,11 @@ class Spelled(Golden):
                 f.write(file.data)
             told, _ = told_json.document(self.tool("json", path))
             self.assert_same(told, {place: (*model(value), value.expiry) for place, value in file.keys.items()})
+            for command in (["salvage", "-q"], ["convert", "--to-version=12"], ["convert", "--to-version=80", "--compress=lz4"]):
+                out = self.path("expiring.out")
+                self.tool(*command, "-f", path, *([out] if command[0] == "salvage" else ["-o", out]))
+                self.assert_same(told_json.document(self.tool("json", out))[0], told)
+                self.tool("diff", "-q", path, out)
             fields, times = {}, {}
             for verb, key, *words in live.commands(self.tool("resp", path)):
                 if verb == b"HSET":
