@@ -1,5 +1,6 @@
 /* tests/fuzz/fuzz_rdb.c - any bytes to the RDB decoder: events or an error, never anything else; as
- * they are, in an LZ4 frame, and as the blocks of one.
+ * they are, in an LZ4 frame, and as the blocks of one; by sinks that want less or more, and from a
+ * reader, in stretches of any length.
  * `make fuzz` builds and runs it; build/fuzz/tests/fuzz/fuzz_rdb FILE runs one input. */
 #include <errno.h>
 #include <stddef.h>
@@ -136,23 +137,32 @@ on_plain_string(void *ctx, const struct rdb_key *k, struct slice value)
     return on_end(c);
 }
 
-/* decode_by: any bytes; what the decoder returned. */
+/* decode_from: what the decoder returned; the source is closed. */
 static int
-decode_by(const struct rdb_events *by, const uint8_t *bytes, size_t len, struct counts *c)
+decode_from(struct rdb_source *src, const struct rdb_events *by, size_t len, void *c)
 {
-    struct rdb_source *src;
     struct rdb_error err;
-    int r;
+    int r = rdb_decode(src, by, c, false, &err);
 
-    must(rdb_source_memory(bytes, len, &src) == 0);
-    r = rdb_decode(src, by, c, false, &err);
     must(r == 0 || r == -EINVAL || r == -ENOTSUP);
     must(r == 0 || (err.text[0] != '\0' && (err.within[0] != '\0' || err.offset <= len)));
-    must(r != 0 || !c->in_value);
     must(memchr(err.text, '\0', sizeof err.text) != NULL &&
          memchr(err.key, '\0', sizeof err.key) != NULL);
     must(rdb_source_consumed(src) <= len);
     rdb_source_close(src);
+    return r;
+}
+
+/* decode_by: any bytes. */
+static int
+decode_by(const struct rdb_events *by, const uint8_t *bytes, size_t len, struct counts *c)
+{
+    struct rdb_source *src;
+    int r;
+
+    must(rdb_source_memory(bytes, len, &src) == 0);
+    r = decode_from(src, by, len, c);
+    must(r != 0 || !c->in_value);
     return r;
 }
 
@@ -207,6 +217,183 @@ decode_frame(const uint8_t *bytes, size_t len)
     free(frame);
 }
 
+/* ---- from a reader ---- */
+
+/* Stretches of `step` bytes, each in a block of its own, so that a sanitizer sees who looks beyond
+ * it or back into the last one. */
+struct pieces {
+    const uint8_t *bytes;
+    size_t len, at, step;
+    uint8_t *block; /* [owned] */
+};
+
+static int
+next_piece(void *ctx, uint8_t **ret, size_t *ret_len)
+{
+    struct pieces *p = ctx;
+    size_t n = p->len - p->at < p->step ? p->len - p->at : p->step;
+
+    free(p->block);
+    p->block = malloc(RDB_READER_HEADROOM + n);
+    must(p->block != NULL);
+    if (n > 0)
+        memcpy(p->block + RDB_READER_HEADROOM, p->bytes + p->at, n);
+    p->at += n;
+    *ret = p->block + RDB_READER_HEADROOM;
+    *ret_len = n;
+    return 0;
+}
+
+static void
+close_pieces(void *ctx)
+{
+    struct pieces *p = ctx;
+
+    free(p->block);
+}
+
+static const struct rdb_reader reader = {.next = next_piece, .close = close_pieces};
+
+/* decode_pieces: a reader's bytes give the same as memory's. */
+static void
+decode_pieces(const uint8_t *bytes, size_t len, int result, const struct counts *want)
+{
+    size_t step = 1 + len * 7 % 93;
+
+    for (int with_size = 0; with_size < 2; with_size++) {
+        struct pieces p = {.bytes = bytes, .len = len, .step = step};
+        struct rdb_source *src;
+        struct counts c = {0};
+        int r;
+
+        must(rdb_source_reader(&reader, &p, with_size ? len : 0, false, false, &src) == 0);
+        r = decode_from(src, &events, len, &c);
+        must((r == 0) == (result == 0) && (len == 0 || !with_size || r == result));
+        must(r != 0 || (c.keys == want->keys && c.bytes == want->bytes && c.sum == want->sum));
+    }
+}
+
+/* ---- by the tool's sinks ---- */
+
+/* What a sink of places is told: each value as it stands in the file. */
+struct places {
+    const uint8_t *bytes;
+    size_t len;
+    uint64_t item, keys;
+    uint8_t *raw; /* [owned] of the value in hand */
+    size_t raw_len;
+};
+
+static int
+on_item(void *ctx, uint64_t offset)
+{
+    struct places *p = ctx;
+
+    must(offset > p->item && offset <= p->len && p->raw_len < offset);
+    must(p->raw_len == 0 || memcmp(p->raw, p->bytes + offset - p->raw_len, p->raw_len) == 0);
+    p->item = offset;
+    p->raw_len = 0;
+    return 0;
+}
+
+static int
+on_place(void *ctx, const struct rdb_key *k)
+{
+    struct places *p = ctx;
+
+    must(k->begin == p->item && k->begin <= k->offset);
+    p->keys++;
+    return 0;
+}
+
+static int
+on_raw(void *ctx, struct slice piece)
+{
+    struct places *p = ctx;
+
+    must(piece.len > 0 && piece.len <= p->len - p->raw_len);
+    memcpy(p->raw + p->raw_len, piece.ptr, piece.len);
+    p->raw_len += piece.len;
+    return 0;
+}
+
+static int
+on_expiring(void *ctx, struct slice field, struct slice value, int64_t expire_at_ms)
+{
+    (void)ctx;
+    (void)field;
+    (void)value;
+    must(expire_at_ms >= 0);
+    return 0;
+}
+
+static int
+on_unknown(void *ctx, const struct rdb_key *key, const char *what)
+{
+    struct places *p = ctx;
+
+    must(what[0] != '\0');
+    p->keys += key != NULL;
+    return 0;
+}
+
+static int
+on_skipped(void *ctx, const struct rdb_key *k)
+{
+    (void)ctx;
+    (void)k;
+    return RDB_SKIP_VALUE;
+}
+
+/* decode_places: what the decoder returned to a sink that takes everything. */
+static int
+decode_places(const uint8_t *bytes, size_t len, size_t step, uint64_t *ret_keys)
+{
+    static const struct rdb_events by = {.any_version = true,
+                                         .skip_unknown = true,
+                                         .no_values = true,
+                                         .unknown = on_unknown,
+                                         .item = on_item,
+                                         .key = on_place,
+                                         .raw = on_raw,
+                                         .hash_field_expiring = on_expiring};
+    struct places p = {.bytes = bytes, .len = len, .raw = malloc(len + 1)};
+    struct pieces pieces = {.bytes = bytes, .len = len, .step = step};
+    struct rdb_source *src;
+    int r;
+
+    must(p.raw != NULL);
+    if (step > 0)
+        must(rdb_source_reader(&reader, &pieces, len, false, false, &src) == 0);
+    else
+        must(rdb_source_memory(bytes, len, &src) == 0);
+    r = decode_from(src, &by, len, &p);
+    *ret_keys = p.keys;
+    free(p.raw);
+    return r;
+}
+
+/* decode_less: who wants less is told the same, in the end; who takes more, no less. */
+static void
+decode_less(const uint8_t *bytes, size_t len, int result, const struct counts *want)
+{
+    static const struct rdb_events none = {.any_version = true, .no_values = true};
+    static const struct rdb_events skipping = {.any_version = true, .key = on_skipped};
+    struct rdb_source *src;
+    uint64_t keys, keys_of_pieces;
+    int r;
+
+    must(rdb_source_memory(bytes, len, &src) == 0);
+    must(decode_from(src, &none, len, NULL) == result);
+    must(rdb_source_memory(bytes, len, &src) == 0);
+    r = decode_from(src, &skipping, len, NULL);
+    must(r == 0 || result != 0);
+    r = decode_places(bytes, len, 0, &keys);
+    must(r == 0 || result != 0);
+    must(result != 0 || keys == want->keys);
+    must(decode_places(bytes, len, 1 + len % 17, &keys_of_pieces) == r && keys == keys_of_pieces);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
@@ -214,6 +401,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     int r = decode(bytes, len, &c);
 
     if (len < 3 || memcmp(bytes, "VCS", 3) != 0) {
+        decode_pieces(bytes, len, r, &c);
+        decode_less(bytes, len, r, &c);
         decode_packed(bytes, len, r, &c);
         decode_frame(bytes, len);
     }

@@ -83,3 +83,18 @@ def module_id(name, version):
     for c in name:
         number = number << 6 | alphabet.index(c)
     return number << 10 | version
+
+
+ENTRIES = struct.pack("<IIH", 15, 12, 2) + b"\x00\xf1\x02\xf2\xff"  # a ziplist of 0 and 1
+
+# One value of each type.
+VALUES = {
+    0: string(b"v"), 1: b"\x01" + string(b"e"), 2: b"\x01" + string(b"m"), 3: b"\x01" + string(b"m") + b"\x011",
+    4: b"\x01" + string(b"f") + string(b"v"), 5: b"\x01" + string(b"m") + struct.pack("<d", 1.5),
+    9: string(b"\x01\x01f\x01\x00v\xff"), 10: string(ENTRIES), 11: string(struct.pack("<IIh", 2, 1, 7)),
+    12: string(ENTRIES), 13: string(ENTRIES), 14: b"\x01" + string(ENTRIES), 15: b"\0\0\x01\0\0",
+    16: string(listpack(b"f", b"v")), 17: string(listpack(b"m", 1)), 18: b"\x01\x02" + string(listpack(b"e")),
+    19: b"\0\0\x01\0" + bytes(5) + b"\0", 20: string(listpack(b"m")), 21: b"\0\0\x01\0" + bytes(5) + b"\0",
+    24: bytes(8) + b"\x01\x00" + string(b"f") + string(b"v"),
+    25: bytes(8) + string(listpack(b"f", b"v", 0)),
+}

@@ -13,26 +13,13 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import resp  # noqa: E402
-from dump_bytes import EMPTY_ZIPLIST, key, length, listpack, rdb, string  # noqa: E402
+from dump_bytes import EMPTY_ZIPLIST, VALUES, key, rdb, string  # noqa: E402
 
 SERVERS = ("redis-5.0 redis-6.0 redis-6.2 redis-7.0 redis-7.2 redis-7.4 redis-8.0 redis-8.2 redis-8.4 redis-8.6 redis-8.8 "
            "redis-8.10 valkey-7.2 valkey-8.0 valkey-8.1 valkey-9.0 valkey-9.2 keydb-6.3 stillframe").split()
 A_MODULE = b"\x81" + struct.pack(">Q", 0x0123456789abcdef)
-ENTRIES = struct.pack("<IIH", 15, 12, 2) + b"\x00\xf1\x02\xf2\xff"  # a ziplist of 0 and 1
 IN_2100 = b"\xfc" + struct.pack("<Q", 4102444800000)
 LUA = b"#!lua name=lib\nredis.register_function('f', function() return 1 end)"
-
-# One value of each type.
-VALUES = {
-    0: string(b"v"), 1: b"\x01" + string(b"e"), 2: b"\x01" + string(b"m"), 3: b"\x01" + string(b"m") + b"\x011",
-    4: b"\x01" + string(b"f") + string(b"v"), 5: b"\x01" + string(b"m") + struct.pack("<d", 1.5),
-    9: string(b"\x01\x01f\x01\x00v\xff"), 10: string(ENTRIES), 11: string(struct.pack("<IIh", 2, 1, 7)),
-    12: string(ENTRIES), 13: string(ENTRIES), 14: b"\x01" + string(ENTRIES), 15: b"\0\0\x01\0\0",
-    16: string(listpack(b"f", b"v")), 17: string(listpack(b"m", 1)), 18: b"\x01\x02" + string(listpack(b"e")),
-    19: b"\0\0\x01\0" + bytes(5) + b"\0", 20: string(listpack(b"m")), 21: b"\0\0\x01\0" + bytes(5) + b"\0",
-    24: bytes(8) + b"\x01\x00" + string(b"f") + string(b"v"),
-    25: bytes(8) + string(listpack(b"f", b"v", 0)),
-}
 
 
 class CheckTest(unittest.TestCase):
