@@ -26,7 +26,7 @@ CFLAGS_barrier := -O1 -fPIE -DSTILLFRAME_BARRIER -DSTILLFRAME_DEBUG -DSTILLFRAME
 CFLAGS_steps   := -O1 -fPIE -DSTILLFRAME_STEPS -DMM_PAGE_SHIFT=14 -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_hard    := -O1 -fPIE -DSTILLFRAME_SITES -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_shared  := -O3 -fPIC -DSTILLFRAME_SHARED
-CFLAGS_fuzz    := -O1 -fPIE -Wno-cast-qual -Wno-unknown-attributes -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+CFLAGS_fuzz    := -O1 -fPIE -Wno-cast-qual -Wno-missing-field-initializers -Wno-unknown-attributes -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 # The page sizes that the benchmark compares.
 $(foreach n,9 10 11 12,$(eval CFLAGS_page$(n) := -O3 -fno-plt -fPIE -DMM_PAGE_SHIFT=$(n))$(eval LDFLAGS_page$(n) := -pie))
 LDFLAGS_release := -pie
@@ -132,8 +132,8 @@ soak: all
 ## make docs-commands  write docs/commands.md from the command table
 docs-commands: all
 	python3 tests/integration/command_docs.py
-## make fuzz           fuzz the parsers, the decoders and RESTORE (SECONDS_EACH=600; FUZZ="rdb resp
-##                     config restore")
+## make fuzz           fuzz the parsers, the decoders, RESTORE and the tool (SECONDS_EACH=600;
+##                     FUZZ="rdb resp config restore tool")
 fuzz:
 	tests/fuzz/run.sh $(SECONDS_EACH)
 ## make shared         build/shared/stillframe.so, a server whose main a loader calls (docs/osv.md)
@@ -174,6 +174,9 @@ $(B)/tests/snapshot/%: $(B)/obj/tests/snapshot/%.o $(MM_OBJ) $(SNAPSHOT_OBJ)
 $(B)/tests/tool/%: $(B)/obj/tests/tool/%.o $(MM_OBJ) $(SNAPSHOT_OBJ) $(TOOL_OBJ)
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(TOOL_LIBS) $(TEST_LIBS)
+$(B)/tests/fuzz/fuzz_tool: $(B)/obj/tests/fuzz/fuzz_tool.o $(MM_OBJ) $(SNAPSHOT_OBJ) $(TOOL_OBJ)
+	@mkdir -p $(@D)
+	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(TOOL_LIBS)
 $(B)/tests/%: $(B)/obj/tests/%.o $(SUPPORT_OBJ) $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ)
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS) $(TEST_LIBS)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make fuzz: libFuzzer under ASan and UBSan over the parsers, the decoders and RESTORE.
+# make fuzz: libFuzzer under ASan and UBSan over the parsers, the decoders, RESTORE and the tool.
 # tests/fuzz/run.sh [seconds each] FUZZ="rdb resp": only these.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -11,9 +11,14 @@ fuzz() { # fuzz NAME
     local name=$1 program=build/fuzz/tests/fuzz/fuzz_$1 log=build/fuzz/$1.log corpus=build/fuzz/corpus-$1
     make --no-print-directory -s -j"$(nproc)" FLAVOUR=fuzz "$program"
     mkdir -p "$corpus"
-    [ "$name" != restore ] || "$program" -seeds "$corpus"
+    case $name in
+    restore) "$program" -seeds "$corpus" ;;
+    rdb) python3 tests/fuzz/seeds.py "$corpus" ;;
+    tool) python3 tests/fuzz/seeds.py "$corpus" tool ;;
+    esac
     echo "fuzz: $name for $seconds seconds"
     if "$program" -max_total_time="$seconds" -max_len=16384 -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
+        $([ "$name" != tool ] || echo -close_fd_mask=3 -malloc_limit_mb=64 -rss_limit_mb=512) \
         "$corpus" >"$log" 2>&1; then
         passed=$((passed + 1))
         grep 'number_of_executed_units' "$log"
@@ -24,6 +29,6 @@ fuzz() { # fuzz NAME
     fi
 }
 
-for name in ${FUZZ:-rdb resp config restore}; do fuzz "$name"; done
+for name in ${FUZZ:-rdb resp config restore tool}; do fuzz "$name"; done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -69,6 +69,8 @@ inner_init(struct inner *in, struct side *a, struct side *b)
 void
 inner_fini(struct inner *in)
 {
+    if (in->a == NULL) /* it was not begun */
+        return;
     parts_fini(&in->reader);
     sorter_fini(&in->of_a);
     sorter_fini(&in->of_b);

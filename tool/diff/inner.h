@@ -46,7 +46,7 @@ struct inner {
     struct inner_state *state; /* [owned] its own */
 };
 
-/* inner_init: 0 or -ENOMEM.  inner_fini in any case. */
+/* inner_init: 0 or -ENOMEM.  inner_fini in any case, and of zeros. */
 int inner_init(struct inner *in, struct side *a, struct side *b);
 void inner_fini(struct inner *in);
 /* inner_look: read the key at these offsets (UINT64_MAX: not there): its name, key_a, key_b, and,
