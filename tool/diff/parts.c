@@ -7,6 +7,9 @@
 #include <string.h>
 
 #define XXH_INLINE_ALL
+#ifdef STILLFRAME_DEBUG /* -Og cannot inline all that is asked for */
+#define XXH_NO_INLINE_HINTS 1
+#endif
 #include <xxhash.h>
 
 #include "mm/base/must.h"
