@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """`stillframe-rdb check`: would that server take the file?  What Redis 7.0 really does is asked of
 redis-server; and what is counted, read over and left out."""
+import csv
 import gzip
+import io
+import json
 import os
 import shutil
 import struct
@@ -122,6 +125,97 @@ class Loads(CheckTest):
             self.assertIn("there is no such server; known are redis-2.6 ", err)
         status, out, _ = self.check("-q", "--loads-in=redis-7.0", "--loads-in=valkey-8.1,stillframe", data=rdb())
         self.assertEqual((status, out.count(": yes\n")), (0, 3))
+
+
+class Forms(CheckTest):
+    """What is said for programs, and of several files."""
+
+    def setUp(self):
+        super().setUp()
+        k = key(0, b"k", string(b"v"))
+        files = {"good": rdb(k), "found": rdb(k, key(10, b"e", string(EMPTY_ZIPLIST))), "twice": rdb(k, key(0, b'"\xff', b"\x01v"), k),
+                 'a "b",c': rdb(b"\x07" + string(b"m") + A_MODULE + b"\0", b"\xfe\x10", k)}
+        for name, data in files.items():
+            with open(os.path.join(self.dir, name), "wb") as f:
+                f.write(data)
+        self.files = list(files) + ["missing"]
+
+    def run_all(self, *args):
+        p = subprocess.run([resp.STILLFRAME_RDB, "check", *args, *self.files], capture_output=True, timeout=300, cwd=self.dir)
+        self.assertEqual(p.returncode, 1)
+        self.assertEqual(p.stderr.count(b"\n"), 4, p.stderr)  # a finding, a duplicate, what is read over, what is missing
+        return p.stdout.decode()
+
+    def test_json(self):
+        said = json.loads(self.run_all("--format=json", "--skip-unknown", "--loads-in=redis-6.2,redis-7.0"))
+        self.assertEqual([f["file"] for f in said], self.files)
+        self.assertEqual([f["result"] for f in said], ["sound", "found", "damaged", "sound", "unreadable"])
+        self.assertEqual([f["keys"] for f in said], [1, 2, 2, 1, 0])
+        self.assertEqual([f["findings"] for f in said], [0, 1, 0, 0, 0])
+        self.assertEqual([f["duplicates"] for f in said], ["none", "none", "found", "none", "none"])
+        self.assertEqual(said[0], {
+            "file": "good", "result": "sound", "version": 10, "keys": 1, "size_bytes": 23, "rdb_bytes": 23, "packed": "plain",
+            "checksum": "good", "findings": 0, "duplicates": "none", "read_over": [], "error": None, "loads_in": [
+                {"server": "redis-6.2", "loads": False, "why": "RDB 10, which Redis 7.0 writes: it reads REDIS0001 to REDIS0009"},
+                {"server": "redis-7.0", "loads": True, "left_out": ""}]})
+        self.assertEqual(said[2]["error"], {"offset": 20, "key": "k", "text": "its database has this key twice"})
+        self.assertEqual([f["loads"] for f in said[2]["loads_in"]], [False, None])
+        self.assertEqual([(r["count"], r["what"].split(" of the")[0]) for r in said[3]["read_over"]], [(1, "module value (type 7)")])
+        self.assertEqual(said[4]["error"], {"offset": None, "key": "", "text": "No such file or directory"})
+        self.assertEqual([f["loads"] for f in said[4]["loads_in"]], [None, None])
+
+    def test_csv(self):
+        rows = list(csv.DictReader(io.StringIO(self.run_all("--format=csv", "--skip-unknown", "--loads-in=redis-6.2,redis-7.0"))))
+        self.assertEqual([r["file"] for r in rows], self.files)
+        self.assertEqual([r["result"] for r in rows], ["sound", "found", "damaged", "sound", "unreadable"])
+        self.assertEqual([r["read_over"] for r in rows], ["0", "0", "0", "1", "0"])
+        self.assertEqual((rows[2]["error_offset"], rows[2]["error_key"], rows[2]["error"]), ("20", "k", "its database has this key twice"))
+        self.assertEqual([r["loads_in"] for r in rows], ["redis-6.2=no;redis-7.0=yes"] * 2 + ["redis-6.2=no;redis-7.0=not known"] +
+                         ["redis-6.2=no;redis-7.0=no"] + ["redis-6.2=not known;redis-7.0=not known"])
+
+    def test_several_files_are_summed(self):
+        said = self.run_all("--skip-unknown").splitlines()
+        self.assertEqual(said[-1], "5 files, 6 keys: 2 sound, 1 to be loaded, but see what was found, 1 damaged or not read, "
+                                   "1 not to be opened")
+        self.assertEqual(self.run_all("--skip-unknown", "-q"), "")
+
+
+class Damage(CheckTest):
+    """Each byte of a small file flipped, and each prefix of it."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = rdb(IN_2100, *[b"\xf9\x01" + key(kind, b"%d" % kind, value) for kind, value in VALUES.items()], version=12)
+
+    def results(self, files):
+        for i, data in enumerate(files):
+            with open(os.path.join(self.dir, str(i)), "wb") as f:
+                f.write(data)
+        p = subprocess.run([resp.STILLFRAME_RDB, "check", "--format=json", *map(str, range(len(files)))], capture_output=True,
+                           timeout=300, cwd=self.dir)
+        self.assertIn(p.returncode, (0, 1))
+        return json.loads(p.stdout)
+
+    def test_each_prefix(self):
+        for i, f in enumerate(self.results([self.data[:n] for n in range(len(self.data))])):
+            self.assertEqual(f["result"], "damaged" if i > 0 else f["result"], i)
+            self.assertLessEqual(f["error"]["offset"], i)
+            self.assertRegex(f["error"]["text"], "ends in|claims|is empty|in the middle")
+
+    def test_each_byte_flipped_with_its_checksum(self):
+        flipped = [self.data[:i] + bytes([self.data[i] ^ 1 << i % 8]) + self.data[i + 1:] for i in range(len(self.data))]
+        for i, f in enumerate(self.results(flipped)):
+            self.assertEqual(f["result"], "damaged", i)
+            self.assertNotEqual(f["error"]["text"], "")
+
+    def test_each_byte_flipped_without_a_checksum(self):
+        whole = self.data[:-8] + bytes(8)
+        for bit in (0, 3, 7):
+            flipped = [whole[:i] + bytes([whole[i] ^ 1 << bit]) + whole[i + 1:] for i in range(len(whole) - 8)]
+            results = self.results(flipped)
+            self.assertEqual({f["result"] for f in results} & {"sound", "damaged"}, {"sound", "damaged"})  # other names are sound
+            for f in results:
+                self.assertEqual(f["result"] == "damaged", f["error"] is not None and f["error"]["text"] != "")
 
 
 class Oracle(CheckTest):

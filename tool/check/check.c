@@ -6,28 +6,9 @@
 #include <string.h>
 
 #include "tool/base/spill.h"
-#include "tool/base/unknown.h"
-#include "tool/check/loads.h"
-#include "tool/check/twice.h"
-#include "tool/input/run.h"
+#include "tool/check/check_impl.h"
 
 static const struct slice no_name = {NULL, 0};
-
-struct check {
-    struct tool_run run; /* first: the decoder's events get it */
-    const struct tool_options *options;
-    struct tool_input *in;
-    int version;   /* 0: not known yet */
-    uint64_t keys; /* that are whole */
-    uint64_t findings;
-    struct tool_unknown unknown;
-    uint64_t group; /* of a stream: the number of the group in hand, from 1 */
-    enum rdb_crc crc;
-    struct twice twice;
-    bool was_twice;      /* the second pass has found one */
-    uint64_t key_offset; /* of the key in hand */
-    struct loads loads;
-};
 
 /* ---- events ---- */
 
@@ -324,71 +305,26 @@ look(struct check *c, struct tool_input *in)
     return second_pass(c, in, status);
 }
 
-static void
-say_sound(const struct check *c)
-{
-    static const char *const crc_text[] = {[RDB_CRC_NONE] = "too old for a checksum",
-                                           [RDB_CRC_ZERO] = "written without checksum",
-                                           [RDB_CRC_UNCHECKED] = "checksum not looked at",
-                                           [RDB_CRC_GOOD] = "checksum good",
-                                           [RDB_CRC_FRAME] = "the frame's checksums good"};
-    char form[128] = "", unknown[64] = "";
-
-    if (c->run.is_packed)
-        snprintf(form, sizeof form, " as %s (%s without)", c->run.form,
-                 tool_size(c->run.rdb_bytes));
-    if (c->unknown.total > 0)
-        snprintf(unknown, sizeof unknown, ", %s thing%s not read", tool_count(c->unknown.total),
-                 c->unknown.total == 1 ? "" : "s");
-    printf("%s: %s: RDB %d, %s key%s, %s%s, %s%s%s\n", c->run.path,
-           c->findings == 0 ? "sound" : "can be loaded, but see what was found", c->version,
-           tool_count(c->keys), c->keys == 1 ? "" : "s",
-           tool_size(c->run.size_bytes > 0 ? c->run.size_bytes : c->run.rdb_bytes), form,
-           crc_text[c->crc], unknown, c->options->quick ? ", not searched for duplicates" : "");
-}
-
-/* say_damaged: and how much is good before that. */
-static void
-say_damaged(struct check *c)
-{
-    struct rdb_error *e = &c->run.error;
-
-    if (c->version == 0 || e->text[0] == '\0') {
-        tool_run_report(&c->run, -EIO);
-        return;
-    }
-    fprintf(stderr, "stillframe-rdb: %s: byte %llu%s: %s", c->run.path,
-            (unsigned long long)e->offset, e->within, e->text);
-    if (e->key[0] != '\0')
-        fprintf(stderr, " (key \"%s\")", e->key);
-    fprintf(stderr, "; %s key%s before it %s good\n", tool_count(c->keys), c->keys == 1 ? "" : "s",
-            c->keys == 1 ? "is" : "are");
-}
-
 static int
 check_input(struct check *c, struct tool_input *in)
 {
     int status;
 
     c->in = in;
-    loads_begin(&c->loads);
     status = look(c, in);
-    if (status != TOOL_OK)
-        say_damaged(c);
-    tool_unknown_report(&c->unknown, &c->run);
-    if (status == TOOL_OK && !c->options->quiet)
-        say_sound(c);
-    if (!loads_print(&c->loads, c->run.path, tool_input_form(in), status == TOOL_OK))
-        status = TOOL_INVALID;
+    c->result = status != TOOL_OK ? CHECK_DAMAGED : c->findings > 0 ? CHECK_FOUND : CHECK_SOUND;
     return status;
 }
 
+/* check_file: c is filled. */
 static int
 check_file(struct check *c, const char *path)
 {
     struct tool_input *in;
     int status = tool_run_open(path, !c->options->quick, &c->run, &in);
 
+    loads_begin(&c->loads);
+    c->result = CHECK_UNREADABLE;
     if (status != TOOL_OK)
         return status;
     twice_init(&c->twice);
@@ -398,19 +334,38 @@ check_file(struct check *c, const char *path)
     return status;
 }
 
+static const struct say *
+form_of(const struct tool_options *o)
+{
+    return strcmp(o->format, "json") == 0  ? &say_json
+           : strcmp(o->format, "csv") == 0 ? &say_csv
+                                           : &say_text;
+}
+
 int
 tool_check(int count, char **files, const struct tool_options *o)
 {
+    const struct say *say = form_of(o);
+    struct check_sum sum = {.files = 0};
     struct loads loads;
     int status = loads_init(&loads, o);
 
+    if (status != TOOL_USAGE && say->begin != NULL)
+        say->begin();
     for (int i = 0; i < count && status != TOOL_USAGE; i++) {
         struct check c = {.run = {.relaxed = o->relaxed, .quiet = o->quiet}, .options = o};
 
         c.loads = loads;
-        if (check_file(&c, files[i]) != TOOL_OK)
+        if (check_file(&c, files[i]) != TOOL_OK || !loads_all(&c.loads, c.result < CHECK_DAMAGED))
             status = TOOL_INVALID;
+        check_say_errors(&c);
+        say->file(&c, sum.files == 0);
+        sum.files++;
+        sum.keys += c.keys;
+        sum.of[c.result]++;
     }
+    if (status != TOOL_USAGE && say->end != NULL)
+        say->end(&sum, o);
     loads_fini(&loads);
     return status;
 }

@@ -240,49 +240,62 @@ loads_unknown(struct loads *l, const struct rdb_key *key, const char *what)
 
 /* ---- what comes of it ---- */
 
-/* passed_over: what a server that takes the file does not keep of it. */
-static void
-passed_over(const struct loads *l, const struct loads_target *t, const char *form)
+/* add_left_out: to v->why. */
+static void __attribute__((format(printf, 2, 3)))
+add_left_out(struct loads_verdict *v, const char *format, ...)
 {
-    const char *join = ", but";
+    size_t len = strlen(v->why);
+    va_list args;
 
-    if (strcmp(form, "plain") != 0 && !is_envelope(form)) {
-        printf("%s unpack it first (%s)", join, form);
-        join = ";";
-    }
-    if (l->past > 0) {
-        printf("%s %s key%s whose time is over %s left out", join, tool_count(l->past),
-               l->past == 1 ? "" : "s", l->past == 1 ? "is" : "are");
-        join = ";";
-    }
-    if (l->scripts > 0 && !has(t, SERVER_SCRIPTS)) {
-        printf("%s %s script%s for EVALSHA %s passed over", join, tool_count(l->scripts),
-               l->scripts == 1 ? "" : "s", l->scripts == 1 ? "is" : "are");
-        join = ";";
-    }
+    if (len > 0)
+        len += (size_t)snprintf(v->why + len, sizeof v->why - len, "; ");
+    va_start(args, format);
+    vsnprintf(v->why + len, sizeof v->why - len, format, args);
+    va_end(args);
+}
+
+/* left_out: what a server that takes the file does not keep of it. */
+static void
+left_out(const struct loads *l, const struct loads_target *t, const char *form,
+         struct loads_verdict *v)
+{
+    if (strcmp(form, "plain") != 0 && !is_envelope(form))
+        add_left_out(v, "unpack it first (%s)", form);
+    if (l->past > 0)
+        add_left_out(v, "%s key%s whose time is over %s left out", tool_count(l->past),
+                     l->past == 1 ? "" : "s", l->past == 1 ? "is" : "are");
+    if (l->scripts > 0 && !has(t, SERVER_SCRIPTS))
+        add_left_out(v, "%s script%s for EVALSHA %s passed over", tool_count(l->scripts),
+                     l->scripts == 1 ? "" : "s", l->scripts == 1 ? "is" : "are");
     if (l->members > 0 && !has(t, SERVER_MEMBERS) && !has(t, SERVER_OURS))
-        printf("%s members that expire on their own (KeyDB) never do", join);
+        add_left_out(v, "members that expire on their own (KeyDB) never do");
+}
+
+struct loads_verdict
+loads_verdict(const struct loads *l, unsigned i, const char *form, bool is_whole)
+{
+    const struct loads_target *t = &l->targets[i];
+    struct loads_verdict v = {.server = t->server->name, .why = ""};
+
+    if (t->why[0] != '\0') {
+        v.word = "no";
+        snprintf(v.why, sizeof v.why, "%s", t->why);
+    } else if (!is_whole) {
+        v.word = "not known";
+        snprintf(v.why, sizeof v.why, "it was not read to its end");
+    } else {
+        v.word = "yes";
+        v.is_yes = true;
+        left_out(l, t, form, &v);
+    }
+    return v;
 }
 
 bool
-loads_print(const struct loads *l, const char *path, const char *form, bool is_whole)
+loads_all(const struct loads *l, bool is_whole)
 {
-    bool all = true;
-
-    for (unsigned i = 0; i < l->count; i++) {
-        const struct loads_target *t = &l->targets[i];
-
-        printf("%s: %s: ", path, t->server->name);
-        if (t->why[0] != '\0') {
-            printf("no: %s", t->why);
-        } else if (!is_whole) {
-            printf("not known: it was not read to its end");
-        } else {
-            printf("yes");
-            passed_over(l, t, form);
-        }
-        putchar('\n');
-        all = all && is_whole && t->why[0] == '\0';
-    }
-    return all;
+    for (unsigned i = 0; i < l->count; i++)
+        if (!is_whole || l->targets[i].why[0] != '\0')
+            return false;
+    return true;
 }

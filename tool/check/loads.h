@@ -43,9 +43,16 @@ void loads_function(struct loads *l, struct slice code);
 void loads_aux(struct loads *l, struct slice name);
 void loads_expiring_field(struct loads *l, struct slice field);
 void loads_unknown(struct loads *l, const struct rdb_key *key, const char *what);
-/* loads_print: a line for each server; is_whole: the file was read to its end.  False: one of them
- * would not take it, or it is not known. */
-bool loads_print(const struct loads *l, const char *path, const char *form, bool is_whole);
+/* loads_verdict: of the i-th server; form: as above; is_whole: the file was read to its end.
+ * loads_all: is it yes for all? */
+struct loads_verdict {
+    const char *server, *word; /* "yes", "no", "not known" */
+    bool is_yes;
+    char why[400]; /* of yes: what it leaves out; perhaps empty */
+};
+struct loads_verdict loads_verdict(const struct loads *l, unsigned i, const char *form,
+                                   bool is_whole);
+bool loads_all(const struct loads *l, bool is_whole);
 
 /* loads_wants_strings: has a key that is a string, the most frequent kind, something new? */
 static inline bool

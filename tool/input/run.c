@@ -7,16 +7,17 @@ int
 tool_run_report(struct tool_run *run, int error)
 {
     struct rdb_error *e = &run->error;
+    bool has_place = e->text[0] != '\0';
 
     tool_progress_erase(run);
-    if (run->is_told_later && e->text[0] == '\0')
+    if (!has_place)
         snprintf(e->text, sizeof e->text, "%s", strerror(-error));
     if (run->is_told_later)
         return TOOL_INVALID;
-    if (e->text[0] == '\0')
-        fprintf(stderr, "stillframe-rdb: %s: %s\n", run->path, strerror(-error));
-    else
+    if (has_place)
         tool_warn(run, e->offset, e->within == NULL ? "" : e->within, e->text, e->key);
+    else
+        fprintf(stderr, "stillframe-rdb: %s: %s\n", run->path, e->text);
     return TOOL_INVALID;
 }
 
