@@ -5,8 +5,8 @@
  * writes some to begin with.
  *
  * Properties: an exit status that the command has, nothing left behind; what convert makes of a
- * sound file, and what salvage makes of any, is sound.  What the commands print goes nowhere (run it
- * with -close_fd_mask=3). */
+ * sound file, and what salvage makes of any, is sound.  What the commands print goes nowhere (run
+ * it with -close_fd_mask=3). */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
