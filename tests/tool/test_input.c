@@ -17,6 +17,7 @@
 #include "tool/input/ahead_impl.h"
 #include "tool/input/input.h"
 #include "tool/input/stage_impl.h"
+#include "tool/input/tape_impl.h"
 
 enum { ROOM = 1 << 16 };
 
@@ -476,6 +477,83 @@ START_TEST(an_error_comes_behind_the_bytes_before_it)
 }
 END_TEST
 
+/* Half of it, and the rest when somebody has read enough of that. */
+static int go_on_fd, wait_fd;
+
+static void *
+write_in_two(void *ctx)
+{
+    const struct bytes *b = ctx;
+    char byte;
+    size_t half = b->len / 2;
+
+    ck_assert_int_eq(write(go_on_fd, b->at, half), (ssize_t)half);
+    ck_assert_int_eq(read(wait_fd, &byte, 1), 1);
+    ck_assert_int_eq(write(go_on_fd, b->at + half, b->len - half), (ssize_t)(b->len - half));
+    close(go_on_fd);
+    return NULL;
+}
+
+/* read_tape: up to `most` bytes, which are the data's. */
+static size_t
+read_tape(struct tape *tape, int wake, size_t most, int *ret_error)
+{
+    struct ahead *a;
+    size_t len, sum = 0;
+    uint8_t *bytes;
+
+    ck_assert_int_eq(ahead_open(tape_reader(tape), wake, !tape_is_whole(tape), &a), 0);
+    while (sum < most && (*ret_error = ahead_reader.next(a, &bytes, &len)) == 0 && len > 0) {
+        ck_assert_uint_le(sum + len, data.len);
+        ck_assert_mem_eq(bytes, data.at + sum, len);
+        sum += len;
+    }
+    if (*ret_error != 0)
+        ck_assert_str_eq(ahead_reader.wrong(a), "1 more byte after the LZ4 frame");
+    ahead_reader.close(a);
+    return sum;
+}
+
+/* Packed or not, by somebody who ends early while nothing comes, then to the end, and again. */
+START_TEST(what_comes_once_is_read_again)
+{
+    static struct bytes packed;
+    const struct stage_head none = {.len = 0};
+    int out[2], wait[2], wake = eventfd(0, EFD_CLOEXEC), error = 0;
+    struct tape tape = {.live = NULL};
+    pthread_t thread;
+    struct stage *live;
+
+    packed.len = 0;
+    (_i == 0 ? pack_plain : pack_lz4)(&packed);
+    if (_i == 2)
+        put(&packed, "x", 1);
+    ck_assert_int_eq(pipe(out), 0);
+    ck_assert_int_eq(pipe(wait), 0);
+    go_on_fd = out[1];
+    wait_fd = wait[0];
+    ck_assert_int_eq(pthread_create(&thread, NULL, write_in_two, &packed), 0);
+    live = stage_file(out[0], 0, STAGE_STREAM, &none, wake);
+    ck_assert_int_eq(tape_open(&tape, _i == 0 ? live : stage_lz4(live, false)), 0);
+    ck_assert_uint_gt(read_tape(&tape, wake, 1, &error), 0);
+    ck_assert(!tape_is_whole(&tape));
+    ck_assert_int_eq(write(wait[1], "g", 1), 1);
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_uint_eq(read_tape(&tape, wake, SIZE_MAX, &error), data.len);
+        ck_assert_int_eq(error, _i == 2 ? -EBADMSG : 0);
+        ck_assert(tape_is_whole(&tape));
+        ck_assert_uint_eq(tape.size, data.len);
+    }
+    ck_assert_int_eq(tape_finish(&tape), error);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    tape_close(&tape);
+    close(out[0]);
+    close(wait[0]);
+    close(wait[1]);
+    close(wake);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -496,6 +574,7 @@ main(void)
     tcase_add_test(tc, a_directory_and_what_is_not_there_are_errors);
     tcase_add_test(ring, who_has_enough_closes_at_any_time);
     tcase_add_loop_test(ring, a_ring_gives_every_byte_in_its_order, 0, 2);
+    tcase_add_loop_test(ring, what_comes_once_is_read_again, 0, 3);
     tcase_add_test(ring, an_error_comes_behind_the_bytes_before_it);
     suite_add_tcase(suite, tc);
     suite_add_tcase(suite, ring);

@@ -15,15 +15,7 @@
 #include "tool/base/spill.h"
 #include "tool/input/ahead_impl.h"
 #include "tool/input/stage_impl.h"
-
-/* What was unpacked into a temporary file: of `size` bytes, and what ended it. */
-struct flat {
-    int fd; /* [owned] -1: none */
-    uint64_t size;
-    int error; /* 0: the end */
-    char wrong[128];
-    uint64_t place;
-};
+#include "tool/input/tape_impl.h"
 
 struct tool_input {
     int fd;         /* [owned] */
@@ -35,7 +27,7 @@ struct tool_input {
     bool has_sums;
     char form[64];
     struct stage_head head;
-    struct flat flat;
+    struct tape tape;
 };
 
 enum { FORMS_MOST = 3 }; /* packed in packed in packed: nobody does that by intention */
@@ -174,16 +166,27 @@ open_stages(struct tool_input *in)
     return s;
 }
 
-/* flat_stage: what was unpacked before, once more. */
-static struct stage *
-flat_stage(struct tool_input *in)
+/* make_tape: of all that comes, unpacked. */
+static int
+make_tape(struct tool_input *in, struct rdb_error *err)
 {
-    const struct stage_head none = {.len = 0};
-    struct stage *s = stage_file(in->flat.fd, 0, in->flat.size, &none, -1);
+    struct stage *s = open_stages(in);
+    int r = s == NULL ? -ENOMEM : tape_open(&in->tape, s);
 
-    if (s != NULL && in->flat.error != 0)
-        stage_cut(s, in->flat.error, in->flat.wrong, in->flat.place);
-    return s;
+    if (r == 0 || s == NULL)
+        return r;
+    *err = (struct rdb_error){.within = ""};
+    snprintf(err->text, sizeof err->text,
+             "cannot make a temporary file: %s: %s (TMPDIR names another directory)",
+             tool_spill_dir(), strerror(-r));
+    return r;
+}
+
+/* has_tape: by it, and not by its name, the input is read. */
+static bool
+has_tape(const struct tool_input *in)
+{
+    return in->tape.live != NULL;
 }
 
 /* with_thread: not for a regular file that is plain: the system reads that ahead by itself, and a
@@ -191,7 +194,9 @@ flat_stage(struct tool_input *in)
 static bool
 with_thread(const struct tool_input *in)
 {
-    return in->flat.fd < 0 && (in->is_packed || in->size == STAGE_STREAM);
+    if (has_tape(in))
+        return !tape_is_whole(&in->tape);
+    return in->is_packed || in->size == STAGE_STREAM;
 }
 
 int
@@ -201,77 +206,16 @@ tool_input_source(struct tool_input *in, struct rdb_source **ret)
     struct ahead *a;
     int r;
 
-    must(in->flat.fd >= 0 || in->size != STAGE_STREAM || !in->was_read);
+    must(has_tape(in) || in->size != STAGE_STREAM || !in->was_read);
     in->was_read = true;
-    top = in->flat.fd >= 0 ? flat_stage(in) : open_stages(in);
+    top = has_tape(in) ? tape_reader(&in->tape) : open_stages(in);
     if (top == NULL)
         return -ENOMEM;
-    if ((r = ahead_open(top, in->flat.fd >= 0 ? -1 : in->wake_fd, with_thread(in), &a)) != 0)
+    if ((r = ahead_open(top, in->wake_fd, with_thread(in), &a)) != 0)
         return r;
     r = rdb_source_reader(&ahead_reader, a, tool_input_size(in), in->is_packed, in->has_sums, ret);
     if (r != 0)
         ahead_reader.close(a);
-    return r;
-}
-
-/* ---- the temporary file ---- */
-
-static int
-spill_all(struct stage *s, struct flat *flat, uint8_t *buffer, size_t room)
-{
-    size_t got = 1;
-    int r;
-
-    while (got > 0) {
-        if ((flat->error = stage_read(s, buffer, room, &got)) != 0) {
-            snprintf(flat->wrong, sizeof flat->wrong, "%s", stage_wrong(s));
-            break;
-        }
-        if ((r = tool_spill_write(flat->fd, buffer, got, flat->size)) != 0)
-            return r;
-        flat->size += got;
-    }
-    flat->place = stage_place(s);
-    return 0;
-}
-
-/* cannot_spill: where, and that it can be somewhere else. */
-static int
-cannot_spill(struct rdb_error *err, int error)
-{
-    *err = (struct rdb_error){.within = ""};
-    snprintf(err->text, sizeof err->text,
-             "cannot unpack it into a temporary file: %s: %s (TMPDIR names another directory)",
-             tool_spill_dir(), strerror(-error));
-    return error;
-}
-
-/* make_flat: all of it, as far as it can be read; what ends it too early is no error here. */
-static int
-make_flat(struct tool_input *in, struct rdb_error *err)
-{
-    enum { BUFFER_BYTES = 512 * 1024 };
-    struct flat flat = {.fd = tool_spill_open()};
-    uint8_t *buffer = NULL;
-    struct stage *s = NULL;
-    int r;
-
-    if (flat.fd < 0)
-        return cannot_spill(err, flat.fd);
-    buffer = malloc(BUFFER_BYTES);
-    s = open_stages(in);
-    in->was_read = true;
-    if (buffer == NULL || s == NULL)
-        r = -ENOMEM;
-    else if ((r = spill_all(s, &flat, buffer, BUFFER_BYTES)) != 0)
-        cannot_spill(err, r);
-    free(buffer);
-    if (s != NULL)
-        stage_close(s);
-    if (r == 0)
-        in->flat = flat;
-    else
-        close(flat.fd);
     return r;
 }
 
@@ -287,15 +231,21 @@ tool_input_flat(struct tool_input *in, int *ret_fd, uint64_t *ret_size, struct r
         *ret_size = in->size;
         return 0;
     }
-    if (in->flat.fd < 0 && (r = make_flat(in, err)) != 0)
+    if (!has_tape(in) && (r = make_tape(in, err)) != 0)
         return r;
-    *ret_fd = in->flat.fd;
-    *ret_size = in->flat.size;
-    if (in->flat.error == 0)
+    r = tape_finish(&in->tape);
+    *ret_fd = in->tape.fd;
+    *ret_size = in->tape.size;
+    if (r == 0)
         return 0;
-    *err = (struct rdb_error){.offset = in->flat.place, .within = ""};
-    snprintf(err->text, sizeof err->text, "%s", in->flat.wrong);
-    return in->flat.error;
+    *err = (struct rdb_error){.within = "", .offset = stage_place(in->tape.live)};
+    if (r == -EBADMSG)
+        snprintf(err->text, sizeof err->text, "%s", stage_wrong(in->tape.live));
+    else if (in->tape.live->error == 0)
+        snprintf(err->text, sizeof err->text,
+                 "cannot unpack it into a temporary file: %s: %s (TMPDIR names another directory)",
+                 tool_spill_dir(), strerror(-r));
+    return r;
 }
 
 /* ---- opening and closing ---- */
@@ -309,10 +259,10 @@ tool_input_open(const char *path, bool again, struct tool_input **ret, struct rd
     *err = (struct rdb_error){.within = ""};
     if (in == NULL)
         return -ENOMEM;
-    in->wake_fd = in->flat.fd = -1;
+    in->wake_fd = -1;
     if ((r = in->fd = open_path(path)) >= 0 && (r = look(in)) == 0 && (r = read_head(in)) == 0 &&
         (r = refused(in, err)) == 0 && again && in->size == STAGE_STREAM)
-        r = make_flat(in, err);
+        r = make_tape(in, err);
     if (r < 0)
         tool_input_close(in);
     else
@@ -323,19 +273,20 @@ tool_input_open(const char *path, bool again, struct tool_input **ret, struct rd
 void
 tool_input_close(struct tool_input *in)
 {
+    tape_close(&in->tape);
     if (in->fd >= 0)
         close(in->fd);
     if (in->wake_fd >= 0)
         close(in->wake_fd);
-    if (in->flat.fd >= 0)
-        close(in->flat.fd);
     free(in);
 }
 
 uint64_t
 tool_input_size(const struct tool_input *in)
 {
-    return in->size != STAGE_STREAM ? in->size : in->flat.fd >= 0 ? in->flat.size : 0;
+    if (in->size != STAGE_STREAM)
+        return in->size;
+    return has_tape(in) && tape_is_whole(&in->tape) ? in->tape.size : 0;
 }
 
 const char *

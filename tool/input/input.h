@@ -15,8 +15,8 @@
 struct tool_input;
 
 /* tool_input_open: path "-": standard input.  again: it will be read more than once: what cannot be
- * (a pipe) is written into a temporary file without a name first, unpacked.  0 or -errno, after
- * which err->text says what failed if strerror() does not. */
+ * (a pipe) is kept in a temporary file without a name while it is read, unpacked.  0 or -errno,
+ * after which err->text says what failed if strerror() does not. */
 int tool_input_open(const char *path, bool again, struct tool_input **ret, struct rdb_error *err);
 /* tool_input_source: its bytes from the front, for one rdb_decode(); the source before it was
  * closed.  Without `again` once only. */
@@ -27,7 +27,9 @@ uint64_t tool_input_size(const struct tool_input *in); /* bytes of the file; 0: 
 const char *tool_input_form(const struct tool_input *in);
 
 /* tool_input_flat: a descriptor to pread() the RDB itself from, of *ret_size bytes: the file, or,
- * where that is packed or a pipe, a temporary one without a name.  For who goes back and forth. */
+ * where that is packed or a pipe, a temporary one without a name.  For who goes back and forth.
+ * 0 or -errno, err filled; -EBADMSG: the packed form is damaged, or cut off, but what stands before
+ * that can be read: *ret_fd and *ret_size are set. */
 int tool_input_flat(struct tool_input *in, int *ret_fd, uint64_t *ret_size, struct rdb_error *err);
 
 #endif

@@ -11,14 +11,19 @@
 int
 stage_read(struct stage *s, uint8_t *dst, size_t room, size_t *ret_got)
 {
+    int r;
+
     *ret_got = 0;
     if (s->error != 0 || s->has_ended)
         return s->error;
-    s->error = s->read(s, dst, room, ret_got);
-    if (s->error != 0)
+    r = s->read(s, dst, room, ret_got);
+    if (r == -ECANCELED) /* for now: what reads it later goes on here */
+        return r;
+    if (r != 0)
         *ret_got = 0;
+    s->error = r;
     s->has_ended = *ret_got == 0;
-    return s->error;
+    return r;
 }
 
 void
@@ -81,16 +86,6 @@ stage_in_need(struct stage *s, struct stage_in *in, size_t n)
         in->end += got;
     }
     return 0;
-}
-
-int
-stage_in_skip(struct stage *s, struct stage_in *in, size_t n)
-{
-    int r = stage_in_need(s, in, n);
-
-    if (r == 0)
-        in->at += n;
-    return r;
 }
 
 int

@@ -15,9 +15,6 @@ struct file {
     uint64_t from, size; /* size STAGE_STREAM: it is one */
     uint64_t at;         /* bytes given */
     struct stage_head head;
-    int cut_error; /* what comes in place of the end; 0: the end */
-    char cut_wrong[128];
-    uint64_t cut_place;
 };
 
 /* wait_for: until there is something to read, or somebody wants no more. */
@@ -84,18 +81,13 @@ file_read(struct stage *s, uint8_t *dst, size_t room, size_t *ret_got)
                                     : read_regular(f, dst, room, ret_got);
 
     f->at += *ret_got;
-    if (r != 0 || *ret_got > 0 || f->cut_error == 0)
-        return r;
-    memcpy(s->wrong, f->cut_wrong, sizeof s->wrong);
-    return f->cut_error;
+    return r;
 }
 
 static uint64_t
 file_place(const struct stage *s)
 {
-    const struct file *f = (const struct file *)s;
-
-    return s->error != 0 && f->cut_error != 0 ? f->cut_place : f->at;
+    return ((const struct file *)s)->at;
 }
 
 struct stage *
@@ -112,14 +104,4 @@ stage_file(int fd, uint64_t from, uint64_t size, const struct stage_head *head, 
     f->size = size;
     f->head = *head;
     return &f->stage;
-}
-
-void
-stage_cut(struct stage *file, int error, const char *wrong, uint64_t place)
-{
-    struct file *f = (struct file *)file;
-
-    f->cut_error = error;
-    f->cut_place = place;
-    snprintf(f->cut_wrong, sizeof f->cut_wrong, "%s", wrong);
 }

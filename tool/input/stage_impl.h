@@ -23,7 +23,8 @@ struct stage {
     char wrong[128];
 };
 
-/* stage_read: as the stage's own read, which is not asked again after an end or an error. */
+/* stage_read: as the stage's own read, which is not asked again after an end or an error, but for
+ * -ECANCELED. */
 int stage_read(struct stage *s, uint8_t *dst, size_t room, size_t *ret_got);
 /* stage_close: with all that are below. */
 void stage_close(struct stage *s);
@@ -45,8 +46,6 @@ struct stage_head {
 };
 struct stage *stage_file(int fd, uint64_t from, uint64_t size, const struct stage_head *head,
                          int wake_fd);
-/* stage_cut: in place of the end comes an error: what was read was cut off by it. */
-void stage_cut(struct stage *file, int error, const char *wrong, uint64_t place);
 
 /* What unpacks `below`, which is the new stage's in any case.  in_envelope:
  * Valkey's, behind which are one frame and the end; else any number of frames.  NULL: no memory. */
@@ -65,9 +64,8 @@ struct stage_in {
     uint64_t base; /* the offset of bytes[0] */
 };
 /* stage_in_need: n <= STAGE_IN_BYTES bytes from `at` on: 0, or -ENODATA: the input ends before
- * them, or another -errno.  stage_in_skip: and goes on behind them. */
+ * them, or another -errno */
 int stage_in_need(struct stage *s, struct stage_in *in, size_t n);
-int stage_in_skip(struct stage *s, struct stage_in *in, size_t n);
 /* stage_in_block: n bytes, if there are so many and they fit, else as many as there are: what a
  * codec wants next.  One block at a time: what comes before a damaged one is given. */
 int stage_in_block(struct stage *s, struct stage_in *in, size_t n, size_t *ret_ready);

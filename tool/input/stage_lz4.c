@@ -50,21 +50,19 @@ refuse(struct lz4 *z, size_t result)
 static int
 next_frame(struct lz4 *z)
 {
+    size_t before = z->is_first && z->in_envelope ? FORM_ENVELOPE_BYTES : 0;
     bool is_first = z->is_first;
     uint32_t magic;
-    int r = 0;
+    int r = stage_in_need(&z->stage, &z->in, before + FORM_MAGIC_BYTES);
 
-    z->is_first = false;
-    if (is_first && z->in_envelope)
-        r = stage_in_skip(&z->stage, &z->in, FORM_ENVELOPE_BYTES);
-    if (r == 0)
-        r = stage_in_need(&z->stage, &z->in, FORM_MAGIC_BYTES);
     if (r == -ENODATA && is_first)
         return stage_cut_off(&z->stage, &z->in, the_frame);
     if (r == -ENODATA && z->in.end > z->in.at)
         return stage_too_long(&z->stage, &z->in, the_frame);
     if (r != 0)
         return r;
+    z->is_first = false;
+    z->in.at += before;
     magic = (uint32_t)le_load(z->in.bytes + z->in.at, FORM_MAGIC_BYTES);
     if (is_first && z->in_envelope && magic != FORM_LZ4_MAGIC)
         return stage_damaged(&z->stage, "no LZ4 frame where the envelope says that there is one");
