@@ -378,13 +378,13 @@ write_on(void *ctx)
 }
 
 static struct ahead *
-open_pipe_ahead(int read_fd, int wake_fd)
+open_pipe_ahead(int read_fd, struct stage_waits *waits)
 {
     const struct stage_head none = {.len = 0};
     struct ahead *a;
 
     ck_assert_int_eq(
-        ahead_open(stage_file(read_fd, 0, STAGE_STREAM, &none, wake_fd), wake_fd, true, &a), 0);
+        ahead_open(stage_file(read_fd, 0, STAGE_STREAM, &none, waits), waits, true, &a), 0);
     return a;
 }
 
@@ -393,7 +393,8 @@ START_TEST(who_has_enough_closes_at_any_time)
     signal(SIGPIPE, SIG_IGN); /* the writer's */
     for (unsigned i = 0; i < 20; i++) {
         struct writer w = {.is_silent = i % 2 == 0};
-        int fds[2], wake = eventfd(0, EFD_CLOEXEC);
+        struct stage_waits waits = {.wake_fd = eventfd(0, EFD_CLOEXEC)};
+        int fds[2];
         struct ahead *a;
         uint8_t *bytes;
         size_t len, sum = 0;
@@ -401,7 +402,7 @@ START_TEST(who_has_enough_closes_at_any_time)
         ck_assert_int_eq(pipe(fds), 0);
         w.fd = fds[1];
         ck_assert_int_eq(pthread_create(&w.thread, NULL, write_on, &w), 0);
-        a = open_pipe_ahead(fds[0], wake);
+        a = open_pipe_ahead(fds[0], &waits);
         while (sum < i * 100000) { /* below what a silent one has written */
             ck_assert_int_eq(ahead_reader.next(a, &bytes, &len), 0);
             ck_assert_uint_gt(len, 0);
@@ -414,8 +415,29 @@ START_TEST(who_has_enough_closes_at_any_time)
         close(fds[0]);
         ck_assert_int_eq(pthread_join(w.thread, NULL), 0);
         close(fds[1]);
-        close(wake);
+        close(waits.wake_fd);
     }
+}
+END_TEST
+
+START_TEST(what_has_come_is_given_while_no_more_comes)
+{
+    struct stage_waits waits = {.wake_fd = eventfd(0, EFD_CLOEXEC)};
+    struct ahead *a;
+    uint8_t *bytes;
+    size_t len;
+    int fds[2];
+
+    ck_assert_int_eq(pipe(fds), 0);
+    ck_assert_int_eq(write(fds[1], data.at, 100), 100);
+    a = open_pipe_ahead(fds[0], &waits);
+    usleep(100000); /* so that the thread has them before somebody asks */
+    ck_assert_int_eq(ahead_reader.next(a, &bytes, &len), 0);
+    ck_assert_uint_eq(len, 100);
+    ahead_reader.close(a);
+    close(fds[0]);
+    close(fds[1]);
+    close(waits.wake_fd);
 }
 END_TEST
 
@@ -432,7 +454,7 @@ START_TEST(a_ring_gives_every_byte_in_its_order)
         all[i] = (uint8_t)(i * 2654435761u >> 13);
     write_file(all, SIZE);
     ck_assert_int_ge(fd = open(path, O_RDONLY), 0);
-    ck_assert_int_eq(ahead_open(stage_file(fd, 3, SIZE - 10, &none, -1), -1, _i == 1, &a), 0);
+    ck_assert_int_eq(ahead_open(stage_file(fd, 3, SIZE - 10, &none, NULL), NULL, _i == 1, &a), 0);
     while (ahead_reader.next(a, &bytes, &len) == 0 && len > 0) {
         ck_assert_mem_eq(bytes, all + 3 + sum, len);
         memset(bytes - RDB_READER_HEADROOM, 0xee, RDB_READER_HEADROOM + len);
@@ -460,9 +482,9 @@ START_TEST(an_error_comes_behind_the_bytes_before_it)
     pack_lz4(&packed);
     write_file(packed.at, packed.len - 3);
     ck_assert_int_ge(fd = open(path, O_RDONLY), 0);
-    ck_assert_int_eq(
-        ahead_open(stage_lz4(stage_file(fd, 0, packed.len - 3, &none, -1), false), -1, true, &a),
-        0);
+    ck_assert_int_eq(ahead_open(stage_lz4(stage_file(fd, 0, packed.len - 3, &none, NULL), false),
+                                NULL, true, &a),
+                     0);
     while ((r = ahead_reader.next(a, &bytes, &len)) == 0) {
         ck_assert_uint_gt(len, 0);
         sum += len;
@@ -496,13 +518,13 @@ write_in_two(void *ctx)
 
 /* read_tape: up to `most` bytes, which are the data's. */
 static size_t
-read_tape(struct tape *tape, int wake, size_t most, int *ret_error)
+read_tape(struct tape *tape, struct stage_waits *waits, size_t most, int *ret_error)
 {
     struct ahead *a;
     size_t len, sum = 0;
     uint8_t *bytes;
 
-    ck_assert_int_eq(ahead_open(tape_reader(tape), wake, !tape_is_whole(tape), &a), 0);
+    ck_assert_int_eq(ahead_open(tape_reader(tape), waits, !tape_is_whole(tape), &a), 0);
     while (sum < most && (*ret_error = ahead_reader.next(a, &bytes, &len)) == 0 && len > 0) {
         ck_assert_uint_le(sum + len, data.len);
         ck_assert_mem_eq(bytes, data.at + sum, len);
@@ -519,7 +541,8 @@ START_TEST(what_comes_once_is_read_again)
 {
     static struct bytes packed;
     const struct stage_head none = {.len = 0};
-    int out[2], wait[2], wake = eventfd(0, EFD_CLOEXEC), error = 0;
+    int out[2], wait[2], error = 0;
+    struct stage_waits waits = {.wake_fd = eventfd(0, EFD_CLOEXEC)};
     struct tape tape = {.live = NULL};
     pthread_t thread;
     struct stage *live;
@@ -533,13 +556,13 @@ START_TEST(what_comes_once_is_read_again)
     go_on_fd = out[1];
     wait_fd = wait[0];
     ck_assert_int_eq(pthread_create(&thread, NULL, write_in_two, &packed), 0);
-    live = stage_file(out[0], 0, STAGE_STREAM, &none, wake);
+    live = stage_file(out[0], 0, STAGE_STREAM, &none, &waits);
     ck_assert_int_eq(tape_open(&tape, _i == 0 ? live : stage_lz4(live, false)), 0);
-    ck_assert_uint_gt(read_tape(&tape, wake, 1, &error), 0);
+    ck_assert_uint_gt(read_tape(&tape, &waits, 1, &error), 0);
     ck_assert(!tape_is_whole(&tape));
     ck_assert_int_eq(write(wait[1], "g", 1), 1);
     for (unsigned i = 0; i < 2; i++) {
-        ck_assert_uint_eq(read_tape(&tape, wake, SIZE_MAX, &error), data.len);
+        ck_assert_uint_eq(read_tape(&tape, &waits, SIZE_MAX, &error), data.len);
         ck_assert_int_eq(error, _i == 2 ? -EBADMSG : 0);
         ck_assert(tape_is_whole(&tape));
         ck_assert_uint_eq(tape.size, data.len);
@@ -550,7 +573,7 @@ START_TEST(what_comes_once_is_read_again)
     close(out[0]);
     close(wait[0]);
     close(wait[1]);
-    close(wake);
+    close(waits.wake_fd);
 }
 END_TEST
 
@@ -573,6 +596,7 @@ main(void)
     tcase_add_test(tc, what_is_not_read_is_named);
     tcase_add_test(tc, a_directory_and_what_is_not_there_are_errors);
     tcase_add_test(ring, who_has_enough_closes_at_any_time);
+    tcase_add_test(ring, what_has_come_is_given_while_no_more_comes);
     tcase_add_loop_test(ring, a_ring_gives_every_byte_in_its_order, 0, 2);
     tcase_add_loop_test(ring, what_comes_once_is_read_again, 0, 3);
     tcase_add_test(ring, an_error_comes_behind_the_bytes_before_it);

@@ -22,8 +22,8 @@ struct piece {
 };
 
 struct ahead {
-    struct stage *top; /* [owned; the thread's, while it runs] */
-    int wake_fd;
+    struct stage *top;         /* [owned; the thread's, while it runs] */
+    struct stage_waits *waits; /* NULL: no stream */
     bool has_thread;
     pthread_t thread;
     uint8_t *memory; /* [owned] of all pieces */
@@ -43,7 +43,7 @@ wants_it_now(struct ahead *a)
 {
     bool is_waiting;
 
-    if (!a->has_thread || a->wake_fd < 0)
+    if (!a->has_thread || a->waits == NULL)
         return !a->has_thread;
     pthread_mutex_lock(&a->lock);
     is_waiting = a->is_waiting || a->stop;
@@ -51,22 +51,25 @@ wants_it_now(struct ahead *a)
     return is_waiting;
 }
 
+/* fill: all of it, but of a stream what is there. */
 static void
 fill(struct ahead *a, struct piece *p)
 {
     size_t got = 1;
+    int r = 0;
 
     p->len = 0;
-    p->error = 0;
     while (p->len < PIECE_BYTES && got > 0) {
-        if ((p->error = stage_read(a->top, p->bytes + p->len, PIECE_BYTES - p->len, &got)) != 0)
+        if (a->waits != NULL)
+            a->waits->no_wait = p->len > 0;
+        if ((r = stage_read(a->top, p->bytes + p->len, PIECE_BYTES - p->len, &got)) != 0)
             break;
         p->len += got;
         if (wants_it_now(a))
             break;
     }
-    if (p->len > 0) /* first what came before it: the stage will say it again */
-        p->error = 0;
+    /* an error comes behind what came before it: the stage will say it again */
+    p->error = p->len > 0 ? 0 : r;
     p->place = stage_place(a->top);
 }
 
@@ -158,11 +161,11 @@ stop_thread(struct ahead *a)
     a->stop = true;
     pthread_cond_signal(&a->changed);
     pthread_mutex_unlock(&a->lock);
-    if (a->wake_fd >= 0)
-        must(write(a->wake_fd, &one, sizeof one) == sizeof one);
+    if (a->waits != NULL)
+        must(write(a->waits->wake_fd, &one, sizeof one) == sizeof one);
     must(pthread_join(a->thread, NULL) == 0);
-    if (a->wake_fd >= 0)
-        must(read(a->wake_fd, &none, sizeof none) == sizeof none);
+    if (a->waits != NULL)
+        must(read(a->waits->wake_fd, &none, sizeof none) == sizeof none);
 }
 
 static void
@@ -172,6 +175,8 @@ close_all(void *ctx)
 
     if (a->has_thread)
         stop_thread(a);
+    if (a->waits != NULL)
+        a->waits->no_wait = false;
     stage_close(a->top);
     pthread_cond_destroy(&a->changed);
     pthread_mutex_destroy(&a->lock);
@@ -183,7 +188,7 @@ const struct rdb_reader ahead_reader = {
     .next = next, .wrong = wrong, .consumed = consumed, .close = close_all};
 
 int
-ahead_open(struct stage *top, int wake_fd, bool with_thread, struct ahead **ret)
+ahead_open(struct stage *top, struct stage_waits *waits, bool with_thread, struct ahead **ret)
 {
     enum { EACH = RDB_READER_HEADROOM + PIECE_BYTES };
     struct ahead *a = calloc(1, sizeof *a);
@@ -197,7 +202,7 @@ ahead_open(struct stage *top, int wake_fd, bool with_thread, struct ahead **ret)
     for (unsigned i = 0; i < pieces; i++)
         a->piece[i].bytes = a->memory + i * (size_t)EACH + RDB_READER_HEADROOM;
     a->top = top;
-    a->wake_fd = wake_fd;
+    a->waits = waits;
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->changed, NULL);
     /* without one it goes on all the same */

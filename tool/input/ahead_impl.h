@@ -11,10 +11,10 @@
 
 struct ahead;
 
-/* ahead_open: top is the ring's from then on, and is closed with it; wake_fd: an eventfd that its
- * file waits on, or -1.  with_thread false: each piece is read when it is asked for.  0 or
+/* ahead_open: top is the ring's from then on, and is closed with it; waits: those of its
+ * file; NULL: it is no stream.  with_thread false: each piece is read when it is asked for.  0 or
  * -errno, with which top is closed, too. */
-int ahead_open(struct stage *top, int wake_fd, bool with_thread, struct ahead **ret);
+int ahead_open(struct stage *top, struct stage_waits *waits, bool with_thread, struct ahead **ret);
 /* ahead_reader: for rdb_source_reader(), with the ring as ctx. */
 extern const struct rdb_reader ahead_reader;
 

@@ -18,12 +18,12 @@
 #include "tool/input/tape_impl.h"
 
 struct tool_input {
-    int fd;         /* [owned] */
-    int wake_fd;    /* [owned] of a stream; -1: none */
-    uint64_t from;  /* of a regular file: where it stood when it was given to us */
-    uint64_t size;  /* STAGE_STREAM: a stream */
-    bool was_read;  /* a stream, which comes once */
-    bool is_packed; /* known from the first source on, as the next two */
+    int fd;                   /* [owned] */
+    struct stage_waits waits; /* [owned] of a stream; -1: none */
+    uint64_t from;            /* of a regular file: where it stood when it was given to us */
+    uint64_t size;            /* STAGE_STREAM: a stream */
+    bool was_read;            /* a stream, which comes once */
+    bool is_packed;           /* known from the first source on, as the next two */
     bool has_sums;
     char form[64];
     struct stage_head head;
@@ -68,8 +68,8 @@ look(struct tool_input *in)
     }
     (void)fcntl(in->fd, F_SETPIPE_SZ, PIPE_BYTES); /* if it is one */
     in->size = STAGE_STREAM;
-    in->wake_fd = eventfd(0, EFD_CLOEXEC);
-    return in->wake_fd < 0 ? -errno : 0;
+    in->waits.wake_fd = eventfd(0, EFD_CLOEXEC);
+    return in->waits.wake_fd < 0 ? -errno : 0;
 }
 
 /* read_head: the first bytes; those of a stream are given again by its stage. */
@@ -77,7 +77,7 @@ static int
 read_head(struct tool_input *in)
 {
     const struct stage_head none = {.len = 0};
-    struct stage *s = stage_file(in->fd, in->from, in->size, &none, in->wake_fd);
+    struct stage *s = stage_file(in->fd, in->from, in->size, &none, &in->waits);
     size_t got = 1;
     int r = s == NULL ? -ENOMEM : 0;
 
@@ -141,7 +141,7 @@ note_form(struct tool_input *in, enum form form, unsigned depth)
 static struct stage *
 open_stages(struct tool_input *in)
 {
-    struct stage *s = stage_file(in->fd, in->from, in->size, &in->head, in->wake_fd);
+    struct stage *s = stage_file(in->fd, in->from, in->size, &in->head, &in->waits);
     struct stage_head head = in->head;
     char why[128];
     uint64_t at;
@@ -211,7 +211,8 @@ tool_input_source(struct tool_input *in, struct rdb_source **ret)
     top = has_tape(in) ? tape_reader(&in->tape) : open_stages(in);
     if (top == NULL)
         return -ENOMEM;
-    if ((r = ahead_open(top, in->wake_fd, with_thread(in), &a)) != 0)
+    if ((r = ahead_open(top, in->size == STAGE_STREAM ? &in->waits : NULL, with_thread(in), &a)) !=
+        0)
         return r;
     r = rdb_source_reader(&ahead_reader, a, tool_input_size(in), in->is_packed, in->has_sums, ret);
     if (r != 0)
@@ -259,7 +260,7 @@ tool_input_open(const char *path, bool again, struct tool_input **ret, struct rd
     *err = (struct rdb_error){.within = ""};
     if (in == NULL)
         return -ENOMEM;
-    in->wake_fd = -1;
+    in->waits.wake_fd = -1;
     if ((r = in->fd = open_path(path)) >= 0 && (r = look(in)) == 0 && (r = read_head(in)) == 0 &&
         (r = refused(in, err)) == 0 && again && in->size == STAGE_STREAM)
         r = make_tape(in, err);
@@ -276,8 +277,8 @@ tool_input_close(struct tool_input *in)
     tape_close(&in->tape);
     if (in->fd >= 0)
         close(in->fd);
-    if (in->wake_fd >= 0)
-        close(in->wake_fd);
+    if (in->waits.wake_fd >= 0)
+        close(in->waits.wake_fd);
     free(in);
 }
 

@@ -17,7 +17,7 @@ stage_read(struct stage *s, uint8_t *dst, size_t room, size_t *ret_got)
     if (s->error != 0 || s->has_ended)
         return s->error;
     r = s->read(s, dst, room, ret_got);
-    if (r == -ECANCELED) /* for now: what reads it later goes on here */
+    if (stage_is_pause(r))
         return r;
     if (r != 0)
         *ret_got = 0;

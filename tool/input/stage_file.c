@@ -11,20 +11,22 @@
 
 struct file {
     struct stage stage; /* first */
-    int fd, wake_fd;
+    int fd;
+    const struct stage_waits *waits;
     uint64_t from, size; /* size STAGE_STREAM: it is one */
     uint64_t at;         /* bytes given */
     struct stage_head head;
 };
 
-/* wait_for: until there is something to read, or somebody wants no more. */
+/* wait_for: until there is something to read, or nobody wants to wait. */
 static int
 wait_for(const struct file *f)
 {
-    struct pollfd p[2] = {{.fd = f->fd, .events = POLLIN}, {.fd = f->wake_fd, .events = POLLIN}};
+    struct pollfd p[2] = {{.fd = f->fd, .events = POLLIN},
+                          {.fd = f->waits->wake_fd, .events = POLLIN}};
 
     for (;;) {
-        if (poll(p, 2, -1) < 0) {
+        if (poll(p, 2, f->waits->no_wait ? 0 : -1) < 0) {
             if (errno != EINTR)
                 return -errno;
             continue;
@@ -33,6 +35,8 @@ wait_for(const struct file *f)
             return -ECANCELED;
         if (p[0].revents != 0)
             return 0;
+        if (f->waits->no_wait)
+            return -EAGAIN;
     }
 }
 
@@ -91,7 +95,8 @@ file_place(const struct stage *s)
 }
 
 struct stage *
-stage_file(int fd, uint64_t from, uint64_t size, const struct stage_head *head, int wake_fd)
+stage_file(int fd, uint64_t from, uint64_t size, const struct stage_head *head,
+           const struct stage_waits *waits)
 {
     struct file *f = calloc(1, sizeof *f);
 
@@ -99,7 +104,7 @@ stage_file(int fd, uint64_t from, uint64_t size, const struct stage_head *head, 
         return NULL;
     f->stage = (struct stage){.read = file_read, .place = file_place};
     f->fd = fd;
-    f->wake_fd = wake_fd;
+    f->waits = waits;
     f->from = from;
     f->size = size;
     f->head = *head;

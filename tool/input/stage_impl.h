@@ -7,6 +7,7 @@
 #ifndef TOOL_INPUT_STAGE_IMPL_H
 #define TOOL_INPUT_STAGE_IMPL_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,8 +24,12 @@ struct stage {
     char wrong[128];
 };
 
-/* stage_read: as the stage's own read, which is not asked again after an end or an error, but for
- * -ECANCELED. */
+/* stage_is_pause: an error behind which a stage goes on when it is asked again.  stage_read: as the stage's own read, which is not asked again after an end or any other error. */
+static inline bool
+stage_is_pause(int error)
+{
+    return error == -ECANCELED || error == -EAGAIN;
+}
 int stage_read(struct stage *s, uint8_t *dst, size_t room, size_t *ret_got);
 /* stage_close: with all that are below. */
 void stage_close(struct stage *s);
@@ -36,16 +41,19 @@ const char *stage_wrong(const struct stage *s);
 int stage_damaged(struct stage *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The file: [from, from + size) of a regular one, or, size STAGE_STREAM, what comes: first those
- * bytes that were read already.  wake_fd: readable: reading ends with -ECANCELED, at once, too,
- * where nothing comes; -1: only a stream needs one. */
+ * bytes that were read already.  waits: NULL: only a stream waits. */
 #define STAGE_STREAM UINT64_MAX
+struct stage_waits {
+    int wake_fd;  /* an eventfd; readable: reading ends with -ECANCELED, even where nothing comes */
+    bool no_wait; /* [who reads] where nothing has come, reading ends with -EAGAIN */
+};
 enum { STAGE_HEAD_BYTES = 16 };
 struct stage_head {
     uint8_t bytes[STAGE_HEAD_BYTES];
     size_t len;
 };
 struct stage *stage_file(int fd, uint64_t from, uint64_t size, const struct stage_head *head,
-                         int wake_fd);
+                         const struct stage_waits *waits);
 
 /* What unpacks `below`, which is the new stage's in any case.  in_envelope:
  * Valkey's, behind which are one frame and the end; else any number of frames.  NULL: no memory. */

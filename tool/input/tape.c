@@ -73,7 +73,7 @@ reader_read(struct stage *s, uint8_t *dst, size_t room, size_t *ret_got)
     r->at += *ret_got;
     if (error == -EBADMSG)
         return stage_damaged(s, "%s", stage_wrong(r->tape->live));
-    if (error != 0 && error != -ECANCELED && r->tape->live->error == 0)
+    if (error != 0 && !stage_is_pause(error) && r->tape->live->error == 0)
         return stage_damaged(s, "cannot keep what comes: %s: %s (TMPDIR names another directory)",
                              tool_spill_dir(), strerror(-error));
     return error;
