@@ -4,7 +4,7 @@
 #                                                   [loop] [floor] [fan-out] [memory] [instructions]
 #                                                   [keyspace] [growth] [huge] [types] [zset] [sets]
 #                                                   [hit-ratio] [steady] [strings]
-#                                                   [memory-limit]
+#                                                   [memory-limit] [rdb]
 # SAVE: options of save.py, such as "--quick".
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -38,6 +38,7 @@ for w in "${what[@]}"; do
     sets) python3 tests/bench/zset.py sets ;;
     hit-ratio) python3 tests/bench/hit_ratio.py ;;
     steady) python3 tests/bench/steady.py ;;
+    rdb) python3 tests/bench/rdb.py ;;
     memory-limit) python3 tests/bench/memory_limit.py ;;
     *) echo "no benchmark '$w'" >&2; exit 2 ;;
     esac

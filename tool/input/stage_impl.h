@@ -24,7 +24,8 @@ struct stage {
     char wrong[128];
 };
 
-/* stage_is_pause: an error behind which a stage goes on when it is asked again.  stage_read: as the stage's own read, which is not asked again after an end or any other error. */
+/* stage_is_pause: an error behind which a stage goes on when it is asked again.  stage_read: as the
+ * stage's own read, which is not asked again after an end or any other error. */
 static inline bool
 stage_is_pause(int error)
 {
