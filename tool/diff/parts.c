@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef STILLFRAME_DEBUG /* gcc -Og does not inline all that its hints demand */
+#define XXH_NO_INLINE_HINTS 1
+#endif
 #define XXH_INLINE_ALL
 #ifdef STILLFRAME_DEBUG /* -Og cannot inline all that is asked for */
 #define XXH_NO_INLINE_HINTS 1
