@@ -395,6 +395,41 @@ class Get(LookTest):
             self.assertEqual(f.read(), big)
 
 
+class Memory(LookTest):
+    MOST = 64 << 10  # KiB, of a process
+
+    def memory_of(self, *args):
+        """How much it needed, in KiB; its output goes nowhere.  A child begins as large as its parent: a small one."""
+        p = subprocess.run([sys.executable, "-c", "import resource, subprocess, sys\n"
+                            "status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode\n"
+                            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
+                            "sys.exit(status)", resp.STILLFRAME_RDB, *args], capture_output=True, text=True, timeout=300)
+        self.assertEqual((p.returncode, p.stderr), (0, ""), args)
+        return int(p.stdout)
+
+    def test_a_value_of_any_size_needs_the_same(self):
+        path = os.path.join(self.s.dir, "long.rdb")
+        with open(path, "wb") as f:  # zeros that take no disk
+            f.write(b"REDIS0009\0\x01k\x80" + struct.pack(">I", 300 << 20))
+            f.seek(300 << 20, os.SEEK_CUR)
+            f.write(b"\xff" + bytes(8))
+        for args in (["get", "k"], ["get", "--format=json", "k"], ["head"], ["keys", "-l"], ["head", "--size=1k-"], ["info"]):
+            needed = self.memory_of(*args, path)
+            if "asan" not in resp.STILLFRAME_RDB:
+                self.assertLess(needed, self.MOST, args)
+
+    def test_any_number_of_keys_needs_the_same(self):
+        path = os.path.join(self.s.dir, "keys.rdb")
+        with open(path, "wb") as f:
+            f.write(b"REDIS0009")
+            f.writelines(b"\0\x08%08d\x01%d" % (i, i % 10) for i in range(1500000))
+            f.write(b"\xff" + bytes(8))
+        for args in (["keys", "--format=json"], ["head", "-n9999999", "--encoding=int", "--format=json"], ["info", "--biggest=1000"]):
+            needed = self.memory_of(*args, path)
+            if "asan" not in resp.STILLFRAME_RDB:
+                self.assertLess(needed, self.MOST, args)
+
+
 class Head(LookTest):
     def test_ten_keys_each_in_short(self):
         out = self.run_tool("head", self.s.path).decode()
