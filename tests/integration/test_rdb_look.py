@@ -16,6 +16,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import resp  # noqa: E402
+from golden import files  # noqa: E402
 
 YEAR_2100_MS = 4102444800000
 NAMES = [b"", b"plain", b"user:1", b"user:2", b"with space", b"quote\"d", b"back\\slash", b"new\nline", b"tab\tcr\r", b"\x00\xff\xfe",
@@ -219,6 +220,52 @@ class Keys(LookTest):
         with open(self.s.path, "rb") as f:
             self.run_tool("keys", "-o", other, "-", stdin=f.read()[:-500], status=1)
         self.assertFalse(os.path.exists(other))
+
+
+class Encodings(unittest.TestCase):
+    """Files of every version and type (golden/files.py), in a server that has loaded them."""
+
+    def check(self, start, data, compares):
+        with tempfile.TemporaryDirectory(prefix="rdb-look-") as d:
+            path = os.path.join(d, "dump.rdb")
+            with open(path, "wb") as f:
+                f.write(data)
+            rows = parse_json(tool("keys", "--format=json", path)[1])
+            server = start(d, "--save", "")
+            try:
+                c = server.client()
+                for r in filter(compares, rows):
+                    c.call("SELECT", r["db"])
+                    self.assertEqual(c.call("OBJECT", "ENCODING", as_bytes(r["key"])), r["encoding"].encode(), r)
+            finally:
+                server.stop()
+        return len(rows)
+
+    def test_all_but_lists_are_as_in_7_0(self):
+        for file in files.files():
+            if file.reader == "redis":
+                self.assertGreater(self.check(resp.start_redis_server, file.data, lambda r: r["type"] != "list"), 20)
+
+    def test_lists_and_sets_are_as_here(self):
+        """As in 7.2, that is."""
+        for file in files.files():
+            if file.reader == "stillframe" or file.version in (7, 9):
+                self.check(lambda *a: resp.start_stillframe(*a, "--rdb-version-check", "relaxed"), file.data, lambda r: r["type"] in ("list", "set"))
+
+    def test_small_hashes_whose_fields_expire(self):
+        for file in files.files():
+            if file.reader is None:
+                hashes = [files.hash_expiring(kind, file.version, [(b"f", b"v"), (b"g", b"w")], {b"g": files.FAR_MS})
+                          for kind in ((22,) if file.version == 80 else (22, 23, 24, 25))]
+                small = files.File("small", file.version, [(b"%d" % h.type, h) for h in hashes], None)
+                path = os.path.join(tempfile.gettempdir(), "rdb-look-%d.rdb" % os.getpid())
+                with open(path, "wb") as f:
+                    f.write(small.data)
+                rows = parse_json(tool("keys", "--format=json", path)[1])
+                os.unlink(path)
+                want = {"24": "listpackex", "25": "listpackex", "23": "listpackex"} if file.version == 12 else {}
+                self.assertEqual({r["key"]: r["encoding"] for r in rows}, {"22": "hashtable", **want})
+                self.assertEqual({r["expiring_fields"] for r in rows}, {1})
 
 
 class Filters(LookTest):

@@ -261,20 +261,21 @@ static bool
 is_strict(uint8_t type)
 {
     return type == RDB_TYPE_HASH || type == RDB_TYPE_HASH_ZIPMAP || type == RDB_TYPE_SET ||
-           type == RDB_TYPE_ZSET || type == RDB_TYPE_ZSET_2;
+           type == RDB_TYPE_ZSET || type == RDB_TYPE_ZSET_2 || type == RDB_TYPE_HASH_EXPIRES ||
+           type == RDB_TYPE_HASH_EXPIRES_RC;
 }
 
 static enum key_encoding
 hash_encoding(const struct measure *m)
 {
-    bool is_small = m->facts.elements <= HASH_ENTRIES && m->longest <= SMALL_BYTES;
+    uint8_t type = m->facts.key->type;
 
-    if (m->facts.expiring_fields > 0) /* Valkey has no small form for these */
-        return is_small && m->facts.key->type != RDB_TYPE_HASH_EXPIRES_VALKEY ? KEY_LISTPACKEX
-                                                                              : KEY_HASHTABLE;
-    return is_small || (!is_strict(m->facts.key->type) && m->facts.elements <= HASH_ENTRIES)
-               ? KEY_LISTPACK
-               : KEY_HASHTABLE;
+    if (m->facts.elements > HASH_ENTRIES || (m->longest > SMALL_BYTES && is_strict(type)))
+        return KEY_HASHTABLE;
+    if (m->facts.expiring_fields == 0)
+        return KEY_LISTPACK;
+    return type == RDB_TYPE_HASH_EXPIRES_VALKEY ? KEY_HASHTABLE /* it has no small form for these */
+                                                : KEY_LISTPACKEX;
 }
 
 /* ---- sets ---- */
