@@ -1,6 +1,7 @@
 /* tool/base/text.c - numbers and sizes as text, and bars. */
 #include <string.h>
 
+#include "mm/base/num.h"
 #include "mm/base/printable.h"
 #include "tool/base/tool.h"
 
@@ -18,8 +19,8 @@ next_buffer(void)
 const char *
 tool_count(uint64_t n)
 {
-    char digits[32], *text = next_buffer(), *p = text;
-    int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
+    char digits[NUM_MAX_BYTES], *text = next_buffer(), *p = text;
+    int len = (int)(num_put_unsigned(digits, n) - digits);
 
     for (int i = 0; i < len; i++) {
         if (i > 0 && (len - i) % 3 == 0)
@@ -41,6 +42,10 @@ tool_size(uint64_t bytes)
     for (; v >= 1023.95 && u < sizeof units / sizeof *units - 1;
          u++) /* what would print as 1024.0 is 1.0 of the next */
         v /= 1024;
+    if (u == 0) {
+        memcpy(num_put_unsigned(text, bytes), " B", 3);
+        return text;
+    }
     snprintf(text, BUFFER_BYTES, v == (double)(unsigned)v ? "%.0f %s" : "%.1f %s", v, units[u]);
     return text;
 }

@@ -40,19 +40,38 @@ used(char *ret, size_t room, const struct rdb_key *key)
         snprintf(ret, room, "-");
 }
 
+/* put_cell: text in a column of so many characters, to the right of it or to its left; two blanks
+ * follow. */
+static void
+put_cell(struct tool_out *out, const char *text, size_t width, bool is_right)
+{
+    static const char blanks[32] = "                                ";
+    size_t len = strlen(text), pad = len < width ? width - len : 0;
+
+    if (is_right)
+        tool_out_put(out, blanks, pad);
+    tool_out_put(out, text, len);
+    tool_out_put(out, blanks, is_right ? 2 : pad + 2);
+}
+
 static int
 on_row(void *ctx, const struct key_facts *f)
 {
     const struct rdb_key *key = f->key;
-    char ttl[48], use[48];
+    char db[NUM_MAX_BYTES + 1], ttl[48], use[48];
     struct keys *k = ctx;
+    struct tool_out *out = &k->out;
 
     look_ttl(ttl, sizeof ttl, key->expire_at_ms, k->walk.counted_from_ms);
     used(use, sizeof use, key);
-    tool_out_format(&k->out, "%2llu  %-6s  %-9s  %10s  %10s  %9s  %9s  ",
-                    (unsigned long long)key->db, key_kind_names[key->kind], f->encoding,
-                    key->kind == RDB_VALUE_STRING ? "-" : tool_count(f->elements),
-                    tool_size(f->record_bytes), ttl, use);
+    *num_put_unsigned(db, key->db) = '\0';
+    put_cell(out, db, 2, true);
+    put_cell(out, key_kind_names[key->kind], 6, false);
+    put_cell(out, f->encoding, 9, false);
+    put_cell(out, key->kind == RDB_VALUE_STRING ? "-" : tool_count(f->elements), 10, true);
+    put_cell(out, tool_size(f->record_bytes), 10, true);
+    put_cell(out, ttl, 9, true);
+    put_cell(out, use, 9, true);
     return on_name(ctx, key);
 }
 
@@ -83,6 +102,13 @@ csv_number(struct tool_out *out, int64_t n, bool is_known)
     tool_out_put(out, ",", 1);
 }
 
+static void
+csv_word(struct tool_out *out, const char *word)
+{
+    tool_out_text(out, word);
+    tool_out_put(out, ",", 1);
+}
+
 static int
 on_csv(void *ctx, const struct key_facts *f)
 {
@@ -90,8 +116,9 @@ on_csv(void *ctx, const struct key_facts *f)
     struct keys *k = ctx;
     struct tool_out *out = &k->out;
 
-    tool_out_format(out, "%llu,%s,%s,", (unsigned long long)key->db, key_kind_names[key->kind],
-                    f->encoding);
+    csv_number(out, (int64_t)key->db, true);
+    csv_word(out, key_kind_names[key->kind]);
+    csv_word(out, f->encoding);
     csv_number(out, (int64_t)f->elements, true);
     csv_number(out, (int64_t)f->value_bytes, true);
     csv_number(out, (int64_t)f->largest_bytes, true);
@@ -106,12 +133,11 @@ on_csv(void *ctx, const struct key_facts *f)
     return go_on(k);
 }
 
-static void
-json_number(struct tool_out *out, const char *name, int64_t n)
+/* json_number: before: its name, and what stands around it. */
+static inline void
+json_number(struct tool_out *out, const char *before, int64_t n)
 {
-    tool_out_text(out, ",\"");
-    tool_out_text(out, name);
-    tool_out_put(out, "\":", 2);
+    tool_out_text(out, before);
     json_int(out, n);
 }
 
@@ -122,23 +148,27 @@ on_json(void *ctx, const struct key_facts *f)
     struct keys *k = ctx;
     struct tool_out *out = &k->out;
 
-    tool_out_format(out, "%s{\"db\":%llu,\"key\":", k->count++ > 0 ? ",\n" : "\n",
-                    (unsigned long long)key->db);
+    tool_out_text(out, k->count++ > 0 ? ",\n{\"db\":" : "\n{\"db\":");
+    json_unsigned(out, key->db);
+    tool_out_text(out, ",\"key\":");
     json_string(out, key->name, BINARY_BYTES);
-    tool_out_format(out, ",\"type\":\"%s\",\"encoding\":\"%s\"", key_kind_names[key->kind],
-                    f->encoding);
-    json_number(out, "elements", (int64_t)f->elements);
-    json_number(out, "value_bytes", (int64_t)f->value_bytes);
-    json_number(out, "largest_bytes", (int64_t)f->largest_bytes);
-    json_number(out, "record_bytes", (int64_t)f->record_bytes);
+    tool_out_text(out, ",\"type\":\"");
+    tool_out_text(out, key_kind_names[key->kind]);
+    tool_out_text(out, "\",\"encoding\":\"");
+    tool_out_text(out, f->encoding);
+    tool_out_text(out, "\"");
+    json_number(out, ",\"elements\":", (int64_t)f->elements);
+    json_number(out, ",\"value_bytes\":", (int64_t)f->value_bytes);
+    json_number(out, ",\"largest_bytes\":", (int64_t)f->largest_bytes);
+    json_number(out, ",\"record_bytes\":", (int64_t)f->record_bytes);
     if (key->expire_at_ms != -1)
-        json_number(out, "expire_at_ms", key->expire_at_ms);
+        json_number(out, ",\"expire_at_ms\":", key->expire_at_ms);
     if (key->idle_s >= 0)
-        json_number(out, "idle_s", key->idle_s);
+        json_number(out, ",\"idle_s\":", key->idle_s);
     if (key->freq >= 0)
-        json_number(out, "freq", key->freq);
+        json_number(out, ",\"freq\":", key->freq);
     if (f->expiring_fields > 0)
-        json_number(out, "expiring_fields", (int64_t)f->expiring_fields);
+        json_number(out, ",\"expiring_fields\":", (int64_t)f->expiring_fields);
     tool_out_text(out, ",\"file\":");
     json_string(out, slice_of(k->walk.run.path, strlen(k->walk.run.path)), BINARY_BYTES);
     tool_out_put(out, "}", 1);
