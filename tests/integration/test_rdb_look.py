@@ -446,7 +446,8 @@ class Memory(LookTest):
     MOST = 64 << 10  # KiB, of a process
 
     def memory_of(self, *args):
-        """How much it needed, in KiB; its output goes nowhere.  A child begins as large as its parent: a small one."""
+        """How much it needed, in KiB; its output goes nowhere.  A child begins as large as its
+        parent: a small one."""
         p = subprocess.run([sys.executable, "-c", "import resource, subprocess, sys\n"
                             "status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode\n"
                             "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
