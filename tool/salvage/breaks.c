@@ -1,6 +1,7 @@
 /* tool/salvage/breaks.c - where reading fails, and where it goes on: the rules SV1 and SV5 of
  * scan.h. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mm/base/crc64.h"
@@ -8,7 +9,11 @@
 #include "snapshot/rdb/rdb.h"
 #include "tool/salvage/scan_impl.h"
 
-enum { CUT_CLAIM_MOST = 512 << 20 /* what a key that the file's end cuts may claim */ };
+enum {
+    CUT_CLAIM_MOST = 512 << 20,     /* what a key that the file's end cuts may claim */
+    BACK_IN_FILE_BYTES = 512 << 20, /* before an end mark that is none: a value's length at most */
+    BACK_ALL_BYTES = 1 << 30        /* before breaks, in all */
+};
 
 int
 begin_section(struct scan *s, uint64_t from, unsigned head, uint64_t gap)
@@ -25,6 +30,7 @@ begin_section(struct scan *s, uint64_t from, unsigned head, uint64_t gap)
         .db = s->db,
         .last_db = s->has_db ? s->db : UINT64_MAX,
         .next_db = UINT64_MAX,
+        .believed_until = UINT64_MAX,
         .due = d == NULL || d->said != 1              ? UINT64_MAX
                : d->keys + d->doubtful > d->said_keys ? 0
                                                       : d->said_keys - d->keys - d->doubtful};
@@ -117,22 +123,81 @@ is_followed_by_more(struct scan *s, uint64_t at)
     return crc == has;
 }
 
+/* find_magic: an end mark that is not the file's stands at `at`: where the RDB that it ends begins.
+ * 1: *ret; 0 or -errno. */
+static int
+find_magic(struct scan *s, uint64_t from, uint64_t at, uint64_t *ret)
+{
+    enum { PIECE_BYTES = 65536 };
+    uint8_t *piece = malloc(PIECE_BYTES);
+    int r = piece == NULL ? -ENOMEM : 0;
+
+    while (r == 0 && at - from > RDB_MAGIC_BYTES) {
+        size_t n = at - from < PIECE_BYTES ? (size_t)(at - from) : PIECE_BYTES;
+
+        if ((r = flat_read(s->flat, piece, at - n, n)) < 0)
+            break;
+        for (size_t i = n - RDB_MAGIC_BYTES; r == 0 && i-- > 0;)
+            if (memcmp(piece + i, "REDIS00", 7) == 0 || memcmp(piece + i, "VALKEY0", 7) == 0) {
+                *ret = at - n + i;
+                r = 1;
+            }
+        at -= n - RDB_MAGIC_BYTES;
+    }
+    free(piece);
+    return r;
+}
+
+/* look_back: what was read before the break goes wrong earlier: another path leads by it; or an RDB
+ * begins there, and it is its end mark.  1: *ret: since where; 0 or -errno. */
+static int
+look_back(struct scan *s, uint64_t broken_at, uint64_t *ret)
+{
+    struct section *sec = section_in_hand(s);
+    uint64_t from = sec->from, magic = 0;
+    int r, is_passed;
+
+    if (s->no_search || s->looked_back > BACK_ALL_BYTES)
+        return 0;
+    s->stepper.refused = broken_at;
+    s->looked_back += broken_at - from < SEARCH_BACK_BYTES ? broken_at - from : SEARCH_BACK_BYTES;
+    is_passed = r = search_passing(&s->search, from, broken_at, ret);
+    if (r < 0 || sec->end != SECTION_ENDED_EARLY)
+        return r;
+    if (broken_at - from > BACK_IN_FILE_BYTES)
+        from = broken_at - BACK_IN_FILE_BYTES;
+    s->looked_back += broken_at - from;
+    if ((r = find_magic(s, from, broken_at, &magic)) <= 0)
+        return r < 0 ? r : is_passed;
+    if (is_passed == 0 || magic < *ret)
+        *ret = magic;
+    return 1;
+}
+
 /* find_next: *ret: where the next section begins; *ret_head: how much of it is doubtful (SV5).  1;
  * 0: nowhere; or -errno. */
 static int
 find_next(struct scan *s, uint64_t broken_at, uint64_t *ret, unsigned *ret_head)
 {
     /* the break itself is no boundary; what was read before it perhaps none (SE4) */
-    uint64_t from = s->count > 0 ? ring_at(s, 0)->from : broken_at + 1, said;
+    uint64_t from = s->count > 0 ? ring_at(s, 0)->from : broken_at + 1, said, crossing;
     int r;
 
     *ret_head = 0;
     if (s->no_search)
         return 0;
+    if ((r = look_back(s, broken_at, &crossing)) < 0)
+        return r;
+    if (r > 0 && crossing < from) {
+        from = crossing;
+        if ((r = take_back(s, crossing)) < 0)
+            return r;
+    }
     if ((s->section_count == 1 || section_in_hand(s)->keys > 0) &&
         step_over(&s->stepper, broken_at, &said) == STEP_KEY) {
         s->stepper.refused = broken_at;
         if ((r = search_confirms(&s->search, broken_at + 1, said)) != 0) {
+            *ret_head = 1;
             *ret = said;
             return r;
         }
@@ -160,6 +225,8 @@ search_on(struct scan *s, uint64_t *at)
         return r;
     s->is_out_of_work |= s->stepper.work >= s->stepper.work_most;
     doubt_all(s, found, &lost_from);
+    if (lost_from > found) /* all of it is read again */
+        lost_from = found;
     *in_hand(s) = broken;
     lose_bytes(s, LOSS_BYTES, lost_from, found);
     if (r == 0)
@@ -168,41 +235,58 @@ search_on(struct scan *s, uint64_t *at)
     return (r = begin_section(s, found, head, found - lost_from)) < 0 ? r : 1;
 }
 
+/* end_cut: the file ends in the middle of what begins there; or that was misread, if a path lives
+ * behind it. */
+static int
+end_cut(struct scan *s, uint64_t at)
+{
+    struct item broken = *in_hand(s);
+    uint64_t found, lost_from = at;
+    int r = 0;
+
+    s->stepper.refused = at;
+    if (!s->no_search && (r = search_boundary(&s->search, at + 1, &found)) < 0)
+        return r;
+    if (r == 0)
+        settle_all(s);
+    else
+        doubt_all(s, s->flat->size, &lost_from);
+    *in_hand(s) = broken;
+    lose_bytes(s, r == 0 ? LOSS_CUT : LOSS_BYTES, at, s->flat->size);
+    section_in_hand(s)->until = at;
+    section_in_hand(s)->end = SECTION_CUT;
+    return 0;
+}
+
 /* go_past: the item in hand cannot be read.  1: go on at *at; 0: that was all; or -errno. */
 int
 go_past(struct scan *s, uint64_t *at)
 {
+    enum step_told told = step_is_told_twice(&s->stepper, in_hand(s)->from);
     uint64_t broken_at = in_hand(s)->from, next = 0;
 
-    if (step_is_told_twice(&s->stepper, broken_at) &&
-        step_over(&s->stepper, broken_at, &next) == STEP_KEY && search_lives(&s->stepper, next)) {
+    if (told != STEP_NOT_TOLD && step_over(&s->stepper, broken_at, &next) == STEP_KEY &&
+        search_lives(&s->stepper, next)) {
         struct item broken = *in_hand(s);
 
         settle_all(s);
         *in_hand(s) = broken;
         lose_bytes(s, LOSS_DAMAGED, broken_at, next);
         s->keys += 1;
+        section_in_hand(s)->head = told == STEP_TOLD_SOUND_END ? 0 : 1;
         *at = next;
         return 1;
     }
     if (is_end_mark_gone(s)) {
         broken_at = in_hand(s)->from;
-        settle_all(s);
+        doubt_all(s, s->flat->size, &broken_at);
         lose_bytes(s, LOSS_BYTES, broken_at, s->flat->size);
         section_in_hand(s)->until = broken_at;
         section_in_hand(s)->end = SECTION_END;
         return 0;
     }
-    if (is_cut(s, broken_at)) {
-        struct item broken = *in_hand(s);
-
-        settle_all(s);
-        *in_hand(s) = broken;
-        lose_bytes(s, LOSS_CUT, broken_at, s->flat->size);
-        section_in_hand(s)->until = broken_at;
-        section_in_hand(s)->end = SECTION_CUT;
-        return 0;
-    }
+    if (is_cut(s, broken_at))
+        return end_cut(s, broken_at);
     if (is_followed_by_more(s, broken_at)) {
         settle_all(s);
         in_hand(s)->has_name = false;

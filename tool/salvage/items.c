@@ -245,7 +245,7 @@ doubt_all(struct scan *s, uint64_t until, uint64_t *ret_from)
         if (it->kind == ITEM_SELECTDB && !is_crossed)
             note_selectdb(s, it);
         else if (it->kind == ITEM_RESIZEDB && !is_crossed)
-            note_resizedb(s, it, true);
+            note_resizedb(s, it, !it->is_paired);
         else
             lose_item(s, it, LOSS_DOUBTFUL, false,
                       is_crossed ? "read well, but other keys can be read inside of it"
@@ -256,4 +256,56 @@ doubt_all(struct scan *s, uint64_t until, uint64_t *ret_from)
     }
     s->count = 0;
     end_run(s);
+}
+
+/* forget_run: it is not believed any more but for what is in `kept`. */
+static void
+forget_run(struct scan *s, const struct run *r, const struct clipped *kept)
+{
+    struct section *sec = section_in_hand(s);
+    struct db_sum *d = scan_db(s, r->db);
+    uint64_t keys = r->keys - kept->keys, expires = r->expires - kept->expires;
+    struct loss l = {
+        .from = kept->at, .until = r->until, .db = r->db, .keys = keys, .kind = LOSS_DOUBTFUL};
+
+    sec->keys -= keys;
+    sec->inherited -= r->is_inherited ? keys : 0;
+    if (d != NULL) {
+        d->keys -= keys;
+        d->expires -= expires;
+    }
+    snprintf(l.reason, sizeof l.reason, "read well, but other keys can be read inside of it");
+    scan_lose(s, &l);
+}
+
+int
+take_back(struct scan *s, uint64_t until)
+{
+    struct clipped kept;
+    struct run run;
+    int r = 0;
+
+    end_run(s);
+    while (s->runs.count > 0 && r == 0) {
+        if ((r = records_get(&s->runs, s->runs.count - 1, &run)) < 0)
+            return r;
+        if (run.section != s->section_count - 1 || run.until <= until)
+            break;
+        kept = (struct clipped){.at = run.from};
+        if (run.from < until && (r = clip_walk(s, run.from, UINT64_MAX, until, &kept)) < 0)
+            return r;
+        /* the damage may have begun some keys earlier */
+        if (kept.keys > 0 &&
+            (r = clip_walk(s, run.from, kept.keys > DOUBTED ? kept.keys - DOUBTED : 0, until,
+                           &kept)) < 0)
+            return r;
+        records_drop_last(&s->runs);
+        forget_run(s, &run, &kept);
+        run.until = kept.at;
+        run.keys = kept.keys;
+        run.expires = kept.expires;
+        if (run.from < run.until)
+            r = records_add(&s->runs, &run);
+    }
+    return r;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "mm/base/must.h"
-#include "tool/salvage/scan.h"
+#include "tool/salvage/scan_impl.h"
 
 enum {
     BELIEVED_BYTES = 512 << 20, /* no value is longer */
@@ -103,9 +103,9 @@ judge_sections(struct scan *s)
 /* How a number of keys at a section's beginning is taken away. */
 struct clip {
     uint32_t section;
-    uint64_t due;     /* keys still to be taken */
-    struct run run;   /* where it ends */
-    uint64_t expires; /* of those in `run` */
+    uint64_t due;           /* keys still to be taken */
+    struct run run;         /* where it ends */
+    struct clipped clipped; /* how */
     uint64_t until;
     bool is_over;
 };
@@ -128,66 +128,9 @@ clip_run(struct scan *s, const struct run *r, void *ctx)
     return 0;
 }
 
-enum { CLIP_ENOUGH = 1 << 23 };
-
-/* counting: keys of c->run, until c->due of them are over. */
-struct counting {
-    struct clip *clip;
-    uint64_t left;
-};
-
-static int
-on_counted_item(void *ctx, uint64_t offset)
-{
-    struct counting *c = ctx;
-
-    c->clip->until = offset;
-    return c->left == 0 ? CLIP_ENOUGH : 0;
-}
-
-static int
-on_counted_key(void *ctx, const struct rdb_key *k)
-{
-    struct counting *c = ctx;
-
-    c->left--;
-    c->clip->expires += k->expire_at_ms != -1;
-    return RDB_SKIP_VALUE;
-}
-
-static int
-on_counted_unknown(void *ctx, const struct rdb_key *k, const char *what)
-{
-    (void)what;
-    if (k != NULL)
-        (void)on_counted_key(ctx, k);
-    return 0;
-}
-
-/* find_clip: where in c->run the keys that are due are over. */
-static int
-find_clip(struct scan *s, struct clip *c)
-{
-    static const struct rdb_events events = {.any_version = true,
-                                             .skip_unknown = true,
-                                             .item = on_counted_item,
-                                             .key = on_counted_key,
-                                             .unknown = on_counted_unknown};
-    struct counting counting = {.clip = c, .left = c->due};
-    struct rdb_place place = {.version = s->version, .offset = c->run.from};
-    struct rdb_source *src;
-    struct rdb_error err;
-    int r;
-
-    c->until = c->run.from;
-    if (c->due == 0)
-        return 0;
-    if ((r = flat_source(s->flat, c->run.from, NULL, &src)) < 0)
-        return r;
-    r = rdb_decode_items(src, &place, &events, &counting, &err);
-    rdb_source_close(src);
-    return r == CLIP_ENOUGH ? 0 : r < 0 ? r : -EIO;
-}
+static const char crowded[] =
+    "read well, but with them the database has more keys than it had when "
+    "the file was written";
 
 /* clip_section: so many keys at its beginning are not believed. */
 static int
@@ -198,19 +141,49 @@ clip_section(struct scan *s, struct section *sec, uint64_t keys)
         .from = sec->from, .db = sec->db, .kind = LOSS_DOUBTFUL, .is_kept = s->keep_doubtful};
     int r;
 
-    if ((r = each_run(s, clip_run, &c)) < 0 || (c.is_over && (r = find_clip(s, &c)) < 0))
+    if ((r = each_run(s, clip_run, &c)) < 0 ||
+        (c.is_over && (r = clip_walk(s, c.run.from, c.due, UINT64_MAX, &c.clipped)) < 0))
         return r;
+    if (c.is_over)
+        c.until = c.clipped.at;
     l.until = c.until;
     l.keys = keys < sec->inherited ? keys : sec->inherited;
-    snprintf(l.reason, sizeof l.reason,
-             "read well, but with them the database has more keys than it had when the file was "
-             "written");
+    snprintf(l.reason, sizeof l.reason, "%s", crowded);
     scan_lose(s, &l);
     if (s->keep_doubtful)
         return 0;
     sec->believed_from = c.until;
-    sec->clipped_keys = c.is_over ? c.due : 0;
-    sec->clipped_expires = c.expires;
+    sec->clipped_keys = c.clipped.keys;
+    sec->clipped_expires = c.clipped.expires;
+    return 0;
+}
+
+/* clip_tail: so many keys of database db at a section's end are not believed. */
+static int
+clip_tail(struct scan *s, struct section *sec, uint64_t db, uint64_t keys)
+{
+    struct loss l = {.from = sec->until, .until = sec->until, .db = db, .kind = LOSS_DOUBTFUL};
+    struct clipped kept;
+    struct run run;
+    int r;
+
+    for (uint64_t i = s->runs.count; i-- > 0 && keys > 0;) {
+        if ((r = records_get(&s->runs, i, &run)) < 0)
+            return r;
+        if (run.section != sec - s->sections || run.db != db || run.keys == 0)
+            continue;
+        kept = (struct clipped){.at = run.from};
+        if (run.keys > keys && (r = clip_walk(s, run.from, run.keys - keys, UINT64_MAX, &kept)) < 0)
+            return r;
+        keys -= keys < run.keys ? keys : run.keys;
+        sec->believed_until = l.from = kept.at;
+        sec->clipped_until_keys = kept.keys;
+        sec->clipped_until_expires = kept.expires;
+        l.keys += run.keys - kept.keys;
+    }
+    snprintf(l.reason, sizeof l.reason, "%s", crowded);
+    if (l.keys > 0)
+        scan_lose(s, &l);
     return 0;
 }
 
@@ -220,12 +193,17 @@ judge_last(struct scan *s)
     struct section *sec = &s->sections[s->section_count - 1];
     const struct db_sum *d = scan_db(s, sec->db);
     uint64_t keys;
+    int r;
 
-    if (s->section_count == 1 || sec->end != SECTION_END || sec->inherited == 0 || d == NULL ||
-        d->said != 1)
+    if (s->section_count == 1 || sec->end != SECTION_END || d == NULL || d->said != 1)
         return 0;
     keys = keys_of(d) + 1; /* what is lost was a key at least */
-    return keys <= d->said_keys ? 0 : clip_section(s, sec, keys - d->said_keys + DOUBTED);
+    if (keys <= d->said_keys)
+        return 0;
+    keys += DOUBTED - d->said_keys;
+    if (!s->keep_doubtful && (r = clip_tail(s, sec - 1, sec->db, keys)) < 0)
+        return r;
+    return sec->inherited == 0 ? 0 : clip_section(s, sec, keys);
 }
 
 /* SV5 */
@@ -318,8 +296,8 @@ judge_db(struct scan *s, struct section *sec)
     if (sec->db >= DB_UNKNOWN)
         sec->real_db = real_db(s, sec, &is_sure);
     else
-        is_sure = sec->due != UINT64_MAX && sec->due > sec->gap / ITEM_BYTES &&
-                  sec->inherited <= sec->due;
+        is_sure = sec == s->sections + 1 && sec->due != UINT64_MAX &&
+                  sec->due > sec->gap / ITEM_BYTES && sec->inherited <= sec->due;
     if (sec->db >= DB_UNKNOWN && (d = scan_db(s, sec->real_db)) != NULL)
         d->said++; /* used from now on */
     if (!is_sure)
@@ -331,13 +309,18 @@ judge_keeps(struct scan *s, struct run *r)
 {
     const struct section *sec = &s->sections[r->section];
 
-    if (!sec->is_believed || r->until <= sec->believed_from ||
+    if (!sec->is_believed || r->until <= sec->believed_from || r->from >= sec->believed_until ||
         (!s->keep_doubtful && may_have_lost_expiry(s, r)))
         return false;
     if (r->from < sec->believed_from) {
         r->from = sec->believed_from;
         r->keys -= sec->clipped_keys;
         r->expires -= sec->clipped_expires;
+    }
+    if (r->until > sec->believed_until) {
+        r->until = sec->believed_until;
+        r->keys = sec->clipped_until_keys;
+        r->expires = sec->clipped_until_expires;
     }
     if (r->db >= DB_UNKNOWN)
         r->db = s->sections[r->db - DB_UNKNOWN].real_db;

@@ -61,6 +61,16 @@ records_add(struct records *r, const void *record)
     return 0;
 }
 
+void
+records_drop_last(struct records *r)
+{
+    must(r->count > 0);
+    if (r->count-- > r->held_from)
+        return;
+    r->held_from = r->count; /* it was the file's last one */
+    r->window_count = 0;
+}
+
 int
 records_get(struct records *r, uint64_t i, void *ret)
 {

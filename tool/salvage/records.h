@@ -23,8 +23,10 @@ struct records {
 
 void records_init(struct records *r, size_t record_bytes);
 void records_fini(struct records *r);
-/* records_add: 0 or -errno.  records_get: number i < count: 0 or -errno. */
+/* records_add: 0 or -errno; records_drop_last: of one or more.  records_get: number i < count: 0 or
+ * -errno. */
 int records_add(struct records *r, const void *record);
+void records_drop_last(struct records *r);
 int records_get(struct records *r, uint64_t i, void *ret);
 
 #endif

@@ -1,6 +1,7 @@
 /* tool/salvage/rescue.c - what is done with a damaged RDB. */
 #include "tool/salvage/rescue.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "mm/base/crc64.h"
@@ -65,6 +66,37 @@ read_version(struct flat *f)
                      : (version <= RDB_VERSION_MAX ? version : 0);
 }
 
+/* is_of_later_version: a magic, and of none that is read. */
+static bool
+is_of_later_version(struct flat *f)
+{
+    const uint8_t *p = flat_at(f, 0, RDB_MAGIC_BYTES);
+    size_t letters = p != NULL && memcmp(p, "VALKEY", 6) == 0 ? 6 : 5;
+
+    if (p == NULL || (letters == 5 && memcmp(p, "REDIS", 5) != 0))
+        return false;
+    for (size_t i = letters; i < RDB_MAGIC_BYTES; i++)
+        if (p[i] < '0' || p[i] > '9')
+            return false;
+    return read_version(f) == 0;
+}
+
+/* looks_like_magic: enough of it is left to know that it is one: then it is known where the rest
+ * begins. */
+static bool
+looks_like_magic(struct flat *f)
+{
+    enum { ENOUGH = 6 };
+    const uint8_t *p = flat_at(f, 0, RDB_MAGIC_BYTES);
+    unsigned redis = 0, valkey = 0;
+
+    for (int i = 0; p != NULL && i < RDB_MAGIC_BYTES; i++) {
+        redis += p[i] == (uint8_t) "REDIS0010"[i];
+        valkey += p[i] == (uint8_t) "VALKEY080"[i];
+    }
+    return redis >= ENOUGH || valkey >= ENOUGH;
+}
+
 /* start_crc: of the magic, which the scan leaves out. */
 static uint64_t
 start_crc(struct flat *f)
@@ -93,7 +125,11 @@ scan(struct rescue *s, bool stop_at_damage)
     if ((r = scan_init(&s->scan)) < 0)
         return r;
     progress_begin(s);
-    r = scan_run(&s->scan, s->version == 0 ? 0 : RDB_MAGIC_BYTES);
+    if (s->version == 0 && stop_at_damage)
+        s->scan.is_damaged = true;
+    else
+        r = scan_run(&s->scan, s->version != 0 || looks_like_magic(&s->flat) ? RDB_MAGIC_BYTES : 0);
+    s->scan.is_damaged |= s->version == 0;
     progress_erase(s);
     return r;
 }
@@ -198,6 +234,17 @@ note_checksum(struct rescue *s)
 }
 
 static void
+note_magic(struct rescue *s)
+{
+    struct loss l = {.until = RDB_MAGIC_BYTES, .db = DB_UNKNOWN, .kind = LOSS_BYTES};
+
+    snprintf(l.reason, sizeof l.reason,
+             "the file's first bytes, which say its version, are damaged");
+    if (s->version == 0 && looks_like_magic(&s->flat))
+        scan_lose(&s->scan, &l);
+}
+
+static void
 note_packing(struct rescue *s)
 {
     struct loss l = {
@@ -223,10 +270,13 @@ rescue_look(struct rescue *s)
         return r;
     if (s->is_whole)
         return 0;
+    if (is_of_later_version(&s->flat))
+        return -ENOTSUP;
     if ((s->scan.is_damaged || s->scan.has_findings) && (r = scan(s, false)) < 0)
         return r;
     if (!s->scan.is_damaged && !has_right_crc(s, &is_proof))
         note_checksum(s);
+    note_magic(s);
     note_packing(s);
     return judge(&s->scan);
 }

@@ -28,7 +28,8 @@ struct rescue {
 };
 
 /* rescue_init: zeroed but for the caller's: 0 or -ENOMEM.  rescue_look: everything that comes
- * before writing: 0 or -errno.  rescue_write: 0 or -errno: reading failed. */
+ * before writing: 0 or -errno; -ENOTSUP: the file is of a version that is not read.  rescue_write:
+ * 0 or -errno: reading failed. */
 int rescue_init(struct rescue *s, int fd, uint64_t size);
 void rescue_fini(struct rescue *s);
 int rescue_look(struct rescue *s);

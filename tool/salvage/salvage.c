@@ -109,8 +109,12 @@ run(struct salvage *s, struct tool_out *out)
     if (r == 0)
         rescue->packing.text[0] = '\0';
     rescue->is_packed = strcmp(tool_input_form(s->input), "plain") != 0;
-    if ((r = rescue_init(rescue, fd, size)) < 0 || (r = rescue_look(rescue)) < 0)
-        return fail(s, NULL, r);
+    if ((r = rescue_init(rescue, fd, size)) < 0 || (r = rescue_look(rescue)) < 0) {
+        if (r == -ENOTSUP)
+            snprintf(rescue->packing.text, sizeof rescue->packing.text,
+                     "an RDB of a version that is not read: nothing is written");
+        return fail(s, r == -ENOTSUP ? &rescue->packing : NULL, r);
+    }
     return save(s, out);
 }
 

@@ -117,9 +117,11 @@ on_selectdb(void *ctx, uint64_t db)
 static int
 on_resizedb(void *ctx, uint64_t keys, uint64_t expires)
 {
-    struct item *it = in_hand(ctx);
+    struct scan *s = ctx;
+    struct item *it = in_hand(s);
 
     it->kind = ITEM_RESIZEDB;
+    it->is_paired = s->count > 0 && ring_at(s, s->count - 1)->kind == ITEM_SELECTDB;
     it->a = keys;
     it->b = expires;
     return 0;
@@ -148,7 +150,7 @@ on_finding(void *ctx, const struct rdb_finding *f)
     s->has_findings = true;
     if (s->stop_at_damage)
         return 0;
-    if (step_is_told_twice(&s->stepper, it->from)) {
+    if (step_is_told_twice(&s->stepper, it->from) == STEP_TOLD_SOUND_END) {
         it->has_finding = true;
         snprintf(it->finding, sizeof it->finding, "%s", f->text);
         return 0;
@@ -231,7 +233,7 @@ find_first(struct scan *s, uint64_t *at)
     s->is_damaged = true;
     *it = (struct item){.from = 0};
     snprintf(s->error.text, sizeof s->error.text, "no RDB begins here");
-    return s->stop_at_damage ? 0 : search_on(s, at);
+    return search_on(s, at);
 }
 
 int

@@ -12,21 +12,23 @@
  * readability alone:
  *
  * SV1  The last DOUBTED items before a break are doubtful, unless the break is known to be in step:
- *     its key says its length twice (step_is_told_twice) and is followed by a path that lives; or
- *     the file has no end mark where it should be, and the break is where it ends.
+ *      its key says its length twice (step_is_told_twice) and is followed by a path that lives; or
+ *      the file has no end mark where it should be, and the break is where it ends.
  * SV2  What reads well, but for something that the data contradicts (struct rdb_finding), is
- *     damaged: only a checksum could say that it was written so.
+ *      damaged: only a checksum could say that it was written so.
  * SV3  A section that does not come to the end mark may stand inside of a value whose head was
- *     destroyed.  It is believed if it has SECTION_KEYS keys, and no database then has more keys
- *     than its RESIZEDB said.  One that ends in an end mark of its own is a file in a value.
- * SV4  A section that comes to the end mark may begin inside of such a value.  If its database then
- *     has more keys than it had, so many and DOUBTED more are doubtful at its beginning.
+ *      destroyed.  It is believed if it has SECTION_KEYS keys, and no database then has more keys
+ *      than its RESIZEDB said.  One that ends in an end mark of its own is a file in a value.
+ * SV4  A section that comes to the end mark may begin inside of such a value, and the one before it
+ *      may end inside of one.  If its database then has more keys than it had, so many and DOUBTED
+ *      more are doubtful on both sides of the break.
  * SV5  The first DOUBTED items behind a break are doubtful, too: bytes of the damaged key may look
- *     like them (SE3).  Not if the damaged key says by its lengths that it ends there, where a path
- *     lives.  A SELECTDB with a RESIZEDB behind it ends the doubt.  And of the first key that is
- *     believed an expiry may be lost, unless it has one, or all that its database had were found.
+ *      like them (SE3).  Only the first one, into which the damage may go on, if the damaged key
+ *      says by its lengths that it ends there, where a path lives.  A SELECTDB with a RESIZEDB
+ *      behind it ends the doubt.  And of the first key that is believed an expiry may be lost,
+ *      unless it has one, or all that its database had were found.
  * SV6  A break may have swallowed a SELECTDB.  A section that begins with a RESIZEDB lost one;
- *     elsewhere the keys stay in the last database, and the list says so where it is not sure.
+ *      elsewhere the keys stay in the last database, and the list says so where it is not sure.
  *
  * SV3, SV4, SV6 and the second half of SV5 need the sums of all: they are judge.c's.
  * Threads: one. */
@@ -70,9 +72,11 @@ struct section {
     enum section_end end;
     /* judge.c */
     bool is_believed;
-    uint64_t believed_from;                 /* SV4 */
-    uint64_t clipped_keys, clipped_expires; /* of the run that this is in the middle of */
-    uint64_t real_db;                       /* SV6: that DB_UNKNOWN is taken for */
+    /* SV4: what is believed of it; clipped: of the run that this is in the middle of, keys before
+     * believed_from, and before believed_until */
+    uint64_t believed_from, believed_until;
+    uint64_t clipped_keys, clipped_expires, clipped_until_keys, clipped_until_expires;
+    uint64_t real_db; /* SV6: that DB_UNKNOWN is taken for */
 };
 
 struct db_sum {
@@ -110,7 +114,8 @@ struct loss {
 struct item {
     uint64_t from, until;
     enum { ITEM_OTHER, ITEM_KEY, ITEM_SELECTDB, ITEM_RESIZEDB } kind;
-    uint64_t a, b; /* SELECTDB: the database; RESIZEDB: keys and expiry times */
+    uint64_t a, b;  /* SELECTDB: the database; RESIZEDB: keys and expiry times */
+    bool is_paired; /* RESIZEDB: it stands behind a SELECTDB, as in what servers write */
     bool has_expiry, has_finding, has_name, is_name_cut;
     uint16_t name_len;
     char name[LOST_KEY_BYTES];
@@ -137,8 +142,9 @@ struct scan {
     uint64_t damage_at; /* of the first one: where reading failed */
     uint64_t crc;       /* of all that stands before the checksum, if !is_damaged */
     uint8_t highest_type;
-    bool is_out_of_work; /* a search was given up */
-    uint64_t kept_keys;  /* judge.c */
+    uint64_t looked_back; /* bytes before breaks that were searched */
+    bool is_out_of_work;  /* a search was given up */
+    uint64_t kept_keys;   /* judge.c */
     /* its own */
     struct stepper stepper;
     struct search search;

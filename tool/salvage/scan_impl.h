@@ -17,6 +17,9 @@ struct item *in_hand(struct scan *s);
 void settle_first(struct scan *s);
 void settle_all(struct scan *s);
 void doubt_all(struct scan *s, uint64_t until, uint64_t *ret_from);
+/* take_back: of the section in hand, what was believed and goes on behind `until`, and DOUBTED keys
+ * before.  0 or -errno. */
+int take_back(struct scan *s, uint64_t until);
 /* describe: a loss that is this item. */
 void describe(const struct scan *s, const struct item *it, enum loss_kind kind, struct loss *l);
 
@@ -27,6 +30,14 @@ int begin_section(struct scan *s, uint64_t from, unsigned head, uint64_t gap);
  * search_on: the same, whatever it is. */
 int go_past(struct scan *s, uint64_t *at);
 int search_on(struct scan *s, uint64_t *at);
+
+/* clip.c */
+/* clip_walk: from where a run begins, over so many keys at most, and not behind `until`: the last
+ * boundary, and what stands before it.  0 or -errno. */
+struct clipped {
+    uint64_t at, keys, expires;
+};
+int clip_walk(struct scan *s, uint64_t from, uint64_t keys, uint64_t until, struct clipped *ret);
 
 static inline struct section *
 section_in_hand(struct scan *s)

@@ -172,3 +172,43 @@ search_confirms(struct search *s, uint64_t from, uint64_t at)
     }
     return !is_out_of_work(s) && jumped <= at;
 }
+
+/* mark_passing: of a stretch's first `until` bytes: passes[i]: the path from there comes by behind
+ * `at`, and lives there.  passes: from `from` to `at`, those behind the stretch being known. */
+static void
+mark_passing(const struct search *s, uint8_t *passes, size_t until, uint64_t from, uint64_t at)
+{
+    for (size_t i = until; i-- > 0;) {
+        uint64_t next = s->lives[i] == 0 ? at : s->next[i];
+
+        passes[i] = next > at ? s->lives[i] >= CHAIN_LIVES : next < at && passes[next - from];
+    }
+}
+
+int
+search_passing(struct search *s, uint64_t from, uint64_t at, uint64_t *ret)
+{
+    uint8_t *passes;
+    uint64_t begin;
+    int r = 0;
+
+    must(from <= at);
+    if (at - from > SEARCH_BACK_BYTES)
+        from = at - SEARCH_BACK_BYTES;
+    if (from == at)
+        return 0;
+    if ((passes = malloc((size_t)(at - from))) == NULL)
+        return -ENOMEM;
+    for (uint64_t until = at; r == 0 && until > from; until = begin) {
+        begin = until - from > STRETCH_BYTES ? until - STRETCH_BYTES : from;
+        if ((r = draw(s, begin, (size_t)(until - begin))) == 0)
+            mark_passing(s, passes + (begin - from), (size_t)(until - begin), begin, at);
+    }
+    for (uint64_t i = from; r == 0 && i < at; i++)
+        if (passes[i - from] != 0) {
+            *ret = i;
+            r = 1;
+        }
+    free(passes);
+    return r;
+}

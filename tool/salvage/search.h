@@ -12,10 +12,10 @@
  * SE1  A path lives if it has CHAIN_LIVES arrows more, or comes to the end mark.
  * SE2  A boundary is where a path that lives begins, and no arrow of an earlier one jumps over it.
  * SE3  What begins there may all the same hold the end of the damage, or be bytes of the damaged
- *     key that look like keys and run into the real path.  So what is read first is not believed
- *     (scan.h), unless the damaged key itself says that it ends there.
+ *      key that look like keys and run into the real path.  So what is read first is not believed
+ *      (scan.h), unless the damaged key itself says that it ends there.
  * SE4  Before a damage as well bytes may have been misread: so the search begins some keys earlier,
- *     and their own path, which ends in the damage, does not live.
+ *      and their own path, which ends in the damage, does not live.
  *
  * What SE2 cannot see is a real arrow that was itself destroyed: a value that holds many keys,
  * behind a head that is damaged.  scan.h has the rules for that.
@@ -45,6 +45,11 @@ int search_boundary(struct search *s, uint64_t from, uint64_t *ret);
 /* search_confirms: a path that lives begins there, and no living arrow that begins at `from` or
  * behind it (and not far before) jumps over it: 1 or 0, or -errno.  For who knows of a boundary. */
 int search_confirms(struct search *s, uint64_t from, uint64_t at);
+/* search_passing: the first offset from `from` on (no more than SEARCH_BACK_BYTES before `at`)
+ * whose path comes by `at` without a boundary there, and lives behind it: 1: *ret; 0: there is
+ * none; or -errno. */
+enum { SEARCH_BACK_BYTES = 1 << 20 };
+int search_passing(struct search *s, uint64_t from, uint64_t at, uint64_t *ret);
 /* search_lives: does a path that lives begin there? */
 bool search_lives(struct stepper *s, uint64_t at);
 

@@ -326,6 +326,12 @@ may_begin(const struct stepper *s, uint8_t first)
            (first >= RDB_OP_SLOT_INFO && first != RDB_OP_FUNCTION_PRE);
 }
 
+static bool
+is_type(const struct stepper *s, uint8_t byte)
+{
+    return byte < RDB_OP_SLOT_INFO && s->begins[byte];
+}
+
 void
 step_init(struct stepper *s, struct flat *flat, int version, uint64_t work_most)
 {
@@ -416,8 +422,8 @@ step_over(struct stepper *s, uint64_t at, uint64_t *ret_next)
     if (first >= RDB_OP_SLOT_INFO && !(first >= RDB_OP_IDLE && first <= RDB_OP_EXPIRETIME &&
                                        first != RDB_OP_AUX && first != RDB_OP_RESIZEDB)) {
         kind = step_opcode(&w, first);
-    } else if (skip_attributes(&w, &first) && !is_zeroed(s, w.at - 1) && skip_string(&w) &&
-               skip_value(&w, first)) {
+    } else if (skip_attributes(&w, &first) && is_type(s, first) && !is_zeroed(s, w.at - 1) &&
+               skip_string(&w) && skip_value(&w, first)) {
         kind = STEP_KEY;
     } else if (w.is_cut) {
         kind = STEP_CUT;
@@ -449,7 +455,17 @@ length_within(struct stepper *s, uint8_t blob, uint64_t at)
     return le_load(p, 4);
 }
 
-bool
+/* has_end: the byte behind a listpack's or a ziplist's last entry. */
+static bool
+has_end(struct stepper *s, uint8_t blob, uint64_t until)
+{
+    enum { END = 0xff };
+    const uint8_t *p = flat_at(s->flat, until - 1, 1);
+
+    return blob != BLOB_INTSET && p != NULL && *p == END;
+}
+
+enum step_told
 step_is_told_twice(struct stepper *s, uint64_t at)
 {
     struct walk w = {.s = s, .at = at};
@@ -459,7 +475,7 @@ step_is_told_twice(struct stepper *s, uint64_t at)
 
     if (!take_byte(&w, &byte) || !skip_attributes(&w, &byte) || (sh = shape_of(s, byte)) == NULL ||
         sh->blob <= BLOB || !skip_string(&w) || (sh->has_head && !skip(&w, 8)) ||
-        !take_len(&w, &len) || !skip(&w, len))
-        return false;
-    return length_within(s, sh->blob, w.at - len) == len;
+        !take_len(&w, &len) || !skip(&w, len) || length_within(s, sh->blob, w.at - len) != len)
+        return STEP_NOT_TOLD;
+    return has_end(s, sh->blob, w.at) ? STEP_TOLD_SOUND_END : STEP_TOLD;
 }

@@ -34,8 +34,11 @@ void step_init(struct stepper *s, struct flat *flat, int version, uint64_t work_
 /* step_over: *ret_next, but of BAD and CUT. */
 enum step_kind step_over(struct stepper *s, uint64_t at, uint64_t *ret_next);
 /* step_is_told_twice: a key begins there whose value is one string in a form that says its length
- * itself, and that is the string's: so the key ends where it says, whatever else is wrong. */
-bool step_is_told_twice(struct stepper *s, uint64_t at);
+ * itself, and that is the string's: so the key ends where it says, whatever else is wrong.
+ * SOUND_END: and its last byte is the one that ends such a form, so that a damage did not go on
+ * behind it. */
+enum step_told { STEP_NOT_TOLD, STEP_TOLD, STEP_TOLD_SOUND_END };
+enum step_told step_is_told_twice(struct stepper *s, uint64_t at);
 /* step_end_at: where a whole file has its end mark. */
 uint64_t step_end_at(const struct stepper *s);
 
