@@ -2,8 +2,10 @@
  *
  * The digits: of numbers with few digits behind the point by multiplying with a power of ten; that
  * is proved right by dividing again, since a whole number below 2^53 divided by a power of ten up
- * to 10^22 is rounded once, as reading the text is.  Of others by printing 15, 16 and 17 digits,
- * until they read back as the same number: what has at most 15 digits always does.
+ * to 10^22 is rounded once, as reading the text is.  Of others: the nearest number of 15, 16 or 17
+ * digits that reads back as the same double: what has at most 15 digits always does.  That is
+ * reckoned with the 64 bits of a long double, whose error is known, or, where that is too much to
+ * be sure (one in fifty), by printing and reading back.
  *
  * The form is that of Redis 7.2: whole numbers without exponent while at most seven zeros are added
  * (six of a negative one), fractions down to six zeros behind the point, else one digit, the point,
@@ -60,8 +62,9 @@ few_digits(double v, struct digits *ret)
     return false;
 }
 
+/* print_digits: of 0 < v. */
 static void
-all_digits(double v, struct digits *ret)
+print_digits(double v, struct digits *ret)
 {
     char text[REAL_BYTES];
     int n, count = v < DBL_MIN ? 1 : 15; /* subnormal numbers have fewer digits */
@@ -76,6 +79,78 @@ all_digits(double v, struct digits *ret)
     ret->power = atoi(strchr(text, 'e') + 1) - (count - 1);
     trim_zeros(ret);
 }
+
+/* ---- digits by long doubles ---- */
+
+#if LDBL_MANT_DIG >= 64
+
+/* 10^(16 i), from 10^-304 on: each is off by 2^-64 of itself at most. */
+static const long double tens_16[] = {
+    1e-304L, 1e-288L, 1e-272L, 1e-256L, 1e-240L, 1e-224L, 1e-208L, 1e-192L, 1e-176L, 1e-160L,
+    1e-144L, 1e-128L, 1e-112L, 1e-96L,  1e-80L,  1e-64L,  1e-48L,  1e-32L,  1e-16L,  1e0L,
+    1e16L,   1e32L,   1e48L,   1e64L,   1e80L,   1e96L,   1e112L,  1e128L,  1e144L,  1e160L,
+    1e176L,  1e192L,  1e208L,  1e224L,  1e240L,  1e256L,  1e272L,  1e288L,  1e304L,  1e320L};
+static const long double tens_1[] = {1e0L, 1e1L, 1e2L,  1e3L,  1e4L,  1e5L,  1e6L,  1e7L,
+                                     1e8L, 1e9L, 1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L};
+enum { TENS_LEAST = -304 };
+
+/* scale: v times 10^power. */
+static long double
+scale(double v, int power)
+{
+    unsigned at = (unsigned)(power - TENS_LEAST);
+
+    return (long double)v * tens_16[at / 16] * tens_1[at % 16];
+}
+
+/* scaled_digits: of 0 < v: the shortest digits, if that is beyond doubt.
+ *
+ * x is v, scaled to 17 digits: below 10^17, so three roundings of 2^-64 make less than 0.0164.
+ * What is nearer to x than half of the distance to v's neighbours reads back as v. */
+static bool
+scaled_digits(double v, struct digits *ret)
+{
+    const long double margin = 0.02L;
+    int exponent, power, zeros = 2;
+    double fraction = frexp(v, &exponent);
+    long double x, half;
+
+    if (v < DBL_MIN || fraction == 0.5) /* a power of two's neighbours are not equally far */
+        return false;
+    power = 16 - ((exponent - 1) * 1233 >> 12); /* log10(2) is 1233 / 4096, nearly */
+    x = scale(v, power);
+    if (x >= 1e17L)
+        x = scale(v, --power);
+    half = x / (long double)fraction * 0x1p-54L;
+    for (int64_t step = 100; step > 0; step /= 10, zeros--) {
+        int64_t n = (int64_t)(x / (long double)step + 0.5L);
+        long double away = fabsl(x - (long double)(n * step));
+
+        if (away > half + margin)
+            continue;
+        if (away > half - margin || away > (long double)step / 2 - margin)
+            return false; /* reads back perhaps; or another one is as near */
+        ret->count = (int)num_print(ret->at, n);
+        ret->power = zeros - power;
+        trim_zeros(ret);
+        return true;
+    }
+    return false;
+}
+
+#else
+
+static bool
+scaled_digits(double v, struct digits *ret)
+{
+    (void)v;
+    (void)ret;
+    return false;
+}
+
+#endif
+
+/* ---- their text ---- */
 
 static char *
 put_zeros(char *p, int n)
@@ -150,8 +225,8 @@ real_print(double v, char *dst)
         return num_print(dst, (int64_t)v);
     if (v < 0)
         *p++ = '-';
-    if (!few_digits(fabs(v), &d))
-        all_digits(fabs(v), &d);
+    if (!few_digits(fabs(v), &d) && !scaled_digits(fabs(v), &d))
+        print_digits(fabs(v), &d);
     return (unsigned)(put_digits(p, &d, v < 0) - dst);
 }
 
