@@ -6,6 +6,7 @@
 
 #include "mm/base/must.h"
 #include "mm/base/version.h"
+#include "tool/base/out.h"
 #include "tool/base/tool.h"
 #include "tool/commands.h"
 #include "tool/help.h"
@@ -129,6 +130,7 @@ run(const struct tool_command *c, int count, char **files, const struct given *g
     int status = TOOL_OK;
 
     tool_options_init(&o);
+    tool_out_inputs(count, files);
     for (unsigned i = 0; i < given_count && status == TOOL_OK; i++)
         status = take_option(c, &o, &given[i]);
     if (status == TOOL_OK && count < c->least)

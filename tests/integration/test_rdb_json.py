@@ -390,6 +390,16 @@ class Conduct(ExportTest):
         with open(out, "rb") as f:
             self.assertEqual(f.read(), run("ndjson", good))
 
+    def test_no_input_is_ever_changed(self):
+        path, link = self.write("a.rdb", strings(*STRINGS)), self.path("link.rdb")
+        os.symlink(path, link)
+        for out in (path, link):
+            for command in ("json", "ndjson", "csv"):
+                told = b"stillframe-rdb: %s: it is an input, which is never changed\n" % out.encode()
+                self.assertEqual(run(command, "--force", "-o", out, self.write("b.rdb", strings()), path, status=1, err=told), b"")
+        with open(path, "rb") as f:
+            self.assertEqual(f.read(), strings(*STRINGS))
+
     def test_damage_is_told_and_ends_it(self):
         whole = strings(*STRINGS)
         for n in range(9, len(whole) - 1, 3):

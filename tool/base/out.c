@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mm/base/must.h"
@@ -145,6 +146,29 @@ end_thread(struct out_state *s)
 
 /* ---- open ---- */
 
+static int input_count; /* [const after tool_out_inputs] */
+static char **inputs;   /* the same */
+
+void
+tool_out_inputs(int count, char **paths)
+{
+    input_count = count;
+    inputs = paths;
+}
+
+static bool
+is_input(const char *path)
+{
+    struct stat out, in;
+
+    if (stat(path, &out) != 0 || !S_ISREG(out.st_mode))
+        return false;
+    for (int i = 0; i < input_count; i++)
+        if (stat(inputs[i], &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+            return true;
+    return false;
+}
+
 /* complain: one line; a reader that has gone away has what it wanted. */
 static int
 complain(const struct tool_out *out, int error)
@@ -153,6 +177,8 @@ complain(const struct tool_out *out, int error)
         return TOOL_OK;
     if (error == -EEXIST)
         fprintf(stderr, "stillframe-rdb: %s: is there already (--force replaces it)\n", out->path);
+    else if (error == -ETXTBSY)
+        fprintf(stderr, "stillframe-rdb: %s: it is an input, which is never changed\n", out->path);
     else
         fprintf(stderr, "stillframe-rdb: %s: cannot be written: %s\n", out->path, strerror(-error));
     return TOOL_INVALID;
@@ -200,11 +226,15 @@ open_standard(struct out_state *s)
     return fcntl(s->fd, F_GETFD) < 0 ? -errno : 0;
 }
 
+/* open_file: -ETXTBSY: the command reads it. */
 static int
 open_file(struct out_state *s, const char *path, bool force)
 {
-    int r = tool_temp_open(&s->temp, path, force);
+    int r;
 
+    if (is_input(path))
+        return -ETXTBSY;
+    r = tool_temp_open(&s->temp, path, force);
     s->is_file = true;
     s->fd = s->temp.fd;
     return r;

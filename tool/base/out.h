@@ -23,6 +23,9 @@ struct tool_out {
     struct out_state *state; /* [owned] its own */
 };
 
+/* tool_out_inputs: what the command reads, before it begins: no output takes the place of one of
+ * these, `force` or not.  They are the caller's, and stay. */
+void tool_out_inputs(int count, char **paths);
 /* tool_out_open: path NULL or "-": standard output.  Without `force` a file that is there is not
  * replaced. TOOL_OK or, reported, TOOL_INVALID. */
 int tool_out_open(struct tool_out *out, const char *path, bool force);
