@@ -365,6 +365,105 @@ START_TEST(keys_of_each_kind)
 }
 END_TEST
 
+/* ---- whatever the file says ---- */
+
+static const char *skip_value(const char *p);
+
+/* skip_string: what is behind its closing quote; NULL: it is none. */
+static const char *
+skip_string(const char *p)
+{
+    if (p == NULL || *p++ != '"')
+        return NULL;
+    for (; *p != '"'; p++) {
+        if ((uint8_t)*p < 0x20)
+            return NULL;
+        if (*p == '\\' && strchr("\"\\bfnrtu", *++p) == NULL)
+            return NULL;
+    }
+    return p + 1;
+}
+
+/* skip_list: of values, or of pairs of a name and a value, behind the bracket. */
+static const char *
+skip_list(const char *p, char end)
+{
+    if (*p == end)
+        return p + 1;
+    do {
+        if (end == '}' && ((p = skip_string(p)) == NULL || *p++ != ':'))
+            return NULL;
+        if ((p = skip_value(p)) == NULL)
+            return NULL;
+    } while (*p++ == ',');
+    return p[-1] == end ? p : NULL;
+}
+
+/* skip_value: what is behind it; NULL: it is none. */
+static const char *
+skip_value(const char *p)
+{
+    size_t n;
+
+    if (*p == '"')
+        return skip_string(p);
+    if (*p == '[' || *p == '{')
+        return skip_list(p + 1, *p == '[' ? ']' : '}');
+    if (strncmp(p, "null", 4) == 0)
+        return p + 4;
+    n = strspn(p, "0123456789.e+-");
+    return n > 0 ? p + n : NULL;
+}
+
+/* check_lines: each is a value; an end of line is in no string. */
+static bool
+check_lines(void)
+{
+    const char *p = written();
+
+    while (*p != '\0')
+        if ((p = skip_value(p)) == NULL || *p++ != '\n')
+            return false;
+    return utf8_is_all(slice_of(text, text_bytes));
+}
+
+/* decode_changed: the file with one bit changed, to JSON.  Is it refused, or its JSON some? */
+static bool
+decode_changed(const struct spelled *s, size_t bit)
+{
+    struct rdb_events ev = values_rdb_events(&json_key_events);
+    struct json_keys j = {.out = &out, .before = "", .after = "\n", .binary = bit % 2};
+    uint8_t *bytes = malloc(s->len); /* of its own size, so that nobody reads beyond */
+    struct rdb_source *src;
+    struct rdb_error error;
+    int r;
+
+    memcpy(bytes, s->bytes, s->len);
+    bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    r = json_keys_open(&j) == TOOL_OK ? rdb_source_memory(bytes, s->len, &src) : -1;
+    ck_assert_int_eq(r, 0);
+    r = rdb_decode(src, &ev, &j, false, &error);
+    rdb_source_close(src);
+    free(bytes);
+    ck_assert_int_eq(json_keys_close(&j), TOOL_OK);
+    if (r == 0)
+        return check_lines();
+    tool_out_empty(&out);
+    return true;
+}
+
+START_TEST(every_bit_changed_is_an_error_or_json)
+{
+    char file[2048];
+    struct spelled s;
+
+    snprintf(file, sizeof file, "'REDIS0010' %s ff zero", keys[_i][0]);
+    s = spell(file);
+    for (size_t bit = 9 * 8UL; bit < 8 * s.len; bit++)
+        ck_assert_msg(decode_changed(&s, bit), "bit %zu of %s: %s", bit, file, text);
+}
+END_TEST
+
 START_TEST(a_key_of_one_of_several_files_names_it)
 {
     struct json_keys j = {.before = "", .after = "\n", .file = "a\"b"};
@@ -420,6 +519,8 @@ main(void)
     tcase_add_test(t, a_long_string_of_long_characters);
     tcase_add_test(t, scores);
     tcase_add_loop_test(t, keys_of_each_kind, 0, (int)(sizeof keys / sizeof *keys));
+    tcase_add_loop_test(t, every_bit_changed_is_an_error_or_json, 0,
+                        (int)(sizeof keys / sizeof *keys));
     tcase_add_test(t, a_key_of_one_of_several_files_names_it);
     tcase_add_test(t, fields_that_expire_are_told_apart);
     suite_add_tcase(s, t);
