@@ -19,7 +19,7 @@ LINT_PACKAGES := clang-format clang-tidy cppcheck
 WARNINGS := -Wall -Wextra -Werror -Wcast-qual -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wwrite-strings -Wvla -Wundef
 CFLAGS_release := -O3 -fno-plt -fPIE
-CFLAGS_debug   := -Og -fPIE -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+CFLAGS_debug   := -Og -fPIE -DXXH_NO_INLINE_HINTS=1 -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_asan    := -O1 -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_tsan    := -O1 -fPIE -fsanitize=thread -Wno-tsan -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_barrier := -O1 -fPIE -DSTILLFRAME_BARRIER -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS -DMM_PAGE_SHIFT=12
