@@ -506,6 +506,33 @@ START_TEST(fields_that_expire_are_told_apart)
 }
 END_TEST
 
+/* What a damaged file has left open is not the next one's. */
+START_TEST(a_key_that_was_cut_off_leaves_nothing_behind)
+{
+    struct json_keys j = {.out = &out, .before = "", .after = "\n", .binary = BINARY_BASE64};
+    struct rdb_events ev = values_rdb_events(&json_key_events);
+    struct rdb_key key = {.name = SLICE("k"), .expire_at_ms = -1, .idle_s = -1, .freq = -1};
+
+    ck_assert_int_eq(json_keys_open(&j), TOOL_OK);
+    ck_assert_int_eq(ev.key(&j, &key), 0);
+    ck_assert_int_eq(ev.string_begin(&j, 100), 0);
+    ck_assert_int_eq(ev.string_bytes(&j, SLICE("\xff\xff")), 0);
+    key.kind = RDB_VALUE_HASH;
+    ck_assert_int_eq(ev.key(&j, &key), 0);
+    ck_assert_int_eq(ev.hash_field_expiring(&j, SLICE("f"), SLICE("v"), 7), 0);
+    tool_out_empty(&out);
+
+    key.kind = RDB_VALUE_STRING;
+    ck_assert_int_eq(ev.key(&j, &key), 0);
+    ck_assert_int_eq(ev.string_begin(&j, 2), 0);
+    ck_assert_int_eq(ev.string_bytes(&j, SLICE("v")), 0);
+    ck_assert_int_eq(ev.string_bytes(&j, SLICE("w")), 0);
+    ck_assert_int_eq(ev.value_end(&j), 0);
+    ck_assert_str_eq(written(), "{\"db\":0,\"key\":\"k\",\"type\":\"string\",\"value\":\"vw\"}\n");
+    ck_assert_int_eq(json_keys_close(&j), TOOL_OK);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -523,6 +550,7 @@ main(void)
                         (int)(sizeof keys / sizeof *keys));
     tcase_add_test(t, a_key_of_one_of_several_files_names_it);
     tcase_add_test(t, fields_that_expire_are_told_apart);
+    tcase_add_test(t, a_key_that_was_cut_off_leaves_nothing_behind);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

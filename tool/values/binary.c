@@ -155,6 +155,8 @@ pieces_begin(struct pieces *s)
     s->held_bytes = 0;
     s->is_text = true;
     s->is_begun = false;
+    if (s->binary == BINARY_BASE64)
+        tool_out_empty(&s->kept);
 }
 
 void

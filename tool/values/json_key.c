@@ -71,7 +71,8 @@ put_attributes(const struct json_keys *j, const struct rdb_key *key)
     }
 }
 
-/* on_key: what is written of it waits for its first element. */
+/* on_key: what is written of it waits for its first element.  The key before it may have been cut
+ * off by damage, and its file given up. */
 static int
 on_key(void *ctx, const struct rdb_key *key)
 {
@@ -79,6 +80,10 @@ on_key(void *ctx, const struct rdb_key *key)
 
     (void)key;
     j->groups = 0;
+    j->in_pieces = false;
+    if (j->expiring > 0)
+        tool_out_empty(&j->expiries);
+    j->expiring = 0;
     return 0;
 }
 
