@@ -138,9 +138,11 @@ const char *rdb_finding_remedy(enum rdb_finding_kind kind);
  * value_end: nobody keeps it.  No two fields of a hash_listpack, or of the older small forms, and
  * no two members of a set_intset or set_listpack are the same; of the plain forms, of groups and of
  * a group's consumers the sink looks for duplicates itself, since it holds them. */
+enum { RDB_SHORT_BYTES = 20 };
 struct rdb_events {
     /* no_values: who only counts: values of hash fields and elements of lists that stand alone are
-     * read over, and come with their length and no bytes, however long they are */
+     * read over, and come with their length and no bytes, however long they are; but with them if
+     * they are no longer than RDB_SHORT_BYTES, since those may be integers */
     bool no_values;
     /* any_version: a version that is not known is tried, and a finding */
     bool any_version;

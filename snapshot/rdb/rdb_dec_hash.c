@@ -20,7 +20,7 @@ pass_on(struct dec *d)
 
     if ((at = dec_plain(begin, end, &field)) != NULL && (at = dec_plain(at, end, &value)) != NULL) {
         source_skip(d->src, (size_t)(at - begin));
-        if (d->ev->no_values)
+        if (d->ev->no_values && value.len > RDB_SHORT_BYTES)
             value.ptr = NULL;
         if ((r = dec_progress(d)) != 0)
             return r;

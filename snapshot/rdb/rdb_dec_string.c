@@ -528,10 +528,10 @@ dec_string_value(struct dec *d, struct slice *ret)
     struct string_in s;
     int r;
 
-    if (!d->ev->no_values)
-        return dec_string_here(d, &d->value, ret);
     if ((r = dec_string_begin(d, &s)) != 0)
         return r;
+    if (!d->ev->no_values || s.len <= RDB_SHORT_BYTES)
+        return dec_string_here_rest(d, &s, &d->value, ret);
     *ret = (struct slice){NULL, (size_t)s.len};
     return dec_string_over(d, &s);
 }

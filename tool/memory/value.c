@@ -5,8 +5,10 @@
 
 #include "mm/base/must.h"
 #include "mm/base/num.h"
+#include "mm/base/real.h"
 #include "snapshot/rdb/intset.h"
 #include "snapshot/rdb/listpack.h"
+#include "snapshot/rdb/rdb.h"
 
 enum { INT_TEXT_MOST = 20, INTSET_MOST = 8, EXPIRING_FIELD = 24, EXPIRING_HASH = 40 };
 
@@ -57,19 +59,30 @@ close_node(struct memory_value *v)
     v->open_bytes = v->open_elements = 0;
 }
 
-/* on_list_element: added to the node at the end, if there is room. */
-static int
-on_list_element(void *ctx, struct slice element)
+/* push: into the node at the end, if there is room. */
+static void
+push(struct memory_value *v, uint64_t bytes)
 {
     enum { ROOM = LP_EMPTY_BYTES + 8 };
-    struct memory_value *v = ctx;
-    uint64_t bytes = entry_bytes(element);
 
     if (v->open_bytes + bytes + ROOM > MEMORY_LIST_NODE_MOST)
         close_node(v);
     v->open_bytes += bytes;
     v->open_elements++;
     v->packed_bytes += bytes;
+}
+
+/* on_list_element: it stands alone in the file, and so is pushed; but as the node that it is among
+ * listpacks. */
+static int
+on_list_element(void *ctx, struct slice element)
+{
+    struct memory_value *v = ctx;
+
+    if (v->key.type == RDB_TYPE_LIST_QUICKLIST_2)
+        v->node_bytes += block(v, MEMORY_LIST_NODE) + block(v, element.len);
+    else
+        push(v, entry_bytes(element));
     measure_list_element(&v->measure, element);
     return 0;
 }
@@ -176,23 +189,26 @@ on_set_member(void *ctx, struct slice member)
     return 0;
 }
 
-/* on_zset_member: a score in a listpack is a text, or an integer. */
+/* score_bytes: of a listpack's entry: an integer, or a text. */
+static uint64_t
+score_bytes(double score)
+{
+    char text[REAL_BYTES];
+
+    return lp_entry_bytes(text, real_print(score, text));
+}
+
+/* on_zset_member: beyond some members it is no listpack, and scores need not be printed. */
 static int
 on_zset_member(void *ctx, struct slice member, double score)
 {
-    char text[32];
+    enum { LISTPACK_MOST = 128 };
     struct memory_value *v = ctx;
 
     measure_zset_member(&v->measure, member);
     v->text_bytes += memory_text(&v->rules, member.len);
-    if (v->packed_bytes > UINT32_MAX) /* never a listpack */
-        return 0;
-    v->packed_bytes += entry_bytes(member);
-    if (score >= -1e15 && score <= 1e15 && score == (double)(int64_t)score)
-        v->packed_bytes +=
-            entry_bytes((struct slice){text, (size_t)num_print(text, (int64_t)score)});
-    else
-        v->packed_bytes += 2 + 17; /* digits that tell a double from others */
+    if (v->measure.facts.elements <= LISTPACK_MOST)
+        v->packed_bytes += entry_bytes(member) + score_bytes(score);
     return 0;
 }
 
