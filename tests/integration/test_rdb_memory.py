@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import pty
 import random
 import shutil
 import subprocess
@@ -263,6 +264,16 @@ class Views(MemoryTest):
         self.assertEqual(sum(c["m"] for c in data["tree"]["c"]) + data["tree"]["f"][2],
                          sum(p["memory"] for p in want["prefixes"] if p["level"] == 1))
         self.assertTrue(text.endswith("</html>\n"))
+
+    def test_a_report_is_not_poured_into_a_terminal(self):
+        here, there = pty.openpty()
+        try:
+            p = subprocess.run([resp.STILLFRAME_RDB, "report", self.dump], stdout=there, stderr=subprocess.PIPE, timeout=120)
+        finally:
+            os.close(there)
+            os.close(here)
+        self.assertEqual(p.returncode, 2)
+        self.assertIn(b"-o report.html", p.stderr)
 
     def test_selection_and_output_file(self):
         path = self.path("out.json")

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "mm/base/must.h"
 
@@ -109,9 +110,15 @@ int
 tool_report(int count, char **files, const struct tool_options *o)
 {
     struct survey_wish wish = {.prefixes = true};
-    struct report *r = calloc(1, sizeof *r);
+    struct report *r;
     int status, error;
 
+    if (o->output == NULL && isatty(STDOUT_FILENO) == 1) {
+        fputs("stillframe-rdb: report: a page for a browser: name a file, -o report.html\n",
+              stderr);
+        return TOOL_USAGE;
+    }
+    r = calloc(1, sizeof *r);
     for (unsigned m = 0; m < MEMORY_MEASURES; m++)
         wish.top[m] = TOP;
     if (r == NULL || (error = make_nonce(r)) != 0) {
