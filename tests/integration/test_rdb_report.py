@@ -276,6 +276,13 @@ class Forms(ReportTest):
         self.assertEqual(tool("report", self.dump, "--match=no such key", "-o", path), (0, "", ""))
         self.open(path)
         self.assertIn("There are no keys here.", self.texts("#answer")[0])
+        self.assertRegex(self.texts("#facts")[0], "some of the keys only$")
+        with open(self.dump, "rb") as f:
+            p = subprocess.run([resp.STILLFRAME_RDB, "report", "-", "--match=token:*", "--force", "-o", path], stdin=f, timeout=120)
+        self.assertEqual(p.returncode, 0)
+        self.open(path)
+        self.assertEqual(self.texts("h1"), ["standard input"])
+        self.assertRegex(self.texts(".says")[0], "^100 % of the memory is below token:; by type strings take the most, 100 %")
         self.assert_quiet()
 
     def test_one_file_without_network(self):

@@ -278,6 +278,8 @@ report_data(struct tool_out *out, const struct memory_survey *s)
     tool_out_format(out,
                     "{\"version\":\"%s\",\"redis\":\"%s\",\"allocator\":\"%s\",\"sample\":%.9g",
                     STILLFRAME_VERSION, s->options->redis, s->options->allocator, s->share);
+    if (s->share >= 1 && !selection_is_all(s->selection))
+        tool_out_text(out, ",\"filtered\":true");
     tool_out_text(out, ",\"separator\":");
     put_c_text(out, s->options->separator);
     tool_out_text(out, ",\"pattern\":");

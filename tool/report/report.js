@@ -363,7 +363,7 @@ if (hasDatabases) {
 // ---- head and foot ----
 
 const format = f => (f.version >= 80 ? "VALKEY" + String(f.version).padStart(3, "0") : "REDIS" + String(f.version).padStart(4, "0"));
-const base = path => path.replace(/.*\//, "");
+const base = path => path === "-" ? "standard input" : path.replace(/.*\//, "");
 
 function head() {
   const files = data.files, one = files.length === 1;
@@ -373,6 +373,7 @@ function head() {
   $("facts").textContent = one
     ? [format(files[0]), files[0].bytes > 0 ? size(files[0].bytes) : null, files[0].written_ms ? "written " + when(files[0].written_ms) : null].filter(Boolean).join(" · ")
     : size(files.reduce((n, f) => n + f.bytes, 0)) + " together";
+  if (data.filtered) $("facts").append(" · some of the keys only");
 }
 
 function says() {
@@ -380,8 +381,12 @@ function says() {
   if (!type) return el("p", {class: "says"}, "There are no keys here.");
   const largest = tree.c.slice(0, 3).filter(c => c.m > 0.03 * all.memory);
   if (best && largest.length > 0) {
-    largest.forEach((c, i) => e.append(i === 0 ? "" : i === largest.length - 1 ? " and " : ", ", nameOf(c.n), " ", el("b", {}, share(c.m, all.memory))));
-    e.append(largest.length === 1 ? " of the memory is below one prefix" : " are the largest prefixes", "; by type ");
+    if (largest.length === 1) {
+      e.append(el("b", {}, share(best.m, all.memory)), " of the memory is below ", nameOf(best.n), "; by type ");
+    } else {
+      largest.forEach((c, i) => e.append(i === 0 ? "" : i === largest.length - 1 ? " and " : ", ", nameOf(c.n), " ", el("b", {}, share(c.m, all.memory))));
+      e.append(" are the largest prefixes; by type ");
+    }
   } else {
     e.append("By type ");
   }
