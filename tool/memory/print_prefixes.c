@@ -53,12 +53,10 @@ struct table {
     bool has_sizes, has_least; /* least: a line whose sums may be too small */
 };
 
-/* print_line: what stands before the name. */
 static void
-print_line(struct table *t, const struct memory_sums *sums, const struct memory_prefix *n)
+print_sums(struct table *t, const struct memory_sums *sums, bool is_least)
 {
     uint64_t whole = t->s->total.memory;
-    bool is_least = n != NULL && n->missed_most > 0;
 
     tool_out_format(t->out, "%12s %6.1f%% %14s %12s%s ", tool_size(scaled(t->s, sums->memory)),
                     whole == 0 ? 0 : 100.0 * (double)sums->memory / (double)whole,
@@ -66,9 +64,22 @@ print_line(struct table *t, const struct memory_sums *sums, const struct memory_
                     tool_size(sums->keys == 0 ? 0 : sums->memory / sums->keys),
                     is_least ? "+" : " ");
     t->has_least |= is_least;
-    if (t->has_sizes && n != NULL)
+}
+
+/* print_line, print_others: what stands before the name, or before what others are. */
+static void
+print_line(struct table *t, const struct memory_prefix *n)
+{
+    print_sums(t, &n->sums, n->missed_most > 0);
+    if (t->has_sizes)
         draw_sizes(t->out, n);
-    else if (t->has_sizes)
+}
+
+static void
+print_others(struct table *t, const struct memory_sums *sums)
+{
+    print_sums(t, sums, false);
+    if (t->has_sizes)
         tool_out_format(t->out, "%*s", SIZES_WIDTH, "");
 }
 
@@ -87,7 +98,7 @@ print_rest(struct table *t, const struct memory_prefix *n, uint32_t shown, unsig
     }
     if (prefixes == 0)
         return;
-    print_line(t, &rest, NULL);
+    print_others(t, &rest);
     tool_out_format(t->out, "%*s(%s%s more)\n", (int)indent, "", n->folded > 0 ? "about " : "",
                     tool_count(prefixes));
 }
@@ -113,7 +124,7 @@ print_below(struct table *t, const struct memory_prefix *n, unsigned indent)
         if (indent > 0 && c->sums.memory * SHARE_SHOWN < n->sums.memory)
             break;
         c = deepest(t->s, c);
-        print_line(t, &c->sums, c);
+        print_line(t, c);
         tool_out_format(t->out, "%*s", (int)indent, "");
         rows_name(t->out, slice_of(c->name, c->len), c->len, PREFIX_SHOWN);
         tool_out_text(t->out, "\n");
@@ -137,7 +148,7 @@ print_without(struct table *t)
     }
     if (left.keys == 0)
         return;
-    print_line(t, &left, NULL);
+    print_others(t, &left);
     tool_out_text(t->out, p->has_pattern ? "(without a match)\n" : "(without a prefix)\n");
 }
 
