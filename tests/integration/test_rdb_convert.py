@@ -520,9 +520,15 @@ class Files(ConvertTest):
             for args in ((), ("--split=slot:3",)):
                 p = subprocess.Popen([resp.STILLFRAME_RDB, "convert", "-", "-o", self.path("out.rdb"), *args], stdin=subprocess.PIPE,
                                      stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-                p.stdin.write(self.read("in.rdb")[:200000])
-                p.stdin.flush()
-                resp.wait_until(lambda: sorted(os.listdir(self.dir)) != before)
+                data = self.read("in.rdb")
+                p.stdin.write(data[:100000])
+                for at in range(100000, 300000, 1000):  # what is read ahead is handed on when more comes
+                    p.stdin.write(data[at:at + 1000])
+                    p.stdin.flush()
+                    if sorted(os.listdir(self.dir)) != before:
+                        break
+                    time.sleep(0.05)
+                self.assertNotEqual(sorted(os.listdir(self.dir)), before)
                 time.sleep(0.05)  # all parts are there, or nearly
                 p.send_signal(number)
                 self.assertEqual(p.wait(60), -number)

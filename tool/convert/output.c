@@ -2,6 +2,7 @@
 #include "tool/convert/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,6 +277,26 @@ name_part(struct output *out, struct part *p)
     return 0;
 }
 
+/* sync_names: so that those of many parts are there after a crash, too; of one the sink has seen to
+ * that. */
+static int
+sync_names(struct output *out, const struct part *p)
+{
+    const char *slash = strrchr(p->path, '/');
+    char *dir = slash == NULL ? strdup(".") : strndup(p->path, (size_t)(slash - p->path) + 1);
+    int fd = dir == NULL ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+
+    free(dir);
+    /* a file system that does not sync directories says so in these ways */
+    if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL && errno != EBADF && errno != ENOSYS)) {
+        fail(out, "%s: directory fsync: %s", p->path, strerror(errno));
+        r = -1;
+    }
+    if (fd >= 0)
+        (void)close(fd); /* it was opened for reading */
+    return r;
+}
+
 int
 output_publish(struct output *out)
 {
@@ -286,6 +307,9 @@ output_publish(struct output *out)
         if (name_part(out, out->parts[i]) < 0)
             return -1;
     leftovers_clear();
+    for (unsigned i = 0; out->o.is_many && i < out->count; i++)
+        if (sync_names(out, out->parts[i]) < 0)
+            return -1;
     return 0;
 }
 
