@@ -9,10 +9,12 @@
 #include "mm/base/must.h"
 #include "tool/base/spill.h"
 
+enum { RECORD_MOST = 64, FEW_RECORDS = 24, BYTES = 256 };
+
 void
 sort_init(struct sort *s, size_t record_bytes, size_t memory_bytes)
 {
-    must(record_bytes > 0 && memory_bytes >= record_bytes);
+    must(record_bytes > 0 && record_bytes <= RECORD_MOST && memory_bytes >= record_bytes);
     *s = (struct sort){.record_bytes = record_bytes, .room = memory_bytes / record_bytes, .fd = -1};
 }
 
@@ -38,17 +40,73 @@ sort_clear(struct sort *s)
     s->written_bytes = s->count = 0;
 }
 
-static int
-compare(const void *a, const void *b, void *bytes)
+static void
+exchange(uint8_t *a, uint8_t *b, size_t bytes)
 {
-    return memcmp(a, b, *(const size_t *)bytes);
+    uint8_t was[RECORD_MOST];
+
+    memcpy(was, a, bytes);
+    memcpy(a, b, bytes);
+    memcpy(b, was, bytes);
+}
+
+/* insert_all: few records, whose bytes before `at` are the same. */
+static void
+insert_all(uint8_t *records, size_t count, size_t bytes, size_t at)
+{
+    for (size_t i = 1; i < count; i++)
+        for (uint8_t *r = records + i * bytes;
+             r > records && memcmp(r + at, r - bytes + at, bytes - at) < 0; r -= bytes)
+            exchange(r, r - bytes, bytes);
+}
+
+/* count_bytes: ret[b]: how many records have that byte there.  True: all have the same. */
+static bool
+count_bytes(const uint8_t *records, size_t count, size_t bytes, size_t at, size_t ret[BYTES])
+{
+    memset(ret, 0, BYTES * sizeof *ret);
+    for (size_t i = 0; i < count; i++)
+        ret[records[i * bytes + at]]++;
+    return ret[records[at]] == count;
+}
+
+/* sort_from: by the bytes from `at` on, place by place: each record goes into the part of its byte,
+ * and the parts are sorted by the next one.  Records with hashes are in parts of a few after two or
+ * three places.  As deep as a record is long, at most. */
+static void
+sort_from(uint8_t *records, size_t count, size_t bytes, size_t at)
+{
+    size_t counts[BYTES], next[BYTES], end = 0;
+
+    while (count > FEW_RECORDS && at < bytes && count_bytes(records, count, bytes, at, counts))
+        at++;
+    if (at == bytes)
+        return;
+    if (count <= FEW_RECORDS) {
+        insert_all(records, count, bytes, at);
+        return;
+    }
+    for (unsigned b = 0; b < BYTES; end += counts[b++])
+        next[b] = end;
+    end = 0;
+    for (unsigned b = 0; b < BYTES; b++)
+        for (end += counts[b]; next[b] < end;) {
+            uint8_t *r = records + next[b] * bytes;
+
+            if (r[at] == b)
+                next[b]++;
+            else
+                exchange(r, records + next[r[at]]++ * bytes, bytes);
+        }
+    for (unsigned b = 0; b < BYTES; records += counts[b++] * bytes)
+        if (counts[b] > 1)
+            sort_from(records, counts[b], bytes, at + 1);
 }
 
 static void
 sort_records(struct sort *s)
 {
-    if (s->fill > 1)
-        qsort_r(s->records, s->fill, s->record_bytes, compare, &s->record_bytes);
+    sort_from(s->records, s->fill, s->record_bytes, 0);
 }
 
 /* write_run: what is in memory. */

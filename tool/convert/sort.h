@@ -33,7 +33,7 @@ struct sort {
     uint64_t count;
 };
 
-/* sort_init: memory_bytes: for the records in hand. */
+/* sort_init: record_bytes: up to 64; memory_bytes: for the records in hand. */
 void sort_init(struct sort *s, size_t record_bytes, size_t memory_bytes);
 void sort_fini(struct sort *s);
 /* sort_add: 0 or -errno.  sort_rewind: all have come: begin with the first.  0 or -errno. */
