@@ -457,9 +457,12 @@ dec_skip_bytes(struct dec *d, uint64_t n)
 
         if (ready == 0 && (r = dec_need(d, 1)) != 0)
             return r;
-        ready = source_ready(d->src);
-        source_skip(d->src, (size_t)(ready < n ? ready : n));
-        n -= ready < n ? ready : n;
+        if ((ready = source_ready(d->src)) > n)
+            ready = n;
+        if (ready > SOURCE_BUFFER_BYTES) /* of memory all is ready at once */
+            ready = SOURCE_BUFFER_BYTES;
+        source_skip(d->src, (size_t)ready);
+        n -= ready;
         if ((r = dec_progress(d)) != 0)
             return r;
     }

@@ -245,8 +245,8 @@ damaged(uint8_t byte, unsigned way)
 }
 enum { WAYS = 13 };
 
-/* is_true: it is an RDB with a right checksum; are all its keys of `was`?  Where a database's number
- * is lost, the list says so. */
+/* is_true: it is an RDB with a right checksum; are all its keys of `was`?  Where a database's
+ * number is lost, the list says so. */
 static inline bool
 is_true(const struct rescued *r, const struct kept *was, const struct kept_key **ret)
 {
