@@ -3,7 +3,8 @@
  * Two passes.  The first takes 64 bits of XXH3 of each (seen.h).  If some came twice there is a
  * second one, which takes another 128 bits of those alone: what is the same in these, too, came
  * twice, at the place where the second pass then stands.  Seeds are drawn for each file, so that
- * nobody can write one with names that collide.
+ * nobody can write one with names that collide.  What is found is the first in the file, or, where
+ * more than SEEN_SUSPECTS came twice, one of them.
  * Threads: one. */
 #ifndef TOOL_CHECK_TWICE_H
 #define TOOL_CHECK_TWICE_H
