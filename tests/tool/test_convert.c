@@ -92,6 +92,8 @@ END_TEST
 
 START_TEST(a_hold_without_room_says_so)
 {
+    const char *was = getenv("TMPDIR");
+    char *kept = was == NULL ? NULL : strdup(was); /* other tests may run in this process */
     struct sink *to;
     struct hold h;
 
@@ -104,6 +106,11 @@ START_TEST(a_hold_without_room_says_so)
     ck_assert_int_eq(hold_copy_all(&h, to), -ENOENT);
     hold_close(&h);
     sink_close(to);
+    if (kept == NULL)
+        unsetenv("TMPDIR");
+    else
+        setenv("TMPDIR", kept, 1);
+    free(kept);
 }
 END_TEST
 
