@@ -1,5 +1,5 @@
 /* tool/check/say_rows.c - what check says, for programs: CSV and JSON.  Schema:
- * docs/stillframe-rdb.md. */
+ * docs/stillframe-rdb-commands.md. */
 #include <string.h>
 
 #include "tool/base/out.h"

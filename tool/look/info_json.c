@@ -1,4 +1,5 @@
-/* tool/look/info_json.c - stillframe-rdb info for programs.  Schema: docs/stillframe-rdb.md. */
+/* tool/look/info_json.c - stillframe-rdb info for programs.  Schema:
+ * docs/stillframe-rdb-commands.md. */
 #include "snapshot/rdb/rdb.h"
 #include "tool/look/info.h"
 #include "tool/values/json.h"
