@@ -84,6 +84,22 @@ START_TEST(a_changed_byte_that_is_seen_costs_no_other_key_its_truth)
 }
 END_TEST
 
+START_TEST(a_library_that_comes_again_is_kept_once)
+{
+    struct spelled s = spell(HEAD "fe 00 " FIRST_DB "63 x 200 " SECOND_DB
+                                  "f5 ['#!lua name=x'] " SECOND_DB "ff zero");
+    struct rescued r;
+
+    rescue_bytes(s.bytes, s.len, NULL, &r);
+    ck_assert(!r.is_whole);
+    ck_assert_int_eq(kept_of(r.bytes, r.len, true, &now), 0); /* twice, it could not be read */
+    ck_assert_uint_eq(now.functions, crc64(1, "#!lua name=x", 12));
+    ck_assert_uint_gt(now.count, FIRST_KEYS);
+    ck_assert_uint_ge(r.losses[LOSS_DAMAGED], 1);
+    free(r.bytes);
+}
+END_TEST
+
 START_TEST(of_each_prefix_all_that_is_whole_is_saved)
 {
     struct spelled s = spell(ALL_TYPES "ff crc");
@@ -119,6 +135,7 @@ main(void)
     tcase_add_test(t, what_is_whole_is_copied_as_it_is);
     tcase_add_test(t, a_changed_byte_is_put_right_by_the_checksum);
     tcase_add_test(t, a_changed_byte_that_is_seen_costs_no_other_key_its_truth);
+    tcase_add_test(t, a_library_that_comes_again_is_kept_once);
     tcase_add_test(t, of_each_prefix_all_that_is_whole_is_saved);
     suite_add_tcase(s, t);
     srunner_run_all(runner, CK_NORMAL);

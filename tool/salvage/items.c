@@ -153,6 +153,32 @@ is_doubtful_head(struct scan *s, const struct item *it)
     return it->kind != ITEM_RESIZEDB;
 }
 
+/* is_repeated: a function library that stands in the output already: a part of the file has come
+ * twice. */
+static bool
+is_repeated(const struct scan *s, const struct item *it)
+{
+    return it->library != 0 &&
+           field_set_has(&s->libraries,
+                         field_mark_of(&s->libraries, 0, &it->library, sizeof it->library));
+}
+
+/* settle_other: neither a key nor about databases. */
+static void
+settle_other(struct scan *s, const struct item *it)
+{
+    int r = 1;
+
+    if (it->library != 0)
+        r = field_set_add(&s->libraries, &it->library, sizeof it->library);
+    if (r > 0) {
+        extend_run(s, it);
+        return;
+    }
+    note_failure(s, r);
+    lose_item(s, it, LOSS_DAMAGED, false, "a function library that was read before");
+}
+
 /* settle: an item that was read well, and nothing has failed behind it. */
 static void
 settle(struct scan *s, const struct item *it)
@@ -189,7 +215,7 @@ settle(struct scan *s, const struct item *it)
         extend_run(s, it);
         return;
     case ITEM_OTHER:
-        extend_run(s, it);
+        settle_other(s, it);
         return;
     }
     never("an item of no kind");
@@ -234,7 +260,7 @@ doubt_all(struct scan *s, uint64_t until, uint64_t *ret_from)
 
         if (is_crossed && it->from < *ret_from)
             *ret_from = it->from;
-        if (s->keep_doubtful && !is_crossed) {
+        if (s->keep_doubtful && !is_crossed && !is_repeated(s, it)) {
             settle(s, it);
             if (it->kind != ITEM_SELECTDB && it->kind != ITEM_RESIZEDB)
                 lose_item(s, it, LOSS_DOUBTFUL, true,

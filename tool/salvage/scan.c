@@ -17,6 +17,7 @@ scan_init(struct scan *s)
 {
     records_init(&s->runs, sizeof(struct run));
     records_init(&s->losses, sizeof(struct loss));
+    field_set_init(&s->libraries);
     s->sections = calloc(SECTIONS_MOST, sizeof *s->sections);
     s->dbs = calloc(DATABASES_MOST, sizeof *s->dbs);
     if (s->sections == NULL || s->dbs == NULL || search_init(&s->search, &s->stepper) < 0) {
@@ -32,6 +33,7 @@ scan_fini(struct scan *s)
 {
     records_fini(&s->runs);
     records_fini(&s->losses);
+    field_set_fini(&s->libraries);
     search_fini(&s->search);
     free(s->sections);
     free(s->dbs);
@@ -53,6 +55,7 @@ on_item(void *ctx, uint64_t offset)
     it->from = it->until = offset;
     it->kind = ITEM_OTHER;
     it->has_name = it->has_finding = it->is_name_cut = false;
+    it->library = 0;
     s->has_item = true;
     return s->failed;
 }
@@ -96,6 +99,17 @@ on_unknown(void *ctx, const struct rdb_key *k, const char *what)
 
     (void)what;
     return k == NULL || in_hand(s)->kind == ITEM_KEY ? 0 : on_key(ctx, k);
+}
+
+static int
+on_function(void *ctx, struct slice code)
+{
+    struct slice name = rdb_library_name(code);
+    struct scan *s = ctx;
+
+    if (name.len > 0)
+        in_hand(s)->library = field_mark_of(&s->libraries, 0, name.ptr, name.len).low | 1;
+    return 0;
 }
 
 static int
@@ -195,6 +209,7 @@ static const struct rdb_events events = {.no_values = true,
                                          .plain_string = on_plain_string,
                                          .unknown = on_unknown,
                                          .selectdb = on_selectdb,
+                                         .function = on_function,
                                          .resizedb = on_resizedb,
                                          .finding = on_finding,
                                          .hash_field_expiring = on_field,

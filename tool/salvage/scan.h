@@ -35,6 +35,7 @@
 #ifndef TOOL_SALVAGE_SCAN_H
 #define TOOL_SALVAGE_SCAN_H
 
+#include "snapshot/rdb/field_set.h"
 #include "tool/base/tool.h"
 #include "tool/salvage/records.h"
 #include "tool/salvage/search.h"
@@ -117,6 +118,7 @@ struct item {
     uint64_t a, b;  /* SELECTDB: the database; RESIZEDB: keys and expiry times */
     bool is_paired; /* RESIZEDB: it stands behind a SELECTDB, as in what servers write */
     bool has_expiry, has_finding, has_name, is_name_cut;
+    uint64_t library; /* of a function library: a hash of its name; else 0 */
     uint16_t name_len;
     char name[LOST_KEY_BYTES];
     char finding[256];
@@ -154,7 +156,8 @@ struct scan {
     struct run current;
     bool has_run, head_is_due, has_db;
     uint64_t db, nameless_db, last_drawn;
-    bool has_nameless; /* a key without a name was seen, in the database in hand */
+    bool has_nameless;          /* a key without a name was seen, in the database in hand */
+    struct field_set libraries; /* that are kept: no server loads one twice */
     struct rdb_error error;
     int failed; /* of a list: -errno */
 };
