@@ -88,7 +88,7 @@ START_TEST(what_was_packed_comes_out_in_inputs_of_any_length)
 {
     enum { LONGEST = LZF_BLOCK_BYTES };
     struct lzf_packer *k = malloc(sizeof *k);
-    uint8_t *bytes = malloc(LONGEST), *packed = malloc(lzf_pack_bound(LONGEST)),
+    uint8_t *bytes = calloc(1, LONGEST), *packed = malloc(lzf_pack_bound(LONGEST)),
             *out = malloc(LONGEST);
 
     dice += (uint32_t)_i;
@@ -114,7 +114,7 @@ START_TEST(what_is_damaged_is_judged_the_same)
 {
     enum { LEN = 3000 };
     struct lzf_packer *k = malloc(sizeof *k);
-    uint8_t bytes[LEN], packed[2 * LEN];
+    uint8_t bytes[LEN] = {0}, packed[2 * LEN];
     unsigned bad = 0, good = 0;
 
     dice += (uint32_t)_i;
