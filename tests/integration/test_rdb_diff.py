@@ -116,6 +116,18 @@ class SameData(DiffTest):
         self.assertEqual(counts["before"]["keys"], counts["after"]["keys"])
 
 
+    def test_strings_of_every_length_packed_and_not(self):
+        """Long ones come in pieces, other ones where they are packed."""
+        files = []
+        for i, packs in enumerate(("yes", "no")):
+            c = self.redis("--rdbcompression", packs)
+            for n in (0, 1, 19, 21, 240, 241, 16383, 16384, 16385, 65535, 65536, 65537, 131072, 300000):
+                self.commands(c, ("SET", "word:%d" % n, ("some words " * (n // 11 + 1))[:n]), ("SET", "zero:%d" % n, "0" * n),
+                              ("SET", "any:%d" % n, random.Random(n).randbytes(n)))
+            files.append(self.save(c, "strings%d.rdb" % i))
+        self.assertEqual(self.json(*files, status=0)["same"]["all"], 14 * 3)
+
+
 class Changes(DiffTest):
     def setUp(self):
         super().setUp()
@@ -249,7 +261,7 @@ class Changes(DiffTest):
 
 class Random(DiffTest):
     def test_any_changes_are_those_that_are_found(self):
-        seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
+        seed = int(os.environ.get("TEST_SEED", random.randrange(1 << 30)))
         r = random.Random(seed)
         before = {b"k%d" % i: b"v%d" % r.randrange(50) for i in range(3000)}
         after = dict(before)
@@ -269,7 +281,7 @@ class Random(DiffTest):
         want = {k.decode(): "removed" for k in before.keys() - after.keys()}
         want |= {k.decode(): "added" for k in after.keys() - before.keys()}
         want |= {k.decode(): "changed" for k in before.keys() & after.keys() if before[k] != after[k]}
-        self.assertEqual({d["key"]: d["change"] for d in got}, want, "SEED=%d" % seed)
+        self.assertEqual({d["key"]: d["change"] for d in got}, want, "TEST_SEED=%d" % seed)
         for d in got:
             if d["change"] == "changed":
                 self.assertEqual((d["parts"][0]["before"].encode(), d["parts"][0]["after"].encode()),

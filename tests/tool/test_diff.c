@@ -23,10 +23,10 @@ next_random(void)
 static void
 seed(void)
 {
-    const char *given = getenv("SEED");
+    const char *given = getenv("TEST_SEED");
 
     state = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 2654435761u + 1;
-    printf("SEED=%llu\n", (unsigned long long)state);
+    printf("TEST_SEED=%llu\n", (unsigned long long)state);
     fflush(stdout);
 }
 

@@ -429,6 +429,7 @@ START_TEST(what_has_come_is_given_while_no_more_comes)
     int fds[2];
 
     ck_assert_int_eq(pipe(fds), 0);
+    alarm(20); /* else it waits for ever */
     ck_assert_int_eq(write(fds[1], data.at, 100), 100);
     a = open_pipe_ahead(fds[0], &waits);
     usleep(100000); /* so that the thread has them before somebody asks */

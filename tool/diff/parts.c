@@ -18,7 +18,10 @@
 #include "mm/base/must.h"
 #include "mm/base/num.h"
 
-enum { NAME_BYTES = 256 };
+enum {
+    NAME_BYTES = 256,
+    IN_PIECES_FROM = 16 * 1024 /* a string that is not longer comes in one: rdb_dec.h */
+};
 
 struct text {
     char at[PART_TEXT_BYTES];
@@ -27,7 +30,7 @@ struct text {
 };
 
 struct parts_state {
-    XXH3_state_t *xxh; /* [owned] of a string that comes in pieces */
+    XXH64_state_t xxh; /* of a string that comes in pieces */
     bool is_in_pieces;
     struct text text;
     char id[2 * NUM_MAX_BYTES + 2];
@@ -139,13 +142,21 @@ on_key(void *ctx, const struct rdb_key *key)
     return p->begin == NULL ? 0 : p->begin(p, key);
 }
 
+/* sum_of: long strings may come in pieces, of which XXH64 is as fast. */
+static uint64_t
+sum_of(struct slice value)
+{
+    return value.len <= IN_PIECES_FROM ? XXH3_64bits(value.ptr, value.len)
+                                       : XXH64(value.ptr, value.len, 0);
+}
+
 static int
 on_string(void *ctx, struct slice value)
 {
     struct parts *p = ctx;
     struct part *now = start(p, PART_VALUE, nothing);
 
-    now->sum = XXH3_64bits(value.ptr, value.len);
+    now->sum = sum_of(value);
     now->value = value;
     now->value_bytes = value.len;
     return p->part(p, now);
@@ -156,10 +167,10 @@ on_string_begin(void *ctx, uint64_t len)
 {
     struct parts_state *s = ((struct parts *)ctx)->state;
 
-    (void)len;
+    must(len > IN_PIECES_FROM);
     s->is_in_pieces = true;
     text_clear(&s->text);
-    must(XXH3_64bits_reset(s->xxh) == XXH_OK);
+    must(XXH64_reset(&s->xxh, 0) == XXH_OK);
     return 0;
 }
 
@@ -169,7 +180,7 @@ on_string_bytes(void *ctx, struct slice piece)
     struct parts_state *s = ((struct parts *)ctx)->state;
 
     text_put(&s->text, piece.ptr, piece.len);
-    must(XXH3_64bits_update(s->xxh, piece.ptr, piece.len) == XXH_OK);
+    must(XXH64_update(&s->xxh, piece.ptr, piece.len) == XXH_OK);
     return 0;
 }
 
@@ -342,7 +353,7 @@ on_end(void *ctx)
     if (s->is_in_pieces) {
         struct part *now = start(p, PART_VALUE, nothing);
 
-        now->sum = XXH3_64bits_digest(s->xxh);
+        now->sum = XXH64_digest(&s->xxh);
         r = pass_text(p);
     }
     return r != 0 || p->end == NULL ? r : p->end(p);
@@ -371,11 +382,6 @@ parts_init(struct parts *p)
     memset(p, 0, sizeof *p);
     if ((p->state = calloc(1, sizeof *p->state)) == NULL)
         return -ENOMEM;
-    if ((p->state->xxh = XXH3_createState()) == NULL) {
-        free(p->state);
-        p->state = NULL;
-        return -ENOMEM;
-    }
     p->values.events = &events;
     return 0;
 }
@@ -383,9 +389,6 @@ parts_init(struct parts *p)
 void
 parts_fini(struct parts *p)
 {
-    if (p->state == NULL)
-        return;
-    (void)XXH3_freeState(p->state->xxh);
     free(p->state);
     p->state = NULL;
 }
