@@ -24,7 +24,7 @@ struct piece {
 struct ahead {
     struct stage *top;         /* [owned; the thread's, while it runs] */
     struct stage_waits *waits; /* NULL: no stream */
-    bool has_thread;
+    bool has_thread; /* [const while it runs] */
     pthread_t thread;
     uint8_t *memory; /* [owned] of all pieces */
     struct piece piece[PIECES];
@@ -205,8 +205,9 @@ ahead_open(struct stage *top, struct stage_waits *waits, bool with_thread, struc
     a->waits = waits;
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->changed, NULL);
-    /* without one it goes on all the same */
-    a->has_thread = with_thread && pthread_create(&a->thread, NULL, run, a) == 0;
+    a->has_thread = with_thread; /* the thread reads it */
+    if (with_thread && pthread_create(&a->thread, NULL, run, a) != 0)
+        a->has_thread = false; /* without one it goes on all the same */
     *ret = a;
     return 0;
 }
