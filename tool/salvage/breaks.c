@@ -148,6 +148,16 @@ find_magic(struct scan *s, uint64_t from, uint64_t at, uint64_t *ret)
     return r;
 }
 
+/* is_counted: how many keys the database in hand had is known: so judge() sees whether too many are
+ * read (SV4). */
+static bool
+is_counted(struct scan *s)
+{
+    const struct db_sum *d = scan_db(s, s->db);
+
+    return d != NULL && d->said == 1;
+}
+
 /* look_back: what was read before the break goes wrong earlier: another path leads by it; or an RDB
  * begins there, and it is its end mark.  1: *ret: since where; 0 or -errno. */
 static int
@@ -161,7 +171,7 @@ look_back(struct scan *s, uint64_t broken_at, uint64_t *ret)
         return 0;
     s->stepper.refused = broken_at;
     s->looked_back += broken_at - from < SEARCH_BACK_BYTES ? broken_at - from : SEARCH_BACK_BYTES;
-    is_passed = r = search_passing(&s->search, from, broken_at, ret);
+    is_passed = r = is_counted(s) ? 0 : search_passing(&s->search, from, broken_at, ret);
     if (r < 0 || sec->end != SECTION_ENDED_EARLY)
         return r;
     if (broken_at - from > BACK_IN_FILE_BYTES)
@@ -204,7 +214,7 @@ find_next(struct scan *s, uint64_t broken_at, uint64_t *ret, unsigned *ret_head)
     }
     s->stepper.refused = broken_at;
     *ret_head = DOUBTED;
-    return search_boundary(&s->search, from, ret);
+    return search_boundary(&s->search, from, is_counted(s), ret);
 }
 
 /* search_on: SV1, and the next section.  1: it begins at *at; 0: there is none; or -errno. */
@@ -245,7 +255,7 @@ end_cut(struct scan *s, uint64_t at)
     int r = 0;
 
     s->stepper.refused = at;
-    if (!s->no_search && (r = search_boundary(&s->search, at + 1, &found)) < 0)
+    if (!s->no_search && (r = search_boundary(&s->search, at + 1, false, &found)) < 0)
         return r;
     if (r == 0)
         settle_all(s);

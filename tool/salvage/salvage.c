@@ -99,6 +99,7 @@ run(struct salvage *s, struct tool_out *out)
 {
     struct rescue *rescue = &s->rescue;
     uint64_t size = 0;
+    const char *form;
     int fd = -1, r;
 
     if ((r = tool_input_open(s->from, true, &s->input, &rescue->packing)) < 0)
@@ -108,7 +109,8 @@ run(struct salvage *s, struct tool_out *out)
         return fail(s, &rescue->packing, r);
     if (r == 0)
         rescue->packing.text[0] = '\0';
-    rescue->is_packed = strcmp(tool_input_form(s->input), "plain") != 0;
+    form = tool_input_form(s->input); /* of what had to be unpacked; else it is not known yet */
+    rescue->is_packed = form[0] != '\0' && strcmp(form, "plain") != 0;
     if ((r = rescue_init(rescue, fd, size)) < 0 || (r = rescue_look(rescue)) < 0) {
         if (r == -ENOTSUP)
             snprintf(rescue->packing.text, sizeof rescue->packing.text,

@@ -132,8 +132,37 @@ stretch(const struct search *s, uint64_t from)
     return left < STRETCH_BYTES ? (size_t)left : STRETCH_BYTES;
 }
 
+/* holds_path: CHAIN_LIVES arrows of the path from i on end before `until`, all in the stretch. */
+static bool
+holds_path(const struct search *s, uint64_t from, size_t len, size_t i, uint64_t until)
+{
+    uint64_t at = from + i;
+
+    for (int n = 0; n < CHAIN_LIVES; n++) {
+        if (at >= until || at - from >= len || s->lives[at - from] == 0)
+            return false;
+        at = s->next[at - from];
+    }
+    return at <= until;
+}
+
+/* inner: of a living arrow that begins at i of the stretch: where a path that lives begins inside
+ * of it, and of the arrows of that one, until there is none any more. */
+static size_t
+inner(const struct search *s, uint64_t from, size_t len, size_t i)
+{
+    uint64_t until = s->next[i];
+
+    for (size_t k = i + 1; k < len && from + k < until; k++)
+        if (s->lives[k] >= CHAIN_LIVES && holds_path(s, from, len, k, until)) {
+            i = k;
+            until = s->next[k];
+        }
+    return i;
+}
+
 int
-search_boundary(struct search *s, uint64_t from, uint64_t *ret)
+search_boundary(struct search *s, uint64_t from, bool inner_too, uint64_t *ret)
 {
     uint64_t jumped = from;
     int r;
@@ -145,8 +174,11 @@ search_boundary(struct search *s, uint64_t from, uint64_t *ret)
             return r;
         if (is_out_of_work(s))
             return 0;
-        if (look_through(s, from, len, &jumped, ret))
+        if (look_through(s, from, len, &jumped, ret)) {
+            if (inner_too)
+                *ret = from + inner(s, from, len, (size_t)(*ret - from));
             return 1;
+        }
         if (s->progress != NULL)
             s->progress(s->ctx, from + len);
     }

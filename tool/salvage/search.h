@@ -23,6 +23,8 @@
 #ifndef TOOL_SALVAGE_SEARCH_H
 #define TOOL_SALVAGE_SEARCH_H
 
+#include <stdbool.h>
+
 #include "tool/salvage/step.h"
 
 enum { CHAIN_LIVES = 10 };
@@ -39,9 +41,12 @@ struct search {
 /* search_init: 0 or -ENOMEM.  5 MiB for its life. */
 int search_init(struct search *s, struct stepper *stepper);
 void search_fini(struct search *s);
-/* search_boundary: the first one at `from` or behind it.  1: *ret; 0: there is none; or -errno.
+/* search_boundary: at `from` or behind it.  1: *ret; 0: there is none; or -errno.  It is the first
+ * one; inner_too: or, where its arrow holds a path that lives, that: for who can count afterwards
+ * whether there are too many keys.  (Such an arrow is mostly none: one that runs from the damage
+ * into the real path, over many keys.)
  * Cost: about 2 ns a byte where there are few living paths; the stepper's work is bounded. */
-int search_boundary(struct search *s, uint64_t from, uint64_t *ret);
+int search_boundary(struct search *s, uint64_t from, bool inner_too, uint64_t *ret);
 /* search_confirms: a path that lives begins there, and no living arrow that begins at `from` or
  * behind it (and not far before) jumps over it: 1 or 0, or -errno.  For who knows of a boundary. */
 int search_confirms(struct search *s, uint64_t from, uint64_t at);

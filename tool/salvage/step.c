@@ -470,12 +470,16 @@ step_is_told_twice(struct stepper *s, uint64_t at)
 {
     struct walk w = {.s = s, .at = at};
     const struct shape *sh;
+    uint8_t byte, form;
     uint64_t len;
-    uint8_t byte;
 
     if (!take_byte(&w, &byte) || !skip_attributes(&w, &byte) || (sh = shape_of(s, byte)) == NULL ||
-        sh->blob <= BLOB || !skip_string(&w) || (sh->has_head && !skip(&w, 8)) ||
-        !take_len(&w, &len) || !skip(&w, len) || length_within(s, sh->blob, w.at - len) != len)
+        sh->blob == BLOB_NONE || !skip_string(&w) || (sh->has_head && !skip(&w, 8)) ||
+        !take_string(&w, &len, &form))
+        return STEP_NOT_TOLD;
+    if (form == RDB_ENC_LZF)
+        return STEP_TOLD;
+    if (form >= RDB_ENC_INT8 || sh->blob == BLOB || length_within(s, sh->blob, w.at - len) != len)
         return STEP_NOT_TOLD;
     return has_end(s, sh->blob, w.at) ? STEP_TOLD_SOUND_END : STEP_TOLD;
 }

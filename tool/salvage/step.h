@@ -34,7 +34,8 @@ void step_init(struct stepper *s, struct flat *flat, int version, uint64_t work_
 /* step_over: *ret_next, but of BAD and CUT. */
 enum step_kind step_over(struct stepper *s, uint64_t at, uint64_t *ret_next);
 /* step_is_told_twice: a key begins there whose value is one string in a form that says its length
- * itself, and that is the string's: so the key ends where it says, whatever else is wrong.
+ * itself, and that is the string's, or one with two lengths (LZF) that go together: so the key ends
+ * where it says, whatever else is wrong.
  * SOUND_END: and its last byte is the one that ends such a form, so that a damage did not go on
  * behind it. */
 enum step_told { STEP_NOT_TOLD, STEP_TOLD, STEP_TOLD_SOUND_END };
