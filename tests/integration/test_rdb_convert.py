@@ -514,7 +514,7 @@ class Files(ConvertTest):
         self.convert(self.source, "out.rdb", "--force")
         self.assert_sound("out.rdb")
         os.mkdir(self.path("sub"))
-        self.assertIn("no regular file", self.refused(self.source, "-o", self.path("sub"), "-f"))
+        self.assertIn("Is a directory", self.refused(self.source, "-o", self.path("sub"), "-f"))
         self.assertIn("No such file", self.refused(self.source, "-o", self.path("none/x.rdb")))
         self.write("many.2.rdb", b"mine")
         self.assertIn("many.2.rdb", self.refused(self.source, "-o", self.path("many.rdb"), "--split=slot:4"))

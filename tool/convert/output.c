@@ -2,7 +2,6 @@
 #include "tool/convert/output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +11,9 @@
 
 #include "mm/base/le.h"
 #include "snapshot/rdb/rdb.h"
-#include "snapshot/rdb/temp_file.h"
-#include "tool/convert/leftovers.h"
-#include "tool/convert/sink_stdout.h"
+#include "tool/convert/sink_fd.h"
 
 enum {
-    WRITEOUT_BYTES = 16 << 20,
     BLOCKS_BYTES = 2 << 20, /* for a block of each part that is open at once */
     BLOCK_LEAST_BYTES = 8 << 10
 };
@@ -68,59 +64,33 @@ output_name(const char *path, bool is_many, uint64_t number)
     return n < 0 ? NULL : name;
 }
 
-/* is_free: may the part have this name?  Said if not. */
+/* is_input: such a file is never written.  Said if so. */
 static bool
-is_free(struct output *out, const char *path)
+is_input(struct output *out, const char *path)
 {
     struct stat st, in;
 
     if (stat(path, &st) < 0)
-        return true; /* whatever is wrong with it, opening says it */
+        return false; /* whatever is wrong with it, opening says it */
     for (int i = 0; i < out->o.input_count; i++)
         if (stat(out->o.inputs[i], &in) == 0 && in.st_dev == st.st_dev && in.st_ino == st.st_ino) {
             fail(out, "%s: it is an input, which is never changed", path);
-            return false;
+            return true;
         }
-    if (!S_ISREG(st.st_mode))
-        fail(out, "%s: it is there, and no regular file", path);
-    else if (!out->o.force)
-        fail(out, "%s: it is there: --force puts the new file in its place", path);
-    return out->error[0] == '\0';
-}
-
-/* hidden_name: beside the path, for a file that is complete before others are. */
-static char *
-hidden_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char name[TEMP_NAME_BYTES], *hidden = NULL;
-
-    temp_file_name(name);
-    if (asprintf(&hidden, "%.*s%s", slash == NULL ? 0 : (int)(slash - path) + 1, path, name) < 0)
-        return NULL;
-    return hidden;
+    return false;
 }
 
 /* open_medium: 0 or -errno. */
 static int
 open_medium(struct output *out, struct part *p)
 {
-    struct sink_file_options o = {.path = p->whole != NULL ? p->whole : p->path,
-                                  .writeout_bytes = WRITEOUT_BYTES,
-                                  .keeps_cache = true};
-    char *temp;
-    int r = -ENOMEM;
+    int r;
 
     if (is_stdout(out))
-        return sink_stdout_open(&p->medium);
-    if ((temp = hidden_name(p->path)) == NULL)
-        return -ENOMEM;
-    if (leftovers_add(temp) == 0 && (p->whole == NULL || leftovers_add(p->whole) == 0)) {
-        o.temp_name = strrchr(temp, '/') == NULL ? temp : strrchr(temp, '/') + 1;
-        r = sink_file_open(&o, &p->medium);
-    }
-    free(temp);
-    return r;
+        return sink_fd_open(STDOUT_FILENO, false, &p->medium);
+    if ((r = tool_temp_open(&p->temp, p->path, out->o.force)) < 0)
+        return r;
+    return sink_fd_open(p->temp.fd, p->temp.temp_path != NULL, &p->medium);
 }
 
 static int
@@ -162,20 +132,23 @@ begin(struct output *out, struct part *p)
 static int
 open_part(struct output *out, struct part *p)
 {
-    int r;
+    int r = -ENOMEM;
 
-    if ((p->path = output_name(out->o.path, out->o.is_many, p->number)) == NULL ||
-        (out->o.is_many && (p->whole = hidden_name(p->path)) == NULL))
-        r = -ENOMEM;
-    else if (!is_stdout(out) && !is_free(out, p->path))
-        return -1; /* said */
-    else if ((r = open_medium(out, p)) == 0 && (r = open_writer(out, p)) == 0) {
+    p->temp.fd = -1;
+    if ((p->path = output_name(out->o.path, out->o.is_many, p->number)) == NULL) {
+        fail(out, "%s: %s", out->o.path, strerror(ENOMEM));
+        return -1;
+    }
+    if (is_input(out, p->path))
+        return -1;
+    if ((r = open_medium(out, p)) == 0 && (r = open_writer(out, p)) == 0) {
         p->is_open = true;
         r = begin(out, p);
     }
-    if (r < 0)
-        fail(out, "%s: cannot be written: %s", p->path == NULL ? out->o.path : p->path,
-             strerror(-r));
+    if (r == -EEXIST)
+        fail(out, "%s: it is there: --force puts the new file in its place", p->path);
+    else if (r < 0)
+        fail(out, "%s: cannot be written: %s", p->path, strerror(-r));
     return r;
 }
 
@@ -265,35 +238,14 @@ output_finish(struct output *out, struct part *p)
     return 0;
 }
 
-/* name_part: from the name under which it is complete to its own. */
+/* name_part: it is on the disk already. */
 static int
 name_part(struct output *out, struct part *p)
 {
-    if (p->whole != NULL && rename(p->whole, p->path) < 0) {
-        fail(out, "%s: rename: %s", p->path, strerror(errno));
-        return -1;
-    }
-    p->is_named = true;
-    return 0;
-}
+    int r = is_stdout(out) ? 0 : tool_temp_commit(&p->temp);
 
-/* sync_names: so that those of many parts are there after a crash, too; of one the sink has seen to
- * that. */
-static int
-sync_names(struct output *out, const struct part *p)
-{
-    const char *slash = strrchr(p->path, '/');
-    char *dir = slash == NULL ? strdup(".") : strndup(p->path, (size_t)(slash - p->path) + 1);
-    int fd = dir == NULL ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-
-    free(dir);
-    /* a file system that does not sync directories says so in these ways */
-    if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL && errno != EBADF && errno != ENOSYS)) {
-        fail(out, "%s: directory fsync: %s", p->path, strerror(errno));
-        r = -1;
-    }
-    if (fd >= 0)
-        (void)close(fd); /* it was opened for reading */
+    if (r < 0)
+        fail(out, "%s: cannot be given its name: %s", p->path, strerror(-r));
     return r;
 }
 
@@ -306,14 +258,10 @@ output_publish(struct output *out)
     for (unsigned i = 0; i < out->count; i++)
         if (name_part(out, out->parts[i]) < 0)
             return -1;
-    leftovers_clear();
-    for (unsigned i = 0; out->o.is_many && i < out->count; i++)
-        if (sync_names(out, out->parts[i]) < 0)
-            return -1;
     return 0;
 }
 
-/* allow_files: each part takes two descriptors; what is refused is said when it matters. */
+/* allow_files: each part takes one descriptor until all have their names; what is refused is said when it matters. */
 static void
 allow_files(void)
 {
@@ -331,7 +279,7 @@ output_open(struct output *out, const struct output_options *o)
     int r;
 
     *out = (struct output){.o = *o};
-    if (o->at_once)
+    if (o->is_many)
         allow_files();
     if ((r = hold_open(&out->head)) < 0)
         return r;
@@ -348,13 +296,11 @@ output_close(struct output *out)
         struct part *p = out->parts[i];
 
         close_part(p);
-        if (p->is_complete && !p->is_named && p->whole != NULL)
-            (void)unlink(p->whole); /* it was never anybody's */
+        if (p->path != NULL)
+            tool_temp_drop(&p->temp);
         free(p->path);
-        free(p->whole);
         free(p);
     }
     free(out->parts);
     hold_close(&out->head);
-    leftovers_clear();
 }

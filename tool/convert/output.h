@@ -2,12 +2,12 @@
  *
  * Each is a whole RDB: magic, the common head (AUX fields, function libraries), its keys, trailer.
  * None has its name before all are complete and on the disk: then each gets it, one after the
- * other.  A killed process leaves at most files named as temp_file.h says; signals that end it
- * remove these, too.
+ * other.  What a signal ends leaves nothing (temp.h).
  * Threads: one. */
 #ifndef TOOL_CONVERT_OUTPUT_H
 #define TOOL_CONVERT_OUTPUT_H
 
+#include "tool/base/temp.h"
 #include "tool/convert/hold.h"
 #include "tool/convert/writer.h"
 
@@ -16,8 +16,9 @@ enum { PARTS_MOST = 1024 };
 struct part {
     struct writer writer;
     struct sink *medium; /* [owned] NULL: complete, or not begun */
-    char *path, *whole;  /* [owned] its name; the name under which it is complete; NULL: the same */
-    bool is_open, is_complete, is_named;
+    char *path;          /* [owned] its name, when all are complete */
+    struct tool_temp temp;
+    bool is_open, is_complete;
     uint64_t number, keys, rdb_bytes;
     uint64_t db; /* of the keys that follow; DB_NONE: not said yet */
 };
