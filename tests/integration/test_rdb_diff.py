@@ -293,7 +293,7 @@ class Large(DiffTest):
     COUNT = 300000  # tool/diff/sorter.h: SORTER_RUN
 
     def run_limited(self, *args):
-        limit = {} if "asan" in TOOL else {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (160 << 20, 160 << 20))}
+        limit = {} if "/asan/" in TOOL or "/tsan/" in TOOL else {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (160 << 20, 160 << 20))}
         return diff(*args, **limit)
 
     def test_many_keys(self):

@@ -22,6 +22,7 @@ struct tool_input {
     struct stage_waits waits; /* [owned] of a stream; -1: none */
     uint64_t from;            /* of a regular file: where it stood when it was given to us */
     uint64_t size;            /* STAGE_STREAM: a stream */
+    uint64_t known_bytes;     /* 0: not known; not asked of a tape, which a thread may be reading */
     bool was_read;            /* a stream, which comes once */
     bool is_packed;           /* known from the first source on, as the next two */
     bool has_sums;
@@ -63,6 +64,7 @@ look(struct tool_input *in)
     if (S_ISREG(st.st_mode) && (at = lseek(in->fd, 0, SEEK_CUR)) >= 0) {
         in->from = (uint64_t)at;
         in->size = st.st_size > at ? (uint64_t)(st.st_size - at) : 0;
+        in->known_bytes = in->size;
         (void)posix_fadvise(in->fd, at, 0, POSIX_FADV_SEQUENTIAL);
         return 0;
     }
@@ -208,6 +210,8 @@ tool_input_source(struct tool_input *in, struct rdb_source **ret)
 
     must(has_tape(in) || in->size != STAGE_STREAM || !in->was_read);
     in->was_read = true;
+    if (has_tape(in) && in->size == STAGE_STREAM)
+        in->known_bytes = tape_is_whole(&in->tape) ? in->tape.size : 0;
     top = has_tape(in) ? tape_reader(&in->tape) : open_stages(in);
     if (top == NULL)
         return -ENOMEM;
@@ -285,9 +289,7 @@ tool_input_close(struct tool_input *in)
 uint64_t
 tool_input_size(const struct tool_input *in)
 {
-    if (in->size != STAGE_STREAM)
-        return in->size;
-    return has_tape(in) && tape_is_whole(&in->tape) ? in->tape.size : 0;
+    return in->known_bytes;
 }
 
 const char *
