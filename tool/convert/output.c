@@ -261,7 +261,8 @@ output_publish(struct output *out)
     return 0;
 }
 
-/* allow_files: each part takes one descriptor until all have their names; what is refused is said when it matters. */
+/* allow_files: each part takes a descriptor until all have their names; what is refused is said
+ * when it matters. */
 static void
 allow_files(void)
 {
