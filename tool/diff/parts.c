@@ -146,8 +146,10 @@ on_key(void *ctx, const struct rdb_key *key)
 static uint64_t
 sum_of(struct slice value)
 {
-    return value.len <= IN_PIECES_FROM ? XXH3_64bits(value.ptr, value.len)
-                                       : XXH64(value.ptr, value.len, 0);
+    if (value.len <= IN_PIECES_FROM)
+        return XXH3_64bits(value.ptr, value.len);
+    must(value.ptr != NULL);
+    return XXH64(value.ptr, value.len, 0);
 }
 
 static int
