@@ -24,7 +24,7 @@ struct piece {
 struct ahead {
     struct stage *top;         /* [owned; the thread's, while it runs] */
     struct stage_waits *waits; /* NULL: no stream */
-    bool has_thread; /* [const while it runs] */
+    bool has_thread;           /* [const while it runs] */
     pthread_t thread;
     uint8_t *memory; /* [owned] of all pieces */
     struct piece piece[PIECES];
