@@ -119,8 +119,8 @@ lint:
 	tests/lint/run.sh
 ## make bench          the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save
 ##                     cpu load loop fan-out memory instructions types zset sets huge hit-ratio
-##                     floor growth keyspace steady memory-limit strings rdb"; over two hours in all;
-##                     SAVE="--quick", or other options of tests/bench/save.py)
+##                     floor growth keyspace steady memory-limit strings rdb"; over two hours in
+##                     all; SAVE="--quick", or other options of tests/bench/save.py)
 bench: all
 	tests/bench/run.sh $(BENCH)
 ## make soak           mixed load on one server for MINUTES=10, and whether what has to stay bounded

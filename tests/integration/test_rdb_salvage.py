@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""stillframe-rdb salvage: what it writes is loaded by redis-server, and every key that is left is what it was."""
+"""stillframe-rdb salvage: what it writes is loaded by redis-server, and every key that is left is
+what it was."""
 import gzip
 import json
 import os
