@@ -20,8 +20,14 @@ begin_section(struct scan *s, uint64_t from, unsigned head, uint64_t gap)
 {
     struct db_sum *d = scan_db(s, s->db);
 
-    if (s->section_count == SECTIONS_MOST)
-        return -E2BIG;
+    if ((s->section_count & (s->section_count - 1)) == 0) { /* 0, or a power of two: full */
+        size_t room = s->section_count == 0 ? 1 : 2 * (size_t)s->section_count;
+        struct section *grown = realloc(s->sections, room * sizeof *grown);
+
+        if (grown == NULL)
+            return -ENOMEM;
+        s->sections = grown;
+    }
     s->sections[s->section_count++] = (struct section){
         .from = from,
         .until = from,
@@ -194,7 +200,7 @@ find_next(struct scan *s, uint64_t broken_at, uint64_t *ret, unsigned *ret_head)
     int r;
 
     *ret_head = 0;
-    if (s->no_search)
+    if (s->no_search || s->section_count == SECTIONS_MOST)
         return 0;
     if ((r = look_back(s, broken_at, &crossing)) < 0)
         return r;

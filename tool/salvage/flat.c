@@ -15,21 +15,23 @@ enum {
     BLOCK_BITS = 14,
     BLOCK_BYTES = 1 << BLOCK_BITS,
     HELD_BYTES = BLOCK_BYTES + FLAT_AT_MOST,
-    PLACES = 256,
+    PLACES_MOST = 256,
     PIECE_BYTES = 256 * 1024
 };
 
 int
 flat_init(struct flat *f, int fd, uint64_t size)
 {
-    *f = (struct flat){.fd = fd, .size = size};
-    f->blocks = malloc((size_t)PLACES * HELD_BYTES);
-    f->block_from = malloc(PLACES * sizeof *f->block_from);
+    *f = (struct flat){.fd = fd, .size = size, .places = PLACES_MOST};
+    if (size >> BLOCK_BITS < PLACES_MOST)
+        f->places = (unsigned)(size >> BLOCK_BITS) + 1;
+    f->blocks = malloc((size_t)f->places * HELD_BYTES);
+    f->block_from = malloc(f->places * sizeof *f->block_from);
     if (f->blocks == NULL || f->block_from == NULL) {
         flat_fini(f);
         return -ENOMEM;
     }
-    memset(f->block_from, 0xff, PLACES * sizeof *f->block_from);
+    memset(f->block_from, 0xff, f->places * sizeof *f->block_from);
     return 0;
 }
 
@@ -38,6 +40,8 @@ flat_fini(struct flat *f)
 {
     free(f->blocks);
     free(f->block_from);
+    free(f->spare);
+    f->spare = NULL;
     f->blocks = NULL;
     f->block_from = NULL;
 }
@@ -47,7 +51,7 @@ flat_patch(struct flat *f, const struct flat_patch *patch)
 {
     must(patch->len <= FLAT_PATCH_MOST);
     f->patch = *patch;
-    memset(f->block_from, 0xff, PLACES * sizeof *f->block_from);
+    memset(f->block_from, 0xff, f->places * sizeof *f->block_from);
 }
 
 int
@@ -71,7 +75,7 @@ const uint8_t *
 flat_at(struct flat *f, uint64_t at, size_t n)
 {
     uint64_t from = at & ~(uint64_t)(BLOCK_BYTES - 1);
-    size_t place = (size_t)(at >> BLOCK_BITS) % PLACES;
+    size_t place = (size_t)(at >> BLOCK_BITS) % f->places;
     uint8_t *block = f->blocks + place * HELD_BYTES;
 
     debug_check(n <= FLAT_AT_MOST);
@@ -135,7 +139,8 @@ reading_close(void *ctx)
 {
     struct reading *rd = ctx;
 
-    free(rd->bytes);
+    free(rd->flat->spare);
+    rd->flat->spare = rd->bytes;
     free(rd);
 }
 
@@ -147,7 +152,11 @@ flat_source(struct flat *f, uint64_t from, uint64_t *crc, struct rdb_source **re
     struct reading *rd = calloc(1, sizeof *rd);
     int r;
 
-    if (rd == NULL || (rd->bytes = malloc(RDB_READER_HEADROOM + PIECE_BYTES)) == NULL) {
+    if (rd == NULL)
+        return -ENOMEM;
+    rd->bytes = f->spare != NULL ? f->spare : malloc(RDB_READER_HEADROOM + PIECE_BYTES);
+    f->spare = NULL;
+    if (rd->bytes == NULL) {
         free(rd);
         return -ENOMEM;
     }

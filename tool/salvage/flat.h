@@ -29,9 +29,11 @@ struct flat {
     int error;            /* the first -errno of reading: stays */
     uint8_t *blocks;      /* [owned] a cache for flat_at() */
     uint64_t *block_from; /* [owned] which block each of its places holds */
+    unsigned places;
+    uint8_t *spare; /* [owned] what the last source read into, for the next one */
 };
 
-/* flat_init: 0 or -ENOMEM.  4 MiB for its life. */
+/* flat_init: 0 or -ENOMEM.  4 MiB at most for its life. */
 int flat_init(struct flat *f, int fd, uint64_t size);
 void flat_fini(struct flat *f);
 /* flat_patch: from here on all bytes are read through it; sources that are open: no more. */

@@ -9,6 +9,8 @@
 #include "mm/base/must.h"
 #include "tool/base/spill.h"
 
+enum { FIRST_RECORDS = 16 };
+
 void
 records_init(struct records *r, size_t record_bytes)
 {
@@ -47,13 +49,31 @@ spill_held(struct records *r)
     return 0;
 }
 
+/* make_room: for one more, or as many as are held at most. */
+static int
+make_room(struct records *r)
+{
+    size_t room = r->room == 0 ? FIRST_RECORDS : 2 * r->room;
+    uint8_t *grown;
+
+    if (r->count - r->held_from < r->room || r->room == held_most(r))
+        return 0;
+    if (room > held_most(r))
+        room = (size_t)held_most(r);
+    if ((grown = realloc(r->held, room * r->record_bytes)) == NULL)
+        return -ENOMEM;
+    r->held = grown;
+    r->room = room;
+    return 0;
+}
+
 int
 records_add(struct records *r, const void *record)
 {
     int e;
 
-    if (r->held == NULL && (r->held = malloc(RECORDS_HELD_BYTES)) == NULL)
-        return -ENOMEM;
+    if ((e = make_room(r)) < 0)
+        return e;
     if (r->count - r->held_from == held_most(r) && (e = spill_held(r)) < 0)
         return e;
     memcpy(r->held + (size_t)(r->count - r->held_from) * r->record_bytes, record, r->record_bytes);

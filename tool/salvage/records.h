@@ -14,6 +14,7 @@ struct records {
     size_t record_bytes;
     uint64_t count;
     uint8_t *held;      /* [owned] the last ones: of numbers held_from and above */
+    size_t room;        /* for so many */
     uint64_t held_from; /* those before stand in the file */
     uint8_t *window;    /* [owned] some of the file's, for reading */
     uint64_t window_from, window_count;

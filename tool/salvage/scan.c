@@ -18,14 +18,12 @@ scan_init(struct scan *s)
     records_init(&s->runs, sizeof(struct run));
     records_init(&s->losses, sizeof(struct loss));
     field_set_init(&s->libraries);
-    s->sections = calloc(SECTIONS_MOST, sizeof *s->sections);
-    s->dbs = calloc(DATABASES_MOST, sizeof *s->dbs);
-    if (s->sections == NULL || s->dbs == NULL || search_init(&s->search, &s->stepper) < 0) {
-        scan_fini(s);
-        return -ENOMEM;
-    }
     step_init(&s->stepper, s->flat, s->version, work_least + WORK_BYTES * s->flat->size);
-    return 0;
+    s->dbs = calloc(DATABASES_MOST, sizeof *s->dbs);
+    if (s->dbs != NULL && search_init(&s->search, &s->stepper) == 0)
+        return 0;
+    scan_fini(s);
+    return -ENOMEM;
 }
 
 void

@@ -24,7 +24,7 @@ int take_back(struct scan *s, uint64_t until);
 void describe(const struct scan *s, const struct item *it, enum loss_kind kind, struct loss *l);
 
 /* breaks.c */
-/* begin_section: 0 or -E2BIG; head, gap: as in struct section. */
+/* begin_section: 0 or -ENOMEM; head, gap: as in struct section. */
 int begin_section(struct scan *s, uint64_t from, unsigned head, uint64_t gap);
 /* go_past: the item in hand cannot be read.  1: go on at *at; 0: that was all; or -errno.
  * search_on: the same, whatever it is. */

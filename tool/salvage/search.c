@@ -11,10 +11,13 @@ enum { STRETCH_BYTES = 512 * 1024, NEAR_BYTES = 2 * STRETCH_BYTES };
 int
 search_init(struct search *s, struct stepper *stepper)
 {
+    uint64_t size = stepper->flat->size;
+    size_t room = size < STRETCH_BYTES ? (size_t)size + 1 : STRETCH_BYTES;
+
     *s = (struct search){.stepper = stepper,
-                         .bytes = malloc(STRETCH_BYTES),
-                         .next = malloc(STRETCH_BYTES * sizeof(uint64_t)),
-                         .lives = malloc(STRETCH_BYTES)};
+                         .bytes = malloc(room),
+                         .next = malloc(room * sizeof(uint64_t)),
+                         .lives = malloc(room)};
     if (s->bytes != NULL && s->next != NULL && s->lives != NULL)
         return 0;
     search_fini(s);
@@ -229,7 +232,7 @@ search_passing(struct search *s, uint64_t from, uint64_t at, uint64_t *ret)
         from = at - SEARCH_BACK_BYTES;
     if (from == at)
         return 0;
-    if ((passes = malloc((size_t)(at - from))) == NULL)
+    if ((passes = calloc(1, (size_t)(at - from))) == NULL)
         return -ENOMEM;
     for (uint64_t until = at; r == 0 && until > from; until = begin) {
         begin = until - from > STRETCH_BYTES ? until - STRETCH_BYTES : from;
