@@ -57,14 +57,28 @@ print_wrapped(const char *text, unsigned at, unsigned from)
     putchar('\n');
 }
 
+/* "0" needs no words: it is none of a number, which the text explains. */
+const char *
+tool_help_standard(const struct tool_option *t)
+{
+    static char text[64];
+
+    text[0] = '\0';
+    if (t->standard != NULL && strcmp(t->standard, "0") != 0)
+        snprintf(text, sizeof text, " (default: %s)", t->standard);
+    return text;
+}
+
 static void
 print_option(const struct tool_option *t)
 {
+    char text[512];
     int n = printf(t->brief != 0 ? "  -%c, --%s%s%s" : "  %c   --%s%s%s",
                    t->brief != 0 ? t->brief : ' ', t->name, t->argument == NULL ? "" : "=",
                    t->argument == NULL ? "" : t->argument);
 
-    print_wrapped(t->about, (unsigned)n, TEXT_AT);
+    snprintf(text, sizeof text, "%s%s", t->about, tool_help_standard(t));
+    print_wrapped(text, (unsigned)n, TEXT_AT);
 }
 
 /* print_options: those that c takes, under their headings. */
@@ -121,7 +135,8 @@ tool_help(void)
 void
 tool_help_command(const struct tool_command *c)
 {
-    printf("Usage: stillframe-rdb %s [OPTION...] %s\n\n", c->name, c->arguments);
+    printf("Usage: stillframe-rdb %s [OPTION...]%s%s\n\n", c->name,
+           c->arguments[0] == '\0' ? "" : " ", c->arguments);
     print_wrapped(c->about, 0, 0);
     print_options(c);
     puts("\nExamples:");

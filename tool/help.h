@@ -14,6 +14,10 @@ extern const char tool_status[];
 void tool_help(void);
 void tool_help_command(const struct tool_command *c);
 
+/* What an option is without being given, " (default: x)"; "": nothing to tell.  Good until the next
+ * call. */
+const char *tool_help_standard(const struct tool_option *t);
+
 /* Groups that more than one command takes; the man page tells of them once. */
 enum { TOOL_G_SHARED = TOOL_G_ALL | TOOL_G_READ | TOOL_G_SELECT | TOOL_G_OUT | TOOL_G_TABLE };
 /* Groups of options in the order of the help, under their headings: first those of one command. */

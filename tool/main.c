@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "mm/base/must.h"
 #include "mm/base/version.h"
@@ -22,6 +23,59 @@ find_command(const char *name)
         if (strcmp(tool_commands[i].name, name) == 0)
             return &tool_commands[i];
     return NULL;
+}
+
+/* distance: so many letters are to be put in, left out or exchanged; names are short. */
+static unsigned
+distance(const char *a, const char *b)
+{
+    enum { MOST = 16 };
+    unsigned row[MOST + 1], len = (unsigned)strlen(b);
+
+    if (len > MOST)
+        return len;
+    for (unsigned j = 0; j <= len; j++)
+        row[j] = j;
+    for (unsigned i = 1; a[i - 1] != '\0'; i++) {
+        unsigned corner = row[0];
+
+        row[0] = i;
+        for (unsigned j = 1; j <= len; j++) {
+            unsigned here = corner + (a[i - 1] != b[j - 1]);
+
+            corner = row[j];
+            here = row[j] + 1 < here ? row[j] + 1 : here;
+            row[j] = row[j - 1] + 1 < here ? row[j - 1] + 1 : here;
+        }
+    }
+    return row[len];
+}
+
+/* no_command: of that name; the nearest one, or that it is a file, which wants one. */
+static int
+no_command(const char *name)
+{
+    const char *nearest = NULL;
+    unsigned least = 3; /* beyond it nothing is alike */
+
+    for (unsigned i = 0; i < tool_command_count; i++) {
+        unsigned d = distance(name, tool_commands[i].name);
+
+        if (d < least && d < strlen(name)) {
+            least = d;
+            nearest = tool_commands[i].name;
+        }
+    }
+    fprintf(stderr, "stillframe-rdb: there is no command %s\n", name);
+    if (nearest != NULL)
+        fprintf(stderr, "Did you mean: stillframe-rdb %s\n", nearest);
+    else if (access(name, F_OK) == 0)
+        fprintf(stderr,
+                "Try: stillframe-rdb check %s, or another command of stillframe-rdb --help\n",
+                name);
+    else
+        fputs("Try: stillframe-rdb --help\n", stderr);
+    return TOOL_USAGE;
 }
 
 /* usage: what is wrong with the arguments; format has one %s. */
@@ -99,7 +153,7 @@ finish(int status)
 {
     if (fflush(stdout) == 0 && ferror(stdout) == 0)
         return status;
-    fprintf(stderr, "stillframe-rdb: cannot write the output: %s\n", strerror(errno));
+    fprintf(stderr, "stillframe-rdb: standard output: cannot be written: %s\n", strerror(errno));
     return status == TOOL_OK ? TOOL_INVALID : status;
 }
 
@@ -109,6 +163,8 @@ help(const char *name)
 {
     const struct tool_command *c = name == NULL ? NULL : find_command(name);
 
+    if (c == NULL && name != NULL)
+        return no_command(name);
     if (c != NULL)
         tool_help_command(c);
     else
@@ -122,25 +178,70 @@ static int (*run_of(const struct tool_command *c))(int, char **, const struct to
     return c->run != NULL ? c->run : strcmp(c->name, "manual") == 0 ? tool_manual : tool_completion;
 }
 
+/* inputs: those of the arguments that are files to be read. */
+static char **
+inputs(const struct tool_command *c, int count, char **arguments, int *ret_count)
+{
+    bool has_key = strncmp(c->arguments, "KEY ", 4) == 0;
+
+    *ret_count = count < 1                             ? 0
+                 : has_key                             ? count - 1
+                 : strcmp(c->arguments, "IN OUT") == 0 ? 1
+                                                       : count;
+    return arguments + (count > 0 && has_key);
+}
+
+/* check_arguments: so many as it takes; standard input can be read once. */
+static int
+check_arguments(const struct tool_command *c, int count, char **arguments)
+{
+    char message[256];
+    int dashes = 0, files;
+    char **file = inputs(c, count, arguments, &files);
+
+    if (count < c->least) {
+        snprintf(message, sizeof message, "%s needs %%s", c->name);
+        return usage(c->name, message, c->arguments);
+    }
+    if ((c->most > 0 && count > c->most) || (c->arguments[0] == '\0' && count > 0)) {
+        snprintf(message, sizeof message, "%s: too many arguments: it takes %%s", c->name);
+        return usage(c->name, message, c->arguments[0] == '\0' ? "none" : c->arguments);
+    }
+    for (int i = 0; i < files; i++)
+        dashes += strcmp(file[i], "-") == 0;
+    return dashes < 2 ? TOOL_OK
+                      : usage(c->name, "%s: standard input (-) can be read once", c->name);
+}
+
 static int
 run(const struct tool_command *c, int count, char **files, const struct given *given,
     unsigned given_count)
 {
     struct tool_options o;
-    int status = TOOL_OK;
+    int status = TOOL_OK, input_count;
+    char **input = inputs(c, count, files, &input_count);
 
     tool_options_init(&o);
-    tool_out_inputs(count, files);
+    tool_out_inputs(input_count, input);
     for (unsigned i = 0; i < given_count && status == TOOL_OK; i++)
         status = take_option(c, &o, &given[i]);
-    if (status == TOOL_OK && count < c->least)
-        status = usage(c->name, count == 0 ? "%s: no files" : "%s: too few arguments", c->name);
-    else if (status == TOOL_OK && c->most > 0 && count > c->most)
-        status = usage(c->name, "%s: too many arguments", c->name);
-    else if (status == TOOL_OK)
+    if (status == TOOL_OK)
+        status = check_arguments(c, count, files);
+    if (status == TOOL_OK)
         status = finish(run_of(c)(count, files, &o));
     tool_options_fini(&o);
     return status;
+}
+
+/* command_among: the first argument that is the name of one; "": none.  After an error of
+ * getopt_long(), which may stand before it. */
+static const char *
+command_among(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (find_command(argv[i]) != NULL)
+            return argv[i];
+    return "";
 }
 
 /* parse: all options, wherever they stand; *ret_help: one asked for help.  How many were given, or
@@ -155,7 +256,10 @@ parse(int argc, char **argv, struct given *given, bool *ret_help, int *ret_statu
     make_tables(longs, shorts);
     while ((got = getopt_long(argc, argv, shorts, longs, NULL)) >= 0) {
         if (got == '?') {
-            fputs("Try: stillframe-rdb --help\n", stderr);
+            const char *command = command_among(argc, argv);
+
+            fprintf(stderr, "Try: stillframe-rdb %s%s--help\n", command,
+                    *command == '\0' ? "" : " ");
             *ret_status = TOOL_USAGE;
             return -1;
         }
@@ -185,7 +289,7 @@ dispatch(int count, char **left, const struct given *given, unsigned given_count
     if (count == 0)
         return usage("", "%s", "no command");
     if ((c = find_command(left[0])) == NULL)
-        return usage("", "there is no command %s", left[0]);
+        return no_command(left[0]);
     return run(c, count - 1, left + 1, given, given_count);
 }
 

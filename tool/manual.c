@@ -59,6 +59,7 @@ print_option(const struct tool_option *t)
     }
     putchar('\n');
     print_roff(t->about);
+    print_roff(tool_help_standard(t));
     puts(".");
 }
 
@@ -90,7 +91,7 @@ print_command(const struct tool_command *c)
 {
     printf(".SS \"");
     print_roff(c->name);
-    putchar(' ');
+    fputs(c->arguments[0] == '\0' ? "" : " ", stdout);
     print_roff(c->arguments);
     puts("\"");
     print_roff(c->about);

@@ -548,7 +548,7 @@ class Arguments(ToolTest):
         self.empty = self.write("empty.rdb", b"REDIS0010\xff" + bytes(8))
 
     def test_help_and_version_are_printed(self):
-        for args, begin in ((["--help"], "COMMAND"), (["-h"], "COMMAND"), (["help"], "COMMAND"), (["nonsense", "--help"], "COMMAND"),
+        for args, begin in ((["--help"], "COMMAND"), (["-h"], "COMMAND"), (["help"], "COMMAND"),
                             (["check", "--help"], "check"), (["help", "info"], "info"), (["check", self.empty, "-h"], "check")):
             status, out, err = tool(*args)
             self.assertEqual((status, err), (0, ""))
@@ -579,7 +579,7 @@ class Arguments(ToolTest):
         with open("/dev/full", "w") as full:
             p = subprocess.run([resp.STILLFRAME_RDB, "info", self.empty], stdout=full, stderr=subprocess.PIPE, text=True)
         self.assertEqual(p.returncode, 1)
-        self.assertIn("cannot write the output: No space left on device", p.stderr)
+        self.assertIn("standard output: cannot be written: No space left on device", p.stderr)
 
     def test_progress_is_drawn_on_a_terminal_only(self):
         big = self.write("big.rdb", b"REDIS0010\x00\x01k\x80" + struct.pack(">I", 4000 << 20))
