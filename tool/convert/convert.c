@@ -77,7 +77,8 @@ read_head(struct convert *c, char **files, unsigned file, struct selection *ever
     int status = walk(c, files[file], &head_events, every, all);
 
     if (file == 0 && c->plan->compress == COMPRESS_KEEP)
-        c->output.o.lz4 = strcmp(c->walk.run.form, "LZ4 in Valkey's envelope") == 0;
+        c->output.o.lz4 =
+            !c->plan->no_envelope && strcmp(c->walk.run.form, "LZ4 in Valkey's envelope") == 0;
     c->heads_read++;
     return status;
 }
@@ -196,13 +197,13 @@ say_losses(const struct convert *c)
 {
     for (int i = 0; i < LOSSES; i++)
         if (c->losses[i] > 0)
-            fprintf(stderr, "stillframe-rdb: %s: RDB %d: %s %s\n", c->options->output, c->version,
-                    tool_count(c->losses[i]), loss_kinds[i].what);
+            fprintf(stderr, "stillframe-rdb: %s: RDB %d: %s: %s\n", c->options->output, c->version,
+                    loss_kinds[i].what, tool_count(c->losses[i]));
     if (c->findings > FINDINGS_TOLD)
         fprintf(stderr, "stillframe-rdb: %s: %s more findings: check tells of all\n",
                 c->options->output, tool_count(c->findings - FINDINGS_TOLD));
     if (c->merge.is_decided && merge_clashes(&c->merge) > 0)
-        fprintf(stderr, "stillframe-rdb: %s: %s keys that were in more than one file left out\n",
+        fprintf(stderr, "stillframe-rdb: %s: left out of keys that are in more than one file: %s\n",
                 c->options->output, tool_count(merge_clashes(&c->merge)));
 }
 
@@ -211,7 +212,8 @@ say_part(const struct convert *c, const struct part *p)
 {
     struct stat st;
 
-    printf("%s: RDB %d, %s keys, %s", p->path, c->version, tool_count(p->keys),
+    printf("%s: RDB %d, %s key%s, %s", p->path, c->version, tool_count(p->keys),
+           p->keys == 1 ? "" : "s",
            tool_size(stat(p->path, &st) == 0 ? (uint64_t)st.st_size : p->rdb_bytes));
     if (c->plan->split == SPLIT_SLOT)
         printf(", slots %u to %u", plan_slot_first(c->plan, (unsigned)p->number),

@@ -146,7 +146,7 @@ open_part(struct output *out, struct part *p)
         r = begin(out, p);
     }
     if (r == -EEXIST)
-        fail(out, "%s: it is there: --force puts the new file in its place", p->path);
+        fail(out, "%s: is there already (--force replaces it)", p->path);
     else if (r < 0)
         fail(out, "%s: cannot be written: %s", p->path, strerror(-r));
     return r;

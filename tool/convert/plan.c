@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "mm/base/num.h"
 #include "snapshot/rdb/lz4_frame.h"
@@ -47,7 +48,8 @@ set_version(struct plan *p, const char *text)
         p->version = server_version(server);
         return TOOL_OK;
     }
-    wrong("to-version", text, "neither a version that can be written (6 to 12, 80) nor a server");
+    if (num_parse(text, strlen(text), &(int64_t){0}))
+        return wrong("to-version", text, "not a version that can be written (6 to 12, 80)");
     server_unknown("to-version", slice_of(text, strlen(text)));
     return TOOL_USAGE;
 }
@@ -67,6 +69,9 @@ set_server(struct plan *p, const char *text)
     if (p->version != 0 && p->version != server_version(server))
         return wrong("for", text, "--to-version says another version");
     p->version = server_version(server);
+    p->no_envelope = !server_has(server, SERVER_ENVELOPE);
+    if (p->no_envelope && p->compress == COMPRESS_LZ4)
+        return wrong("compress", "lz4", "the server of --for does not read that");
     return TOOL_OK;
 }
 
@@ -89,6 +94,8 @@ set_level(struct plan *p, const char *text)
     if (!num_parse(text, strlen(text), &level) || level < LZ4_FRAME_LEVEL_MIN ||
         level > LZ4_FRAME_LEVEL_MAX)
         return wrong("level", text, "not a level of LZ4 (-100 to 12)");
+    if (p->compress == COMPRESS_NONE || p->compress == COMPRESS_LZF)
+        return wrong("level", text, "it is one of --compress=lz4");
     p->level = (int)level;
     return TOOL_OK;
 }
@@ -150,6 +157,8 @@ check_output(const struct plan *p, const struct tool_options *o)
         what = "convert: where to?  -o FILE, or -o - for standard output";
     else if (p->split != SPLIT_NOT && strcmp(o->output, "-") == 0)
         what = "convert: several files do not fit into standard output";
+    else if (strcmp(o->output, "-") == 0 && isatty(STDOUT_FILENO))
+        what = "convert: a dump is nothing for a terminal: -o FILE, or a pipe";
     if (what == NULL)
         return TOOL_OK;
     fprintf(stderr, "stillframe-rdb: %s\nTry: stillframe-rdb convert --help\n", what);

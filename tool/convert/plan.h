@@ -11,7 +11,8 @@
 
 enum split { SPLIT_NOT, SPLIT_SLOT, SPLIT_DB, SPLIT_SIZE };
 enum merge_rule { MERGE_REFUSE, MERGE_FIRST, MERGE_LAST };
-/* COMPRESS_KEEP: strings as they stand, and as a whole if the first file is. */
+/* COMPRESS_KEEP: strings as they stand, and as a whole if the first file is
+ * and the server of --for reads that. */
 enum compress { COMPRESS_KEEP, COMPRESS_NONE, COMPRESS_LZF, COMPRESS_LZ4 };
 enum { DB_MAPS_MOST = 256, SLOTS = 16384 };
 
@@ -23,6 +24,7 @@ struct plan {
     int version; /* 0: that of the file, the highest of several */
     enum compress compress;
     int level;
+    bool no_envelope; /* it is for a server that reads none */
     enum split split;
     uint64_t split_by; /* how many files, or bytes of each */
     enum merge_rule rule;
