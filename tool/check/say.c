@@ -1,9 +1,10 @@
 /* tool/check/say.c - what check says, for people.  The contract is in check_impl.h. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "tool/check/check_impl.h"
 
-/* say_damaged: and how much is good before that. */
+/* say_damaged: and how much is good before that; to a person what to do next, too. */
 static void
 say_damaged(struct check *c)
 {
@@ -19,6 +20,9 @@ say_damaged(struct check *c)
         fprintf(stderr, " (key \"%s\")", e->key);
     fprintf(stderr, "; %s key%s before it %s good\n", tool_count(c->keys), c->keys == 1 ? "" : "s",
             c->keys == 1 ? "is" : "are");
+    if (!c->options->quiet && isatty(STDERR_FILENO))
+        fprintf(stderr, "Try: stillframe-rdb salvage %s OUT, which saves what is whole\n",
+                c->run.path);
 }
 
 void

@@ -246,11 +246,16 @@ static void
 end(struct show *s)
 {
     const struct show_counts *c = s->counts;
-    bool differ = false;
+    bool is_cut = false,
+         differ = s->a->libraries != s->b->libraries || s->a->library_sum != s->b->library_sum;
 
-    for (unsigned what = 0; what < INNER_WHATS; what++)
-        differ = differ || show_sum(c->keys[what]) > s->keys_most;
-    if (differ)
+    for (unsigned what = 0; what < INNER_WHATS; what++) {
+        is_cut = is_cut || show_sum(c->keys[what]) > s->keys_most;
+        differ = differ || show_sum(c->keys[what]) > 0;
+    }
+    if (!differ)
+        tool_out_text(s->out, "\nno difference\n");
+    if (is_cut)
         tool_out_text(s->out, "\n--full names them all\n");
 }
 

@@ -81,6 +81,20 @@ escape_put(struct tool_out *out, struct slice s)
 }
 
 void
+escape_seen(struct tool_out *out, struct slice s)
+{
+    const uint8_t *p = slice_bytes(s), *end = p + s.len, *from = p;
+
+    for (; p < end; p++)
+        if (*p == '\n' || *p == '\t' || *p == '\\') {
+            put(out, slice_of(from, (size_t)(p - from)), false);
+            tool_out_put(out, p, 1);
+            from = p + 1;
+        }
+    put(out, slice_of(from, (size_t)(end - from)), false);
+}
+
+void
 escape_quoted(struct tool_out *out, struct slice s, size_t most)
 {
     bool is_cut = most > 0 && s.len > most;

@@ -14,6 +14,8 @@
  * most 0: all.  */
 void escape_put(struct tool_out *out, struct slice s);
 void escape_quoted(struct tool_out *out, struct slice s, size_t most);
+/* escape_seen: s on a terminal: lines, tabs, backslashes and quotes stand as they are. */
+void escape_seen(struct tool_out *out, struct slice s);
 /* escape_parse: text back into bytes: [owned] by the caller; NULL: it has a backslash that begins
  * none of the above; *ret_at: which. */
 char *escape_parse(const char *text, size_t *ret_len, size_t *ret_at);

@@ -7,8 +7,8 @@
 #include "tool/look/look.h"
 #include "tool/values/json_key.h"
 
-/* A string comes as its bytes; the others as redis-cli shows what LRANGE, SMEMBERS, HGETALL, ZRANGE
- * WITHSCORES and XRANGE answer. */
+/* A string comes as its bytes, on a terminal with those escaped that it would act upon; the others
+ * as redis-cli shows what LRANGE, SMEMBERS, HGETALL, ZRANGE WITHSCORES and XRANGE answer. */
 struct get {
     struct values values; /* first */
     struct tool_out *out;
@@ -42,7 +42,10 @@ on_piece(void *ctx, struct slice piece)
 {
     struct get *g = ctx;
 
-    tool_out_slice(g->out, piece);
+    if (g->is_seen)
+        escape_seen(g->out, piece);
+    else
+        tool_out_slice(g->out, piece);
     return go_on(g);
 }
 

@@ -161,6 +161,10 @@ memory_print_prefixes(struct tool_out *out, const struct memory_survey *s, bool 
                     some_only ? 0 : -SIZES_WIDTH, some_only ? "" : "keys by size", "Prefixes");
     print_below(&t, &s->prefixes.at[0], 0);
     print_without(&t);
+    if (!some_only)
+        tool_out_text(out,
+                      "  keys by size: a column for each doubling, from the smallest key's to the "
+                      "largest's; . is few, @ most\n");
     if (t.has_least)
         tool_out_text(out, "  + at least: some of its keys came when there was no room for it\n");
 }

@@ -44,7 +44,8 @@ duration(char text[COLUMN_TEXT], int64_t s)
 }
 
 static const char table_head[] =
-    "      memory     in file    elements     largest      ttl     used  type/encoding      db  key\n";
+    "      memory     in file    elements     largest      ttl  idle/freq  type/encoding      db  "
+    "key\n";
 
 static void
 put_columns(struct tool_out *out, const struct memory_row *r)
@@ -60,7 +61,7 @@ put_columns(struct tool_out *out, const struct memory_row *r)
     else if (r->idle_s >= 0)
         duration(used, r->idle_s);
     snprintf(type, sizeof type, "%s/%s", memory_kind_name(r->kind), r->encoding);
-    tool_out_format(out, "%12s%12s%12s%12s %8s %8s  %-16s %4" PRIu64 "  ", tool_size(r->memory),
+    tool_out_format(out, "%12s%12s%12s%12s %8s %10s  %-16s %4" PRIu64 "  ", tool_size(r->memory),
                     tool_size(r->record_bytes), tool_count(r->elements),
                     tool_size(r->largest_bytes), ttl, used, type, r->db);
     rows_name(out, r->name, r->name_len, NAME_SHOWN);

@@ -141,7 +141,7 @@ on_aux(void *ctx, struct slice key, struct slice value)
 static int
 wrong(const char *option, const char *what)
 {
-    fprintf(stderr, "stillframe-rdb: --%s: %s\nTry: stillframe-rdb --help\n", option, what);
+    fprintf(stderr, "stillframe-rdb: --%s: %s\nTry: stillframe-rdb memory --help\n", option, what);
     return TOOL_USAGE;
 }
 

@@ -277,7 +277,7 @@ const keyTable = table($("keys"), [
   {label: "Elements", value: r => r.elements, cell: r => count(r.elements)},
   {label: "Largest element", value: r => r.largest_element, cell: r => size(r.largest_element)},
   {label: "TTL", value: r => r.ttl, cell: left},
-  ...(hasUse ? [{label: "Idle", value: r => r.freq != null ? -r.freq : r.idle, cell: r => r.freq != null ? "f " + r.freq : r.idle != null ? duration(r.idle) : ""}] : []),
+  ...(hasUse ? [{label: "Idle/freq", value: r => r.freq != null ? -r.freq : r.idle, cell: r => r.freq != null ? "f " + r.freq : r.idle != null ? duration(r.idle) : ""}] : []),
   ...(hasDatabases ? [{label: "Db", value: r => r.db, cell: r => String(r.db)}] : [])
 ], {by: 2, limit: 20});
 
