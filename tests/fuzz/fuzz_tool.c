@@ -1,12 +1,15 @@
 /* tests/fuzz/fuzz_tool.c - any file to every command of stillframe-rdb, within this process.
  *
  * Input: a byte that chooses the command line (its lower six bits) and says whether the file's
- * checksum is put right (its highest bit), then the file.  tests/fuzz/seeds.py DIRECTORY tool
- * writes some to begin with.
+ * checksum is put right (its highest bit), then the file.  With 0x40 two bytes stand before it, the
+ * length of the first of two files: so the other one can be entirely another.  tests/fuzz/seeds.py
+ * DIRECTORY tool writes some to begin with.
  *
  * Properties: an exit status that the command has, nothing left behind; what convert makes of a
  * sound file, and what salvage makes of any, is sound.  What the commands print goes nowhere (run
  * it with -close_fd_mask=3). */
+#include <assert.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,8 +35,8 @@ __asan_default_options(void)
     return "quarantine_size_mb=8:malloc_context_size=5";
 }
 
-/* The command lines: IN: the file; OTHER: another one, which is nearly the same; OUT: a file that
- * is not there. */
+/* The command lines: IN: the file; OTHER: another one, which is nearly the same, or (0x40) not at
+ * all; PIPE: the file, from a pipe; OUT: a file that is not there. */
 static const char *const lines[] = {
     "check IN",
     "check --skip-unknown --relaxed --loads-in=redis-5.0,redis-7.0,redis-8.0,valkey-9.2,stillframe IN",
@@ -78,10 +81,36 @@ static const char *const lines[] = {
     "salvage IN OUT",
     "salvage --keep-doubtful --list=- IN OUT",
     "salvage --no-search IN OUT",
+    "check --relaxed PIPE",
+    "diff --full PIPE OTHER",
+    "memory --prefixes --sample=30 --seed=2 PIPE OTHER",
+    "ndjson --size=3- --elements=1- --skip-unknown PIPE",
+    "salvage PIPE OUT",
+    "convert --to-version=7 --lossy --compress=lz4 --level=12 IN --output=OUT",
+    "convert --to-version=8 --lossy --compress=lzf --relaxed IN --output=OUT",
+    "convert --for=redis-7.2 --lossy --compress=none IN --output=OUT",
+    "convert --for=valkey-9.0 --lossy --compress=lzf PIPE --output=OUT",
+    "convert --compress=none --db-map=0=3 --ttl=any --skip-unknown IN --output=OUT",
+    "convert --split=slot:2 --skip-unknown IN --output=OUT",
+    "convert --split=db --skip-unknown IN OTHER --on-conflict=last --output=OUT",
+    "convert --split=size:40 --to-version=10 --lossy IN --output=OUT",
+    "report --sample=60 --redis=7.0 PIPE OTHER",
+    "resp --restore --for=redis-5.0 --skip-unknown IN",
+    "resp --restore --for=valkey-9.0 --replace IN",
+    "aof --for=redis-7.4 PIPE",
+    "keys --long --skip-unknown --idle=0- --ttl=past IN",
+    "get --regex=. IN",
+    "info --relaxed PIPE OTHER",
+    "csv --relaxed --freq=0-200 PIPE",
 };
-enum { LINES = sizeof lines / sizeof *lines, WORDS = 16 };
+enum {
+    LINES = sizeof lines / sizeof *lines,
+    WORDS = 16,
+    MOST_BYTES = 60000 /* what a pipe holds */
+};
+static_assert(LINES <= 64, "six bits choose one");
 
-static char in_path[64], other_path[64], out_path[128], out_dir[64];
+static char in_path[320], other_path[64], pipe_path[64], out_path[128], out_dir[40];
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -107,6 +136,18 @@ make_file(const uint8_t *bytes, size_t len, char path[64])
     must(fd >= 0 && write(fd, bytes, len) == (ssize_t)len);
     snprintf(path, 64, "/proc/self/fd/%d", fd);
     return fd;
+}
+
+/* make_pipe: all of it waits in the pipe: its descriptor. */
+static int
+make_pipe(const uint8_t *bytes, size_t len, char path[64])
+{
+    int fds[2];
+
+    must(pipe2(fds, O_CLOEXEC) == 0 && write(fds[1], bytes, len) == (ssize_t)len);
+    must(close(fds[1]) == 0);
+    snprintf(path, 64, "/proc/self/fd/%d", fds[0]);
+    return fds[0];
 }
 
 /* put_sum_right: of what ends like an RDB. */
@@ -166,6 +207,7 @@ meant(char *word)
 {
     return strcmp(word, "IN") == 0      ? in_path
            : strcmp(word, "OTHER") == 0 ? other_path
+           : strcmp(word, "PIPE") == 0  ? pipe_path
            : strcmp(word, "OUT") == 0   ? out_path
                                         : word;
 }
@@ -215,34 +257,88 @@ check_out(int status, bool was_sound, bool is_salvage)
         must(unlink(out_path) == 0);
 }
 
+/* check_split: all parts are sound, and there only if the command has succeeded. */
+static void
+check_split(int status, bool was_sound)
+{
+    DIR *d = opendir(out_dir);
+
+    must(d != NULL);
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        if (e->d_name[0] == '.' && e->d_name[strspn(e->d_name, ".")] == '\0')
+            continue;
+        must(status == TOOL_OK && strncmp(e->d_name, "out.", 4) == 0);
+        must(snprintf(in_path, sizeof in_path, "%s/%s", out_dir, e->d_name) < (int)sizeof in_path);
+        must(!was_sound || run_line("check --skip-unknown --relaxed IN") == TOOL_OK);
+        must(unlink(in_path) == 0);
+    }
+    must(closedir(d) == 0);
+}
+
+/* take_first: the first of two files, if the input has two. */
+static size_t
+take_first(bool has_two, const uint8_t **bytes, size_t *len)
+{
+    size_t first = *len;
+
+    if (has_two && *len >= 2) {
+        first = (size_t)((*bytes)[0] | (*bytes)[1] << 8);
+        *bytes += 2;
+        *len -= 2;
+        first = first < *len ? first : *len;
+    }
+    return first;
+}
+
+/* run_and_check: one command line with the files that are there. */
+static void
+run_and_check(const char *line)
+{
+    bool is_split = strstr(line, "--split") != NULL, was_sound = false;
+    int status;
+
+    if (strncmp(line, "convert", 7) == 0)
+        was_sound = run_line("check --skip-unknown --relaxed IN") == TOOL_OK &&
+                    run_line("check --skip-unknown --relaxed OTHER") == TOOL_OK;
+    status = run_line(line);
+    if (is_split)
+        check_split(status, was_sound);
+    else if (strstr(line, "OUT") != NULL)
+        check_out(status, was_sound, strncmp(line, "salvage", 7) == 0);
+    must(rmdir(out_dir) == 0 && mkdir(out_dir, 0700) == 0); /* nothing is left behind */
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const char *line;
-    bool was_sound = false;
+    size_t len, first;
     uint8_t *bytes;
-    int in, other, status;
+    const uint8_t *at;
+    int in, other, pipe;
 
-    if (size < 1)
+    if (size < 1 || size > MOST_BYTES)
         return 0;
-    line = lines[(data[0] & 63) % LINES];
+    at = data + 1;
+    len = size - 1;
+    first = take_first((data[0] & 0x40) != 0, &at, &len);
     bytes = malloc(size);
     must(bytes != NULL);
-    memcpy(bytes, data + 1, size - 1);
+    memcpy(bytes, at, len);
     if (data[0] & 0x80)
-        put_sum_right(bytes, size - 1);
-    in = make_file(bytes, size - 1, in_path);
-    change(bytes, size - 1);
+        put_sum_right(bytes, first);
+    in = make_file(bytes, first, in_path);
+    pipe = make_pipe(bytes, first, pipe_path);
+    if (first < len) {
+        memmove(bytes, bytes + first, len - first);
+        len -= first;
+    } else {
+        change(bytes, len);
+    }
     if (data[0] & 0x80)
-        put_sum_right(bytes, size - 1);
-    other = make_file(bytes, size - 1, other_path);
+        put_sum_right(bytes, len);
+    other = make_file(bytes, len, other_path);
     free(bytes);
-    if (strncmp(line, "convert", 7) == 0)
-        was_sound = run_line("check --skip-unknown --relaxed IN") == TOOL_OK;
-    status = run_line(line);
-    if (strstr(line, "OUT") != NULL)
-        check_out(status, was_sound, strncmp(line, "salvage", 7) == 0);
-    must(close(in) == 0 && close(other) == 0);
-    must(rmdir(out_dir) == 0 && mkdir(out_dir, 0700) == 0); /* nothing is left behind */
+    run_and_check(lines[(data[0] & 63) % LINES]);
+    must(close(in) == 0 && close(other) == 0 && close(pipe) == 0);
     return 0;
 }

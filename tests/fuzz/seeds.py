@@ -34,10 +34,15 @@ def files():
 
 def main(directory, tool):
     os.makedirs(directory, exist_ok=True)
+    before = b""
     for i, data in enumerate(files()):
         for command in range(COMMANDS) if tool else [None]:
             with open(os.path.join(directory, f"seed-{i}-{command}"), "wb") as f:
                 f.write(data if command is None else bytes([command]) + data)
+        if tool:  # two files
+            with open(os.path.join(directory, f"seed-two-{i}"), "wb") as f:
+                f.write(bytes([64 + i]) + struct.pack("<H", len(data)) + data + before)
+        before = data
     if tool:
         with open(os.path.join(directory, "seed-gzip"), "wb") as f:
             f.write(b"\0" + gzip.compress(data))
