@@ -46,7 +46,7 @@ print_bash(void)
         "    COMPREPLY=()\n"
         "    case $before in");
     for (unsigned i = 0; i < tool_option_count; i++) {
-        if (tool_options[i].kind != TOOL_CHOICE)
+        if (tool_options[i].kind != TOOL_CHOICE || tool_options[i].argument == NULL)
             continue;
         printf("    --%s) COMPREPLY=($(compgen -W '", tool_options[i].name);
         print_words(tool_options[i].argument);
@@ -96,7 +96,7 @@ print_zsh_option(const struct tool_option *t)
     printf("--%s%s[", t->name, t->argument == NULL ? "" : "=");
     print_zsh_text(t->about);
     putchar(']');
-    if (t->kind == TOOL_CHOICE) {
+    if (t->kind == TOOL_CHOICE && t->argument != NULL) {
         printf(":%s:(", t->name);
         print_words(t->argument);
         putchar(')');
@@ -151,7 +151,7 @@ print_fish_option(const struct tool_option *t)
     printf("' -l %s", t->name);
     if (t->brief != 0)
         printf(" -s %c", t->brief);
-    if (t->kind == TOOL_CHOICE) {
+    if (t->kind == TOOL_CHOICE && t->argument != NULL) {
         fputs(" -x -a '", stdout);
         print_words(t->argument);
         putchar('\'');
