@@ -47,9 +47,9 @@ class Help(unittest.TestCase):
                     self.assertNotIn("Try: stillframe-rdb", p.stderr)
 
     def test_an_option_of_another_command_is_refused_by_name(self):
-        status, out, err = tool("check", "--biggest=3", "x")
+        status, out, err = tool("check", "--top=3", "x")
         self.assertEqual((status, out), (2, ""))
-        self.assertEqual(err, "stillframe-rdb: check takes no option --biggest\nTry: stillframe-rdb check --help\n")
+        self.assertEqual(err, "stillframe-rdb: check takes no option --top\nTry: stillframe-rdb check --help\n")
 
 
 class Manual(unittest.TestCase):
@@ -91,8 +91,8 @@ class Completions(unittest.TestCase):
         found = commands()
         self.assertEqual(sorted(self.bash("")), sorted([*found, "help", "--help", "--version"]))
         self.assertEqual(self.bash("chec"), ["check"])
-        self.assertEqual(self.bash("info", "--big"), ["--biggest="])
-        self.assertEqual(self.bash("check", "--big"), [])
+        self.assertEqual(self.bash("info", "--to"), ["--top="])
+        self.assertEqual(self.bash("check", "--to"), [])
         self.assertEqual(self.bash("check", "--color", "=", "ne"), ["never"])
         self.assertEqual(self.bash("completion", "z"), ["zsh"])
         for name, options in found.items():
@@ -107,8 +107,8 @@ class Completions(unittest.TestCase):
             return [w for w in words if w != "c.fish"]
         self.assertLessEqual(set(commands()), set(fish("stillframe-rdb ")))
         self.assertEqual(fish("stillframe-rdb chec"), ["check"])
-        self.assertEqual(fish("stillframe-rdb info --bigg"), ["--biggest"])
-        self.assertEqual(fish("stillframe-rdb check --bigg"), [])
+        self.assertEqual(fish("stillframe-rdb info --to"), ["--top"])
+        self.assertEqual(fish("stillframe-rdb check --to"), [])
         self.assertEqual(fish("stillframe-rdb check --color=ne"), ["--color=never"])
         self.assertEqual(fish("stillframe-rdb completion z"), ["zsh"])
 
@@ -134,10 +134,10 @@ class Completions(unittest.TestCase):
             return text
         said("fpath=(%s $fpath); autoload -Uz compinit; compinit -u -D; LISTMAX=10000; echo REA''DY\n" % self.dir, "READY")
         said("stillframe-rdb chec\t", "stillframe-rdb check")
-        said("\x15stillframe-rdb info --bigg\t", "--biggest=")
+        said("\x15stillframe-rdb info --to\t", "--top=")
         said("\x15stillframe-rdb info --color=ne\t", "--color=never")
-        text = said("\x15stillframe-rdb check --bigg\t", "--bigg") + said("\x15echo DO''NE\n", "DONE")
-        self.assertNotIn("--biggest", text)
+        text = said("\x15stillframe-rdb check --to\t", "--to") + said("\x15echo DO''NE\n", "DONE")
+        self.assertNotIn("--top", text)
 
     def test_another_shell_is_refused(self):
         status, out, err = tool("completion", "tcsh")

@@ -472,7 +472,7 @@ class Memory(LookTest):
             f.write(b"REDIS0009")
             f.writelines(b"\0\x08%08d\x01%d" % (i, i % 10) for i in range(1500000))
             f.write(b"\xff" + bytes(8))
-        for args in (["keys", "--format=json"], ["head", "-n9999999", "--encoding=int", "--format=json"], ["info", "--biggest=1000"]):
+        for args in (["keys", "--format=json"], ["head", "-n9999999", "--encoding=int", "--format=json"], ["info", "--top=1000"]):
             needed = self.memory_of(*args, path)
             if "asan" not in resp.STILLFRAME_RDB:
                 self.assertLess(needed, self.MOST, args)
@@ -511,7 +511,7 @@ class Head(LookTest):
 
 class Info(LookTest):
     def test_json_counts_what_the_server_has(self):
-        info = parse_json(self.run_tool("info", "--format=json", "--biggest=3", self.s.path))
+        info = parse_json(self.run_tool("info", "--format=json", "--top=3", self.s.path))
         f = info["files"][0]
         self.assertEqual(f["keys"], len(self.s.facts))
         self.assertEqual(f["value_bytes"], sum(k["value_bytes"] for k in self.s.facts))
@@ -549,7 +549,7 @@ class Info(LookTest):
     def test_no_form_runs_into_the_next_column(self):
         out = self.run_tool("info", self.s.path).decode()
         self.assertRegex(out, r"sorted set listpack +(plain|LZF) +\d")
-        self.assertRegex(out, r"list quicklist 2 +fields +\d")
+        self.assertRegex(out, r"list quicklist 2 +elements +\d")
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ class AsRedisSays(MemoryTest):
         encoding, usage = c.call("OBJECT", "ENCODING", key).decode(), c.call("MEMORY", "USAGE", key, "SAMPLES", 0)
         self.assertEqual((row["type"], row["encoding"]), (c.call("TYPE", key).decode(), encoding), key)
         # what MEMORY USAGE does not count, or by the size asked for instead of the block's
-        more = ENTRY + (EXPIRY if row["ttl"] is not None else 0)
+        more = ENTRY + (EXPIRY if row["ttl_s"] is not None else 0)
         if encoding in ("hashtable", "skiplist"):
             more += 8 + ENTRY * row["elements"]
         if encoding == "quicklist":  # a node and the list: 40 in blocks of 48
@@ -184,7 +184,7 @@ class Views(MemoryTest):
     def test_sums_are_those_of_the_keys(self):
         rows, all_of = self.memory("--keys", self.dump), self.memory(self.dump)
         total = {"keys": len(rows), **{k: sum(r[k] for r in rows) for k in ("memory", "record_bytes", "elements")}}
-        total["expiring"] = sum(r["ttl"] is not None for r in rows)
+        total["expiring"] = sum(r["ttl_s"] is not None for r in rows)
         total["largest_key"] = max(r["memory"] for r in rows)
         self.assertEqual({k: all_of["total"][k] for k in total}, total)
         for part in ("databases", "encodings", "sizes", "ttls"):
@@ -198,7 +198,7 @@ class Views(MemoryTest):
 
     def test_top_by_each_measure(self):
         rows = self.memory("--keys", self.dump)
-        names = {"memory": "memory", "size": "record_bytes", "elements": "elements", "largest": "largest_element"}
+        names = {"memory": "memory", "size": "record_bytes", "elements": "elements", "largest": "largest_bytes"}
         for by, column in names.items():
             for n in (0, 3, 1000):
                 got = self.memory("--by=" + by, "-N", str(n), self.dump)

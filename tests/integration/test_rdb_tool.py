@@ -143,7 +143,7 @@ class FilesOfRedis(ToolTest):
         self.assertEqual(info.types["string", "integer"], 100)
         self.assertEqual(info.types["string", "LZF"], 105)
         self.assertEqual(info.types["string", "plain"], 104)
-        self.assertEqual(info.types["hash", "fields"], 5)
+        self.assertEqual(info.types["hash", "elements"], 5)
         self.assertEqual(sum(n for (t, _), n in info.types.items() if t == "hash listpack"), 101)
         self.assertEqual(sum(n for n, _ in info.sizes.values()), 415)
         self.assertEqual(max(bar for _, bar in info.sizes.values()), 40)
@@ -152,8 +152,8 @@ class FilesOfRedis(ToolTest):
         self.assertEqual(len(info.biggest), 10)
         self.assertIn("db 0", info.biggest[0])
         self.assertTrue(info.biggest[0].endswith('"big:4"'))
-        self.assertEqual(self.info(path, "--biggest=2").biggest, info.biggest[:2])
-        self.assertEqual(self.info(path, "--biggest=0").biggest, [])
+        self.assertEqual(self.info(path, "--top=2").biggest, info.biggest[:2])
+        self.assertEqual(self.info(path, "--top=0").biggest, [])
 
     def test_files_without_compression_and_checksum_are_read(self):
         _, c = self.redis("--rdbcompression", "no", "--rdbchecksum", "no")
@@ -556,8 +556,8 @@ class Arguments(ToolTest):
         self.assertRegex(tool("--version")[1], r"^stillframe-rdb \d+\.\d+\.\d+\n$")
 
     def test_wrong_arguments_are_told_from_wrong_files(self):
-        for args in ([], ["check"], ["nonsense", "x"], ["check", "--nonsense", self.empty], ["info", "--biggest=x", self.empty],
-                     ["info", "--biggest=1001", self.empty], ["info", "--biggest=", self.empty], ["check", "-x"]):
+        for args in ([], ["check"], ["nonsense", "x"], ["check", "--nonsense", self.empty], ["info", "--top=x", self.empty],
+                     ["info", "--top=1001", self.empty], ["info", "--top=", self.empty], ["check", "-x"]):
             status, out, err = tool(*args)
             self.assertEqual((status, out), (2, ""), args)
             self.assertRegex(err, r"^stillframe-rdb: .*\nTry: stillframe-rdb (check |info )?--help\n$", args)

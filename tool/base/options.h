@@ -17,12 +17,11 @@ enum tool_group {
     TOOL_G_TABLE = 1 << 4,  /* prints tables, which can be had as CSV or JSON */
     TOOL_G_CHECK = 1 << 5,
     TOOL_G_SALVAGE = 1 << 6,
-    TOOL_G_INFO = 1 << 7,
     TOOL_G_LOOK = 1 << 8, /* keys */
     TOOL_G_TEXT = 1 << 9, /* json, ndjson, csv */
     TOOL_G_RESP = 1 << 10,
     TOOL_G_MEMORY = 1 << 11,
-    TOOL_G_REPORT = 1 << 12,
+    TOOL_G_TOP = 1 << 12, /* info, memory: names what is largest */
     TOOL_G_DIFF = 1 << 13,
     TOOL_G_CONVERT = 1 << 14,
     TOOL_G_MOVE = 1 << 15, /* may put keys elsewhere */

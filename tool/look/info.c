@@ -155,8 +155,8 @@ run(struct selection *selection, int count, char **files, const struct tool_opti
     struct info *f = calloc(1, sizeof *f);
     int status = TOOL_INVALID;
 
-    if (f != NULL && info_counts_init(&f->counts, (unsigned)o->biggest) &&
-        info_counts_init(&f->total, (unsigned)o->biggest)) {
+    if (f != NULL && info_counts_init(&f->counts, (unsigned)o->top) &&
+        info_counts_init(&f->total, (unsigned)o->top)) {
         f->options = o;
         f->selection = selection;
         f->out = out;
@@ -191,10 +191,10 @@ tool_info(int count, char **files, const struct tool_options *o)
     struct selection *selection;
     int status;
 
-    if (o->biggest > BIGGEST_MOST) {
+    if (o->top > BIGGEST_MOST) {
         fprintf(
             stderr,
-            "stillframe-rdb: --biggest: not a number from 0 to %d\nTry: stillframe-rdb info --help\n",
+            "stillframe-rdb: --top: not a number from 0 to %d\nTry: stillframe-rdb info --help\n",
             BIGGEST_MOST);
         return TOOL_USAGE;
     }

@@ -8,7 +8,7 @@
 const char *const info_form_names[INFO_FORMS] = {[RDB_FORM_INT] = "integer",
                                                  [RDB_FORM_PLAIN] = "plain",
                                                  [RDB_FORM_LZF] = "LZF",
-                                                 [INFO_FORM_MANY] = "fields"};
+                                                 [INFO_FORM_MANY] = "elements"};
 
 const char *
 info_type_name(unsigned type)

@@ -104,9 +104,9 @@ put_files(struct tool_out *out, const struct memory_survey *s)
         const struct survey_file *f = &s->files[i];
 
         comma(out, &is_later);
-        tool_out_text(out, "{\"path\":");
+        tool_out_text(out, "{\"file\":");
         json_string(out, slice_of(f->path, strlen(f->path)), BINARY_BYTES);
-        tool_out_format(out, ",\"version\":%d,\"bytes\":%" PRIu64 ",\"keys\":%" PRIu64 "}",
+        tool_out_format(out, ",\"version\":%d,\"size_bytes\":%" PRIu64 ",\"keys\":%" PRIu64 "}",
                         f->version, f->size_bytes, scaled(s, f->keys));
     }
     tool_out_text(out, "]");

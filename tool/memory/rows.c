@@ -156,9 +156,9 @@ rows_json(struct tool_out *out, const struct memory_row *r)
     json_number(out, "memory", r->memory);
     json_number(out, "record_bytes", r->record_bytes);
     json_number(out, "elements", r->elements);
-    json_number(out, "largest_element", r->largest_bytes);
-    json_maybe(out, "ttl", r->expires, r->ttl_s);
-    json_maybe(out, "idle", r->idle_s >= 0, r->idle_s);
+    json_number(out, "largest_bytes", r->largest_bytes);
+    json_maybe(out, "ttl_s", r->expires, r->ttl_s);
+    json_maybe(out, "idle_s", r->idle_s >= 0, r->idle_s);
     json_maybe(out, "freq", r->freq >= 0, r->freq);
     tool_out_text(out, "}");
 }
@@ -170,7 +170,7 @@ rows_head(struct tool_out *out, enum rows_form form)
 {
     static const char *const heads[] = {
         [ROWS_TABLE] = table_head,
-        [ROWS_CSV] = "db,key,type,encoding,memory,record_bytes,elements,largest_element,ttl,idle,"
+        [ROWS_CSV] = "db,key,type,encoding,memory,record_bytes,elements,largest_bytes,ttl_s,idle_s,"
                      "freq\n",
         [ROWS_JSON] = "["};
 

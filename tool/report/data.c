@@ -175,10 +175,10 @@ put_row(struct tool_out *out, const struct memory_row *r)
     put_maybe(out, "key_bytes", r->name_len > r->name.len, (int64_t)r->name_len);
     tool_out_format(out,
                     ",\"memory\":%" PRIu64 ",\"record_bytes\":%" PRIu64 ",\"elements\":%" PRIu64
-                    ",\"largest_element\":%" PRIu64,
+                    ",\"largest_bytes\":%" PRIu64,
                     r->memory, r->record_bytes, r->elements, r->largest_bytes);
-    put_maybe(out, "ttl", r->expires, r->ttl_s);
-    put_maybe(out, "idle", r->idle_s >= 0, r->idle_s);
+    put_maybe(out, "ttl_s", r->expires, r->ttl_s);
+    put_maybe(out, "idle_s", r->idle_s >= 0, r->idle_s);
     put_maybe(out, "freq", r->freq >= 0, r->freq);
     tool_out_text(out, "}");
 }

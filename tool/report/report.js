@@ -265,8 +265,8 @@ const prefixTable = table($("prefixes"), [
 ], {by: 1, limit: 25, open: row => { zoom(row.c.length > 0 ? row : row.parent); describe(row); map.scrollIntoView({block: "center"}); }});
 
 const measures = [["memory", "Memory", 2], ["size", "In file", 4], ["elements", "Elements", 5], ["largest", "One element", 6]];
-const left = r => r.ttl == null ? "" : r.ttl <= 0 ? "over" : duration(r.ttl);
-const hasUse = Object.values(data.top).some(rows => rows.some(r => r.idle != null || r.freq != null));
+const left = r => r.ttl_s == null ? "" : r.ttl_s <= 0 ? "over" : duration(r.ttl_s);
+const hasUse = Object.values(data.top).some(rows => rows.some(r => r.idle_s != null || r.freq != null));
 const hasDatabases = data.databases.length > 1;
 const keyTable = table($("keys"), [
   {label: "Key", value: r => r.key, cell: r => nameOf(r.key, r.key_bytes), text: true, wide: true},
@@ -275,9 +275,9 @@ const keyTable = table($("keys"), [
   {label: "Share", value: r => r.memory, cell: r => share(r.memory, all.memory)},
   {label: "In file", value: r => r.record_bytes, cell: r => size(r.record_bytes)},
   {label: "Elements", value: r => r.elements, cell: r => count(r.elements)},
-  {label: "Largest element", value: r => r.largest_element, cell: r => size(r.largest_element)},
-  {label: "TTL", value: r => r.ttl, cell: left},
-  ...(hasUse ? [{label: "Idle/freq", value: r => r.freq != null ? -r.freq : r.idle, cell: r => r.freq != null ? "f " + r.freq : r.idle != null ? duration(r.idle) : ""}] : []),
+  {label: "Largest element", value: r => r.largest_bytes, cell: r => size(r.largest_bytes)},
+  {label: "TTL", value: r => r.ttl_s, cell: left},
+  ...(hasUse ? [{label: "Idle/freq", value: r => r.freq != null ? -r.freq : r.idle_s, cell: r => r.freq != null ? "f " + r.freq : r.idle_s != null ? duration(r.idle_s) : ""}] : []),
   ...(hasDatabases ? [{label: "Db", value: r => r.db, cell: r => String(r.db)}] : [])
 ], {by: 2, limit: 20});
 
