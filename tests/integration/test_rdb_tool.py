@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """stillframe-rdb and the codec under it against redis-server: each reads what the other wrote."""
+import fcntl
 import os
 import pty
 import re
@@ -9,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -590,6 +592,7 @@ class Arguments(ToolTest):
         self.assertEqual((status, err), (0, ""))
         self.assertNotRegex(out, r"[\x00-\x09\x0b-\x1f]")
         master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 76, 0, 0))
         p = subprocess.Popen([resp.STILLFRAME_RDB, "check", big], stdout=subprocess.PIPE, stderr=slave)
         os.close(slave)
         drawn = b""
@@ -604,6 +607,8 @@ class Arguments(ToolTest):
         os.close(master)
         self.assertEqual(p.communicate()[0].decode(), out)
         self.assertRegex(drawn, rb"\[[#.]{30}\] +\d+ %  .*/s")
+        self.assertRegex(drawn, rb"\r\x1b\[K\.\.\.\S*  \[")  # the path has no room
+        self.assertLess(max(len(line) for line in drawn.split(b"\r\x1b[K")), 76)
         self.assertTrue(drawn.endswith(b"\r\x1b[K"))
 
 

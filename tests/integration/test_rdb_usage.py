@@ -75,6 +75,12 @@ class Usage(unittest.TestCase):
         self.says(["diff", "a", "b", "c"], "diff: too many arguments: it takes BEFORE AFTER", "Try: stillframe-rdb diff --help")
         self.says(["manual", "x"], "manual: too many arguments: it takes none", "Try: stillframe-rdb manual --help")
 
+    def test_a_value_that_cannot_be_meant_is_answered_with_one_that_can(self):
+        for command in "memory", "report":
+            for option, what, example in (("depth=99", "not a number from 1 to 16", "depth=2"), ("separator=", "not a text of 1 to 256 bytes", "separator=/"),
+                                          ("pattern=(", "not an extended regular expression", "pattern='^([a-z]+):'")):
+                self.says([command, "--" + option, self.dump, "-o", self.path("none")], "--%s: %s" % (option.split("=")[0], what), "Try: --" + example)
+
     def test_standard_input_is_read_once(self):
         for command in "diff", "check":
             with open(self.dump, "rb") as f:

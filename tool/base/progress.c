@@ -19,7 +19,7 @@ columns(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0 ? w.ws_col : COLUMNS;
 }
 
-/* put: the line, of which the path's front is left out where all of it has no room. */
+/* put: the line; "..." stands for the path's front where all of it has no room. */
 static void
 put(const char *path, const char *line)
 {
@@ -29,6 +29,8 @@ put(const char *path, const char *line)
 
     printable(name, sizeof name, path, strlen(path));
     cut = len >= room ? strlen(name) : len + strlen(name) > room ? len + strlen(name) - room : 0;
+    if (cut > 0 && strlen(name + cut) >= 3)
+        memset(name + cut, '.', 3);
     fprintf(stderr, "\r\033[K%s%.*s", name + cut, (int)room, line);
     fflush(stderr);
 }

@@ -139,9 +139,9 @@ on_aux(void *ctx, struct slice key, struct slice value)
 }
 
 static int
-wrong(const char *option, const char *what)
+wrong(const char *option, const char *what, const char *example)
 {
-    fprintf(stderr, "stillframe-rdb: --%s: %s\nTry: stillframe-rdb memory --help\n", option, what);
+    fprintf(stderr, "stillframe-rdb: --%s: %s\nTry: --%s=%s\n", option, what, option, example);
     return TOOL_USAGE;
 }
 
@@ -152,12 +152,12 @@ init_prefixes(struct memory_survey *s, const struct tool_options *o)
     int r;
 
     if (o->depth < 1 || o->depth > MEMORY_DEPTH_MOST)
-        return wrong("depth", "not a number from 1 to 16");
+        return wrong("depth", "not a number from 1 to 16", "2");
     if (separator.len < 1 || separator.len > MEMORY_PREFIX_BYTES_MOST)
-        return wrong("separator", "not a text of 1 to 256 bytes");
+        return wrong("separator", "not a text of 1 to 256 bytes", "/");
     r = memory_prefixes_init(&s->prefixes, separator, (uint32_t)o->depth, MEMORY_PREFIXES_MOST);
     if (r == 0 && o->pattern != NULL && memory_prefixes_pattern(&s->prefixes, o->pattern) != 0)
-        return wrong("pattern", "not an extended regular expression");
+        return wrong("pattern", "not an extended regular expression", "'^([a-z]+):'");
     return r;
 }
 
