@@ -129,6 +129,28 @@ class Usage(unittest.TestCase):
         for command in "keys", "head":
             self.assertNotIn("\x1b]", on_terminal(command, "--color=never", self.dump)[1])
 
+    def test_salvage_finds_out_first_whether_it_may_write(self):
+        there, out = self.path("list-there"), self.path("not-written.rdb")
+        with open(there, "w") as f:
+            f.write("old")
+        self.says(["salvage", self.dump, out, "--list=" + there], there + ": is there already (--force replaces it)", status=3)
+        self.assertFalse(os.path.exists(out))
+        self.says(["salvage", self.dump, self.dir, "--list=" + self.path("no-list")], self.dir + ": cannot be written: Is a directory", status=3)
+        self.assertEqual([n for n in os.listdir(self.dir) if n == "no-list" or n.endswith(".tmp")], [])
+
+    def test_salvage_tells_what_keeps_the_doubtful(self):
+        data = bytearray(open(self.dump, "rb").read())
+        at = data.index(b"\x04evil")
+        data[at + 5:at + 19] = b"\xff" * 14
+        with open(self.path("hurt.rdb"), "wb") as f:
+            f.write(data)
+        status, _, err = tool("salvage", self.path("hurt.rdb"), self.path("hurt-saved.rdb"))
+        self.assertEqual(status, 3)  # all that is beside the damage is doubtful
+        self.assertIn(": 0 keys written, 3 known to be lost (--keep-doubtful keeps 2 of them)\n", err)
+        status, _, err = tool("salvage", "--keep-doubtful", self.path("hurt.rdb"), self.path("hurt-saved.rdb"))
+        self.assertEqual(status, 1)
+        self.assertTrue(err.endswith(": 2 keys written, 1 known to be lost\n"), err)
+
     def test_what_to_do_next_is_told(self):
         broken = self.path("broken.rdb")
         with open(self.dump, "rb") as f, open(broken, "wb") as to:

@@ -114,7 +114,7 @@ tell(const char *path, const struct loss *l)
 int
 report_text(struct scan *s, const char *path, uint64_t written)
 {
-    uint64_t lost = 0;
+    uint64_t lost = 0, doubtful = 0;
     struct loss l;
     int r;
 
@@ -122,13 +122,17 @@ report_text(struct scan *s, const char *path, uint64_t written)
         if ((r = records_get(&s->losses, i, &l)) < 0)
             return r;
         lost += l.is_kept ? 0 : l.keys;
+        doubtful += l.is_kept || l.kind != LOSS_DOUBTFUL ? 0 : l.keys;
         if (i < TOLD_MOST)
             tell(path, &l);
     }
     if (s->losses.count > TOLD_MOST)
         fprintf(stderr, "stillframe-rdb: %s: ... and %s more (--list names all)\n", path,
                 tool_count(s->losses.count - TOLD_MOST));
-    fprintf(stderr, "stillframe-rdb: %s: %s keys written, %s known to be lost\n", path,
-            tool_count(written), tool_count(lost));
+    fprintf(stderr, "stillframe-rdb: %s: %s key%s written, %s known to be lost", path,
+            tool_count(written), written == 1 ? "" : "s", tool_count(lost));
+    if (doubtful > 0)
+        fprintf(stderr, " (--keep-doubtful keeps %s of them)", tool_count(doubtful));
+    fputc('\n', stderr);
     return 0;
 }

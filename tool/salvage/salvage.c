@@ -16,6 +16,7 @@ struct salvage {
     struct tool_run run;
     struct tool_input *input;
     struct rescue rescue;
+    struct tool_out list; /* zeroed: none is wanted, or it is written */
 };
 
 static void
@@ -34,16 +35,13 @@ fail(const struct salvage *s, const struct rdb_error *err, int error)
 static int
 write_list(struct salvage *s)
 {
-    struct tool_out out;
     int r;
 
     if (s->options->list == NULL)
         return TOOL_OK;
-    if (tool_out_open(&out, s->options->list, s->options->force) != TOOL_OK)
-        return TOOL_INVALID;
-    if ((r = report_list(&s->rescue.scan, &out)) < 0)
+    if ((r = report_list(&s->rescue.scan, &s->list)) < 0)
         say(s, strerror(-r));
-    return tool_out_close(&out, r == 0) == TOOL_OK && r == 0 ? TOOL_OK : TOOL_INVALID;
+    return tool_out_close(&s->list, r == 0) == TOOL_OK && r == 0 ? TOOL_OK : TOOL_INVALID;
 }
 
 /* tell: on stderr; written: keys. */
@@ -156,10 +154,16 @@ tool_salvage(int count, char **files, const struct tool_options *o)
     tool_out_inputs(1, files); /* the second one is OUT */
     if (is_same_file(files[0], to))
         return usage("OUT is IN, which is not changed");
-    if (tool_out_open(&out, to, o->force) != TOOL_OK)
+    /* both before the work: it may be long */
+    if (o->list != NULL && tool_out_open(&s.list, o->list, o->force) != TOOL_OK)
         return SALVAGE_NOTHING;
+    if (tool_out_open(&out, to, o->force) != TOOL_OK) {
+        (void)tool_out_close(&s.list, false);
+        return SALVAGE_NOTHING;
+    }
     status = run(&s, &out);
     (void)tool_out_close(&out, false);
+    (void)tool_out_close(&s.list, false);
     rescue_fini(&s.rescue);
     if (s.input != NULL)
         tool_input_close(s.input);
