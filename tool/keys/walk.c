@@ -60,25 +60,31 @@ cannot_keep(struct walk *w, int error)
     return error;
 }
 
-/* run_passes: two.  What is wrong with the file is found by both, and told by the second, which
- * comes as far as the first. */
+/* run_passes: two.  What is wrong with the file is told once: by the second, if it finds it; what
+ * is wrong in a value that was therefore not selected, it has read over. */
 static int
 run_passes(struct walk *w)
 {
     struct walk_state *s = w->state;
-    int r;
+    struct rdb_error first_error;
+    int first, r;
 
     if ((r = ledger_open(&s->ledger, w->events->facts_first || w->events->facts != NULL)) != 0)
         return r;
     s->with_ledger = true;
     s->measured = 0;
     s->most = selection_left(w->selection);
-    (void)run_pass(w, WALK_MEASURES);
+    first = run_pass(w, WALK_MEASURES);
+    first_error = w->run.error;
     if (s->ledger_error == 0)
         s->ledger_error = ledger_rewind(&s->ledger);
     r = s->ledger_error != 0 ? cannot_keep(w, s->ledger_error) : run_pass(w, WALK_VALUES);
     ledger_close(&s->ledger);
     s->with_ledger = false;
+    if (r == 0 && first != 0) {
+        w->run.error = first_error;
+        r = first;
+    }
     return r;
 }
 
