@@ -1,6 +1,7 @@
 /* tool/main.c - stillframe-rdb: look at RDB files without a server. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -308,6 +309,7 @@ main(int argc, char **argv)
         fprintf(stderr, "stillframe-rdb: %s\n", strerror(ENOMEM));
         return TOOL_INVALID;
     }
+    signal(SIGXFSZ, SIG_IGN); /* a limit of files' sizes is an error, as a full disk is */
     argv[0] = program; /* what getopt_long() names in its complaints */
     if ((n = parse(argc, argv, given, &wants_help, &status)) >= 0)
         status = dispatch(argc - optind, argv + optind, given, (unsigned)n, wants_help);

@@ -549,7 +549,7 @@ class Files(ConvertTest):
 
     def test_a_full_disk_leaves_nothing(self):
         def limit():
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_FSIZE, (100 << 10, 100 << 10))
 
         for args in ((), ("--split=slot:2",), ("--compress=lz4",), ("--compress=lzf",), ("--split=size:1mb",)):
@@ -582,6 +582,21 @@ class Files(ConvertTest):
                 self.assertEqual(p.wait(60), -number)
                 p.stdin.close()
                 self.assertEqual(sorted(os.listdir(self.dir)), before)
+
+    def test_a_signal_while_files_get_their_names(self):
+        """All of them, or none."""
+        before = set(os.listdir(self.dir))
+        for _ in range(3):
+            p = subprocess.Popen([resp.STILLFRAME_RDB, "convert", self.source, "-q", "-o", self.path("part-%d.rdb"), "--split=slot:300"],
+                                 stderr=subprocess.DEVNULL)
+            while p.poll() is None and not os.path.exists(self.path("part-0.rdb")):
+                pass
+            p.send_signal(signal.SIGTERM)
+            self.assertIn(p.wait(60), (0, -signal.SIGTERM))
+            made = set(os.listdir(self.dir)) - before
+            self.assertIn(len(made), (0, 300))
+            for name in made:
+                os.unlink(self.path(name))
 
     def test_memory_does_not_grow_with_a_key(self):
         """Written anew, a list waits for its length, and a stream for all of its groups."""

@@ -64,9 +64,8 @@ watch_signals(void)
             sigaction(deadly[i], &handle, NULL);
 }
 
-/* begin, end: of a change of the list, and of the file that it is about. */
-static void
-begin_change(sigset_t *ret_before)
+void
+tool_temp_hold(sigset_t *ret_before)
 {
     sigset_t blocked;
 
@@ -74,6 +73,19 @@ begin_change(sigset_t *ret_before)
     for (unsigned i = 0; i < DEADLY; i++)
         sigaddset(&blocked, deadly[i]);
     pthread_sigmask(SIG_BLOCK, &blocked, ret_before);
+}
+
+void
+tool_temp_release(const sigset_t *before)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/* begin, end: of a change of the list, and of the file that it is about. */
+static void
+begin_change(sigset_t *ret_before)
+{
+    tool_temp_hold(ret_before);
     take_lock();
 }
 
@@ -81,7 +93,7 @@ static void
 end_change(const sigset_t *before)
 {
     release_lock();
-    pthread_sigmask(SIG_SETMASK, before, NULL);
+    tool_temp_release(before);
 }
 
 static void

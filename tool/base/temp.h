@@ -7,6 +7,7 @@
 #ifndef TOOL_BASE_TEMP_H
 #define TOOL_BASE_TEMP_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 struct tool_temp {
@@ -22,6 +23,10 @@ int tool_temp_open(struct tool_temp *t, const char *path, bool force);
 /* tool_temp_commit: on the disk, then under its name; what was there is replaced with `force` only.
  * 0 or -errno: nothing of it is left, but where the name alone did not reach the disk. */
 int tool_temp_commit(struct tool_temp *t);
+/* tool_temp_hold, tool_temp_release: the signals that end the process wait between them: several
+ * files get their names, or none. */
+void tool_temp_hold(sigset_t *ret_before);
+void tool_temp_release(const sigset_t *before);
 /* tool_temp_drop: it is taken away.  Also after a commit, or after an open that failed: nothing
  * then. */
 void tool_temp_drop(struct tool_temp *t);

@@ -252,13 +252,17 @@ name_part(struct output *out, struct part *p)
 int
 output_publish(struct output *out)
 {
+    sigset_t before;
+    int r = 0;
+
     for (unsigned i = 0; i < out->count; i++)
         if (!out->parts[i]->is_complete && output_finish(out, out->parts[i]) < 0)
             return -1;
-    for (unsigned i = 0; i < out->count; i++)
-        if (name_part(out, out->parts[i]) < 0)
-            return -1;
-    return 0;
+    tool_temp_hold(&before);
+    for (unsigned i = 0; i < out->count && r == 0; i++)
+        r = name_part(out, out->parts[i]) < 0 ? -1 : 0;
+    tool_temp_release(&before);
+    return r;
 }
 
 /* allow_files: each part takes a descriptor until all have their names; what is refused is said
