@@ -310,7 +310,7 @@ main(int argc, char **argv)
         return TOOL_INVALID;
     }
     signal(SIGXFSZ, SIG_IGN); /* a limit of files' sizes is an error, as a full disk is */
-    argv[0] = program; /* what getopt_long() names in its complaints */
+    argv[0] = program;        /* what getopt_long() names in its complaints */
     if ((n = parse(argc, argv, given, &wants_help, &status)) >= 0)
         status = dispatch(argc - optind, argv + optind, given, (unsigned)n, wants_help);
     free(given);

@@ -32,6 +32,9 @@ FLIPPED = [DATA[:i] + bytes([DATA[i] ^ 1 << i % 8]) + DATA[i + 1:] for i in rang
 UNSUMMED = [[NO_SUM[:i] + bytes([NO_SUM[i] ^ bits]) + NO_SUM[i + 1:] for i in range(len(NO_SUM) - 8)] for bits in (1, 0x80, 0xff)]
 
 
+PRELOAD = os.path.join(resp.ROOT, "build", "tests", "integration", "malloc_preload.so")
+
+
 def tool(*args):
     # close_fds=False: a process is started much faster.
     p = subprocess.run([resp.STILLFRAME_RDB, *args], capture_output=True, timeout=120, close_fds=False)
@@ -154,6 +157,45 @@ class Damage(unittest.TestCase):
                 self.assertLessEqual(set(saved), self.keys, name)
             elif number < 2 * len(DATA):  # one byte is repaired
                 self.assertEqual(set(saved), self.keys, name)
+
+
+@unittest.skipIf(any(f in resp.STILLFRAME_RDB for f in ("/asan/", "/tsan/")), "these have a malloc of their own")
+class NoMemory(unittest.TestCase):
+    """Each allocation fails, alone and with all behind it: a message, and no half of a file."""
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="rdb-memory-")
+        self.addCleanup(shutil.rmtree, self.dir)
+        for name, data in (("s", DATA), ("t", NO_SUM)):
+            with open(os.path.join(self.dir, name), "wb") as f:
+                f.write(data)
+
+    def run_failing(self, args, call, once):
+        env = dict(os.environ, LD_PRELOAD=PRELOAD, MALLOC_FAILS=str(call), **({"MALLOC_FAILS_ONCE": "1"} if once else {}))
+        return subprocess.run([resp.STILLFRAME_RDB, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=self.dir,
+                              timeout=60)
+
+    def test_each_command(self):
+        for args in (["check", "s"], ["info", "s"], ["keys", "--db=2", "--long", "s"], ["get", "--escapes", "h", "s"],
+                     ["json", "--size=0-", "s"], ["resp", "--restore", "s"], ["aof", "s", "-o", "out"], ["diff", "--full", "s", "t"],
+                     ["memory", "--prefixes", "s"], ["salvage", "s", "out"], ["convert", "s", "-o", "out"],
+                     ["convert", "s", "t", "--on-conflict=last", "--compress=lz4", "-o", "out"],
+                     ["convert", "s", "-o", "out", "--to-version=9", "--lossy", "--split=slot:2"]):
+            for once in (True, False):
+                calls = failed = 0
+                while calls == failed or calls < failed + 10:  # until ten in a row were not missed
+                    p = self.run_failing(args, calls, once)
+                    calls += 1
+                    said = (args, calls, p.stderr)
+                    self.assertIn(p.returncode, (0, 1, 2, 3), said)
+                    if p.returncode != 0:
+                        failed = calls
+                        self.assertTrue(p.stderr.startswith(b"stillframe-rdb: "), said)
+                    made = set(os.listdir(self.dir)) - {"s", "t"}
+                    self.assertLessEqual(made, {"out", "out.0", "out.1"} if p.returncode == 0 else set(), said)
+                    for name in made:
+                        os.unlink(os.path.join(self.dir, name))
+                self.assertGreater(failed, 5)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "mm/base/must.h"
+#include "tool/base/tool.h"
 
 const struct tool_option tool_options[] = {
 #define OPTION(group, name, brief, kind, standard, field, argument, about)                         \
@@ -92,10 +93,7 @@ parse_number(const char *text, uint64_t *ret)
 static bool
 add_text(struct tool_texts *t, const char *text)
 {
-    const char **more = realloc(t->at, (t->count + 1) * sizeof *more);
-
-    must(more != NULL); /* a command line is short */
-    t->at = more;
+    t->at = tool_got(realloc(t->at, (t->count + 1) * sizeof *t->at));
     t->at[t->count++] = text;
     return true;
 }

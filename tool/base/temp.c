@@ -214,19 +214,22 @@ give_name(const struct tool_temp *t)
     return rename(t->temp_path, t->path) == 0 ? 0 : -errno;
 }
 
-/* sync_directory: a name that is not on the disk is none after a crash. */
+/* sync_directory: a name that is not on the disk is none after a crash.  The temporary one, in the
+ * same directory, is over: nothing that could fail for want of memory stands behind the renaming. */
 static int
 sync_directory(const struct tool_temp *t)
 {
     size_t len = directory_bytes(t->path);
-    char *dir = len == 0 ? strdup(".") : strndup(t->path, len);
-    int fd = dir == NULL ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+    const char *dir = len == 0 ? "." : t->temp_path;
+    int fd, r = 0;
+
+    t->temp_path[len] = '\0';
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
         r = -errno;
     if (fd >= 0)
         close(fd);
-    free(dir);
     return r;
 }
 

@@ -1,4 +1,6 @@
 /* tool/base/text.c - numbers and sizes as text, and bars. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mm/base/num.h"
@@ -14,6 +16,16 @@ next_buffer(void)
     static unsigned next;
 
     return buffers[next++ % BUFFERS];
+}
+
+void *
+tool_got(void *p)
+{
+    if (p == NULL) {
+        fprintf(stderr, "stillframe-rdb: %s\n", strerror(ENOMEM));
+        exit(TOOL_INVALID);
+    }
+    return p;
 }
 
 const char *

@@ -34,6 +34,10 @@ struct tool_run {
 void tool_warn(struct tool_run *run, uint64_t offset, const char *within, const char *text,
                const char *key);
 
+/* tool_got: p, which malloc() gave; NULL ends the process with a message and TOOL_INVALID.  For few
+ * bytes, while no output file is open. */
+void *tool_got(void *p);
+
 /* progress.c: the bar on stderr.  begin: from now on, of so many bytes (0: not known); draw: so
  * many are done: a call that nearly always does nothing; erase: take it away again. */
 void tool_progress_begin(struct tool_run *run, uint64_t size_bytes);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/base/must.h"
+#include "tool/base/tool.h"
 #include "tool/keys/selection_impl.h"
 
 /* wrong: an option that is none of what it takes.  text: what was given, perhaps a part of it;
@@ -28,10 +28,7 @@ text_slice(const char *text)
 static void *
 room_for(size_t count, size_t bytes)
 {
-    void *p = calloc(count > 0 ? count : 1, bytes);
-
-    must(p != NULL); /* a command line is short */
-    return p;
+    return tool_got(calloc(count > 0 ? count : 1, bytes));
 }
 
 /* next_word: the next of the words between commas; false: there is none. */
@@ -131,16 +128,13 @@ take_databases(struct selection *s, const struct tool_texts *texts)
     for (unsigned i = 0; i < texts->count; i++)
         for (const char *at = texts->at[i]; next_word(&at, &word);) {
             char digits[DIGITS_MOST + 1];
-            uint64_t *more;
 
             if (word.len == 0 || word.len > DIGITS_MOST ||
                 strspn(word.ptr, "0123456789") < word.len)
                 return wrong("db", word, "not the number of a database", "--db=0, --db=0,3");
             memcpy(digits, word.ptr, word.len);
             digits[word.len] = '\0';
-            more = realloc(s->db, (s->db_count + 1) * sizeof *s->db);
-            must(more != NULL);
-            s->db = more;
+            s->db = tool_got(realloc(s->db, (s->db_count + 1) * sizeof *s->db));
             s->db[s->db_count++] = strtoull(digits, NULL, 10);
         }
     return true;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "tool/base/tool.h"
 #include "tool/values/utf8.h"
 
 /* Of the same length: the byte that a letter behind a backslash stands for. */
@@ -140,9 +141,8 @@ parse_one(const char *text, char *ret)
 char *
 escape_parse(const char *text, size_t *ret_len, size_t *ret_at)
 {
-    char *bytes = malloc(strlen(text) + 1), *to = bytes;
+    char *bytes = tool_got(malloc(strlen(text) + 1)), *to = bytes;
 
-    must(bytes != NULL);
     for (const char *p = text; *p != '\0';) {
         unsigned n;
 

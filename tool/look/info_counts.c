@@ -87,9 +87,8 @@ put_big(struct info_counts *c, const struct info_big *b)
 static char *
 copy_of(const char *name, size_t len)
 {
-    char *copy = malloc(len + 1);
+    char *copy = tool_got(malloc(len + 1));
 
-    must(copy != NULL);
     memcpy(copy, name, len);
     return copy;
 }
