@@ -1,6 +1,7 @@
 /* What is saved from files with one damage: each byte changed in several ways, each prefix.  What
  * comes out is an RDB, and every key in it was in the file, with the same value, database and
  * expiry. */
+#include "snapshot/rdb/rdb.h"
 #include "tests/tool/salvage_files.h"
 
 static struct kept all, now;
@@ -100,6 +101,31 @@ START_TEST(a_library_that_comes_again_is_kept_once)
 }
 END_TEST
 
+START_TEST(without_a_version_it_is_one_that_has_all_that_is_kept)
+{
+    static const char *const between[] = {"f4 05 02 00 ", "f5 ['#!lua name=x'] "};
+    static const int least[] = {RDB_SLOT_INFO_FROM_VERSION, RDB_FUNCTIONS_FROM_VERSION};
+    const struct rescue how = {.keep_doubtful = true};
+    char text[2000] = "'nobody..' fe 00 ";
+    struct rescued r;
+
+    for (unsigned i = 0; i < 30; i++)
+        strcat(text, "00 ['key'] ['its value'] ");
+    for (unsigned i = 0; i < 2; i++) {
+        char whole[3000];
+        struct spelled s;
+
+        snprintf(whole, sizeof whole, "%s%s%sff zero", text, between[i], strstr(text, "00 ["));
+        s = spell(whole);
+        rescue_bytes(s.bytes, s.len, &how, &r);
+        ck_assert_int_eq(kept_of(r.bytes, r.len, true, &now), 0);
+        ck_assert_int_ge(now.version, least[i]);
+        ck_assert_uint_ge(now.count, 30);
+        free(r.bytes);
+    }
+}
+END_TEST
+
 START_TEST(of_each_prefix_all_that_is_whole_is_saved)
 {
     struct spelled s = spell(ALL_TYPES "ff crc");
@@ -136,6 +162,7 @@ main(void)
     tcase_add_test(t, a_changed_byte_is_put_right_by_the_checksum);
     tcase_add_test(t, a_changed_byte_that_is_seen_costs_no_other_key_its_truth);
     tcase_add_test(t, a_library_that_comes_again_is_kept_once);
+    tcase_add_test(t, without_a_version_it_is_one_that_has_all_that_is_kept);
     tcase_add_test(t, of_each_prefix_all_that_is_whole_is_saved);
     suite_add_tcase(s, t);
     srunner_run_all(runner, CK_NORMAL);

@@ -118,6 +118,7 @@ scan(struct rescue *s, bool stop_at_damage)
     s->scan = (struct scan){.run = s->run,
                             .flat = &s->flat,
                             .version = s->version == 0 ? RDB_VERSION_MAX : s->version,
+                            .is_version_unknown = s->version == 0,
                             .keep_doubtful = s->keep_doubtful,
                             .no_search = s->no_search,
                             .stop_at_damage = stop_at_damage,
@@ -281,20 +282,24 @@ rescue_look(struct rescue *s)
     return judge(&s->scan);
 }
 
-/* lowest_version: that has all the types that were read, where the file's own is not known. */
+/* lowest_version: that has all the types and opcodes that were read, where the file's own is not
+ * known. */
 static int
-lowest_version(uint8_t type)
+lowest_version(const struct scan *s)
 {
-    return type > RDB_TYPE_STREAM_3   ? RDB_VERSION_MAX
-           : type > RDB_TYPE_STREAM_2 ? RDB_SET_LISTPACK_FROM_VERSION
-           : type > RDB_TYPE_STREAM   ? RDB_LISTPACKS_FROM_VERSION
-                                      : RDB_VERSION_MIN;
+    uint8_t type = s->highest_type;
+    int version = type > RDB_TYPE_STREAM_3   ? RDB_VERSION_MAX
+                  : type > RDB_TYPE_STREAM_2 ? RDB_SET_LISTPACK_FROM_VERSION
+                  : type > RDB_TYPE_STREAM   ? RDB_LISTPACKS_FROM_VERSION
+                                             : RDB_VERSION_MIN;
+
+    return version > s->opcodes_version ? version : s->opcodes_version;
 }
 
 int
 rescue_write(struct rescue *s, const struct write_to *to)
 {
-    int version = s->version != 0 ? s->version : lowest_version(s->scan.highest_type), r;
+    int version = s->version != 0 ? s->version : lowest_version(&s->scan), r;
 
     progress_begin(s);
     if (s->is_whole || (!s->scan.is_damaged && !s->scan.has_findings))

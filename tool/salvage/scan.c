@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mm/base/must.h"
+#include "snapshot/rdb/rdb.h"
 #include "tool/salvage/scan_impl.h"
 
 enum {
@@ -38,11 +39,29 @@ scan_fini(struct scan *s)
     s->sections = NULL;
     s->dbs = NULL;
 }
+
+/* note_opcode: what begins there, in a file whose version is not known. */
+static void
+note_opcode(struct scan *s, uint64_t at)
+{
+    const uint8_t *first = flat_at(s->flat, at, 1);
+    int version = first == NULL                ? 0
+                  : *first == RDB_OP_SLOT_INFO ? RDB_SLOT_INFO_FROM_VERSION
+                  : *first == RDB_OP_FUNCTION2 ? RDB_FUNCTIONS_FROM_VERSION
+                                               : 0;
+
+    if (version > s->opcodes_version)
+        s->opcodes_version = version;
+}
+
 static int
 on_item(void *ctx, uint64_t offset)
 {
     struct scan *s = ctx;
     struct item *it;
+
+    if (s->is_version_unknown)
+        note_opcode(s, offset);
 
     if (s->has_item) {
         in_hand(s)->until = offset;

@@ -129,6 +129,7 @@ struct scan {
     struct tool_run *run; /* for its progress */
     struct flat *flat;
     int version;
+    bool is_version_unknown; /* `version` is the highest one; what was needed is noted */
     bool keep_doubtful, no_search;
     bool stop_at_damage; /* the first one ends it: is_damaged, section 0 is not complete */
     /* results */
@@ -144,6 +145,7 @@ struct scan {
     uint64_t damage_at; /* of the first one: where reading failed */
     uint64_t crc;       /* of all that stands before the checksum, if !is_damaged */
     uint8_t highest_type;
+    int opcodes_version; /* if is_version_unknown: the lowest that has all opcodes */
     uint64_t looked_back; /* bytes before breaks that were searched */
     bool is_out_of_work;  /* a search was given up */
     uint64_t kept_keys;   /* judge.c */
