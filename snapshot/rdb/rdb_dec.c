@@ -514,9 +514,9 @@ run(struct dec *d, int (*what)(struct dec *d))
     field_set_fini(&d->fields);
     field_set_fini(&d->libraries);
     free(d->window.bytes);
-    free(d->name.at);
-    free(d->field.at);
-    free(d->value.at);
+    dec_forget(&d->name);
+    dec_forget(&d->field);
+    dec_forget(&d->value);
     return r;
 }
 

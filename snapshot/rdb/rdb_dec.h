@@ -21,7 +21,7 @@
 struct rdb_source;
 
 /* Input that somebody else reads: a pipe, what a thread unpacks ahead. */
-enum { RDB_READER_HEADROOM = 256 * 1024 };
+enum { RDB_READER_HEADROOM = 256 * 1024, RDB_LARGE_BYTES = 4 << 20 };
 struct rdb_reader {
     /* The next stretch: *ret_len bytes; 0: the input has ended.  RDB_READER_HEADROOM bytes before
      * *ret are the source's to write to, and all of it is the source's until the next call.  0 or
@@ -30,6 +30,11 @@ struct rdb_reader {
     const char *(*wrong)(void *ctx);
     uint64_t (*consumed)(void *ctx); /* bytes of the file: for progress, and where it is wrong */
     void (*close)(void *ctx);
+    /* Where the decoder holds what it must hold whole and is larger than RDB_LARGE_BYTES, as
+     * realloc(): the `had` bytes at `at` stay; at NULL: new; room 0: given back; room == had:
+     * nobody looks at them soon.  NULL: there is no room, and malloc() is asked.  May be NULL:
+     * malloc() it is. */
+    void *(*large)(void *at, size_t had, size_t room);
 };
 /* size: of the file, 0 if not known; is_packed: what comes is not the file's bytes, but the RDB in
  * it (offsets are then told as "of the decompressed RDB"); has_sums: the form around it has
@@ -229,8 +234,10 @@ struct rdb_error {
  * version, type or opcode that is not read, named in *err; -EIO, -ENOMEM or another -errno: reading
  * failed; or what a sink returned: then err->offset and err->key are filled, and err->text is what
  * the sink itself put there, or empty. check_crc: compare the trailer (a zero trailer means "not
- * computed"). Memory: fixed, but for the key, field and field value in hand (a string value is
- * passed on in pieces), which takes no more than twice what the file really holds of it. */
+ * computed"). Memory: fixed, but for what is held whole (a string value is passed on in pieces): a
+ * key, an element, a field and its value, a small form, what is pending in a group.  It takes no
+ * more than twice what the file really holds of it, and nothing of the process's own beyond
+ * RDB_LARGE_BYTES if the reader has a place for it. */
 int rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool check_crc,
                struct rdb_error *err);
 

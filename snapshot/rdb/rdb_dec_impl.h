@@ -17,10 +17,12 @@
 #include "snapshot/rdb/rdb_dec.h"
 #include "snapshot/rdb/rdb_source_impl.h"
 
-/* A string that is held whole; the memory is kept for the next one. */
+/* What is held whole, a string mostly; the memory is kept for the next one. */
 struct bytes {
     uint8_t *at; /* [owned] */
     size_t len, capacity;
+    /* who gave the memory, and takes it back: as in struct rdb_reader; NULL: malloc() */
+    void *(*large)(void *at, size_t had, size_t room);
 };
 
 struct dec {
@@ -111,10 +113,16 @@ int dec_value_blob(struct dec *d, struct slice *ret, uint64_t *ret_offset);
 /* dec_plain: the string at p, if it stands there plainly and before end, which are of the source:
  * returns what follows it; NULL: it does not. */
 static inline const uint8_t *dec_plain(const uint8_t *p, const uint8_t *end, struct slice *ret);
-/* dec_reserve: b, whose bytes are forgotten, has room for so many. */
+/* rdb_dec_bytes.c */
+/* dec_more: room for more bytes behind those that are there; at most twice what is needed.
+ * dec_reserve: b, whose bytes are forgotten, has room for so many. */
+int dec_more(struct dec *d, struct bytes *b, size_t more);
 int dec_reserve(struct dec *d, struct bytes *b, size_t room);
-/* dec_trim: give a large buffer back. */
+/* dec_settle: so many bytes were added, and are not looked at soon. */
+void dec_settle(const struct bytes *b, size_t added);
+/* dec_trim: give a large buffer back.  dec_forget: any. */
 void dec_trim(struct bytes *b);
+void dec_forget(struct bytes *b);
 
 /* dec_string_over: what follows dec_string_begin(), of which nobody wants the bytes; that it
  * unpacks to what it claims is looked at.  dec_string_skip: a string, of which only the length is

@@ -16,12 +16,8 @@
  * rise, so all are different; as many ids of consumers with the same sums (2 times 64 bits) are the
  * same ones. */
 #include <errno.h>
-#include <stdlib.h>
 
-#include "mm/base/fault.h"
 #include "snapshot/rdb/rdb_dec_impl.h"
-
-enum { FIRST_ROOM = 64 };
 
 struct pending {
     struct rdb_stream_pending entry;
@@ -32,8 +28,8 @@ struct stream_in {
     int form;
     struct stream_id highest; /* of all entries so far */
     uint64_t live;
-    struct pending *pending; /* [owned] of the group in hand, in order */
-    uint64_t pending_count, pending_room, owned;
+    struct bytes pending; /* struct pending of the group in hand, in order */
+    uint64_t pending_count, owned;
     bool is_summed;            /* nothing of this is held */
     struct field_mark sums[2]; /* of the group, of its consumers */
     struct stream_id last_pending;
@@ -211,12 +207,18 @@ add_to_sum(const struct dec *d, struct field_mark *sum, struct stream_id id)
     sum->high += m.high;
 }
 
+static struct pending *
+pending_of(const struct stream_in *s)
+{
+    return (struct pending *)(void *)s->pending.at;
+}
+
 /* keep_pending: behind the others. */
 static int
 keep_pending(struct dec *d, struct stream_in *s, const struct rdb_stream_pending *entry)
 {
-    uint64_t room = s->pending_room == 0 ? FIRST_ROOM : 2 * s->pending_room;
-    struct pending *p;
+    struct bytes *b = &s->pending;
+    int r;
 
     s->last_pending = entry->id;
     if (s->is_summed) {
@@ -224,14 +226,11 @@ keep_pending(struct dec *d, struct stream_in *s, const struct rdb_stream_pending
         s->pending_count++;
         return 0;
     }
-    if (s->pending_count == s->pending_room) {
-        if (fault_point(FAULT_load_alloc) || (p = realloc(s->pending, room * sizeof *p)) == NULL)
-            return dec_fail(d, rdb_source_offset(d->src), -ENOMEM,
-                            "no memory for what is pending in a group");
-        s->pending = p;
-        s->pending_room = room;
-    }
-    s->pending[s->pending_count++] = (struct pending){.entry = *entry};
+    if ((r = dec_more(d, b, sizeof(struct pending))) != 0)
+        return r;
+    pending_of(s)[s->pending_count++] = (struct pending){.entry = *entry};
+    b->len += sizeof(struct pending);
+    dec_settle(b, sizeof(struct pending));
     return 0;
 }
 
@@ -243,6 +242,7 @@ read_group_pending(struct dec *d, struct stream_in *s)
 
     d->what = "a group's pending entries";
     s->pending_count = s->owned = 0;
+    s->pending.len = 0;
     s->sums[0] = s->sums[1] = (struct field_mark){0, 0};
     if ((r = dec_len(d, &count)) != 0)
         return r;
@@ -269,10 +269,10 @@ find_pending(const struct stream_in *s, struct stream_id id)
 
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        int order = stream_id_compare(s->pending[middle].entry.id, id);
+        int order = stream_id_compare(pending_of(s)[middle].entry.id, id);
 
         if (order == 0)
-            return &s->pending[middle];
+            return &pending_of(s)[middle];
         if (order < 0)
             low = middle + 1;
         else
@@ -416,7 +416,7 @@ read_stream(struct dec *d, int form)
 
     if ((r = read_nodes(d, &s)) == 0 && (r = read_facts(d, &s)) == 0)
         r = read_groups(d, &s);
-    free(s.pending);
+    dec_forget(&s.pending);
     return r;
 }
 

@@ -13,7 +13,7 @@
 #include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_dec_impl.h"
 
-enum { PIECE_BYTES = 65536, FIRST_BYTES = 256, KEPT_BYTES = 1 << 20, PROGRESS_BYTES = 2 << 20 };
+enum { PIECE_BYTES = 65536, PROGRESS_BYTES = 2 << 20 };
 
 /* within: what offsets count in, if it is not the file. */
 static const char *
@@ -360,34 +360,6 @@ dec_string_next(struct dec *d, struct string_in *s, struct slice *ret)
     return dec_progress(d);
 }
 
-/* bytes_reserve: room for more bytes; at most twice what is there or needed. */
-static int
-bytes_reserve(struct dec *d, struct bytes *b, size_t more)
-{
-    size_t want = b->len + more,
-           capacity = b->capacity < FIRST_BYTES ? FIRST_BYTES : 2 * b->capacity;
-    uint8_t *grown = NULL;
-
-    if (want <= b->capacity)
-        return 0;
-    if (capacity < want)
-        capacity = want;
-    if (!fault_point(FAULT_load_alloc))
-        grown = realloc(b->at, capacity);
-    if (grown == NULL)
-        return dec_fail(d, rdb_source_offset(d->src), -ENOMEM, "no memory for %s", d->what);
-    b->at = grown;
-    b->capacity = capacity;
-    return 0;
-}
-
-int
-dec_reserve(struct dec *d, struct bytes *b, size_t room)
-{
-    b->len = 0;
-    return bytes_reserve(d, b, room);
-}
-
 int
 dec_string_rest(struct dec *d, struct string_in *s, struct bytes *b)
 {
@@ -395,13 +367,14 @@ dec_string_rest(struct dec *d, struct string_in *s, struct bytes *b)
     int r;
 
     b->len = 0;
-    if ((r = bytes_reserve(d, b, 1)) != 0) /* so that even an empty string has an address */
+    if ((r = dec_more(d, b, 1)) != 0) /* so that even an empty string has an address */
         return r;
     while (s->left > 0) {
-        if ((r = dec_string_next(d, s, &piece)) != 0 || (r = bytes_reserve(d, b, piece.len)) != 0)
+        if ((r = dec_string_next(d, s, &piece)) != 0 || (r = dec_more(d, b, piece.len)) != 0)
             return r;
         memcpy(b->at + b->len, piece.ptr, piece.len);
         b->len += piece.len;
+        dec_settle(b, piece.len);
     }
     return 0;
 }
@@ -537,15 +510,6 @@ dec_string_value(struct dec *d, struct slice *ret)
         return dec_string_here_rest(d, &s, &d->value, ret);
     *ret = (struct slice){NULL, (size_t)s.len};
     return dec_string_over(d, &s);
-}
-
-void
-dec_trim(struct bytes *b)
-{
-    if (b->capacity <= KEPT_BYTES)
-        return;
-    free(b->at);
-    *b = (struct bytes){0};
 }
 
 int

@@ -5,6 +5,9 @@
 #include "mm/base/crc64.h"
 #include "mm/base/must.h"
 
+/* so much at a time: its checksum first, then the medium, while the bytes are still at hand */
+enum { PASSED_BYTES = 4 << 20 };
+
 int
 sink_fail(struct sink *s, int error, const char *step)
 {
@@ -67,8 +70,9 @@ sink_put_slow(struct sink *s, const void *bytes, size_t len)
     len -= room;
     if (s->fill == capacity)
         sink_flush(s);
-    if (len >= capacity) {
-        size_t whole = len - len % capacity;
+    while (len >= capacity) {
+        size_t most = len < PASSED_BYTES || capacity > PASSED_BYTES ? len : PASSED_BYTES,
+               whole = most - most % capacity;
 
         pass_on(s, p, whole);
         p += whole;

@@ -69,7 +69,7 @@ close_pieces(void *ctx)
     p->closed++;
 }
 
-static const struct rdb_reader reader = {next, wrong, consumed, close_pieces};
+static const struct rdb_reader reader = {next, wrong, consumed, close_pieces, NULL};
 
 /* How a reader's input is described. */
 struct described {
@@ -115,6 +115,82 @@ START_TEST(stretches_of_any_length_give_the_same)
             trace_fini(&memory);
             trace_fini(&t);
         }
+}
+END_TEST
+
+/* A reader's place for what is large. */
+static struct {
+    unsigned held, calls, settled;
+    size_t refused_above;
+} large;
+
+static void *
+large_memory(void *at, size_t had, size_t room)
+{
+    ck_assert(at == NULL || had > RDB_LARGE_BYTES);
+    large.calls++;
+    if (room == 0) {
+        large.held--;
+        free(at);
+        return NULL;
+    }
+    ck_assert_uint_gt(room, RDB_LARGE_BYTES);
+    if (room > large.refused_above)
+        return NULL;
+    if (room == had) {
+        large.settled++;
+        return at;
+    }
+    large.held += at == NULL;
+    return realloc(at, room);
+}
+
+/* value_is: the value of field "f", with a byte of its own at each place. */
+static int
+value_is(void *ctx, struct slice field, struct slice value)
+{
+    unsigned *ret_fields = ctx;
+
+    ck_assert(slice_is(field, "f"));
+    for (size_t i = 0; i < value.len; i++)
+        if ((uint8_t)value.ptr[i] != (uint8_t)(i * 7 + i / 251))
+            return -EDOM;
+    ++*ret_fields;
+    return 0;
+}
+
+START_TEST(what_is_large_is_held_where_the_reader_says)
+{
+    enum { LEN = 20 << 20 };
+    /* all of it there; refused from the beginning; refused when it grows */
+    static const size_t refused_above[] = {SIZE_MAX, 0, RDB_LARGE_BYTES * 2};
+    struct spelled head = spell("'REDIS0010' 04 ['h'] 01 ['f'] 80 01 40 00 00");
+    struct rdb_reader with_large = reader;
+    struct rdb_events events = {.hash_field = value_is};
+    uint8_t *bytes = malloc(head.len + LEN + 9);
+    struct rdb_error err;
+    struct rdb_source *src;
+    unsigned fields = 0;
+
+    memcpy(bytes, head.bytes, head.len);
+    for (size_t i = 0; i < LEN; i++)
+        bytes[head.len + i] = (uint8_t)(i * 7 + i / 251);
+    memcpy(bytes + head.len + LEN, "\xff\0\0\0\0\0\0\0", 9);
+    with_large.large = large_memory;
+    for (unsigned i = 0; i < sizeof refused_above / sizeof *refused_above; i++) {
+        struct pieces p = {.bytes = bytes, .len = head.len + LEN + 9, .step = 1000000};
+
+        memset(&large, 0, sizeof large);
+        large.refused_above = refused_above[i];
+        ck_assert_int_eq(rdb_source_reader(&with_large, &p, p.len, false, false, &src), 0);
+        ck_assert_msg(rdb_decode(src, &events, &fields, true, &err) == 0, "%s", err.text);
+        rdb_source_close(src);
+        ck_assert_uint_eq(fields, i + 1);
+        ck_assert_uint_gt(large.calls, 0);
+        ck_assert_uint_eq(large.held, 0);
+        ck_assert_int_eq(large.settled > 0, refused_above[i] > 0);
+    }
+    free(bytes);
 }
 END_TEST
 
@@ -306,6 +382,7 @@ main(void)
     TCase *t = tcase_create("reader");
 
     tcase_add_loop_test(t, stretches_of_any_length_give_the_same, 0, GOOD);
+    tcase_add_test(t, what_is_large_is_held_where_the_reader_says);
     tcase_add_test(t, long_strings_cross_stretches);
     tcase_add_test(t, a_value_is_told_as_it_stands_across_stretches);
     tcase_add_loop_test(t, a_prefix_is_too_short_wherever_it_ends, 0, 2);

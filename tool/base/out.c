@@ -18,6 +18,7 @@
 
 #include "mm/base/must.h"
 #include "mm/base/os.h"
+#include "tool/base/large.h"
 #include "tool/base/spill.h"
 #include "tool/base/temp.h"
 #include "tool/base/tool.h"
@@ -304,6 +305,7 @@ tool_out_flush(struct tool_out *out)
 
     if (out->at == begin)
         return;
+    tool_large_let_go(); /* of what was copied from there */
     if (s->is_spill) {
         spill(s, (size_t)(out->at - begin));
         out->at = begin;

@@ -3,11 +3,9 @@
 
 #include <stdlib.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "mm/base/os.h"
 #include "snapshot/rdb/rdb.h"
+#include "tool/base/hash.h"
 
 /* So that neighbours among databases, offsets and groups have seeds far from each other. */
 #define SPREAD 0x9e3779b97f4a7c15u
@@ -55,7 +53,7 @@ confirm(struct twice *t, uint64_t hash, struct slice name)
 int
 twice_key(struct twice *t, const struct rdb_key *k)
 {
-    uint64_t hash = XXH3_64bits_withSeed(k->name.ptr, k->name.len, t->seed + k->db * SPREAD);
+    uint64_t hash = tool_hash(k->name, t->seed + k->db * SPREAD);
 
     if (k->type != RDB_TYPE_STRING) {
         t->is_plain = has_plain(k->type);
@@ -71,7 +69,7 @@ twice_element(struct twice *t, uint64_t space, struct slice element)
 
     if (!t->is_plain)
         return TWICE_NOT;
-    hash = XXH3_64bits_withSeed(element.ptr, element.len, t->value_seed + space * SPREAD);
+    hash = tool_hash(element, t->value_seed + space * SPREAD);
     if (unlikely(t->is_second))
         return confirm(t, hash, element);
     t->has_elements = true;

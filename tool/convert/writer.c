@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "tool/base/large.h"
+
 /* write_slot: whose turn it is. */
 static int
 write_slot(struct writer *w, const struct writer_slot *s)
@@ -103,6 +105,7 @@ take(struct writer *w, const uint8_t *bytes, size_t len)
     uint8_t *own = w->sink.buf;
     int r;
 
+    tool_large_let_go(); /* of what was copied from there */
     if ((r = await(w, w->slots - 1)) < 0)
         return r;
     s = &w->slot[w->filled % w->slots];

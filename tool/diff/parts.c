@@ -6,17 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef STILLFRAME_DEBUG /* gcc -Og does not inline all that its hints demand */
-#define XXH_NO_INLINE_HINTS 1
-#endif
-#define XXH_INLINE_ALL
-#ifdef STILLFRAME_DEBUG /* -Og cannot inline all that is asked for */
-#define XXH_NO_INLINE_HINTS 1
-#endif
-#include <xxhash.h>
-
 #include "mm/base/must.h"
 #include "mm/base/num.h"
+#include "tool/base/hash.h"
 
 enum {
     NAME_BYTES = 256,
@@ -53,8 +45,7 @@ mix(uint64_t a, uint64_t b)
 uint64_t
 part_mark(const struct part *part, uint64_t seed)
 {
-    return XXH3_64bits_withSeed(part->name.ptr, part->name.len,
-                                seed + part->scope + (uint64_t)part->kind * 0x9fb21c651e98df25u);
+    return tool_hash(part->name, seed + part->scope + (uint64_t)part->kind * 0x9fb21c651e98df25u);
 }
 
 const char *
@@ -147,7 +138,7 @@ static uint64_t
 sum_of(struct slice value)
 {
     if (value.len <= IN_PIECES_FROM)
-        return XXH3_64bits(value.ptr, value.len);
+        return tool_hash(value, 0);
     must(value.ptr != NULL);
     return XXH64(value.ptr, value.len, 0);
 }
@@ -192,7 +183,7 @@ on_element(void *ctx, struct slice element)
     struct parts *p = ctx;
     struct part *now = start(p, PART_ELEMENT, nothing);
 
-    now->sum = XXH3_64bits(element.ptr, element.len);
+    now->sum = tool_hash(element, 0);
     now->value = element;
     now->value_bytes = element.len;
     return p->part(p, now);
@@ -212,7 +203,7 @@ on_field(void *ctx, struct slice field, struct slice value, int64_t expire_at_ms
     struct parts *p = ctx;
     struct part *now = start(p, PART_FIELD, field);
 
-    now->sum = mix(XXH3_64bits(value.ptr, value.len), (uint64_t)expire_at_ms);
+    now->sum = mix(tool_hash(value, 0), (uint64_t)expire_at_ms);
     now->value = value;
     now->value_bytes = value.len;
     now->expire_at_ms = expire_at_ms;
@@ -249,8 +240,8 @@ on_entry_field(void *ctx, struct slice field, struct slice value)
     struct parts *p = ctx;
     struct text *t = &p->state->text;
 
-    p->now.sum = mix(p->now.sum, XXH3_64bits(field.ptr, field.len));
-    p->now.sum = mix(p->now.sum, XXH3_64bits(value.ptr, value.len));
+    p->now.sum = mix(p->now.sum, tool_hash(field, 0));
+    p->now.sum = mix(p->now.sum, tool_hash(value, 0));
     if (!p->with_text)
         return 0;
     if (t->all > 0)

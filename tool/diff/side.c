@@ -6,10 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "mm/base/must.h"
+#include "tool/base/hash.h"
+#include "tool/base/large.h"
 #include "tool/base/spill.h"
 #include "tool/input/run.h"
 
@@ -55,8 +54,7 @@ static int
 begin(struct parts *p, const struct rdb_key *key)
 {
     struct side *s = (struct side *)p;
-    XXH128_hash_t name = XXH3_128bits_withSeed(key->name.ptr, key->name.len,
-                                               s->seed + key->db * 0x9fb21c651e98df25u);
+    XXH128_hash_t name = tool_hash128(key->name, s->seed + key->db * 0x9fb21c651e98df25u);
     uint64_t expiry = expiry_bits(key->expire_at_ms);
 
     s->mark.first = name.high64;
@@ -116,7 +114,7 @@ on_function(void *ctx, struct slice code)
     struct side *s = ctx;
 
     s->libraries++;
-    s->library_sum += XXH3_64bits(code.ptr, code.len);
+    s->library_sum += tool_hash(code, 0);
     return 0;
 }
 
@@ -234,7 +232,7 @@ end_of_key(struct parts *p)
 int
 side_read(struct side *s, uint64_t offset, struct parts *parts, struct rdb_error *err)
 {
-    static const struct rdb_reader reader = {.next = next_piece};
+    static const struct rdb_reader reader = {.next = next_piece, .large = tool_large};
     struct rdb_events events = parts_rdb_events();
     const struct walk *w = &s->parts.values.walk;
     struct rdb_place place = {w->version, db_at(s, offset), offset};

@@ -6,7 +6,7 @@
 #include "tool/export/text.h"
 #include "tool/export/text_files.h"
 
-enum { QUOTED_FROM = 65536, NONE = -1, ID_BYTES = 2 * NUM_MAX_BYTES + 1 };
+enum { QUOTED_FROM = 65536, AT_ONCE_BYTES = 2 << 20, NONE = -1, ID_BYTES = 2 * NUM_MAX_BYTES + 1 };
 
 struct csv {
     struct text_files files; /* first */
@@ -28,9 +28,9 @@ needs_quotes(struct slice s)
     return false;
 }
 
-/* put_inside: between quotes: each quote twice. */
+/* put_doubled: each quote twice. */
 static void
-put_inside(struct tool_out *out, struct slice s)
+put_doubled(struct tool_out *out, struct slice s)
 {
     for (const char *quote; s.len > 0 && (quote = memchr(s.ptr, '"', s.len)) != NULL;) {
         size_t n = (size_t)(quote - s.ptr) + 1;
@@ -40,6 +40,15 @@ put_inside(struct tool_out *out, struct slice s)
         s = slice_of(s.ptr + n, s.len - n);
     }
     tool_out_slice(out, s);
+}
+
+/* put_inside: between quotes. */
+static void
+put_inside(struct tool_out *out, struct slice s)
+{
+    for (; s.len > AT_ONCE_BYTES; s = slice_of(s.ptr + AT_ONCE_BYTES, s.len - AT_ONCE_BYTES))
+        put_doubled(out, slice_of(s.ptr, AT_ONCE_BYTES));
+    put_doubled(out, s);
 }
 
 static void

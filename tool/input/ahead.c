@@ -9,6 +9,7 @@
 
 #include "mm/base/must.h"
 #include "mm/base/os.h"
+#include "tool/base/large.h"
 
 /* A piece is large enough that handing it over costs nothing, and small enough for a processor's
  * cache. */
@@ -185,7 +186,7 @@ close_all(void *ctx)
 }
 
 const struct rdb_reader ahead_reader = {
-    .next = next, .wrong = wrong, .consumed = consumed, .close = close_all};
+    .next = next, .wrong = wrong, .consumed = consumed, .close = close_all, .large = tool_large};
 
 int
 ahead_open(struct stage *top, struct stage_waits *waits, bool with_thread, struct ahead **ret)

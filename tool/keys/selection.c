@@ -4,10 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "mm/base/glob.h"
+#include "tool/base/hash.h"
 #include "tool/keys/selection_impl.h"
 
 static bool
@@ -83,7 +81,7 @@ is_sampled(const struct selection *s, const struct rdb_key *key)
 {
     uint64_t seed = XXH3_64bits_withSeed(&key->db, sizeof key->db, s->seed);
 
-    return XXH3_64bits_withSeed(key->name.ptr, key->name.len, seed) < s->sampled_below;
+    return tool_hash(key->name, seed) < s->sampled_below;
 }
 
 bool

@@ -8,6 +8,7 @@
 #include "mm/base/crc64.h"
 #include "mm/base/must.h"
 #include "snapshot/rdb/rdb.h"
+#include "tool/base/large.h"
 #include "tool/base/spill.h"
 
 /* A block is read with what follows it, so that no flat_at() needs two of them. */
@@ -148,7 +149,7 @@ int
 flat_source(struct flat *f, uint64_t from, uint64_t *crc, struct rdb_source **ret)
 {
     static const struct rdb_reader reader = {reading_next, reading_wrong, reading_consumed,
-                                             reading_close};
+                                             reading_close, tool_large};
     struct reading *rd = calloc(1, sizeof *rd);
     int r;
 

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-enum { WORD = 8 };
+#include "mm/base/must.h"
+#include "tool/base/large.h"
+
+enum { WORD = 8, LET_GO_BYTES = 2 << 20 };
 
 /* is_ascii: of eight bytes at once. */
 static inline bool
@@ -18,11 +21,15 @@ is_ascii(const uint8_t *p)
 size_t
 utf8_span(const uint8_t *bytes, size_t len)
 {
-    const uint8_t *p = bytes, *end = bytes + len;
+    const uint8_t *p = bytes, *end = bytes + len, *checked = bytes;
 
     while (p < end) {
         unsigned n;
 
+        if (unlikely((size_t)(p - checked) >= LET_GO_BYTES)) {
+            checked = p;
+            tool_large_let_go();
+        }
         if (end - p >= WORD && is_ascii(p)) {
             p += WORD;
         } else if (*p < 0x80) {
