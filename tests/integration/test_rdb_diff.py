@@ -5,6 +5,7 @@ import io
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import struct
@@ -231,6 +232,19 @@ class Changes(DiffTest):
         self.assertEqual([d["key"] for d in self.json("--match=int:*", self.before, after)["differences"]], ["int:1"])
         self.assertEqual([d["key"] for d in self.json("--type=hash", self.before, after)["differences"]], ["hash:small:1"])
         self.assertEqual(self.json("--db=3", self.before, after, status=0)["differences"], [])
+
+    def test_a_sample_says_how_many_differ_in_all(self):
+        a, b = (self.write(name, rdb(b"".join(b"\0\x08%08d\x01%c" % (i, value if i % 2 else 48) for i in range(20000))))
+                for name, value in (("a", 49), ("b", 50)))
+        status, out, err = diff("--sample=10", a, b)
+        self.assertEqual((status, err), (1, ""))
+        (told,) = re.findall(r"sample: 10 % of the keys are counted; of all, about ([0-9,]+) differ \(standard error ([0-9,]+)\)\n", out.decode())
+        differ, error = (int(n.replace(",", "")) for n in told)
+        j = self.json("--sample=10", a, b)
+        self.assertEqual((j["sample"], j["changed"]["all"] * 10), (0.1, differ))
+        self.assertEqual(error, round((0.9 * differ / 10) ** 0.5 * 10))
+        self.assertLess(abs(differ - 10000), 5 * error)
+        self.assertNotIn(b"sample", diff(a, b)[1])
 
     def test_pipes_and_packed_files(self):
         after = self.after(("SET", "string:0", "x"))

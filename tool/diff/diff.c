@@ -28,6 +28,7 @@ struct diff {
     struct side a, b;
     struct sorter found; /* first: what happened to the key, its offset; second: that in B */
     struct show_counts counts;
+    double share; /* as in struct show */
     struct inner inner;
     struct tool_out out;
     struct show show;
@@ -81,6 +82,8 @@ read_both(struct diff *d, const struct tool_options *o)
         if (has_thread)
             pthread_join(thread, NULL);
     }
+    if (a.selection != NULL)
+        d->share = selection_share(a.selection);
     if (a.selection != NULL)
         selection_free(a.selection);
     if (b.selection != NULL)
@@ -225,7 +228,8 @@ report(struct diff *d, const struct tool_options *o)
 {
     int status;
 
-    d->show = (struct show){.out = &d->out, .a = &d->a, .b = &d->b, .counts = &d->counts};
+    d->show = (struct show){
+        .out = &d->out, .a = &d->a, .b = &d->b, .counts = &d->counts, .share = d->share};
     choose_form(&d->show, o);
     if (inner_init(&d->inner, &d->a, &d->b) != 0)
         return trouble(d->a.path, -ENOMEM, NULL);

@@ -27,6 +27,7 @@ struct show {
     const struct show_form *form;
     const struct side *a, *b;
     const struct show_counts *counts;
+    double share; /* of all keys: 1, but with --sample */
     bool color;
     bool is_full;               /* everything, and texts as long as they were kept */
     uint64_t keys_most;         /* of each kind of difference */

@@ -36,6 +36,8 @@ begin(struct show *s)
     const struct show_counts *c = s->counts;
 
     tool_out_text(s->out, "{");
+    if (s->share != 1)
+        tool_out_format(s->out, "\"sample\":%.17g,\n", s->share);
     put_side(s, "before", s->a);
     put_side(s, "after", s->b);
     put_counts(s, "same", c->same);

@@ -1,5 +1,6 @@
 /* tool/diff/show_text.c - what differs, for people: a table of counts, then keys with -, + and
  * ~. */
+#include <math.h>
 #include <time.h>
 
 #include "mm/base/printable.h"
@@ -99,6 +100,21 @@ put_libraries(struct show *s)
                         (unsigned long long)s->a->libraries, (unsigned long long)s->b->libraries);
 }
 
+/* put_sample: what the counts, which are those of the sample, say of all keys; the error is that of
+ * selection_error(). */
+static void
+put_sample(struct show *s, const uint64_t all[7])
+{
+    double differ = (double)(all[3] + all[4] + all[5]);
+
+    if (s->share == 1)
+        return;
+    tool_out_format(s->out, "  sample: %g %% of the keys are counted; of all, about %s differ",
+                    s->share * 100, tool_count((uint64_t)(differ / s->share + 0.5)));
+    tool_out_format(s->out, " (standard error %s)\n",
+                    tool_count((uint64_t)(sqrt((1 - s->share) * differ) / s->share + 0.5)));
+}
+
 static void
 begin(struct show *s)
 {
@@ -116,6 +132,7 @@ begin(struct show *s)
             put_row(s, show_kind_name((enum rdb_value_kind)kind), n);
     }
     put_row(s, "all", all);
+    put_sample(s, all);
     put_libraries(s);
 }
 
