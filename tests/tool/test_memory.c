@@ -113,6 +113,45 @@ START_TEST(top_keeps_the_largest_and_of_equal_ones_the_first)
 }
 END_TEST
 
+START_TEST(keys_without_it_are_not_among_the_top)
+{
+    static const int64_t ttls[] = {5, -1, 9, -7, INT64_MAX, 9, INT64_MIN};
+    static const char *const want[] = {"4", "2", "5", "0", "3", "6"};
+    static const enum memory_measure uses[] = {MEMORY_BY_IDLE, MEMORY_BY_FREQ};
+    struct memory_top t;
+    struct known k;
+
+    ck_assert_int_eq(memory_top_init(&t, MEMORY_BY_TTL, 10), 0);
+    for (unsigned i = 0; i < 7; i++) {
+        char name[2] = {(char)('0' + i), '\0'};
+
+        (void)known(&k, name, 1, 1);
+        k.key.expire_at_ms =
+            ttls[i] > -1000 && ttls[i] < 1000 && ttls[i] != -1 ? ttls[i] * 1000 : ttls[i];
+        ck_assert_int_eq(memory_top_add(&t, &k.memory, 0), 0);
+    }
+    memory_top_end(&t);
+    ck_assert_uint_eq(t.count, 6);
+    for (unsigned i = 0; i < 6; i++)
+        ck_assert(slice_is(t.at[i].row.name, want[i]));
+    memory_top_fini(&t);
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_int_eq(memory_top_init(&t, uses[i], 2), 0);
+        for (int n = -1; n < 4; n++) {
+            (void)known(&k, n < 0 ? "none" : "some", 1, 1);
+            k.key.idle_s = n;
+            k.key.freq = n;
+            ck_assert_int_eq(memory_top_add(&t, &k.memory, 0), 0);
+        }
+        memory_top_end(&t);
+        ck_assert_uint_eq(t.count, 2);
+        ck_assert_int_eq(t.at[0].row.idle_s, 3);
+        ck_assert_int_eq(t.at[1].row.freq, 2);
+        memory_top_fini(&t);
+    }
+}
+END_TEST
+
 START_TEST(ttls_round_down_and_do_not_overflow)
 {
     struct known k;
@@ -227,6 +266,7 @@ main(void)
     tcase_add_test(t, tables_are_powers_of_two);
     tcase_add_test(t, a_radix_tree_has_leaves_partings_and_stretches);
     tcase_add_test(t, top_keeps_the_largest_and_of_equal_ones_the_first);
+    tcase_add_test(t, keys_without_it_are_not_among_the_top);
     tcase_add_test(t, ttls_round_down_and_do_not_overflow);
     tcase_add_test(t, folding_keeps_the_sums_above_and_the_large_ones);
     tcase_add_test(t, names_with_odd_bytes_and_ends);

@@ -87,11 +87,11 @@ print_sizes(struct tool_out *out, const struct memory_survey *s)
 static void
 print_top(struct tool_out *out, const struct memory_top *t)
 {
-    static const char *const words[MEMORY_MEASURES] = {[MEMORY_BY_MEMORY] = "memory",
-                                                       [MEMORY_BY_SIZE] = "bytes in the file",
-                                                       [MEMORY_BY_ELEMENTS] = "elements",
-                                                       [MEMORY_BY_LARGEST] =
-                                                           "bytes in one element"};
+    static const char *const words[MEMORY_MEASURES] = {
+        [MEMORY_BY_MEMORY] = "memory",           [MEMORY_BY_SIZE] = "bytes in the file",
+        [MEMORY_BY_ELEMENTS] = "elements",       [MEMORY_BY_LARGEST] = "bytes in one element",
+        [MEMORY_BY_TTL] = "time left",           [MEMORY_BY_IDLE] = "idle time",
+        [MEMORY_BY_FREQ] = "frequency of access"};
 
     if (t->count == 0)
         return;

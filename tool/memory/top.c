@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const measures[MEMORY_MEASURES] = {"memory", "size", "elements", "largest"};
+static const char *const measures[MEMORY_MEASURES] = {"memory", "size", "elements", "largest",
+                                                      "ttl",    "idle", "freq"};
 
 const char *
 memory_measure_name(enum memory_measure m)
@@ -42,6 +43,22 @@ seconds(int64_t until_ms, int64_t from_ms)
     if (__builtin_sub_overflow(until_ms, from_ms, &ms))
         return until_ms < from_ms ? INT64_MIN / 1000 : INT64_MAX / 1000;
     return ms / 1000 - (ms % 1000 < 0);
+}
+
+bool
+memory_measured_use(const struct memory_key *k, enum memory_measure m, int64_t counted_from_ms,
+                    uint64_t *ret)
+{
+    const struct rdb_key *key = k->facts->key;
+    bool has = m == MEMORY_BY_TTL    ? key->expire_at_ms != -1
+               : m == MEMORY_BY_IDLE ? key->idle_s >= 0
+                                     : key->freq >= 0;
+    int64_t n = m == MEMORY_BY_TTL    ? seconds(key->expire_at_ms, counted_from_ms)
+                : m == MEMORY_BY_IDLE ? key->idle_s
+                                      : key->freq;
+
+    *ret = (uint64_t)n ^ (uint64_t)1 << 63; /* in the order of the numbers with their signs */
+    return has;
 }
 
 struct memory_row

@@ -10,7 +10,11 @@ enum memory_measure {
     MEMORY_BY_SIZE, /* of the record in the file */
     MEMORY_BY_ELEMENTS,
     MEMORY_BY_LARGEST, /* element */
-    MEMORY_MEASURES
+    MEMORY_BY_TTL,     /* left; keys without expiry are not ranked */
+    MEMORY_BY_IDLE,    /* those that have it */
+    MEMORY_BY_FREQ,    /* the same */
+    MEMORY_MEASURES,
+    MEMORY_SIZES = MEMORY_BY_TTL /* the first are sizes: every key has them */
 };
 /* memory_measure_name: "memory", "size" ...  memory_measure_of: MEMORY_MEASURES: it is none. */
 const char *memory_measure_name(enum memory_measure m);
@@ -54,6 +58,11 @@ int memory_top_add_slowly(struct memory_top *t, const struct memory_key *k, int6
 void memory_top_end(struct memory_top *t); /* no more come */
 void memory_top_fini(struct memory_top *t);
 
+/* memory_measured_use: one of those that are no sizes; false: the key has none.  Numbers below 0
+ * come first, too. */
+bool memory_measured_use(const struct memory_key *k, enum memory_measure m, int64_t counted_from_ms,
+                         uint64_t *ret);
+
 static inline uint64_t
 memory_measured(const struct memory_key *k, enum memory_measure m)
 {
@@ -66,9 +75,13 @@ memory_measured(const struct memory_key *k, enum memory_measure m)
 static inline int
 memory_top_add(struct memory_top *t, const struct memory_key *k, int64_t counted_from_ms)
 {
-    uint64_t by = memory_measured(k, t->measure);
+    uint64_t by;
 
     t->seen++;
+    if (t->measure < MEMORY_SIZES)
+        by = memory_measured(k, t->measure);
+    else if (!memory_measured_use(k, t->measure, counted_from_ms, &by))
+        return 0;
     if (t->count == t->most && (t->most == 0 || by <= t->at[0].by))
         return 0;
     return memory_top_add_slowly(t, k, counted_from_ms, by);

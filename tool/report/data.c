@@ -187,7 +187,7 @@ static void
 put_tops(struct tool_out *out, const struct memory_survey *s)
 {
     tool_out_text(out, ",\n\"top\":{");
-    for (unsigned m = 0; m < MEMORY_MEASURES; m++) {
+    for (unsigned m = 0; m < MEMORY_SIZES; m++) {
         bool is_later = false;
 
         tool_out_format(out, "%s\"%s\":[", m == 0 ? "" : ",\n", memory_measure_name(m));

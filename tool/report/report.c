@@ -119,7 +119,7 @@ tool_report(int count, char **files, const struct tool_options *o)
         return TOOL_USAGE;
     }
     r = calloc(1, sizeof *r);
-    for (unsigned m = 0; m < MEMORY_MEASURES; m++)
+    for (unsigned m = 0; m < MEMORY_SIZES; m++)
         wish.top[m] = TOP;
     if (r == NULL || (error = make_nonce(r)) != 0) {
         fprintf(stderr, "stillframe-rdb: %s\n", strerror(r == NULL ? ENOMEM : -error));
