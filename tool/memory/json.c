@@ -13,9 +13,9 @@ scaled(const struct memory_survey *s, uint64_t sum)
     return memory_scaled(sum, s->share);
 }
 
-/* put_sums: members of an object that is open. */
-static void
-put_sums(struct tool_out *out, const struct memory_survey *s, const struct memory_sums *sums)
+void
+memory_json_sums(struct tool_out *out, const struct memory_survey *s,
+                 const struct memory_sums *sums)
 {
     tool_out_format(out,
                     "\"keys\":%" PRIu64 ",\"memory\":%" PRIu64 ",\"record_bytes\":%" PRIu64
@@ -45,7 +45,7 @@ put_encodings(struct tool_out *out, const struct memory_survey *s)
             comma(out, &is_later);
             tool_out_format(out, "{\"type\":\"%s\",\"encoding\":\"%s\",", memory_kind_name(k),
                             e->name);
-            put_sums(out, s, &e->sums);
+            memory_json_sums(out, s, &e->sums);
             tool_out_text(out, "}");
         }
     tool_out_text(out, "]");
@@ -63,24 +63,25 @@ put_databases(struct tool_out *out, const struct memory_survey *s)
             tool_out_text(out, "{\"db\":null,");
         else
             tool_out_format(out, "{\"db\":%" PRIu64 ",", s->databases[i].db);
-        put_sums(out, s, &s->databases[i].sums);
+        memory_json_sums(out, s, &s->databases[i].sums);
         tool_out_text(out, "}");
     }
     tool_out_text(out, "]");
 }
 
+/* put_distributions: of sizes all between the smallest and the largest. */
 static void
 put_distributions(struct tool_out *out, const struct memory_survey *s)
 {
+    unsigned from, until;
     bool is_later = false;
 
+    survey_sizes(s, &from, &until);
     tool_out_text(out, ",\n\"sizes\":[");
-    for (unsigned i = 0; i < MEMORY_BUCKETS; i++) {
-        if (s->sizes[i].keys == 0)
-            continue;
+    for (; from < until; from++) {
         comma(out, &is_later);
-        tool_out_format(out, "{\"up_to\":%" PRIu64 ",", UINT64_C(1) << i);
-        put_sums(out, s, &s->sizes[i]);
+        tool_out_format(out, "{\"up_to\":%" PRIu64 ",", UINT64_C(1) << from);
+        memory_json_sums(out, s, &s->sizes[from]);
         tool_out_text(out, "}");
     }
     is_later = false;
@@ -88,10 +89,18 @@ put_distributions(struct tool_out *out, const struct memory_survey *s)
     for (unsigned i = 0; i < SURVEY_TTLS; i++) {
         comma(out, &is_later);
         tool_out_format(out, "{\"ttl\":\"%s\",", survey_ttl_name(i));
-        put_sums(out, s, &s->ttls[i]);
+        memory_json_sums(out, s, &s->ttls[i]);
         tool_out_text(out, "}");
     }
     tool_out_text(out, "]");
+}
+
+void
+memory_json_breakdowns(struct tool_out *out, const struct memory_survey *s)
+{
+    put_databases(out, s);
+    put_encodings(out, s);
+    put_distributions(out, s);
 }
 
 static void
@@ -133,11 +142,9 @@ memory_json(struct tool_out *out, const struct memory_survey *s, enum memory_mea
     tool_out_format(out, ",\n\"redis\":\"%s\",\"allocator\":\"%s\",\"sample\":%.9g",
                     s->options->redis, s->options->allocator, s->share);
     tool_out_text(out, ",\n\"total\":{");
-    put_sums(out, s, &s->total);
+    memory_json_sums(out, s, &s->total);
     tool_out_format(out, ",\"tables\":%" PRIu64 "}", survey_tables(s));
-    put_databases(out, s);
-    put_encodings(out, s);
-    put_distributions(out, s);
+    memory_json_breakdowns(out, s);
     put_top(out, &s->tops[top], top);
     tool_out_text(out, ",\n\"prefixes\":");
     memory_json_prefixes(out, s);

@@ -16,5 +16,11 @@ void memory_print_prefixes(struct tool_out *out, const struct memory_survey *s, 
 void memory_csv_prefixes(struct tool_out *out, const struct memory_survey *s);
 void memory_json(struct tool_out *out, const struct memory_survey *s, enum memory_measure top);
 void memory_json_prefixes(struct tool_out *out, const struct memory_survey *s);
+/* Parts of it, which `report` has in its page, too.  memory_json_sums: members of an object that is
+ * open.  memory_json_breakdowns: the members databases, encodings, sizes and ttls, a comma before
+ * each. */
+void memory_json_sums(struct tool_out *out, const struct memory_survey *s,
+                      const struct memory_sums *sums);
+void memory_json_breakdowns(struct tool_out *out, const struct memory_survey *s);
 
 #endif

@@ -66,13 +66,10 @@ print_encodings(struct tool_out *out, const struct memory_survey *s)
 static void
 print_sizes(struct tool_out *out, const struct memory_survey *s)
 {
-    unsigned from = 0, until = MEMORY_BUCKETS;
+    unsigned from, until;
     uint64_t most = 0;
 
-    while (from < MEMORY_BUCKETS && s->sizes[from].keys == 0)
-        from++;
-    while (until > from && s->sizes[until - 1].keys == 0)
-        until--;
+    survey_sizes(s, &from, &until);
     for (unsigned i = from; i < until; i++)
         if (s->sizes[i].memory > most)
             most = s->sizes[i].memory;

@@ -248,3 +248,16 @@ survey_tables(const struct memory_survey *s)
                                memory_scaled(s->databases[i].sums.expiring, s->share));
     return bytes;
 }
+
+void
+survey_sizes(const struct memory_survey *s, unsigned *ret_from, unsigned *ret_until)
+{
+    unsigned from = 0, until = MEMORY_BUCKETS;
+
+    while (from < MEMORY_BUCKETS && s->sizes[from].keys == 0)
+        from++;
+    while (until > from && s->sizes[until - 1].keys == 0)
+        until--;
+    *ret_from = from;
+    *ret_until = until;
+}

@@ -71,5 +71,7 @@ void survey_fini(struct memory_survey *s);
 const char *survey_ttl_name(unsigned i);
 /* survey_tables: what the tables of keys need beside the keys. */
 uint64_t survey_tables(const struct memory_survey *s);
+/* survey_sizes: [from, until) of survey->sizes: from the smallest key to the largest. */
+void survey_sizes(const struct memory_survey *s, unsigned *ret_from, unsigned *ret_until);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "mm/base/version.h"
+#include "tool/memory/memory.h"
 #include "tool/report/report.h"
 #include "tool/values/json.h"
 
@@ -49,16 +50,6 @@ put_c_text(struct tool_out *out, const char *text)
         put_text(out, slice_of(text, strlen(text)));
 }
 
-static void
-put_sums(struct tool_out *out, const struct memory_survey *s, const struct memory_sums *sums)
-{
-    tool_out_format(out,
-                    "\"keys\":%" PRIu64 ",\"memory\":%" PRIu64 ",\"record_bytes\":%" PRIu64
-                    ",\"elements\":%" PRIu64 ",\"expiring\":%" PRIu64 ",\"largest_key\":%" PRIu64,
-                    scaled(s, sums->keys), scaled(s, sums->memory), scaled(s, sums->record_bytes),
-                    scaled(s, sums->elements), scaled(s, sums->expiring), sums->largest);
-}
-
 /* comma: before all but the first of a list. */
 static void
 comma(struct tool_out *out, bool *is_later)
@@ -91,70 +82,6 @@ put_files(struct tool_out *out, const struct memory_survey *s)
             tool_out_text(out, "]");
         }
         tool_out_text(out, "]}");
-    }
-    tool_out_text(out, "]");
-}
-
-static void
-put_encodings(struct tool_out *out, const struct memory_survey *s)
-{
-    bool is_later = false;
-
-    tool_out_text(out, ",\n\"encodings\":[");
-    for (unsigned k = 0; k < RDB_VALUE_COUNT; k++)
-        for (const struct survey_encoding *e = s->encodings[k]; e->name != NULL; e++) {
-            comma(out, &is_later);
-            tool_out_format(out, "{\"type\":\"%s\",\"encoding\":\"%s\",", memory_kind_name(k),
-                            e->name);
-            put_sums(out, s, &e->sums);
-            tool_out_text(out, "}");
-        }
-    tool_out_text(out, "]");
-}
-
-static void
-put_databases(struct tool_out *out, const struct memory_survey *s)
-{
-    bool is_later = false;
-
-    tool_out_text(out, ",\n\"databases\":[");
-    for (unsigned i = 0; i < s->database_count; i++) {
-        comma(out, &is_later);
-        if (s->is_gathered_at_end && i == s->database_count - 1)
-            tool_out_text(out, "{\"db\":null,");
-        else
-            tool_out_format(out, "{\"db\":%" PRIu64 ",", s->databases[i].db);
-        put_sums(out, s, &s->databases[i].sums);
-        tool_out_text(out, "}");
-    }
-    tool_out_text(out, "]");
-}
-
-/* put_distributions: of sizes all between the smallest and the largest. */
-static void
-put_distributions(struct tool_out *out, const struct memory_survey *s)
-{
-    unsigned from = 0, until = MEMORY_BUCKETS;
-    bool is_later = false;
-
-    while (from < MEMORY_BUCKETS && s->sizes[from].keys == 0)
-        from++;
-    while (until > from && s->sizes[until - 1].keys == 0)
-        until--;
-    tool_out_text(out, ",\n\"sizes\":[");
-    for (; from < until; from++) {
-        comma(out, &is_later);
-        tool_out_format(out, "{\"up_to\":%" PRIu64 ",", UINT64_C(1) << from);
-        put_sums(out, s, &s->sizes[from]);
-        tool_out_text(out, "}");
-    }
-    is_later = false;
-    tool_out_text(out, "],\n\"ttls\":[");
-    for (unsigned i = 0; i < SURVEY_TTLS; i++) {
-        comma(out, &is_later);
-        tool_out_format(out, "{\"ttl\":\"%s\",", survey_ttl_name(i));
-        put_sums(out, s, &s->ttls[i]);
-        tool_out_text(out, "}");
     }
     tool_out_text(out, "]");
 }
@@ -285,13 +212,10 @@ report_data(struct tool_out *out, const struct memory_survey *s)
     tool_out_text(out, ",\"pattern\":");
     put_c_text(out, s->options->pattern);
     tool_out_text(out, ",\n\"total\":{");
-    put_sums(out, s, &s->total);
-    tool_out_format(out, ",\"tables\":%" PRIu64 ",\"memory_error\":%" PRIu64 "}", survey_tables(s),
-                    memory_error(s->total.squares, s->share));
+    memory_json_sums(out, s, &s->total);
+    tool_out_format(out, ",\"tables\":%" PRIu64 "}", survey_tables(s));
     put_files(out, s);
-    put_databases(out, s);
-    put_encodings(out, s);
-    put_distributions(out, s);
+    memory_json_breakdowns(out, s);
     put_tops(out, s);
     tool_out_text(out, ",\n\"tree\":");
     put_node(&t, &s->prefixes.at[0]);

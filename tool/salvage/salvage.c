@@ -50,8 +50,8 @@ tell(struct salvage *s, uint64_t written)
 {
     if (s->rescue.is_whole && s->rescue.scan.losses.count == 0) {
         if (!s->options->quiet)
-            fprintf(stderr, "stillframe-rdb: %s: nothing is damaged: %s keys written\n", s->from,
-                    tool_count(written));
+            fprintf(stderr, "stillframe-rdb: %s: nothing is damaged: %s key%s written\n", s->from,
+                    tool_count(written), written == 1 ? "" : "s");
         return 0;
     }
     return report_text(&s->rescue.scan, s->from, written);
