@@ -129,6 +129,7 @@ main(void)
     Suite *suite = suite_create("tool/large");
     TCase *t = tcase_create("large");
 
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, what_is_there_stays);
     tcase_add_test(t, pages_are_let_go_of);
     tcase_add_test(t, hash_is_that_of_the_whole);

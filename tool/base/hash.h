@@ -1,6 +1,7 @@
 /* tool/base/hash.h - XXH3 of names and values of any length: of large ones (large.h) piece by
- * piece, so that no more than a piece of them is in memory.  The numbers are those of XXH3 as a
- * whole. Threads: any. */
+ * piece, so that no more than a piece of them is in memory.  The numbers are those of XXH3 of the
+ * whole.
+ * Threads: any. */
 #ifndef TOOL_BASE_HASH_H
 #define TOOL_BASE_HASH_H
 
