@@ -237,7 +237,8 @@ struct rdb_error {
  * computed"). Memory: fixed, but for what is held whole (a string value is passed on in pieces): a
  * key, an element, a field and its value, a small form, what is pending in a group.  It takes no
  * more than twice what the file really holds of it, and nothing of the process's own beyond
- * RDB_LARGE_BYTES if the reader has a place for it. */
+ * RDB_LARGE_BYTES if the reader has a place for it.  Of a small form (one listpack, ziplist or
+ * zipmap) 32 to 64 bytes for each field or member come to that, while duplicates are looked for. */
 int rdb_decode(struct rdb_source *src, const struct rdb_events *ev, void *ctx, bool check_crc,
                struct rdb_error *err);
 
