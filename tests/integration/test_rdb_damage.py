@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Each byte of a small file flipped, and each prefix of it, to each command of stillframe-rdb: an error that says where, or
-a correct result; never an output file that is not whole.  QUICK=1: a part of them."""
+"""Each byte of a small file flipped, and each prefix of it, to each command of stillframe-rdb: an
+error that says where, or a correct result; never an output file that is not whole.  QUICK=1: a
+part of them."""
 import collections
 import json
 import os

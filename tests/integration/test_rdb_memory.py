@@ -198,7 +198,7 @@ class Views(MemoryTest):
 
     def test_top_by_each_measure(self):
         rows = self.memory("--keys", self.dump)
-        names = {"memory": "memory", "size": "record_bytes", "elements": "elements", "largest": "largest_bytes", "ttl": "ttl", "idle": "idle", "freq": "freq"}
+        names = {"memory": "memory", "size": "record_bytes", "elements": "elements", "largest": "largest_bytes", "ttl": "ttl_s", "idle": "idle_s", "freq": "freq"}
         for by, column in names.items():
             for n in (0, 3, 1000):
                 got = self.memory("--by=" + by, "-N", str(n), self.dump)

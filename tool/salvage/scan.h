@@ -145,7 +145,7 @@ struct scan {
     uint64_t damage_at; /* of the first one: where reading failed */
     uint64_t crc;       /* of all that stands before the checksum, if !is_damaged */
     uint8_t highest_type;
-    int opcodes_version; /* if is_version_unknown: the lowest that has all opcodes */
+    int opcodes_version;  /* if is_version_unknown: the lowest that has all opcodes */
     uint64_t looked_back; /* bytes before breaks that were searched */
     bool is_out_of_work;  /* a search was given up */
     uint64_t kept_keys;   /* judge.c */
