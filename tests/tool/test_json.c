@@ -57,6 +57,7 @@ static const struct {
     {{"plain text", 10}, "plain text", NULL},
     {{"a \"quote\" and a \\", 17}, "a \\\"quote\\\" and a \\\\", NULL},
     {{"\b\t\n\f\r", 5}, "\\b\\t\\n\\f\\r", NULL},
+    {{"\xc2\x9b[\xc2\xa0", 5}, "\\u009b[\xc2\xa0", NULL},
     {{"\0\1\37\177", 4}, "\\u0000\\u0001\\u001f\177", NULL},
     {{"0123456789abcdef\n", 17}, "0123456789abcdef\\n", NULL},
     {{"0123456789abcde\n0123456", 23}, "0123456789abcde\\n0123456", NULL},

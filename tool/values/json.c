@@ -139,6 +139,11 @@ put_beyond(uint8_t *dst, const uint8_t **src, const uint8_t *end, bool *ret_cut)
             dst = put_stray(dst, *s++);
             continue;
         }
+        if (*s == 0xc2 && s[1] < 0xa0) { /* U+0080 to U+009F: a terminal obeys some of them */
+            dst = put_hex(dst, "\\u00", s[1]);
+            s += 2;
+            continue;
+        }
         for (; n > 0; n--)
             *dst++ = *s++;
     }
