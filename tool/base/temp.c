@@ -215,7 +215,8 @@ give_name(const struct tool_temp *t)
 }
 
 /* sync_directory: a name that is not on the disk is none after a crash.  The temporary one, in the
- * same directory, is over: nothing that could fail for want of memory stands behind the renaming. */
+ * same directory, is over: nothing that could fail for want of memory stands behind the
+ * renaming. */
 static int
 sync_directory(const struct tool_temp *t)
 {
