@@ -4,7 +4,7 @@
 #   release   unit and integration tests on the release build
 #   debug     unit tests with asserts and fault points
 #   asan      unit tests and some integration tests under AddressSanitizer and UBSan
-#   tsan      unit tests of mm/ and snapshot/ under ThreadSanitizer
+#   tsan      unit tests of mm/ and snapshot/, and of the tool's threads, under ThreadSanitizer
 #   barrier   unit tests and the point-in-time oracle with pages that are really read-only
 #   steps     every interleaving of a write with the sweep, for small heaps
 #   hard      each write barrier taken out in turn; the core broken in each way of
@@ -114,6 +114,9 @@ section_asan() {
 section_tsan() {
     build tsan "${tsan_targets[@]}"
     CK_FORK=no unit tsan mm snapshot
+    for t in input large diff convert; do # those of the tool that have threads
+        CK_FORK=no run "tsan: tests/tool/test_$t" 1200 build/tsan/tests/tool/test_$t
+    done
 }
 section_barrier() {
     build release test-helpers
@@ -159,7 +162,7 @@ long() { # long PROGRAM: an integration test that may take an hour
 }
 
 tsan_targets=()
-for src in tests/mm/test_*.c tests/snapshot/test_*.c; do tsan_targets+=("build/tsan/${src%.c}"); done
+for src in tests/mm/test_*.c tests/snapshot/test_*.c tests/tool/test_{input,large,diff,convert}.c; do tsan_targets+=("build/tsan/${src%.c}"); done
 
 # all: two workers, for two processors, take the sections, the longest first; each prints its lines
 # as they come.  The helpers of the integration tests are built before, as several sections use

@@ -307,15 +307,20 @@ END_TEST
 
 START_TEST(a_file_that_could_not_be_written_leaves_nothing)
 {
-    struct rlimit limit = {1 << 20, 1 << 20};
+    struct rlimit was, limit;
     struct tool_out out;
 
     stderr_to("said");
     signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
+    limit = was;
+    limit.rlim_cur = 1 << 20;
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     ck_assert_int_eq(tool_out_open(&out, "x", false), TOOL_OK);
     fill(&out);
     ck_assert_int_eq(tool_out_close(&out, true), TOOL_INVALID);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &was), 0); /* tests may share a process */
+    signal(SIGXFSZ, SIG_DFL);
     check_file("said", "stillframe-rdb: x: cannot be written: File too large\n");
     ck_assert_int_eq(count_files(), 1);
 }
@@ -345,7 +350,9 @@ START_TEST(a_signal_takes_away_what_is_half_done)
         for (;;)
             pause();
     }
+    close(ends[1]); /* a child that ends early is seen */
     ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+    close(ends[0]);
     ck_assert_int_eq(count_files(), 3);
     kill(pid, deadly[_i]);
     status = status_of(pid);
