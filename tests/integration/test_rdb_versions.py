@@ -86,7 +86,7 @@ class Written(VersionTest):
                 status, out, err = self.tool("check")
                 self.assertEqual((status, err), (0, ""))
                 self.assertIn("sound: RDB %d, " % version, out)
-                types = re.findall(r"^ {4}(.*?) +(?:integer|plain|LZF|fields) +[\d,]+ ", self.tool("info")[1], re.M)
+                types = re.findall(r"^ {4}(.*?) +(?:integer|plain|LZF|elements) +[\d,]+ ", self.tool("info")[1], re.M)
                 self.assertEqual(set(types), TYPES_OF[version])
                 reader = self.start()
                 self.assertEqual(reader.client().call("DEBUG", "DIGEST"), digest)
