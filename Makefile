@@ -12,7 +12,7 @@ endif
 PORT    ?= 6379
 
 PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev zlib1g-dev libzstd-dev nettle-dev
-TEST_PACKAGES := check lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis groff-base fish zsh
+TEST_PACKAGES := check lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis groff-base fish zsh zstd chromium
 NODE_PACKAGES := $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 LINT_PACKAGES := clang-format clang-tidy cppcheck
 
@@ -88,7 +88,7 @@ run: | packages
 	@$(MAKE) --no-print-directory -j2 all
 	build/stillframe-server $(ARGS)
 
-## make check          install what is missing, build, pass the tests in every flavour (about 15
+## make check          install what is missing, build, pass the tests in every flavour (about 25
 ##                     minutes on two processors)
 check: | packages test-packages
 	tests/run.sh all
