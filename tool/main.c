@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,12 +80,18 @@ no_command(const char *name)
     return TOOL_USAGE;
 }
 
-/* usage: what is wrong with the arguments; format has one %s. */
+/* usage: what is wrong with the arguments of a command ("": of none). */
+static int usage(const char *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 static int
-usage(const char *command, const char *format, const char *what)
+usage(const char *command, const char *format, ...)
 {
+    va_list args;
+
     fputs("stillframe-rdb: ", stderr);
-    fprintf(stderr, format, what);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
     fprintf(stderr, "\nTry: stillframe-rdb %s%s--help\n", command, *command == '\0' ? "" : " ");
     return TOOL_USAGE;
 }
@@ -100,16 +107,12 @@ static int
 take_option(const struct tool_command *c, struct tool_options *o, const struct given *g)
 {
     const struct tool_option *option = &tool_options[g->option];
-    char message[256];
 
-    if ((option->group & c->groups) == 0) {
-        snprintf(message, sizeof message, "%s takes no option --%%s", c->name);
-        return usage(c->name, message, option->name);
-    }
+    if ((option->group & c->groups) == 0)
+        return usage(c->name, "%s takes no option --%s", c->name, option->name);
     if (tool_options_set(o, option, g->text))
         return 0;
-    snprintf(message, sizeof message, "--%s=%.100s: not %%s", option->name, g->text);
-    return usage(c->name, message,
+    return usage(c->name, "--%s=%.100s: not %s", option->name, g->text,
                  option->kind == TOOL_NUMBER  ? "a number"
                  : option->kind == TOOL_BYTES ? "a number of bytes"
                                               : option->argument);
@@ -196,18 +199,14 @@ inputs(const struct tool_command *c, int count, char **arguments, int *ret_count
 static int
 check_arguments(const struct tool_command *c, int count, char **arguments)
 {
-    char message[256];
     int dashes = 0, files;
     char **file = inputs(c, count, arguments, &files);
 
-    if (count < c->least) {
-        snprintf(message, sizeof message, "%s needs %%s", c->name);
-        return usage(c->name, message, c->arguments);
-    }
-    if ((c->most > 0 && count > c->most) || (c->arguments[0] == '\0' && count > 0)) {
-        snprintf(message, sizeof message, "%s: too many arguments: it takes %%s", c->name);
-        return usage(c->name, message, c->arguments[0] == '\0' ? "none" : c->arguments);
-    }
+    if (count < c->least)
+        return usage(c->name, "%s needs %s", c->name, c->arguments);
+    if ((c->most > 0 && count > c->most) || (c->arguments[0] == '\0' && count > 0))
+        return usage(c->name, "%s: too many arguments: it takes %s", c->name,
+                     c->arguments[0] == '\0' ? "none" : c->arguments);
     for (int i = 0; i < files; i++)
         dashes += strcmp(file[i], "-") == 0;
     return dashes < 2 ? TOOL_OK

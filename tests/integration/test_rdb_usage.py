@@ -81,6 +81,14 @@ class Usage(unittest.TestCase):
                                           ("pattern=(", "not an extended regular expression", "pattern='^([a-z]+):'")):
                 self.says([command, "--" + option, self.dump, "-o", self.path("none")], "--%s: %s" % (option.split("=")[0], what), "Try: --" + example)
 
+    def test_a_percent_sign_in_an_argument_is_nothing_but_itself(self):
+        for arguments, said in ((["check", "--color=%s%s%s%n", "x"], "--color=%s%s%s%n: not auto|always|never"),
+                                (["keys", "--limit=%n%s", "x"], "--limit=%n%s: not a number"),
+                                (["%s%n"], "there is no command %s%n"), (["check", "%s%n"], "%s%n: No such file or directory")):
+            p = subprocess.run([resp.STILLFRAME_RDB, *arguments], capture_output=True, text=True)
+            self.assertIn(p.returncode, (1, 2), arguments)
+            self.assertIn("stillframe-rdb: %s\n" % said, p.stderr)
+
     def test_standard_input_is_read_once(self):
         for command in "diff", "check":
             with open(self.dump, "rb") as f:
