@@ -57,16 +57,3 @@ tool_run_decode(struct tool_input *in, struct rdb_events ev, struct tool_run *ru
     tool_progress_erase(run);
     return r == 0 ? TOOL_OK : tool_run_report(run, r);
 }
-
-int
-tool_decode(const char *path, struct rdb_events ev, struct tool_run *run)
-{
-    struct tool_input *in;
-    int status = tool_run_open(path, false, run, &in);
-
-    if (status != TOOL_OK)
-        return status;
-    status = tool_run_decode(in, ev, run);
-    tool_input_close(in);
-    return status;
-}

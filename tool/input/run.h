@@ -6,11 +6,9 @@
 #include "tool/base/tool.h"
 #include "tool/input/input.h"
 
-/* tool_decode: open, decode with the checksum, report what is wrong on stderr.  TOOL_OK or
- * TOOL_INVALID.  run is filled and is the events' ctx; ev.progress is set here. */
-int tool_decode(const char *path, struct rdb_events ev, struct tool_run *run);
-/* The same in two steps, for who reads an input more than once (`again`: as tool_input_open()).
- * tool_run_open: the caller closes what he gets. */
+/* tool_run_open: the caller closes what he gets; `again`: as tool_input_open().
+ * tool_run_decode: once through the decoder with the checksum.  run is filled and is the events'
+ * ctx; ev.progress is set here.  Both report what is wrong on stderr: TOOL_OK or TOOL_INVALID. */
 int tool_run_open(const char *path, bool again, struct tool_run *run, struct tool_input **ret);
 int tool_run_decode(struct tool_input *in, struct rdb_events ev, struct tool_run *run);
 /* tool_run_report: one line on stderr: what is wrong with the file, run->error or an -errno;

@@ -151,7 +151,6 @@ tool_salvage(int count, char **files, const struct tool_options *o)
         return usage("salvage IN OUT: there must be one OUT");
     if (o->list != NULL && strcmp(o->list, to) == 0)
         return usage("the list and the RDB cannot both go to the same place");
-    tool_out_inputs(1, files); /* the second one is OUT */
     if (is_same_file(files[0], to))
         return usage("OUT is IN, which is not changed");
     /* both before the work: it may be long */
