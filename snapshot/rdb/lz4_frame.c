@@ -4,6 +4,7 @@
 #include "snapshot/rdb/lz4_frame.h"
 
 #include <lz4.h>
+#include <lz4frame.h>
 #include <lz4hc.h>
 #include <string.h>
 
@@ -112,4 +113,28 @@ uint32_t
 lz4_frame_sum_end(const struct lz4_frame_sum *s)
 {
     return XXH32_digest((const XXH32_state_t *)(const void *)s);
+}
+
+const char *
+lz4_frame_wrong(size_t result)
+{
+    static const struct {
+        const char *name, *text;
+    } texts[] = {
+        {"ERROR_allocation_failed", NULL},
+        {"ERROR_headerChecksum_invalid", "wrong checksum of the LZ4 frame's header"},
+        {"ERROR_headerVersion_wrong", "an LZ4 frame of unknown version"},
+        {"ERROR_reservedFlag_set", "a reserved bit is set in the LZ4 frame's header"},
+        {"ERROR_maxBlockSize_invalid", "the LZ4 frame's header or a block in it has no valid size"},
+        {"ERROR_blockChecksum_invalid", "wrong checksum of a block in the LZ4 frame"},
+        {"ERROR_contentChecksum_invalid", "wrong checksum of what the LZ4 frame holds"},
+        {"ERROR_frameSize_wrong", "the LZ4 frame holds another number of bytes than its head says"},
+        {"ERROR_decompressionFailed", "a block in the LZ4 frame is damaged"},
+    };
+    const char *name = LZ4F_getErrorName(result);
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(name, texts[i].name) == 0)
+            return texts[i].text;
+    return name;
 }

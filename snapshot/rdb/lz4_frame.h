@@ -52,6 +52,10 @@ size_t lz4_frame_block(void *state, uint8_t *dst, const void *src, size_t len, i
  * hold, read only with checksums.  Up to LZ4_FRAME_TAIL_BYTES of dst.  Returns their number. */
 size_t lz4_frame_tail(uint8_t *dst, bool checksums, uint32_t content_checksum);
 
+/* lz4_frame_wrong: what liblz4 says of a frame that it was given to read (a result for which
+ * LZ4F_isError() holds), in words for who has the file.  NULL: there was no memory. */
+const char *lz4_frame_wrong(size_t result);
+
 /* The content checksum, piece by piece in the order of the RDB: begin, add..., end.  end changes
  * nothing: more may be added. */
 struct lz4_frame_sum {

@@ -11,6 +11,7 @@
 
 #include "mm/base/fault.h"
 #include "mm/base/le.h"
+#include "snapshot/rdb/lz4_frame.h"
 #include "snapshot/rdb/lz4_frame_impl.h"
 #include "snapshot/rdb/rdb_source_impl.h"
 
@@ -118,30 +119,12 @@ source_unwrap(struct rdb_source *s)
     return read_head(s);
 }
 
-/* refuse: what liblz4 says of the frame, in other words. */
 static int
 refuse(struct source_frame *f, size_t result)
 {
-    static const struct {
-        const char *name, *text;
-    } texts[] = {
-        {"ERROR_headerChecksum_invalid", "wrong checksum of the LZ4 frame's header"},
-        {"ERROR_headerVersion_wrong", "an LZ4 frame of unknown version"},
-        {"ERROR_reservedFlag_set", "a reserved bit is set in the LZ4 frame's header"},
-        {"ERROR_maxBlockSize_invalid", "the LZ4 frame's header or a block in it has no valid size"},
-        {"ERROR_blockChecksum_invalid", "wrong checksum of a block in the LZ4 frame"},
-        {"ERROR_contentChecksum_invalid", "wrong checksum of what the LZ4 frame holds"},
-        {"ERROR_frameSize_wrong", "the LZ4 frame holds another number of bytes than its head says"},
-        {"ERROR_decompressionFailed", "a block in the LZ4 frame is damaged"},
-    };
-    const char *name = LZ4F_getErrorName(result);
+    const char *text = lz4_frame_wrong(result);
 
-    if (strcmp(name, "ERROR_allocation_failed") == 0)
-        return -ENOMEM;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (strcmp(name, texts[i].name) == 0)
-            return damaged(f, texts[i].text);
-    return damaged(f, name);
+    return text == NULL ? -ENOMEM : damaged(f, text);
 }
 
 /* unpack_some: some progress: bytes used, or bytes given, or the frame's end. */

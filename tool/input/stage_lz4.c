@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "mm/base/le.h"
+#include "snapshot/rdb/lz4_frame.h"
 #include "tool/input/stage_impl.h"
 
 struct lz4 {
@@ -20,30 +21,12 @@ enum { HEAD_BYTES = 7 };
 
 static const char the_frame[] = "LZ4 frame";
 
-/* refuse: what liblz4 says of the frame, in other words. */
 static int
 refuse(struct lz4 *z, size_t result)
 {
-    static const struct {
-        const char *name, *text;
-    } texts[] = {
-        {"ERROR_headerChecksum_invalid", "wrong checksum of the LZ4 frame's header"},
-        {"ERROR_headerVersion_wrong", "an LZ4 frame of unknown version"},
-        {"ERROR_reservedFlag_set", "a reserved bit is set in the LZ4 frame's header"},
-        {"ERROR_maxBlockSize_invalid", "the LZ4 frame's header or a block in it has no valid size"},
-        {"ERROR_blockChecksum_invalid", "wrong checksum of a block in the LZ4 frame"},
-        {"ERROR_contentChecksum_invalid", "wrong checksum of what the LZ4 frame holds"},
-        {"ERROR_frameSize_wrong", "the LZ4 frame holds another number of bytes than its head says"},
-        {"ERROR_decompressionFailed", "a block in the LZ4 frame is damaged"},
-    };
-    const char *name = LZ4F_getErrorName(result);
+    const char *text = lz4_frame_wrong(result);
 
-    if (strcmp(name, "ERROR_allocation_failed") == 0)
-        return -ENOMEM;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (strcmp(name, texts[i].name) == 0)
-            return stage_damaged(&z->stage, "%s", texts[i].text);
-    return stage_damaged(&z->stage, "%s", name);
+    return text == NULL ? -ENOMEM : stage_damaged(&z->stage, "%s", text);
 }
 
 /* next_frame: one begins here; -ENODATA: the file ends, as it may. */
