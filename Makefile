@@ -14,6 +14,7 @@ PORT    ?= 6379
 PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev zlib1g-dev libzstd-dev nettle-dev
 TEST_PACKAGES := check lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis groff-base fish zsh zstd chromium
 NODE_PACKAGES := $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
+OSV_PACKAGES := python3 binutils qemu-system-x86 qemu-utils e2fsprogs
 LINT_PACKAGES := clang-format clang-tidy cppcheck
 
 WARNINGS := -Wall -Wextra -Werror -Wcast-qual -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -139,6 +140,33 @@ fuzz:
 ## make shared         build/shared/stillframe.so, a server whose main a loader calls (docs/osv.md)
 shared:
 	@$(MAKE) --no-print-directory FLAVOUR=shared build/shared/stillframe.so
+## make osv-image      build/osv/stillframe.qcow2, an image that boots into the server on OSv
+##                     (OSV=/path/to/a/built/osv, OSV_ARGS="--requirepass secret", DATA_MB=512,
+##                     OSV_DATA=directory, FORM=pie|shared; docs/osv.md)
+# A tree that lies beside this one is found.
+OSV      ?= $(patsubst %/build/last/loader.img,%,$(firstword $(wildcard ../osv/build/last/loader.img ../*/osv/build/last/loader.img)))
+OSV_ARGS ?= --protected-mode no
+OSV_DATA ?=
+DATA_MB  ?= 512
+FORM     ?= pie
+OSV_IMAGE ?= build/osv/stillframe.qcow2
+OSV_PROGRAM_pie := build/stillframe-server
+OSV_PROGRAM_shared := build/shared/stillframe.so
+osv-image: | packages osv-packages
+	@$(if $(OSV_PROGRAM_$(FORM)),,echo "FORM=$(FORM): pie or shared it must be"; exit 2)
+	@$(MAKE) --no-print-directory -j2 $(if $(filter shared,$(FORM)),shared,all)
+	@osv/image.py --osv "$(OSV)" --out $(OSV_IMAGE) --data-mb $(DATA_MB) $(if $(OSV_DATA),--data "$(OSV_DATA)") \
+	    $(OSV_PROGRAM_$(FORM)) --dir /data $(OSV_ARGS)
+	@case '$(subst ','"'"',$(OSV_ARGS))' in *protected-mode\ no*) case '$(subst ','"'"',$(OSV_ARGS))' in *requirepass*) ;; *) \
+	    echo "  no password: whoever reaches its port may do everything (OSV_ARGS=\"--requirepass ...\")";; esac;; esac
+## make osv-run        boot it under QEMU, its port forwarded from 127.0.0.1 (PORT=6379, MEM=1G,
+##                     SMP=1, ACCEL=auto|kvm|tcg)
+MEM   ?= 1G
+SMP   ?= 1
+ACCEL ?= auto
+osv-run: | osv-packages
+	@[ -f $(OSV_IMAGE) ] || $(MAKE) --no-print-directory osv-image
+	@osv/qemu.py $(OSV_IMAGE) --port $(PORT) --memory $(MEM) --smp $(SMP) --accel $(ACCEL)
 ## make install        copy binaries, documents, man page and completions below DESTDIR/PREFIX
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: all
@@ -219,8 +247,10 @@ define install_packages
 endef
 packages:
 	$(call install_packages,$(PACKAGES))
+osv-packages:
+	$(call install_packages,$(OSV_PACKAGES))
 test-packages:
-	$(call install_packages,$(PACKAGES) $(TEST_PACKAGES) $(NODE_PACKAGES) $(LINT_PACKAGES))
+	$(call install_packages,$(PACKAGES) $(TEST_PACKAGES) $(OSV_PACKAGES) $(NODE_PACKAGES) $(LINT_PACKAGES))
 	@$(MAKE) --no-print-directory build/npm/node_modules/.package-lock.json
 
 ## make clean          remove build/
@@ -228,5 +258,5 @@ clean:
 	rm -rf build
 
 .PHONY: all help run check quick asan tsan barrier steps check-hard check-long check-fault model lint bench soak docs-commands fuzz shared install \
-        tests test-helpers benches packages test-packages clean
+        osv-image osv-run tests test-helpers benches packages osv-packages test-packages clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

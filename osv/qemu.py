@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Boots an image under QEMU with the console on the terminal; the server's port is forwarded from
+127.0.0.1 only, and the guest reaches nothing else.
+
+    osv/qemu.py IMAGE [--memory 1G] [--smp 1] [--port 6379] [--accel auto|kvm|tcg] [--throw-away]
+
+Ctrl-C sends SHUTDOWN, which saves where save points are set; a second Ctrl-C switches the machine
+off.  With auto KVM is used where it can boot the image, and emulation elsewhere.  QEMU's port
+forward loses connections that are made at the same moment: connect one after the other.
+
+Exit status 0: the machine switched itself off; 1: it did not, or could not be booted; 2: a wrong
+command line."""
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from disk import DiskError, image_format, need  # noqa: E402
+
+GUEST_PORT = 6379
+KVM_PROBE_SECONDS = 15
+BOOTED = b"Booted up in"
+
+
+def command(image, memory, smp, accel, port=None, serial="chardev:c0", more=(), overlay=False, cache="writeback"):
+    """QEMU's command line.  No port: no network.  overlay: what the guest writes is thrown away."""
+    words = ["qemu-system-x86_64", "-accel", accel, "-cpu", "host,arch-capabilities=off" if accel == "kvm" else "max"]
+    words += ["-m", str(memory), "-smp", str(smp), "-display", "none", "-no-reboot", "-serial", serial]
+    if serial == "chardev:c0":
+        words += ["-chardev", "stdio,id=c0,signal=off"]
+    drive = f"file={image.replace(',', ',,')},if=none,id=hd0,format={image_format(image)},cache={cache}" + (",snapshot=on" if overlay else "")
+    words += ["-device", "virtio-blk-pci,drive=hd0,scsi=off", "-drive", drive, "-device", "virtio-rng-pci"]
+    if port is None:
+        return words + ["-nic", "none", *more]
+    words += ["-device", "virtio-net-pci,netdev=n0"]
+    return words + ["-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:{GUEST_PORT}", *more]
+
+
+def can_use_kvm(image):
+    """Whether KVM boots this image: that /dev/kvm is there says nothing where one machine is nested
+    in another."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    with tempfile.TemporaryDirectory() as tmp:
+        console = os.path.join(tmp, "console")
+        with subprocess.Popen(command(image, "256M", 1, "kvm", serial=f"file:{console}", overlay=True),
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as qemu:
+            try:
+                return boots(qemu, console)
+            finally:
+                qemu.kill()
+
+
+def boots(qemu, console):
+    """Watches a probe: True once the guest is up, False when it cannot be."""
+    os.set_blocking(qemu.stderr.fileno(), False)
+    until, said = time.monotonic() + KVM_PROBE_SECONDS, b""
+    while time.monotonic() < until and qemu.poll() is None:
+        said += qemu.stderr.read() or b""
+        if b"KVM internal error" in said or b"failed to initialize" in said:
+            return False
+        if os.path.exists(console):
+            with open(console, "rb") as f:
+                if BOOTED in f.read():
+                    return True
+        time.sleep(0.05)
+    return False
+
+
+def choose_accel(image, wanted):
+    """kvm or tcg."""
+    if wanted != "auto":
+        return wanted
+    if can_use_kvm(image):
+        return "kvm"
+    print("No KVM that boots the image here: emulated, which is some ten times slower.", file=sys.stderr)
+    return "tcg"
+
+
+def send_shutdown(port):
+    """Asks the server to end; why it could not be asked, or None."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as s:
+            s.sendall(b"SHUTDOWN\r\n")
+            answer = s.recv(1000)
+    except OSError as e:
+        return str(e)
+    return answer.decode(errors="replace").strip() or None
+
+
+def wait(qemu, port):
+    """Until QEMU has ended; Ctrl-C asks first and ends it the second time."""
+    asked = False
+    while True:
+        try:
+            return qemu.wait()
+        except KeyboardInterrupt:
+            if asked:
+                print("\nSwitched off.", file=sys.stderr)
+                qemu.kill()
+                qemu.wait()
+                return 1
+            asked = True
+            print("\nSHUTDOWN; Ctrl-C again switches the machine off.", file=sys.stderr)
+            why = send_shutdown(port)
+            if why is not None:
+                print(f"The server did not take it ({why}): redis-cli -p {port} shutdown", file=sys.stderr)
+
+
+def parse():
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="osv/qemu.py", description="Boots an image for OSv under QEMU.")
+    parser.add_argument("image")
+    parser.add_argument("--memory", default="1G", help="512M, 1G, ... (1G)")
+    parser.add_argument("--smp", type=int, default=1, help="processors (1)")
+    parser.add_argument("--port", type=int, default=GUEST_PORT, help="of 127.0.0.1 that leads to the server (6379)")
+    parser.add_argument("--accel", choices=["auto", "kvm", "tcg"], default="auto")
+    parser.add_argument("--throw-away", action="store_true", help="the image stays as it is")
+    return parser.parse_args()
+
+
+def main():
+    """Boots one image."""
+    options = parse()
+    try:
+        need(("qemu-system-x86_64", "qemu-system-x86"), ("qemu-img", "qemu-utils"))
+        if not os.path.isfile(options.image):
+            raise DiskError(f"{options.image}: no such file; make osv-image makes one")
+        with socket.socket() as s:  # QEMU's own words for this do not name the port
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", options.port))
+            except OSError as e:
+                raise DiskError(f"port {options.port} of 127.0.0.1: {e.strerror}; choose another with PORT or --port") from e
+        accel = choose_accel(options.image, options.accel)
+        words = command(options.image, options.memory, options.smp, accel, options.port, overlay=options.throw_away)
+        print(f"redis-cli -p {options.port}    Ctrl-C: SHUTDOWN", file=sys.stderr)
+        # A session of its own: Ctrl-C is for us, not for QEMU.
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True) as qemu:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            status = wait(qemu, options.port)
+    except (DiskError, OSError) as e:
+        sys.exit(f"osv/qemu.py: {e}")
+    sys.exit(0 if status == 0 else 1)
+
+
+if __name__ == "__main__":
+    main()
