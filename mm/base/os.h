@@ -42,6 +42,10 @@ int os_protect(void *p, size_t bytes, bool writable);
  * 0 or -errno. */
 int os_reserve_twice(size_t bytes, void **ret_first, void **ret_second);
 
+/* os_name: the system's name where uname() gives another one's ("OSv" calls itself Linux); NULL
+ * where uname() tells the truth. */
+const char *os_name(void);
+
 /* os_memory_bytes: the machine's memory; 0 if unknown.
  * os_address_limit: RLIMIT_AS, SIZE_MAX if none. */
 size_t os_memory_bytes(void);

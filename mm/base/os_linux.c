@@ -158,6 +158,13 @@ close_fd:
 }
 #endif
 
+/* OSv's kernel is in the program's address space and exports a function of this name. */
+const char *
+os_name(void)
+{
+    return dlsym(RTLD_DEFAULT, "osv_version") != NULL ? "OSv" : NULL;
+}
+
 size_t
 os_memory_bytes(void)
 {
