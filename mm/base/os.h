@@ -45,11 +45,24 @@ int os_reserve_twice(size_t bytes, void **ret_first, void **ret_second);
 /* os_name: the system's name where uname() gives another one's ("OSv" calls itself Linux); NULL
  * where uname() tells the truth. */
 const char *os_name(void);
+/* os_identity: the system, its release and the machine's kind, as "Linux 6.1.0 x86_64"; "" if the
+ * system does not say.  Cut short to room bytes, the final zero among them. */
+void os_identity(char *ret, size_t room);
 
 /* os_memory_bytes: the machine's memory; 0 if unknown.
  * os_address_limit: RLIMIT_AS, SIZE_MAX if none. */
 size_t os_memory_bytes(void);
 size_t os_address_limit(void);
+
+/* Processor time that was used.  is_split: the system tells the program's own from what it did for
+ * the program; otherwise all of it is user_us (OSv). */
+struct os_cpu {
+    int64_t user_us, system_us;
+    bool is_split;
+};
+/* os_cpu_of_process, os_cpu_of_thread: since the start; of all threads, and of the calling one. */
+struct os_cpu os_cpu_of_process(void);
+struct os_cpu os_cpu_of_thread(void);
 
 /* os_cores: how many processors this process may use; at least 1. */
 unsigned os_cores(void);

@@ -7,11 +7,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -158,11 +161,39 @@ close_fd:
 }
 #endif
 
-/* OSv's kernel is in the program's address space and exports a function of this name. */
+/* OSv's kernel is in the program's address space and exports this function: the release, as in
+ * "v0.57.0", in memory that is the caller's. */
+typedef char *(*osv_version_fn)(void);
+
+static osv_version_fn
+osv_version(void)
+{
+    return (osv_version_fn)dlsym(RTLD_DEFAULT, "osv_version");
+}
+
 const char *
 os_name(void)
 {
-    return dlsym(RTLD_DEFAULT, "osv_version") != NULL ? "OSv" : NULL;
+    return osv_version() != NULL ? "OSv" : NULL;
+}
+
+void
+os_identity(char *ret, size_t room)
+{
+    struct utsname u;
+    char *version;
+
+    ret[0] = '\0';
+    if (uname(&u) < 0)
+        return;
+    if (os_name() == NULL) {
+        snprintf(ret, room, "%s %s %s", u.sysname, u.release, u.machine);
+        return;
+    }
+    version = osv_version()();
+    snprintf(ret, room, "%s %s %s", os_name(), version == NULL ? "" : version + (version[0] == 'v'),
+             u.machine);
+    free(version);
 }
 
 size_t
@@ -208,6 +239,37 @@ os_cores(void)
         return (unsigned)CPU_COUNT(&set);
     n = sysconf(_SC_NPROCESSORS_ONLN);
     return n > 0 ? (unsigned)n : 1;
+}
+
+static int64_t
+timeval_us(const struct timeval *tv)
+{
+    return (int64_t)tv->tv_sec * 1000000 + tv->tv_usec;
+}
+
+static struct os_cpu
+cpu_of(int who)
+{
+    struct rusage u = {0};
+
+    (void)getrusage(who, &u);
+    return (struct os_cpu){.user_us = timeval_us(&u.ru_utime),
+                           .system_us = timeval_us(&u.ru_stime),
+                           .is_split = os_name() == NULL};
+}
+
+struct os_cpu
+os_cpu_of_process(void)
+{
+    return cpu_of(RUSAGE_SELF);
+}
+
+/* On OSv RUSAGE_THREAD means all threads of the machine, those that idle among them. */
+struct os_cpu
+os_cpu_of_thread(void)
+{
+    return os_name() == NULL ? cpu_of(RUSAGE_THREAD)
+                             : (struct os_cpu){.user_us = clock_ns(CLOCK_THREAD_CPUTIME_ID) / 1000};
 }
 
 /* Two measures: a thread of the batch class does not push another off its processor when it wakes

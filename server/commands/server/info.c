@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "mm/base/clock.h"
@@ -75,15 +73,16 @@ add_listeners(struct text *out)
 static void
 info_server(struct text *out)
 {
-    struct utsname u;
+    char os[256];
     int64_t up_s = (clock_now.ms - identity.start_ms) / 1000;
 
     text_addf(out, "redis_version:%s\r\nstillframe_version:%s\r\n", STILLFRAME_REDIS_VERSION,
               STILLFRAME_VERSION);
     text_add(out, "server_name:stillframe\r\nredis_git_sha1:00000000\r\nredis_git_dirty:0\r\n");
     text_addf(out, "redis_build_id:%016llx\r\nredis_mode:standalone\r\n", build_id());
-    if (uname(&u) == 0)
-        text_addf(out, "os:%s %s %s\r\n", u.sysname, u.release, u.machine);
+    os_identity(os, sizeof os);
+    if (os[0] != '\0')
+        text_addf(out, "os:%s\r\n", os);
     text_addf(
         out,
         "arch_bits:%d\r\nmonotonic_clock:POSIX clock_gettime\r\nmultiplexing_api:epoll\r\natomicvar_api:c11-builtin\r\n",
@@ -163,26 +162,29 @@ info_arena(struct text *out)
     text_addf(out, "mm_epoch:%u\r\nmm_cut_open:%d\r\n", f.epoch, f.cut_open);
 }
 
+/* What the system sees of the process is missing where it does not say. */
 static void
 add_allocator(struct text *out, const struct memory_figures *m)
 {
-    text_addf(out,
-              "allocator_allocated:%llu\r\nallocator_active:%llu\r\nallocator_resident:%llu\r\n",
-              (ull)m->used, (ull)m->active, (ull)m->resident);
+    text_addf(out, "allocator_allocated:%llu\r\nallocator_active:%llu\r\n", (ull)m->used,
+              (ull)m->active);
+    if (m->rss != 0)
+        text_addf(out, "allocator_resident:%llu\r\n", (ull)m->resident);
     text_addf(out, "allocator_frag_ratio:%.2f\r\nallocator_frag_bytes:%llu\r\n",
               (double)m->active / (double)m->used, (ull)(m->active - m->used));
+    if (m->rss == 0)
+        return;
     text_addf(out, "allocator_rss_ratio:%.2f\r\nallocator_rss_bytes:%lld\r\n",
               (double)m->resident / (double)m->active,
               (long long)m->resident - (long long)m->active);
     text_addf(out, "rss_overhead_ratio:%.2f\r\nrss_overhead_bytes:%lld\r\n",
-              (double)m->rss / (double)m->resident,
-              m->rss != 0 ? (long long)m->rss - (long long)m->resident : 0LL);
+              (double)m->rss / (double)m->resident, (long long)m->rss - (long long)m->resident);
 }
 
 static void
 info_memory(struct text *out)
 {
-    uint64_t used, rss, overhead;
+    uint64_t used, overhead;
     uint64_t total = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     struct mm_figures f;
     struct memory_figures m;
@@ -193,12 +195,12 @@ info_memory(struct text *out)
     defrag_figures(&defrag);
     memory_figures(&m);
     used = m.used;
-    rss = m.rss;
     if (used > memory_sample.peak_bytes)
         memory_sample.peak_bytes = used;
     overhead = used > f.live_bytes ? used - f.live_bytes : 0;
     add_bytes(out, "used_memory", used);
-    add_bytes(out, "used_memory_rss", rss);
+    if (m.rss != 0)
+        add_bytes(out, "used_memory_rss", m.rss);
     add_bytes(out, "used_memory_peak", memory_sample.peak_bytes);
     text_addf(out, "used_memory_peak_perc:%.2f%%\r\n",
               100.0 * (double)used / (double)memory_sample.peak_bytes);
@@ -226,8 +228,9 @@ info_memory(struct text *out)
         "mem_aof_buffer:0\r\nmem_cluster_links:0\r\nactive_defrag_running:%u\r\nlazyfree_pending_objects:%llu\r\n"
         "lazyfreed_objects:%llu\r\n",
         defrag.running_percent, (ull)db_dead_values(), (ull)db_freed_values());
-    text_addf(out, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%lld\r\n",
-              (double)rss / (double)used, (long long)rss - (long long)used);
+    if (m.rss != 0)
+        text_addf(out, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%lld\r\n",
+                  (double)m.rss / (double)used, (long long)m.rss - (long long)used);
     text_addf(out,
               "mem_clients_slaves:0\r\nmem_clients_normal:%llu\r\nmem_allocator:stillframe-mm\r\n",
               (ull)clients_bytes());
@@ -374,24 +377,24 @@ info_replication(struct text *out)
         identity.run_id, 0);
 }
 
-static double
-seconds(const struct timeval *tv)
+/* Where user and system are one, "system" is missing. */
+static void
+add_cpu(struct text *out, const struct os_cpu *cpu, const char *of)
 {
-    return (double)tv->tv_sec + (double)tv->tv_usec / 1e6;
+    if (cpu->is_split)
+        text_addf(out, "used_cpu_sys%s:%.6f\r\n", of, (double)cpu->system_us / 1e6);
+    text_addf(out, "used_cpu_user%s:%.6f\r\n", of, (double)cpu->user_us / 1e6);
 }
 
 static void
 info_cpu(struct text *out)
 {
-    struct rusage all = {0}, loop = {0};
+    struct os_cpu all = os_cpu_of_process(), loop = os_cpu_of_thread(),
+                  children = {.is_split = all.is_split}; /* there are none */
 
-    getrusage(RUSAGE_SELF, &all);
-    getrusage(RUSAGE_THREAD, &loop);
-    text_addf(out, "used_cpu_sys:%.6f\r\nused_cpu_user:%.6f\r\n", seconds(&all.ru_stime),
-              seconds(&all.ru_utime));
-    text_add(out, "used_cpu_sys_children:0.000000\r\nused_cpu_user_children:0.000000\r\n");
-    text_addf(out, "used_cpu_sys_main_thread:%.6f\r\nused_cpu_user_main_thread:%.6f\r\n",
-              seconds(&loop.ru_stime), seconds(&loop.ru_utime));
+    add_cpu(out, &all, "");
+    add_cpu(out, &children, "_children");
+    add_cpu(out, &loop, "_main_thread");
 }
 
 static void

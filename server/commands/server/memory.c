@@ -72,12 +72,46 @@ struct figure {
     const char *name;
     uint64_t bytes;
 };
+/* What the system does not say is missing. */
+static const uint64_t UNKNOWN = (uint64_t)1 << 63;
+enum { SHARES = 3, SHARES_OF_RSS = 3 }; /* reply_shares() */
 
 static void
 reply_share(struct client *c, const char *name, uint64_t part, uint64_t whole, double factor)
 {
     reply_bulk_text(c, name);
     reply_double(c, whole > 0 ? factor * (double)part / (double)whole : 0);
+}
+
+/* Returns the number of those that are known; c NULL: only that. */
+static unsigned
+reply_figures(struct client *c, const struct figure *f, unsigned count)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (f[i].bytes == UNKNOWN)
+            continue;
+        n++;
+        if (c == NULL)
+            continue;
+        reply_bulk_text(c, f[i].name);
+        reply_int(c, (int64_t)f[i].bytes);
+    }
+    return n;
+}
+
+static void
+reply_shares(struct client *c, const struct memory_figures *m, uint64_t live_bytes)
+{
+    reply_share(c, "dataset.percentage", live_bytes, m->used, 100);
+    reply_share(c, "peak.percentage", m->used, memory_sample.peak_bytes, 100);
+    reply_share(c, "allocator-fragmentation.ratio", m->active, m->used, 1);
+    if (m->rss == 0)
+        return;
+    reply_share(c, "allocator-rss.ratio", m->resident, m->active, 1);
+    reply_share(c, "rss-overhead.ratio", m->rss, m->resident, 1);
+    reply_share(c, "fragmentation", m->rss, m->used, 1);
 }
 
 /* What the tables of each database take, of those that have keys; returns their number.  c NULL:
@@ -115,10 +149,12 @@ cmd_memory_stats(struct client *c)
     struct mm_figures f;
     struct memory_figures m;
     uint64_t used, clients = 0, keys = db_total_keys();
+    bool has_rss;
 
     mm_figures(&f);
     memory_figures(&m);
     used = m.used;
+    has_rss = m.rss != 0;
     if (used > memory_sample.peak_bytes)
         memory_sample.peak_bytes = used;
     for (const struct client *other = client_first(); other != NULL; other = other->next)
@@ -148,26 +184,20 @@ cmd_memory_stats(struct client *c)
             {"allocator.malloc", memory_sample.malloc_bytes},
             {"allocator.allocated", used},
             {"allocator.active", m.active},
-            {"allocator.resident", m.resident},
+            {"allocator.resident", has_rss ? m.resident : UNKNOWN},
             {"allocator-fragmentation.bytes", m.active - used},
-            {"allocator-rss.bytes", m.resident - m.active}, /* may be below zero, as a reply too */
-            {"rss-overhead.bytes", m.rss != 0 ? m.rss - m.resident : 0},
-            {"fragmentation.bytes", m.rss - used},
+            /* may be below zero, as a reply too */
+            {"allocator-rss.bytes", has_rss ? m.resident - m.active : UNKNOWN},
+            {"rss-overhead.bytes", has_rss ? m.rss - m.resident : UNKNOWN},
+            {"fragmentation.bytes", has_rss ? m.rss - used : UNKNOWN},
         };
         unsigned count = sizeof figures / sizeof figures[0];
-        reply_map(c, count + 6 + reply_databases(NULL));
-        for (unsigned i = 0; i < count; i++) {
-            reply_bulk_text(c, figures[i].name);
-            reply_int(c, (int64_t)figures[i].bytes);
-        }
+        reply_map(c, reply_figures(NULL, figures, count) + reply_databases(NULL) + SHARES +
+                         (has_rss ? SHARES_OF_RSS : 0));
+        (void)reply_figures(c, figures, count);
     }
     reply_databases(c);
-    reply_share(c, "dataset.percentage", f.live_bytes, used, 100);
-    reply_share(c, "peak.percentage", used, memory_sample.peak_bytes, 100);
-    reply_share(c, "allocator-fragmentation.ratio", m.active, used, 1);
-    reply_share(c, "allocator-rss.ratio", m.resident, m.active, 1);
-    reply_share(c, "rss-overhead.ratio", m.rss, m.resident, 1);
-    reply_share(c, "fragmentation", m.rss, used, 1);
+    reply_shares(c, &m, f.live_bytes);
 }
 
 /* MEMORY DOCTOR -> what looks wrong, in words. */
