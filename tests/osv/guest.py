@@ -1,4 +1,4 @@
-"""A machine of one program: images of OSv with the server in them, booted under QEMU, for the tests.
+"""A machine of one program: images of OSv with the server in them, booted under QEMU, for tests.
 
     disk = guest.Disk("--enable-debug-command", "yes", data_mb=64)      # a fresh disk each time
     with guest.Guest(disk, memory="256M", smp=2) as machine:
