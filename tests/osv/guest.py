@@ -57,7 +57,7 @@ def missing():
         found.append("OSV=path of a built OSv tree")
     elif not os.path.exists(os.path.join(OSV, "build/last/loader.img")):
         found.append("%s/build/last/loader.img" % OSV)
-    tools = {QEMU: "qemu-system-x86", "qemu-img": "qemu-utils", "qemu-nbd": "qemu-utils", "mkfs.ext4": "e2fsprogs",
+    tools = {QEMU: "qemu-system-x86", "qemu-img": "qemu-utils", "mkfs.ext4": "e2fsprogs",
              "debugfs": "e2fsprogs", "e2fsck": "e2fsprogs"}
     found += ["%s (%s)" % (tool, package) for tool, package in tools.items() if find_tool(tool) is None]
     return found
@@ -93,25 +93,9 @@ def new_path(name):
     return os.path.join(work_dir(), "%02d-%s" % (new_path.count, name))
 
 
-def image_script():
-    """The script that makes images: the project's own."""
-    own = os.path.join(resp.ROOT, "osv", "image.sh")
-    return own if os.path.exists(own) else os.path.join(OSV, "image.sh")
-
-
-def quoted(word):
-    """A word of OSv's command line, which knows double quotes alone."""
-    return '"%s"' % word if word == "" or re.search(r"\s", word) else word
-
-
 def make_image(out, words, form, data_mb):
-    words = [quoted(str(word)) for word in words]
-    env = dict(os.environ, OSV=OSV, FORM=form, DATA_MB=str(data_mb), OUT=out)
-    if image_script().startswith(resp.ROOT):
-        run("bash", image_script(), *words, env=env)
-        return
-    programs = {"pie": resp.STILLFRAME_SERVER, "shared": os.path.join(resp.ROOT, "build/shared/stillframe.so")}
-    run("bash", image_script(), programs[form], out, *words, env=env)
+    program = {"pie": resp.STILLFRAME_SERVER, "shared": os.path.join(resp.ROOT, "build/shared/stillframe.so")}[form]
+    run(sys.executable, os.path.join(resp.ROOT, "osv/image.py"), "--osv", OSV, "--out", out, "--data-mb", data_mb, program, *words)
 
 
 def base_image(words, form, data_mb):
