@@ -155,8 +155,9 @@ OSV_PROGRAM_shared := build/shared/stillframe.so
 osv-image: | packages osv-packages
 	@$(if $(OSV_PROGRAM_$(FORM)),,echo "FORM=$(FORM): pie or shared it must be"; exit 2)
 	@$(MAKE) --no-print-directory -j2 $(if $(filter shared,$(FORM)),shared,all)
-	@osv/image.py --osv "$(OSV)" --out $(OSV_IMAGE) --data-mb $(DATA_MB) $(if $(OSV_DATA),--data "$(OSV_DATA)") \
-	    $(OSV_PROGRAM_$(FORM)) --dir /data $(OSV_ARGS)
+	@set -- $(OSV_ARGS); file=; case $$1 in /*) file=$$1; shift;; esac; \
+	 osv/image.py --osv "$(OSV)" --out $(OSV_IMAGE) --data-mb $(DATA_MB) $(if $(OSV_DATA),--data "$(OSV_DATA)") \
+	    $(OSV_PROGRAM_$(FORM)) $$file --dir /data "$$@"
 	@case '$(subst ','"'"',$(OSV_ARGS))' in *protected-mode\ no*) case '$(subst ','"'"',$(OSV_ARGS))' in *requirepass*) ;; *) \
 	    echo "  no password: whoever reaches its port may do everything (OSV_ARGS=\"--requirepass ...\")";; esac;; esac
 ## make osv-run        boot it under QEMU, its port forwarded from 127.0.0.1 (PORT=6379, MEM=1G,
