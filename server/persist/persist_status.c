@@ -8,6 +8,7 @@
 #include "mm/mm.h"
 #include "server/config/config.h"
 #include "server/exec/exec.h"
+#include "server/persist/error_name.h"
 #include "server/persist/persist.h"
 #include "server/persist/persist_impl.h"
 
@@ -35,7 +36,7 @@ persist_set_last_ok(bool ok)
 static void
 describe(char *ret, int error, const char *text)
 {
-    const char *name = strerrorname_np(-error);
+    const char *name = error_name(-error);
 
     snprintf(ret, PERSIST_CAUSE_BYTES, "%.256s (%s, %s)", text, name != NULL ? name : "?",
              persist.path);

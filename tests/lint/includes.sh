@@ -14,7 +14,7 @@ deny '^#include "tests/' "the server must not include tests"
 # A path in quotes is written from the top of the tree, so that the reader sees the module.
 deny '^#include "[^/"]+"' "write the whole path"
 # What the system below may lack has no place in the server (docs/osv.md).
-deny '\b(fork|vfork|execve|execvp|posix_spawn|popen|daemon|userfaultfd|signalfd|membarrier)\(' \
+deny '\b(fork|vfork|execve|execvp|posix_spawn|popen|daemon|userfaultfd|signalfd|membarrier|strerrorname_np|strerrordesc_np)\(' \
     "a call that the server must do without"
 # A change is said in one way, so that whoever has to hear of it does (CH1).
 deny '\b(db_state\.dirty|key_changed|watch_touch)\b' "say it through server/exec/changed.h" server/commands
