@@ -47,7 +47,8 @@ B   := build$(if $(filter-out release,$(FLAVOUR)),/$(FLAVOUR))
 # than half the size.
 DEBUG_INFO := $(if $(filter asan tsan barrier steps hard,$(FLAVOUR)),-g1,-g)
 ALL_CFLAGS  = -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
-ALL_LDFLAGS = -pthread $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
+# memmove() is ours where the system's is wrong: mm/base/move.h.
+ALL_LDFLAGS = -pthread -Wl,--wrap=memmove $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
 CORE_LIBS   := -lurcu-qsbr -lurcu-common -llz4
 SERVER_LIBS := -lnettle -lm
 TOOL_LIBS   := -lz -lzstd -lm

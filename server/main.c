@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "mm/base/log.h"
+#include "mm/base/move.h"
+#include "mm/base/os.h"
 #include "mm/base/text.h"
 #include "mm/base/ticks.h"
 #include "mm/base/version.h"
@@ -142,6 +144,7 @@ __attribute__((visibility("default"))) int
 main(int argc, char *argv[])
 {
     answer_and_leave(argc, argv);
+    move_by_ourselves(os_name() != NULL);
     ticks_init();
     modules_init();
     configure(argc, argv);
