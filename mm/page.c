@@ -234,7 +234,8 @@ pages_open(void)
     must(!mm_barrier_on && page_state.in_use == 0);
     page_state.preserved_total = 0;
     page_state.over_limit = false;
-    page_state.ahead = images_to_keep();
+    /* in an arena without a block there is no page that could be preserved */
+    page_state.ahead = heap.used_blocks == 0 ? 0 : images_to_keep();
     if (page_state.ahead > IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT)
         page_state.ahead = IMAGES_AHEAD_BYTES >> MM_PAGE_SHIFT;
     images_fetch();

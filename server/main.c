@@ -155,6 +155,7 @@ main(int argc, char *argv[])
         log_line(LOG_NOTICE, "No configuration file given: using the defaults");
     config_log_no_effect();
     start_modules();
+    persist_rehearse();
     shutdown_write_pidfile();
     memory_sample.start_bytes = memory_used();
     /* What programs that start a server look for in its log. */

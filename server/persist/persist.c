@@ -17,6 +17,7 @@
 #include "server/net/loop.h"
 #include "server/persist/persist_impl.h"
 #include "snapshot/rdb/rdb.h"
+#include "snapshot/rdb/sink.h"
 
 enum {
     SETTLE_BLOCKS = 256,      /* a slice of settling: well below 100 microseconds */
@@ -83,10 +84,33 @@ compression(const struct persist_copy *copy)
     return copy != NULL && copy->open != NULL && form == RDB_LZ4 ? RDB_LZF : form;
 }
 
+/* request: of the dump, or of a copy; without what only the dump is asked for. */
+static struct snapshot_request
+request(struct save_cut *cut, const struct persist_copy *copy, bool all_wait)
+{
+    struct snapshot_request rq = {.ops = &save_snapshot_ops,
+                                  .cut = cut,
+                                  .path = config.dbfilename,
+                                  .rdb_version = (int)config.rdb_version,
+                                  .compression = compression(copy),
+                                  .compression_level = (int)config.rdb_compression_level,
+                                  .checksum = config.rdb_checksum,
+                                  .threads = threads(!all_wait),
+                                  .keys_total = db_total_keys(),
+                                  .writeout_bytes = WRITEOUT_BYTES};
+
+    if (copy == NULL)
+        return rq;
+    rq.path = copy->path;
+    rq.open = copy->open;
+    rq.open_ctx = copy->ctx;
+    rq.verify = config.snapshot_verify && copy->open == NULL;
+    return rq;
+}
+
 int
 persist_begin(const struct persist_copy *copy)
 {
-    const char *name = copy != NULL ? copy->path : config.dbfilename;
     bool all_wait = copy == NULL && !persist.background;
     struct save_cut *cut = save_cut_new();
     struct snapshot_request rq;
@@ -95,26 +119,13 @@ persist_begin(const struct persist_copy *copy)
 
     must(!persist.running && !db_state.loading); /* what is half loaded is no dump */
     if (copy == NULL)
-        snprintf(persist.path, sizeof persist.path, "%s/%s", config.dir, name);
+        snprintf(persist.path, sizeof persist.path, "%s/%s", config.dir, config.dbfilename);
     if (cut == NULL)
         return -ENOMEM;
     save_cut_choose(cut, copy != NULL ? copy->filter : NULL);
-    rq = (struct snapshot_request){.ops = &save_snapshot_ops,
-                                   .cut = cut,
-                                   .path = name,
-                                   .open = copy != NULL ? copy->open : NULL,
-                                   .open_ctx = copy != NULL ? copy->ctx : NULL,
-                                   .rdb_version = (int)config.rdb_version,
-                                   .compression = compression(copy),
-                                   .compression_level = (int)config.rdb_compression_level,
-                                   .checksum = config.rdb_checksum,
-                                   .threads = threads(!all_wait),
-                                   .keys_total = db_total_keys(),
-                                   .writeout_bytes = WRITEOUT_BYTES};
+    rq = request(cut, copy, all_wait);
     if (copy == NULL)
         persist_keep_asks(&rq);
-    else
-        rq.verify = config.snapshot_verify && copy->open == NULL;
     if ((r = snapshot_begin(&rq)) < 0) {
         save_cut_free(cut);
         return r;
@@ -137,6 +148,42 @@ persist_begin(const struct persist_copy *copy)
     persist_log_begun();
     latency_add("snapshot-cut", (uint64_t)persist.last_begin_us / 1000);
     return 0;
+}
+
+/* Thread: writer. */
+static int
+open_nowhere(void *ctx, struct sink **ret)
+{
+    (void)ctx;
+    return sink_memory_open(ret);
+}
+
+/* Nothing of it stays but what it has touched: it is no save that anybody is told of. */
+void
+persist_rehearse(void)
+{
+    static const struct persist_copy nowhere = {.path = "the rehearsal", .open = open_nowhere};
+    struct save_cut *cut = save_cut_new();
+    struct snapshot_request rq;
+    struct snapshot_end end;
+    int r = -ENOMEM;
+
+    must(!persist.running);
+    if (cut != NULL) {
+        save_cut_choose(cut, NULL);
+        rq = request(cut, &nowhere, false);
+        r = snapshot_begin(&rq);
+    }
+    if (r == 0) {
+        while (!snapshot_poll(SETTLE_BLOCKS, &end))
+            snapshot_wait();
+        r = end.error;
+    }
+    if (cut != NULL)
+        save_cut_free(cut);
+    if (r < 0)
+        log_line(LOG_WARNING, "A save that was tried at the start, without a file, failed: %s",
+                 strerror(-r));
 }
 
 /* take_flushed_back: changes before a FLUSHALL that no save covers. */

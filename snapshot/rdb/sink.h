@@ -85,7 +85,7 @@ struct sink_file_options {
  * it has its final name or is gone (temp_file.h), and is written front to back, once.  Its mode is
  * 0644 less the umask.  Blocks: the caller brackets it. */
 int sink_file_open(const struct sink_file_options *opt, struct sink **ret);
-/* sink_memory_open: collects into memory, for tests; commit is a flush.  0 or -ENOMEM.
+/* sink_memory_open: collects into memory, for what is small; commit is a flush.  0 or -ENOMEM.
  * sink_memory_take: flush and hand the bytes to the caller (free()); NULL when the sink has an
  * error. */
 int sink_memory_open(struct sink **ret);

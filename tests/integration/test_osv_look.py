@@ -31,7 +31,7 @@ def fields(text):
 class Look(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        directory = tempfile.mkdtemp()
+        cls.directory = directory = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, directory)
         cls.linux = resp.start_stillframe(directory, "--save", "")
         cls.addClassCleanup(cls.linux.kill)
@@ -75,6 +75,17 @@ class Look(unittest.TestCase):
         self.assertEqual(set(linux) - set(osv), STATS_OF_RSS)
         self.assertEqual(set(osv) - set(linux), set())
         self.assertEqual(list(osv), [name for name in linux if name in osv])  # a map that is whole, in the same order
+
+    def test_of_the_save_that_is_tried_at_the_start_nothing_is_told(self):
+        with self.osv.client() as c:
+            info = fields(c.call("INFO", "everything"))
+            self.assertEqual(c.call("LATENCY", "LATEST"), [])
+        self.assertEqual(info["snapshot_epoch"], "2")  # there was one
+        for name in ("rdb_saves", "rdb_saves_failed", "latest_fork_usec", "rdb_bgsave_in_progress"):
+            self.assertEqual(info[name], "0", name)
+        self.assertLess(int(info["mm_images_bytes"]), 4096)
+        self.assertNotIn("saving", self.osv.log().lower())
+        self.assertEqual([name for name in os.listdir(self.directory) if name.endswith(".rdb")], [])
 
     def test_redis_cli_reads_it(self):
         def cli(*words):

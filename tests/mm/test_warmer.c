@@ -182,6 +182,24 @@ START_TEST(a_small_arena_and_one_in_which_nothing_is_taken_fetch_nothing)
 }
 END_TEST
 
+/* A page that is preserved was in use at the cut. */
+START_TEST(a_cut_of_an_empty_arena_fetches_nothing)
+{
+    struct mm_figures f;
+    epoch_t epoch;
+
+    ck_assert_int_eq(mm_cut_begin(&epoch), 0);
+    ck_assert(warmer_is_idle(WARM_IMAGES));
+    ck_assert_uint_eq(page_state.committed, 0);
+    mm_cut_end();
+    while (mm_settle(1000))
+        ;
+    mm_figures(&f);
+    ck_assert_uint_le(f.images_bytes, MM_PAGE_BYTES);
+    mm_check();
+}
+END_TEST
+
 START_TEST(nothing_is_fetched_that_has_gone_back) /* W2 */
 {
     static char *p[600];
@@ -238,6 +256,7 @@ main(void)
     tcase_add_test(t, copies_have_memory_before_a_cut_and_ahead_in_it);
 #endif
     tcase_add_test(t, a_small_arena_and_one_in_which_nothing_is_taken_fetch_nothing);
+    tcase_add_test(t, a_cut_of_an_empty_arena_fetches_nothing);
     tcase_add_test(t, nothing_is_fetched_that_has_gone_back);
 #ifdef STILLFRAME_FAULTS
     tcase_add_test(t, without_a_thread_all_goes_on);
