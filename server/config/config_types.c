@@ -329,7 +329,8 @@ parse_words(const struct option *o, struct config *into, const struct slice *wor
 const struct option_type option_words = {
     .parse = parse_words, .show = show_text, .copy = copy_text, .drop = drop_text};
 
-/* A directory is kept as an absolute path; "": where the process is now. */
+/* A directory is kept as an absolute path; "": where the process is now, which may have no name,
+ * when that directory was removed. */
 static bool
 parse_directory(const struct option *o, struct config *into, const struct slice *words, int count,
                 bool append, const char **why)
@@ -350,6 +351,8 @@ parse_directory(const struct option *o, struct config *into, const struct slice 
     memcpy(given, words[0].ptr, len);
     given[len] = '\0';
     if (realpath(len > 0 ? given : ".", resolved) == NULL) {
+        if (len == 0)
+            return set_text(o, into, ".", 1, why);
         *why = strerror(errno);
         return false;
     }

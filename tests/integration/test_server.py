@@ -238,6 +238,22 @@ class Start(ServerCase):
             with self.assertRaisesRegex(resp.RespError, "append-only"):
                 c.call("CONFIG", "SET", "appendonly", "yes")
 
+    def test_it_starts_in_a_directory_that_was_removed(self):
+        kept = os.path.join(self.dir, "kept")
+        os.mkdir(kept)
+        for options, shown in (([], "."), (["--dir", kept], kept)):
+            gone = self.path("gone")
+            os.mkdir(gone)
+            server = resp.start("sh", gone, ["-c", 'rmdir "$PWD" && exec "$0" "$@"', resp.STILLFRAME_SERVER, "--save", ""] +
+                                options)
+            self.servers.append(server)
+            with server.client() as c:
+                self.assertEqual(c.call("CONFIG", "GET", "dir"), [b"dir", shown.encode()])
+                c.call("BGSAVE")
+                resp.wait_until(lambda: info(c, "persistence")["rdb_bgsave_in_progress"] == "0")
+                self.assertEqual(info(c, "persistence")["rdb_last_bgsave_status"], "ok" if options else "err")
+            self.assertEqual(server.stop(), 0)
+
     def test_a_port_in_use_stops_the_start(self):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
