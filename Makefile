@@ -214,6 +214,9 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(SUPPORT_OBJ) $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERV
 $(B)/tests/integration/seccomp_preload.so: tests/integration/seccomp_preload.c
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $< -lseccomp
+$(B)/tests/integration/syscalls_preload.so: tests/integration/syscalls_preload.c
+	@mkdir -p $(@D)
+	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $< -lseccomp
 $(B)/tests/integration/hold_preload.so: tests/integration/hold_preload.c
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $<
@@ -237,7 +240,7 @@ build/npm/node_modules/.package-lock.json: tests/integration/clients/package.jso
 	@mkdir -p build/npm
 	@cp $^ build/npm/
 	$(call show,NPM)npm ci --prefix build/npm --no-audit --no-fund --loglevel=error || echo "npm: not installed; its tests are skipped"
-test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/hold_preload.so $(B)/tests/integration/malloc_preload.so $(B)/tests/integration/osv_preload.so $(B)/tests/integration/loader $(B)/tests/integration/rdb_expires $(B)/tests/bench/bench_huge
+test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/syscalls_preload.so $(B)/tests/integration/hold_preload.so $(B)/tests/integration/malloc_preload.so $(B)/tests/integration/osv_preload.so $(B)/tests/integration/loader $(B)/tests/integration/rdb_expires $(B)/tests/bench/bench_huge
 .SECONDARY:
 
 tests: $(TESTS)

@@ -1,0 +1,446 @@
+#!/usr/bin/env python3
+"""Places without fork, or where it is refused: one life of a server in each, with saves beside
+writes.  What cannot be tried on a machine is skipped with a line that says why.
+
+    test_elsewhere.py           the tests
+    test_elsewhere.py calls     the system calls of a life, phase by phase
+    test_elsewhere.py life DIRECTORY
+                                a life without anything around it; ends with a line "LIVED"
+    test_elsewhere.py machine   lives in a machine that runs nothing else and then powers off
+"""
+import ctypes
+import errno
+import fcntl
+import os
+import re
+import resource
+import shlex
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import resp  # noqa: E402
+
+HELPERS = os.path.join(resp.ROOT, "build", "tests", "integration")
+PRELOAD = os.path.join(HELPERS, "syscalls_preload.so")
+SHARED = os.path.join(resp.ROOT, "build", "shared", "stillframe.so")
+FORMS = {"executable": [resp.STILLFRAME_SERVER], "shared object": [os.path.join(HELPERS, "loader"), SHARED]}
+KEYS = 20000
+
+
+# ---- a life ----
+
+class Place:
+    """How a server is started somewhere: before: words before its own; env: what it finds there;
+    options: options for it."""
+
+    def __init__(self, directory, before=(), env=None, options=(), form="executable", preexec=None):
+        self.dir, self.before, self.env = directory, list(before), env or {}
+        self.options, self.form, self.preexec = list(options), form, preexec
+
+    def start(self):
+        port = resp.free_port()
+        command = self.before + FORMS[self.form] + ["--port", str(port), "--dir", self.dir, "--enable-debug-command", "yes",
+                                                    "--save", ""] + self.options
+        server = Process(command, self.dir, port, dict(os.environ, **self.env), self.preexec)
+        server.wait_ready()
+        return server
+
+
+class Process(resp.Server):
+    """A server with an environment and limits of its own."""
+
+    def __init__(self, command, directory, port, env, preexec):
+        popen = subprocess.Popen
+
+        def with_env(*args, **options):
+            return popen(*args, env=env, preexec_fn=preexec, **options)
+        subprocess.Popen = with_env
+        try:
+            super().__init__(command, directory, port)
+        finally:
+            subprocess.Popen = popen
+
+
+def end(server, *how):
+    """SHUTDOWN, and the exit status of whatever was started."""
+    with server.client() as c:
+        try:
+            c.call("SHUTDOWN", *how)
+        except EOFError:
+            pass
+    return server.wait()
+
+
+def is_idle(c):
+    return b"rdb_bgsave_in_progress:0" in c.call("INFO", "persistence")
+
+
+def write_some(c, value, step):
+    for i in range(0, KEYS, step):
+        c.call("SET", "key:%d" % i, value)
+        c.call("HSET", "h", "f%d" % (i % 300), value)
+
+
+def serve(c):
+    c.call("DEBUG", "POPULATE", KEYS, "key", 100)
+    c.call("HSET", "h", *sum((["f%d" % i, "v" * 100] for i in range(300)), []))
+    c.call("RPUSH", "l", *range(1000))
+    c.call("ZADD", "z", *range(2000))
+    c.call("SADD", "s", *range(1000))
+    c.call("XADD", "x", "*", "field", "value")
+    c.call("SET", "kept", "for long", "EX", 1000000)
+    c.call("INFO", "everything")
+    c.call("CONFIG", "SET", "maxclients", 100)
+    c.call("MEMORY", "PURGE")
+
+
+def save(test, c):
+    """Saves beside writes, one of them given up.  Returns the digest of the last one's cut."""
+    for i in range(2):
+        test.assertEqual(c.call("BGSAVE"), b"Background saving started")
+        write_some(c, "beside-%d" % i, 70)
+        resp.wait_until(lambda: is_idle(c), 120)
+        test.assertIn(b"rdb_last_bgsave_status:ok", c.call("INFO", "persistence"))
+    c.call("CONFIG", "SET", "snapshot-rate-limit", 1000)  # so that it is not over before it is given up
+    c.call("BGSAVE")
+    test.assertEqual(c.call("BGSAVE", "CANCEL"), b"Background saving cancelled")
+    resp.wait_until(lambda: is_idle(c), 120)
+    c.call("CONFIG", "SET", "snapshot-rate-limit", 0)
+    c.call("SAVE")
+    digest, started = c.pipeline([["MULTI"], ["DEBUG", "DIGEST"], ["BGSAVE"], ["EXEC"]])[3]
+    test.assertEqual(started, b"Background saving started")
+    write_some(c, "after the cut", 50)
+    resp.wait_until(lambda: is_idle(c), 120)
+    test.assertIn(b"rdb_last_bgsave_status:ok", c.call("INFO", "persistence"))
+    test.assertNotEqual(c.call("DEBUG", "DIGEST"), digest)
+    return digest
+
+
+def live(test, place, mark=lambda phase: None):
+    """Start, serve, save beside writes, end; start again with the data of the last cut; end with a
+    save; start again with what was there at the end."""
+    server = place.start()
+    mark("start")
+    with server.client() as c:
+        serve(c)
+        mark("service")
+        digest = save(test, c)
+        mark("save")
+    test.assertEqual(end(server, "NOSAVE"), 0, server.log())
+    mark("end")
+    server = place.start()
+    with server.client() as c:
+        test.assertEqual(c.call("DEBUG", "DIGEST"), digest)
+        write_some(c, "last", 100)
+        digest = c.call("DEBUG", "DIGEST")
+    test.assertEqual(end(server, "SAVE"), 0, server.log())
+    server = place.start()
+    with server.client() as c:
+        test.assertEqual(c.call("DEBUG", "DIGEST"), digest)
+    test.assertEqual(server.stop(), 0, server.log())
+
+
+# ---- system calls ----
+
+def calls():
+    """syscalls.def: {name: (need, what for)}."""
+    with open(os.path.join(resp.HERE, "syscalls.def")) as f:
+        found = re.findall(r'^CALL\("(\w+)", (MUST|MAY|LIBC),\s+"([^"]*)"\)$', f.read(), re.M)
+    return {name: (need, why) for name, need, why in found}
+
+
+def named(*needs):
+    return [name for name, (need, _) in calls().items() if need in needs]
+
+
+def listed(allowed, refused=(), error=errno.ENOSYS):
+    """The environment of a process that may make these calls."""
+    return {"LD_PRELOAD": PRELOAD, "SYSCALLS_ALLOWED": " ".join(allowed), "SYSCALLS_REFUSED": " ".join(refused),
+            "SYSCALLS_ERRNO": str(error)}
+
+
+def everything(directory):
+    """Options that make a server use what it can use."""
+    return ["--unixsocket", os.path.join(directory, "socket"), "--unixsocketperm", "700",
+            "--pidfile", os.path.join(directory, "pid"), "--snapshot-threads", "2", "--snapshot-retain", "2",
+            "--snapshot-verify", "yes"]
+
+
+class InADirectory(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="stillframe-elsewhere-")
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+
+class SystemCalls(InADirectory):
+    """The whole life with a short list of system calls; anything else ends the process."""
+
+    def place(self, allowed, refused=(), error=errno.ENOSYS, form="executable"):
+        return Place(self.dir, env=listed(allowed, refused, error), options=everything(self.dir), form=form)
+
+    def test_a_call_that_is_not_in_the_list_ends_the_process(self):
+        for missing in ("fsync", "rename"):
+            server = self.place([c for c in calls() if c != missing]).start()
+            with server.client() as c, self.assertRaises((EOFError, ConnectionError)):
+                c.call("SAVE")
+            self.assertEqual(server.wait(), 99)
+            self.assertIn("not in the list: " + missing, server.log())
+
+    def test_a_life_with_the_calls_of_the_list(self):
+        for form in FORMS:
+            with self.subTest(form):
+                live(self, self.place(calls(), form=form))
+
+    def test_a_life_without_those_that_may_be_missing(self):
+        """A system that lacks them answers ENOSYS, a container's filter EPERM."""
+        for error in (errno.ENOSYS, errno.EPERM):
+            with self.subTest(errno.errorcode[error]):
+                live(self, self.place(named("MUST", "LIBC"), named("MAY"), error))
+
+    def test_a_start_without_one_that_must_be_there_says_why(self):
+        for missing, complaint in (("mmap", "The arena cannot be reserved: Cannot allocate memory"),
+                                   ("clone", "The snapshot thread cannot be started: Function not implemented"),
+                                   ("epoll_create1", "The event loop cannot be set up: Function not implemented"),
+                                   ("socket", "socket"), ("chdir", "Changing the working directory")):
+            with self.subTest(missing), self.assertRaises(resp.StartError) as refused:
+                self.place([c for c in calls() if c != missing], [missing]).start()
+            self.assertEqual(refused.exception.status, 1)
+            self.assertIn(complaint, refused.exception.log)
+
+    def test_what_the_list_says_is_used_is_used(self):
+        used = set().union(*count_phases(self, self.dir).values())
+        self.assertLessEqual(used, set(calls()))
+        for name in ("fsync", "rename", "epoll_wait", "flock", "linkat", "fadvise64"):
+            self.assertIn(name, used)
+
+
+def count_phases(test, directory):
+    """{phase: the calls that a life makes in it}."""
+    path = os.path.join(directory, "counts")
+    name_of = ctypes.CDLL("libseccomp.so.2").seccomp_syscall_resolve_num_arch
+    name_of.restype = ctypes.c_char_p
+    before, phases = [0] * 1024, {}
+
+    def mark(phase):
+        with open(path, "rb") as f:
+            now = list(struct.unpack("1024Q", f.read()))
+        phases[phase] = {name_of(0, nr).decode() for nr in range(1024) if now[nr] > before[nr]}
+        before[:] = now
+    live(test, Place(directory, env={"LD_PRELOAD": PRELOAD, "SYSCALLS_COUNTS": path}, options=everything(directory)), mark)
+    return phases
+
+
+class Processes(InADirectory):
+    """Where the system refuses one process, or one thread, more."""
+
+    @unittest.skipUnless(os.geteuid() == 0, "a user of its own, which root alone can give it, has a limit of its own")
+    def test_without_room_for_another_process(self):
+        """RLIMIT_NPROC counts threads too: as many as a server has when it is ready are enough."""
+        nobody = 61234  # no process has this user's id but the server
+
+        def limited(count):
+            def limit():
+                resource.setrlimit(resource.RLIMIT_NPROC, (count, count))
+                os.setgroups([])
+                os.setgid(nobody)
+                os.setuid(nobody)
+            return limit
+        os.chmod(self.dir, 0o777)
+        server = Place(self.dir, preexec=limited(100)).start()
+        with open("/proc/%d/status" % server.pid) as f:
+            threads = int(re.search(r"^Threads:\s+(\d+)", f.read(), re.M).group(1))
+        self.assertEqual(end(server, "NOSAVE"), 0)
+        live(self, Place(self.dir, preexec=limited(threads)))
+        with self.assertRaises(resp.StartError) as refused:
+            Place(self.dir, preexec=limited(1)).start()
+        self.assertEqual(refused.exception.status, 1)
+        self.assertIn("The snapshot thread cannot be started: Resource temporarily unavailable", refused.exception.log)
+
+
+# ---- a machine of its own ----
+
+PAYLOAD = 131072
+SCRATCH = "/mnt"  # memory, as a file system
+
+
+def kib(name):
+    with open("/proc/meminfo") as f:
+        return int(re.search(r"^%s:\s+(\d+) kB$" % name, f.read(), re.M).group(1))
+
+
+def write_file(path, text):
+    with open(path, "w") as f:
+        f.write(str(text))
+
+
+def bring_loopback_up():
+    with socket.socket() as s:
+        fcntl.ioctl(s, 0x8914, struct.pack("16sH14x", b"lo", 0x1 | 0x40))  # SIOCSIFFLAGS, up and running
+
+
+def new_directory(name):
+    path = os.path.join(SCRATCH, name)
+    os.mkdir(path)
+    return path
+
+
+def save_once(test, c):
+    test.assertEqual(c.call("BGSAVE"), b"Background saving started")
+    for i in range(100):
+        c.call("SET", "key:%d" % i, "beside-%d" % i)
+    resp.wait_until(lambda: is_idle(c), 120)
+    test.assertIn(b"rdb_last_bgsave_status:ok", c.call("INFO", "persistence"))
+
+
+def live_where_memory_is_promised_once(test):
+    """vm.overcommit_memory=2: a process that has more than half of what may be promised cannot
+    fork, since its copy would be promised the same."""
+    write_file("/proc/sys/vm/overcommit_ratio", 80)
+    write_file("/proc/sys/vm/overcommit_memory", 2)
+    limit = kib("CommitLimit") << 10
+    big = bytearray(limit * 6 // 10)
+    with test.assertRaises(OSError) as refused:
+        if os.fork() == 0:
+            os._exit(0)
+    test.assertEqual(refused.exception.errno, errno.ENOMEM)
+    del big
+    place = Place(new_directory("promised"))
+    server = place.start()
+    with server.client() as c:
+        c.call("DEBUG", "POPULATE", limit * 55 // 100 // PAYLOAD, "key", PAYLOAD)
+        test.assertGreater(kib("Committed_AS") << 10, limit // 2)
+        save_once(test, c)
+        with test.assertRaises(resp.RespError) as full:
+            c.call("DEBUG", "POPULATE", limit // PAYLOAD, "more", PAYLOAD)
+        test.assertTrue(str(full.exception).startswith("OOM "), full.exception)
+        test.assertEqual(c.call("GET", "key:7"), b"beside-7")
+        save_once(test, c)
+        c.call("DEL", *("more:%d" % i for i in range(200)))
+        digest = c.call("DEBUG", "DIGEST")
+    test.assertEqual(end(server, "SAVE"), 0, server.log())
+    server = place.start()
+    with server.client() as c:
+        test.assertEqual(c.call("DEBUG", "DIGEST"), digest)
+    test.assertEqual(server.stop(), 0, server.log())
+    write_file("/proc/sys/vm/overcommit_memory", 0)
+
+
+def live_in_a_group_without_room(test):
+    """A control group that may have as many tasks as a server that is ready, and no more."""
+    root = new_directory("groups")
+    subprocess.run(["mount", "-t", "cgroup2", "none", root], check=True)
+    write_file(os.path.join(root, "cgroup.subtree_control"), "+pids")
+    group = os.path.join(root, "server")
+    os.mkdir(group)
+
+    def enter():
+        write_file(os.path.join(group, "cgroup.procs"), 0)
+    server = Place(new_directory("tasks"), preexec=enter).start()
+    with open(os.path.join(group, "pids.current")) as f:
+        tasks = int(f.read())
+    test.assertEqual(server.stop(), 0, server.log())
+    write_file(os.path.join(group, "pids.max"), tasks)
+    live(test, Place(new_directory("few-tasks"), preexec=enter))
+    write_file(os.path.join(group, "pids.max"), 1)
+    with test.assertRaises(resp.StartError) as refused:
+        Place(new_directory("one-task"), preexec=enter).start()
+    test.assertIn("The snapshot thread cannot be started: Resource temporarily unavailable", refused.exception.log)
+
+
+def live_without_proc(test):
+    subprocess.run(["umount", "/proc"], check=True)
+    live(test, Place(new_directory("no-proc")))
+    subprocess.run(["mount", "-t", "proc", "proc", "/proc"], check=True)
+
+
+def machine():
+    print("BOOTED", flush=True)
+    bring_loopback_up()
+    for part in (live_where_memory_is_promised_once, live_in_a_group_without_room, live_without_proc):
+        print(part.__name__, flush=True)
+        part(unittest.TestCase())
+    print("LIVED", flush=True)
+
+
+# ---- whole systems ----
+
+def inside(*command):
+    """This file, run somewhere else."""
+    return [sys.executable, os.path.abspath(__file__)] + list(command)
+
+
+class Elsewhere(InADirectory):
+    LIMIT_SECONDS = 600
+
+    def try_there(self, name, works, command):
+        """command, if the system of that name is here and works."""
+        if shutil.which(works[0]) is None:
+            self.skipTest("%s: %s is not installed" % (name, works[0]))
+        try:
+            probe = subprocess.run(works, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired:
+            self.skipTest("%s does not start within two minutes on this machine" % name)
+        if probe.returncode != 0:
+            said = (probe.stderr + probe.stdout).strip().splitlines() or ["exit status %d" % probe.returncode]
+            self.skipTest("%s does not work on this machine: %s" % (name, said[-1]))
+        done = subprocess.run(command, capture_output=True, text=True, timeout=self.LIMIT_SECONDS, check=False,
+                              stdin=subprocess.DEVNULL)
+        self.assertIn("LIVED", done.stdout.splitlines(), done.stdout + done.stderr)
+
+    def test_under_gvisor(self):
+        runsc = ["runsc", "--rootless", "--network=none", "--ignore-cgroups", "--root", os.path.join(self.dir, "runsc"), "do"]
+        os.mkdir(os.path.join(self.dir, "data"))
+        self.try_there("gVisor", runsc + ["true"], runsc + inside("life", os.path.join(self.dir, "data")))
+
+    def test_in_a_linux_of_its_own(self):
+        """User-mode Linux: a kernel that is a program, over this machine's files, read-only."""
+        if shutil.which("linux.uml") is None:
+            self.skipTest("user-mode-linux is not installed")
+        init = os.path.join(self.dir, "init")
+        write_file(init, "#!/bin/sh\nmount -t proc proc /proc\nmount -t tmpfs tmpfs %s\nexport TMPDIR=%s\n%s\n"
+                   "echo o >/proc/sysrq-trigger\nsleep 60\n" % (SCRATCH, SCRATCH, shlex.join(inside("machine"))))
+        os.chmod(init, 0o755)
+        kernel = ["linux.uml", "mem=512M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet", "con=null",
+                  "con0=fd:0,fd:1", "init=" + init]
+        try:
+            done = subprocess.run(kernel, capture_output=True, text=True, errors="backslashreplace", check=False,
+                                  stdin=subprocess.DEVNULL, timeout=self.LIMIT_SECONDS,
+                                  env=dict(os.environ, TMPDIR=self.dir, HOME=self.dir))
+        except OSError as e:
+            self.skipTest("user-mode Linux cannot be run here: %s" % e)
+        printed = done.stdout.splitlines()
+        if "BOOTED" not in printed:
+            self.skipTest("user-mode Linux does not boot here: %s" % (printed + done.stderr.splitlines() + ["no output"])[-1])
+        self.assertIn("LIVED", printed, done.stdout)
+
+
+def main():
+    if sys.argv[1:2] == ["machine"]:
+        machine()
+    elif sys.argv[1:2] == ["life"]:
+        live(unittest.TestCase(), Place(sys.argv[2]))
+        print("LIVED")
+    elif sys.argv[1:2] == ["calls"]:
+        with tempfile.TemporaryDirectory() as d:
+            phases, known = count_phases(unittest.TestCase(), d), calls()
+        for phase, made in phases.items():
+            print("%s:" % phase)
+            for need in ("MUST", "MAY", "LIBC"):
+                print("    %-5s" % need, " ".join(sorted(c for c in made if known.get(c, ("?", ""))[0] == need)))
+    else:
+        unittest.main()
+
+
+if __name__ == "__main__":
+    if os.environ.get("STILLFRAME_FLAVOUR", "release") != "release":
+        print("only the release build is tried here")
+        sys.exit(0)
+    started = time.time()
+    main()
