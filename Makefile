@@ -47,8 +47,10 @@ B   := build$(if $(filter-out release,$(FLAVOUR)),/$(FLAVOUR))
 # than half the size.
 DEBUG_INFO := $(if $(filter asan tsan barrier steps hard,$(FLAVOUR)),-g1,-g)
 ALL_CFLAGS  = -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
-# memmove() is ours where the system's is wrong: mm/base/move.h.
-ALL_LDFLAGS = -pthread -Wl,--wrap=memmove $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
+# memmove() is ours where the system's is wrong (mm/base/move.h), and calls of the allocator go
+# through mm/base/room_malloc.c.
+WRAPS       := $(foreach f,memmove malloc calloc realloc aligned_alloc,-Wl,--wrap=$(f))
+ALL_LDFLAGS = -pthread $(WRAPS) $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
 CORE_LIBS   := -lurcu-qsbr -lurcu-common -llz4
 SERVER_LIBS := -lnettle -lm
 TOOL_LIBS   := -lz -lzstd -lm
@@ -226,6 +228,9 @@ $(B)/tests/integration/malloc_preload.so: tests/integration/malloc_preload.c
 $(B)/tests/integration/osv_preload.so: tests/integration/osv_preload.c
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $<
+$(B)/tests/integration/machine_preload.so: tests/integration/machine_preload.c
+	@mkdir -p $(@D)
+	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $< -pthread
 $(B)/tests/integration/loader: tests/integration/loader.c
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $< -ldl
@@ -240,7 +245,7 @@ build/npm/node_modules/.package-lock.json: tests/integration/clients/package.jso
 	@mkdir -p build/npm
 	@cp $^ build/npm/
 	$(call show,NPM)npm ci --prefix build/npm --no-audit --no-fund --loglevel=error || echo "npm: not installed; its tests are skipped"
-test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/syscalls_preload.so $(B)/tests/integration/hold_preload.so $(B)/tests/integration/malloc_preload.so $(B)/tests/integration/osv_preload.so $(B)/tests/integration/loader $(B)/tests/integration/rdb_expires $(B)/tests/bench/bench_huge
+test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/syscalls_preload.so $(B)/tests/integration/hold_preload.so $(B)/tests/integration/malloc_preload.so $(B)/tests/integration/osv_preload.so $(B)/tests/integration/loader $(B)/tests/integration/rdb_expires $(B)/tests/bench/bench_huge $(B)/tests/integration/machine_preload.so
 .SECONDARY:
 
 tests: $(TESTS)

@@ -2,6 +2,7 @@
  * in two levels as in TLSF, Masmano et al. 2004).  Taking and giving are O(1), but for the marking
  * of each block of a run. */
 #include "mm/base/os.h"
+#include "mm/base/room.h"
 #include "mm/discarder.h"
 #include "mm/heap_impl.h"
 #include "mm/page.h"
@@ -220,6 +221,18 @@ look_ahead(uint32_t taken)
     discarder_wake();
 }
 
+/* has_memory: is there memory for so many blocks of the first free run of that bin, or else of
+ * those
+ * that were never in use?  Dirty ones have theirs.  (RM2) */
+static bool
+has_memory(unsigned bin, uint32_t blocks)
+{
+    if (likely(room_for((size_t)blocks << MM_BLOCK_SHIFT)))
+        return true;
+    return bin != RUN_BINS &&
+           room_for((size_t)(blocks - count_dirty(heap.bins[bin], blocks)) << MM_BLOCK_SHIFT);
+}
+
 static uint32_t
 take(uint32_t n, uint32_t charged)
 {
@@ -227,6 +240,8 @@ take(uint32_t n, uint32_t charged)
     uint32_t first, have;
 
     must(charged > 0 && charged <= n);
+    if (unlikely(!has_memory(bin, charged)))
+        return heap.recall() ? take(n, charged) : 0;
     if (bin == RUN_BINS) {
         /* What is on loan may be what is missing. */
         if ((first = take_from_top(n)) == 0)

@@ -6,6 +6,7 @@
 
 #include "mm/base/fault.h"
 #include "mm/base/os.h"
+#include "mm/base/room.h"
 #include "mm/base/step.h"
 #include "mm/cut.h"
 #include "mm/discarder.h"
@@ -158,6 +159,9 @@ page_images_prepare(void)
     images_fetch();
 }
 
+/* so often it is asked whether there is memory for as many */
+enum { LOOK_EACH_IMAGES = (64 << 10) >> MM_PAGE_SHIFT };
+
 /* image_get: the index of a free image; 0: no memory. */
 static uint32_t
 image_get(void)
@@ -175,6 +179,8 @@ image_get(void)
         return 0;
     }
     i = page_state.bump;
+    if (i % LOOK_EACH_IMAGES == 0 && unlikely(!room_for(LOOK_EACH_IMAGES << MM_PAGE_SHIFT)))
+        return 0; /* RM2 */
     if (unlikely(i >= page_state.lent_from))
         (void)heap.recall(); /* TD1 */
     if (i >= page_state.committed && !images_grow())

@@ -11,11 +11,13 @@
 #include "mm/base/log.h"
 #include "mm/base/move.h"
 #include "mm/base/os.h"
+#include "mm/base/room.h"
 #include "mm/base/text.h"
 #include "mm/base/ticks.h"
 #include "mm/base/version.h"
 #include "mm/mm.h"
 #include "server/config/config.h"
+#include "server/config/config_machine.h"
 #include "server/crash.h"
 #include "server/cron.h"
 #include "server/data/db/db.h"
@@ -146,6 +148,7 @@ main(int argc, char *argv[])
     answer_and_leave(argc, argv);
     move_by_ourselves(os_name() != NULL);
     ticks_init();
+    room_init();
     modules_init();
     configure(argc, argv);
     identity_init(argc > 0 ? argv[0] : "");
@@ -154,6 +157,7 @@ main(int argc, char *argv[])
     if (argc == 1)
         log_line(LOG_NOTICE, "No configuration file given: using the defaults");
     config_log_no_effect();
+    config_log_machine();
     start_modules();
     persist_rehearse();
     shutdown_write_pidfile();

@@ -49,6 +49,13 @@ const char *os_name(void);
  * system does not say.  Cut short to room bytes, the final zero among them. */
 void os_identity(char *ret, size_t room);
 
+/* os_is_unikernel: the machine runs this program and nothing else: memory is not promised twice,
+ * and what takes the last of it ends the machine, since malloc() there knows no NULL. */
+bool os_is_unikernel(void);
+/* os_free_bytes: of the machine's memory, what nobody has now; 0 if unknown.  On a unikernel a call
+ * of a function that reads a counter (0.2 us under emulation). */
+size_t os_free_bytes(void);
+
 /* os_memory_bytes: the machine's memory; 0 if unknown.
  * os_address_limit: RLIMIT_AS, SIZE_MAX if none. */
 size_t os_memory_bytes(void);

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -37,6 +38,11 @@ os_reserve(size_t bytes)
         return NULL;
 #ifdef MADV_DONTDUMP
     (void)madvise(p, bytes, MADV_DONTDUMP); /* a core of the address space helps nobody */
+#endif
+#ifdef MADV_NOHUGEPAGE
+    /* A byte touched would cost 2 MiB, which nobody counts, and which do not all come back. */
+    if (os_is_unikernel())
+        (void)madvise(p, bytes, MADV_NOHUGEPAGE);
 #endif
     return p;
 }
@@ -194,6 +200,20 @@ os_identity(char *ret, size_t room)
     snprintf(ret, room, "%s %s %s", os_name(), version == NULL ? "" : version + (version[0] == 'v'),
              u.machine);
     free(version);
+}
+
+bool
+os_is_unikernel(void)
+{
+    return os_name() != NULL;
+}
+
+size_t
+os_free_bytes(void)
+{
+    struct sysinfo info;
+
+    return sysinfo(&info) == 0 ? (size_t)info.freeram * info.mem_unit : 0;
 }
 
 size_t

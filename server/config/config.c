@@ -14,6 +14,7 @@
 #include "mm/base/must.h"
 #include "mm/base/text.h"
 #include "server/config/config_impl.h"
+#include "server/config/config_machine.h"
 #include "server/data/db/evict_policy.h"
 #include "snapshot/rdb/lz4_frame.h"
 #include "snapshot/rdb/rdb.h"
@@ -241,6 +242,7 @@ config_make_defaults(struct config *ret)
         config_drop(ret);
         return false;
     }
+    config_fit_machine(ret);
     return true;
 }
 

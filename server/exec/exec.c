@@ -149,12 +149,6 @@ object_to_permission(const struct client *c, const struct cmd *cmd)
 }
 
 static bool
-has_room(void)
-{
-    return exec_gates.make_room == NULL || exec_gates.make_room();
-}
-
-static bool
 writers_wait(void)
 {
     return exec_gates.writers_wait != NULL && exec_gates.writers_wait();
@@ -171,7 +165,8 @@ find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
         return error;
     if (unlikely(c->multi != NULL) && (cmd->flags & CMD_NO_MULTI) != 0)
         return "ERR Command not allowed inside a transaction";
-    if (unlikely(config.maxmemory != 0) && !has_room() && (flags & CMD_DENYOOM) != 0)
+    if (unlikely(exec_gates.make_room != NULL) && !exec_gates.make_room() &&
+        (flags & CMD_DENYOOM) != 0)
         return "OOM command not allowed when used memory > 'maxmemory'.";
     if ((flags & (CMD_WRITE | CMD_PROBES_WRITES)) != 0 &&
         unlikely(exec_gates.write_error != NULL) && (error = exec_gates.write_error()) != NULL)

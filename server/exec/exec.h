@@ -15,7 +15,7 @@ struct slice;
  * pointer. */
 struct exec_gates {
     /* free memory until it is within maxmemory; false: it is not, and commands that need memory
-     * must be refused.  Asked before each command, with maxmemory set.  [evict_init] */
+     * must be refused.  Asked before each command.  [evict_init, while there is a limit] */
     bool (*make_room)(void);
     /* why writes are refused: the reply, without "-"; NULL: they are not.  Asked before each write.
      * [persist_status.c, only while the last save in the background has failed] */

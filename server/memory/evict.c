@@ -9,6 +9,7 @@
 #include "mm/base/log.h"
 #include "mm/base/must.h"
 #include "mm/base/os.h"
+#include "mm/base/room.h"
 #include "mm/mm.h"
 #include "server/data/db/db.h"
 #include "server/data/db/draw.h"
@@ -54,6 +55,53 @@ evict_memory_used(void)
     mm_figures(&f);
     return f.live_bytes + f.side_bytes + db_mapped_bytes() + memory_sample.malloc_counted_bytes +
            client_bytes_all();
+}
+
+/* ---- the limit ---- */
+
+/* Where a machine of one program is short of memory although maxmemory is not reached (holes
+ * between what is used, buffers of the system), the limit is what is used then, less a part of it:
+ * keys go for others that come, but not all of them for what is no key's. */
+enum { PRESSED_PART = 32, PRESSED_AGAIN_US = 1000000 };
+static struct {
+    uint64_t limit_bytes; /* 0: memory is not short */
+    int64_t since_us;     /* the limit holds since */
+} pressed;
+
+static bool
+is_bounded(const struct config *c)
+{
+    return c->maxmemory != 0 || room.kept_bytes != 0;
+}
+
+/* look_at_machine: is memory short?  If it goes on, the limit falls again. */
+static bool
+look_at_machine(void)
+{
+    uint64_t used;
+    int64_t now;
+
+    if (likely(!room_is_short())) {
+        pressed.limit_bytes = 0;
+        return false;
+    }
+    now = os_monotonic_us();
+    if (pressed.limit_bytes == 0 || now - pressed.since_us > PRESSED_AGAIN_US) {
+        used = evict_memory_used();
+        pressed.limit_bytes = used - used / PRESSED_PART;
+        pressed.since_us = now;
+    }
+    return true;
+}
+
+/* is_over: above the limit that holds now. */
+static bool
+is_over(void)
+{
+    uint64_t used = evict_memory_used();
+
+    return (config.maxmemory != 0 && used > config.maxmemory) ||
+           (pressed.limit_bytes != 0 && used > pressed.limit_bytes);
 }
 
 /* ---- candidates ---- */
@@ -296,7 +344,7 @@ static bool
 run(int64_t until_us, bool *ret_late)
 {
     *ret_late = false;
-    for (int n = 1; evict_memory_used() > config.maxmemory; n++) {
+    for (int n = 1; is_over(); n++) {
         /* What is dead already is freed before more has to die. */
         bool freed = db_free_dead(SLICE_US);
 
@@ -334,7 +382,7 @@ evict_make_room(void)
     if (db_state.loading || pause_is_on() || db_held_for_save)
         return true;
     if ((config.maxmemory_policy & EVICT_NO) != 0)
-        return db_free_dead(SLICE_US) && evict_memory_used() <= config.maxmemory;
+        return db_free_dead(SLICE_US) && !is_over();
     ok = run(begin + time_limit_us(), &late);
     note_excess(late || !ok);
     latency_add("eviction-cycle", (uint64_t)(os_monotonic_us() - begin) / 1000);
@@ -346,7 +394,8 @@ evict_work(unsigned budget_us)
 {
     bool late;
 
-    if (evict_memory_used() <= config.maxmemory) {
+    (void)look_at_machine();
+    if (!is_over()) {
         note_excess(false);
         return false;
     }
@@ -365,15 +414,17 @@ static struct loop_task task = {
 static void
 run_task(unsigned slice_us)
 {
-    bool more = config.maxmemory != 0 && evict_work(slice_us);
+    bool more = is_bounded(&config) && evict_work(slice_us);
 
     loop_task_at(&task, more ? LOOP_NOW : LOOP_NEVER);
 }
 
+/* May a command that needs memory run?  What was evicted helps it only in part: the memory of a key
+ * is another one's as soon as its whole block is free. */
 static bool
 is_within_limit(void)
 {
-    return evict_memory_used() <= config.maxmemory || evict_make_room();
+    return (!look_at_machine() && !is_over()) || (evict_make_room() && !room_is_nearly_out());
 }
 
 /* ---- configuration ---- */
@@ -382,7 +433,8 @@ static bool
 apply(const struct config *next, const char **why)
 {
     (void)why;
-    loop_task_each_turn(&task, next->maxmemory != 0);
+    loop_task_each_turn(&task, is_bounded(next));
+    exec_gates.make_room = is_bounded(next) ? is_within_limit : NULL;
     for (int i = 0; i < POOL; i++) /* scores of another kind mean nothing */
         clear(&pool[i]);
     if (next->maxmemory != 0 && next->maxmemory < evict_memory_used())
@@ -399,5 +451,4 @@ evict_init(void)
     loop_task_add(&task);
     config_on_change("maxmemory", apply);
     config_follow("maxmemory-policy", apply);
-    exec_gates.make_room = is_within_limit;
 }

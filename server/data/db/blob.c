@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "mm/base/difference.h"
+#include "mm/base/room.h"
 
 /* A block may be so many times larger than what a rewritten value needs. */
 enum { WASTE_FACTOR = 2 };
@@ -13,6 +14,13 @@ static char *
 open_bytes(const char *block, size_t at, size_t len)
 {
     return mm_modify(block + at, len);
+}
+
+/* may_grow: is there memory for a block's string to grow in place?  Nobody asks behind it (RM2). */
+static bool
+may_grow(size_t old_len, size_t len)
+{
+    return len <= old_len || room_for(len - old_len);
 }
 
 /* splice: write bytes at offset into a writable string of old_len bytes that has room. */
@@ -49,7 +57,7 @@ write_in_place(struct db_ref *ref, struct slice old, size_t offset, struct slice
     struct value v = {.type = TYPE_STRING, .enc = ENC_OUTER, .raw = true, .blob = {old.ptr, len}};
     size_t from = offset < old.len ? offset : old.len;
 
-    if (len != old.len && store(ref, &v) < 0)
+    if (!may_grow(old.len, len) || (len != old.len && store(ref, &v) < 0))
         return -ENOMEM;
     mm_grow(old.ptr, len);
     if (offset + bytes.len > from)
@@ -132,7 +140,8 @@ blob_store(struct db_ref *ref, enum value_type type, struct slice bytes)
         usable = mm_usable(old.blob.ptr);
         if (bytes.len <= usable && mm_size_class(bytes.len) * WASTE_FACTOR >= usable) {
             v.blob.len = bytes.len;
-            if (v.blob.len != old.blob.len && store(ref, &v) < 0)
+            if (!may_grow(old.blob.len, bytes.len) ||
+                (v.blob.len != old.blob.len && store(ref, &v) < 0))
                 return -ENOMEM;
             mm_grow(old.blob.ptr, bytes.len);
             write_difference(old.blob.ptr, old.blob.len, bytes);

@@ -1,0 +1,151 @@
+"""A machine of one program is filled until it says no, in several shapes, and is used on: by
+test_one_program.py a pretended one.
+
+A `machine` has client(): a new connection; and check(): raises if it has ended."""
+import resp
+
+# used memory is above maxmemory; or the arena was asked first
+REFUSALS = ("OOM command not allowed when used memory > 'maxmemory'.", "OOM the arena has no memory left for this command; nothing was changed")
+SPARE_PERCENT = 15  # of maxmemory: what DEBUG POPULATE leaves for the commands of a shape
+MIB = 1 << 20
+
+
+def small(i):
+    return ["SET", "small:%d" % i, "value:%d" % i]
+
+
+def large(i):
+    return ["SET", "large:%d" % i, b"%08d" % i * 12500]
+
+
+def append(i):
+    return ["APPEND", "append:%d" % (i % 20), b"%08d" % i * 25000]
+
+
+def fields(i):
+    return ["HSET", "hash:%d" % (i // 400)] + [w for k in range(50) for w in ("field:%d" % (i * 50 + k), "value")]
+
+
+def scores(i):
+    return ["ZADD", "zset:%d" % (i // 400)] + [w for k in range(50) for w in (i * 50 + k, "member:%d" % (i * 50 + k))]
+
+
+def elements(i):
+    return ["RPUSH", "list:%d" % (i // 400)] + ["element:%d" % (i * 100 + k) for k in range(100)]
+
+
+# name: (a command by its number, how many in a pipeline, bytes of a value of DEBUG POPULATE before)
+SHAPES = {"small": (small, 500, 10), "large": (large, 4, 100000), "append": (append, 2, 0), "fields": (fields, 20, 0),
+          "scores": (scores, 20, 0), "elements": (elements, 20, 0)}
+
+
+def figure(c, name):
+    for line in c.call("INFO", "everything").decode().split("\r\n"):
+        if line.startswith(name + ":"):
+            return line.split(":", 1)[1]
+    raise KeyError(name)
+
+
+def setting(c, name):
+    return int(c.call("CONFIG", "GET", name)[1])
+
+
+def populate(c, size):
+    """Most of maxmemory, by keys that are made inside."""
+    count, limit = max(1, min(20000, MIB // size)), setting(c, "maxmemory") * (100 - SPARE_PERCENT) // 100
+    made = 0
+    while int(figure(c, "used_memory")) < limit:
+        c.call("DEBUG", "POPULATE", count, "populated:%d" % made, size)
+        made += 1
+
+
+def fill(machine, shape, connections=4):
+    """Until a command is refused, on several connections at once; how many were not."""
+    make, depth, size = SHAPES[shape]
+    clients, done = [machine.client() for _ in range(connections)], 0
+    if size > 0:
+        populate(clients[0], size)
+    while True:
+        for c in clients:
+            c.send_raw(b"".join(resp.pack(*make(done + k)) for k in range(depth)))
+            done += depth
+        replies = [c.read() for c in clients for _ in range(depth)]
+        errors = {str(r) for r in replies if isinstance(r, resp.RespError)}
+        machine.check()
+        if errors:
+            for c in clients:
+                c.close()
+            assert errors <= set(REFUSALS), errors
+            return done - depth * connections
+
+
+def wait_saved(c, seconds=300):
+    resp.wait_until(lambda: figure(c, "rdb_bgsave_in_progress") == "0", seconds=seconds, step=0.05, what="the end of a save")
+    return figure(c, "rdb_last_bgsave_status")
+
+
+def use_full(machine):
+    """Reads, a save, and writes again after a tenth of the keys has gone: (digest, keys) then."""
+    c = machine.client()
+    keys = c.call("DBSIZE")
+    assert keys > 0 and c.call("RANDOMKEY") is not None
+    c.call("BGSAVE")
+    status = wait_saved(c)
+    assert status == "ok", status
+    gone = 0
+    while gone < max(keys // 10, 1):
+        gone += c.call("DEL", *[c.call("RANDOMKEY") for _ in range(min(100, max(keys // 10, 1)))])
+    resp.wait_until(lambda: accepts(c), seconds=60, step=0.1, what="a write that is accepted after DEL")
+    machine.check()
+    return c.call("DEBUG", "DIGEST"), c.call("DBSIZE")
+
+
+def accepts(c):
+    try:
+        return c.call("SET", "accepted", "x") == b"OK"
+    except resp.RespError as e:
+        assert str(e) in REFUSALS, e
+        return False
+
+
+def refuse_claim(machine):
+    """The header of an argument that is larger than may be is the last thing that is read."""
+    c = machine.client()
+    c.send_raw(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n" % (setting(c, "proto-max-bulk-len") + 1))
+    said = c.read()
+    assert isinstance(said, resp.RespError) and "invalid bulk length" in str(said), said
+
+
+def crowd_requests(machine):
+    """Clients that send a large argument and do not end it: the largest are closed."""
+    control = machine.client()
+    size, limit = setting(control, "proto-max-bulk-len"), setting(control, "maxmemory-clients")
+    head = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n" % size
+    clients, piece = [], b"x" * (size // 4)
+    for _ in range(2 * limit // size + 2):
+        c = machine.client()
+        clients.append(c)
+        try:
+            c.send_raw(head)
+            for _ in range(3):
+                c.send_raw(piece)
+        except OSError:
+            pass  # closed
+        assert control.call("PING") == b"PONG"
+    resp.wait_until(lambda: int(figure(control, "mem_clients_normal")) <= limit, what="clients within their limit")
+    assert int(figure(control, "evicted_clients")) > 0
+    machine.check()
+
+
+def crowd_replies(machine):
+    """Clients that ask for more than the machine has, and do not read."""
+    control = machine.client()
+    size = setting(control, "proto-max-bulk-len") // 2
+    control.call("SETRANGE", "wide", size, "x")
+    clients = [machine.client() for _ in range(4)]
+    for c in clients:
+        c.send_raw(resp.pack("GET", "wide") * 16 + resp.pack("MGET", *["wide"] * 64))
+    assert control.call("PING") == b"PONG"
+    resp.wait_until(lambda: int(figure(control, "connected_clients")) < 5, what="one that is closed")
+    assert control.call("STRLEN", "wide") == size + 1
+    machine.check()
