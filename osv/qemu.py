@@ -27,8 +27,10 @@ KVM_PROBE_SECONDS = 15
 BOOTED = b"Booted up in"
 
 
-def command(image, memory, smp, accel, port=None, serial="chardev:c0", more=(), overlay=False, cache="writeback"):
-    """QEMU's command line.  No port: no network.  overlay: what the guest writes is thrown away."""
+def command(image, memory, smp, accel, port=None, serial="chardev:c0", more=(), overlay=False, cache="writethrough"):
+    """QEMU's command line.  No port: no network.  overlay: what the guest writes is thrown away.
+
+    OSv's fsync() does not ask the disk to flush, so what is written has to be durable by itself."""
     words = ["qemu-system-x86_64", "-accel", accel, "-cpu", "host,arch-capabilities=off" if accel == "kvm" else "max"]
     words += ["-m", str(memory), "-smp", str(smp), "-display", "none", "-no-reboot", "-serial", serial]
     if serial == "chardev:c0":

@@ -227,7 +227,7 @@ class Guest:
         cpu = "host,arch-capabilities=off" if ACCEL == "kvm" else "max"
         command = [QEMU, "-accel", ACCEL, "-cpu", cpu, "-m", self.memory, "-smp", str(self.smp), "-display", "none", "-no-reboot",
                    "-serial", "file:" + self.console_path, "-monitor", "unix:%s.monitor,server,nowait" % self.console_path]
-        command += drives + ["-device", "virtio-blk-pci,scsi=off,drive=" + ("logged" if self.write_log else "disk")]
+        command += drives + ["-device", "virtio-blk-pci,scsi=off,write-cache=off,drive=" + ("logged" if self.write_log else "disk")]
         command += ["-netdev", "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:%d-:6379" % self.port,
                     "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"]
         with open(self.qemu_path, "wb") as out:
@@ -341,8 +341,10 @@ class Guest:
     # -- its end
 
     def power_cut(self):
-        """QEMU is killed: what the guest has not handed to its disk is lost; what it has is in the
-        host's page cache and stays, flushed or not: see write_log."""
+        """QEMU is killed: what the guest has not handed to its disk is lost.  What it has is there,
+        flushed or not: the disk has no cache of its own (write-cache=off).  With one, QEMU would
+        lose even what is on the host's disk: which clusters of the qcow2 file are used it writes
+        down when the guest flushes, and OSv does so once, when it switches the machine off."""
         if self._resp is not None:
             self._resp.close()
             self._resp = None
