@@ -66,6 +66,7 @@ open_sink(struct job *j, struct sink **ret)
                                      .expected_bytes = j->rq.expected_bytes,
                                      .verify = j->rq.verify ? verify : NULL,
                                      .verify_ctx = j,
+                                     .sets_aside = os_name() != NULL,
                                      .retain = j->rq.retain,
                                      .retained = &j->retained};
 

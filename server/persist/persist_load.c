@@ -16,6 +16,7 @@
 #include "server/net/loop.h"
 #include "server/persist/persist.h"
 #include "server/persist/persist_impl.h"
+#include "snapshot/rdb/set_aside.h"
 
 enum { LOG_EACH_US = 2 * 1000 * 1000, FREE_US = 1000 };
 
@@ -208,12 +209,30 @@ load_file(const char *path, bool merge, struct text *why)
     return r;
 }
 
+/* restore: what a save that was cut off has set aside. */
+static void
+restore(void)
+{
+    int r = os_name() != NULL ? set_aside_restore(config.dbfilename) : 0;
+
+    if (r > 0)
+        log_line(
+            LOG_WARNING,
+            "%s was not there: the last save was cut off when it took its place. The dump from before has its name again.",
+            config.dbfilename);
+    else if (r < 0)
+        log_line(LOG_WARNING, "Can't give the dump from before the last save its name %s: %s",
+                 config.dbfilename, strerror(-r));
+}
+
 int
 persist_load(void)
 {
     struct text why = {.at = NULL};
-    int r = load_file(config.dbfilename, false, &why);
+    int r;
 
+    restore();
+    r = load_file(config.dbfilename, false, &why);
     if (r == -ENOENT) {
         r = 0;
     } else if (r != 0) {

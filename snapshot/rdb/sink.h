@@ -77,6 +77,7 @@ struct sink_file_options {
      * none */
     int (*verify)(void *ctx, const char *temp_path, char *why, size_t why_bytes);
     void *verify_ctx;
+    bool sets_aside;           /* rename() forgets here what it replaces (set_aside.h) */
     unsigned retain;           /* how many dumps are kept (retained.h); 0: none, and none removed */
     struct retained *retained; /* what became of that; with `retain` only */
 };

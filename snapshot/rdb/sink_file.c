@@ -25,6 +25,7 @@
 #include "mm/base/must.h"
 #include "mm/base/os.h"
 #include "snapshot/rdb/retained.h"
+#include "snapshot/rdb/set_aside.h"
 #include "snapshot/rdb/temp_file.h"
 
 typedef int (*flush_range_fn)(int fd, off64_t offset, off64_t bytes, unsigned flags);
@@ -34,6 +35,7 @@ struct sink_file {
     int fd;           /* -1: closed */
     int lock_fd;      /* the same file: what keeps its lock from close to rename; -1: closed */
     bool has_temp;    /* the temporary name exists and is ours to remove */
+    bool has_aside;   /* the old file is set aside, until the new one's name is durable */
     char *path, *temp_path, *dir_path; /* [owned] */
     size_t dir_len;                    /* of path, with its slash */
     struct sink_file_options options;  /* but for the names */
@@ -209,10 +211,20 @@ verify_file(struct sink_file *f)
 static int
 rename_plainly(struct sink_file *f)
 {
+    int r = f->options.sets_aside ? set_aside(f->path) : 0;
+
+    if (r < 0)
+        return r;
+    f->has_aside = r > 0;
     if (fault_point(FAULT_sink_rename))
-        return -EACCES;
-    if (rename(f->temp_path, f->path) < 0)
-        return -errno;
+        r = -EACCES;
+    else
+        r = rename(f->temp_path, f->path) < 0 ? -errno : 0;
+    if (r < 0) {
+        if (f->has_aside)
+            set_aside_undo(f->path);
+        return r;
+    }
     f->has_temp = false;
     temp_file_note(NULL);
     return 0;
@@ -274,6 +286,8 @@ end_in_dir(struct sink_file *f, int dir_fd, const char **ret_step)
     *ret_step = "directory fsync";
     if ((r = sync_dir(dir_fd)) < 0)
         return r;
+    if (f->has_aside && set_aside_remove(f->path) == 0) /* else the next save, or start, does */
+        (void)fsync(dir_fd);
     /* The names of those that go need not be gone for good before the next save. */
     if (f->options.retain > 0 &&
         retained_prune(dir_fd, f->path, f->options.retain, f->options.retained))
