@@ -69,6 +69,7 @@ discarder_main(void *arg)
         bool has_job;
 
         wait_for(&discarder.posted);
+        os_thread_woken();
         if (atomic_load_explicit(&discarder.stop, memory_order_relaxed))
             return NULL;
         has_job = atomic_exchange_explicit(&discarder.has_job, false,

@@ -54,6 +54,7 @@ warmer_work(enum warm_kind k)
         for (size_t at = 0, n; at < j->ranges[i].bytes; at += n) {
             n = j->ranges[i].bytes - at < CALL_BYTES ? j->ranges[i].bytes - at : CALL_BYTES;
             os_populate((char *)j->ranges[i].at + at, n);
+            os_thread_give_way();
         }
     atomic_store_explicit(&j->state, IDLE, memory_order_release); /* O-12 worker */
 }

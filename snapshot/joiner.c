@@ -405,6 +405,7 @@ joiner_write(struct joiner *j, struct sink *out, const _Atomic uint64_t *rate,
         if (j->error == 0) {
             must(out != NULL);
             pthread_mutex_unlock(&j->lock);
+            os_thread_give_way();
             r = write_chunk(j, c, out);
             atomic_store_explicit(done, out->put_bytes, memory_order_relaxed);
             keep_pace(&pace, rate, chunk_file_bytes(j, c), cancel);

@@ -112,6 +112,7 @@ look_up(void *ctx)
     r->told_bytes = r->view->read_bytes;
     pass_quiescent();
     rcu_quiescent_state();
+    os_thread_give_way();
 }
 
 static int
@@ -260,6 +261,7 @@ sweeper_main(void *arg)
     rcu_register_thread();
     rcu_thread_offline();
     while ((j = next_job(&seen, false, s->index)) != NULL) {
+        os_thread_woken();
         rcu_thread_online();
         run_sweeper(j, s);
         rcu_thread_offline();
@@ -277,8 +279,10 @@ writer_main(void *arg)
     (void)arg;
     os_thread_name("writer");
     os_thread_background();
-    while ((j = next_job(&seen, true, 0)) != NULL)
+    while ((j = next_job(&seen, true, 0)) != NULL) {
+        os_thread_woken();
         writer_run(j, &sweepers.joiner, &sweepers.rate);
+    }
     return NULL;
 }
 

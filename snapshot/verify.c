@@ -52,6 +52,7 @@ on_progress(void *ctx, uint64_t offset)
         os_drop_cache(v->fd, v->dropped_bytes, read_bytes - v->dropped_bytes);
         v->dropped_bytes = read_bytes;
     }
+    os_thread_give_way();
     return 0;
 }
 

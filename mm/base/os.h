@@ -74,8 +74,13 @@ struct os_cpu os_cpu_of_thread(void);
 /* os_cores: how many processors this process may use; at least 1. */
 unsigned os_cores(void);
 /* os_thread_background: the calling thread is for work that can wait: it takes no processor from a
- * thread that wakes up, and has a smaller share where all are busy.  Best effort. */
+ * thread that wakes up, and has a smaller share where all are busy.  Best effort.
+ * The others are for such a thread, where the system has no class for it (OSv); nothing elsewhere.
+ * os_thread_woken: it has been woken: who did that first goes on, for a millisecond.
+ * os_thread_give_way: between two steps of its work whoever waits for the processor goes first. */
 void os_thread_background(void);
+void os_thread_woken(void);
+void os_thread_give_way(void);
 /* os_thread_name: what tools of the system call the calling thread; of more than 15 bytes the first
  * 15 count.  Best effort. */
 void os_thread_name(const char *name);

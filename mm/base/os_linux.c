@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,6 +293,11 @@ os_cpu_of_thread(void)
                              : (struct os_cpu){.user_us = clock_ns(CLOCK_THREAD_CPUTIME_ID) / 1000};
 }
 
+/* The system has refused the batch class.  OSv has one class but for real time, and gives a thread
+ * that has slept long the processor for as long as others had it meanwhile: a sweeper that wakes up
+ * beside a busy loop kept it for 30 to 80 ms. */
+static atomic_bool lacks_batch;
+
 /* Two measures: a thread of the batch class does not push another off its processor when it wakes
  * up, and a higher nice value makes its share smaller where all processors are busy.  On Linux nice
  * is each thread's own. */
@@ -301,11 +307,27 @@ os_thread_background(void)
     enum { NICE = 5 }; /* a third of an ordinary thread's share */
 
 #ifdef SCHED_BATCH
-    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH,
-                                &(struct sched_param){.sched_priority = 0});
+    if (pthread_setschedparam(pthread_self(), SCHED_BATCH,
+                              &(struct sched_param){.sched_priority = 0}) != 0)
+        atomic_store_explicit(&lacks_batch, true, memory_order_relaxed);
 #endif
     /* by number: not every system has the function */
     (void)syscall(SYS_setpriority, PRIO_PROCESS, (int)syscall(SYS_gettid), NICE);
+}
+
+/* A sleep, since who gives way goes on when nobody waits but another of its kind. */
+void
+os_thread_woken(void)
+{
+    if (atomic_load_explicit(&lacks_batch, memory_order_relaxed))
+        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+void
+os_thread_give_way(void)
+{
+    if (atomic_load_explicit(&lacks_batch, memory_order_relaxed))
+        (void)sched_yield();
 }
 
 void

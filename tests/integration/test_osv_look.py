@@ -3,6 +3,7 @@
 and figures that the system does not give left out, here beside those of the same server on
 Linux."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,15 +36,20 @@ class Look(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, directory)
         cls.linux = resp.start_stillframe(directory, "--save", "")
         cls.addClassCleanup(cls.linux.kill)
+        cls.osv = cls.start(directory, "--save", "")
+        cls.addClassCleanup(cls.osv.kill)
+
+    @staticmethod
+    def start(directory, *args):
+        """A server that believes itself on OSv."""
         before = os.environ.get("LD_PRELOAD")
         os.environ["LD_PRELOAD"] = PRELOAD
         try:
-            cls.osv = resp.start_stillframe(directory, "--save", "")
+            return resp.start_stillframe(directory, *args)
         finally:
             del os.environ["LD_PRELOAD"]
             if before is not None:
                 os.environ["LD_PRELOAD"] = before
-        cls.addClassCleanup(cls.osv.kill)
 
     def both(self, *command):
         with self.osv.client() as c, self.linux.client() as d:
@@ -86,6 +92,22 @@ class Look(unittest.TestCase):
         self.assertLess(int(info["mm_images_bytes"]), 4096)
         self.assertNotIn("saving", self.osv.log().lower())
         self.assertEqual([name for name in os.listdir(self.directory) if name.endswith(".rdb")], [])
+
+    def test_where_there_is_no_class_for_the_background_a_save_gives_way_between_its_steps(self):
+        with tempfile.TemporaryDirectory() as directory:
+            server = self.start(directory, "--save", "", "--snapshot-verify", "yes", "--enable-debug-command", "yes")
+            with server.client() as c:
+                c.call("DEBUG", "POPULATE", 20000, "key", 100)
+                c.call("BGSAVE")
+                for i in range(500):
+                    c.call("SET", "key:%d" % (i * 7), "changed")
+                resp.wait_until(lambda: b"rdb_bgsave_in_progress:0" in c.call("INFO", "persistence"))
+                info = fields(c.call("INFO", "persistence"))
+            self.assertEqual(server.stop(), 0)
+            self.assertEqual((info["rdb_saves"], info["rdb_last_bgsave_verify"]), ("1", "ok"))
+            times = re.search(r"gave way (\d+) times", server.log())
+            self.assertIsNotNone(times, server.log())
+            self.assertGreater(int(times.group(1)), 20)  # blocks of 64 KiB, chunks, pieces that are read back
 
     def test_redis_cli_reads_it(self):
         def cli(*words):
