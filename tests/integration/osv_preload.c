@@ -1,6 +1,7 @@
-/* tests/integration/osv_preload.c - LD_PRELOAD: what the program sees of OSv: the kernel's function
- * that says its version, no /proc, system calls that tell no system time, no class of threads for
- * the background.  At the end it says on stderr how often such threads gave way. */
+/* tests/integration/osv_preload.c - LD_PRELOAD: a system that calls itself OSv and says little: the
+ * kernel's function that tells its version, no /proc, nothing of the machine's memory, no system
+ * time, no class of threads for the background.  At the end it says on stderr how often such
+ * threads gave way.  machine_preload.c is OSv as far as memory goes. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/sysinfo.h>
 
 char *osv_version(void);
 
@@ -30,6 +32,14 @@ fopen(const char *path, const char *mode)
     }
     *(void **)&next = dlsym(RTLD_NEXT, "fopen");
     return next(path, mode);
+}
+
+int
+sysinfo(struct sysinfo *info)
+{
+    (void)info;
+    errno = ENOSYS;
+    return -1;
 }
 
 /* All threads of the machine where one is meant. */
