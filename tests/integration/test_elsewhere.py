@@ -198,8 +198,8 @@ class SystemCalls(InADirectory):
             with self.subTest(form):
                 live(self, self.place(calls(), form=form))
 
+    # A system that lacks them answers ENOSYS, a container's filter EPERM.
     def test_a_life_without_those_that_may_be_missing(self):
-        """A system that lacks them answers ENOSYS, a container's filter EPERM."""
         for error in (errno.ENOSYS, errno.EPERM):
             with self.subTest(errno.errorcode[error]):
                 live(self, self.place(named("MUST", "LIBC"), named("MAY"), error))
@@ -240,9 +240,9 @@ def count_phases(test, directory):
 class Processes(InADirectory):
     """Where the system refuses one process, or one thread, more."""
 
+    # RLIMIT_NPROC counts threads too: as many as a server has when it is ready are enough.
     @unittest.skipUnless(os.geteuid() == 0, "a user of its own, which root alone can give it, has a limit of its own")
     def test_without_room_for_another_process(self):
-        """RLIMIT_NPROC counts threads too: as many as a server has when it is ready are enough."""
         nobody = 61234  # no process has this user's id but the server
 
         def limited(count):
@@ -399,8 +399,8 @@ class Elsewhere(InADirectory):
         os.mkdir(os.path.join(self.dir, "data"))
         self.try_there("gVisor", runsc + ["true"], runsc + inside("life", os.path.join(self.dir, "data")))
 
+    # User-mode Linux: a kernel that is a program, over this machine's files, read-only.
     def test_in_a_linux_of_its_own(self):
-        """User-mode Linux: a kernel that is a program, over this machine's files, read-only."""
         if shutil.which("linux.uml") is None:
             self.skipTest("user-mode-linux is not installed")
         init = os.path.join(self.dir, "init")
