@@ -234,6 +234,10 @@ $(B)/tests/integration/machine_preload.so: tests/integration/machine_preload.c
 $(B)/tests/integration/loader: tests/integration/loader.c
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -o $@ $< -ldl
+WRAPPED := os_reserve os_commit os_release os_discard os_discard_ranges os_populate
+$(B)/tests/integration/server_grown: $(B)/obj/tests/integration/grown_memory.o $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,server/main.c)
+	@mkdir -p $(@D)
+	$(call show,LD)$(CC) $(ALL_LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
 $(B)/tests/integration/rdb_expires: $(B)/obj/tests/integration/rdb_expires.o $(MM_OBJ) $(SNAPSHOT_OBJ)
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
@@ -245,7 +249,7 @@ build/npm/node_modules/.package-lock.json: tests/integration/clients/package.jso
 	@mkdir -p build/npm
 	@cp $^ build/npm/
 	$(call show,NPM)npm ci --prefix build/npm --no-audit --no-fund --loglevel=error || echo "npm: not installed; its tests are skipped"
-test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/syscalls_preload.so $(B)/tests/integration/hold_preload.so $(B)/tests/integration/malloc_preload.so $(B)/tests/integration/osv_preload.so $(B)/tests/integration/loader $(B)/tests/integration/rdb_expires $(B)/tests/bench/bench_huge $(B)/tests/integration/machine_preload.so
+test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/syscalls_preload.so $(B)/tests/integration/hold_preload.so $(B)/tests/integration/malloc_preload.so $(B)/tests/integration/osv_preload.so $(B)/tests/integration/loader $(B)/tests/integration/server_grown $(B)/tests/integration/rdb_expires $(B)/tests/bench/bench_huge $(B)/tests/integration/machine_preload.so
 .SECONDARY:
 
 tests: $(TESTS)

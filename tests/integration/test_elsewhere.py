@@ -31,6 +31,7 @@ HELPERS = os.path.join(resp.ROOT, "build", "tests", "integration")
 PRELOAD = os.path.join(HELPERS, "syscalls_preload.so")
 SHARED = os.path.join(resp.ROOT, "build", "shared", "stillframe.so")
 FORMS = {"executable": [resp.STILLFRAME_SERVER], "shared object": [os.path.join(HELPERS, "loader"), SHARED]}
+GROWN = os.path.join(HELPERS, "server_grown")
 KEYS = 20000
 
 
@@ -38,7 +39,7 @@ KEYS = 20000
 
 class Place:
     """How a server is started somewhere: before: words before its own; env: what it finds there;
-    options: options for it."""
+    options: options for it; form: of FORMS, or a program."""
 
     def __init__(self, directory, before=(), env=None, options=(), form="executable", preexec=None):
         self.dir, self.before, self.env = directory, list(before), env or {}
@@ -46,8 +47,8 @@ class Place:
 
     def start(self):
         port = resp.free_port()
-        command = self.before + FORMS[self.form] + ["--port", str(port), "--dir", self.dir, "--enable-debug-command", "yes",
-                                                    "--save", ""] + self.options
+        command = (self.before + FORMS.get(self.form, [self.form]) +
+                   ["--port", str(port), "--dir", self.dir, "--enable-debug-command", "yes", "--save", ""] + self.options)
         server = Process(command, self.dir, port, dict(os.environ, **self.env), self.preexec)
         server.wait_ready()
         return server
@@ -367,6 +368,29 @@ def machine():
         print(part.__name__, flush=True)
         part(unittest.TestCase())
     print("LIVED", flush=True)
+
+
+class Memory(InADirectory):
+    # Without an MMU a reservation is memory, at once and for good.
+    def test_where_memory_only_grows(self):
+        place = Place(self.dir, form=GROWN, options=["--arena-size", "64mb"])
+        live(self, place)
+        server = place.start()
+        with server.client() as c:
+            with self.assertRaises(resp.RespError) as full:
+                c.call("DEBUG", "POPULATE", 1000, "big", PAYLOAD)
+            self.assertTrue(str(full.exception).startswith("OOM "), full.exception)
+            save_once(self, c)
+            c.call("FLUSHALL")
+            resp.wait_until(lambda: b"lazyfree_pending_objects:0" in c.call("INFO", "memory"))
+            c.call("MEMORY", "PURGE")
+            serve(c)  # in what was filled and given up
+            digest = c.call("DEBUG", "DIGEST")
+        self.assertEqual(end(server, "SAVE"), 0, server.log())
+        server = place.start()
+        with server.client() as c:
+            self.assertEqual(c.call("DEBUG", "DIGEST"), digest)
+        self.assertEqual(server.stop(), 0, server.log())
 
 
 # ---- whole systems ----
