@@ -95,7 +95,7 @@ run: | packages
 ## make check          install what is missing, build, pass the tests in every flavour (about 25
 ##                     minutes on two processors)
 check: | packages test-packages
-	tests/run.sh all
+	OSV="$(OSV)" tests/run.sh all
 ## make quick          the release tests alone, without installing anything
 quick:
 	tests/run.sh release
@@ -171,6 +171,9 @@ ACCEL ?= auto
 osv-run: | osv-packages
 	@[ -f $(OSV_IMAGE) ] || $(MAKE) --no-print-directory osv-image
 	@osv/qemu.py $(OSV_IMAGE) --port $(PORT) --memory $(MEM) --smp $(SMP) --accel $(ACCEL)
+## make check-osv      the tests on OSv, all of them (OSV=...; make check has the short ones)
+check-osv: | packages test-packages
+	@OSV="$(OSV)" OSV_LONG=1 tests/run.sh osv
 ## make install        copy binaries, documents, man page and completions below DESTDIR/PREFIX
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: all
@@ -274,6 +277,6 @@ test-packages:
 clean:
 	rm -rf build
 
-.PHONY: all help run check quick asan tsan barrier steps check-hard check-long check-fault model lint bench soak docs-commands fuzz shared install \
+.PHONY: all help run check quick asan tsan barrier steps check-hard check-long check-fault check-osv model lint bench soak docs-commands fuzz shared install \
         osv-image osv-run tests test-helpers benches packages osv-packages test-packages clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -11,6 +11,7 @@
 #             tests/hard/mutants.txt
 #   fault     each step of a save failed in turn
 #   model     the model and its wrong variants
+#   osv       the server on OSv under QEMU, if OSV names a built OSv tree (OSV_LONG=1: all of it)
 #   lint      floors, texts, format, cppcheck, clang-tidy
 #   long      a million random commands, keys of ten million elements, the oracles and the steps
 #             with larger budgets; not part of "all"
@@ -138,6 +139,19 @@ section_hard() {
 section_model() {
     run "model" 600 tests/model/run.sh
 }
+section_osv() {
+    local lacks t
+    lacks=$(python3 tests/osv/guest.py)
+    if [ -n "$lacks" ]; then
+        echo "skipped osv: there is no $lacks"
+        return
+    fi
+    build release all test-helpers
+    build shared build/shared/stillframe.so
+    for t in tests/osv/test_*.py; do
+        STILLFRAME_FLAVOUR=release run "osv: $t" 3600 python3 -W ignore::ResourceWarning "$t" -v
+    done
+}
 section_lint() {
     LINT_NODES=${LINT_NODES-50000} run "lint" 1500 tests/lint/run.sh
 }
@@ -172,7 +186,7 @@ all() {
     build release all tests test-helpers
     queue=$(mktemp)
     out=$(mktemp)
-    printf '%s\n' asan lint release hard "debug fault" steps barrier model tsan >"$queue"
+    printf '%s\n' asan lint release hard "debug fault" steps osv barrier model tsan >"$queue"
     for ((w = 0; w < 2; w++)); do
         worker "$queue" > >(tee -a "$out") 2>&1 &
         pids+=($!)
@@ -190,7 +204,7 @@ all() {
             took+=("${BASH_REMATCH[2]} ${BASH_REMATCH[1]}")
         fi
     done <"$out"
-    if [ "$n" -ne 9 ]; then
+    if [ "$n" -ne 10 ]; then
         failed=$((failed + 1))
         failures+=("a section ended without its count")
     fi

@@ -9,7 +9,8 @@
 An image is made once for its form, its size and its words; each Disk is a layer over it, so that a
 test begins with what mkfs left.  A disk may be looked at when no machine runs on it.
 
-  OSV=tree       a built OSv tree (docs/osv.md); missing() says what else has to be there
+  OSV=tree       a built OSv tree (docs/osv.md); missing() says what else has to be there, and so
+                 does this program
   ACCEL=kvm      instead of emulation, which is the default as it works everywhere
   OSV_KEEP=dir   images, disks and consoles stay there; else they go when the program ends
 """
@@ -30,7 +31,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import resp  # noqa: E402
 
 OSV = os.environ.get("OSV", "")
-ACCEL = os.environ.get("ACCEL", "tcg")
+ACCEL = "kvm" if os.environ.get("ACCEL") == "kvm" else "tcg"
 QEMU = "qemu-system-x86_64"
 DATA_DIR = "/data"
 # What every server here is started with; the words of a test come behind and may say otherwise.
@@ -54,7 +55,7 @@ def missing():
     """What is not there and has to be, in words; an empty list if the tests can run."""
     found = []
     if not OSV:
-        found.append("OSV=path of a built OSv tree")
+        found.append("OSv tree (OSV=path)")
     elif not os.path.exists(os.path.join(OSV, "build/last/loader.img")):
         found.append("%s/build/last/loader.img" % OSV)
     tools = {QEMU: "qemu-system-x86", "qemu-img": "qemu-utils", "mkfs.ext4": "e2fsprogs",
@@ -388,3 +389,7 @@ def die_with_parent():
 def kill_running():
     for machine in list(running):
         machine.power_cut()
+
+
+if __name__ == "__main__":
+    print(", no ".join(missing()))
