@@ -114,9 +114,24 @@ class Disk:
     """A disk of its own, over an image: .path."""
 
     def __init__(self, *words, form="pie", data_mb=256):
-        base = base_image(WORDS + words, form, data_mb)
-        self.path = new_path("disk.qcow2")
-        run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, self.path)
+        self._over(base_image(WORDS + words, form, data_mb), "qcow2")
+
+    @classmethod
+    def of_raw(cls, raw):
+        """A disk over a raw file, which has to stay as it is."""
+        disk = cls.__new__(cls)
+        disk._over(raw, "raw")
+        return disk
+
+    def _over(self, base, kind):
+        self.base, self.path = base, new_path("disk.qcow2")
+        run("qemu-img", "create", "-q", "-f", "qcow2", "-F", kind, "-b", base, self.path)
+
+    def base_raw(self):
+        """What it was before anything was written to it, as a raw file: its path."""
+        raw = new_path("base.raw")
+        run("qemu-img", "convert", "-O", "raw", self.base, raw)
+        return raw
 
     def raw(self, to=None):
         """The whole disk as a raw file: its path.  Holes stay holes."""
