@@ -16,6 +16,7 @@ from test_oracle_types import BUILD, Commands
 SEED = int(os.environ.get("OSV_SEED") or random.SystemRandom().randrange(1 << 30))
 KEEP = 4102444800000  # an expiry in 2100
 GROUP_KEYS = 40
+LARGE_HLL = "large:hll"
 
 
 class Beside(Writer):
@@ -66,7 +67,7 @@ class Data:
         must_work(c.pipeline([["SET", "large:huge", "h" * 3000000], ["SET", "large:number", 12345],
                               ["SET", "large:later", "l" * 300, "PXAT", KEEP], ["SETRANGE", "large:bits", 70000, "b"],
                               ["HSET", "large:pair", "a", 1, "b", 2], ["SADD", "large:ints", 1, 2, 3], ["ZADD", "large:z", 1.5, "a", 2, "b"],
-                              ["PFADD", "large:hll"] + ["e%d" % i for i in range(2000)], ["GEOADD", "large:geo", 13.36, 38.11, "p"],
+                              ["PFADD", LARGE_HLL] + ["e%d" % i for i in range(2000)], ["GEOADD", "large:geo", 13.36, 38.11, "p"],
                               ["XGROUP", "CREATE", "large:stream", "g", 0],
                               ["XREADGROUP", "GROUP", "g", "c", "COUNT", GROUP_KEYS, "STREAMS", "large:stream", ">"],
                               ["XACK", "large:stream", "g", "1-1", "2-1"]]

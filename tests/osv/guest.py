@@ -30,6 +30,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "integration"))
 import resp  # noqa: E402
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAMS = {"pie": resp.STILLFRAME_SERVER, "shared": os.path.join(resp.ROOT, "build/shared/stillframe.so")}
 OSV = os.environ.get("OSV", "")
 ACCEL = "kvm" if os.environ.get("ACCEL") == "kvm" else "tcg"
 QEMU = "qemu-system-x86_64"
@@ -42,7 +44,7 @@ BOOT_SECONDS = 300
 REPLY_SECONDS = 300
 CONNECT_SECONDS = 30
 POWER_OFF_SECONDS = 300
-READY = re.compile(r"Ready to accept connections")
+READY = r"Ready to accept connections"
 # What OSv prints when the machine has ended by an error of its own.
 PANIC = re.compile(r"Aborted|Out of memory|page fault outside application|Assertion failed|failed looking up symbol"
                    r"|unhandled exception|general protection fault", re.I)
@@ -95,7 +97,7 @@ def new_path(name):
 
 
 def make_image(out, words, form, data_mb):
-    program = {"pie": resp.STILLFRAME_SERVER, "shared": os.path.join(resp.ROOT, "build/shared/stillframe.so")}[form]
+    program = PROGRAMS.get(form, form)
     run(sys.executable, os.path.join(resp.ROOT, "osv/image.py"), "--osv", OSV, "--out", out, "--data-mb", data_mb, program, *words)
 
 
@@ -111,7 +113,7 @@ def base_image(words, form, data_mb):
 
 
 class Disk:
-    """A disk of its own, over an image: .path."""
+    """A disk of its own, over an image: .path.  form: pie, shared, or another program's path."""
 
     def __init__(self, *words, form="pie", data_mb=256):
         self._over(base_image(WORDS + words, form, data_mb), "qcow2")
@@ -214,7 +216,7 @@ class GuestError(Exception):
 class Guest:
     """A running machine: .port, .console(), .resp (a connection), .process (QEMU)."""
 
-    def __init__(self, disk, memory="512M", smp=1, ready=True, write_log=None):
+    def __init__(self, disk, memory="512M", smp=1, ready=READY, write_log=None):
         self.disk, self.memory, self.smp, self.write_log = disk, memory, smp, write_log
         self.console_path = new_path("console")
         self.qemu_path = self.console_path + ".qemu"
@@ -222,10 +224,7 @@ class Guest:
         for _ in range(10):
             self._start()
             try:
-                if ready:
-                    self.wait_ready()
-                else:
-                    self.wait_for(lambda: os.path.getsize(self.console_path) > 0, BOOT_SECONDS, "a first line")
+                self.wait_for(lambda: re.search(ready, self.console()), BOOT_SECONDS, "'%s' on the console" % ready)
                 return
             except GuestError:
                 self.power_cut()
@@ -299,9 +298,6 @@ class Guest:
             if time.monotonic() > end:
                 raise self.error("waited %d s in vain for %s" % (seconds, what))
             time.sleep(0.05)
-
-    def wait_ready(self):
-        self.wait_for(lambda: READY.search(self.console()), BOOT_SECONDS, "the server to be ready")
 
     # -- talking to it
 
