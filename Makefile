@@ -124,9 +124,10 @@ lint:
 ## make bench          the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save
 ##                     cpu load loop fan-out memory instructions types zset sets huge hit-ratio
 ##                     floor growth keyspace steady memory-limit strings rdb"; over two hours in
-##                     all; SAVE="--quick", or other options of tests/bench/save.py)
+##                     all; SAVE="--quick", or other options of tests/bench/save.py), and osv
+##                     (OSV=/path/to/a/built/osv), beside redis-server there
 bench: all
-	tests/bench/run.sh $(BENCH)
+	OSV="$(OSV)" tests/bench/run.sh $(BENCH)
 ## make soak           mixed load on one server for MINUTES=10, and whether what has to stay bounded
 ##                     does; SOAK=snapshots: thousands of snapshots, everything else meanwhile;
 ##                     SOAK=kills: KILLS=1000 kill -9 in a save

@@ -4,7 +4,7 @@
 #                                                   [loop] [floor] [fan-out] [memory] [instructions]
 #                                                   [keyspace] [growth] [huge] [types] [zset] [sets]
 #                                                   [hit-ratio] [steady] [strings]
-#                                                   [memory-limit] [rdb]
+#                                                   [memory-limit] [rdb] [osv]
 # SAVE: options of save.py, such as "--quick".
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -40,6 +40,7 @@ for w in "${what[@]}"; do
     steady) python3 tests/bench/steady.py ;;
     rdb) python3 tests/bench/rdb.py ;;
     memory-limit) python3 tests/bench/memory_limit.py ;;
+    osv) python3 tests/bench/osv.py ;;
     *) echo "no benchmark '$w'" >&2; exit 2 ;;
     esac
 done
