@@ -2,14 +2,13 @@
  *
  * Most systems say no in time, or kill one program of many.  On a unikernel nobody says no:
  * malloc() never answers NULL, and the touch of memory that is not there ends the machine.  So
- * there a part of the memory is kept for the system (network buffers, files, stacks, small blocks),
- * and what would take from it is refused here, in the way that a refusal of the system looks
- * elsewhere:
+ * there a part of the memory is kept for the system (network buffers, files, stacks), and what
+ * would take from it is refused here, in the way that a refusal of the system looks elsewhere:
  *
- *   RM1 malloc(), calloc(), realloc() and aligned_alloc() of ROOM_LOOK_BYTES and more answer NULL
- *       (room_malloc.c; the linker leads all calls of ours there).  Below ROOM_SMALL_BYTES they may
- *       have half of what is kept: for requests and replies of those who look after a full
- *       machine, and for what a save needs beside the pages that it holds.
+ *   RM1 malloc(), calloc(), realloc() and aligned_alloc() answer NULL (room_malloc.c; the linker
+ *       leads all calls of ours there).  Below ROOM_SMALL_BYTES they may have half of what is kept:
+ *       for requests and replies of those who look after a full machine, and for what a save needs
+ *       beside the pages that it holds.
  *   RM2 The arena gives no block that has no memory yet, and none for a page's copy.
  *
  * Everywhere else room.kept_bytes is 0, and asking costs a compare.
@@ -22,7 +21,7 @@
 
 #include "mm/base/must.h"
 
-enum { ROOM_LOOK_BYTES = 4096, ROOM_SMALL_BYTES = 1 << 20 };
+enum { ROOM_SMALL_BYTES = 1 << 20 };
 
 /* All 0 where the system itself says no.  [const after room_init] */
 struct room {
@@ -34,8 +33,12 @@ extern struct room room;
 
 /* room_init: look at the machine; at the start of the program, before it takes much. */
 void room_init(void);
-/* room_look: may so many bytes be taken, where so many have to stay? */
-bool room_look(size_t bytes, size_t kept_bytes);
+/* room_look: may so many bytes be taken?  room_look_small: and fewer than ROOM_SMALL_BYTES? */
+bool room_look(size_t bytes);
+bool room_look_small(size_t bytes);
+/* room_lend: while a dump is loaded, half of what is kept may be used: what fitted before a restart
+ * fits again, although the loader needs buffers. */
+void room_lend(bool on);
 /* room_is_short: less than twice of what is kept, room_short_bytes(), is free: nothing new should
  * begin to take memory, or something has to make room for it.
  * room_is_nearly_out: half of what is beyond the reserve then is used as well. */
@@ -47,7 +50,7 @@ bool room_is_nearly_out(void);
 static inline bool
 room_for(size_t bytes)
 {
-    return likely(room.kept_bytes == 0) || room_look(bytes, room.kept_bytes);
+    return likely(room.kept_bytes == 0) || room_look(bytes);
 }
 
 #endif

@@ -21,8 +21,8 @@ void *__wrap_aligned_alloc(size_t alignment, size_t bytes);
 static inline bool
 is_refused(size_t bytes)
 {
-    if (likely(bytes < ROOM_LOOK_BYTES) || likely(room.kept_bytes == 0) ||
-        room_look(bytes, bytes < ROOM_SMALL_BYTES ? room.kept_bytes / 2 : room.kept_bytes))
+    if (likely(room.kept_bytes == 0) ||
+        (bytes < ROOM_SMALL_BYTES ? room_look_small(bytes) : room_look(bytes)))
         return false;
     errno = ENOMEM;
     return true;

@@ -43,6 +43,12 @@ config_fit_machine(struct config *defaults)
     lower(&defaults->proto_max_bulk_len, share(VALUE_PARTS));
 }
 
+size_t
+config_machine_system_bytes(void)
+{
+    return room.kept_bytes != 0 ? share(SYSTEM_PARTS) : 0;
+}
+
 static double
 mib(uint64_t bytes)
 {
@@ -63,7 +69,7 @@ static void
 warn(void)
 {
     static uint64_t told_of;
-    uint64_t have = room.start_bytes - share(SYSTEM_PARTS), snapshot = snapshot_bytes(),
+    uint64_t have = room.start_bytes - config_machine_system_bytes(), snapshot = snapshot_bytes(),
              want = config.maxmemory + snapshot;
 
     if (config.maxmemory == 0 || snapshot == 0) {

@@ -19,6 +19,9 @@
 /* config_fit_machine: the defaults of a machine of one program, in place of the table's; elsewhere
  * nothing. */
 void config_fit_machine(struct config *defaults);
+/* config_machine_system_bytes: the share of the system, which is none of maxmemory's; 0
+ * elsewhere. */
+size_t config_machine_system_bytes(void);
 /* config_log_machine: what the machine has and what the limits are, and a warning if they do not
  * fit it; again when CONFIG SET changes that.  Elsewhere nothing. */
 void config_log_machine(void);

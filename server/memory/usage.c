@@ -10,6 +10,7 @@
 #include "mm/base/room.h"
 #include "mm/mm.h"
 #include "server/config/config.h"
+#include "server/config/config_machine.h"
 #include "server/data/db/db.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
@@ -65,7 +66,8 @@ sample_malloc(void)
         /* an allocator that says nothing (sanitizers') says 0 */
         memory_sample.malloc_bytes = client_bytes_all();
     if (!persist_is_saving())
-        memory_sample.malloc_counted_bytes = less(memory_sample.malloc_bytes, client_bytes_all());
+        memory_sample.malloc_counted_bytes =
+            less(memory_sample.malloc_bytes, client_bytes_all() + config_machine_system_bytes());
 }
 
 uint64_t

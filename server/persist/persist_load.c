@@ -7,6 +7,7 @@
 #include "mm/base/log.h"
 #include "mm/base/must.h"
 #include "mm/base/os.h"
+#include "mm/base/room.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
 #include "server/data/db/carried.h"
@@ -199,7 +200,9 @@ load_file(const char *path, bool merge, struct text *why)
     }
     load_init(&s);
     s.merge = merge;
+    room_lend(true);
     r = decode(src, &s, why);
+    room_lend(false);
     persist.load_keys = s.keys_loaded;
     persist.load_expired = s.keys_expired;
     persist.load_empty = s.findings[RDB_FINDING_EMPTY_KEY];
@@ -238,8 +241,10 @@ persist_load(void)
     } else if (r != 0) {
         log_line(
             LOG_WARNING,
-            "Can't load the dump %s in %s: %s. The file is left untouched and the server does not start: repair or move it (stillframe-rdb check tells more).",
-            config.dbfilename, config.dir[0] != '\0' ? config.dir : ".", text_str(&why));
+            "Can't load the dump %s in %s: %s. The file is left untouched and the server does not start: %s.",
+            config.dbfilename, config.dir[0] != '\0' ? config.dir : ".", text_str(&why),
+            r == -ENOMEM ? "its data needs more memory than there is"
+                         : "repair or move it (stillframe-rdb check tells more)");
         r = 1;
     } else {
         log_line(
