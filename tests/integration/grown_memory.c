@@ -1,7 +1,7 @@
-/* tests/integration/grown_memory.c - the calls of mm/base/os.h that give memory, as a system without
- * an MMU could have them: what is reserved is memory, at once and for good; nothing is protected,
- * fetched ahead or given back.  Linked into a server with the linker's --wrap.  What is discarded
- * is filled with a pattern: nobody may rely on zeros there.
+/* tests/integration/grown_memory.c - those calls of mm/base/os.h that give memory, as a system
+ * without an MMU could have them: what is reserved is memory, at once and for good; nothing is
+ * protected, fetched ahead or given back.  Linked into a server with the linker's --wrap.  What is
+ * discarded is filled with a pattern: nobody may rely on zeros there.
  * Threads: [any]. */
 #include <stdlib.h>
 #include <string.h>
