@@ -5,12 +5,12 @@
 
 #include "mm/base/os.h"
 
-/* A thirty-second part of what is free at start; it need not be more than a few thousand
- * connections have in their buffers, nor less than a busy network stack and file system take. */
-enum { KEPT_PART = 32 };
-static const size_t KEPT_LEAST_BYTES = (size_t)12 << 20, KEPT_MOST_BYTES = (size_t)32 << 20;
+/* A sixteenth of what is free at start; it need not be more than a thousand connections have in the
+ * system's buffers (40 to 80 KB each, when they do not read), nor less than a few hundred have. */
+enum { KEPT_PART = 16 };
+static const size_t KEPT_LEAST_BYTES = (size_t)16 << 20, KEPT_MOST_BYTES = (size_t)64 << 20;
 
-struct room room;
+struct room_sizes room_sizes;
 static _Atomic bool lends;
 
 void
@@ -25,8 +25,8 @@ room_init(void)
         kept = KEPT_LEAST_BYTES;
     if (kept > KEPT_MOST_BYTES)
         kept = KEPT_MOST_BYTES;
-    room =
-        (struct room){.total_bytes = os_memory_bytes(), .start_bytes = start, .kept_bytes = kept};
+    room_sizes = (struct room_sizes){
+        .total_bytes = os_memory_bytes(), .start_bytes = start, .kept_bytes = kept};
 }
 
 void
@@ -46,30 +46,31 @@ is_left(size_t bytes, size_t kept)
 bool
 room_look(size_t bytes)
 {
-    return is_left(bytes, atomic_load_explicit(&lends, memory_order_relaxed) ? room.kept_bytes / 2
-                                                                             : room.kept_bytes);
+    return is_left(bytes, atomic_load_explicit(&lends, memory_order_relaxed)
+                              ? room_sizes.kept_bytes / 2
+                              : room_sizes.kept_bytes);
 }
 
 bool
 room_look_small(size_t bytes)
 {
-    return is_left(bytes, room.kept_bytes / 2);
+    return is_left(bytes, room_sizes.kept_bytes / 2);
 }
 
 size_t
 room_short_bytes(void)
 {
-    return 2 * room.kept_bytes;
+    return 2 * room_sizes.kept_bytes;
 }
 
 bool
 room_is_short(void)
 {
-    return unlikely(room.kept_bytes != 0) && os_free_bytes() < room_short_bytes();
+    return unlikely(room_sizes.kept_bytes != 0) && os_free_bytes() < room_short_bytes();
 }
 
 bool
 room_is_nearly_out(void)
 {
-    return unlikely(room.kept_bytes != 0) && os_free_bytes() < room_short_bytes() / 4 * 3;
+    return unlikely(room_sizes.kept_bytes != 0) && os_free_bytes() < room_short_bytes() / 4 * 3;
 }

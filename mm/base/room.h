@@ -11,7 +11,7 @@
  *       beside the pages that it holds.
  *   RM2 The arena gives no block that has no memory yet, and none for a page's copy.
  *
- * Everywhere else room.kept_bytes is 0, and asking costs a compare.
+ * Everywhere else room_sizes.kept_bytes is 0, and asking costs a compare.
  * Threads: [any]; room_init: before other threads. */
 #ifndef MM_BASE_ROOM_H
 #define MM_BASE_ROOM_H
@@ -24,12 +24,12 @@
 enum { ROOM_SMALL_BYTES = 1 << 20 };
 
 /* All 0 where the system itself says no.  [const after room_init] */
-struct room {
+struct room_sizes {
     size_t total_bytes; /* the machine's memory */
     size_t start_bytes; /* of it, what was free when the program started */
     size_t kept_bytes;  /* of that, what is kept for the system */
 };
-extern struct room room;
+extern struct room_sizes room_sizes;
 
 /* room_init: look at the machine; at the start of the program, before it takes much. */
 void room_init(void);
@@ -50,7 +50,14 @@ bool room_is_nearly_out(void);
 static inline bool
 room_for(size_t bytes)
 {
-    return likely(room.kept_bytes == 0) || room_look(bytes);
+    return likely(room_sizes.kept_bytes == 0) || room_look(bytes);
+}
+
+/* room_for_small: the same of what is small, or urgent. */
+static inline bool
+room_for_small(size_t bytes)
+{
+    return likely(room_sizes.kept_bytes == 0) || room_look_small(bytes);
 }
 
 #endif

@@ -21,8 +21,7 @@ void *__wrap_aligned_alloc(size_t alignment, size_t bytes);
 static inline bool
 is_refused(size_t bytes)
 {
-    if (likely(room.kept_bytes == 0) ||
-        (bytes < ROOM_SMALL_BYTES ? room_look_small(bytes) : room_look(bytes)))
+    if (likely(bytes < ROOM_SMALL_BYTES ? room_for_small(bytes) : room_for(bytes)))
         return false;
     errno = ENOMEM;
     return true;

@@ -11,7 +11,8 @@ enum {
     SYSTEM_PARTS = 1,
     CLIENTS_PARTS =
         2, /* of data's; a client that sends a value has it twice: as sent, and as kept */
-    VALUE_PARTS = 1
+    VALUE_PARTS = 1,
+    CONNECTION_BYTES = 16 << 10 /* of the system's, for one that is idle, and a little */
 };
 static const size_t MIB = (size_t)1 << 20;
 
@@ -19,7 +20,7 @@ static const size_t MIB = (size_t)1 << 20;
 static size_t
 share(size_t parts)
 {
-    size_t bytes = room.start_bytes / PARTS * parts & ~(MIB - 1);
+    size_t bytes = room_sizes.start_bytes / PARTS * parts & ~(MIB - 1);
 
     return bytes > MIB ? bytes : MIB;
 }
@@ -34,11 +35,13 @@ lower(uint64_t *limit, size_t bytes)
 void
 config_fit_machine(struct config *defaults)
 {
-    if (room.kept_bytes == 0)
+    if (room_sizes.kept_bytes == 0)
         return;
     defaults->maxmemory = share(DATA_PARTS);
     defaults->snapshot_memory_limit = (int64_t)share(SNAPSHOT_PARTS);
     defaults->maxmemory_clients = (int64_t)share(CLIENTS_PARTS);
+    if (defaults->maxclients > (int64_t)(share(SYSTEM_PARTS) / CONNECTION_BYTES))
+        defaults->maxclients = (int64_t)(share(SYSTEM_PARTS) / CONNECTION_BYTES);
     lower(&defaults->client_query_buffer_limit, share(CLIENTS_PARTS));
     lower(&defaults->proto_max_bulk_len, share(VALUE_PARTS));
 }
@@ -46,7 +49,7 @@ config_fit_machine(struct config *defaults)
 size_t
 config_machine_system_bytes(void)
 {
-    return room.kept_bytes != 0 ? share(SYSTEM_PARTS) : 0;
+    return room_sizes.kept_bytes != 0 ? share(SYSTEM_PARTS) : 0;
 }
 
 static double
@@ -69,8 +72,8 @@ static void
 warn(void)
 {
     static uint64_t told_of;
-    uint64_t have = room.start_bytes - config_machine_system_bytes(), snapshot = snapshot_bytes(),
-             want = config.maxmemory + snapshot;
+    uint64_t have = room_sizes.start_bytes - config_machine_system_bytes(),
+             snapshot = snapshot_bytes(), want = config.maxmemory + snapshot;
 
     if (config.maxmemory == 0 || snapshot == 0) {
         if (told_of != UINT64_MAX)
@@ -94,20 +97,21 @@ warn(void)
 void
 config_log_machine(void)
 {
-    if (room.kept_bytes == 0)
+    if (room_sizes.kept_bytes == 0)
         return;
     log_line(LOG_NOTICE,
              "This machine runs one program and ends when its memory does: %.0f MB, %.0f MB of it "
              "free at start, %.0f MB kept for the system",
-             mib(room.total_bytes), mib(room.start_bytes), mib(room.kept_bytes));
+             mib(room_sizes.total_bytes), mib(room_sizes.start_bytes), mib(room_sizes.kept_bytes));
     log_line(LOG_NOTICE,
              "Limits: maxmemory %.0f MB, a snapshot %.0f MB, maxmemory-clients %.0f MB, "
-             "client-query-buffer-limit %.0f MB, proto-max-bulk-len %.0f MB",
+             "client-query-buffer-limit %.0f MB, proto-max-bulk-len %.0f MB, maxclients %lld",
              mib(config.maxmemory), mib(snapshot_bytes()),
              mib(config.maxmemory_clients >= 0
                      ? (uint64_t)config.maxmemory_clients
                      : config.maxmemory / 100 * (uint64_t)-config.maxmemory_clients),
-             mib(config.client_query_buffer_limit), mib(config.proto_max_bulk_len));
+             mib(config.client_query_buffer_limit), mib(config.proto_max_bulk_len),
+             (long long)config.maxclients);
     warn();
     config_after_change(warn);
 }

@@ -71,7 +71,7 @@ static struct {
 static bool
 is_bounded(const struct config *c)
 {
-    return c->maxmemory != 0 || room.kept_bytes != 0;
+    return c->maxmemory != 0 || room_sizes.kept_bytes != 0;
 }
 
 /* look_at_machine: is memory short?  If it goes on, the limit falls again. */

@@ -31,7 +31,7 @@ less(uint64_t bytes, uint64_t part)
 static uint64_t
 machine_given_bytes(void)
 {
-    return less(room.start_bytes, os_free_bytes());
+    return less(room_sizes.start_bytes, os_free_bytes());
 }
 
 /* sample_machine: on a machine of one program the library need not tell: what the machine has
@@ -54,7 +54,7 @@ sample_malloc(void)
 {
     struct mallinfo2 m = {.uordblks = 0};
 
-    if (room.kept_bytes != 0) {
+    if (room_sizes.kept_bytes != 0) {
         sample_machine();
     } else {
         if (mallinfo2 != NULL)
@@ -89,7 +89,7 @@ resident_bytes(void)
     FILE *f;
     unsigned long long pages = 0;
 
-    if (room.kept_bytes != 0)
+    if (room_sizes.kept_bytes != 0)
         return machine_given_bytes();
     if ((f = fopen("/proc/self/statm", "re")) == NULL)
         return 0;

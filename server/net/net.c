@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "mm/base/log.h"
+#include "mm/base/room.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
 #include "server/figures/stats.h"
@@ -394,7 +395,7 @@ welcome(int fd, const union address *peer, bool is_unix)
     }
     if (!is_unix)
         set_socket_options(fd);
-    if ((c = client_new(fd, net_client_ready)) == NULL) {
+    if (!room_for_small(ROOM_SMALL_BYTES) || (c = client_new(fd, net_client_ready)) == NULL) {
         refuse(fd, "-ERR no memory for another client\r\n");
         return;
     }

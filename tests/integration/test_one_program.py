@@ -58,6 +58,7 @@ class OneProgram(unittest.TestCase):
         for memory in (64 * MIB, MACHINE, 1024 * MIB):
             machine = self.start(memory=memory)
             limits = self.limits(machine.client())
+            self.assertLessEqual(full_machine.setting(machine.client(), "maxclients"), memory // 8 // 16384)
             for name, part in zip(PARAMETERS, (5, 1, 2, 2, 1)):
                 self.assertEqual(limits[name] % MIB, 0, name)
                 self.assertLessEqual(limits[name], memory * part // 8, name)
