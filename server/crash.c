@@ -5,6 +5,7 @@
 #include <execinfo.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "mm/base/clock.h"
 #include "mm/base/log.h"
 #include "mm/base/num.h"
+#include "mm/base/os.h"
 #include "mm/base/version.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
@@ -74,6 +76,8 @@ put(struct line *l)
 
 /* ---- the report ---- */
 
+static char os_text[128]; /* [const after crash_init] */
+
 static void
 report_registers(const ucontext_t *u)
 {
@@ -88,6 +92,7 @@ report_registers(const ucontext_t *u)
                      {" R15 ", REG_R15}, {" EFL ", REG_EFL}};
     struct line l = {.len = 0};
 
+    log_from_signal("------ REGISTERS ------");
     for (unsigned i = 0; i < sizeof registers / sizeof registers[0]; i++) {
         add(&l, registers[i].name);
         add_hex(&l, (uint64_t)u->uc_mcontext.gregs[registers[i].index]);
@@ -152,9 +157,12 @@ report_figures(void)
     add_number(&l, (int64_t)stats.commands);
     add(&l, " loading=");
     add_number(&l, db_state.loading);
+    add(&l, " os=");
+    add(&l, os_text);
     put(&l);
 }
 
+/* OSv says the number alone: neither where it was, nor of which registers. */
 static void
 on_fatal(int number, siginfo_t *info, void *context)
 {
@@ -163,21 +171,24 @@ on_fatal(int number, siginfo_t *info, void *context)
     log_from_signal("=== STILLFRAME BUG REPORT START: Cut & paste starting from here ===");
     add(&l, "Stillframe " STILLFRAME_VERSION " crashed by signal: ");
     add_number(&l, number);
-    add(&l, ", si_code: ");
-    add_number(&l, info->si_code);
+    if (info != NULL) {
+        add(&l, ", si_code: ");
+        add_number(&l, info->si_code);
+    }
     put(&l);
-    if (number == SIGSEGV || number == SIGBUS) {
+    if (info != NULL && (number == SIGSEGV || number == SIGBUS)) {
         add(&l, "Accessing address: ");
         add_hex(&l, (uint64_t)(uintptr_t)info->si_addr);
         put(&l);
     }
     report_stack();
-    log_from_signal("------ REGISTERS ------");
-    report_registers(context);
+    if (context != NULL)
+        report_registers(context);
     report_command();
     report_figures();
     log_from_signal("=== STILLFRAME BUG REPORT END ===");
     raise(number); /* SA_RESETHAND: now with its usual effect */
+    abort();       /* OSv, where it may have none */
 }
 
 static bool
@@ -206,6 +217,7 @@ crash_init(void)
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     return; /* these have reports of their own */
 #endif
+    os_identity(os_text, sizeof os_text);
     /* A stack that ran over needs another one, at least in the loop's thread. */
     sigaltstack(&alternate, NULL);
     if (backtrace != NULL)

@@ -1,4 +1,5 @@
-/* mm/base/log.c - the server's log.  One write per line: lines of two threads do not mix. */
+/* mm/base/log.c - the server's log.  One write per line, of less than a pipe takes at once: lines of
+ * two threads do not mix. */
 #include "mm/base/log.h"
 
 #include <errno.h>
@@ -47,6 +48,12 @@ log_open(const char *path)
     return 0;
 }
 
+bool
+log_is_a_file(void)
+{
+    return log_path[0] != '\0';
+}
+
 void
 log_set_level(enum log_level level)
 {
@@ -61,9 +68,13 @@ put_line(const char *line, size_t len)
 
     if (fd < 0)
         return;
-    do
-        n = write(fd, line, len);
-    while (n < 0 && errno == EINTR); /* a log that cannot be written cannot be complained about */
+    /* A log that cannot be written cannot be complained about; one that is nearly full gets what it
+     * takes. */
+    while (len > 0 && ((n = write(fd, line, len)) > 0 || (n < 0 && errno == EINTR)))
+        if (n > 0) {
+            line += n;
+            len -= (size_t)n;
+        }
     if (fd != STDOUT_FILENO)
         close(fd);
 }
@@ -84,6 +95,16 @@ put_head(char *line, size_t room, enum log_level level)
                             tm.tm_min, tm.tm_sec, (int)(ms % 1000), ".-*#"[level]);
 }
 
+/* What clients send and files are called may hold any byte: a line stays one, and a terminal as it
+ * is. */
+static void
+mask_controls(char *at, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)at[i] < ' ' || at[i] == 0x7f)
+            at[i] = '?';
+}
+
 void
 log_line(enum log_level level, const char *format, ...)
 {
@@ -100,8 +121,11 @@ log_line(enum log_level level, const char *format, ...)
     va_end(ap);
     if (n < 0)
         return;
-    if ((size_t)n > sizeof line - head - 2)
+    if ((size_t)n > sizeof line - head - 2) {
         n = (int)(sizeof line - head - 2);
+        memcpy(line + head + n - 3, "...", 3);
+    }
+    mask_controls(line + head, (size_t)n);
     line[head + (size_t)n] = '\n';
     put_line(line, head + (size_t)n + 1);
 }

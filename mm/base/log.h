@@ -3,6 +3,7 @@
 #ifndef MM_BASE_LOG_H
 #define MM_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum log_level {
@@ -18,11 +19,14 @@ enum log_level {
  * calling thread is role M, any other one role C.  Thread: the main thread, before others are
  * started. */
 int log_open(const char *path);
+/* log_is_a_file: lines go there, not to standard output.  [any] */
+bool log_is_a_file(void);
 /* log_set_level: lines below it are dropped. */
 void log_set_level(enum log_level level);
 
-/* log_line: one line; level below the configured loglevel is dropped.  Role is M; C in the sweep
- * thread. */
+/* log_line: one line, written whole, whatever is in it: a control character comes as "?", and what
+ * is beyond a kilobyte as "...".  A level below the configured loglevel is dropped.  Role is M; C
+ * in any thread but the main one. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* log_from_signal: one line, with nothing that a signal handler may not do. */
 void log_from_signal(const char *message);

@@ -3,11 +3,23 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "mm/base/log.h"
+
+/* Written at once: on a console that is standard error and the log, other threads write too. */
 void
 must_fail(const char *file, int line, const char *what)
 {
-    fprintf(stderr, "\nstillframe: %s:%d: rule broken: %s\n", file, line, what);
-    fflush(stderr);
+    char text[512];
+    int n = snprintf(text, sizeof text - 1, "stillframe: %s:%d: rule broken: %s", file, line, what);
+
+    if (log_is_a_file())
+        log_from_signal(text);
+    if (n > 0) {
+        n = n < (int)sizeof text - 2 ? n : (int)sizeof text - 2;
+        text[n] = '\n';
+        (void)!write(STDERR_FILENO, text, (size_t)n + 1);
+    }
     abort();
 }

@@ -3,7 +3,8 @@
 #ifndef MM_BASE_MUST_H
 #define MM_BASE_MUST_H
 
-/* must_fail: report a broken rule on stderr and abort.  [any]  Does not return. */
+/* must_fail: report a broken rule on stderr, and in the log if that is a file, and abort.  [any]
+ * Does not return. */
 _Noreturn void must_fail(const char *file, int line, const char *what);
 
 #define must(x)                                                                                    \

@@ -27,6 +27,12 @@ static struct {
     const struct load_state *state;
 } loading;
 
+static const char *
+dump_dir(void)
+{
+    return config.dir[0] != '\0' ? config.dir : ".";
+}
+
 static double
 seconds_since(int64_t start_us)
 {
@@ -173,6 +179,8 @@ decode(struct rdb_source *src, struct load_state *s, struct text *why)
     loading.start_s = clock_now.ms / 1000;
     loading.next_log_us = loading.start_us + LOG_EACH_US;
     loading.state = s;
+    log_line(LOG_NOTICE, "Loading the dump %s in %s: %llu bytes", config.dbfilename, dump_dir(),
+             (unsigned long long)loading.size_bytes);
     s->size_bytes = loading.size_bytes;
     s->on_progress = on_progress;
     s->on_finding = on_finding;
@@ -237,12 +245,14 @@ persist_load(void)
     restore();
     r = load_file(config.dbfilename, false, &why);
     if (r == -ENOENT) {
+        log_line(LOG_NOTICE, "There is no dump %s in %s: the databases are empty",
+                 config.dbfilename, dump_dir());
         r = 0;
     } else if (r != 0) {
         log_line(
             LOG_WARNING,
             "Can't load the dump %s in %s: %s. The file is left untouched and the server does not start: %s.",
-            config.dbfilename, config.dir[0] != '\0' ? config.dir : ".", text_str(&why),
+            config.dbfilename, dump_dir(), text_str(&why),
             r == -ENOMEM ? "its data needs more memory than there is"
                          : "repair or move it (stillframe-rdb check tells more)");
         r = 1;

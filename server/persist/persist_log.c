@@ -89,10 +89,10 @@ persist_log_success(const struct snapshot_end *end)
 {
     log_line(
         LOG_NOTICE,
-        "DB saved on disk: %llu keys, %llu bytes in %.3f seconds (%.1f MB/s, swept after %.3f), %.1f MB of extra memory at most, the start took %lld us",
+        "DB saved on disk: %llu keys, %llu bytes in %.3f seconds (%.1f MB/s, swept after %.3f), %.1f MB of extra memory at most, the start took %lld us: %s",
         (ull)end->keys, (ull)end->file_bytes, (double)end->total_us / 1e6,
         mb_s(end->file_bytes, end->total_us), (double)end->sweep_us / 1e6,
-        (double)persist.last_peak_bytes / 1e6, (long long)persist.last_begin_us);
+        (double)persist.last_peak_bytes / 1e6, (long long)persist.last_begin_us, persist.path);
     if (persist.background)
         log_line(LOG_NOTICE, "Background saving terminated with success");
 }

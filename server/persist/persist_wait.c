@@ -4,6 +4,7 @@
 
 #include "mm/base/log.h"
 #include "server/config/config.h"
+#include "server/data/db/db.h"
 #include "server/persist/persist.h"
 #include "server/persist/persist_impl.h"
 #include "snapshot/snapshot.h"
@@ -71,8 +72,15 @@ persist_shutdown(bool save, bool nosave)
     bool saves = save || (!nosave && persist_saves_by_itself());
 
     end_running(saves);
-    if (!saves)
+    if (!saves) {
+        log_line(
+            LOG_NOTICE,
+            nosave
+                ? "Nothing is saved, as asked for: %llu keys in memory, %llu changes since the last save"
+                : "Nothing is saved, as there is no save point: %llu keys in memory, %llu changes since the last save",
+            (unsigned long long)db_total_keys(), (unsigned long long)db_state.dirty);
         return 0;
+    }
     log_line(LOG_NOTICE, "Saving the final RDB snapshot before exiting.");
     if (persist_save_now() == 0)
         return 0;

@@ -470,8 +470,8 @@ class Sight(SaveCase):
         self.release()
         self.assertEqual(w.read(), SUCCESS)
         self.assertRegex(server.log(), r"DB saved on disk: %d keys, %d bytes in [0-9.]+ seconds \([0-9.]+ MB/s, swept after [0-9.]+\), "
-                         r"[0-9.]+ MB of extra memory at most, the start took [0-9]+ us\n"
-                         % (KEYS, os.path.getsize(self.path("dump.rdb"))))
+                         r"[0-9.]+ MB of extra memory at most, the start took [0-9]+ us: %s\n"
+                         % (KEYS, os.path.getsize(self.path("dump.rdb")), re.escape(os.path.realpath(self.path("dump.rdb")))))
         self.hold("hold-fsync")
         c.send("SHUTDOWN", "SAVE")
         resp.wait_until(lambda: "Saving: all keys are read; " in server.log(), 60)
