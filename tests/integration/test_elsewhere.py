@@ -16,6 +16,7 @@ import re
 import resource
 import shlex
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -48,7 +49,7 @@ class Place:
     def start(self):
         port = resp.free_port()
         command = (self.before + FORMS.get(self.form, [self.form]) +
-                   ["--port", str(port), "--dir", self.dir, "--enable-debug-command", "yes", "--save", ""] + self.options)
+                   ["--port", str(port), "--dir", self.dir + "/", "--enable-debug-command", "yes", "--save", ""] + self.options)
         server = Process(command, self.dir, port, dict(os.environ, **self.env), self.preexec)
         server.wait_ready()
         return server
@@ -204,6 +205,13 @@ class SystemCalls(InADirectory):
         for error in (errno.ENOSYS, errno.EPERM):
             with self.subTest(errno.errorcode[error]):
                 live(self, self.place(named("MUST", "LIBC"), named("MAY"), error))
+
+    def test_a_crash_report_needs_no_more(self):
+        server = self.place(calls()).start()
+        with server.client() as c, self.assertRaises((EOFError, ConnectionError)):
+            c.call("DEBUG", "SEGFAULT")
+        self.assertEqual(server.wait(), -signal.SIGSEGV)
+        self.assertIn("STACK TRACE", server.log())
 
     def test_a_start_without_one_that_must_be_there_says_why(self):
         for missing, complaint in (("mmap", "The arena cannot be reserved: Cannot allocate memory"),
