@@ -408,49 +408,54 @@ def inside(*command):
     return [sys.executable, os.path.abspath(__file__)] + list(command)
 
 
-class Elsewhere(InADirectory):
-    LIMIT_SECONDS = 600
-
-    def try_there(self, name, works, command):
-        """command, if the system of that name is here and works."""
-        if shutil.which(works[0]) is None:
-            self.skipTest("%s: %s is not installed" % (name, works[0]))
+def run_there(command, seconds, env=None):
+    """(exit status, what it printed); None as status: it was not done in time, and is not there any
+    more, with all that it started."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="backslashreplace", env=env, start_new_session=True) as p:
         try:
-            probe = subprocess.run(works, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
+            printed = p.communicate(timeout=seconds)[0]
+            return p.returncode, printed
         except subprocess.TimeoutExpired:
-            self.skipTest("%s does not start within two minutes on this machine" % name)
-        if probe.returncode != 0:
-            said = (probe.stderr + probe.stdout).strip().splitlines() or ["exit status %d" % probe.returncode]
-            self.skipTest("%s does not work on this machine: %s" % (name, said[-1]))
-        done = subprocess.run(command, capture_output=True, text=True, timeout=self.LIMIT_SECONDS, check=False,
-                              stdin=subprocess.DEVNULL)
-        self.assertIn("LIVED", done.stdout.splitlines(), done.stdout + done.stderr)
+            os.killpg(p.pid, signal.SIGKILL)
+            return None, p.communicate()[0]
+
+
+def last_line(text):
+    return (text.strip().splitlines() or ["it printed nothing"])[-1]
+
+
+class Elsewhere(InADirectory):
+    LIMIT_SECONDS = 900
 
     def test_under_gvisor(self):
+        if shutil.which("runsc") is None:
+            self.skipTest("gVisor: runsc is not installed")
         runsc = ["runsc", "--rootless", "--network=none", "--ignore-cgroups", "--root", os.path.join(self.dir, "runsc"), "do"]
+        status, printed = run_there(runsc + ["true"], 120)
+        if status != 0:
+            self.skipTest("gVisor does not work on this machine: " + last_line(printed))
         os.mkdir(os.path.join(self.dir, "data"))
-        self.try_there("gVisor", runsc + ["true"], runsc + inside("life", os.path.join(self.dir, "data")))
+        status, printed = run_there(runsc + inside("life", os.path.join(self.dir, "data")), self.LIMIT_SECONDS)
+        self.assertEqual(status, 0, printed)
+        self.assertIn("LIVED", printed.splitlines())
 
     # User-mode Linux: a kernel that is a program, over this machine's files, read-only.
     def test_in_a_linux_of_its_own(self):
         if shutil.which("linux.uml") is None:
             self.skipTest("user-mode-linux is not installed")
+        if not os.path.isdir(SCRATCH):
+            self.skipTest("there is no directory %s to mount memory at" % SCRATCH)
         init = os.path.join(self.dir, "init")
         write_file(init, "#!/bin/sh\nmount -t proc proc /proc\nmount -t tmpfs tmpfs %s\nexport TMPDIR=%s\n%s\n"
                    "echo o >/proc/sysrq-trigger\nsleep 60\n" % (SCRATCH, SCRATCH, shlex.join(inside("machine"))))
         os.chmod(init, 0o755)
         kernel = ["linux.uml", "mem=512M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet", "con=null",
                   "con0=fd:0,fd:1", "init=" + init]
-        try:
-            done = subprocess.run(kernel, capture_output=True, text=True, errors="backslashreplace", check=False,
-                                  stdin=subprocess.DEVNULL, timeout=self.LIMIT_SECONDS,
-                                  env=dict(os.environ, TMPDIR=self.dir, HOME=self.dir))
-        except OSError as e:
-            self.skipTest("user-mode Linux cannot be run here: %s" % e)
-        printed = done.stdout.splitlines()
-        if "BOOTED" not in printed:
-            self.skipTest("user-mode Linux does not boot here: %s" % (printed + done.stderr.splitlines() + ["no output"])[-1])
-        self.assertIn("LIVED", printed, done.stdout)
+        _, printed = run_there(kernel, self.LIMIT_SECONDS, dict(os.environ, TMPDIR=self.dir, HOME=self.dir))
+        if "BOOTED" not in printed.splitlines():
+            self.skipTest("user-mode Linux does not boot on this machine: " + last_line(printed))
+        self.assertIn("LIVED", printed.splitlines(), printed)
 
 
 def main():
