@@ -205,6 +205,11 @@ class SystemCalls(InADirectory):
         for error in (errno.ENOSYS, errno.EPERM):
             with self.subTest(errno.errorcode[error]):
                 live(self, self.place(named("MUST", "LIBC"), named("MAY"), error))
+                server = self.place(named("MUST", "LIBC"), named("MAY"), error).start()
+                with server.client() as c:
+                    save_once(self, c)
+                    self.assertIn(b"rdb_last_retain_status:err", c.call("INFO", "persistence"))
+                self.assertEqual(server.stop(), 0, server.log())
 
     def test_a_crash_report_needs_no_more(self):
         server = self.place(calls()).start()
