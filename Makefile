@@ -12,7 +12,7 @@ endif
 PORT    ?= 6379
 
 PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev zlib1g-dev libzstd-dev nettle-dev
-TEST_PACKAGES := check lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis groff-base fish zsh zstd chromium
+TEST_PACKAGES := check lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis groff-base fish zsh zstd chromium runsc user-mode-linux
 NODE_PACKAGES := $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 OSV_PACKAGES := python3 binutils qemu-system-x86 qemu-utils e2fsprogs
 LINT_PACKAGES := clang-format clang-tidy cppcheck
