@@ -7,6 +7,7 @@ import resp
 REFUSAL = "OOM command not allowed when used memory > 'maxmemory'."
 DOES_NOT_FIT = "The file is left untouched and the server does not start: its data needs more memory than there is."
 SPARE_PERCENT = 15  # of maxmemory: what DEBUG POPULATE leaves for the commands of a shape
+FAST_FROM = 256 << 20  # of maxmemory: most of more than this DEBUG POPULATE makes, for each shape
 GONE_PART = 30  # of the keys: so many are deleted for others
 MIB = 1 << 20
 
@@ -64,8 +65,8 @@ def fill(machine, shape, connections=4):
     """Until a command is refused, on several connections at once; how many were not."""
     make, depth, size = SHAPES[shape]
     clients, done = [machine.client() for _ in range(connections)], 0
-    if size > 0:
-        populate(clients[0], size)
+    if size > 0 or setting(clients[0], "maxmemory") > FAST_FROM:
+        populate(clients[0], size or 1000)
     while True:
         for c in clients:
             c.send_raw(b"".join(resp.pack(*make(done + k)) for k in range(depth)))
