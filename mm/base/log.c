@@ -1,5 +1,5 @@
-/* mm/base/log.c - the server's log.  One write per line, of less than a pipe takes at once: lines of
- * two threads do not mix. */
+/* mm/base/log.c - the server's log.  One write per line, of less than a pipe takes at once: lines
+ * of two threads do not mix. */
 #include "mm/base/log.h"
 
 #include <errno.h>
@@ -123,7 +123,7 @@ log_line(enum log_level level, const char *format, ...)
         return;
     if ((size_t)n > sizeof line - head - 2) {
         n = (int)(sizeof line - head - 2);
-        memcpy(line + head + n - 3, "...", 3);
+        memset(line + head + n - 3, '.', 3);
     }
     mask_controls(line + head, (size_t)n);
     line[head + (size_t)n] = '\n';

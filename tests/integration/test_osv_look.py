@@ -5,6 +5,7 @@ Linux."""
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -108,6 +109,24 @@ class Look(unittest.TestCase):
             times = re.search(r"gave way (\d+) times", server.log())
             self.assertIsNotNone(times, server.log())
             self.assertGreater(int(times.group(1)), 20)  # blocks of 64 KiB, chunks, pieces that are read back
+
+    def test_a_broken_rule_and_its_crash_report_are_whole_lines_and_the_last_ones(self):
+        with tempfile.TemporaryDirectory() as directory:
+            log = os.path.join(directory, "log")
+            server = self.start(directory, "--save", "", "--enable-debug-command", "yes", "--logfile", log)
+            with server.client() as c, self.assertRaises((EOFError, ConnectionError)):
+                c.call("DEBUG", "ASSERT")
+            self.assertEqual(server.wait(), -signal.SIGABRT)
+            with open(log) as f:
+                lines = f.read().split("\n")
+        self.assertEqual(lines.pop(), "")
+        broken = [i for i, line in enumerate(lines) if "rule broken" in line]
+        self.assertEqual(len(broken), 1, lines)
+        self.assertRegex(lines[broken[0]], r"^\d+:signal-handler \(\d+\) stillframe: [a-z_/]+\.c:\d+: rule broken: ")
+        self.assertRegex(lines[broken[0] + 1], "BUG REPORT START")
+        self.assertRegex(lines[-2], r" os=OSv 0\.57\.0-test ")
+        self.assertRegex(lines[-1], r"^\d+:signal-handler \(\d+\) === STILLFRAME BUG REPORT END ===$")
+        self.assertRegex(server.log(), r"(?m)^stillframe: [a-z_/]+\.c:\d+: rule broken: .*$")
 
     def test_redis_cli_reads_it(self):
         def cli(*words):
