@@ -20,7 +20,8 @@ int persist_init(void);
 /* persist_rehearse: take the cut of the databases, which are empty, and write its dump to nowhere:
  * what a save touches for the first time is touched, and what is bound late is bound, before
  * somebody waits for it: program text of all its threads, their stacks, the grace period's.  Blocks
- * until it is over: less than a millisecond, emulated some 30.  What fails is logged. */
+ * until it is over: 12 ms, in which liburcu's thread waits for more to do; emulated some 30.  What
+ * fails is logged. */
 void persist_rehearse(void);
 /* persist_load: fill the empty databases from the configured dump.  0; 1: refuse to start, already
  * logged. */
