@@ -12,6 +12,7 @@ test begins with what mkfs left.  A disk may be looked at when no machine runs o
   OSV=tree       a built OSv tree (docs/osv.md); missing() says what else has to be there, and so
                  does this program
   ACCEL=kvm      instead of emulation, which is the default as it works everywhere
+  CPU=model      of QEMU's -cpu; default: the host's under KVM, else max
   OSV_KEEP=dir   images, disks and consoles stay there; else they go when the program ends
 """
 import atexit
@@ -34,6 +35,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = {"pie": resp.STILLFRAME_SERVER, "shared": os.path.join(resp.ROOT, "build/shared/stillframe.so")}
 OSV = os.environ.get("OSV", "")
 ACCEL = "kvm" if os.environ.get("ACCEL") == "kvm" else "tcg"
+CPU = os.environ.get("CPU", "host,arch-capabilities=off" if ACCEL == "kvm" else "max")
 QEMU = "qemu-system-x86_64"
 DATA_DIR = "/data"
 # What every server here is started with; the words of a test come behind and may say otherwise.
@@ -46,7 +48,7 @@ CONNECT_SECONDS = 30
 POWER_OFF_SECONDS = 300
 READY = r"Ready to accept connections"
 # What OSv prints when the machine has ended by an error of its own.
-PANIC = re.compile(r"Aborted|Out of memory|page fault outside application|Assertion failed|failed looking up symbol"
+PANIC = re.compile(r"Aborted|DUMMY_HANDLER|Out of memory|page fault outside application|Assertion failed|failed looking up symbol"
                    r"|unhandled exception|general protection fault", re.I)
 SECTOR = 512
 MBR_ENTRIES = 446
@@ -239,8 +241,7 @@ class Guest:
         if self.write_log:
             open(self.write_log, "w").close()
             drives += ["-blockdev", "driver=blklogwrites,node-name=logged,file=disk,log.driver=file,log.filename=" + self.write_log]
-        cpu = "host,arch-capabilities=off" if ACCEL == "kvm" else "max"
-        command = [QEMU, "-accel", ACCEL, "-cpu", cpu, "-m", self.memory, "-smp", str(self.smp), "-display", "none", "-no-reboot",
+        command = [QEMU, "-accel", ACCEL, "-cpu", CPU, "-m", self.memory, "-smp", str(self.smp), "-display", "none", "-no-reboot",
                    "-serial", "file:" + self.console_path, "-monitor", "unix:%s.monitor,server,nowait" % self.console_path]
         command += drives + ["-device", "virtio-blk-pci,scsi=off,write-cache=off,drive=" + ("logged" if self.write_log else "disk")]
         command += ["-netdev", "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:%d-:6379" % self.port,
