@@ -151,7 +151,7 @@ def command_line(options):
         if word in (";", "&", "!") or word.endswith((";", "&", "!")):
             raise DiskError(f"{word}: OSv's command line takes a word that ends in ; & or ! for the end of a command; use a configuration file on /data")
         words.append(f'"{word}"' if word == "" or re.search(r"\s", word) else word)
-    line = ("--rootfs=rofs_with_ext " + " ".join(words)).encode()
+    line = ("--rootfs=rofs_with_ext --power-off-on-abort " + " ".join(words)).encode()
     if len(line) >= ARGS_MAX:
         raise DiskError(f"a command line of {len(line)} bytes is too long: {ARGS_MAX - 1} fit")
     return line
