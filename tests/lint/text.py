@@ -30,7 +30,7 @@ MAX = 100
 READ = (".c", ".h", ".def", ".md", ".py", ".sh", ".pml", ".txt", ".conf", ".yaml")
 SOURCES = ("mm", "snapshot", "tool", "server")
 # No files of ours: what a tool makes, somebody else's, or an example.
-FOREIGN = {"module.py", "pan.c", "file.c", "test_x.c", "test_x.py"}
+FOREIGN = {"module.py", "setup.py", "run.py", "pan.c", "file.c", "test_x.c", "test_x.py"}
 FILE = re.compile(r"(?<![\w./*<>{-])((?:\w[\w-]*/)*\w[\w-]*(?:\.inc)?\.(?:c|h|def|py|sh|pml|md|cjs|yaml))\b(?![\w/*(-])")
 CITED = re.compile(r"(?<![\w\"'`#<:.-])([A-Z]{1,2}\d{1,2})\b(?![\w\"'-])(?<!C11)")
 FOLDER = re.compile(r"`((?:\w[\w-]*/)+)`")
