@@ -15,6 +15,7 @@
 
 #include "mm/base/fault.h"
 #include "mm/base/must.h"
+#include "snapshot/rdb/temp_file.h"
 
 enum {
     STAMP_BYTES = sizeof "20261129T101500Z", /* with its NUL */
@@ -317,9 +318,22 @@ by_age(const void *a, const void *b)
     return r != 0 ? r : x->number - y->number;
 }
 
+/* rename_first: to a temporary file's name, in `name`, for good.  0 or -errno. */
+static int
+rename_first(int dir_fd, char name[NAME_MAX + 1])
+{
+    char temp[TEMP_NAME_BYTES];
+
+    temp_file_name(temp);
+    if (renameat(dir_fd, name, dir_fd, temp) < 0 || fsync(dir_fd) < 0)
+        return -errno;
+    memcpy(name, temp, sizeof temp);
+    return 0;
+}
+
 /* remove_one: 1: removed; 0: it is gone; or -errno. */
 static int
-remove_one(int dir_fd, const char *dump, const struct stamp *s)
+remove_one(int dir_fd, const char *dump, const struct stamp *s, bool is_careful)
 {
     char name[NAME_MAX + 1];
     int r = put_name(name, dump, s);
@@ -327,6 +341,8 @@ remove_one(int dir_fd, const char *dump, const struct stamp *s)
     must(r == 0); /* it was there */
     if (fault_point(FAULT_retain_remove))
         return -EACCES;
+    if (is_careful && (r = rename_first(dir_fd, name)) < 0)
+        return r == -ENOENT ? 0 : r;
     if (unlinkat(dir_fd, name, 0) < 0)
         return errno == ENOENT ? 0 : -errno;
     return 1;
@@ -346,7 +362,7 @@ retained_prune(int dir_fd, const char *path, unsigned count, struct retained *re
     if (l.count > 1)
         qsort(l.at, l.count, sizeof *l.at, by_age);
     for (size_t i = 0; r >= 0 && i + others < l.count; i++) {
-        if ((r = remove_one(dir_fd, base_of(path), &l.at[i])) < 0)
+        if ((r = remove_one(dir_fd, base_of(path), &l.at[i], ret->is_careful)) < 0)
             fail(ret, r, "removal");
         else
             ret->removed += (unsigned)r;

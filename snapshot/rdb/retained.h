@@ -7,7 +7,8 @@
  * the server leaves a whole file and the dump before it.  Where a file system has no hard links the
  * dump that is replaced is kept instead: it and the new file exchange their names in one step
  * (renameat2), so that there is a whole dump at every moment, and then it gets its time's name.
- * Where that is not to be had either, nothing is kept, and *ret says so.
+ * Where that is not to be had either, nothing is kept, and *ret says so.  On OSv, whose links do
+ * not survive each power cut, it is the dump that was set aside.
  *
  * RT1  A failure here never fails a save.
  * RT2  What is removed has exactly such a name, of the same dump, and is a regular file; never the
@@ -22,6 +23,9 @@
 
 /* What became of it. */
 struct retained {
+    /* in: a file may go before its name does, in a power cut (set_aside.h): what is removed first
+     * gets a name that the next start removes */
+    bool is_careful;
     char name[NAME_MAX + 1]; /* under which a dump was kept, without its directory; "": none */
     unsigned removed;        /* older ones */
     int error;               /* 0 or the first -errno */

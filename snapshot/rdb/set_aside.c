@@ -2,7 +2,6 @@
 #include "snapshot/rdb/set_aside.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,9 +11,8 @@
 
 static const char prefix[] = "temp-stillframe-aside-";
 
-/* aside_of: its name while it is aside.  0 or -ENAMETOOLONG. */
-static int
-aside_of(char ret[PATH_MAX], const char *path)
+int
+set_aside_name(char ret[PATH_MAX], const char *path)
 {
     const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
     int n = snprintf(ret, PATH_MAX, "%.*s%s%s", (int)(base - path), path, prefix, base);
@@ -41,7 +39,7 @@ set_aside(const char *path)
 
     if (r <= 0)
         return r;
-    if (aside_of(aside, path) < 0)
+    if (set_aside_name(aside, path) < 0)
         return 0; /* the name is so long that its blocks are lost */
     if ((r = set_aside_remove(path)) < 0)
         return r; /* or it would be replaced itself */
@@ -55,7 +53,7 @@ set_aside_undo(const char *path)
 {
     char aside[PATH_MAX];
 
-    if (aside_of(aside, path) == 0)
+    if (set_aside_name(aside, path) == 0)
         (void)rename(aside, path); /* the save has failed: that is what is told */
 }
 
@@ -64,7 +62,7 @@ set_aside_remove(const char *path)
 {
     char aside[PATH_MAX];
 
-    if (aside_of(aside, path) < 0)
+    if (set_aside_name(aside, path) < 0)
         return 0;
     return unlink(aside) < 0 && errno != ENOENT ? -errno : 0;
 }
@@ -75,7 +73,7 @@ set_aside_restore(const char *path)
     char aside[PATH_MAX];
     struct stat st;
 
-    if (aside_of(aside, path) < 0 || is_regular(aside) <= 0)
+    if (set_aside_name(aside, path) < 0 || is_regular(aside) <= 0)
         return 0;
     if (lstat(path, &st) == 0)
         return set_aside_remove(path);

@@ -15,6 +15,10 @@
 #ifndef SNAPSHOT_RDB_SET_ASIDE_H
 #define SNAPSHOT_RDB_SET_ASIDE_H
 
+#include <limits.h>
+
+/* set_aside_name: the name of `path` while it is aside.  0 or -ENAMETOOLONG. */
+int set_aside_name(char ret[PATH_MAX], const char *path);
 /* set_aside: the file of that name, if there is one, steps aside.  1: it has; 0: there is none, or
  * something that rename() is to refuse or to replace; -errno. */
 int set_aside(const char *path);

@@ -256,7 +256,9 @@ rename_file(struct sink_file *f, int dir_fd)
 
     if (f->options.retain == 0)
         return rename_plainly(f);
-    *kept = (struct retained){.error = 0};
+    *kept = (struct retained){.is_careful = f->options.sets_aside};
+    if (f->options.sets_aside)
+        return rename_plainly(f); /* the dump that goes is kept, later */
     if (!retained_link(dir_fd, f->temp_path, f->path, kept) && kept->error == -EOPNOTSUPP &&
         exchange_names(f, dir_fd))
         return 0;
@@ -275,6 +277,18 @@ sync_dir(int fd)
     return fsync(fd) < 0 && errno != EINVAL && errno != EBADF && errno != ENOSYS ? -errno : 0;
 }
 
+/* end_aside: what was set aside is kept, or goes. */
+static void
+end_aside(struct sink_file *f, int dir_fd)
+{
+    char aside[PATH_MAX];
+    bool is_kept = f->options.retain > 0 && set_aside_name(aside, f->path) == 0 &&
+                   retained_rename(dir_fd, aside, f->path, f->options.retained);
+
+    if (is_kept || set_aside_remove(f->path) == 0) /* else the next save, or start, does */
+        (void)fsync(dir_fd);
+}
+
 static int
 end_in_dir(struct sink_file *f, int dir_fd, const char **ret_step)
 {
@@ -286,8 +300,8 @@ end_in_dir(struct sink_file *f, int dir_fd, const char **ret_step)
     *ret_step = "directory fsync";
     if ((r = sync_dir(dir_fd)) < 0)
         return r;
-    if (f->has_aside && set_aside_remove(f->path) == 0) /* else the next save, or start, does */
-        (void)fsync(dir_fd);
+    if (f->has_aside)
+        end_aside(f, dir_fd);
     /* The names of those that go need not be gone for good before the next save. */
     if (f->options.retain > 0 &&
         retained_prune(dir_fd, f->path, f->options.retain, f->options.retained))

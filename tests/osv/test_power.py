@@ -85,21 +85,25 @@ class Power(unittest.TestCase):
             cuts += self.save_some(machine, 4 if LONG else 2)
             cuts += self.save_some(machine, 4 if LONG else 2, retain=1)
             machine.shutdown("NOSAVE")
-        state = {"at": 0, "dumps": {}, "order": [], "kinds": collections.Counter(), "fsck": {}}
+        state = {"at": 0, "dumps": {}, "order": [], "kinds": collections.Counter(), "first": {}}
 
         def look(partition, n):
             self.look(partition, state, cuts)
             if LONG or n % 16 == 0:
-                for kind in findings(partition.fsck()[1]):
+                said = partition.fsck()[1]
+                for kind in findings(said):
                     self.assertIn(kind, EXPLAINED, "e2fsck behind write %d" % n)
                     state["kinds"][kind] += 1
+                for line in re.findall(r"^(?:Entry 'temp-stillframe-a?|Unattached|Inode \d+ ref count is)", said, re.M):
+                    state["first"].setdefault(re.sub(r"\d+", "N", line), n)
 
         raw, writes = self.instants(disk, log, first, look)
         self.assertEqual(state["order"], cuts)
         with guest.Partition(raw, is_ours=True) as partition:  # switched off by SHUTDOWN
             self.assertEqual(set(findings(partition.fsck()[1])) - {"counts"}, set())
         print("power cuts behind each of %d writes, %d saves; e2fsck: %s" % (len(writes) - first + 1, len(cuts), dict(state["kinds"])), file=sys.stderr)
-        for n in self.rnd.sample(range(first, len(writes) + 1), BOOTS):
+        # Random ones, and the first of each kind in which a name leads to no file, or none to one.
+        for n in self.rnd.sample(range(first, len(writes) + 1), BOOTS) + sorted(state["first"].values()):
             with self.subTest(boot=n):
                 self.boot(disk, log, writes[:n], cuts)
 
