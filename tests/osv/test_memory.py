@@ -37,8 +37,7 @@ class Memory(unittest.TestCase):
         with guest.Guest(disk, memory=memory) as machine:
             self.assertEqual((machine.resp.call("DEBUG", "DIGEST"), machine.resp.call("DBSIZE")), before)
             machine.resp.call("FLUSHALL")
-            full_machine.resp.wait_until(lambda: int(machine.info("memory")["used_memory"]) < 32 * MIB, seconds=120, step=0.5,
-                                         what="memory that comes back")
+            machine.wait_for(lambda: int(machine.info("memory")["used_memory_rss"]) < LEAST[memory] // 3, 120, "memory that comes back")
 
     def test_large_strings(self):
         self.fill_and_use("large", "256M")
