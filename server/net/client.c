@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "mm/base/clock.h"
 #include "mm/base/text.h"
@@ -13,6 +12,7 @@
 #include "server/net/client_evict.h"
 #include "server/net/net_impl.h"
 #include "server/net/output.h"
+#include "server/net/transport.h"
 
 static struct client *first, *last, *closed_first;
 static unsigned count;
@@ -119,8 +119,7 @@ client_close(struct client *c)
         return;
     c->closed = true;
     loop_remove(c->fd);
-    close(c->fd);
-    c->fd = -1;
+    transport_close(c);
     client_attached_close(c);
     debug_check(c->block == NULL && !c->is_monitor);
     client_evict_forget(c);

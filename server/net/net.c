@@ -1,10 +1,9 @@
-/* server/net/net.c - listening sockets: opening them, taking connections in. */
+/* server/net/net.c - listening sockets, and how many clients there may be. */
 #include "server/net/net.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,44 +15,22 @@
 #include <unistd.h>
 
 #include "mm/base/log.h"
-#include "mm/base/room.h"
-#include "mm/base/text.h"
 #include "server/config/config.h"
-#include "server/figures/stats.h"
-#include "server/net/client.h"
-#include "server/net/client_evict.h"
 #include "server/net/net_impl.h"
 
 enum {
     LISTENERS_MAX = 16,
-    ACCEPTS_PER_TURN = 1000,
     OTHER_FILES = 32 /* descriptors beside the clients': listeners, log, dump, epoll, ... */
-};
-
-struct listener {
-    struct loop_source source;
-    int fd;
-    bool is_unix;
-    bool muted; /* not in the loop: there were no descriptors left to accept with */
 };
 
 static struct listener listeners[LISTENERS_MAX];
 static int listener_count;
 
-static void accept_clients(struct loop_source *s, uint32_t events);
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    struct sockaddr_un local;
-};
-
 /* ---- opening ---- */
 
 /* A numeric address, or "*" for all of IPv4 and "::*" for all of IPv6.  0: not an address. */
 static socklen_t
-make_address(const char *text, int port, union address *ret)
+make_address(const char *text, int port, union net_address *ret)
 {
     memset(ret, 0, sizeof *ret);
     if (strcmp(text, "*") == 0 || inet_pton(AF_INET, text, &ret->v4.sin_addr) == 1) {
@@ -73,7 +50,7 @@ make_address(const char *text, int port, union address *ret)
 static int
 open_unix_socket(const struct config *conf)
 {
-    union address a = {.local = {.sun_family = AF_UNIX}};
+    union net_address a = {.local = {.sun_family = AF_UNIX}};
     int fd, r;
 
     if (strlen(conf->unixsocket) >= sizeof a.local.sun_path)
@@ -93,7 +70,7 @@ open_unix_socket(const struct config *conf)
 
 /* Returns the socket or -errno. */
 static int
-open_socket(const union address *a, socklen_t len, int backlog)
+open_socket(const union net_address *a, socklen_t len, int backlog)
 {
     int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, r;
 
@@ -123,12 +100,12 @@ static int
 listen_on(const char *word, const struct config *conf, struct listener *at, int *count)
 {
     bool optional = word[0] == '-';
-    union address a;
+    union net_address a;
     socklen_t len = make_address(word + optional, (int)conf->port, &a);
     int fd = len == 0 ? -EINVAL : open_socket(&a, len, (int)conf->tcp_backlog);
 
     if (fd >= 0) {
-        at[(*count)++] = (struct listener){.source.ready = accept_clients, .fd = fd};
+        at[(*count)++] = (struct listener){.source.ready = net_accept, .fd = fd};
         return 0;
     }
     if (optional && len != 0 && means_absent(fd)) {
@@ -190,7 +167,7 @@ start_unix_listener(void)
                  strerror(-fd));
         return fd;
     }
-    unix_listener = (struct listener){.source.ready = accept_clients, .fd = fd, .is_unix = true};
+    unix_listener = (struct listener){.source.ready = net_accept, .fd = fd, .is_unix = true};
     if ((r = loop_add(fd, EPOLLIN, &unix_listener.source)) < 0)
         close(fd);
     return r;
@@ -320,138 +297,10 @@ net_stop(void)
     unlink(config.unixsocket);
 }
 
-/* ---- taking connections in ---- */
-
-static void
-show_address(const union address *a, char *ret, size_t room)
-{
-    char ip[INET6_ADDRSTRLEN] = "?";
-
-    if (a->any.sa_family == AF_UNIX || a->any.sa_family == AF_UNSPEC) {
-        snprintf(ret, room, "%.*s:0", (int)room - 3, config.unixsocket);
-        return;
-    }
-    if (a->any.sa_family == AF_INET6) {
-        inet_ntop(AF_INET6, &a->v6.sin6_addr, ip, sizeof ip);
-        snprintf(ret, room, "[%s]:%d", ip, ntohs(a->v6.sin6_port));
-    } else {
-        inet_ntop(AF_INET, &a->v4.sin_addr, ip, sizeof ip);
-        snprintf(ret, room, "%s:%d", ip, ntohs(a->v4.sin_port));
-    }
-}
-
-static bool
-is_loopback(const union address *a)
-{
-    if (a->any.sa_family == AF_UNIX)
-        return true;
-    if (a->any.sa_family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
-    return (ntohl(a->v4.sin_addr.s_addr) >> 24) == 127;
-}
-
-static void
-refuse(int fd, const char *error)
-{
-    /* The socket is new: what little this is fits, and if not, the caller is gone anyway. */
-    if (send(fd, error, strlen(error), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        log_line(LOG_VERBOSE, "A refused connection was gone before it was told");
-    stats.rejected_connections++;
-    close(fd);
-}
-
-static void
-set_socket_options(int fd)
-{
-    int on = 1, seconds = (int)config.tcp_keepalive_s, interval = seconds / 3 > 0 ? seconds / 3 : 1,
-        probes = 3;
-
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (seconds == 0 || setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) != 0)
-        return;
-    /* Where these are unknown, the system's own times hold. */
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-}
-
-static void
-welcome(int fd, const union address *peer, bool is_unix)
-{
-    union address own = {.any.sa_family = AF_UNSPEC};
-    socklen_t len = sizeof own;
-    struct client *c;
-
-    stats.connections++;
-    if (client_count() >= (uint64_t)config.maxclients) {
-        refuse(fd, "-ERR max number of clients reached\r\n");
-        return;
-    }
-    if (config.protected_mode && !client_password_is_set && !is_loopback(peer)) {
-        refuse(
-            fd,
-            "-DENIED Stillframe is in protected mode, and no password is set: only connections from this machine itself are accepted. To accept others, switch it off (protected-mode no) where the network is trusted.\r\n");
-        return;
-    }
-    if (!is_unix)
-        set_socket_options(fd);
-    if (!room_for_small(ROOM_SMALL_BYTES) || (c = client_new(fd, net_client_ready)) == NULL) {
-        refuse(fd, "-ERR no memory for another client\r\n");
-        return;
-    }
-    show_address(peer, c->addr, sizeof c->addr);
-    if (getsockname(fd, &own.any, &len) == 0)
-        show_address(&own, c->laddr, sizeof c->laddr);
-    c->is_unix = is_unix;
-    c->interest = EPOLLIN;
-    if (loop_add(fd, c->interest, &c->source) < 0)
-        client_close(c);
-    else
-        client_evict_weigh(c);
-}
-
-/* Out of descriptors: the listener would wake the loop at once again, so it rests until
- * net_retry_accept(). */
-static void
-mute(struct listener *l, int error)
-{
-    log_line(LOG_WARNING, "Accepting client connection: accept: %s", strerror(error));
-    loop_remove(l->fd);
-    l->muted = true;
-}
-
-static void
-accept_clients(struct loop_source *s, uint32_t events)
-{
-    struct listener *l = (struct listener *)(void *)s;
-
-    (void)events;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        union address peer = {.any.sa_family = AF_UNSPEC};
-        socklen_t len = sizeof peer;
-        int fd = accept4(l->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            if (l->is_unix)
-                peer.any.sa_family = AF_UNIX;
-            welcome(fd, &peer, l->is_unix);
-            continue;
-        }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            mute(l, errno);
-        else if (errno == ECONNABORTED || errno == EINTR)
-            continue;
-        else if (errno != EAGAIN && errno != EWOULDBLOCK)
-            log_line(LOG_WARNING, "Accepting client connection: accept: %s", strerror(errno));
-        return;
-    }
-}
-
 void
 net_retry_accept(void)
 {
-    if (unix_listener.muted && loop_add(unix_listener.fd, EPOLLIN, &unix_listener.source) == 0)
-        unix_listener.muted = false;
+    net_unmute(&unix_listener);
     for (int i = 0; i < listener_count; i++)
-        if (listeners[i].muted && loop_add(listeners[i].fd, EPOLLIN, &listeners[i].source) == 0)
-            listeners[i].muted = false;
+        net_unmute(&listeners[i]);
 }

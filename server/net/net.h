@@ -1,6 +1,6 @@
-/* server/net/net.h - sockets: listening (net.c), a client's input and execution (net_io.c), and
- * output (net_write.c). Clients whose turn it is not wait in two queues (net_queue.c) for the end
- * of a turn (net_turn.c).
+/* server/net/net.h - sockets: listening (net.c), new connections (net_accept.c), a client's input
+ * and execution (net_io.c), and output (net_write.c). Clients whose turn it is not wait in two
+ * queues (net_queue.c) for the end of a turn (net_turn.c).
  * Threads: mutator. */
 #ifndef SERVER_NET_NET_H
 #define SERVER_NET_NET_H

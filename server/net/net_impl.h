@@ -3,8 +3,35 @@
 #ifndef SERVER_NET_NET_IMPL_H
 #define SERVER_NET_NET_IMPL_H
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include "server/net/client.h"
 #include "server/net/net.h"
+
+union net_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un local;
+};
+
+/* ---- net.c: where connections come from ---- */
+
+struct listener {
+    struct loop_source source; /* first: the loop hands this back */
+    int fd;
+    bool is_unix;
+    bool muted; /* not in the loop: there were no descriptors left to accept with */
+};
+
+/* ---- net_accept.c: they become clients ---- */
+
+/* net_accept: the loop's call for a listener.
+ * net_unmute: accept again, if it rests. */
+void net_accept(struct loop_source *s, uint32_t events);
+void net_unmute(struct listener *l);
 
 /* ---- net_queue.c: clients whose turn it is not ---- */
 

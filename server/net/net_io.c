@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "mm/base/clock.h"
 #include "mm/base/log.h"
@@ -25,6 +24,7 @@
 #include "server/net/net_impl.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
+#include "server/net/transport.h"
 
 enum {
     READ_BYTES = 64 * 1024, /* the loop's input buffer, and so what one read takes */
@@ -370,7 +370,7 @@ read_input(struct client *c)
     }
     room = c->in_room - c->in_len;
     do
-        n = read(c->fd, c->in + c->in_len, room);
+        n = transport_read(c, c->in + c->in_len, room);
     while (n < 0 && errno == EINTR);
     stats.reads++;
     if (n <= 0) {

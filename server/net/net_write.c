@@ -2,9 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include "mm/base/log.h"
 #include "server/figures/stats.h"
@@ -12,6 +10,7 @@
 #include "server/net/net_impl.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
+#include "server/net/transport.h"
 
 enum {
     WRITE_BYTES = 1024 * 1024, /* of a client in one turn: the others wait meanwhile */
@@ -44,20 +43,18 @@ drain(struct client *c)
 {
     char bytes[4096];
 
-    shutdown(c->fd, SHUT_WR);
+    transport_end(c);
     for (int i = 0; i < DRAIN_BYTES / (int)sizeof bytes; i++)
-        if (read(c->fd, bytes, sizeof bytes) <= 0)
+        if (transport_read(c, bytes, sizeof bytes) <= 0)
             return;
 }
 
 static ssize_t
-send_pending(const struct client *c)
+send_pending(struct client *c)
 {
     struct iovec parts[WRITE_PIECES];
-    struct msghdr message = {.msg_iov = parts};
 
-    message.msg_iovlen = (size_t)output_vector(c, parts, WRITE_PIECES);
-    return sendmsg(c->fd, &message, MSG_NOSIGNAL);
+    return transport_writev(c, parts, output_vector(c, parts, WRITE_PIECES));
 }
 
 static void
@@ -113,7 +110,7 @@ static inline bool
 write_little(struct client *c)
 {
     size_t pending = c->out_len - c->out_sent;
-    ssize_t n = pending == 0 ? 0 : send(c->fd, c->out + c->out_sent, pending, MSG_NOSIGNAL);
+    ssize_t n = pending == 0 ? 0 : transport_write(c, c->out + c->out_sent, pending);
 
     if (unlikely((size_t)n != pending))
         return note_sent(c, n) && write_much(c);
@@ -150,14 +147,13 @@ net_write(struct client *c)
 static size_t
 try_send(struct client *c, struct iovec *parts)
 {
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     ssize_t n;
 
     if (!c->running || c->in_exec || !client_has_socket(c) || c->closed || c->out == NULL ||
         c->is_muted || c->out_stuck || c->out_before > 0)
         return 0;
     do
-        n = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        n = transport_writev(c, parts, 2);
     while (n < 0 && errno == EINTR);
     if (n <= 0)
         return 0; /* an error is met again, and told, by net_write() */
@@ -171,7 +167,7 @@ net_send_direct(struct client *c, const char *bytes, size_t len)
     union {
         const char *given;
         char *base;
-    } u = {.given = bytes}; /* sendmsg() only reads them */
+    } u = {.given = bytes}; /* writing only reads them */
     size_t pending = client_pending_out(c), sent;
     struct iovec parts[2] = {{.iov_base = c->out + c->out_sent, .iov_len = pending},
                              {.iov_base = u.base, .iov_len = len}};
