@@ -2,6 +2,7 @@
 #
 # Flavours, each with a directory of its own below build/:
 #   release (build/)  debug  asan  tsan  barrier  steps  hard  shared  fuzz
+#   plain: release without TLS, for OSv
 
 FLAVOUR ?= release
 PREFIX  ?= /usr/local
@@ -10,9 +11,13 @@ ifeq ($(origin CC),default)
 CC := $(if $(filter fuzz,$(FLAVOUR)),clang,gcc)
 endif
 PORT    ?= 6379
+# With OpenSSL; what is for OSv does without.
+TLS     ?= yes
+override TLS := $(if $(filter shared plain,$(FLAVOUR)),no,$(TLS))
+$(if $(filter yes no,$(TLS)),,$(error TLS=$(TLS): yes or no it must be))
 
-PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev zlib1g-dev libzstd-dev nettle-dev
-TEST_PACKAGES := check lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis groff-base fish zsh zstd chromium runsc user-mode-linux
+PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev zlib1g-dev libzstd-dev nettle-dev $(if $(filter yes,$(TLS)),libssl-dev)
+TEST_PACKAGES := check openssl lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis groff-base fish zsh zstd chromium runsc user-mode-linux
 NODE_PACKAGES := $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 OSV_PACKAGES := python3 binutils qemu-system-x86 qemu-utils e2fsprogs
 LINT_PACKAGES := clang-format clang-tidy cppcheck
@@ -20,6 +25,7 @@ LINT_PACKAGES := clang-format clang-tidy cppcheck
 WARNINGS := -Wall -Wextra -Werror -Wcast-qual -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wwrite-strings -Wvla -Wundef
 CFLAGS_release := -O3 -fno-plt -fPIE
+CFLAGS_plain   := $(CFLAGS_release)
 CFLAGS_debug   := -Og -fPIE -DXXH_NO_INLINE_HINTS=1 -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_asan    := -O1 -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_tsan    := -O1 -fPIE -fsanitize=thread -Wno-tsan -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
@@ -31,6 +37,7 @@ CFLAGS_fuzz    := -O1 -fPIE -Wno-cast-qual -Wno-missing-field-initializers -Wno-
 # The page sizes that the benchmark compares.
 $(foreach n,9 10 11 12,$(eval CFLAGS_page$(n) := -O3 -fno-plt -fPIE -DMM_PAGE_SHIFT=$(n))$(eval LDFLAGS_page$(n) := -pie))
 LDFLAGS_release := -pie
+LDFLAGS_plain   := $(LDFLAGS_release)
 LDFLAGS_debug   := -pie
 LDFLAGS_asan    := -pie -fsanitize=address,undefined
 LDFLAGS_tsan    := -pie -fsanitize=thread
@@ -46,13 +53,13 @@ B   := build$(if $(filter-out release,$(FLAVOUR)),/$(FLAVOUR))
 # Lines without variables where a build is for its reports: it compiles faster and links to less
 # than half the size.
 DEBUG_INFO := $(if $(filter asan tsan barrier steps hard,$(FLAVOUR)),-g1,-g)
-ALL_CFLAGS  = -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
+ALL_CFLAGS  = -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(if $(filter yes,$(TLS)),-DSTILLFRAME_TLS) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
 # memmove() is ours where the system's is wrong (mm/base/move.h), and calls of the allocator go
 # through mm/base/room_malloc.c.
 WRAPS       := $(foreach f,memmove malloc calloc realloc aligned_alloc,-Wl,--wrap=$(f))
 ALL_LDFLAGS = -pthread $(WRAPS) $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
 CORE_LIBS   := -lurcu-qsbr -lurcu-common -llz4
-SERVER_LIBS := -lnettle -lm
+SERVER_LIBS := -lnettle -lm $(if $(filter yes,$(TLS)),-lssl -lcrypto)
 TOOL_LIBS   := -lz -lzstd -lm
 TEST_LIBS   := -llzf -lcheck -lsubunit -lm -lrt
 
@@ -64,6 +71,8 @@ MM_SRC       := $(wildcard mm/*.c mm/base/*.c)
 SNAPSHOT_SRC := $(wildcard snapshot/*.c snapshot/rdb/*.c)
 TOOL_SRC     := $(filter-out tool/main.c,$(wildcard tool/*.c tool/*/*.c))
 SERVER_SRC   := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c server/*/*/*.c))
+TLS_NONE     := server/net/tls/tls_none.c
+SERVER_SRC   := $(filter-out $(if $(filter yes,$(TLS)),$(TLS_NONE),$(filter-out $(TLS_NONE),$(wildcard server/net/tls/*.c))),$(SERVER_SRC))
 SUPPORT_SRC  := $(wildcard tests/support/*.c)
 TEST_SRC     := $(wildcard tests/mm/test_*.c tests/snapshot/test_*.c tests/tool/test_*.c tests/server/test_*.c tests/fault/test_*.c)
 ifneq ($(FLAVOUR),steps) # the step scheduler needs its points compiled in
@@ -86,7 +95,7 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 ## make                build build/stillframe-server and build/stillframe-rdb (V=1 shows the whole
-##                     commands)
+##                     commands; TLS=no: without OpenSSL, so without the parameters tls-*)
 ## make run            install what is missing, build, start the server (ARGS="--port 7000")
 run: | packages
 	@$(MAKE) --no-print-directory -j2 all
@@ -154,11 +163,11 @@ OSV_DATA ?=
 DATA_MB  ?= 512
 FORM     ?= pie
 OSV_IMAGE ?= build/osv/stillframe.qcow2
-OSV_PROGRAM_pie := build/stillframe-server
+OSV_PROGRAM_pie := build/plain/stillframe-server
 OSV_PROGRAM_shared := build/shared/stillframe.so
 osv-image: | packages osv-packages
 	@$(if $(OSV_PROGRAM_$(FORM)),,echo "FORM=$(FORM): pie or shared it must be"; exit 2)
-	@$(MAKE) --no-print-directory -j2 $(if $(filter shared,$(FORM)),shared,all)
+	@$(MAKE) --no-print-directory -j2 $(if $(filter shared,$(FORM)),shared,FLAVOUR=plain $(OSV_PROGRAM_pie))
 	@set -- $(OSV_ARGS); file=; case $$1 in /*) file=$$1; shift;; esac; \
 	 osv/image.py --osv "$(OSV)" --out $(OSV_IMAGE) --data-mb $(DATA_MB) $(if $(OSV_DATA),--data "$(OSV_DATA)") \
 	    $(OSV_PROGRAM_$(FORM)) $$file --dir /data "$$@"
@@ -195,7 +204,12 @@ $(B)/stillframe-server: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,serve
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
 $(B)/stillframe-rdb: $(MM_OBJ) $(SNAPSHOT_OBJ) $(TOOL_OBJ) $(call obj,tool/main.c)
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(TOOL_LIBS)
-$(B)/obj/%.o: %.c
+# With TLS or without: what was built the other way is built anew.
+$(B)/.tls-$(TLS):
+	@mkdir -p $(@D)
+	@rm -f $(B)/.tls-*
+	@touch $@
+$(B)/obj/%.o: %.c $(B)/.tls-$(TLS)
 	@mkdir -p $(@D)
 	$(call show,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 # What page.c takes in.

@@ -163,7 +163,8 @@ main(int argc, char *argv[])
     shutdown_write_pidfile();
     memory_sample.start_bytes = memory_used();
     /* What programs that start a server look for in its log. */
-    log_line(LOG_NOTICE, "Running mode=standalone, port=%lld.", (long long)config.port);
+    log_line(LOG_NOTICE, "Running mode=standalone, port=%lld.",
+             (long long)(config.port != 0 ? config.port : config.tls_port));
     log_line(LOG_NOTICE, "PID: %d", (int)getpid());
     log_line(LOG_NOTICE, "Server initialized");
     leftover_remove();

@@ -89,6 +89,7 @@ export TSAN_OPTIONS=halt_on_error=1:report_thread_leaks=0 # liburcu never joins 
 section_release() {
     build release all tests test-helpers
     build shared build/shared/stillframe.so
+    build plain build/plain/stillframe-server
     unit release mm snapshot tool server
     ORACLE_SNAPSHOTS=${ORACLE_SNAPSHOTS:-150} integration release tests/integration/test_oracle.py
     for t in tests/integration/test_*.py; do [ "$t" = tests/integration/test_oracle.py ] || integration release "$t"; done

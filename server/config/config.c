@@ -39,6 +39,14 @@ static const struct config_name evict_policies[] = {
     {NULL, 0}};
 static const struct config_name permissions[] = {
     {"no", PERMIT_NO}, {"yes", PERMIT_YES}, {"local", PERMIT_LOCAL}, {NULL, 0}};
+#ifdef STILLFRAME_TLS
+static const struct config_name tls_auths[] = {
+    {"no", TLS_AUTH_NO}, {"yes", TLS_AUTH_YES}, {"optional", TLS_AUTH_OPTIONAL}, {NULL, 0}};
+#define TLS_OPTION(name_, ...) OPTION(name_, NULL, __VA_ARGS__)
+#else
+#define TLS_OPTION(name_, type_, field_, initial_, ...)                                            \
+    FIXED(name_, NULL, 0, initial_, "This server was built without TLS")
+#endif
 static const struct config_name version_checks[] = {
     {"strict", VERSION_STRICT}, {"relaxed", VERSION_RELAXED}, {NULL, 0}};
 static const struct config_name compressions[] = {
@@ -46,27 +54,6 @@ static const struct config_name compressions[] = {
 
 static const struct config_name memory_policies[] = {
     {"throttle", MEMORY_THROTTLE}, {"cancel", MEMORY_CANCEL}, {NULL, 0}};
-
-#define IMMUTABLE         OPTION_IMMUTABLE
-#define PROTECTED         OPTION_PROTECTED
-#define MULTI             OPTION_MULTI
-#define HIDDEN            OPTION_HIDDEN
-#define DIRECTIVE         OPTION_DIRECTIVE
-#define BOOL              &option_bool
-#define INT               &option_int
-#define CLIPPED           &option_clipped
-#define MEMORY            &option_memory
-#define MEMORY_OR_PERCENT &option_memory_or_percent
-#define ENUM              &option_enum
-#define TEXT              &option_text
-#define FILENAME          &option_filename
-#define WORDS             &option_words
-#define LIMITS            &option_limits
-#define DIRECTORY         &option_directory
-#define SAVE              &option_save
-#define MODE              &option_mode
-#define EVENTS            &option_events
-#define CHECKED           &option_checked
 
 /* What of struct config a parameter of each type is kept in: what its parse and show take the field
  * for. */
@@ -94,6 +81,27 @@ static const struct config_name memory_policies[] = {
 #include "server/config/config.def"
 #undef OPTION
 #undef FIXED
+
+#define IMMUTABLE         OPTION_IMMUTABLE
+#define PROTECTED         OPTION_PROTECTED
+#define MULTI             OPTION_MULTI
+#define HIDDEN            OPTION_HIDDEN
+#define DIRECTIVE         OPTION_DIRECTIVE
+#define BOOL              &option_bool
+#define INT               &option_int
+#define CLIPPED           &option_clipped
+#define MEMORY            &option_memory
+#define MEMORY_OR_PERCENT &option_memory_or_percent
+#define ENUM              &option_enum
+#define TEXT              &option_text
+#define FILENAME          &option_filename
+#define WORDS             &option_words
+#define LIMITS            &option_limits
+#define DIRECTORY         &option_directory
+#define SAVE              &option_save
+#define MODE              &option_mode
+#define EVENTS            &option_events
+#define CHECKED           &option_checked
 
 #define OPTION(name_, alias_, type_, field_, initial_, min_, max_, flags_, extra_)                 \
     {.name = name_,                                                                                \
@@ -291,7 +299,7 @@ config_follow(const char *name, bool (*apply)(const struct config *next, const c
     must(apply(&config, &why));
 }
 
-static void (*after_change[4])(void); /* modules that copy what concerns them */
+static void (*after_change[8])(void); /* modules that copy what concerns them */
 
 void
 config_after_change(void (*fn)(void))

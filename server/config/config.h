@@ -38,6 +38,9 @@ enum debug_permission { PERMIT_NO, PERMIT_LOCAL, PERMIT_YES };
 /* for snapshot-memory-policy: what gives way at the limit, the writers' speed or the save */
 enum memory_policy { MEMORY_THROTTLE, MEMORY_CANCEL };
 
+/* for tls-auth-clients: does a client have to show a certificate? */
+enum tls_auth { TLS_AUTH_NO, TLS_AUTH_OPTIONAL, TLS_AUTH_YES };
+
 /* How many parameters are kept without effect. */
 enum {
     CONFIG_KEPT = 0
@@ -58,6 +61,13 @@ struct config {
     bool protected_mode;
     uint64_t proto_max_bulk_len, client_query_buffer_limit;
     struct output_limit output_limits[OUTPUT_CLASSES];
+    /* TLS; where it is not built in, nothing of it is set, and the texts are NULL */
+    int64_t tls_port; /* 0: none */
+    char *tls_cert_file, *tls_key_file, *tls_key_file_pass, *tls_dh_params_file, *tls_ca_cert_file,
+        *tls_ca_cert_dir, *tls_protocols, *tls_ciphers, *tls_ciphersuites; /* "": not given */
+    int64_t tls_auth_clients;                                              /* enum tls_auth */
+    bool tls_prefer_server_ciphers, tls_session_caching;
+    int64_t tls_session_cache_size, tls_session_cache_timeout_s;
     /* general */
     int64_t databases, hz, log_level;
     char *logfile, *pidfile, *dir; /* dir: absolute */
@@ -167,7 +177,7 @@ struct config_directive {
 void config_add_directive(struct config_directive *d);
 
 /* config_after_change: fn is called after each change that was taken, with the new configuration in
- * place; four at most. */
+ * place; eight at most. */
 void config_after_change(void (*fn)(void));
 
 /* config_each_match: call fn for every parameter that matches one of the patterns (aliases too); a

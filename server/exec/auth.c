@@ -58,7 +58,8 @@ auth_log_in(struct client *c, struct slice user, struct slice password)
 static bool
 holds_password(struct slice name)
 {
-    static const char *const names[] = {"requirepass", "masterauth", "masteruser"};
+    static const char *const names[] = {"requirepass", "masterauth", "masteruser",
+                                        "tls-key-file-pass", "tls-client-key-file-pass"};
 
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
         if (slice_is_word(name, names[i]))

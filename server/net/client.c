@@ -77,7 +77,8 @@ void
 client_free(struct client *c)
 {
     debug_check(!client_has_socket(c) || c->closed);
-    debug_check(!c->queued[QUEUE_DELAYED] && !c->queued[QUEUE_WRITES]);
+    for (int which = 0; which < CLIENT_QUEUES; which++)
+        debug_check(!c->queued[which]);
     client_attached_free(c);
     debug_check(client_is_plain(c));
     resp_reset(&c->parser);
@@ -170,7 +171,7 @@ client_memory(const struct client *c)
     size_t in = c->in_is_loan ? 0 : c->in_room,
            attached = likely(client_is_plain(c)) ? 0 : client_attached_bytes(c);
 
-    return sizeof *c + in + c->out_bytes + attached +
+    return sizeof *c + in + c->out_bytes + attached + transport_bytes(c) +
            (size_t)c->parser.room * sizeof *c->parser.args;
 }
 

@@ -25,11 +25,13 @@ struct output_chunk;
 struct output_sink;
 struct pubsub_client;
 struct text;
+struct tls;
 struct watch_client;
 
 /* In which queues of net_queue.c a client may stand: its next command has to wait; something is to
- * be written. */
-enum client_queue { QUEUE_DELAYED, QUEUE_WRITES, CLIENT_QUEUES };
+ * be written; it has sent something that its socket does not tell of any more; its handshake is not
+ * over (net_tls.c). */
+enum client_queue { QUEUE_DELAYED, QUEUE_WRITES, QUEUE_INPUT, QUEUE_HANDSHAKES, CLIENT_QUEUES };
 
 /* What a client is: where its commands come from and who reads its replies. */
 enum client_kind {
@@ -41,8 +43,9 @@ enum client_kind {
 struct client {
     struct loop_source source; /* first: the loop hands this back */
     enum client_kind kind;
-    int fd;   /* -1: it has none, or none any more */
-    int resp; /* 2 or 3 */
+    int fd;          /* -1: it has none, or none any more */
+    struct tls *tls; /* NULL: its bytes go through the socket as they are */
+    int resp;        /* 2 or 3 */
     /* the command being executed */
     int argc;
     int db_index;       /* logical database */

@@ -17,14 +17,19 @@
 #include "mm/base/log.h"
 #include "server/config/config.h"
 #include "server/net/net_impl.h"
+#include "server/net/tls/tls.h"
 
 enum {
     LISTENERS_MAX = 16,
     OTHER_FILES = 32 /* descriptors beside the clients': listeners, log, dump, epoll, ... */
 };
 
-static struct listener listeners[LISTENERS_MAX];
-static int listener_count;
+/* The addresses of `bind`, with one of the ports. */
+static struct listening {
+    bool is_tls;
+    struct listener at[LISTENERS_MAX];
+    int count;
+} plain, encrypted = {.is_tls = true};
 
 /* ---- opening ---- */
 
@@ -94,62 +99,74 @@ means_absent(int error)
            error == -EINVAL;
 }
 
+static int
+port_of(const struct listening *set, const struct config *conf)
+{
+    return (int)(set->is_tls ? conf->tls_port : conf->port);
+}
+
 /* Add one listener for a word of `bind`.  0 or -errno; an address that may be missing and is, is
  * 0. */
 static int
-listen_on(const char *word, const struct config *conf, struct listener *at, int *count)
+listen_on(const char *word, const struct config *conf, struct listening *set)
 {
     bool optional = word[0] == '-';
     union net_address a;
-    socklen_t len = make_address(word + optional, (int)conf->port, &a);
+    int port = port_of(set, conf);
+    socklen_t len = make_address(word + optional, port, &a);
     int fd = len == 0 ? -EINVAL : open_socket(&a, len, (int)conf->tcp_backlog);
 
     if (fd >= 0) {
-        at[(*count)++] = (struct listener){.source.ready = net_accept, .fd = fd};
+        set->at[set->count++] =
+            (struct listener){.source.ready = net_accept, .fd = fd, .is_tls = set->is_tls};
         return 0;
     }
     if (optional && len != 0 && means_absent(fd)) {
-        log_line(LOG_NOTICE, "Not listening on %s:%d: %s", word + 1, (int)conf->port,
-                 strerror(-fd));
+        log_line(LOG_NOTICE, "Not listening on %s:%d: %s", word + 1, port, strerror(-fd));
         return 0;
     }
     log_line(LOG_WARNING, "Could not create server TCP listening socket %s:%d: %s", word + optional,
-             (int)conf->port, len == 0 ? "not a numeric address" : strerror(-fd));
+             port, len == 0 ? "not a numeric address" : strerror(-fd));
     return fd;
 }
 
 static void
-close_listeners(struct listener *at, int count)
+close_listener(struct listener *l)
 {
-    for (int i = 0; i < count; i++) {
-        loop_remove(at[i].fd);
-        close(at[i].fd);
-    }
+    loop_remove(l->fd);
+    close(l->fd);
+}
+
+static void
+close_all(struct listening *set)
+{
+    for (int i = 0; i < set->count; i++)
+        close_listener(&set->at[i]);
+    set->count = 0;
 }
 
 /* Open what a configuration names; nothing stays open on a failure. */
 static int
-open_all(const struct config *conf, struct listener *at, int *ret_count)
+open_all(const struct config *conf, struct listening *set)
 {
     char words[1024], *save = NULL;
-    int count = 0, r = 0;
+    int r = 0;
 
-    *ret_count = 0;
-    if (conf->port == 0)
+    set->count = 0;
+    if (port_of(set, conf) == 0)
         return 0;
     if (strlen(conf->bind) >= sizeof words)
         return -E2BIG;
     strcpy(words, conf->bind);
     for (char *w = strtok_r(words, " ", &save); w != NULL && r == 0; w = strtok_r(NULL, " ", &save))
-        r = count < LISTENERS_MAX ? listen_on(w, conf, at, &count) : -E2BIG;
-    if (r == 0 && count == 0 && conf->bind[0] != '\0')
+        r = set->count < LISTENERS_MAX ? listen_on(w, conf, set) : -E2BIG;
+    if (r == 0 && set->count == 0 && conf->bind[0] != '\0')
         r = -EADDRNOTAVAIL;
-    if (r < 0) {
-        close_listeners(at, count);
-        return r;
-    }
-    *ret_count = count;
-    return 0;
+    for (int i = 0; i < set->count && r == 0; i++)
+        r = loop_add(set->at[i].fd, EPOLLIN, &set->at[i].source);
+    if (r < 0)
+        close_all(set);
+    return r;
 }
 
 /* The unix socket stays as it is for the server's life: CONFIG SET cannot change it. */
@@ -190,31 +207,47 @@ warn_of_short_backlog(void)
     fclose(f);
 }
 
-static int
-watch_all(void)
+/* Addresses that stay are bound anew, so the old ones go first; if the new ones are refused the old
+ * ones come back. */
+static bool
+change(struct listening *set, const struct config *next)
 {
-    int r = 0;
-
-    for (int i = 0; i < listener_count && r == 0; i++)
-        r = loop_add(listeners[i].fd, EPOLLIN, &listeners[i].source);
-    return r;
+    close_all(set);
+    if (open_all(next, set) == 0)
+        return true;
+    if (open_all(&config, set) < 0)
+        log_line(LOG_WARNING, "The former addresses cannot be listened on any more");
+    return false;
 }
 
-/* CONFIG SET port, bind.  Addresses that stay are bound anew, so the old ones go first; if the new
- * ones are refused the old ones come back. */
+static const char no_such_port[] = "Unable to listen on this port. Check server logs.";
+
 static bool
-change_listeners(const struct config *next, const char **why)
+change_port(const struct config *next, const char **why)
 {
-    close_listeners(listeners, listener_count);
-    listener_count = 0;
-    if (open_all(next, listeners, &listener_count) == 0 && watch_all() == 0)
+    *why = no_such_port;
+    return change(&plain, next);
+}
+
+static bool
+change_tls_port(const struct config *next, const char **why)
+{
+    if (!tls_try(next, why))
+        return false;
+    *why = no_such_port;
+    return change(&encrypted, next);
+}
+
+/* CONFIG SET bind.  With another port, too: that one's own change has opened it, or will. */
+static bool
+change_bind(const struct config *next, const char **why)
+{
+    *why = "Failed to bind to specified addresses.";
+    if (!change(&plain, next))
+        return false;
+    if (change(&encrypted, next))
         return true;
-    *why = next->port != config.port ? "Unable to listen on this port. Check server logs."
-                                     : "Failed to bind to specified addresses.";
-    close_listeners(listeners, listener_count);
-    listener_count = 0;
-    if (open_all(&config, listeners, &listener_count) < 0 || watch_all() < 0)
-        log_line(LOG_WARNING, "The former addresses cannot be listened on any more");
+    (void)change(&plain, &config);
     return false;
 }
 
@@ -259,10 +292,22 @@ change_maxclients(const struct config *next, const char **why)
     return true;
 }
 
+static int
+listen_at_start(struct listening *set)
+{
+    int r = open_all(&config, set);
+
+    if (r < 0)
+        log_line(LOG_WARNING, "Failed listening on port %d (%s), aborting.", port_of(set, &config),
+                 set->is_tls ? "TLS" : "TCP");
+    return r;
+}
+
 int
 net_start(void)
 {
     int fit = fit_maxclients(config.maxclients), r;
+    const char *why;
 
     if (fit < config.maxclients) {
         log_line(LOG_WARNING, "The limit of open files leaves room for %d clients, not for %lld",
@@ -274,24 +319,29 @@ net_start(void)
     net_turn_init();
     if ((r = start_unix_listener()) < 0)
         return r;
-    if ((r = open_all(&config, listeners, &listener_count)) < 0 || (r = watch_all()) < 0) {
-        log_line(LOG_WARNING, "Failed listening on port %lld (TCP), aborting.",
-                 (long long)config.port);
-        return r;
+    if (!tls_start(&why)) {
+        log_line(LOG_WARNING, "TLS cannot be configured: %s", why);
+        return -EINVAL;
     }
-    config_on_change("port", change_listeners);
-    config_on_change("bind", change_listeners);
+    if ((r = listen_at_start(&plain)) < 0 || (r = listen_at_start(&encrypted)) < 0)
+        return r;
+    config_on_change("port", change_port);
+    config_on_change("bind", change_bind);
+    config_on_change("tls-port", change_tls_port);
     return 0;
 }
 
 void
 net_stop(void)
 {
-    close_listeners(listeners, listener_count);
-    listener_count = 0;
+    close_all(&plain);
+    close_all(&encrypted);
+    for (struct client *c = client_first(); c != NULL; c = c->next)
+        if (c->tls != NULL)
+            tls_end(c->tls);
     if (unix_listener.fd < 0)
         return;
-    close_listeners(&unix_listener, 1);
+    close_listener(&unix_listener);
     unix_listener.fd = -1;
     log_line(LOG_NOTICE, "Removing the unix socket file.");
     unlink(config.unixsocket);
@@ -301,6 +351,8 @@ void
 net_retry_accept(void)
 {
     net_unmute(&unix_listener);
-    for (int i = 0; i < listener_count; i++)
-        net_unmute(&listeners[i]);
+    for (int i = 0; i < plain.count; i++)
+        net_unmute(&plain.at[i]);
+    for (int i = 0; i < encrypted.count; i++)
+        net_unmute(&encrypted.at[i]);
 }

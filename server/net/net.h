@@ -41,11 +41,12 @@ struct net_executor {
 /* net_set_executor: at start, before net_start(). */
 void net_set_executor(const struct net_executor *e);
 
-/* net_start: listen as configured, and hook CONFIG SET port, bind and maxclients, of which no more
- * is taken than the limit of open files leaves room for.  0, or -errno already logged.  An address
- * family that the system lacks is a log line, not an error. */
+/* net_start: listen as configured, and hook CONFIG SET port, tls-port, bind and maxclients, of
+ * which no more is taken than the limit of open files leaves room for.  0, or -errno already
+ * logged.  An address family that the system lacks is a log line, not an error. */
 int net_start(void);
-/* net_stop: close the listening sockets. */
+/* net_stop: close the listening sockets; whoever is connected through TLS is told that nothing
+ * follows. */
 void net_stop(void);
 /* net_retry_accept: listen again after accept ran out of descriptors; now and then. */
 void net_retry_accept(void);

@@ -16,6 +16,7 @@
 #include "server/net/client.h"
 #include "server/net/client_evict.h"
 #include "server/net/net_impl.h"
+#include "server/net/tls/tls.h"
 
 enum { ACCEPTS_PER_TURN = 1000 };
 
@@ -47,11 +48,21 @@ is_loopback(const union net_address *a)
     return (ntohl(a->v4.sin_addr.s_addr) >> 24) == 127;
 }
 
+const char net_denied[] =
+    "-DENIED Stillframe is in protected mode, and no password is set: only connections from this machine itself are accepted. To accept others, switch it off (protected-mode no) where the network is trusted.\r\n";
+
+bool
+net_is_denied(const union net_address *peer)
+{
+    return config.protected_mode && !client_password_is_set && !is_loopback(peer);
+}
+
+/* error: NULL: it would not be understood. */
 static void
 refuse(int fd, const char *error)
 {
     /* The socket is new: what little this is fits, and if not, the caller is gone anyway. */
-    if (send(fd, error, strlen(error), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    if (error != NULL && send(fd, error, strlen(error), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         log_line(LOG_VERBOSE, "A refused connection was gone before it was told");
     stats.rejected_connections++;
     close(fd);
@@ -72,8 +83,24 @@ set_socket_options(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
+/* make_client: NULL: no memory. */
+static struct client *
+make_client(int fd, bool is_tls)
+{
+    struct tls *t = NULL;
+    struct client *c;
+
+    if (is_tls && (t = tls_new(fd)) == NULL)
+        return NULL;
+    if ((c = client_new(fd, is_tls ? net_tls_ready : net_client_ready)) == NULL)
+        tls_free(t);
+    else
+        c->tls = t;
+    return c;
+}
+
 static void
-welcome(int fd, const union net_address *peer, bool is_unix)
+welcome(int fd, const union net_address *peer, const struct listener *l)
 {
     union net_address own = {.any.sa_family = AF_UNSPEC};
     socklen_t len = sizeof own;
@@ -81,38 +108,36 @@ welcome(int fd, const union net_address *peer, bool is_unix)
 
     stats.connections++;
     if (client_count() >= (uint64_t)config.maxclients) {
-        refuse(fd, "-ERR max number of clients reached\r\n");
+        refuse(fd, l->is_tls ? NULL : "-ERR max number of clients reached\r\n");
         return;
     }
-    if (config.protected_mode && !client_password_is_set && !is_loopback(peer)) {
-        refuse(
-            fd,
-            "-DENIED Stillframe is in protected mode, and no password is set: only connections from this machine itself are accepted. To accept others, switch it off (protected-mode no) where the network is trusted.\r\n");
+    if (!l->is_tls && net_is_denied(peer)) {
+        refuse(fd, net_denied);
         return;
     }
-    if (!is_unix)
+    if (!l->is_unix)
         set_socket_options(fd);
-    if (!room_for_small(ROOM_SMALL_BYTES) || (c = client_new(fd, net_client_ready)) == NULL) {
-        refuse(fd, "-ERR no memory for another client\r\n");
+    if (!room_for_small(ROOM_SMALL_BYTES) || (c = make_client(fd, l->is_tls)) == NULL) {
+        refuse(fd, l->is_tls ? NULL : "-ERR no memory for another client\r\n");
         return;
     }
     show_address(peer, c->addr, sizeof c->addr);
     if (getsockname(fd, &own.any, &len) == 0)
         show_address(&own, c->laddr, sizeof c->laddr);
-    c->is_unix = is_unix;
+    c->is_unix = l->is_unix;
     c->interest = EPOLLIN;
     if (loop_add(fd, c->interest, &c->source) < 0)
         client_close(c);
     else
         client_evict_weigh(c);
+    if (l->is_tls && !c->closed)
+        net_tls_greet(c);
 }
 
-/* Out of descriptors: the listener would wake the loop at once again, so it rests until
- * net_unmute(). */
+/* It would wake the loop at once again, so it rests until net_unmute(). */
 static void
-mute(struct listener *l, int error)
+mute(struct listener *l)
 {
-    log_line(LOG_WARNING, "Accepting client connection: accept: %s", strerror(error));
     loop_remove(l->fd);
     l->muted = true;
 }
@@ -126,19 +151,26 @@ net_accept(struct loop_source *s, uint32_t events)
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         union net_address peer = {.any.sa_family = AF_UNSPEC};
         socklen_t len = sizeof peer;
-        int fd = accept4(l->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd;
+
+        if (l->is_tls && !net_tls_has_room()) {
+            mute(l);
+            return;
+        }
+        fd = accept4(l->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             if (l->is_unix)
                 peer.any.sa_family = AF_UNIX;
-            welcome(fd, &peer, l->is_unix);
+            welcome(fd, &peer, l);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            mute(l, errno);
-        else if (errno == ECONNABORTED || errno == EINTR)
+        if (errno == ECONNABORTED || errno == EINTR)
             continue;
-        else if (errno != EAGAIN && errno != EWOULDBLOCK)
-            log_line(LOG_WARNING, "Accepting client connection: accept: %s", strerror(errno));
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return;
+        log_line(LOG_WARNING, "Accepting client connection: accept: %s", strerror(errno));
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            mute(l);
         return;
     }
 }

@@ -22,8 +22,8 @@ union net_address {
 struct listener {
     struct loop_source source; /* first: the loop hands this back */
     int fd;
-    bool is_unix;
-    bool muted; /* not in the loop: there were no descriptors left to accept with */
+    bool is_unix, is_tls;
+    bool muted; /* not in the loop: there is no room for another connection now */
 };
 
 /* ---- net_accept.c: they become clients ---- */
@@ -32,6 +32,20 @@ struct listener {
  * net_unmute: accept again, if it rests. */
 void net_accept(struct loop_source *s, uint32_t events);
 void net_unmute(struct listener *l);
+/* net_is_denied: by protected-mode; such a client is told, once it can be, and closed. */
+bool net_is_denied(const union net_address *peer);
+extern const char net_denied[];
+
+/* ---- net_tls.c: a client whose handshake is not over ---- */
+
+void net_tls_init(void);
+/* net_tls_has_room: for another handshake; the one that has taken longest may give way to it. */
+bool net_tls_has_room(void);
+/* net_tls_greet: a client that has just been accepted begins its handshake; then it is one like
+ * others, or told that it is denied. */
+void net_tls_greet(struct client *c);
+/* net_tls_ready: the loop's call until then. */
+void net_tls_ready(struct loop_source *s, uint32_t events);
 
 /* ---- net_queue.c: clients whose turn it is not ---- */
 
@@ -41,8 +55,13 @@ void net_delay(struct client *c);
 bool net_gate_is_closed(void);
 /* net_forget: c leaves both queues; client_close() calls it. */
 void net_forget(struct client *c);
-/* net_queue_count: how many stand in a queue.
+/* net_queue_put: at the end, if it does not stand in it yet; net_queue_leave: if it does.
+ * net_queue_count: how many stand in a queue.
+ * net_queue_first: NULL: nobody does.
  * net_queue_take: the first one leaves it; there is one. */
+void net_queue_put(enum client_queue which, struct client *c);
+void net_queue_leave(enum client_queue which, struct client *c);
+struct client *net_queue_first(enum client_queue which);
 unsigned net_queue_count(enum client_queue which);
 struct client *net_queue_take(enum client_queue which);
 
@@ -51,6 +70,8 @@ struct client *net_queue_take(enum client_queue which);
 /* net_write: write what is pending; what the socket does not take is written when it is ready
  * again. False: the client was closed. */
 bool net_write(struct client *c);
+/* net_read_later: c is read at the end of this turn, whatever its socket says. */
+void net_read_later(struct client *c);
 /* net_update_interest: have the loop wait for what the client can use now. */
 void net_update_interest(struct client *c);
 

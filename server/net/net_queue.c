@@ -1,5 +1,6 @@
-/* server/net/net_queue.c - clients whose turn it is not: those whose next command has to wait, and
- * those who were sent something meanwhile. */
+/* server/net/net_queue.c - clients whose turn it is not: those whose next command has to wait,
+ * those who were sent something meanwhile, those whose input waits in their transport, those who
+ * shake hands. */
 #include "mm/base/clock.h"
 #include "mm/base/must.h"
 #include "server/net/net_impl.h"
@@ -11,10 +12,12 @@ struct queue {
 static struct queue queues[CLIENT_QUEUES] = {
     [QUEUE_DELAYED] = {.last = &queues[QUEUE_DELAYED].first},
     [QUEUE_WRITES] = {.last = &queues[QUEUE_WRITES].first},
+    [QUEUE_INPUT] = {.last = &queues[QUEUE_INPUT].first},
+    [QUEUE_HANDSHAKES] = {.last = &queues[QUEUE_HANDSHAKES].first},
 };
 
-static void
-put(enum client_queue which, struct client *c)
+void
+net_queue_put(enum client_queue which, struct client *c)
 {
     struct queue *q = &queues[which];
 
@@ -27,8 +30,8 @@ put(enum client_queue which, struct client *c)
     q->count++;
 }
 
-static void
-take_out(enum client_queue which, struct client *c)
+void
+net_queue_leave(enum client_queue which, struct client *c)
 {
     struct queue *q = &queues[which];
     struct client **p = &q->first;
@@ -48,7 +51,7 @@ void
 net_forget(struct client *c)
 {
     for (int which = 0; which < CLIENT_QUEUES; which++)
-        take_out((enum client_queue)which, c);
+        net_queue_leave((enum client_queue)which, c);
 }
 
 unsigned
@@ -58,12 +61,18 @@ net_queue_count(enum client_queue which)
 }
 
 struct client *
+net_queue_first(enum client_queue which)
+{
+    return queues[which].first;
+}
+
+struct client *
 net_queue_take(enum client_queue which)
 {
     struct client *c = queues[which].first;
 
     debug_check(c != NULL && c->queued[which]);
-    take_out(which, c);
+    net_queue_leave(which, c);
     return c;
 }
 
@@ -100,7 +109,7 @@ net_delay(struct client *c)
     c->paused = false;
     for (const struct net_gate *g = gates; g != NULL; g = g->next)
         c->paused |= g->opens_by_itself && g->is_closed();
-    put(QUEUE_DELAYED, c);
+    net_queue_put(QUEUE_DELAYED, c);
 }
 
 unsigned
@@ -125,7 +134,7 @@ void
 net_write_later(struct client *c)
 {
     if (!c->running && client_has_socket(c) && !c->closed)
-        put(QUEUE_WRITES, c);
+        net_queue_put(QUEUE_WRITES, c);
 }
 
 void
@@ -133,4 +142,13 @@ net_resume_later(struct client *c)
 {
     c->resumes = true;
     net_write_later(c);
+}
+
+/* ---- whose input waits ---- */
+
+void
+net_read_later(struct client *c)
+{
+    if (!c->closed)
+        net_queue_put(QUEUE_INPUT, c);
 }

@@ -1,5 +1,7 @@
 /* server/net/net_turn.c - the end of a turn: who had to wait tries again, what others were sent is
  * written, those who are closed go. */
+#include <sys/epoll.h>
+
 #include "mm/base/clock.h"
 #include "server/net/client_evict.h"
 #include "server/net/net_impl.h"
@@ -77,13 +79,28 @@ write_pending(void)
         write_and_go_on(net_queue_take(QUEUE_WRITES));
 }
 
+/* As if their sockets were ready; who may not be read now comes again when he may
+ * (net_update_interest). */
+static void
+read_pending(void)
+{
+    for (unsigned n = net_queue_count(QUEUE_INPUT); n > 0 && net_queue_count(QUEUE_INPUT) > 0;
+         n--) {
+        struct client *c = net_queue_take(QUEUE_INPUT);
+
+        net_client_ready(&c->source, (uint32_t)EPOLLIN);
+    }
+}
+
 /* Only this makes them due, so that a turn that leaves nobody waiting changes nothing. */
 static void
 note_due(void)
 {
     bool delayed = net_queue_count(QUEUE_DELAYED) > 0;
 
-    loop_task_at(&end_task, net_queue_count(QUEUE_WRITES) > 0 ? LOOP_NOW : LOOP_NEVER);
+    bool soon = net_queue_count(QUEUE_WRITES) > 0 || net_queue_count(QUEUE_INPUT) > 0;
+
+    loop_task_at(&end_task, soon ? LOOP_NOW : LOOP_NEVER);
     loop_task_at(&delayed_task, delayed ? clock_now.ms + DELAY_WAIT_MS : LOOP_NEVER);
     loop_task_each_turn(&delayed_task, delayed);
 }
@@ -93,6 +110,7 @@ end_turn(unsigned slice_us)
 {
     (void)slice_us;
     client_evict_run();
+    read_pending();
     write_pending();
     client_free_closed();
     note_due();
@@ -103,4 +121,5 @@ net_turn_init(void)
 {
     loop_task_add(&delayed_task);
     loop_task_add(&end_task);
+    net_tls_init();
 }

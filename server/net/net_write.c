@@ -1,6 +1,5 @@
 /* server/net/net_write.c - what a client is told: from its queue (output.h) to its socket. */
 #include <errno.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/uio.h>
 
@@ -28,8 +27,13 @@ net_update_interest(struct client *c)
     if (unlikely(c->paused)) /* it is not read, but if it leaves it need not wait */
         want |= (uint32_t)EPOLLRDHUP;
 
+    if (transport_waits_to_write(c))
+        want |= (uint32_t)EPOLLOUT;
+
     if (want == c->interest)
         return;
+    if ((want & (uint32_t)EPOLLIN) != 0 && transport_has_input(c))
+        net_read_later(c);
     if (loop_change(c->fd, want, &c->source) == 0)
         c->interest = want;
     else
@@ -79,7 +83,7 @@ note_sent(struct client *c, ssize_t n)
         c->out_stuck = true;
         return true;
     }
-    log_line(LOG_VERBOSE, "Error writing to client %s: %s", c->addr, strerror(errno));
+    log_line(LOG_VERBOSE, "Error writing to client %s: %s", c->addr, transport_error(c));
     client_close(c);
     return false;
 }

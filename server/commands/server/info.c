@@ -54,20 +54,27 @@ build_id(void)
     return x;
 }
 
+static void
+add_listener(struct text *out, int *n, const char *name, long long port)
+{
+    if (port == 0 || config.bind[0] == '\0')
+        return;
+    text_addf(out, "listener%d:name=%s,bind=", (*n)++, name);
+    for (const char *p = config.bind; *p != '\0'; p++)
+        text_add(out, *p == ' ' ? ",bind=" : (const char[]){*p, '\0'});
+    text_addf(out, ",port=%lld\r\n", port);
+}
+
 /* Where clients are waited for, as configured. */
 static void
 add_listeners(struct text *out)
 {
     int n = 0;
 
-    if (config.port != 0 && config.bind[0] != '\0') {
-        text_addf(out, "listener%d:name=tcp,bind=", n++);
-        for (const char *p = config.bind; *p != '\0'; p++)
-            text_add(out, *p == ' ' ? ",bind=" : (const char[]){*p, '\0'});
-        text_addf(out, ",port=%lld\r\n", (long long)config.port);
-    }
+    add_listener(out, &n, "tcp", (long long)config.port);
     if (config.unixsocket[0] != '\0')
-        text_addf(out, "listener%d:name=unix,bind=%s\r\n", n, config.unixsocket);
+        text_addf(out, "listener%d:name=unix,bind=%s\r\n", n++, config.unixsocket);
+    add_listener(out, &n, "tls", (long long)config.tls_port);
 }
 
 static void
@@ -90,7 +97,8 @@ info_server(struct text *out)
     text_addf(out, "gcc_version:%d.%d.%d\r\n", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
     text_addf(out, "process_id:%d\r\nprocess_supervised:no\r\nrun_id:%s\r\n", (int)getpid(),
               identity.run_id);
-    text_addf(out, "tcp_port:%lld\r\nserver_time_usec:%lld\r\n", (long long)config.port,
+    text_addf(out, "tcp_port:%lld\r\nserver_time_usec:%lld\r\n",
+              (long long)(config.port != 0 ? config.port : config.tls_port),
               (long long)clock_now.us);
     text_addf(out, "uptime_in_seconds:%lld\r\nuptime_in_days:%lld\r\n", (long long)up_s,
               (long long)up_s / 86400);
