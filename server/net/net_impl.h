@@ -70,8 +70,6 @@ struct client *net_queue_take(enum client_queue which);
 /* net_write: write what is pending; what the socket does not take is written when it is ready
  * again. False: the client was closed. */
 bool net_write(struct client *c);
-/* net_read_later: c is read at the end of this turn, whatever its socket says. */
-void net_read_later(struct client *c);
 /* net_update_interest: have the loop wait for what the client can use now. */
 void net_update_interest(struct client *c);
 
@@ -84,6 +82,8 @@ void net_resume(struct client *c);
 
 /* ---- net_turn.c: the end of a turn ---- */
 
+/* net_read_later: c is read at the end of this turn, whatever its socket says. */
+void net_read_later(struct client *c);
 /* net_turn_init: the loop gets its tasks. */
 void net_turn_init(void);
 

@@ -377,8 +377,6 @@ read_input(struct client *c)
         bool not_ready = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
         if (n < 0 && !not_ready)
             log_line(LOG_VERBOSE, "Reading from client %s: %s", c->addr, transport_error(c));
-        if (not_ready && transport_waits_to_write(c))
-            net_update_interest(c);
         if (!not_ready)
             client_close(c);
         else if (c->in_len == c->in_pos)
@@ -387,8 +385,6 @@ read_input(struct client *c)
             client_close(c);
         return false;
     }
-    if (transport_has_input(c))
-        net_read_later(c);
     c->in_len += (size_t)n;
     c->in[c->in_len] = '\0';
     c->last_active_ms = clock_now.ms;

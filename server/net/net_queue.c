@@ -143,12 +143,3 @@ net_resume_later(struct client *c)
     c->resumes = true;
     net_write_later(c);
 }
-
-/* ---- whose input waits ---- */
-
-void
-net_read_later(struct client *c)
-{
-    if (!c->closed)
-        net_queue_put(QUEUE_INPUT, c);
-}

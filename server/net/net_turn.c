@@ -8,10 +8,13 @@
 
 enum { DELAY_WAIT_MS = 1 /* until the gates are looked at again */ };
 
-static void resume_delayed(unsigned slice_us), end_turn(unsigned slice_us);
+static void resume_delayed(unsigned slice_us), read_again(unsigned slice_us),
+    end_turn(unsigned slice_us);
 
 static struct loop_task delayed_task = {
     .place = LOOP_DELAYED, .due_ms = LOOP_NEVER, .run = resume_delayed};
+static struct loop_task input_task = {
+    .place = LOOP_CLIENTS, .due_ms = LOOP_NEVER, .run = read_again};
 static struct loop_task end_task = {
     .place = LOOP_CLIENTS, .each_turn = true, .due_ms = LOOP_NEVER, .run = end_turn};
 
@@ -79,17 +82,28 @@ write_pending(void)
         write_and_go_on(net_queue_take(QUEUE_WRITES));
 }
 
-/* As if their sockets were ready; who may not be read now comes again when he may
+void
+net_read_later(struct client *c)
+{
+    if (c->closed)
+        return;
+    net_queue_put(QUEUE_INPUT, c);
+    loop_task_at(&input_task, LOOP_NOW);
+}
+
+/* As if their sockets were ready, each once; who may not be read now comes again when he may
  * (net_update_interest). */
 static void
-read_pending(void)
+read_again(unsigned slice_us)
 {
+    (void)slice_us;
     for (unsigned n = net_queue_count(QUEUE_INPUT); n > 0 && net_queue_count(QUEUE_INPUT) > 0;
          n--) {
         struct client *c = net_queue_take(QUEUE_INPUT);
 
         net_client_ready(&c->source, (uint32_t)EPOLLIN);
     }
+    loop_task_at(&input_task, net_queue_count(QUEUE_INPUT) > 0 ? LOOP_NOW : LOOP_NEVER);
 }
 
 /* Only this makes them due, so that a turn that leaves nobody waiting changes nothing. */
@@ -98,9 +112,7 @@ note_due(void)
 {
     bool delayed = net_queue_count(QUEUE_DELAYED) > 0;
 
-    bool soon = net_queue_count(QUEUE_WRITES) > 0 || net_queue_count(QUEUE_INPUT) > 0;
-
-    loop_task_at(&end_task, soon ? LOOP_NOW : LOOP_NEVER);
+    loop_task_at(&end_task, net_queue_count(QUEUE_WRITES) > 0 ? LOOP_NOW : LOOP_NEVER);
     loop_task_at(&delayed_task, delayed ? clock_now.ms + DELAY_WAIT_MS : LOOP_NEVER);
     loop_task_each_turn(&delayed_task, delayed);
 }
@@ -110,7 +122,6 @@ end_turn(unsigned slice_us)
 {
     (void)slice_us;
     client_evict_run();
-    read_pending();
     write_pending();
     client_free_closed();
     note_due();
@@ -120,6 +131,7 @@ void
 net_turn_init(void)
 {
     loop_task_add(&delayed_task);
+    loop_task_add(&input_task);
     loop_task_add(&end_task);
     net_tls_init();
 }
