@@ -8,7 +8,14 @@
 
 #include "server/net/tls/tls_impl.h"
 
+/* A record's buffer is taken and given back with each read and each write, so that idle connections
+ * have none.  Some are kept in between: the C library would often give the pages back to the
+ * system, and take them again. */
+enum { BUFFER_LEAST = 16 * 1024, BUFFER_BYTES = 18 * 1024, KEPT_MAX = 16 };
+
 static size_t heap_bytes;
+static void *kept[KEPT_MAX];
+static unsigned kept_count;
 
 size_t
 tls_heap_bytes(void)
@@ -19,7 +26,9 @@ tls_heap_bytes(void)
 static void *
 take(size_t bytes, const char *file, int line)
 {
-    void *p = malloc(bytes);
+    bool is_buffer = bytes > BUFFER_LEAST && bytes <= BUFFER_BYTES;
+    void *p = is_buffer && kept_count > 0 ? kept[--kept_count]
+                                          : malloc(is_buffer ? (size_t)BUFFER_BYTES : bytes);
 
     (void)file;
     (void)line;
@@ -30,10 +39,15 @@ take(size_t bytes, const char *file, int line)
 static void
 give_back(void *p, const char *file, int line)
 {
+    size_t bytes = p != NULL ? malloc_usable_size(p) : 0;
+
     (void)file;
     (void)line;
-    heap_bytes -= p != NULL ? malloc_usable_size(p) : 0;
-    free(p);
+    heap_bytes -= bytes;
+    if (bytes >= BUFFER_BYTES && bytes < BUFFER_BYTES + BUFFER_LEAST / 16 && kept_count < KEPT_MAX)
+        kept[kept_count++] = p;
+    else
+        free(p);
 }
 
 static void *
