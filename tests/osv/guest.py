@@ -32,7 +32,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import resp  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PROGRAMS = {"pie": resp.STILLFRAME_SERVER, "shared": os.path.join(resp.ROOT, "build/shared/stillframe.so")}
+PROGRAMS = {"pie": os.path.join(resp.ROOT, "build/plain/stillframe-server"),
+            "shared": os.path.join(resp.ROOT, "build/shared/stillframe.so")}
 OSV = os.environ.get("OSV", "")
 ACCEL = "kvm" if os.environ.get("ACCEL") == "kvm" else "tcg"
 CPU = os.environ.get("CPU", "host,arch-capabilities=off" if ACCEL == "kvm" else "max")
