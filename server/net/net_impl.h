@@ -65,6 +65,11 @@ struct client *net_queue_first(enum client_queue which);
 unsigned net_queue_count(enum client_queue which);
 struct client *net_queue_take(enum client_queue which);
 
+/* net_read_later: c is read at the end of this turn, whatever its socket says.
+ * net_input_task: it does that; net_turn_init() says how. */
+void net_read_later(struct client *c);
+extern struct loop_task net_input_task;
+
 /* ---- net_write.c: what a client is told ---- */
 
 /* net_write: write what is pending; what the socket does not take is written when it is ready
@@ -82,8 +87,6 @@ void net_resume(struct client *c);
 
 /* ---- net_turn.c: the end of a turn ---- */
 
-/* net_read_later: c is read at the end of this turn, whatever its socket says. */
-void net_read_later(struct client *c);
 /* net_turn_init: the loop gets its tasks. */
 void net_turn_init(void);
 

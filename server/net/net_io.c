@@ -377,6 +377,8 @@ read_input(struct client *c)
         bool not_ready = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
         if (n < 0 && !not_ready)
             log_line(LOG_VERBOSE, "Reading from client %s: %s", c->addr, transport_error(c));
+        if (not_ready && transport_waits_to_write(c))
+            net_update_interest(c);
         if (!not_ready)
             client_close(c);
         else if (c->in_len == c->in_pos)

@@ -143,3 +143,16 @@ net_resume_later(struct client *c)
     c->resumes = true;
     net_write_later(c);
 }
+
+/* ---- whose input waits ---- */
+
+struct loop_task net_input_task = {.place = LOOP_CLIENTS, .due_ms = LOOP_NEVER};
+
+void
+net_read_later(struct client *c)
+{
+    if (c->closed)
+        return;
+    net_queue_put(QUEUE_INPUT, c);
+    loop_task_at(&net_input_task, LOOP_NOW);
+}

@@ -4,7 +4,6 @@
  * handshake.  Who has not finished it costs memory and shows nothing for it, so there is a bound to
  * how many there are and to how long one takes.  Each step that proves who we are costs about a
  * millisecond: only some are taken in a turn, so that commands have theirs. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,7 +17,6 @@
 #include "server/net/net_impl.h"
 #include "server/net/reply.h"
 #include "server/net/tls/tls.h"
-#include "server/net/transport.h"
 
 enum {
     HANDSHAKE_MS = 10000,    /* how long it may take */
@@ -168,18 +166,4 @@ net_tls_ready(struct loop_source *s, uint32_t events)
         return;
     }
     never("a step is one of these");
-}
-
-ssize_t
-net_tls_read(struct client *c, char *into, size_t room)
-{
-    ssize_t n = tls_read(c->tls, into, room);
-    int error = errno;
-
-    if (tls_has_input(c->tls))
-        net_read_later(c);
-    if (n < 0 && tls_waits_to_write(c->tls))
-        net_update_interest(c);
-    errno = error;
-    return n;
 }

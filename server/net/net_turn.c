@@ -13,8 +13,6 @@ static void resume_delayed(unsigned slice_us), read_again(unsigned slice_us),
 
 static struct loop_task delayed_task = {
     .place = LOOP_DELAYED, .due_ms = LOOP_NEVER, .run = resume_delayed};
-static struct loop_task input_task = {
-    .place = LOOP_CLIENTS, .due_ms = LOOP_NEVER, .run = read_again};
 static struct loop_task end_task = {
     .place = LOOP_CLIENTS, .each_turn = true, .due_ms = LOOP_NEVER, .run = end_turn};
 
@@ -82,15 +80,6 @@ write_pending(void)
         write_and_go_on(net_queue_take(QUEUE_WRITES));
 }
 
-void
-net_read_later(struct client *c)
-{
-    if (c->closed)
-        return;
-    net_queue_put(QUEUE_INPUT, c);
-    loop_task_at(&input_task, LOOP_NOW);
-}
-
 /* As if their sockets were ready, each once; who may not be read now comes again when he may
  * (net_update_interest). */
 static void
@@ -103,7 +92,7 @@ read_again(unsigned slice_us)
 
         net_client_ready(&c->source, (uint32_t)EPOLLIN);
     }
-    loop_task_at(&input_task, net_queue_count(QUEUE_INPUT) > 0 ? LOOP_NOW : LOOP_NEVER);
+    loop_task_at(&net_input_task, net_queue_count(QUEUE_INPUT) > 0 ? LOOP_NOW : LOOP_NEVER);
 }
 
 /* Only this makes them due, so that a turn that leaves nobody waiting changes nothing. */
@@ -131,7 +120,8 @@ void
 net_turn_init(void)
 {
     loop_task_add(&delayed_task);
-    loop_task_add(&input_task);
+    net_input_task.run = read_again;
+    loop_task_add(&net_input_task);
     loop_task_add(&end_task);
     net_tls_init();
 }

@@ -19,15 +19,15 @@
 #include "server/net/client.h"
 #include "server/net/tls/tls.h"
 
-/* net_tls_read: in net_tls.c: the client is read again when that is due, though no event of the
- * socket will say so. */
-ssize_t net_tls_read(struct client *c, char *into, size_t room);
+/* transport_read_tls: the client is read again at the end of the turn if there is more, since no
+ * event of the socket will say so. */
+ssize_t transport_read_tls(struct client *c, char *into, size_t room);
 
 static inline ssize_t
 transport_read(struct client *c, char *into, size_t room)
 {
     if (unlikely(c->tls != NULL))
-        return net_tls_read(c, into, room);
+        return transport_read_tls(c, into, room);
     return read(c->fd, into, room);
 }
 
