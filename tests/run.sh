@@ -149,6 +149,7 @@ section_osv() {
     fi
     build release all test-helpers
     build shared build/shared/stillframe.so
+    build plain build/plain/stillframe-server
     for t in tests/osv/test_*.py; do
         STILLFRAME_FLAVOUR=release run "osv: $t" 3600 python3 -W ignore::ResourceWarning "$t" -v
     done
