@@ -153,6 +153,9 @@ const char *config_value(const char *name, char *ret, size_t room);
  * -errno: it is as it was, and *why says what went wrong.  Only where there is one (config_file()).
  * all: defaults too. */
 int config_rewrite(bool all, struct text *why);
+/* config_replace_file: t takes the place of the file in one step, durably; a new one gets this
+ * mode, another keeps its own.  0; or -errno: it is as it was. */
+int config_replace_file(const char *path, const struct text *t, unsigned mode);
 /* config_log_no_effect: lines that name what was set at start and has no effect here. */
 void config_log_no_effect(void);
 
@@ -165,11 +168,19 @@ void config_on_change(const char *name, bool (*apply)(const struct config *next,
 void config_follow(const char *name, bool (*apply)(const struct config *next, const char **why));
 
 /* A directive of files and command lines that is no parameter: another module's to carry out. */
+enum { CONFIG_ANY_WORDS = -1 /* one at least */ };
 struct config_directive {
     const char *name;
     int words; /* that follow the name; with another number it is no directive */
-    /* NULL: done; else what is wrong with it, for the report (config_load) */
-    const char *(*carry_out)(const struct slice *words);
+    /* NULL: done; else what is wrong with it, for the report (config_load); good until the next
+     * one. */
+    const char *(*carry_out)(const struct slice *words, int count);
+    /* try_out: what the next start would make of it, beside the others of the same trial, which
+     * is_first begins; NULL: nothing can be wrong.
+     * write: the lines that say what holds now, each with its newline, for CONFIG REWRITE; NULL:
+     * those of the file stay. */
+    const char *(*try_out)(const struct slice *words, int count, bool is_first);
+    void (*write)(struct text *out);
     struct config_directive *next; /* set within */
 };
 /* config_add_directive: d [borrowed, for ever] is known from now on; again: nothing changes.

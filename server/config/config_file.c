@@ -28,6 +28,7 @@ struct reading {
     struct text *why;
     struct config *into; /* a trial: not the configuration that holds */
     bool save_given;     /* a line has set save points: the list grows from then on */
+    bool has_tried;      /* a directive has been tried out */
     int depth;
 };
 
@@ -118,7 +119,7 @@ static struct config_directive *directives;
 void
 config_add_directive(struct config_directive *d)
 {
-    must(d->name != NULL && d->words >= 0 && d->carry_out != NULL);
+    must(d->name != NULL && d->words >= CONFIG_ANY_WORDS && d->carry_out != NULL);
     for (const struct config_directive *at = directives; at != NULL; at = at->next)
         if (at == d)
             return;
@@ -131,9 +132,42 @@ find_directive(struct slice name, int words)
 {
     const struct config_directive *d = directives;
 
-    while (d != NULL && (d->words != words || !slice_is_word(name, d->name)))
+    while (d != NULL && ((d->words != words && (d->words != CONFIG_ANY_WORDS || words == 0)) ||
+                         !slice_is_word(name, d->name)))
         d = d->next;
     return d;
+}
+
+const struct config_directive *
+config_find_written(struct slice name)
+{
+    const struct config_directive *d = directives;
+
+    while (d != NULL && (d->write == NULL || !slice_is_word(name, d->name)))
+        d = d->next;
+    return d;
+}
+
+void
+config_each_written(void (*fn)(void *ctx, const struct config_directive *d), void *ctx)
+{
+    for (const struct config_directive *d = directives; d != NULL; d = d->next)
+        if (d->write != NULL)
+            fn(ctx, d);
+}
+
+static const char *
+carry_out(struct reading *rd, const struct config_directive *d, const struct slice *words,
+          int count)
+{
+    bool is_first = !rd->has_tried;
+
+    if (!is_trial(rd))
+        return d->carry_out(words, count);
+    if (d->try_out == NULL)
+        return NULL;
+    rd->has_tried = true;
+    return d->try_out(words, count, is_first);
 }
 
 /* One directive; NULL: taken; else what is wrong.  *ret_reported: the report is already written. */
@@ -150,7 +184,7 @@ set_directive(struct reading *rd, const struct slice *words, int count, bool *re
     if (slice_is_word(words[0], "include") && count == 2)
         return include(rd, words[1], ret_reported);
     if ((d = find_directive(words[0], count - 1)) != NULL)
-        return is_trial(rd) ? NULL : d->carry_out(words + 1);
+        return carry_out(rd, d, words + 1, count - 1);
     if (is_obsolete(words[0]) && count == 2)
         return NULL;
     if ((o = option_find(words[0])) == NULL)

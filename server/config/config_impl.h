@@ -58,6 +58,10 @@ extern const struct option_type option_bool, option_int, option_clipped, option_
 
 /* config_options: the table. */
 struct option *config_options(unsigned *ret_count);
+/* config_find_written: the directive of this name that CONFIG REWRITE writes; NULL: there is none.
+ * config_each_written: all of those. */
+const struct config_directive *config_find_written(struct slice name);
+void config_each_written(void (*fn)(void *ctx, const struct config_directive *d), void *ctx);
 /* option_find: by name or alias, any case; NULL: there is none. */
 struct option *option_find(struct slice name);
 /* option_set: words to value, with the number of words checked.  False: *why. */

@@ -321,8 +321,9 @@ adopt_subcommands(struct cmd *cmd)
 }
 
 static const char *
-carry_out_rename(const struct slice *words)
+carry_out_rename(const struct slice *words, int count)
 {
+    (void)count;
     return cmd_set_name(words[0], words[1]);
 }
 
