@@ -21,6 +21,7 @@
 #include "server/crash.h"
 #include "server/cron.h"
 #include "server/data/db/db.h"
+#include "server/exec/acl.h"
 #include "server/exec/auth.h"
 #include "server/exec/keyevent.h"
 #include "server/leftover.h"
@@ -127,6 +128,8 @@ start_modules(void)
         refuse_start("Persistence cannot be set up", r);
     crash_init();
     auth_init();
+    if (!acl_start())
+        exit(1); /* logged */
     key_event_init();
     evict_init();
     defrag_init();

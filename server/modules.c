@@ -3,6 +3,7 @@
 
 #include "server/commands/server/readers.h"
 #include "server/commands/table.h"
+#include "server/exec/acl.h"
 #include "server/exec/db_listener.h"
 #include "server/exec/exec.h"
 #include "server/types.h"
@@ -13,6 +14,7 @@ modules_init(void)
     types_init();
     commands_init();
     exec_init();
+    acl_config_init();
     readers_init();
     db_listener_init();
 }

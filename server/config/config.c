@@ -47,6 +47,8 @@ static const struct config_name tls_auths[] = {
 #define TLS_OPTION(name_, type_, field_, initial_, ...)                                            \
     FIXED(name_, NULL, 0, initial_, "This server was built without TLS")
 #endif
+static const struct config_name channels_defaults[] = {
+    {"allchannels", CHANNELS_ALL}, {"resetchannels", CHANNELS_NONE}, {NULL, 0}};
 static const struct config_name version_checks[] = {
     {"strict", VERSION_STRICT}, {"relaxed", VERSION_RELAXED}, {NULL, 0}};
 static const struct config_name compressions[] = {

@@ -35,6 +35,9 @@ struct output_limit {
 enum version_check { VERSION_STRICT, VERSION_RELAXED };
 enum debug_permission { PERMIT_NO, PERMIT_LOCAL, PERMIT_YES };
 
+/* for acl-pubsub-default: what a new user may hear */
+enum channels_default { CHANNELS_NONE, CHANNELS_ALL };
+
 /* for snapshot-memory-policy: what gives way at the limit, the writers' speed or the save */
 enum memory_policy { MEMORY_THROTTLE, MEMORY_CANCEL };
 
@@ -56,8 +59,11 @@ struct config {
     int64_t port, tcp_backlog, timeout_s, tcp_keepalive_s, maxclients;
     char *unixsocket;                /* "": none */
     struct config_bytes requirepass; /* empty: none */
-    int64_t unixsocketperm;          /* mode; 0: as the umask makes it */
-    char *bind;                      /* addresses, separated by blanks; "-": may be missing */
+    char *aclfile;                   /* "": none */
+    int64_t acl_pubsub_default;      /* enum channels_default */
+    int64_t acllog_max_len;
+    int64_t unixsocketperm; /* mode; 0: as the umask makes it */
+    char *bind;             /* addresses, separated by blanks; "-": may be missing */
     bool protected_mode;
     uint64_t proto_max_bulk_len, client_query_buffer_limit;
     struct output_limit output_limits[OUTPUT_CLASSES];

@@ -1,59 +1,142 @@
-/* server/exec/auth.c - the password, and what must not be shown of commands that hold one. */
+/* server/exec/auth.c - see auth.h. */
 #include "server/exec/auth.h"
 
 #include <stdint.h>
 #include <string.h>
 
+#include "mm/base/text.h"
 #include "server/config/config.h"
+#include "server/exec/acl.h"
+#include "server/exec/acl_log.h"
 #include "server/exec/args.h"
 #include "server/exec/cmd.h"
-#include "server/figures/stats.h"
+#include "server/exec/exec.h"
+#include "server/net/attachment.h"
 #include "server/net/client.h"
 
 bool
-auth_is_needed(void)
+auth_is_open(void)
 {
-    return client_password_is_set;
+    return acl_takes_any_password(acl_default());
 }
 
 static bool
 apply(const struct config *next, const char **why)
 {
-    (void)why;
-    client_password_is_set = next->requirepass.len > 0;
-    return true;
+    if (acl_set_default_password((struct slice){next->requirepass.at, next->requirepass.len}))
+        return true;
+    *why = "no memory";
+    return false;
+}
+
+static void
+describe(const struct client *c, struct client_facts *facts)
+{
+    facts->user = acl_name(acl_user_of(c));
 }
 
 void
 auth_init(void)
 {
+    static const struct client_attachment attachment = {.describe = describe};
+
+    acl_init();
+    client_attach(&attachment);
     config_follow("requirepass", apply);
 }
 
-/* Every byte of what was given is looked at, whatever the first ones were. */
-static bool
-is_password(struct slice given)
+void
+auth_begin(struct client *c)
 {
-    size_t len = config.requirepass.len;
-    uint8_t differs = given.len != len;
+    acl_act_as(c, NULL);
+    c->authenticated = !client_password_is_set;
+}
 
-    for (size_t i = 0; i < given.len; i++)
-        differs |= (uint8_t)(given.ptr[i] ^ config.requirepass.at[i % (len + 1)]);
-    return differs == 0;
+/* ---- what was refused ---- */
+
+/* Of a client without a socket, which is another one's script, that one tells more. */
+static void
+note(const struct client *c, enum acl_verdict why, struct slice object, struct slice user)
+{
+    const struct client *outer = client_has_socket(c) ? NULL : exec_client();
+    bool queued = c->multi != NULL || c->in_exec;
+
+    acl_log_denied(outer != NULL ? outer : c, why,
+                   outer != NULL ? ACL_FROM_SCRIPT
+                   : queued      ? ACL_FROM_MULTI
+                                 : ACL_FROM_CLIENT,
+                   object, user);
+}
+
+/* The verdict on the client's words, noted. */
+static enum acl_verdict
+judge(struct client *c, const struct cmd *cmd, int *ret_at)
+{
+    const char *name = acl_name(acl_user_of(c));
+    enum acl_verdict verdict = acl_check(c->user, cmd, c->argv, c->argc, ret_at);
+    struct slice object = {cmd->full_name, strlen(cmd->full_name)};
+
+    if (verdict != ACL_GRANTED)
+        note(c, verdict, verdict == ACL_DENIED_COMMAND ? object : c->argv[*ret_at],
+             (struct slice){name, strlen(name)});
+    return verdict;
+}
+
+const char *
+auth_objection(struct client *c, const struct cmd *cmd)
+{
+    static struct text text; /* kept: its user may be refused again */
+    int at = 0;
+    enum acl_verdict verdict = judge(c, cmd, &at);
+
+    if (verdict == ACL_GRANTED)
+        return NULL;
+    text_clear(&text);
+    text.failed = false;
+    text_add(&text, client_has_socket(c) ? "NOPERM " : "NOPERM ACL failure in script: ");
+    acl_denial(&text, verdict, c->user, cmd, c->argv[at], false);
+    return text.failed ? "NOPERM" : text_str(&text);
+}
+
+#define CHANGED(reason)                                                                            \
+    "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC "   \
+    "call. This command is no longer allowed for the following reason: " reason
+
+const char *
+auth_objection_at_exec(struct client *c, const struct cmd *cmd)
+{
+    int at = 0;
+
+    switch (judge(c, cmd, &at)) {
+    case ACL_GRANTED:
+        break;
+    case ACL_DENIED_KEY:
+        return CHANGED("no permission to touch the specified keys");
+    case ACL_DENIED_CHANNEL:
+        return CHANGED("no permission to access one of the channels used as arguments");
+    case ACL_DENIED_COMMAND:
+        return CHANGED("no permission to execute the command or subcommand");
+    case ACL_DENIED_AUTH:
+        never("a command's verdict is about no password");
+    }
+    return NULL;
 }
 
 bool
 auth_log_in(struct client *c, struct slice user, struct slice password)
 {
-    bool known = slice_equal(user, SLICE("default"));
+    struct acl_user *u = acl_find(user);
 
-    if (!known || (auth_is_needed() && !is_password(password))) {
-        stats.auth_failures++;
+    if (!acl_password_is(u, password)) {
+        note(c, ACL_DENIED_AUTH, c->argv[0], user);
         return false;
     }
+    acl_act_as(c, u);
     c->authenticated = true;
     return true;
 }
+
+/* ---- what must not be shown ---- */
 
 static bool
 holds_password(struct slice name)
@@ -73,7 +156,7 @@ auth_is_secret(const struct client *c, int i)
     uint32_t flags = c->cmd != NULL ? c->cmd->flags : 0;
 
     if ((flags & CMD_SECRET_ALL) != 0)
-        return i >= 1;
+        return i >= (c->cmd->parent != NULL ? 2 : 1);
     if ((flags & CMD_SECRET_AUTH) != 0)
         for (int at = 2; at < i; at++)
             if (arg_is(c, at, "AUTH"))

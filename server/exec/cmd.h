@@ -47,10 +47,14 @@ enum cmd_flag {
     CMD_DEBUGS = 1 << 22,        /* where enable-debug-command lets it */
     CMD_LOADS_MODULES = 1 << 23, /* where enable-module-command lets it */
     /* Which arguments must not be shown (auth.h). */
-    CMD_SECRET_ALL = 1 << 24,     /* AUTH: all */
+    CMD_SECRET_ALL = 1 << 24,     /* AUTH, ACL SETUSER: all */
     CMD_SECRET_AUTH = 1 << 25,    /* HELLO: two behind the word AUTH */
     CMD_SECRET_OPTIONS = 1 << 26, /* CONFIG SET: the values of some names */
-    CMD_MAY_BE_SILENT = 1 << 27   /* REPLCONF: it may reply nothing, outside of EXEC */
+    CMD_MAY_BE_SILENT = 1 << 27,  /* REPLCONF: it may reply nothing, outside of EXEC */
+    /* Arguments that a user must have the right to (acl.h): of a command that takes a fixed number
+     * the first one, of others all of them. */
+    CMD_NAMES_CHANNELS = 1 << 28, /* PUBLISH, SUBSCRIBE */
+    CMD_NAMES_PATTERNS = 1 << 29  /* PSUBSCRIBE: of channels */
 };
 
 /* Access control categories; those that follow from flags (read, write, admin, fast, slow, ...) are
@@ -79,6 +83,9 @@ enum acl_category {
     ACL_SCRIPTING = 1 << 20
 };
 
+/* How many commands and subcommands there may be: each has a number below that. */
+enum { CMD_IDS_MAX = 1024 };
+
 struct cmd {
     const char *name;   /* lower case; of a subcommand: the second word */
     const char *parent; /* of a subcommand: the first word */
@@ -95,6 +102,8 @@ struct cmd {
     int first_key;          /* 0: none, or not so simple */
     int last_key, key_step; /* last_key -1: the last argument */
     int hint_key;           /* where the first key is, most likely; 0: no idea */
+    int only_key;           /* every call has one key, here; 0: not so simple */
+    unsigned id;            /* below CMD_IDS_MAX; the same from start to end */
     char full_name[64];     /* "config|get" */
     struct cmd *subs;       /* subcommands, sub_count of them; NULL if there are none */
     int sub_count;

@@ -334,7 +334,7 @@ cmd_table_init(struct cmd *rows, unsigned count, struct cmd *sub_rows, unsigned 
         .name = "rename-command", .words = 2, .carry_out = carry_out_rename};
     unsigned adopted = 0;
 
-    must(count > 0 && count <= COMMANDS_MAX);
+    must(count > 0 && count <= COMMANDS_MAX && count + sub_count <= CMD_IDS_MAX);
     commands = rows;
     command_count = count;
     subcommands = sub_rows;
@@ -343,12 +343,15 @@ cmd_table_init(struct cmd *rows, unsigned count, struct cmd *sub_rows, unsigned 
     forget_renamed();
     memset(slots, 0, sizeof slots);
     place_names();
-    for (unsigned i = 0; i < subcommand_count; i++)
+    for (unsigned i = 0; i < subcommand_count; i++) {
         finish_row(&subcommands[i]);
+        subcommands[i].id = command_count + i;
+    }
     for (unsigned i = 0; i < command_count; i++) {
         struct cmd *cmd = &commands[i];
 
         finish_row(cmd);
+        cmd->id = i;
         cmd->is_gone = false;
         cmd->subs = NULL;
         cmd->sub_count = 0;

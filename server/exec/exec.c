@@ -165,6 +165,8 @@ find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
         return error;
     if (unlikely(c->multi != NULL) && (cmd->flags & CMD_NO_MULTI) != 0)
         return "ERR Command not allowed inside a transaction";
+    if (unlikely(c->is_limited) && (error = auth_objection(c, cmd)) != NULL)
+        return error;
     if (unlikely(exec_gates.make_room != NULL) && !exec_gates.make_room() &&
         (flags & CMD_DENYOOM) != 0)
         return "OOM command not allowed when used memory > 'maxmemory'.";

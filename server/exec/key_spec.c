@@ -1,6 +1,8 @@
 /* server/exec/key_spec.c - the keys of a command's call, by its specs or its finder. */
 #include "server/exec/key_spec.h"
 
+#include <stdlib.h>
+
 #include "mm/base/must.h"
 #include "mm/base/num.h"
 #include "server/exec/cmd.h"
@@ -195,6 +197,11 @@ key_spec_init(struct cmd *cmd)
         cmd->last_key = last;
         cmd->key_step = s->step;
     }
+    cmd->only_key = n == 1 && is_plain_range(&cmd->specs[0]) && cmd->specs[0].last == 0 &&
+                            cmd->finder == NULL && (cmd->specs[0].flags & KEY_NOT_KEY) == 0 &&
+                            cmd->specs[0].at < abs(cmd->arity)
+                        ? cmd->specs[0].at
+                        : 0;
     cmd->hint_key = n == 0 || cmd->specs[0].begin != KEYS_INDEX ? 0
                     : cmd->specs[0].find == KEYS_RANGE          ? cmd->specs[0].at
                                                        : cmd->specs[0].at + cmd->specs[0].last;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mm/base/must.h"
+#include "server/exec/auth.h"
 #include "server/exec/cmd.h"
 #include "server/exec/exec.h"
 #include "server/exec/watch.h"
@@ -158,9 +159,16 @@ run_queued(struct client *c, struct multi_state *m)
     c->in_exec = true;
     reply_array(c, (size_t)m->count);
     for (int i = 0; i < m->count; i++) {
+        const char *objection = NULL;
         c->argc = m->at[i].argc;
         c->argv = m->at[i].argv;
-        exec_call(c, m->at[i].cmd);
+        c->cmd = m->at[i].cmd;
+        if (unlikely(c->is_limited)) /* AC1: its user may have been changed */
+            objection = auth_objection_at_exec(c, c->cmd);
+        if (unlikely(objection != NULL))
+            reply_error(c, objection);
+        else
+            exec_call(c, c->cmd);
     }
     must(c->in_exec && c->multi == NULL); /* what is queued begins and ends no transaction */
     c->in_exec = false;

@@ -10,6 +10,7 @@
 
 struct stats {
     uint64_t commands, error_replies, auth_failures;
+    uint64_t acl_denied_commands, acl_denied_keys, acl_denied_channels;
     uint64_t connections, rejected_connections, evicted_clients;
     uint64_t net_in_bytes, net_out_bytes, reads, writes; /* reads, writes: calls of the system */
     uint64_t copies_sent;                                /* to readers, whole */

@@ -16,6 +16,7 @@ struct client;
  * As client_facts() begins: of a client with which nothing is kept. */
 struct client_facts {
     const char *command; /* the last one's name in full; NULL: there was none */
+    const char *user;    /* for whom it acts; "default", if nothing else is said */
     unsigned channels, patterns, shard_channels;
     int queued_commands; /* of its transaction; -1: it has begun none */
     size_t queued_bytes; /* the memory of those */

@@ -20,6 +20,7 @@ static uint64_t next_id = 1;
 
 struct client_bytes client_bytes;
 bool client_password_is_set = true;
+bool client_starts_limited;
 
 struct client *
 client_first(void)
@@ -99,6 +100,7 @@ client_new(int fd, void (*ready)(struct loop_source *s, uint32_t events))
     if (c == NULL)
         return NULL;
     c->kind = CLIENT_NORMAL;
+    c->is_limited = client_starts_limited;
     c->fd = fd;
     c->id = client_next_id();
     c->source.ready = ready;
@@ -238,7 +240,7 @@ client_describe(const struct client *c, struct text *out)
               client_memory(c));
     text_addf(out, " events=%s%s", (c->interest & EPOLLIN) != 0 ? "r" : "",
               (c->interest & EPOLLOUT) != 0 ? "w" : "");
-    text_addf(out, " cmd=%s user=default redir=-1 resp=%d",
-              facts.command != NULL ? facts.command : "NULL", c->resp);
+    text_addf(out, " cmd=%s user=%s redir=-1 resp=%d",
+              facts.command != NULL ? facts.command : "NULL", facts.user, c->resp);
     text_addf(out, " lib-name=%s lib-ver=%s", or_empty(c->lib_name), or_empty(c->lib_ver));
 }

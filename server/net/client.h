@@ -17,6 +17,7 @@
 #include "server/net/loop.h"
 #include "server/net/resp.h"
 
+struct acl_user;
 struct block;
 struct cmd;
 struct db;
@@ -72,6 +73,7 @@ struct client {
     /* by exec_command(): the command was not executed; it will be parsed and tried again */
     bool postponed;
     bool authenticated;
+    bool is_limited; /* its user may not do everything: server/exec/acl.h looks */
     bool is_unix;    /* came through the unix socket */
     bool is_monitor; /* see monitor.h */
     bool is_reader;  /* it gets a copy of the data: commands/server/readers.h */
@@ -90,6 +92,7 @@ struct client {
     struct watch_client *watch;   /* NULL: nothing is watched */
     struct pubsub_client *pubsub; /* NULL: no subscriptions */
     struct block *block;          /* NULL: not blocked */
+    struct acl_user *user;        /* for whom it acts: server/exec/acl.h; NULL: default */
     uint8_t copy_wishes;          /* what it has said of the copy that it wants: readers.h */
     uint32_t interest;            /* epoll events asked for */
     struct cmd *last_cmd;         /* for CLIENT LIST */
@@ -201,6 +204,8 @@ client_type(const struct client *c)
  * client_password_is_set: the executor says so (server/exec/auth.c), and until it has everybody is
  * a stranger. */
 extern bool client_password_is_set;
+/* client_starts_limited: may not everybody do everything who has only come? */
+extern bool client_starts_limited;
 static inline bool
 client_is_stranger(const struct client *c)
 {

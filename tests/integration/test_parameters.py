@@ -30,6 +30,7 @@ WITHOUT_A_LOOK = {
     "each test starts with it": ["port", "databases", "enable-debug-command"],
     "test_save_when.py": ["save-bytes", "save-idle", "snapshot-schedule", "snapshot-retain", "snapshot-verify"],
     "test_memory_limit.py": ["snapshot-memory-limit", "snapshot-memory-policy", "snapshot-throttle-timeout"],
+    "test_acl.py": ["aclfile", "acl-pubsub-default", "acllog-max-len"],
     "test_save_stream.py": ["repl-timeout", "repl-diskless-sync-delay", "repl-diskless-sync-max-replicas"],
     "test_defrag.py": ["active-defrag-ignore-bytes", "active-defrag-threshold-lower",
                        "active-defrag-threshold-upper", "active-defrag-cycle-min",

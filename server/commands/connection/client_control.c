@@ -3,6 +3,7 @@
 #include "mm/base/clock.h"
 #include "mm/base/num.h"
 #include "server/commands/connection/client_name.h"
+#include "server/exec/acl.h"
 #include "server/exec/args.h"
 #include "server/exec/block.h"
 #include "server/exec/handlers.h"
@@ -19,6 +20,7 @@ struct kill_filter {
     uint64_t id; /* 0: any */
     int type;    /* -1: any */
     struct slice addr, laddr;
+    const struct acl_user *user; /* NULL: any */
     bool skip_me;
 };
 
@@ -48,7 +50,7 @@ parse_filter(struct client *c, int i, struct kill_filter *f)
     } else if (arg_is(c, i, "laddr")) {
         f->laddr = value;
     } else if (arg_is(c, i, "user")) {
-        if (!slice_equal(value, SLICE("default"))) {
+        if ((f->user = acl_find(value)) == NULL) {
             reply_errorf(c, "ERR No such user '%.*s'", slice_shown(value), value.ptr);
             return false;
         }
@@ -65,6 +67,7 @@ static bool
 matches(const struct client *c, const struct client *killer, const struct kill_filter *f)
 {
     return !(f->id != 0 && c->id != f->id) && !(f->type >= 0 && client_type(c) != f->type) &&
+           !(f->user != NULL && acl_user_of(c) != f->user) &&
            !(f->addr.ptr != NULL && !text_is(c->addr, f->addr)) &&
            !(f->laddr.ptr != NULL && !text_is(c->laddr, f->laddr)) && !(f->skip_me && c == killer);
 }

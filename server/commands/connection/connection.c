@@ -92,7 +92,7 @@ cmd_auth(struct client *c)
 {
     if (c->argc > 3) {
         reply_syntax(c);
-    } else if (c->argc == 2 && !auth_is_needed()) {
+    } else if (c->argc == 2 && auth_is_open()) {
         reply_error(
             c,
             "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?");
@@ -191,6 +191,6 @@ cmd_reset(struct client *c)
         output_unmute(c);
     c->no_evict = c->no_touch = c->reply_off = false;
     c->copy_wishes = 0;
-    c->authenticated = !auth_is_needed();
+    auth_begin(c);
     reply_status(c, "RESET");
 }

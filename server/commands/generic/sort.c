@@ -11,6 +11,7 @@
 #include "server/data/list/load_list.h"
 #include "server/data/set/set.h"
 #include "server/data/zset/zset.h"
+#include "server/exec/acl.h"
 #include "server/exec/args.h"
 #include "server/exec/changed.h"
 #include "server/exec/handlers.h"
@@ -21,7 +22,21 @@
 
 /* ---- arguments ---- */
 
+/* BY and GET read keys that the words do not name. */
+static bool
+may_read_all(const struct client *c)
+{
+    return likely(!c->is_limited) || acl_check_reading_all(c->user, c->cmd, c->argv, c->argc);
+}
+
 /* parse_option: the one at *i, which moves to its last word. */
+static bool
+refuse(struct client *c, const char *option)
+{
+    reply_errorf(c, "ERR %s option of SORT denied due to insufficient ACL permissions.", option);
+    return false;
+}
+
 static bool
 parse_option(struct client *c, int *i, bool may_store, struct sort *s)
 {
@@ -40,7 +55,11 @@ parse_option(struct client *c, int *i, bool may_store, struct sort *s)
     } else if (arg_is(c, *i, "by") && left >= 1) {
         s->by = c->argv[++*i];
         s->is_unsorted = memchr(s->by.ptr, '*', s->by.len) == NULL;
+        if (!s->is_unsorted && !may_read_all(c))
+            return refuse(c, "BY");
     } else if (arg_is(c, *i, "get") && left >= 1) {
+        if (!may_read_all(c))
+            return refuse(c, "GET");
         s->get[s->gets++] = ++*i;
     } else {
         reply_syntax(c);

@@ -365,9 +365,10 @@ info_stats(struct text *out)
     add_turns(out);
     text_addf(
         out,
-        "acl_access_denied_auth:%llu\r\nacl_access_denied_cmd:0\r\nacl_access_denied_key:0\r\n"
-        "acl_access_denied_channel:0\r\n",
-        (ull)stats.auth_failures);
+        "acl_access_denied_auth:%llu\r\nacl_access_denied_cmd:%llu\r\nacl_access_denied_key:%llu\r\n"
+        "acl_access_denied_channel:%llu\r\n",
+        (ull)stats.auth_failures, (ull)stats.acl_denied_commands, (ull)stats.acl_denied_keys,
+        (ull)stats.acl_denied_channels);
 }
 
 static void
