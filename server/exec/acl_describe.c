@@ -14,8 +14,8 @@ acl_flag_name(const struct acl_user *u, unsigned i)
 
     if (u->nopass)
         names[count++] = "nopass";
-    if (u->skip_sanitize)
-        names[count++] = "skip-sanitize-payload";
+    if (u->sanitize != NULL)
+        names[count++] = u->sanitize;
     return i < count ? names[i] : NULL;
 }
 
@@ -47,8 +47,11 @@ describe_keys(const struct acl_selector *s, struct text *out)
     if (s->all_keys)
         text_add(out, "~*");
     for (unsigned i = 0; i < s->keys.count; i++) {
+        const struct acl_pattern *p = &s->keys.at[i];
         text_add(out, i > 0 ? " " : "");
-        text_add(out, heads[s->keys.at[i].access]);
+        /* read again, ~* would be allkeys, which takes no pattern behind it */
+        text_add(out,
+                 p->access == ACL_MAY_BOTH && slice_is(p->text, "*") ? "%RW~" : heads[p->access]);
         text_add_bytes(out, s->keys.at[i].text.ptr, s->keys.at[i].text.len);
     }
 }

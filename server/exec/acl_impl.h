@@ -48,7 +48,8 @@ struct acl_selector {
 
 struct acl_user {
     char *name; /* [owned] */
-    bool is_on, nopass, skip_sanitize, is_limited;
+    bool is_on, nopass, is_limited;
+    const char *sanitize; /* what was said of payloads, in its words; NULL: nothing */
     uint8_t (*hashes)[ACL_HASH_BYTES]; /* [owned] */
     unsigned hash_count;
     struct acl_selector *selectors; /* [owned] at least one */

@@ -458,7 +458,8 @@ clear_selectors(struct acl_user *u)
 static void
 reset(struct acl_user *u)
 {
-    u->is_on = u->nopass = u->skip_sanitize = false;
+    u->is_on = u->nopass = false;
+    u->sanitize = "sanitize-payload";
     forget_passwords(u);
     clear_selectors(u);
     acl_selector_fini(&u->selectors[0]);
@@ -473,8 +474,10 @@ change_user_by_word(struct acl_user *u, struct slice rule)
     } else if (is_name("nopass", rule) || is_name("resetpass", rule)) {
         u->nopass = is_name("nopass", rule);
         forget_passwords(u);
-    } else if (is_name("skip-sanitize-payload", rule) || is_name("sanitize-payload", rule)) {
-        u->skip_sanitize = is_name("skip-sanitize-payload", rule);
+    } else if (is_name("skip-sanitize-payload", rule)) {
+        u->sanitize = "skip-sanitize-payload";
+    } else if (is_name("sanitize-payload", rule)) {
+        u->sanitize = "sanitize-payload";
     } else if (is_name("clearselectors", rule)) {
         clear_selectors(u);
     } else if (is_name("reset", rule)) {

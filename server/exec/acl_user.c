@@ -224,7 +224,7 @@ acl_user_copy(const struct acl_user *u)
         return NULL;
     copy->is_on = u->is_on;
     copy->nopass = u->nopass;
-    copy->skip_sanitize = u->skip_sanitize;
+    copy->sanitize = u->sanitize;
     copy->is_limited = u->is_limited;
     if ((copy->selectors = malloc(u->selector_count * sizeof *u->selectors)) == NULL)
         goto no_memory;

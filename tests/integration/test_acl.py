@@ -3,7 +3,10 @@
 
 Beside redis-server where there is one to compare with: random users of random rules, good and
 broken ones, and random commands get the same verdict and text on both (Redis 7.0's texts are put
-into 7.2's).  ACL_SEED=n, ACL_ROUNDS=n: instead of a seed from the clock, and of 60 users.
+into 7.2's).
+
+  ACL_SEED=n    instead of DIFFERENTIAL_SEED, or of a seed from the clock
+  ACL_ROUNDS=n  instead of 60 users (QUICK=1: 15)
 """
 import os
 import random
@@ -17,7 +20,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import resp  # noqa: E402
 
-SEED = int(os.environ.get("ACL_SEED", str(int(time.time()))))
+SEED = int(os.environ.get("ACL_SEED") or os.environ.get("DIFFERENTIAL_SEED") or time.time())
 ROUNDS = int(os.environ.get("ACL_ROUNDS", "15" if os.environ.get("QUICK") == "1" else "60"))
 HASH_OF_X = b"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 NEVER_SHOWN = b"a-secret-that-nobody-sees"
@@ -459,6 +462,219 @@ class Files(AclTest):
         self.start()
         for what in ("LOAD", "SAVE"):
             self.assertIn("is not configured to use an ACL file", self.refused(self.c, "ACL", what))
+
+
+# ---- beside redis-server ----
+
+KEYS = ["a", "a:1", "a:2", "b", "b:x", "key", "", "a*", "[a]"]
+CHANNELS = ["news", "news:1", "x", "", "n*"]
+PATTERNS = ["*", "a", "a*", "a:*", "b?x", "[ab]", "[ab]*", "key", "k*", "\\a*", "news", "news*", "n*", "x", "[a]", "*:*", ""]
+PASSWORDS = ["x", "y", "", "a long one"]
+CALLS = """get K;set K v;set K v get;set K v nx get;getex K persist;getdel K;append K v;mget K K K;mset K v K v;del K K;unlink K;
+exists K K;touch K;copy K K;copy K K replace;rename K K;renamenx K K;type K;expire K 1;persist K;object encoding K;object freq K;
+memory usage K;dump K;restore K 0 x;sort K;sort K by w*;sort K get #;sort K store K;sort_ro K;lpush K v;lmove K K left left;
+rpoplpush K K;blpop K K 0;blmove K K left left 0;lmpop 2 K K left;lmpop x K left;blmpop 0 1 K left;sinter K K;sinterstore K K K;
+sintercard 2 K K;sdiffstore K K;smove K K v;sadd K v;zadd K 1 v;zrangestore K K 0 1;zunion 2 K K;zunionstore K 2 K K;
+zunionstore K 9 K K;publish C v;subscribe C;psubscribe P;zdiffstore K 1 K;zmpop 1 K min;bzmpop 0 2 K K min;hset K f v;hget K f;xadd K * f v;xread streams K K 0 0;
+xread count 1 streams K 0;xreadgroup group g c streams K K > >;xgroup create K g 0;xinfo stream K;pfadd K v;pfcount K K;
+pfmerge K K K;bitop and K K K;bitfield K get u8 0;bitfield K set u8 0 1;bitfield_ro K get u8 0;bitcount K;setbit K 0 1;
+geoadd K 1 1 v;geosearch K frommember v byradius 1 m;geosearchstore K K frommember v byradius 1 m;georadius K 1 1 1 m;
+georadius K 1 1 1 m store K;lcs K K;publish C v;spublish C v;subscribe C C;psubscribe P P;ssubscribe C;unsubscribe C;punsubscribe;
+sunsubscribe;pubsub channels;ping;echo v;auth x;auth u x;hello;quit;reset;multi;exec;discard;watch K K;unwatch;select 0;select 1;
+swapdb 0 1;client id;client list;client kill id 1;client nosuch;client;config get x;config set a b;config nosuch;config;info;keys *;
+scan 0;flushall;flushdb;save;bgsave;lastsave;acl whoami;acl list;acl setuser x;acl nosuch;debug object K;debug sleep 0;
+slowlog get;latency latest;monitor;shutdown nosave;command count;command getkeys get K;cluster info;wait 0 0;time;role;dbsize;
+randomkey;move K 1;object help;nosuch K;get;set K;mset K;migrate_nosuch""".replace("\n", "").split(";")
+
+
+class Words:
+    """Rules and calls by chance."""
+
+    def __init__(self, seed, commands, categories):
+        self.rnd, self.commands, self.categories = random.Random(seed), commands, categories
+
+    def one_of(self, words):
+        return self.rnd.choice(words)
+
+    def command(self):
+        name = self.one_of(self.commands)
+        return self.one_of([name, name, name.upper(), name.split("|")[0]])
+
+    def hash(self):
+        good = "".join(self.one_of("0123456789abcdef") for _ in range(64))
+        return self.one_of([good, HASH_OF_X.decode(), good[:-1], good.upper(), good + "0", ""])
+
+    def selector_rule(self):
+        sign, pattern = self.one_of("+++-"), self.one_of(PATTERNS)
+        return self.one_of([
+            lambda: sign + self.command(), lambda: sign + self.command(), lambda: sign + "@" + self.one_of(self.categories),
+            lambda: sign + "@" + self.one_of(self.categories), lambda: sign + self.command() + "|" + self.one_of(["0", "x", "get", "SET", "a|b", ""]),
+            lambda: "~" + pattern, lambda: "%R~" + pattern, lambda: "%W~" + pattern, lambda: self.one_of(["%RW~", "%wr~", "%Rw~"]) + pattern,
+            lambda: "&" + pattern, lambda: "&" + pattern,
+            lambda: self.one_of(["allkeys", "RESETKEYS", "allchannels", "resetchannels", "allcommands", "nocommands", "+@ALL", "-@all", "~*", "&*"])])()
+
+    def broken_rule(self):
+        return self.one_of(["+nosuch", "-@nosuch", "+@", "+", "-", "%~a", "%RR~a", "%X~a", "%", "~a b", "&a b", "foo", "@all", "(foo)",
+                            "(+get", ")", "(on)", "(+get (x))", "<nosuch", "-get|x", "+config|nosuch", "+config|get|x", "+get|",
+                            "#" + self.hash()[:9], "!x"])
+
+    def rule(self):
+        r = self.rnd.random()
+        if r < 0.6:
+            return [self.selector_rule()]
+        if r < 0.7:
+            inner = [self.selector_rule() for _ in range(self.rnd.randrange(4))]
+            return self.one_of([["(" + " ".join(inner) + ")"], ["(" + " ".join(inner), ")"] if inner else ["()"]])
+        if r < 0.85:
+            return [self.one_of([">", "<"]) + self.one_of(PASSWORDS)] if self.rnd.random() < 0.6 else [self.one_of("#!") + self.hash()]
+        if r < 0.985:
+            return [self.one_of(["on", "off", "ON", "nopass", "resetpass", "sanitize-payload", "skip-sanitize-payload", "clearselectors", ""])]
+        return ["reset"]
+
+    def rules(self):
+        """No selector that opens in another: Redis forgets the words of the outer one, and here it
+        is an error."""
+        while True:
+            rules, is_open = self.any_rules(), False
+            for word in rules:
+                if is_open and word.startswith("(") and not word.endswith(")"):
+                    break
+                is_open = (is_open or word.startswith("(")) and not word.endswith(")")
+            else:
+                return rules
+
+    def any_rules(self):
+        first = self.one_of([[], [], ["+@all"], ["+@pubsub"], ["+@read", "+@write"]])
+        out = first + [word for _ in range(self.rnd.randrange(1, 9)) for word in self.rule()]
+        if self.rnd.random() < 0.15:
+            out.insert(self.rnd.randrange(len(out) + 1), self.broken_rule())
+        return out
+
+    def call(self):
+        """Not PFMERGE of one key, which Redis's ACL does not find."""
+        while True:
+            call = self.any_call()
+            if not (call[0].lower() == "pfmerge" and len(call) == 2):
+                return call
+
+    def any_call(self):
+        if self.rnd.random() < 0.3:
+            name = self.one_of(self.commands).split("|")
+            return name + [self.one_of(KEYS + ["1", "2"]) for _ in range(self.rnd.randrange(5))]
+        pools = {"K": KEYS, "C": CHANNELS, "P": PATTERNS}
+        return [self.one_of(pools[w]) if w in pools else w for w in self.one_of(CALLS).split(" ")]
+
+
+# What Redis 7.0 says, in 7.2's words.
+NEWER = [(r"NOPERM this user has no permissions to run", r"NOPERM User %s has no permissions to run"),
+         (r"^NOPERM this user has no permissions to access one of the keys used as arguments$", "NOPERM No permissions to access a key"),
+         (r"^NOPERM this user has no permissions to access one of the channels used as arguments$", "NOPERM No permissions to access a channel"),
+         (r"^This user has", r"User %s has")]
+
+
+def in_newer_words(user, reply):
+    words = str(reply) if isinstance(reply, resp.RespError) else reply.decode("latin-1") if isinstance(reply, bytes) else reply
+    if isinstance(words, str):
+        for older, newer in NEWER:
+            words = re.sub(older, newer.replace("%s", user), words)
+    return (isinstance(reply, resp.RespError), words)
+
+
+class Differential(AclTest):
+    """The oracle is Debian's redis-server 7.0."""
+
+    def setUp(self):
+        super().setUp()
+        self.start()
+        directory = tempfile.mkdtemp(dir=self.dir)
+        oracle = resp.start_redis_server(directory, "--save", "")
+        self.addCleanup(oracle.kill)
+        self.o = self.connect(oracle)
+        self.oracle = oracle
+        both = set(self.c.call("COMMAND", "LIST")) & set(self.o.call("COMMAND", "LIST"))
+        # but for what 7.2 has changed of them: test_protocol.py
+        self.commands = sorted(name.decode() for name in both if self.row(self.c, name) == self.row(self.o, name))
+        self.assertGreater(len(self.commands), 250)
+        self.categories = [name.decode() for name in self.c.call("ACL", "CAT")]
+        self.words = Words(SEED, self.commands, self.categories)
+
+    @staticmethod
+    def row(c, name):
+        """What of a command's row counts here: arity, categories, where its keys are."""
+        row = c.call("COMMAND", "INFO", name)[0]
+        return row[1], sorted(row[6]), repr(row[8])
+
+    def same(self, user, *command):
+        ours, theirs = (in_newer_words(user, c.pipeline([command])[0]) for c in (self.c, self.o))
+        self.assertEqual(ours, theirs, "seed %d: %r\nusers here: %s" % (SEED, command, self.users()))
+        return ours
+
+    def getuser(self, c, user):
+        """All but the commands, which 7.0 tells otherwise."""
+        def without_commands(flat):
+            fields = dict(zip(flat[::2], flat[1::2]))
+            del fields[b"commands"]
+            # which Redis shows so, and would not read again
+            fields[b"keys"] = [b"~*" if p == b"%RW~*" else p for p in fields[b"keys"].split(b" ")]
+            return fields
+        fields = without_commands(c.call("ACL", "GETUSER", user))
+        fields[b"selectors"] = [without_commands(s) for s in fields[b"selectors"]]
+        return fields
+
+    def judge_all(self, user, calls):
+        """The verdicts on every call: of each here and there, and again of the user as its line
+        here makes it there."""
+        ours = [in_newer_words(user, r) for r in self.c.pipeline([["ACL", "DRYRUN", user, *call] for call in calls])]
+        rules = [line for line in self.users() if line.split(" ")[1] == user][0].split(" ")[2:]
+        self.assertEqual(self.o.call("ACL", "SETUSER", "again", "reset", *rules), b"OK", (SEED, rules))
+        for there in (user, "again"):
+            theirs = [in_newer_words(user, r) for r in self.o.pipeline([["ACL", "DRYRUN", there, *call] for call in calls])]
+            for call, a, b in zip(calls, ours, theirs):
+                self.assertEqual(a, b, "seed %d: as %s: %r\n%s" % (SEED, there, call, self.users()))
+        return ours
+
+    def test_the_same_verdicts_and_texts(self):
+        print("acl: seed %d" % SEED, file=sys.stderr)
+        verdicts, broken = set(), 0
+        for n in range(ROUNDS):
+            user = "user%d" % (n % 5)
+            if self.words.rnd.random() < 0.2:
+                self.same(user, "ACL", "DELUSER", user)
+            self.same(user, "ACL", "SETUSER", user)
+            for _ in range(self.words.rnd.randrange(1, 5)):
+                broken += self.same(user, "ACL", "SETUSER", user, *self.words.rules())[0]
+            self.assertEqual(self.getuser(self.c, user), self.getuser(self.o, user), SEED)
+            answers = self.judge_all(user, [self.words.call() for _ in range(150)])
+            verdicts |= {re.sub("'.*'", "X", str(words).replace(user, "U")) for _, words in answers}
+        self.assertGreater(broken, 0)
+        for verdict in ("OK", "User U has no permissions to run the X command", "User U has no permissions to access the X key",
+                        "User U has no permissions to access the X channel"):
+            self.assertIn(verdict, verdicts)
+
+    def test_connections_are_told_the_same(self):
+        harmless = [c for c in CALLS if c.split(" ")[0] in (
+            "get mget mset copy rename exists touch type lmpop sinter sinterstore zunion zunionstore bitop publish spublish hget hset sadd "
+            "echo ping pfcount pfmerge sort lmove smove dump unlink xread bitfield dbsize select config client keys").split(" ")
+            and not re.match("client (list|kill)|config get|dump|xread|keys|client id|client$|config$|select 1", c)]
+        pools = {"K": ["a", "a:1", "b", "key"], "C": CHANNELS, "P": PATTERNS}
+        for n in range(max(ROUNDS // 4, 5)):
+            user = "conn%d" % n
+            for _ in range(3):
+                self.same(user, "ACL", "SETUSER", user, "on", "nopass", *self.words.rules())
+            self.same(user, "ACL", "SETUSER", user, "on", "nopass", "+@connection")
+            here, there = self.connect(user=user), self.connect(self.oracle, user=user)
+            for _ in range(60):
+                call = [self.words.one_of(pools[w]) if w in pools else w for w in self.words.one_of(harmless).split(" ")]
+                if self.words.rnd.random() < 0.3:
+                    batch = [["MULTI"], call, ["EXEC"]]
+                else:
+                    batch = [call]
+                a, b = ([r[0] if isinstance(r, list) and batch[0] == ["MULTI"] and r else r for r in c.pipeline(batch)]
+                        for c in (here, there))
+                a, b = ([in_newer_words(user, r) for r in side] for side in (a, b))
+                self.assertEqual(a, b, "seed %d: %s: %r\n%s" % (SEED, user, batch, self.users()))
+            self.assertEqual([[e[1], e[3], e[5], e[7], e[9]] for e in self.c.call("ACL", "LOG")],
+                             [[e[1], e[3], e[5], e[7], e[9]] for e in self.o.call("ACL", "LOG")])
 
 
 if __name__ == "__main__":
