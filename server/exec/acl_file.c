@@ -64,7 +64,7 @@ static const char *
 complain(struct slice word, const char *reason)
 {
     static struct text why;
-    bool secret = word.len > 0 && memchr("><#!", word.ptr[0], 4) != NULL;
+    bool secret = word.len > 0 && strchr("><#!", word.ptr[0]) != NULL;
 
     text_clear(&why);
     text_add(&why, "Error in user declaration '");

@@ -49,7 +49,7 @@ struct acl_selector {
 struct acl_user {
     char *name; /* [owned] */
     bool is_on, nopass, is_limited;
-    const char *sanitize; /* what was said of payloads, in its words; NULL: nothing */
+    const char *sanitize;              /* what was said of payloads, in its words; NULL: nothing */
     uint8_t (*hashes)[ACL_HASH_BYTES]; /* [owned] */
     unsigned hash_count;
     struct acl_selector *selectors; /* [owned] at least one */

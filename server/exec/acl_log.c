@@ -89,7 +89,7 @@ drop_too_many(void)
 
     if ((int64_t)entries <= config.acllog_max_len)
         return;
-    for (int64_t i = 0; i < config.acllog_max_len; i++)
+    for (int64_t i = 0; i < config.acllog_max_len && *link != NULL; i++)
         link = &(*link)->next;
     while (*link != NULL)
         drop(link);

@@ -493,7 +493,7 @@ acl_apply(struct acl_user *u, struct slice rule)
 {
     if (rule.len == 0 || change_user_by_word(u, rule))
         return NULL;
-    if (memchr(">#<!", rule.ptr[0], 4) != NULL)
+    if (rule.ptr[0] != '\0' && strchr(">#<!", rule.ptr[0]) != NULL)
         return change_passwords(u, rule);
     if (rule.len >= 2 && rule.ptr[0] == '(' && rule.ptr[rule.len - 1] == ')')
         return add_selector(u, rule);

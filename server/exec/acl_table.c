@@ -19,6 +19,7 @@ place_of(const struct acl_table *t, struct slice name)
 {
     unsigned low = 0, high = t->count;
 
+    must(high == 0 || t->at != NULL);
     while (low < high) {
         unsigned middle = (low + high) / 2;
         const char *at = t->at[middle]->name;
@@ -248,10 +249,11 @@ keep_addresses(struct acl_table *next, struct acl_table *old)
     for (unsigned i = 0; i < next->count; i++) {
         struct slice name = {next->at[i]->name, strlen(next->at[i]->name)};
         unsigned k = place_of(old, name);
-        struct acl_user *u = k < old->count ? old->at[k] : NULL;
+        struct acl_user *u;
 
-        if (u == NULL || !slice_is(name, u->name))
+        if (k >= old->count || !slice_is(name, old->at[k]->name))
             continue;
+        u = old->at[k];
         acl_user_swap(u, next->at[i]);
         old->at[k] = next->at[i];
         next->at[i] = u;

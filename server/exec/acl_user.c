@@ -53,7 +53,7 @@ kind_of(struct slice text)
 {
     size_t plain = 0;
 
-    while (plain < text.len && memchr("*?[\\", text.ptr[plain], 4) == NULL)
+    while (plain < text.len && strchr("*?[\\", text.ptr[plain]) == NULL)
         plain++;
     if (plain == text.len)
         return PATTERN_EXACT;
