@@ -141,15 +141,34 @@ is_plain_default(const struct acl_user *u)
     return same;
 }
 
+/* Words of the configuration may be in quotes, so one with a quote has to be. */
+static void
+add_words(const struct acl_user *u, struct text *out)
+{
+    struct text t = {0};
+    const char *p, *stop;
+
+    acl_describe(u, &t);
+    for (p = text_str(&t); *p != '\0'; p = stop + (*stop == ' ')) {
+        size_t len = strcspn(p, " ");
+        stop = p + len;
+        if (memchr(p, '"', len) != NULL || memchr(p, '\'', len) != NULL)
+            text_add_quoted(out, p, len);
+        else
+            text_add_bytes(out, p, len);
+        text_add(out, *stop == ' ' ? " " : "\n");
+    }
+    out->failed |= t.failed;
+    text_free(&t);
+}
+
 /* Those of an aclfile stand there. */
 static void
 write_lines(struct text *out)
 {
     for (unsigned i = 0; i < acl_user_count() && config.aclfile[0] == '\0'; i++) {
-        if (is_plain_default(acl_user_at(i)))
-            continue;
-        acl_describe(acl_user_at(i), out);
-        text_add(out, "\n");
+        if (!is_plain_default(acl_user_at(i)))
+            add_words(acl_user_at(i), out);
     }
 }
 

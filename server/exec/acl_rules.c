@@ -410,6 +410,14 @@ apply_to_selector(struct acl_selector *s, struct slice rule)
 
 /* ---- users ---- */
 
+/* Of what is read in parentheses: would it be another word if it were told and read again? */
+static bool
+is_ambiguous(struct slice word)
+{
+    return word.ptr[word.len - 1] == ')' || memchr(word.ptr, '"', word.len) != NULL ||
+           memchr(word.ptr, '\'', word.len) != NULL;
+}
+
 /* What stands between parentheses, into a selector that is there. */
 static const char *
 fill_selector(struct acl_selector *s, struct slice inner)
@@ -423,7 +431,7 @@ fill_selector(struct acl_selector *s, struct slice inner)
         why = syntax;
     for (int i = 0; why == NULL && i < n; i++)
         if (words[i].len > 0)
-            why = apply_to_selector(s, words[i]);
+            why = is_ambiguous(words[i]) ? syntax : apply_to_selector(s, words[i]);
     free(scratch);
     free(words);
     return why;

@@ -380,6 +380,7 @@ class Files(AclTest):
         self.user("a", "+del")
         self.c.call("ACL", "DELUSER", "b")
         self.user("c", "on", "nopass", "%R~x")
+        self.user("quotes", "~it's", "resetchannels", '&"', "~back\\slash")
         self.c.call("CONFIG", "REWRITE")
         written = self.read("a.conf")
         self.assertIn("\nuser c on nopass %R~x &* -@all\n", written)
