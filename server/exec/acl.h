@@ -48,7 +48,10 @@ enum acl_verdict {
  * Cost    a bit for the command; argument times patterns for keys and channels. */
 enum acl_verdict acl_check(const struct acl_user *u, const struct cmd *cmd,
                            const struct slice *argv, int argc, int *ret_at);
-/* acl_check_reading_all: the same, and by a selector that may read every key: what SORT needs for
+/* acl_grants: acl_check() == ACL_GRANTED, sooner: the common ways to it come first. */
+bool acl_grants(const struct acl_user *u, const struct cmd *cmd, const struct slice *argv,
+                int argc);
+/* acl_check_reading_all: acl_check(), by a selector that may read every key: what SORT needs for
  * keys that it finds in elements. */
 bool acl_check_reading_all(const struct acl_user *u, const struct cmd *cmd,
                            const struct slice *argv, int argc);

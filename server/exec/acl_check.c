@@ -10,15 +10,45 @@
 
 /* ---- patterns ---- */
 
+/* The first eight bytes as they stand, zeros behind a shorter text: no pattern has any. */
+static inline uint64_t
+head_of(struct slice text)
+{
+    union {
+        uint64_t number;
+        char bytes[sizeof(uint64_t)];
+    } head = {.number = 0};
+
+    if (likely(text.len >= sizeof head))
+        memcpy(&head, text.ptr, sizeof head);
+    else
+        for (size_t i = 0; i < text.len; i++)
+            head.bytes[i] = text.ptr[i];
+    return head.number;
+}
+
+static bool
+matches(const struct acl_pattern *p, struct slice text, uint64_t head)
+{
+    if ((head & p->mask) != p->head)
+        return false;
+    switch ((enum acl_pattern_kind)p->kind) {
+    case PATTERN_SHORT_PREFIX: /* a star alone takes no empty name, as in Redis */
+        return text.len > 0;
+    case PATTERN_PREFIX:
+        return text.len >= p->text.len - 1 && memcmp(text.ptr, p->text.ptr, p->text.len - 1) == 0;
+    case PATTERN_EXACT:
+        return slice_equal(p->text, text);
+    case PATTERN_GLOB:
+        return glob_match(p->text, text, false);
+    }
+    never("no such kind of pattern");
+}
+
 bool
 acl_pattern_matches(const struct acl_pattern *p, struct slice text)
 {
-    size_t fixed = p->text.len - 1; /* of a PATTERN_PREFIX */
-
-    if (p->kind == PATTERN_PREFIX) /* a star alone does not take an empty name, as in Redis */
-        return text.len >= fixed && memcmp(p->text.ptr, text.ptr, fixed) == 0 &&
-               (text.len > 0 || fixed > 0);
-    return p->kind == PATTERN_EXACT ? slice_equal(p->text, text) : glob_match(p->text, text, false);
+    return matches(p, text, head_of(text));
 }
 
 /* What a user must be allowed to do to a key for a command that does this to it. */
@@ -34,13 +64,14 @@ access_for(uint32_t key_flags)
     return access;
 }
 
-static inline bool
+static bool
 key_is_granted(const struct acl_selector *s, struct slice key, uint32_t key_flags)
 {
     unsigned access = access_for(key_flags);
+    uint64_t head = head_of(key);
 
     for (const struct acl_pattern *p = s->keys.at, *end = p + s->keys.count; p < end; p++)
-        if ((p->access & access) == access && acl_pattern_matches(p, key))
+        if ((p->access & access) == access && matches(p, key, head))
             return true;
     return false;
 }
@@ -82,15 +113,29 @@ check_key(void *ctx, int at, uint32_t flags)
         check->denied_at = at;
 }
 
+/* Of a command with plain_keys. */
+static int
+find_denied_plain_key(const struct acl_selector *s, const struct cmd *cmd, const struct slice *argv,
+                      int argc)
+{
+    const struct key_spec *spec = &cmd->specs[0];
+    int end = key_spec_plain_end(spec, argc);
+
+    for (int i = spec->at; i < end; i += spec->step)
+        if (!key_is_granted(s, argv[i], spec->flags))
+            return i;
+    return 0;
+}
+
 /* The first key that is not granted; 0: all are. */
-static inline int
+static int
 find_denied_key(const struct acl_selector *s, const struct cmd *cmd, const struct slice *argv,
                 int argc)
 {
     struct key_check check = {.selector = s, .argv = argv};
 
-    if (cmd->only_key != 0)
-        return key_is_granted(s, argv[cmd->only_key], cmd->specs[0].flags) ? 0 : cmd->only_key;
+    if (cmd->plain_keys && (cmd->specs[0].flags & KEY_VARIABLE) == 0)
+        return find_denied_plain_key(s, cmd, argv, argc);
     (void)key_spec_find(cmd, argv, argc, check_key, &check);
     return check.denied_at;
 }
@@ -135,6 +180,67 @@ check_selector(const struct acl_selector *s, const struct cmd *cmd, const struct
 }
 
 /* ---- all of them ---- */
+
+/* What can be told by eight bytes; false: it may be granted all the same. */
+static inline bool
+key_is_granted_at_once(const struct acl_selector *s, struct slice key, unsigned access)
+{
+    uint64_t head = head_of(key);
+
+    for (const struct acl_pattern *p = s->keys.at, *end = p + s->keys.count; p < end; p++)
+        if ((head & p->mask) == p->head && (p->access & access) == access &&
+            p->kind == PATTERN_SHORT_PREFIX && key.len > 0)
+            return true;
+    return false;
+}
+
+static __attribute__((noinline)) bool
+many_are_granted_at_once(const struct acl_selector *s, const struct cmd *cmd,
+                         const struct slice *argv, int argc)
+{
+    const struct key_spec *spec = &cmd->specs[0];
+    int end = key_spec_plain_end(spec, argc);
+    unsigned access = access_for(spec->flags);
+
+    for (int i = spec->at; i < end; i += spec->step)
+        if (!key_is_granted_at_once(s, argv[i], access))
+            return false;
+    return true;
+}
+
+/* Of a command with plain_keys.  One that may do less must be granted all that it may do. */
+static inline bool
+keys_are_granted_at_once(const struct acl_selector *s, const struct cmd *cmd,
+                         const struct slice *argv, int argc)
+{
+    const struct key_spec *spec = &cmd->specs[0];
+
+    if (likely(spec->last == 0))
+        return key_is_granted_at_once(s, argv[spec->at], access_for(spec->flags));
+    return many_are_granted_at_once(s, cmd, argv, argc);
+}
+
+static __attribute__((noinline)) bool
+grants_after_all(const struct acl_user *u, const struct cmd *cmd, const struct slice *argv,
+                 int argc)
+{
+    return acl_check(u, cmd, argv, argc, NULL) == ACL_GRANTED;
+}
+
+bool
+acl_grants(const struct acl_user *u, const struct cmd *cmd, const struct slice *argv, int argc)
+{
+    const struct acl_selector *root;
+
+    if (unlikely(u == NULL))
+        u = acl_default_user;
+    root = &u->selectors[0];
+    if ((root->commands[cmd->id / 64] >> (cmd->id % 64) & 1) != 0 &&
+        (root->all_channels || (cmd->flags & (CMD_NAMES_CHANNELS | CMD_NAMES_PATTERNS)) == 0) &&
+        (root->all_keys || (cmd->plain_keys && keys_are_granted_at_once(root, cmd, argv, argc))))
+        return true;
+    return grants_after_all(u, cmd, argv, argc);
+}
 
 enum acl_verdict
 acl_check(const struct acl_user *u, const struct cmd *cmd, const struct slice *argv, int argc,

@@ -16,12 +16,14 @@ enum { ACL_HASH_BYTES = 32 };
 /* What a pattern of keys allows to be done to them. */
 enum acl_access { ACL_MAY_READ = 1, ACL_MAY_WRITE = 2, ACL_MAY_BOTH = 3 };
 
-/* How a pattern is compared: most end in their only star, or have none. */
-enum acl_pattern_kind { PATTERN_GLOB, PATTERN_PREFIX, PATTERN_EXACT };
+/* How a pattern is compared: most end in their only star, behind eight bytes at most (head says
+ * all of them), or have none. */
+enum acl_pattern_kind { PATTERN_GLOB, PATTERN_PREFIX, PATTERN_SHORT_PREFIX, PATTERN_EXACT };
 
 struct acl_pattern {
-    struct slice text; /* [owned] */
-    uint8_t access;    /* of channels: ACL_MAY_BOTH */
+    struct slice text;   /* [owned] */
+    uint64_t head, mask; /* its first bytes, as they stand in memory; of a glob none */
+    uint8_t access;      /* of channels: ACL_MAY_BOTH */
     uint8_t kind;
 };
 

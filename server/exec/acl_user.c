@@ -57,7 +57,21 @@ kind_of(struct slice text)
         plain++;
     if (plain == text.len)
         return PATTERN_EXACT;
-    return plain + 1 == text.len && text.ptr[plain] == '*' ? PATTERN_PREFIX : PATTERN_GLOB;
+    if (plain + 1 < text.len || text.ptr[plain] != '*')
+        return PATTERN_GLOB;
+    return plain <= sizeof(uint64_t) ? PATTERN_SHORT_PREFIX : PATTERN_PREFIX;
+}
+
+/* What a text that matches begins with: eight bytes of it at most. */
+static void
+set_head(struct acl_pattern *p)
+{
+    bool has_star = p->kind == PATTERN_PREFIX || p->kind == PATTERN_SHORT_PREFIX;
+    size_t len = p->kind == PATTERN_GLOB ? 0 : p->text.len - has_star;
+    size_t head = len < sizeof p->head ? len : sizeof p->head;
+
+    memcpy(&p->head, p->text.ptr, head);
+    memset(&p->mask, 0xff, head);
 }
 
 bool
@@ -76,8 +90,9 @@ acl_patterns_add(struct acl_patterns *p, struct slice text, unsigned access)
     p->at = grown;
     if ((copy = copy_bytes(text)) == NULL)
         return false;
-    p->at[p->count++] = (struct acl_pattern){
+    p->at[p->count] = (struct acl_pattern){
         .text = {copy, text.len}, .access = (uint8_t)access, .kind = (uint8_t)kind_of(text)};
+    set_head(&p->at[p->count++]);
     return true;
 }
 

@@ -102,10 +102,12 @@ struct cmd {
     int first_key;          /* 0: none, or not so simple */
     int last_key, key_step; /* last_key -1: the last argument */
     int hint_key;           /* where the first key is, most likely; 0: no idea */
-    int only_key;           /* every call has one key, here; 0: not so simple */
-    unsigned id;            /* below CMD_IDS_MAX; the same from start to end */
-    char full_name[64];     /* "config|get" */
-    struct cmd *subs;       /* subcommands, sub_count of them; NULL if there are none */
+    /* specs[0] alone says where they are, by arguments' numbers; and, unless it is VARIABLE, when it
+     * names the most that may be, what is done to them */
+    bool plain_keys;
+    unsigned id;        /* below CMD_IDS_MAX; the same from start to end */
+    char full_name[64]; /* "config|get" */
+    struct cmd *subs;   /* subcommands, sub_count of them; NULL if there are none */
     int sub_count;
     bool is_gone; /* renamed to nothing: nobody can call it, and COMMAND does not list it */
     /* statistics, [mutator] */

@@ -11,6 +11,7 @@
 #include "mm/mm.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
+#include "server/exec/acl.h"
 #include "server/exec/auth.h"
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
@@ -165,8 +166,8 @@ find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
         return error;
     if (unlikely(c->multi != NULL) && (cmd->flags & CMD_NO_MULTI) != 0)
         return "ERR Command not allowed inside a transaction";
-    if (unlikely(c->is_limited) && (error = auth_objection(c, cmd)) != NULL)
-        return error;
+    if (unlikely(c->is_limited) && !acl_grants(c->user, cmd, c->argv, c->argc))
+        return auth_objection(c, cmd);
     if (unlikely(exec_gates.make_room != NULL) && !exec_gates.make_room() &&
         (flags & CMD_DENYOOM) != 0)
         return "OOM command not allowed when used memory > 'maxmemory'.";

@@ -197,11 +197,10 @@ key_spec_init(struct cmd *cmd)
         cmd->last_key = last;
         cmd->key_step = s->step;
     }
-    cmd->only_key = n == 1 && is_plain_range(&cmd->specs[0]) && cmd->specs[0].last == 0 &&
-                            cmd->finder == NULL && (cmd->specs[0].flags & KEY_NOT_KEY) == 0 &&
-                            cmd->specs[0].at < abs(cmd->arity)
-                        ? cmd->specs[0].at
-                        : 0;
+    cmd->plain_keys =
+        n == 1 && is_plain_range(&cmd->specs[0]) && cmd->specs[0].limit == 0 &&
+        (cmd->specs[0].flags & (KEY_NOT_KEY | KEY_INCOMPLETE)) == 0 &&
+        cmd->specs[0].at + (cmd->specs[0].last > 0 ? cmd->specs[0].last : 0) < abs(cmd->arity);
     cmd->hint_key = n == 0 || cmd->specs[0].begin != KEYS_INDEX ? 0
                     : cmd->specs[0].find == KEYS_RANGE          ? cmd->specs[0].at
                                                        : cmd->specs[0].at + cmd->specs[0].last;

@@ -89,6 +89,13 @@ typedef void (*key_visit)(void *ctx, int at, uint32_t flags);
  * number. */
 typedef int (*key_finder)(const struct slice *argv, int argc, key_visit visit, void *ctx);
 
+/* key_spec_plain_end: of a command with plain_keys: its keys are arguments specs[0].at, each
+ * specs[0].step, below this one. */
+static inline int
+key_spec_plain_end(const struct key_spec *s, int argc)
+{
+    return (s->last < 0 ? argc + s->last : s->at + s->last) + 1;
+}
 /* key_spec_find: visit the keys of a call (argv[0] is the name; the arity fits) in the order of the
  * specs; visit NULL: only count.  Returns their number; 0 where the arguments are not such that
  * keys can be found: nothing was visited.  O(argc) */
@@ -96,7 +103,7 @@ int key_spec_find(const struct cmd *cmd, const struct slice *argv, int argc, key
                   void *ctx);
 /* key_spec_has_keys: can a call of it have keys? */
 bool key_spec_has_keys(const struct cmd *cmd);
-/* key_spec_init: derive first_key, last_key, key_step, hint_key, only_key and movablekeys (KS2). */
+/* key_spec_init: derive first_key, last_key, key_step, hint_key, plain_keys and movablekeys (KS2). */
 void key_spec_init(struct cmd *cmd);
 /* key_spec_all_good: do they name all keys, or is there a finder (KS1)?  Of no use otherwise. */
 bool key_spec_all_good(const struct cmd *cmd);
