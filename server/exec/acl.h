@@ -42,13 +42,14 @@ enum acl_verdict {
 
 /* ---- what may run ---- */
 
-/* acl_check: may this user (NULL: default) execute these words, a call of cmd whose arity fits?  If
- * not, *ret_at (if it is not NULL) is the argument that is in the way; of a command 0.  Commands
- * that need no authentication always may.
+/* acl_check: may this user (NULL: default) execute these words, a call of cmd?  If not, *ret_at (if
+ * it is not NULL) is the argument that is in the way; of a command 0.  Commands that need no
+ * authentication always may.
  * Cost    a bit for the command; argument times patterns for keys and channels. */
 enum acl_verdict acl_check(const struct acl_user *u, const struct cmd *cmd,
                            const struct slice *argv, int argc, int *ret_at);
-/* acl_grants: acl_check() == ACL_GRANTED, sooner: the common ways to it come first. */
+/* acl_grants: acl_check() == ACL_GRANTED, sooner: the common ways to it come first.  The arity
+ * fits. */
 bool acl_grants(const struct acl_user *u, const struct cmd *cmd, const struct slice *argv,
                 int argc);
 /* acl_check_reading_all: acl_check(), by a selector that may read every key: what SORT needs for

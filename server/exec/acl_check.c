@@ -134,6 +134,8 @@ find_denied_key(const struct acl_selector *s, const struct cmd *cmd, const struc
 {
     struct key_check check = {.selector = s, .argv = argv};
 
+    if (!cmd_arity_is_good(cmd, argc)) /* it is not executed; its keys cannot be told */
+        return 0;
     if (cmd->plain_keys && (cmd->specs[0].flags & KEY_VARIABLE) == 0)
         return find_denied_plain_key(s, cmd, argv, argc);
     (void)key_spec_find(cmd, argv, argc, check_key, &check);
@@ -251,7 +253,6 @@ acl_check(const struct acl_user *u, const struct cmd *cmd, const struct slice *a
 
     if (u == NULL)
         u = acl_default();
-    debug_check(cmd_arity_is_good(cmd, argc));
     for (unsigned i = 0; i < u->selector_count; i++) {
         verdict = check_selector(&u->selectors[i], cmd, argv, argc, &at);
         if (verdict == ACL_GRANTED)

@@ -10,7 +10,6 @@
 #include "server/exec/acl_log.h"
 #include "server/exec/args.h"
 #include "server/exec/cmd.h"
-#include "server/exec/exec.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
 
@@ -54,48 +53,69 @@ auth_begin(struct client *c)
 
 /* ---- what was refused ---- */
 
-/* Of a client without a socket, which is another one's script, that one tells more. */
 static void
-note(const struct client *c, enum acl_verdict why, struct slice object, struct slice user)
-{
-    const struct client *outer = client_has_socket(c) ? NULL : exec_client();
-    bool queued = c->multi != NULL || c->in_exec;
-
-    acl_log_denied(outer != NULL ? outer : c, why,
-                   outer != NULL ? ACL_FROM_SCRIPT
-                   : queued      ? ACL_FROM_MULTI
-                                 : ACL_FROM_CLIENT,
-                   object, user);
-}
-
-/* The verdict on the client's words, noted. */
-static enum acl_verdict
-judge(struct client *c, const struct cmd *cmd, int *ret_at)
+note(const struct client *c, enum acl_verdict why, enum acl_context context, struct slice object)
 {
     const char *name = acl_name(acl_user_of(c));
-    enum acl_verdict verdict = acl_check(c->user, cmd, c->argv, c->argc, ret_at);
-    struct slice object = {cmd->full_name, strlen(cmd->full_name)};
+
+    acl_log_denied(c, why, context, object, (struct slice){name, strlen(name)});
+}
+
+static enum acl_context
+context_of(const struct client *c)
+{
+    return c->multi != NULL || c->in_exec ? ACL_FROM_MULTI : ACL_FROM_CLIENT;
+}
+
+/* The verdict on these words for the client, noted. */
+static enum acl_verdict
+judge(const struct client *c, const struct cmd *cmd, const struct slice *argv, int argc,
+      enum acl_context context, int *ret_at)
+{
+    enum acl_verdict verdict = acl_check(c->user, cmd, argv, argc, ret_at);
+    struct slice command = {cmd->full_name, strlen(cmd->full_name)};
 
     if (verdict != ACL_GRANTED)
-        note(c, verdict, verdict == ACL_DENIED_COMMAND ? object : c->argv[*ret_at],
-             (struct slice){name, strlen(name)});
+        note(c, verdict, context, verdict == ACL_DENIED_COMMAND ? command : argv[*ret_at]);
     return verdict;
 }
 
-const char *
-auth_objection(struct client *c, const struct cmd *cmd)
+/* NULL: none. */
+static const char *
+object(const struct client *c, const struct cmd *cmd, const struct slice *argv, int argc,
+       enum acl_context context)
 {
-    static struct text text; /* kept: its user may be refused again */
+    static struct text text; /* kept: somebody may be refused again */
     int at = 0;
-    enum acl_verdict verdict = judge(c, cmd, &at);
+    enum acl_verdict verdict = judge(c, cmd, argv, argc, context, &at);
 
     if (verdict == ACL_GRANTED)
         return NULL;
     text_clear(&text);
     text.failed = false;
-    text_add(&text, client_has_socket(c) ? "NOPERM " : "NOPERM ACL failure in script: ");
-    acl_denial(&text, verdict, c->user, cmd, c->argv[at], false);
+    text_add(&text, context == ACL_FROM_SCRIPT ? "NOPERM ACL failure in script: " : "NOPERM ");
+    acl_denial(&text, verdict, c->user, cmd, argv[at], false);
     return text.failed ? "NOPERM" : text_str(&text);
+}
+
+const char *
+auth_objection(struct client *c, const struct cmd *cmd)
+{
+    return object(c, cmd, c->argv, c->argc, context_of(c));
+}
+
+const char *
+auth_script_objection(struct client *caller, const struct cmd *cmd, const struct slice *argv,
+                      int argc)
+{
+    return likely(!caller->is_limited) ? NULL : object(caller, cmd, argv, argc, ACL_FROM_SCRIPT);
+}
+
+bool
+auth_script_may(const struct client *caller, const struct cmd *cmd, const struct slice *argv,
+                int argc)
+{
+    return !caller->is_limited || acl_check(caller->user, cmd, argv, argc, NULL) == ACL_GRANTED;
 }
 
 #define CHANGED(reason)                                                                            \
@@ -107,7 +127,7 @@ auth_objection_at_exec(struct client *c, const struct cmd *cmd)
 {
     int at = 0;
 
-    switch (judge(c, cmd, &at)) {
+    switch (judge(c, cmd, c->argv, c->argc, ACL_FROM_MULTI, &at)) {
     case ACL_GRANTED:
         break;
     case ACL_DENIED_KEY:
@@ -128,7 +148,7 @@ auth_log_in(struct client *c, struct slice user, struct slice password)
     struct acl_user *u = acl_find(user);
 
     if (!acl_password_is(u, password)) {
-        note(c, ACL_DENIED_AUTH, c->argv[0], user);
+        acl_log_denied(c, ACL_DENIED_AUTH, context_of(c), c->argv[0], user);
         return false;
     }
     acl_act_as(c, u);

@@ -31,6 +31,13 @@ bool auth_log_in(struct client *c, struct slice user, struct slice password);
 const char *auth_objection(struct client *c, const struct cmd *cmd);
 const char *auth_objection_at_exec(struct client *c, const struct cmd *cmd);
 
+/* auth_script_objection: auth_objection() of words that the client's script executes.
+ * auth_script_may: the same question, but nothing is noted. */
+const char *auth_script_objection(struct client *caller, const struct cmd *cmd,
+                                  const struct slice *argv, int argc);
+bool auth_script_may(const struct client *caller, const struct cmd *cmd, const struct slice *argv,
+                     int argc);
+
 /* auth_is_secret: argument i of the client's command must not be shown (SLOWLOG, MONITOR). */
 bool auth_is_secret(const struct client *c, int i);
 

@@ -53,8 +53,8 @@ enum cmd_flag {
     CMD_MAY_BE_SILENT = 1 << 27,  /* REPLCONF: it may reply nothing, outside of EXEC */
     /* Arguments that a user must have the right to (acl.h): of a command that takes a fixed number
      * the first one, of others all of them. */
-    CMD_NAMES_CHANNELS = 1 << 28, /* PUBLISH, SUBSCRIBE */
-    CMD_NAMES_PATTERNS = 1 << 29  /* PSUBSCRIBE: of channels */
+    CMD_NAMES_CHANNELS = 1 << 30, /* PUBLISH, SUBSCRIBE */
+    CMD_NAMES_PATTERNS = 1U << 31 /* PSUBSCRIBE: of channels */
 };
 
 /* Access control categories; those that follow from flags (read, write, admin, fast, slow, ...) are
@@ -102,8 +102,8 @@ struct cmd {
     int first_key;          /* 0: none, or not so simple */
     int last_key, key_step; /* last_key -1: the last argument */
     int hint_key;           /* where the first key is, most likely; 0: no idea */
-    /* specs[0] alone says where they are, by arguments' numbers; and, unless it is VARIABLE, when it
-     * names the most that may be, what is done to them */
+    /* specs[0] alone says where they are, by arguments' numbers; and, unless it is VARIABLE, when
+     * it names the most that may be, what is done to them */
     bool plain_keys;
     unsigned id;        /* below CMD_IDS_MAX; the same from start to end */
     char full_name[64]; /* "config|get" */

@@ -103,7 +103,7 @@ int key_spec_find(const struct cmd *cmd, const struct slice *argv, int argc, key
                   void *ctx);
 /* key_spec_has_keys: can a call of it have keys? */
 bool key_spec_has_keys(const struct cmd *cmd);
-/* key_spec_init: derive first_key, last_key, key_step, hint_key, plain_keys and movablekeys (KS2). */
+/* key_spec_init: derive first_key, last_key, key_step, hint_key, plain_keys, movablekeys (KS2). */
 void key_spec_init(struct cmd *cmd);
 /* key_spec_all_good: do they name all keys, or is there a finder (KS1)?  Of no use otherwise. */
 bool key_spec_all_good(const struct cmd *cmd);

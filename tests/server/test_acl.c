@@ -6,7 +6,10 @@
 #include "mm/base/must.h"
 #include "server/config/config.h"
 #include "server/exec/acl_impl.h"
+#include "server/exec/acl_log.h"
+#include "server/exec/auth.h"
 #include "server/modules.h"
+#include "server/net/client.h"
 #include "tests/support/runner.h"
 #include "tests/support/words.h"
 
@@ -260,6 +263,35 @@ START_TEST(one_of_the_passwords_is_needed_and_that_it_is_on)
 }
 END_TEST
 
+/* ---- scripts ---- */
+
+START_TEST(a_script_may_do_what_its_caller_may)
+{
+    struct client *c = client_new_detached();
+    const struct cmd *get = cmd_find(SLICE("get")), *del = cmd_find(SLICE("del"));
+    struct slice call[] = {SLICE("get"), SLICE("a")}, other[] = {SLICE("get"), SLICE("b")};
+    const struct slice rules[] = {SLICE("+get"), SLICE("~a")};
+    struct text why = {0};
+
+    must(c != NULL && acl_set_user(SLICE("u"), rules, 2, &why));
+    ck_assert_ptr_null(auth_script_objection(c, del, call, 2)); /* as default */
+    acl_act_as(c, acl_find(SLICE("u")));
+    ck_assert_ptr_null(auth_script_objection(c, get, call, 2));
+    ck_assert_str_eq(auth_script_objection(c, get, other, 2),
+                     "NOPERM ACL failure in script: No permissions to access a key");
+    ck_assert_str_eq(
+        auth_script_objection(c, del, call, 2),
+        "NOPERM ACL failure in script: User u has no permissions to run the 'del' command");
+    ck_assert_int_eq(acl_log_newest()->context, ACL_FROM_SCRIPT);
+    ck_assert(auth_script_may(c, get, call, 2) && !auth_script_may(c, get, other, 2));
+    ck_assert(auth_script_may(c, get, call, 1)); /* no key, and an error of its own */
+    ck_assert_uint_eq(acl_log_count(), 2);
+    acl_log_clear();
+    client_free(c);
+    text_free(&why);
+}
+END_TEST
+
 /* ---- by chance ---- */
 
 /* Whatever the bytes are: a user is made or not, and one that is made is told so that it can be
@@ -318,6 +350,7 @@ main(void)
                         sizeof judged / sizeof judged[0]);
     tcase_add_test(tc, who_may_do_everything_is_not_limited);
     tcase_add_test(tc, one_of_the_passwords_is_needed_and_that_it_is_on);
+    tcase_add_test(tc, a_script_may_do_what_its_caller_may);
     tcase_add_test(tc, random_rules_make_nothing_that_cannot_be_told);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
