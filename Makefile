@@ -147,7 +147,7 @@ soak: all
 docs-commands: all
 	python3 tests/integration/command_docs.py
 ## make fuzz           fuzz the parsers, the decoders, RESTORE and the tool (SECONDS_EACH=600;
-##                     FUZZ="rdb resp config restore tool")
+##                     FUZZ="rdb resp config acl restore tool")
 fuzz:
 	tests/fuzz/run.sh $(SECONDS_EACH)
 ## make shared         build/shared/stillframe.so, a server whose main a loader calls (docs/osv.md)

@@ -70,9 +70,11 @@ key_is_granted(const struct acl_selector *s, struct slice key, uint32_t key_flag
     unsigned access = access_for(key_flags);
     uint64_t head = head_of(key);
 
-    for (const struct acl_pattern *p = s->keys.at, *end = p + s->keys.count; p < end; p++)
+    for (unsigned i = 0; i < s->keys.count; i++) {
+        const struct acl_pattern *p = &s->keys.at[i];
         if ((p->access & access) == access && matches(p, key, head))
             return true;
+    }
     return false;
 }
 
@@ -189,10 +191,12 @@ key_is_granted_at_once(const struct acl_selector *s, struct slice key, unsigned 
 {
     uint64_t head = head_of(key);
 
-    for (const struct acl_pattern *p = s->keys.at, *end = p + s->keys.count; p < end; p++)
+    for (unsigned i = 0; i < s->keys.count; i++) {
+        const struct acl_pattern *p = &s->keys.at[i];
         if ((head & p->mask) == p->head && (p->access & access) == access &&
             p->kind == PATTERN_SHORT_PREFIX && key.len > 0)
             return true;
+    }
     return false;
 }
 

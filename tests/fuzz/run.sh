@@ -29,6 +29,6 @@ fuzz() { # fuzz NAME
     fi
 }
 
-for name in ${FUZZ:-rdb resp config restore tool}; do fuzz "$name"; done
+for name in ${FUZZ:-rdb resp config acl restore tool}; do fuzz "$name"; done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
