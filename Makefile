@@ -16,7 +16,7 @@ TLS     ?= yes
 override TLS := $(if $(filter shared plain,$(FLAVOUR)),no,$(TLS))
 $(if $(filter yes no,$(TLS)),,$(error TLS=$(TLS): yes or no it must be))
 
-PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev zlib1g-dev libzstd-dev nettle-dev $(if $(filter yes,$(TLS)),libssl-dev)
+PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev zlib1g-dev libzstd-dev nettle-dev liblua5.1-0-dev lua-cjson-dev lua-bitop-dev $(if $(filter yes,$(TLS)),libssl-dev)
 TEST_PACKAGES := check openssl lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis groff-base fish zsh zstd chromium runsc user-mode-linux
 NODE_PACKAGES := $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 OSV_PACKAGES := python3 binutils qemu-system-x86 qemu-utils e2fsprogs
@@ -53,13 +53,16 @@ B   := build$(if $(filter-out release,$(FLAVOUR)),/$(FLAVOUR))
 # Lines without variables where a build is for its reports: it compiles faster and links to less
 # than half the size.
 DEBUG_INFO := $(if $(filter asan tsan barrier steps hard,$(FLAVOUR)),-g1,-g)
-ALL_CFLAGS  = -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(if $(filter yes,$(TLS)),-DSTILLFRAME_TLS) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
+ALL_CFLAGS  = -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -isystem $(LUA_INCLUDE) -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(if $(filter yes,$(TLS)),-DSTILLFRAME_TLS) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
 # memmove() is ours where the system's is wrong (mm/base/move.h), and calls of the allocator go
 # through mm/base/room_malloc.c.
 WRAPS       := $(foreach f,memmove malloc calloc realloc aligned_alloc,-Wl,--wrap=$(f))
 ALL_LDFLAGS = -pthread $(WRAPS) $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
 CORE_LIBS   := -lurcu-qsbr -lurcu-common -llz4
-SERVER_LIBS := -lnettle -lm $(if $(filter yes,$(TLS)),-lssl -lcrypto)
+# Lua and its libraries are linked in; but Debian's archives are no code for a shared object.
+LUA_INCLUDE := /usr/include/lua5.1
+LUA_LIBS    := lua5.1-cjson lua5.1-bitop lua5.1
+SERVER_LIBS := -lnettle $(if $(filter shared,$(FLAVOUR)),$(LUA_LIBS:%=-l%),$(LUA_LIBS:%=-l:lib%.a)) -lm $(if $(filter yes,$(TLS)),-lssl -lcrypto)
 TOOL_LIBS   := -lz -lzstd -lm
 TEST_LIBS   := -llzf -lcheck -lsubunit -lm -lrt
 

@@ -6,6 +6,7 @@
 #include "server/exec/acl.h"
 #include "server/exec/db_listener.h"
 #include "server/exec/exec.h"
+#include "server/scripts/script.h"
 #include "server/types.h"
 
 void
@@ -15,6 +16,7 @@ modules_init(void)
     commands_init();
     exec_init();
     acl_config_init();
+    scripts_init();
     readers_init();
     db_listener_init();
 }

@@ -120,6 +120,9 @@ struct config {
     bool latency_tracking;
     int64_t notify_keyspace_events; /* enum key_event_class */
     bool crash_log_enabled;
+    /* scripts */
+    int64_t busy_reply_threshold; /* ms until others are heard; 0: never */
+    uint64_t script_memory_limit; /* bytes of the Lua state; 0: none */
     int64_t shutdown_timeout;
     struct config_bytes shutdown_on_sigint, shutdown_on_sigterm, latency_percentiles; /* words */
     /* encodings */

@@ -51,6 +51,9 @@ enum cmd_flag {
     CMD_SECRET_AUTH = 1 << 25,    /* HELLO: two behind the word AUTH */
     CMD_SECRET_OPTIONS = 1 << 26, /* CONFIG SET: the values of some names */
     CMD_MAY_BE_SILENT = 1 << 27,  /* REPLCONF: it may reply nothing, outside of EXEC */
+    CMD_RUNS_SCRIPT = 1 << 28,    /* EVAL: it may do what any command may */
+    /* and one that COMMAND INFO does show: it may have no keys at all */
+    CMD_NO_MANDATORY_KEYS = 1 << 29,
     /* Arguments that a user must have the right to (acl.h): of a command that takes a fixed number
      * the first one, of others all of them. */
     CMD_NAMES_CHANNELS = 1 << 30, /* PUBLISH, SUBSCRIBE */

@@ -266,7 +266,7 @@ implied_categories(uint32_t flags, uint32_t given)
 
     if (flags & CMD_WRITE)
         acl |= ACL_WRITE;
-    if (flags & CMD_READONLY)
+    if ((flags & CMD_READONLY) != 0 && (acl & ACL_SCRIPTING) == 0)
         acl |= ACL_READ;
     if (flags & CMD_ADMIN)
         acl |= ACL_ADMIN | ACL_DANGEROUS;
@@ -409,6 +409,7 @@ static const struct bit_name flag_names[] = {{CMD_WRITE, "write"},
                                              {CMD_NO_AUTH, "no_auth"},
                                              {CMD_NO_ASYNC_LOADING, "no_async_loading"},
                                              {CMD_NO_MULTI, "no_multi"},
+                                             {CMD_NO_MANDATORY_KEYS, "no_mandatory_keys"},
                                              {CMD_MOVABLEKEYS, "movablekeys"},
                                              {CMD_ALLOW_BUSY, "allow_busy"},
                                              {0, NULL}};

@@ -12,6 +12,7 @@
 bool effects_are_wanted;
 
 static effect_listener listener;
+static bool is_hushed;
 static struct effect_scope *scope; /* of the command that runs; NULL: none */
 
 /* What the running commands have said: per effect the number of words, then each word's length and
@@ -32,6 +33,12 @@ effect_listen(effect_listener l)
         key_event_listeners |= KEY_EVENT_COPIED;
     else
         key_event_listeners &= ~(unsigned)KEY_EVENT_COPIED;
+}
+
+void
+effect_hush(bool on)
+{
+    is_hushed = on;
 }
 
 /* ---- telling ---- */
@@ -61,6 +68,8 @@ tell(const struct effect_scope *s, int db_index, int argc, const struct slice *a
     struct effect_scope *transaction = transaction_of(s);
 
     debug_check(db_index >= 0 && db_index < db_count() && (argc == 0) == (argv == NULL));
+    if (is_hushed)
+        return;
     if (transaction != NULL && !transaction->multi_is_told) {
         transaction->multi_is_told = true;
         tell_word(db_index, SLICE("MULTI"));
@@ -241,7 +250,7 @@ tell_all(const struct effect_scope *s)
 {
     enum { ON_STACK = 32 };
     struct slice few[ON_STACK], *argv = few;
-    bool wrap = s->count > 1 && transaction_of(s) == NULL && !s->multi_is_told;
+    bool wrap = s->count > 1 && !is_hushed && transaction_of(s) == NULL && !s->multi_is_told;
     int most = most_words(s);
 
     if (most > ON_STACK &&

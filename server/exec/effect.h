@@ -74,6 +74,9 @@ effect_number(char *room, int64_t n)
 void effect_deleted(struct slice key);
 void effect_expiry(struct slice key, int64_t at_ms);
 
+/* effect_hush: from now on nothing is told, or again: a script's redis.set_repl(). */
+void effect_hush(bool on);
+
 /* effect_key_gone: EF3. */
 void effect_key_gone(const struct db *db, struct slice key);
 

@@ -178,6 +178,8 @@ find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
         return object_to_subscriber(cmd);
     if (unlikely(db_state.loading) && (flags & CMD_LOADING) == 0)
         return loading_text;
+    if (unlikely(exec_gates.busy != NULL) && (cmd->flags & CMD_ALLOW_BUSY) == 0)
+        return exec_gates.busy;
     return NULL;
 }
 
@@ -228,6 +230,20 @@ choose(struct client *c, struct cmd *cmd)
     return sub;
 }
 
+/* flags_in_all: the command's, and what EXEC does with those that it runs; a script may change
+ * data. */
+static inline uint32_t
+flags_in_all(const struct client *c, const struct cmd *cmd)
+{
+    uint32_t flags = cmd->flags;
+
+    if (unlikely((flags & CMD_RUNS_QUEUE) != 0))
+        flags |= multi_flags(c) & (CMD_WRITE | CMD_DENYOOM | CMD_MAY_REPLICATE | CMD_RUNS_SCRIPT);
+    if ((flags & CMD_RUNS_SCRIPT) != 0)
+        flags |= CMD_MAY_REPLICATE;
+    return flags;
+}
+
 static void
 execute(struct client *c, struct cmd *cmd)
 {
@@ -241,9 +257,7 @@ execute(struct client *c, struct cmd *cmd)
         reject_arity(c, cmd);
         return;
     }
-    flags = cmd->flags;
-    if (unlikely((flags & CMD_RUNS_QUEUE) != 0))
-        flags |= multi_flags(c) & (CMD_WRITE | CMD_DENYOOM | CMD_MAY_REPLICATE);
+    flags = flags_in_all(c, cmd);
     if (unlikely((objection = find_objection(c, cmd, flags)) != NULL)) {
         reject(c, cmd, objection);
         return;
@@ -286,15 +300,17 @@ void
 exec_command(struct client *c, struct cmd *cmd)
 {
     execute_one(c, cmd);
+    if (unlikely(exec_others_run)) /* the outermost command has not come to its end yet */
+        return;
     keywait_serve_all();
     if (unlikely(pubsub_owns))
         pubsub_deliver_own(c);
 }
 
-/* Put words into the place of the client's command, and execute them. */
+/* Put words into the place of the client's command, which is cmd, and execute them. */
 static void
-execute_words(struct client *c, int argc, const struct slice *argv,
-              void (*execute_them)(struct client *c, struct cmd *cmd))
+execute_words(struct client *c, int argc, const struct slice *argv, struct cmd *cmd,
+              void (*execute_it)(struct client *c, struct cmd *cmd))
 {
     struct slice *outer_argv = c->argv;
     int outer_argc = c->argc;
@@ -309,7 +325,7 @@ execute_words(struct client *c, int argc, const struct slice *argv,
     c->argc = argc;
     c->argv = u.argv;
     exec_begin();
-    execute_them(c, cmd_find(argv[0]));
+    execute_it(c, cmd);
     c->argc = outer_argc;
     c->argv = outer_argv;
     if (c->sink != NULL)
@@ -319,16 +335,31 @@ execute_words(struct client *c, int argc, const struct slice *argv,
 void
 exec_words(struct client *c, int argc, const struct slice *argv)
 {
-    execute_words(c, argc, argv, exec_command);
+    execute_words(c, argc, argv, cmd_find(argv[0]), exec_command);
+}
+
+/* execute_nested: within the running command, whose handler goes on afterwards. */
+static void
+execute_nested(struct client *c, int argc, const struct slice *argv, struct cmd *cmd,
+               void (*execute_it)(struct client *c, struct cmd *cmd))
+{
+    struct client *outer = exec_running();
+
+    must(outer != NULL && outer != c && !client_has_socket(c)); /* so it neither waits nor blocks */
+    execute_words(c, argc, argv, cmd, execute_it);
+    must(!c->postponed && c->block == NULL);
+    exec_go_on(outer);
 }
 
 void
 exec_nested(struct client *c, int argc, const struct slice *argv)
 {
-    struct client *outer = exec_running();
+    execute_nested(c, argc, argv, cmd_find(argv[0]), execute_one);
+}
 
-    must(outer != NULL && outer != c && !client_has_socket(c)); /* so it neither waits nor blocks */
-    execute_words(c, argc, argv, execute_one);
-    must(!c->postponed && c->block == NULL);
-    exec_go_on(outer);
+void
+exec_nested_call(struct client *c, struct cmd *cmd, int argc, const struct slice *argv)
+{
+    debug_check(exec_gates.busy == NULL || !exec_others_run);
+    execute_nested(c, argc, argv, cmd, exec_call);
 }

@@ -24,6 +24,9 @@ struct exec_gates {
      * command that changes data, of a client that can wait, while the write barrier is up: true,
      * and it is held.  [persist_init] */
     bool (*writers_wait)(void);
+    /* not a question: while a command lets others be heard (exec_let_others), what they are told
+     * whose command is not CMD_ALLOW_BUSY; NULL: none does.  [scripts/run.c] */
+    const char *busy;
 };
 extern struct exec_gates exec_gates;
 
@@ -55,6 +58,15 @@ void exec_words(struct client *c, int argc, const struct slice *argv);
  * transaction. Both commands are counted, the outer one with the time of the inner one.  Who
  * waits for a key is served, and gets its messages, only after the outermost command. */
 void exec_nested(struct client *c, int argc, const struct slice *argv);
+
+/* exec_nested_call: the same, and nothing is asked before: whoever runs a script has asked.  cmd is
+ * what the words name, and their number is good. */
+void exec_nested_call(struct client *c, struct cmd *cmd, int argc, const struct slice *argv);
+
+/* exec_let_others: the running command takes long: turn() executes what others send.  Who waits for
+ * a key is not served meanwhile: what the command has done is not whole yet.  exec_gates.busy is
+ * set. */
+void exec_let_others(void (*turn)(void));
 
 /* exec_count: the command that c's words name was executed, in so long: statistics, SLOWLOG,
  * LATENCY. */

@@ -53,6 +53,22 @@ exec_go_on(struct client *c)
     db_keep_clocks(c->no_touch);
 }
 
+bool exec_others_run;
+
+void
+exec_let_others(void (*turn)(void))
+{
+    struct client *c = running;
+    uint64_t begin = clock_at;
+
+    must(c != NULL && !exec_others_run);
+    exec_others_run = true;
+    turn();
+    exec_others_run = false;
+    clock_at = begin;
+    exec_go_on(c);
+}
+
 void
 exec_forget(const struct client *c)
 {
@@ -176,7 +192,8 @@ has_replied(struct client *c, const struct cmd *cmd, const struct reply_mark *be
 static bool
 may_change(const struct cmd *cmd)
 {
-    return (cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE | CMD_RUNS_QUEUE | CMD_ADMIN)) != 0;
+    return (cmd->flags &
+            (CMD_WRITE | CMD_MAY_REPLICATE | CMD_RUNS_QUEUE | CMD_RUNS_SCRIPT | CMD_ADMIN)) != 0;
 }
 
 void

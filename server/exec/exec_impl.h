@@ -3,7 +3,12 @@
 #ifndef SERVER_EXEC_EXEC_IMPL_H
 #define SERVER_EXEC_EXEC_IMPL_H
 
+#include <stdbool.h>
+
 struct client;
+
+/* Others execute commands within one: exec_let_others(). */
+extern bool exec_others_run;
 
 /* exec_running: exec_client(), for who executes something within its command. */
 struct client *exec_running(void);

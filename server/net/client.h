@@ -38,7 +38,8 @@ enum client_queue { QUEUE_DELAYED, QUEUE_WRITES, QUEUE_INPUT, QUEUE_HANDSHAKES, 
 enum client_kind {
     CLIENT_NORMAL, /* a connection: from a socket, to it */
     /* the server's own, and tests: it executes what it is given, when it is given it */
-    CLIENT_DETACHED
+    CLIENT_DETACHED,
+    CLIENT_SCRIPT /* executes what a script calls, for the client that sent it: scripts/run.c */
 };
 
 struct client {

@@ -257,6 +257,15 @@ loop_at_end(void (*fn)(void))
 }
 
 void
+loop_turn_while_busy(void)
+{
+    struct clock_now then = clock_now;
+
+    loop_turn_while_loading();
+    clock_now = then;
+}
+
+void
 loop_turn_while_loading(void)
 {
     serve_ready(0);

@@ -89,6 +89,8 @@ void loop_run(void);
  * long: clients are accepted and are answered -LOADING.  May be called inside a command (DEBUG
  * RELOAD).  If a client ends the server, `finish` is called, and then exit(). */
 void loop_turn_while_loading(void);
+/* loop_turn_while_busy: the same within a command that takes long; the time stands still for it. */
+void loop_turn_while_busy(void);
 /* loop_at_end: what loop_turn_while_loading() has to do before exit(); once, at start. */
 void loop_at_end(void (*finish)(void));
 

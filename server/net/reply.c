@@ -71,19 +71,25 @@ reply_status(struct client *c, const char *text)
 }
 
 void
-reply_error(struct client *c, const char *text)
+reply_error_again(struct client *c, const char *text)
 {
     size_t len = strlen(text);
     char *p = output_room(c, len + 3);
 
     c->is_error = true;
-    errorstats_count(text);
     if (p == NULL)
         return;
     *p++ = '-';
     for (size_t i = 0; i < len; i++)
         *p++ = text[i] == '\r' || text[i] == '\n' ? ' ' : text[i];
     output_filled(c, put_end(p));
+}
+
+void
+reply_error(struct client *c, const char *text)
+{
+    errorstats_count(text);
+    reply_error_again(c, text);
 }
 
 void

@@ -20,6 +20,8 @@ void reply_status(struct client *c, const char *text); /* +text */
 /* reply_error: "-" text CRLF; text begins with its code ("ERR ...", "WRONGTYPE ..."); CR and LF in
  * it become spaces. */
 void reply_error(struct client *c, const char *text);
+/* reply_error_again: an error that was counted when it was replied first, to somebody else. */
+void reply_error_again(struct client *c, const char *text);
 void reply_errorf(struct client *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void reply_int(struct client *c, int64_t value);
 void reply_bulk(struct client *c, const void *bytes, size_t len);

@@ -480,7 +480,8 @@ reply_given_keys(struct client *c, bool with_flags)
         reply_error(c, "ERR The command has no key arguments");
     } else if (!cmd_arity_is_good(cmd, c->argc - 2)) {
         reply_error(c, "ERR Invalid number of arguments specified for command");
-    } else if ((n = key_spec_find(cmd, c->argv + 2, c->argc - 2, NULL, NULL)) == 0) {
+    } else if ((n = key_spec_find(cmd, c->argv + 2, c->argc - 2, NULL, NULL)) == 0 &&
+               (cmd->flags & CMD_NO_MANDATORY_KEYS) == 0) {
         reply_error(c, "ERR Invalid arguments specified for command");
     } else {
         reply_array(c, (size_t)n);

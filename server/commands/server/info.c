@@ -33,6 +33,7 @@
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
 #include "server/process/identity.h"
+#include "server/scripts/script.h"
 
 #include "server/commands/server/server.def"
 
@@ -190,6 +191,23 @@ add_allocator(struct text *out, const struct memory_figures *m)
 }
 
 static void
+add_scripts(struct text *out)
+{
+    struct script_figures s;
+
+    script_figures(&s);
+    text_addf(out, "used_memory_vm_eval:%zu\r\n", s.vm_bytes);
+    add_bytes(out, "used_memory_lua", s.vm_bytes);
+    text_addf(out, "used_memory_scripts_eval:%zu\r\nnumber_of_cached_scripts:%zu\r\n",
+              s.cache_bytes, s.count);
+    text_add(out,
+             "number_of_functions:0\r\nnumber_of_libraries:0\r\nused_memory_vm_functions:0\r\n");
+    add_bytes(out, "used_memory_vm_total", s.vm_bytes);
+    text_add(out, "used_memory_functions:0\r\n");
+    add_bytes(out, "used_memory_scripts", s.cache_bytes);
+}
+
+static void
 info_memory(struct text *out)
 {
     uint64_t used, overhead;
@@ -220,12 +238,7 @@ info_memory(struct text *out)
     add_bytes(out, "maxmemory", config.maxmemory);
     text_addf(out, "maxmemory_policy:%s\r\n",
               config_value("maxmemory-policy", policy, sizeof policy));
-    text_add(out,
-             "used_memory_vm_eval:0\r\nused_memory_lua:0\r\nused_memory_lua_human:0B\r\n"
-             "used_memory_scripts_eval:0\r\nnumber_of_cached_scripts:0\r\nnumber_of_functions:0\r\n"
-             "number_of_libraries:0\r\nused_memory_vm_functions:0\r\nused_memory_vm_total:0\r\n"
-             "used_memory_vm_total_human:0B\r\nused_memory_functions:0\r\nused_memory_scripts:0\r\n"
-             "used_memory_scripts_human:0B\r\n");
+    add_scripts(out);
     add_allocator(out, &m);
     text_addf(
         out,

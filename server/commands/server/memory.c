@@ -14,6 +14,7 @@
 #include "server/memory/usage.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+#include "server/scripts/script.h"
 
 #include "server/commands/server/server.def"
 
@@ -148,11 +149,13 @@ cmd_memory_stats(struct client *c)
 {
     struct mm_figures f;
     struct memory_figures m;
+    struct script_figures scripts;
     uint64_t used, clients = 0, keys = db_total_keys();
     bool has_rss;
 
     mm_figures(&f);
     memory_figures(&m);
+    script_figures(&scripts);
     used = m.used;
     has_rss = m.rss != 0;
     if (used > memory_sample.peak_bytes)
@@ -169,7 +172,7 @@ cmd_memory_stats(struct client *c)
             {"clients.normal", clients},
             {"cluster.links", 0},
             {"aof.buffer", 0},
-            {"lua.caches", 0},
+            {"lua.caches", scripts.cache_bytes + scripts.vm_bytes},
             {"functions.caches", 0},
             {"overhead.total", used > f.live_bytes ? used - f.live_bytes : 0},
             {"keys.count", keys},

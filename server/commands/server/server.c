@@ -12,6 +12,7 @@
 #include "server/data/db/db.h"
 #include "server/exec/args.h"
 #include "server/exec/cmd.h"
+#include "server/exec/exec.h"
 #include "server/exec/handlers.h"
 #include "server/exec/monitor.h"
 #include "server/figures/errorstats.h"
@@ -22,6 +23,7 @@
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
 #include "server/process/shutdown.h"
+#include "server/scripts/script.h"
 #include "snapshot/snapshot.h"
 
 #include "server/commands/server/server.def"
@@ -188,6 +190,10 @@ cmd_shutdown(struct client *c)
     }
     if (abort) {
         reply_error(c, "ERR No shutdown in progress.");
+        return;
+    }
+    if (script_is_busy() && !rq.nosave) { /* what it has done so far is no whole */
+        reply_error(c, exec_gates.busy);
         return;
     }
     if (db_state.loading) { /* what is loaded so far must not replace the file that it comes from */

@@ -1,0 +1,557 @@
+/* server/scripts/sandbox.c - what a script finds in Lua: the libraries, the globals, and what keeps
+ * them as they are (EN1 in engine.h).
+ *
+ *   a script's globals = front -> real globals -> "no such global"
+ *   redis, string ...  = front -> real table
+ *
+ * A front is an empty table; `reals`, a table that the functions here have as their first upvalue,
+ * gives the real one for it. */
+#include <lauxlib.h>
+#include <limits.h>
+#include <lua-bitop.h>
+#include <lua-cjson.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "server/scripts/scripts_impl.h"
+
+#define READONLY "Attempt to modify a readonly table"
+
+static const char reals_key, globals_key; /* their addresses, in the registry */
+
+/* ---- fronts ---- */
+
+static void *
+key_of(const char *key)
+{
+    return (void *)(uintptr_t)key;
+}
+
+static void
+push_reals(lua_State *L)
+{
+    lua_pushlightuserdata(L, key_of(&reals_key));
+    lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+static int
+refuse_write(lua_State *L)
+{
+    return luaL_error(L, READONLY);
+}
+
+void
+sandbox_front(lua_State *L)
+{
+    int real = lua_gettop(L);
+
+    lua_newtable(L);
+    lua_createtable(L, 0, 3);
+    lua_pushvalue(L, real);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, refuse_write);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    push_reals(L);
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, real);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+    lua_replace(L, real);
+}
+
+/* push_real: is the value at that index a front?  Then the real table is pushed. */
+static bool
+push_real(lua_State *L, int i)
+{
+    if (lua_type(L, i) != LUA_TTABLE)
+        return false;
+    lua_pushvalue(L, i);
+    lua_rawget(L, lua_upvalueindex(1));
+    if (!lua_isnil(L, -1))
+        return true;
+    lua_pop(L, 1);
+    return false;
+}
+
+static void
+refuse_front(lua_State *L, int i)
+{
+    if (!push_real(L, i))
+        return;
+    lua_pushliteral(L, READONLY);
+    lua_error(L);
+}
+
+/* use_real: read the real one where a front was given. */
+static void
+use_real(lua_State *L, int i)
+{
+    if (push_real(L, i))
+        lua_replace(L, i);
+}
+
+/* ---- functions in the place of Lua's own ---- */
+
+static int
+sandbox_rawset(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checkany(L, 2);
+    luaL_checkany(L, 3);
+    lua_settop(L, 3);
+    refuse_front(L, 1);
+    lua_rawset(L, 1);
+    return 1;
+}
+
+static int
+sandbox_rawget(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checkany(L, 2);
+    lua_settop(L, 2);
+    use_real(L, 1);
+    lua_rawget(L, 1);
+    return 1;
+}
+
+static int
+sandbox_next(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 2);
+    use_real(L, 1);
+    if (lua_next(L, 1))
+        return 2;
+    lua_pushnil(L);
+    return 1;
+}
+
+/* Of any other table Lua's own next, the second upvalue, goes on, without a question; the third is
+ * ours. */
+static int
+sandbox_pairs(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_pushvalue(L, push_real(L, 1) ? lua_upvalueindex(3) : lua_upvalueindex(2));
+    lua_pushvalue(L, 1);
+    lua_pushnil(L);
+    return 3;
+}
+
+static int
+sandbox_setmetatable(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_argcheck(L, lua_isnil(L, 2) || lua_istable(L, 2), 2, "nil or table expected");
+    refuse_front(L, 1);
+    if (luaL_getmetafield(L, 1, "__metatable"))
+        return luaL_error(L, "cannot change a protected metatable");
+    lua_settop(L, 2);
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
+/* Of strings: the front of theirs, the second upvalue; of the globals: that of theirs, the
+ * third. */
+static int
+sandbox_getmetatable(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    if (lua_type(L, 1) == LUA_TSTRING) {
+        lua_pushvalue(L, lua_upvalueindex(2));
+    } else if (push_real(L, 1)) {
+        lua_pushvalue(L, lua_upvalueindex(3));
+        if (!lua_rawequal(L, 1, LUA_GLOBALSINDEX))
+            lua_pushnil(L);
+    } else if (!lua_getmetatable(L, 1)) {
+        lua_pushnil(L);
+    } else {
+        luaL_getmetafield(L, 1, "__metatable"); /* if there is one, it is what is answered */
+    }
+    return 1;
+}
+
+/* What fails with an error of redis.call() says so as text. */
+static int
+sandbox_pcall(lua_State *L)
+{
+    int r;
+
+    luaL_checkany(L, 1);
+    r = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+    lua_pushboolean(L, r == 0);
+    lua_insert(L, 1);
+    if (r != 0 && lua_type(L, -1) == LUA_TTABLE) {
+        lua_pushliteral(L, "err");
+        lua_rawget(L, -2);
+        if (lua_type(L, -1) == LUA_TSTRING)
+            lua_replace(L, -2);
+        else
+            lua_pop(L, 1);
+    }
+    return lua_gettop(L);
+}
+
+/* unpack: Lua's own counts in int, which overflows. */
+static int
+sandbox_unpack(lua_State *L)
+{
+    int first, last;
+    int64_t n;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    first = luaL_optint(L, 2, 1);
+    last = luaL_opt(L, luaL_checkint, 3, (int)lua_objlen(L, 1));
+    n = (int64_t)last - first + 1;
+    if (n <= 0)
+        return 0;
+    if (n >= INT_MAX || !lua_checkstack(L, (int)n))
+        return luaL_error(L, "too many results to unpack");
+    for (int64_t i = first; i <= last; i++)
+        lua_rawgeti(L, 1, (int)i);
+    return (int)n;
+}
+
+int
+sandbox_compile(lua_State *L, struct slice text, const char *name)
+{
+    int r;
+
+    if (text.len > 0 && text.ptr[0] == LUA_SIGNATURE[0]) {
+        lua_pushliteral(L, "bytecode is not accepted");
+        return LUA_ERRSYNTAX;
+    }
+    /* EN2: Lua 5.1's compiler holds strings that the collector does not see. */
+    lua_gc(L, LUA_GCSTOP, 0);
+    r = luaL_loadbuffer(L, text.ptr, text.len, name);
+    lua_gc(L, LUA_GCRESTART, 0);
+    return r;
+}
+
+/* refuse_text: nil, and why, which is on top of the stack. */
+static int
+refuse_text(lua_State *L)
+{
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+}
+
+static int
+compile(lua_State *L, struct slice text, const char *name)
+{
+    return sandbox_compile(L, text, name) == 0 ? 1 : refuse_text(L);
+}
+
+static int
+sandbox_loadstring(lua_State *L)
+{
+    struct slice text;
+
+    text.ptr = luaL_checklstring(L, 1, &text.len);
+    return compile(L, text, luaL_optstring(L, 2, text.ptr));
+}
+
+/* load: the pieces first, then the whole, so that no function of the script's runs while it is
+ * compiled. */
+static int
+sandbox_load(lua_State *L)
+{
+    const char *name = luaL_optstring(L, 2, "=(load)");
+    struct slice text;
+    luaL_Buffer b;
+    int count = 0;
+
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    lua_newtable(L);
+    for (;;) {
+        lua_pushvalue(L, 1);
+        if (lua_pcall(L, 0, 1, 0) != 0)
+            return refuse_text(L);
+        if (lua_isnil(L, -1) || (lua_isstring(L, -1) && lua_objlen(L, -1) == 0))
+            break;
+        if (!lua_isstring(L, -1)) {
+            lua_pushliteral(L, "reader function must return a string");
+            return refuse_text(L);
+        }
+        lua_rawseti(L, 3, ++count);
+    }
+    lua_settop(L, 3);
+    luaL_buffinit(L, &b);
+    for (int i = 1; i <= count; i++) {
+        lua_rawgeti(L, 3, i);
+        luaL_addvalue(&b);
+    }
+    luaL_pushresult(&b);
+    text.ptr = lua_tolstring(L, -1, &text.len);
+    return compile(L, text, name);
+}
+
+/* A script may ask for a collection, but not for none. */
+static int
+sandbox_collectgarbage(lua_State *L)
+{
+    static const char *const names[] = {"stop", "restart",  "collect",    "count",
+                                        "step", "setpause", "setstepmul", NULL};
+    int step;
+
+    switch (luaL_checkoption(L, 1, "collect", names)) {
+    case 2:
+        lua_gc(L, LUA_GCCOLLECT, 0);
+        break;
+    case 3:
+        lua_pushnumber(L, lua_gc(L, LUA_GCCOUNT, 0) + lua_gc(L, LUA_GCCOUNTB, 0) / 1024.0);
+        return 1;
+    case 4:
+        step = luaL_optint(L, 2, 0);
+        lua_pushboolean(L, lua_gc(L, LUA_GCSTEP, step < 0 || step > 1024 ? 1024 : step));
+        return 1;
+    default:
+        break;
+    }
+    lua_pushnumber(L, 0);
+    return 1;
+}
+
+static int
+refuse_unknown(lua_State *L)
+{
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+
+    return luaL_error(L, "Script attempted to access nonexistent global variable '%s'", name);
+}
+
+/* ---- chance: what srand48() and lrand48() do, with a state that is the engine's ---- */
+
+static uint64_t chance = 0x1234ABCD330E;
+
+static uint32_t
+draw(void)
+{
+    chance = (chance * 0x5DEECE66D + 0xB) & 0xFFFFFFFFFFFF;
+    return (uint32_t)(chance >> 17);
+}
+
+static int
+sandbox_random(lua_State *L)
+{
+    double r = (double)(draw() % INT32_MAX) / (double)INT32_MAX;
+    int arguments = lua_gettop(L);
+    double low = 1, high;
+
+    if (arguments == 0) {
+        lua_pushnumber(L, r);
+        return 1;
+    }
+    if (arguments > 2)
+        return luaL_error(L, "wrong number of arguments");
+    if (arguments == 2)
+        low = luaL_checkint(L, 1);
+    high = luaL_checkint(L, arguments);
+    luaL_argcheck(L, low <= high, arguments, "interval is empty");
+    r = r * (high - low + 1);
+    lua_pushnumber(L, (double)(int64_t)r + low);
+    return 1;
+}
+
+static int
+sandbox_randomseed(lua_State *L)
+{
+    chance = (uint64_t)(uint32_t)luaL_checkint(L, 1) << 16 | 0x330E;
+    return 0;
+}
+
+/* ---- the libraries ---- */
+
+/* guard: a function of table.* that writes into its first argument, or reads it past __index; the
+ * second upvalue is the function, which has no upvalues of its own. */
+static int
+guard_write(lua_State *L)
+{
+    refuse_front(L, 1);
+    return lua_tocfunction(L, lua_upvalueindex(2))(L);
+}
+
+static int
+guard_read(lua_State *L)
+{
+    use_real(L, 1);
+    return lua_tocfunction(L, lua_upvalueindex(2))(L);
+}
+
+static void
+open_library(lua_State *L, lua_CFunction open, const char *name)
+{
+    lua_pushcfunction(L, open);
+    lua_pushstring(L, name);
+    lua_call(L, 1, 0);
+}
+
+/* guard_table: of the table library, on top of the stack. */
+static void
+guard_table(lua_State *L)
+{
+    static const struct {
+        const char *name;
+        lua_CFunction guard;
+    } guards[] = {{"insert", guard_write},  {"remove", guard_write}, {"sort", guard_write},
+                  {"foreach", guard_read},  {"maxn", guard_read},    {"concat", guard_read},
+                  {"foreachi", guard_read}, {"getn", guard_read}};
+
+    for (unsigned i = 0; i < sizeof guards / sizeof guards[0]; i++) {
+        push_reals(L);
+        lua_getfield(L, -2, guards[i].name);
+        lua_pushcclosure(L, guards[i].guard, 2);
+        lua_setfield(L, -2, guards[i].name);
+    }
+}
+
+/* open_libraries: into Lua's own globals, from which those are taken that a script may have. */
+static void
+open_libraries(lua_State *L, void (*open_api)(lua_State *L))
+{
+    open_library(L, luaopen_base, "");
+    open_library(L, luaopen_table, LUA_TABLIBNAME);
+    open_library(L, luaopen_string, LUA_STRLIBNAME);
+    open_library(L, luaopen_math, LUA_MATHLIBNAME);
+    open_library(L, luaopen_os, LUA_OSLIBNAME);
+    open_library(L, luaopen_bit, "bit");
+    lua_getglobal(L, "table");
+    guard_table(L);
+    lua_getglobal(L, "math");
+    lua_pushcfunction(L, sandbox_random);
+    lua_setfield(L, -2, "random");
+    lua_pushcfunction(L, sandbox_randomseed);
+    lua_setfield(L, -2, "randomseed");
+    lua_getglobal(L, "os");
+    lua_getfield(L, -1, "clock");
+    lua_newtable(L);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "clock");
+    lua_setglobal(L, "os");
+    lua_settop(L, 0);
+    open_api(L);
+    lua_setglobal(L, "redis");
+}
+
+/* ---- the globals ---- */
+
+/* add_function: to the table on top of the stack; upvalues: reals, and what else stands above the
+ * table, which it takes. */
+static void
+add_function(lua_State *L, int table, const char *name, lua_CFunction f)
+{
+    int more = lua_gettop(L) - table;
+
+    push_reals(L);
+    lua_insert(L, table + 1);
+    lua_pushcclosure(L, f, 1 + more);
+    lua_setfield(L, table, name);
+}
+
+/* push_next: Lua's own, and the one that reads fronts. */
+static void
+push_next(lua_State *L)
+{
+    lua_getglobal(L, "next");
+    push_reals(L);
+    lua_pushcclosure(L, sandbox_next, 1);
+}
+
+static void
+add_functions(lua_State *L, int table)
+{
+    add_function(L, table, "rawset", sandbox_rawset);
+    add_function(L, table, "rawget", sandbox_rawget);
+    add_function(L, table, "next", sandbox_next);
+    add_function(L, table, "setmetatable", sandbox_setmetatable);
+    add_function(L, table, "pcall", sandbox_pcall);
+    add_function(L, table, "unpack", sandbox_unpack);
+    add_function(L, table, "loadstring", sandbox_loadstring);
+    add_function(L, table, "load", sandbox_load);
+    add_function(L, table, "collectgarbage", sandbox_collectgarbage);
+    push_next(L);
+    add_function(L, table, "pairs", sandbox_pairs);
+}
+
+static void
+take_globals(lua_State *L, int table)
+{
+    static const char *const names[] = {"_VERSION",  "assert", "error",    "gcinfo",   "ipairs",
+                                        "rawequal",  "select", "tonumber", "tostring", "type",
+                                        "xpcall",    "string", "table",    "math",     "os",
+                                        "coroutine", "bit",    "redis"};
+
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        lua_getglobal(L, names[i]);
+        if (lua_istable(L, -1))
+            sandbox_front(L);
+        lua_setfield(L, table, names[i]);
+    }
+    lua_getfield(L, table, "redis");
+    lua_setfield(L, table, "server");
+}
+
+/* add_getmetatable: the front of strings' metatable shows the string library's front, not what is
+ * behind it. */
+static void
+add_getmetatable(lua_State *L, int table)
+{
+    lua_newtable(L);
+    lua_getfield(L, table, "string");
+    lua_setfield(L, -2, "__index");
+    sandbox_front(L);
+    lua_getmetatable(L, table);
+    sandbox_front(L);
+    add_function(L, table, "getmetatable", sandbox_getmetatable);
+}
+
+static void
+add_to_registry(lua_State *L, const char *key)
+{
+    lua_pushlightuserdata(L, key_of(key));
+    lua_insert(L, -2);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+void
+sandbox_open(lua_State *L, void (*open_api)(lua_State *L))
+{
+    lua_newtable(L);
+    add_to_registry(L, &reals_key);
+    open_libraries(L, open_api);
+    lua_newtable(L);
+    take_globals(L, 1);
+    add_functions(L, 1);
+    lua_newtable(L);
+    lua_pushcfunction(L, refuse_unknown);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, 1);
+    add_getmetatable(L, 1);
+    lua_pushvalue(L, 1);
+    add_to_registry(L, &globals_key);
+    lua_pushvalue(L, 1);
+    sandbox_front(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, 1, "_G");
+    lua_replace(L, LUA_GLOBALSINDEX);
+}
+
+void
+sandbox_set_global(lua_State *L, const char *name)
+{
+    lua_pushlightuserdata(L, key_of(&globals_key));
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    lua_insert(L, -2);
+    lua_pushstring(L, name);
+    lua_insert(L, -2);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
