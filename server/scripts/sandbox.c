@@ -9,12 +9,12 @@
 #include <lauxlib.h>
 #include <limits.h>
 #include <lua-bitop.h>
-#include <lua-cjson.h>
 #include <lua.h>
 #include <lualib.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "server/scripts/libraries.h"
 #include "server/scripts/scripts_impl.h"
 
 #define READONLY "Attempt to modify a readonly table"
@@ -437,6 +437,12 @@ open_libraries(lua_State *L, void (*open_api)(lua_State *L))
     lua_setfield(L, -2, "clock");
     lua_setglobal(L, "os");
     lua_settop(L, 0);
+    library_json(L);
+    lua_setglobal(L, "cjson");
+    library_msgpack(L);
+    lua_setglobal(L, "cmsgpack");
+    library_struct(L);
+    lua_setglobal(L, "struct");
     open_api(L);
     lua_setglobal(L, "redis");
 }
@@ -484,10 +490,10 @@ add_functions(lua_State *L, int table)
 static void
 take_globals(lua_State *L, int table)
 {
-    static const char *const names[] = {"_VERSION",  "assert", "error",    "gcinfo",   "ipairs",
-                                        "rawequal",  "select", "tonumber", "tostring", "type",
-                                        "xpcall",    "string", "table",    "math",     "os",
-                                        "coroutine", "bit",    "redis"};
+    static const char *const names[] = {
+        "_VERSION", "assert",    "error", "gcinfo", "ipairs",   "rawequal", "select",
+        "tonumber", "tostring",  "type",  "xpcall", "string",   "table",    "math",
+        "os",       "coroutine", "bit",   "cjson",  "cmsgpack", "struct",   "redis"};
 
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         lua_getglobal(L, names[i]);

@@ -175,6 +175,73 @@ return {string.find('hello','l+'),string.gsub('hello','l','L')}
 return {collectgarbage('stop'),collectgarbage('collect'),type(collectgarbage('count'))}
 return table.concat({1,2,3},',')
 return {bit.band(7,2),bit.bor(1,2),bit.tohex(255),bit.lshift(1,4)}
+return cjson.encode({1,2,{a='b'}})
+return cjson.encode({[1]=1,[2]=2,[5]=5})
+return cjson.encode({[1]=1,[1000]=2})
+return cjson.encode({1.5,1e300,-3,true,cjson.null,'\0\1"\\/é'})
+return cjson.encode(1/0)
+return cjson.encode({f=function() end})
+return cjson.encode()
+local t={} t[1]=t return cjson.encode(t)
+return cjson.decode('{')
+return cjson.decode('[1,2,{"a":[true,null,"x"]}]')[3].a
+return cjson.decode('{"a":1.5e3,"b":"\\u00e9"}').b
+return cjson.decode(string.rep('[',2000))
+return cjson.null == cjson.decode('null')
+return cjson.decode('[1,2')
+return {cmsgpack.unpack(cmsgpack.pack(1,-1,1.5,'a',true,false,nil,{1,2},{a=1}))}
+return cmsgpack.pack({{{{{{{{{{{{{{{{{{1}}}}}}}}}}}}}}}}}})
+local t={} t[1]=t return cmsgpack.pack(t)
+return cmsgpack.pack()
+return cmsgpack.pack(0,127,128,255,256,65535,65536,2^32-1,2^32,2^53,-1,-32,-33,-128,-129,-32768,-32769,-2^31,-2^31-1,-2^53)
+return cmsgpack.pack(1.5,1.1,1/0,-1/0,1e300,-0.5)
+return cmsgpack.pack(('x'):rep(31),('x'):rep(32),('x'):rep(255),('x'):rep(256))
+return #cmsgpack.pack(('x'):rep(70000))
+local t={} for i=1,15 do t[i]=i end return cmsgpack.pack(t)
+local t={} for i=1,16 do t[i]=i end return cmsgpack.pack(t)
+local t={} for i=1,70000 do t[i]=1 end return redis.sha1hex(cmsgpack.pack(t))
+return cmsgpack.pack({},{[2]=1},{[1.5]=1},{[0]=1},{x={}})
+return cmsgpack.pack(function() end)
+return {cmsgpack.unpack('')}
+return cmsgpack.unpack('\217')
+return cmsgpack.unpack('\193')
+return cmsgpack.unpack('\220\255\255')
+return cmsgpack.unpack('\145')
+return cmsgpack.unpack({})
+return {cmsgpack.unpack_one(cmsgpack.pack(1,2,3))}
+return {cmsgpack.unpack_one(cmsgpack.pack(1,2,3),2)}
+return {cmsgpack.unpack_one(cmsgpack.pack(1,2,3),4)}
+return {cmsgpack.unpack_limit(cmsgpack.pack(1,2,3),2)}
+return {cmsgpack.unpack_limit(cmsgpack.pack(1,2,3),2,1)}
+return cmsgpack.unpack_limit(cmsgpack.pack(1,2,3),-1)
+return {cmsgpack.unpack('\204\255\205\255\255\206\255\255\255\255\208\255\209\255\254\210\255\255\255\253\202\63\192\0\0')}
+return struct.pack('>I2I4<I2',1,2,3)
+return struct.pack('!8 b d h',1,2.5,3)
+return struct.pack('bBhHlLTiIfd',-1,255,-2,65535,-3,4,5,-6,7,1.5,2.5)
+return struct.pack('i3>i5',-2,-70000)
+return struct.pack('sc3xc0','abc','defg','hi')
+return struct.pack('c9','short')
+return struct.pack('i33',1)
+return struct.pack('!3 i',1)
+return struct.pack('z',1)
+return struct.pack('i')
+return struct.pack('i99999999999999999999',1)
+return {struct.unpack('>I2I4<I2',struct.pack('>I2I4<I2',1,2,3))}
+return {struct.unpack('bBhHlLTiIfd',struct.pack('bBhHlLTiIfd',-1,255,-2,65535,-3,4,5,-6,7,1.5,2.5))}
+return {struct.unpack('i3>i5',struct.pack('i3>i5',-2,-70000))}
+return {struct.unpack('sc3xc2',struct.pack('sc3xc2','abc','defg','hi'))}
+return {struct.unpack('bc0','\3abcd')}
+return {struct.unpack('c0','abcd')}
+return {struct.unpack('s','abcd')}
+return {struct.unpack('i4','abc')}
+return {struct.unpack('b','abc',3)}
+return {struct.unpack('b','abc',4)}
+return {struct.unpack('b','abc',0)}
+return {struct.unpack('b','abc',-1)}
+return {struct.size('!8bd'),struct.size('i3x'),struct.size('>bc5')}
+return struct.size('s')
+return struct.size('c0')
+return struct.size('c2147483647c2147483647c2147483647')
 return pairs(nil)
 return setmetatable({},nil) == nil
 return setmetatable({})

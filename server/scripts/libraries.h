@@ -1,0 +1,18 @@
+/* server/scripts/libraries.h - the libraries that scripts expect beside Lua's own.  Each call
+ * pushes a table.
+ * Threads: mutator. */
+#ifndef SERVER_SCRIPTS_LIBRARIES_H
+#define SERVER_SCRIPTS_LIBRARIES_H
+
+#include <stdbool.h>
+
+struct lua_State;
+
+/* library_msgpack: cmsgpack. */
+void library_msgpack(struct lua_State *L);
+/* library_struct: struct. */
+void library_struct(struct lua_State *L);
+/* library_json: cjson, Debian's, with what it would overflow at in front of it. */
+void library_json(struct lua_State *L);
+
+#endif
