@@ -1,5 +1,5 @@
 /* server/scripts/libraries.h - the libraries that scripts expect beside Lua's own.  Each call
- * pushes a table.
+ * pushes a table, if it does not say otherwise.
  * Threads: mutator. */
 #ifndef SERVER_SCRIPTS_LIBRARIES_H
 #define SERVER_SCRIPTS_LIBRARIES_H
@@ -14,5 +14,8 @@ void library_msgpack(struct lua_State *L);
 void library_struct(struct lua_State *L);
 /* library_json: cjson, Debian's, with what it would overflow at in front of it. */
 void library_json(struct lua_State *L);
+
+/* library_pattern: into the table on top of the stack, Lua's own of strings. */
+void library_pattern(struct lua_State *L);
 
 #endif

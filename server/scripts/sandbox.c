@@ -19,20 +19,14 @@
 
 #define READONLY "Attempt to modify a readonly table"
 
-static const char reals_key, globals_key; /* their addresses, in the registry */
+static char reals_key, globals_key; /* their addresses, in the registry */
 
 /* ---- fronts ---- */
-
-static void *
-key_of(const char *key)
-{
-    return (void *)(uintptr_t)key;
-}
 
 static void
 push_reals(lua_State *L)
 {
-    lua_pushlightuserdata(L, key_of(&reals_key));
+    lua_pushlightuserdata(L, &reals_key);
     lua_rawget(L, LUA_REGISTRYINDEX);
 }
 
@@ -425,6 +419,8 @@ open_libraries(lua_State *L, void (*open_api)(lua_State *L))
     open_library(L, luaopen_bit, "bit");
     lua_getglobal(L, "table");
     guard_table(L);
+    lua_getglobal(L, "string");
+    library_pattern(L);
     lua_getglobal(L, "math");
     lua_pushcfunction(L, sandbox_random);
     lua_setfield(L, -2, "random");
@@ -520,9 +516,9 @@ add_getmetatable(lua_State *L, int table)
 }
 
 static void
-add_to_registry(lua_State *L, const char *key)
+add_to_registry(lua_State *L, char *key)
 {
-    lua_pushlightuserdata(L, key_of(key));
+    lua_pushlightuserdata(L, key);
     lua_insert(L, -2);
     lua_rawset(L, LUA_REGISTRYINDEX);
 }
@@ -553,7 +549,7 @@ sandbox_open(lua_State *L, void (*open_api)(lua_State *L))
 void
 sandbox_set_global(lua_State *L, const char *name)
 {
-    lua_pushlightuserdata(L, key_of(&globals_key));
+    lua_pushlightuserdata(L, &globals_key);
     lua_rawget(L, LUA_REGISTRYINDEX);
     lua_insert(L, -2);
     lua_pushstring(L, name);
