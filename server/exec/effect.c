@@ -298,8 +298,8 @@ effect_end(struct effect_scope *s)
         tell(s, s->db_index, c->argc, c->argv);
     if (s->multi_is_told && listener != NULL)
         tell_word(c->db_index, SLICE("EXEC"));
-    if (s->outer != NULL)
-        s->outer->dirty += db_state.dirty - s->dirty; /* told here, not by EXEC */
+    for (struct effect_scope *o = s->outer; o != NULL; o = o->outer)
+        o->dirty += db_state.dirty - s->dirty; /* told here, not by EXEC, nor by a script in it */
     must(said.len >= s->said);
     said.len = s->said;
     scope = s->outer;
