@@ -30,6 +30,11 @@ async function main() {
   await sub.punsubscribe("n*");
   await sub.client("KILL", "ID", id);
   assert.strictEqual(await r.get("a"), "ü€"); // on a new connection
+  r.defineCommand("addTo", { numberOfKeys: 1, lua: "return redis.call('incrby', KEYS[1], ARGV[1])" });
+  assert.strictEqual(await r.addTo("counter", 5), 5); // EVALSHA, and EVAL after NOSCRIPT
+  assert.strictEqual(await r.addTo("counter", 2), 7);
+  assert.deepStrictEqual(await r.pipeline().addTo("counter", 1).get("counter").exec(), [[null, 8], [null, "8"]]);
+  await assert.rejects(r.addTo("counter", "x"), /not an integer.*script: [0-9a-f]{40}, on @user_script:1/);
   await assert.rejects(r.call("NOSUCH"), /unknown command/);
   await Promise.all([r.quit(), sub.quit()]);
   console.log("ok");
