@@ -56,6 +56,7 @@ FULL = os.environ.get("FULL", "256M")
 KEYS = int(os.environ.get("KEYS", "500000"))
 TESTS = os.environ.get("TESTS", "")
 IDLE_S = 20
+ROW_SECONDS = 900  # longer than any row
 FULL_SECONDS = 60  # without an answer: the machine stands
 SAVE_SECONDS = 120  # longer than any that ends
 WORDS = ("--bind", "0.0.0.0", "--protected-mode", "no", "--dir", "/data")
@@ -123,9 +124,9 @@ def thread_seconds(tasks, thread):
 
 
 def median_rows(rounds):
-    """Rounds of {name: tuple of numbers}: {name: tuple of medians}, of what all rounds have."""
-    names = [name for name in rounds[0] if all(name in r for r in rounds)]
-    return {name: tuple(statistics.median(column) for column in zip(*(r[name] for r in rounds))) for name in names}
+    """Rounds of {name: tuple of numbers}: {name: tuple of medians}, of the rounds that have it."""
+    names = dict.fromkeys(name for r in rounds for name in r)
+    return {name: tuple(statistics.median(column) for column in zip(*(r[name] for r in rounds if name in r))) for name in names}
 
 
 def ratio(a, b):
@@ -151,16 +152,20 @@ def bench_boot():
 # -- list
 
 class Watch(threading.Thread):
-    """Ends a program that waits for a machine which is gone: .error says how that went."""
+    """Ends a program that waits for a machine which is gone, or whose network stands still: seen
+    once, with QEMU's ring of received packets full and the guest not emptying it.  .error: how that
+    went; .at: when there was a row, by the program's reader."""
 
     def __init__(self, machine, process):
         super().__init__(daemon=True)
-        self.machine, self.process, self.error = machine, process, None
+        self.machine, self.process, self.error, self.at = machine, process, None, time.monotonic()
 
     def run(self):
         while self.process.poll() is None:
             try:
                 self.machine.check()
+                if time.monotonic() - self.at > ROW_SECONDS:
+                    raise self.machine.error("no row of redis-benchmark in %d s" % ROW_SECONDS)
             except guest.GuestError as e:
                 self.error = e
                 self.process.kill()
@@ -184,6 +189,7 @@ def run_list(machine, relay_port, pipeline, rows):
                 used = [max(n - b - i * (ended - began), 0) * 1e6 / REQUESTS for n, b, i in zip(now, before, machine.idle)]
                 rows[(pipeline, row.group(1).split(" (first")[0])] = (float(row.group(2)), *used)
             before, began = now, ended
+            watch.at = ended
     if watch.error:
         raise watch.error
 
