@@ -269,23 +269,33 @@ api_sha1hex(lua_State *L)
 }
 
 /* acl_check_cmd: may the caller execute these words? */
+static void
+check_words(lua_State *L, int count, struct slice *words, struct number *numbers)
+{
+    const struct cmd *cmd;
+
+    if (!read_words(L, count, words, numbers))
+        fail(L, "ERR Lua redis lib command arguments must be strings or integers");
+    cmd = cmd_find(words[0]);
+    if (cmd != NULL && cmd->subs != NULL && count > 1)
+        cmd = cmd_find_sub(cmd, words[1]);
+    if (cmd == NULL)
+        fail(L, "ERR Invalid command passed to redis.acl_check_cmd()");
+    lua_pushboolean(L, run_caller_may(cmd, count, words));
+}
+
 static int
 api_acl_check_cmd(lua_State *L)
 {
-    const struct cmd *cmd;
-    struct slice name;
+    int count = lua_gettop(L);
+    struct slice *words;
 
-    if (lua_gettop(L) == 0)
+    if (run_now() == NULL)
+        return fail(L, "ERR redis.acl_check_cmd can only be called inside a script invocation");
+    if (count == 0)
         return fail(L, "ERR Please specify at least one argument for this redis lib call");
-    name.ptr = lua_tolstring(L, 1, &name.len);
-    cmd = name.ptr != NULL ? cmd_find(name) : NULL;
-    if (cmd != NULL && cmd->subs != NULL && lua_gettop(L) > 1) {
-        name.ptr = lua_tolstring(L, 2, &name.len);
-        cmd = name.ptr != NULL ? cmd_find_sub(cmd, name) : NULL;
-    }
-    if (cmd == NULL)
-        return fail(L, "ERR Invalid command passed to redis.acl_check_cmd()");
-    lua_pushboolean(L, 1);
+    words = lua_newuserdata(L, (size_t)count * (sizeof *words + sizeof(struct number)));
+    check_words(L, count, words, (struct number *)(void *)(words + count));
     return 1;
 }
 

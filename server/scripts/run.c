@@ -8,6 +8,7 @@
 #include "mm/base/must.h"
 #include "mm/base/os.h"
 #include "server/config/config.h"
+#include "server/exec/auth.h"
 #include "server/exec/cmd.h"
 #include "server/exec/effect.h"
 #include "server/exec/exec.h"
@@ -63,7 +64,7 @@ find_command(int argc, const struct slice *argv)
 
 /* object: why the script may not call that command; NULL: it may.  In Redis's order. */
 static const char *
-object(const struct cmd *cmd, int argc)
+object(const struct cmd *cmd, int argc, const struct slice *argv)
 {
     const char *error;
 
@@ -71,6 +72,8 @@ object(const struct cmd *cmd, int argc)
         return "ERR Wrong number of args calling Redis command from script";
     if ((cmd->flags & CMD_NOSCRIPT) != 0)
         return "ERR This Redis command is not allowed from script";
+    if ((error = auth_script_objection(run->caller, cmd, argv, argc)) != NULL)
+        return error;
     if (run->is_readonly && (cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE)) != 0)
         return "ERR Write commands are not allowed from read-only scripts.";
     if ((cmd->flags & CMD_WRITE) != 0 && exec_gates.write_error != NULL &&
@@ -82,6 +85,12 @@ object(const struct cmd *cmd, int argc)
     return NULL;
 }
 
+bool
+run_caller_may(const struct cmd *cmd, int argc, const struct slice *argv)
+{
+    return auth_script_may(run->caller, cmd, argv, argc);
+}
+
 const char *
 run_command(int argc, const struct slice *argv, const char **ret_error)
 {
@@ -89,7 +98,7 @@ run_command(int argc, const struct slice *argv, const char **ret_error)
     const char *error;
 
     forget_reply(commander);
-    error = cmd != NULL ? object(cmd, argc) : "ERR Unknown Redis command called from script";
+    error = cmd != NULL ? object(cmd, argc, argv) : "ERR Unknown Redis command called from script";
     if (error != NULL) {
         if (cmd != NULL)
             cmd->rejected++;

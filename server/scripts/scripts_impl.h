@@ -70,6 +70,8 @@ struct run {
 struct run *run_now(void);
 /* run_client: who executes its commands.  It has replied nothing. */
 struct client *run_client(void);
+/* run_caller_may: may who called the script execute these words? */
+bool run_caller_may(const struct cmd *cmd, int argc, const struct slice *argv);
 /* run_command: execute these words, and find the reply in the client's output; returns it, whole.
  * NULL: *ret_error says why not, code first. */
 const char *run_command(int argc, const struct slice *argv, const char **ret_error);

@@ -240,6 +240,21 @@ class Rights(AclTest):
         contexts = {e[5] for e in self.c.call("ACL", "LOG", "100")}
         self.assertEqual(contexts, {b"multi"})
 
+    def test_a_script_may_what_its_caller_may(self):
+        self.user("worker", "on", "nopass", "~a*", "+eval", "+get", "+publish")
+        c = self.connect(user="worker")
+        self.c.call("SET", "a", "x")
+        self.assertEqual(c.call("EVAL", "return redis.call('get', 'a')", 0), b"x")
+        for words, why in (("'get', 'b'", "No permissions to access a key"), ("'publish', 'news', 'x'", "No permissions to access a channel"),
+                           ("'set', 'a', 'y'", "User worker has no permissions to run the 'set' command")):
+            told = self.refused(c, "EVAL", "return redis.call(%s)" % words, 0)
+            self.assertTrue(told.startswith("NOPERM ACL failure in script: " + why), told)
+            self.assertEqual(c.call("EVAL", "return redis.acl_check_cmd(%s)" % words, 0), None)
+        self.assertEqual(c.call("EVAL", "return redis.acl_check_cmd('get', 'a')", 0), 1)
+        self.assertEqual(self.c.call("GET", "a"), b"x")
+        self.assertEqual({e[e.index(b"context") + 1] for e in self.c.call("ACL", "LOG")}, {b"lua"})
+        self.assertEqual(self.c.call("EVAL", "return redis.acl_check_cmd('set', 'b', 'y')", 0), 1)
+
     def test_default_may_be_limited_too(self):
         self.user("default", "-@dangerous", "resetkeys", "~free:*")
         for c in (self.c, self.connect()):
