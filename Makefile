@@ -161,21 +161,21 @@ shared:
 ##                     OSV_DATA=directory, FORM=pie|shared; docs/osv.md)
 # A tree that lies beside this one is found.
 OSV      ?= $(patsubst %/build/last/loader.img,%,$(firstword $(wildcard ../osv/build/last/loader.img ../*/osv/build/last/loader.img)))
-OSV_ARGS ?= --protected-mode no
+OSV_ARGS ?=
 OSV_DATA ?=
 DATA_MB  ?= 512
 FORM     ?= pie
 OSV_IMAGE ?= build/osv/stillframe.qcow2
 OSV_PROGRAM_pie := build/plain/stillframe-server
 OSV_PROGRAM_shared := build/shared/stillframe.so
+# As they were given: a dollar sign in a password is one.
+export OSV_WORDS := $(value OSV_ARGS)
 osv-image: | packages osv-packages
-	@$(if $(OSV_PROGRAM_$(FORM)),,echo "FORM=$(FORM): pie or shared it must be"; exit 2)
+	@$(if $(OSV_PROGRAM_$(FORM)),,echo "FORM must be pie or shared, not $(FORM)"; exit 2)
+	@osv/image.py --osv "$(OSV)" --look $(OSV_PROGRAM_$(FORM))
 	@$(MAKE) --no-print-directory -j2 $(if $(filter shared,$(FORM)),shared,FLAVOUR=plain $(OSV_PROGRAM_pie))
-	@set -- $(OSV_ARGS); file=; case $$1 in /*) file=$$1; shift;; esac; \
-	 osv/image.py --osv "$(OSV)" --out $(OSV_IMAGE) --data-mb $(DATA_MB) $(if $(OSV_DATA),--data "$(OSV_DATA)") \
-	    $(OSV_PROGRAM_$(FORM)) $$file --dir /data "$$@"
-	@case '$(subst ','"'"',$(OSV_ARGS))' in *protected-mode\ no*) case '$(subst ','"'"',$(OSV_ARGS))' in *requirepass*) ;; *) \
-	    echo "  no password: whoever reaches its port may do everything (OSV_ARGS=\"--requirepass ...\")";; esac;; esac
+	@osv/image.py --osv "$(OSV)" --out $(OSV_IMAGE) --data-mb $(DATA_MB) $(if $(OSV_DATA),--data "$(OSV_DATA)") \
+	    --server-words OSV_WORDS $(OSV_PROGRAM_$(FORM))
 ## make osv-run        boot it under QEMU, its port forwarded from 127.0.0.1 (PORT=6379, MEM=1G,
 ##                     SMP=1, ACCEL=auto|kvm|tcg)
 MEM   ?= 1G

@@ -4,12 +4,15 @@
     osv/disk.py IMAGE list                  the files and their sizes
     osv/disk.py IMAGE get NAME [FILE]       copies /data/NAME out; "-" is standard output
     osv/disk.py IMAGE put FILE [NAME]       copies a file in, say a dump to start with
+    osv/disk.py IMAGE remove NAME           removes a file
     osv/disk.py IMAGE check [--repair]      checks the file system (e2fsck)
 
 Reads qcow2 and raw images, with files laid over others.  Needs no root and no loop device: the
-partition is copied out, and back in after put and --repair.  Exit status 0; 1 when something is
+partition is copied out, and back in after put, remove and --repair; an image that a machine is using
+is left alone.  Exit status 0; 1 when something is
 wrong, with the reason on standard error; 2 for a wrong command line."""
 import argparse
+import filecmp
 import os
 import re
 import shutil
@@ -41,6 +44,13 @@ def need(*programs):
         if shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is None:
             raise DiskError(f"{name} is missing; Debian has it in {package}")
     os.environ["PATH"] = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+
+
+def refuse_if_in_use(image):
+    """DiskError if a machine runs on it: QEMU holds a lock on what it writes to."""
+    done = subprocess.run(["qemu-img", "info", image], capture_output=True, check=False)
+    if b"lock" in done.stderr:
+        raise DiskError(f"{image}: a machine is using it; switch that off first (SHUTDOWN)")
 
 
 def image_format(image):
@@ -119,31 +129,53 @@ def quoted(path):
     return f'"{path}"'
 
 
-def list_files(partition):
-    """(name, bytes) of each file of the root directory."""
+def list_files(partition, folder=""):
+    """(name, bytes) of each file of a folder; "" is the root directory."""
     found = []
-    for line in debugfs(partition, "ls -p /").decode(errors="replace").splitlines():
+    for line in debugfs(partition, f"ls -p {quoted('/' + folder)}").decode(errors="replace").splitlines():
         part = line.split("/")  # /inode/mode/uid/gid/name/size/
         if len(part) >= 7 and part[2].startswith("100"):
-            found.append((part[5], int(part[6])))
+            found.append((f"{folder}/{part[5]}" if folder else part[5], int(part[6])))
     return sorted(found)
+
+
+def list_all(partition):
+    """Those of lost+found, too: what a repair found without a name."""
+    return list_files(partition) + list_files(partition, "lost+found")
+
+
+def need_file(partition, name):
+    """DiskError if there is no such file."""
+    if name not in dict(list_all(partition)):
+        raise DiskError(f"/data/{name}: no such file in the image")
 
 
 def get_file(partition, name, to):
     """Copies one file out."""
-    if name not in dict(list_files(partition)):
-        raise DiskError(f"/data/{name}: no such file in the image")
+    need_file(partition, name)
     debugfs(partition, f"dump {quoted('/' + name)} {quoted(to)}")
 
 
-def put_file(partition, path, name):
-    """Copies one file in, over one of the same name."""
+def remove_file(partition, name):
+    """Removes one file."""
+    need_file(partition, name)
+    debugfs(partition, f"rm {quoted('/' + name)}", write=True)
+
+
+def put_file(partition, path, name, tmp):
+    """Copies one file in, over one of the same name.  What was written is read back: debugfs gives
+    a file its whole size even where its blocks did not fit."""
+    if "/" in name:
+        raise DiskError(f"{name}: a file goes into /data itself, under a name without a slash")
     if name in dict(list_files(partition)):
-        debugfs(partition, f"rm {quoted('/' + name)}", write=True)
-    said = subprocess.run(["debugfs", "-w", "-R", f"write {quoted(path)} {quoted(name)}", partition], capture_output=True, check=False)
-    if dict(list_files(partition)).get(name) != os.path.getsize(path):
-        debugfs(partition, f"rm {quoted('/' + name)}", write=True)
-        raise DiskError(f"{path}: does not fit into the data partition: {said.stderr.decode(errors='replace').strip()}")
+        remove_file(partition, name)
+    subprocess.run(["debugfs", "-w", "-R", f"write {quoted(path)} {quoted(name)}", partition], capture_output=True, check=False)
+    back = os.path.join(tmp, "back")
+    if dict(list_files(partition)).get(name) == os.path.getsize(path):
+        get_file(partition, name, back)
+        if filecmp.cmp(path, back, shallow=False):
+            return
+    raise DiskError(f"{path}: {os.path.getsize(path)} bytes do not fit into /data; nothing was changed")
 
 
 def check(partition, repair=False):
@@ -164,6 +196,8 @@ def parse():
     one = commands.add_parser("put", help="copy a file in")
     one.add_argument("file")
     one.add_argument("name", nargs="?", help="default: its own name")
+    one = commands.add_parser("remove", help="remove a file")
+    one.add_argument("name")
     one = commands.add_parser("check", help="check the file system")
     one.add_argument("--repair", action="store_true")
     return parser.parse_args()
@@ -172,7 +206,7 @@ def parse():
 def do(options, partition, tmp):
     """The command, on the partition; True if it has to go back into the image."""
     if options.command == "list":
-        for name, size in list_files(partition):
+        for name, size in list_all(partition):
             print(f"{size:12} {name}")
     elif options.command == "get":
         to = options.file or os.path.basename(options.name)
@@ -184,11 +218,18 @@ def do(options, partition, tmp):
         else:
             shutil.copyfile(copy, to)
     elif options.command == "put":
-        put_file(partition, options.file, options.name or os.path.basename(options.file))
+        put_file(partition, options.file, options.name or os.path.basename(options.file), tmp)
+        return True
+    elif options.command == "remove":
+        remove_file(partition, options.name)
         return True
     else:
         sound, said = check(partition, options.repair)
         print(said.strip())
+        if sound and "count wrong" in said and not options.repair:
+            print("These counts are wrong after each use by OSv, which does no harm.")
+        if options.repair and list_files(partition, "lost+found"):
+            print("What has no name is in lost+found now: see list, get and remove.")
         if not sound:
             raise DiskError(f"{options.image}: the file system of /data is damaged")
         return options.repair
@@ -202,12 +243,16 @@ def main():
         need(("qemu-img", "qemu-utils"), ("debugfs", "e2fsprogs"), ("e2fsck", "e2fsprogs"))
         for path in [options.image] + ([options.file] if options.command == "put" else []):
             if not os.path.isfile(path):
-                raise DiskError(f"{path}: no such file")
+                raise DiskError(f"{path}: {'not a file' if os.path.exists(path) else 'no such file'}")
+        refuse_if_in_use(options.image)
         with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(options.image))) as tmp:
             partition = os.path.join(tmp, "data.ext")
             copy_partition_out(options.image, partition)
             if do(options, partition, tmp):
                 copy_partition_in(options.image, partition)
+    except BrokenPipeError:  # who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (DiskError, OSError) as e:
         sys.exit(f"osv/disk.py: {e}")
 

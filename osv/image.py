@@ -14,6 +14,7 @@ partitions 2 and 3, OSv as /dev/vblk0.1 and .2."""
 import argparse
 import os
 import re
+import shlex
 import shutil
 import struct
 import subprocess
@@ -22,7 +23,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from disk import (DATA_PARTITION, MBR_ENTRIES, MBR_ENTRY_BYTES, SECTOR, DiskError, copy_partition_out, copy_range, list_files, need,  # noqa: E402
-                  run)
+                  refuse_if_in_use, run)
 
 MIB = 1 << 20
 ARGS_AT, ARGS_MAX = SECTOR, 127 * SECTOR
@@ -141,6 +142,38 @@ def make_root(options, tree, tmp):
     return out
 
 
+def read_file_of_data(options, path):
+    """The text of a file of /data that goes in with the image, or ""."""
+    here = os.path.join(options.data or "", os.path.relpath(path, "/data"))
+    if not options.data or not os.path.isfile(here):
+        return ""
+    with open(here, encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
+def server_words(options, given):
+    """The words of a server that is alone on its machine: what it saves is on /data, and who
+    connects comes from elsewhere, so that protected mode would let nobody in."""
+    file = given[:1] if given[:1] and given[0].startswith("/") else []
+    rest = given[len(file):]
+    if file and not file[0].startswith("/data/"):
+        raise DiskError(f"{file[0]}: a configuration file lies in /data (OSV_DATA)")
+    written = read_file_of_data(options, file[0]) if file else ""
+    if file and not written and (options.data or not os.path.isfile(options.out)):
+        raise DiskError(f"{file[0]}: there is no such file in {options.data or '/data: a directory that has it is missing (OSV_DATA, --data)'}")
+    for name, value in zip(rest, rest[1:]):
+        if name == "--dir" and not (value + "/").startswith("/data/"):
+            raise DiskError(f"--dir {value}: what is not in /data is gone with the machine")
+    names = set(rest) | {"--" + line.split()[0].lower() for line in written.splitlines() if line.split() and not line.startswith("#")}
+    words = file + ["--dir", "/data"]
+    if "--protected-mode" not in names:
+        words += ["--protected-mode", "no"]
+    if not names & {"--requirepass", "--user", "--aclfile", "--protected-mode"}:
+        if not file or written:
+            options.notes.append('no password: whoever reaches its port may do everything (OSV_ARGS="--requirepass ...")')
+    return words + rest
+
+
 def command_line(options):
     """The command line as OSv reads it: blanks divide words, double quotes keep them together, and
     nothing gives a double quote itself."""
@@ -162,6 +195,7 @@ def kept_data(options, tmp):
     not lost by making the image anew."""
     if not os.path.isfile(options.out):
         return None
+    refuse_if_in_use(options.out)
     out = os.path.join(tmp, "kept.img")
     copy_partition_out(options.out, out)
     files = [name for name, _ in list_files(out)]
@@ -181,13 +215,23 @@ def make_data(options, tmp):
         return kept
     out = os.path.join(tmp, "data.img")
     if not 4 <= options.data_mb <= 8 << 20:
-        raise DiskError(f"a data partition of {options.data_mb} MiB: between 4 and {8 << 20} it must be")
+        raise DiskError(f"DATA_MB (--data-mb) must be between 4 and {8 << 20}, not {options.data_mb}")
     with open(out, "wb") as f:
         f.truncate(options.data_mb * MIB)
     if options.data and not os.path.isdir(options.data):
         raise DiskError(f"{options.data}: no such directory")
-    run("mkfs.ext4", "-q", "-F", "-b", "4096", "-O", EXT_FEATURES, "-E", "root_owner=0:0", *(["-d", options.data] if options.data else []), out)
+    make_file_system(options, out)
     return out
+
+
+def make_file_system(options, out):
+    """The ext file system itself."""
+    try:
+        run("mkfs.ext4", "-q", "-F", "-b", "4096", "-O", EXT_FEATURES, "-E", "root_owner=0:0", *(["-d", options.data] if options.data else []), out)
+    except DiskError as e:
+        if options.data:
+            raise DiskError(f"the files of {options.data} do not go into {options.data_mb} MiB: try a larger DATA_MB (--data-mb). {e}") from e
+        raise
 
 
 def chs(sector):
@@ -240,7 +284,8 @@ def make(options):
             run("qemu-img", "convert", "-f", "raw", "-O", options.format, raw, new)
             os.replace(new, options.out)
     print(f"{options.out}: {line.decode()}")
-    print(f"  {os.stat(options.out).st_blocks * 512 // 1024:,} KiB on disk, /data of {options.data_mb} MiB")
+    for note in [f"{os.stat(options.out).st_blocks * 512 // 1024:,} KiB on disk, /data of {options.data_mb} MiB", *options.notes]:
+        print("  " + note)
 
 
 def parse(argv=None):
@@ -255,18 +300,35 @@ def parse(argv=None):
     parser.add_argument("--file", action="append", default=[], metavar="/GUEST=HOST", help="one more file of the read-only root")
     parser.add_argument("--libraries", choices=["auto", "all", "none"], default="auto", help="what ldd names goes in: all but what OSv itself is (auto), all, nothing")
     parser.add_argument("--no-strip", dest="strip", action="store_false", help="leave the program's debugging information in")
+    parser.add_argument("--server-words", metavar="VARIABLE", help="the program is this server: the environment's variable has its options, divided "
+                        "into words as a shell does; --dir /data and the like stand before them")
+    parser.add_argument("--look", action="store_true", help="write no image: is the tree ready?")
     parser.add_argument("program")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="WORD", help="its options")
     options = parser.parse_args(argv)
-    if not options.out and not options.manifest:
+    options.notes = []
+    if not options.out and not options.manifest and not options.look:
         parser.error("--out IMAGE is missing")
     return options
+
+
+def shell_words(variable):
+    """Quotes and backslashes count as in a shell; nothing else does."""
+    try:
+        return shlex.split(os.environ.get(variable, ""))
+    except ValueError as e:
+        raise DiskError(f"the options ({os.environ[variable]}): {e}") from e
 
 
 def main():
     """Makes one image."""
     options = parse()
     try:
+        if options.look:
+            check_tree(options.osv)
+            return
+        if options.server_words:
+            options.words = server_words(options, shell_words(options.server_words)) + options.words
         if not os.path.isfile(options.program):
             raise DiskError(f"{options.program}: no such file; build it first")
         if options.manifest:

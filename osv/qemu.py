@@ -11,6 +11,7 @@ forward loses connections that are made at the same moment: connect one after th
 Exit status 0: the machine switched itself off; 1: it did not, or could not be booted; 2: a wrong
 command line."""
 import argparse
+import ctypes
 import os
 import signal
 import socket
@@ -78,6 +79,8 @@ def choose_accel(image, wanted):
     """kvm or tcg."""
     if wanted != "auto":
         return wanted
+    if os.path.exists("/dev/kvm"):
+        print(f"Does KVM boot the image? {KVM_PROBE_SECONDS} s at most.", file=sys.stderr)
     if can_use_kvm(image):
         return "kvm"
     print("No KVM that boots the image here: emulated, which is some ten times slower.", file=sys.stderr)
@@ -85,9 +88,10 @@ def choose_accel(image, wanted):
 
 
 def send_shutdown(port):
-    """Asks the server to end; why it could not be asked, or None."""
+    """Asks the server to end, and waits while it saves; why it does not, or None."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=5) as s:
+            s.settimeout(None)
             s.sendall(b"SHUTDOWN\r\n")
             answer = s.recv(1000)
     except OSError as e:
@@ -95,23 +99,45 @@ def send_shutdown(port):
     return answer.decode(errors="replace").strip() or None
 
 
+def switch_off(qemu):
+    """The machine's power is cut."""
+    print("\nSwitched off.", file=sys.stderr)
+    qemu.kill()
+    qemu.wait()
+    return 1
+
+
 def wait(qemu, port):
     """Until QEMU has ended; Ctrl-C asks first and ends it the second time."""
-    asked = False
-    while True:
-        try:
-            return qemu.wait()
-        except KeyboardInterrupt:
-            if asked:
-                print("\nSwitched off.", file=sys.stderr)
-                qemu.kill()
-                qemu.wait()
-                return 1
-            asked = True
-            print("\nSHUTDOWN; Ctrl-C again switches the machine off.", file=sys.stderr)
-            why = send_shutdown(port)
-            if why is not None:
-                print(f"The server did not take it ({why}): redis-cli -p {port} shutdown", file=sys.stderr)
+    try:
+        return qemu.wait()
+    except KeyboardInterrupt:
+        pass
+    try:
+        print("\nSHUTDOWN; a last save takes its time. Ctrl-C again switches the machine off, unsaved.", file=sys.stderr)
+        why = send_shutdown(port)
+        if why is not None:
+            password = " -a PASSWORD" if "NOAUTH" in why else ""
+            print(f"The server goes on ({why}). To end it: redis-cli -p {port}{password} shutdown", file=sys.stderr)
+        return qemu.wait()
+    except KeyboardInterrupt:
+        return switch_off(qemu)
+
+
+def die_with_parent():
+    """In QEMU before it starts: a machine that nobody watches ends."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def number(least, most):
+    """A type of argparse's."""
+    def read(text):
+        value = int(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text}: between {least} and {most}")
+        return value
+    read.__name__ = "number"
+    return read
 
 
 def parse():
@@ -119,8 +145,8 @@ def parse():
     parser = argparse.ArgumentParser(prog="osv/qemu.py", description="Boots an image for OSv under QEMU.")
     parser.add_argument("image")
     parser.add_argument("--memory", default="1G", help="512M, 1G, ... (1G)")
-    parser.add_argument("--smp", type=int, default=1, help="processors (1)")
-    parser.add_argument("--port", type=int, default=GUEST_PORT, help="of 127.0.0.1 that leads to the server (6379)")
+    parser.add_argument("--smp", type=number(1, 64), default=1, help="processors (1)")
+    parser.add_argument("--port", type=number(1, 65535), default=GUEST_PORT, help="of 127.0.0.1 that leads to the server (6379)")
     parser.add_argument("--accel", choices=["auto", "kvm", "tcg"], default="auto")
     parser.add_argument("--throw-away", action="store_true", help="the image stays as it is")
     return parser.parse_args()
@@ -143,9 +169,11 @@ def main():
         words = command(options.image, options.memory, options.smp, accel, options.port, overlay=options.throw_away)
         print(f"redis-cli -p {options.port}    Ctrl-C: SHUTDOWN", file=sys.stderr)
         # A session of its own: Ctrl-C is for us, not for QEMU.
-        with subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True) as qemu:
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent) as qemu:
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             status = wait(qemu, options.port)
+    except KeyboardInterrupt:
+        sys.exit(1)
     except (DiskError, OSError) as e:
         sys.exit(f"osv/qemu.py: {e}")
     sys.exit(0 if status == 0 else 1)
