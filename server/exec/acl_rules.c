@@ -422,7 +422,7 @@ is_ambiguous(struct slice word)
 static const char *
 fill_selector(struct acl_selector *s, struct slice inner)
 {
-    int most = (int)(inner.len / 2 + 1), n;
+    int most = (int)(inner.len / 2 + 1), n = 0;
     struct slice *words = malloc((size_t)most * sizeof *words);
     char *scratch = malloc(inner.len + 1);
     const char *why = words == NULL || scratch == NULL ? no_memory : NULL;

@@ -228,7 +228,7 @@ class Start(ServerCase):
                                     ("slaveof", "127.0.0.1 1", "Replication"), ("cluster-enabled", "yes", "Cluster"),
                                     ("daemonize", "yes", "fork"), ("rdbcompression", "zstd", "yes, no, lz4"),
                                     ("supervised", "systemd", "service manager"),
-                                    ("loadmodule", "x.so", "Modules"), ("user", "x on", "Access control"),
+                                    ("loadmodule", "x.so", "Modules"),
                                     ("min-replicas-to-write", "1", "no replicas"), ("nonsense", "1", "Bad directive")):
             with self.subTest(option=option):
                 self.assertIn(word, self.refused("--port", "0", "--" + option, *value.split()))
