@@ -8,9 +8,9 @@
     osv/disk.py IMAGE check [--repair]      checks the file system (e2fsck)
 
 Reads qcow2 and raw images, with files laid over others.  Needs no root and no loop device: the
-partition is copied out, and back in after put, remove and --repair; an image that a machine is using
-is left alone.  Exit status 0; 1 when something is
-wrong, with the reason on standard error; 2 for a wrong command line."""
+partition is copied out, and back in after put, remove and --repair; an image that a machine is
+using is left alone.  Exit status 0; 1 when something is wrong, with the reason on standard error;
+2 for a wrong command line."""
 import argparse
 import filecmp
 import os
