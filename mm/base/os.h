@@ -36,6 +36,9 @@ void os_touch(void *p, size_t bytes);
 /* os_drop_cache: these bytes of a file, which are on its disk, need not stay in the page cache; 0
  * bytes: to its end.  Best effort. */
 void os_drop_cache(int fd, uint64_t from, uint64_t bytes);
+/* os_sync_dir: names that were made, changed or removed in this directory are so for good.  0 or
+ * -errno.  Blocks. */
+int os_sync_dir(const char *path);
 /* os_protect: for the barrier sanitizer.  0 or -errno. */
 int os_protect(void *p, size_t bytes, bool writable);
 /* os_reserve_twice: one piece of memory at two addresses, both writable, for the barrier sanitizer.

@@ -139,6 +139,18 @@ os_drop_cache(int fd, uint64_t from, uint64_t bytes)
 }
 
 int
+os_sync_dir(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+
+    if (fd < 0)
+        return -errno;
+    r = fsync(fd) == 0 ? 0 : -errno;
+    close(fd);
+    return r;
+}
+
+int
 os_protect(void *p, size_t bytes, bool writable)
 {
     return mprotect(p, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ) == 0 ? 0 : -errno;

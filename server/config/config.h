@@ -165,6 +165,9 @@ int config_rewrite(bool all, struct text *why);
 /* config_replace_file: t takes the place of the file in one step, durably; a new one gets this
  * mode, another keeps its own.  0; or -errno: it is as it was. */
 int config_replace_file(const char *path, const struct text *t, unsigned mode);
+/* config_restore_file: at the start, before it is read: where config_replace_file() sets the old
+ * file aside (snapshot/rdb/set_aside.h), and was cut off, that one has its name again; logged. */
+void config_restore_file(const char *path);
 /* config_log_no_effect: lines that name what was set at start and has no effect here. */
 void config_log_no_effect(void);
 

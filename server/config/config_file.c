@@ -394,6 +394,8 @@ config_load(const char *path, int argc, char *const argv[], struct text *why)
     absolute_path[0] = '\0';
     if (getcwd(start_dir, sizeof start_dir) == NULL)
         start_dir[0] = '\0';
+    if (path != NULL)
+        config_restore_file(path);
     if (path != NULL && read_file(&rd, path) < 0)
         return -EINVAL;
     if (path != NULL && realpath(path, absolute_path) == NULL)

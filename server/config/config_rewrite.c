@@ -7,13 +7,9 @@
  * is said once more, at the end.  What is written has been read back so.  The new file takes the
  * old one's place in one step, or everything stays as it was. */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "mm/base/text.h"
 #include "server/config/config_impl.h"
@@ -306,60 +302,6 @@ compose(const struct rewriting *rw, struct text *ret)
     if (!rw->is_signed)
         text_addf(ret, "\n%s\n", signature);
     text_add_bytes(ret, rw->added.at, rw->added.len);
-}
-
-static int
-write_all(int fd, const struct text *t)
-{
-    for (size_t done = 0; done < t->len;) {
-        ssize_t n = write(fd, t->at + done, t->len - done);
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    return fsync(fd) == 0 ? 0 : -errno;
-}
-
-/* The directory's entry is durable too. */
-static int
-sync_directory(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
-
-    if (fd < 0)
-        return -errno;
-    r = fsync(fd) == 0 ? 0 : -errno;
-    close(fd);
-    return r;
-}
-
-int
-config_replace_file(const char *path, const struct text *t, unsigned mode)
-{
-    /* a name of its own: one made of the file's may be too long */
-    char dir[PATH_MAX], temp[PATH_MAX + 64];
-    const char *slash = strrchr(path, '/');
-    struct stat st = {.st_mode = mode};
-    int fd, r;
-
-    if (stat(path, &st) < 0 && errno != ENOENT)
-        return -errno;
-    snprintf(dir, sizeof dir, "%.*s", slash != NULL ? (int)(slash - path) + 1 : 2,
-             slash != NULL ? path : "./");
-    snprintf(temp, sizeof temp, "%s.stillframe-%d.conf", dir, (int)getpid());
-    unlink(temp);
-    if ((fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0)
-        return -errno;
-    if ((r = write_all(fd, t)) == 0 && fchmod(fd, st.st_mode & 07777) < 0)
-        r = -errno;
-    close(fd);
-    if (r == 0 && rename(temp, path) < 0)
-        r = -errno;
-    if (r < 0) {
-        unlink(temp);
-        return r;
-    }
-    return sync_directory(dir);
 }
 
 static void

@@ -407,6 +407,8 @@ acl_start(void)
         log_line(LOG_WARNING, "Critical error while loading ACLs. Exiting.");
         return false;
     }
+    if (config.aclfile[0] != '\0')
+        config_restore_file(config.aclfile);
     if (config.aclfile[0] != '\0' && !acl_load(&why)) {
         log_line(LOG_WARNING, "Aborting startup because of ACL errors: %s", text_str(&why));
         done = false;

@@ -1,4 +1,4 @@
-/* snapshot/rdb/set_aside.c - the old dump steps aside.  The contract is in set_aside.h. */
+/* snapshot/rdb/set_aside.c - the old file steps aside.  The contract is in set_aside.h. */
 #include "snapshot/rdb/set_aside.h"
 
 #include <errno.h>
@@ -55,6 +55,22 @@ set_aside_undo(const char *path)
 
     if (set_aside_name(aside, path) == 0)
         (void)rename(aside, path); /* the save has failed: that is what is told */
+}
+
+int
+set_aside_replace(const char *temp, const char *path, bool sets_aside)
+{
+    int has_aside = sets_aside ? set_aside(path) : 0, r;
+
+    if (has_aside < 0)
+        return has_aside;
+    if (fault_point(FAULT_sink_rename))
+        r = -EACCES;
+    else
+        r = rename(temp, path) < 0 ? -errno : 0;
+    if (r < 0 && has_aside > 0)
+        set_aside_undo(path);
+    return r < 0 ? r : has_aside;
 }
 
 int

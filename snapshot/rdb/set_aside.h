@@ -1,5 +1,5 @@
-/* snapshot/rdb/set_aside.h - how a dump makes room for the next one where rename() forgets what it
- * replaces.
+/* snapshot/rdb/set_aside.h - how a file makes room for the next one where rename() forgets what it
+ * replaces: a dump, a configuration, a file of users.
  *
  * OSv's ext gives the name of a file that is replaced to the new one, and the old file keeps its
  * blocks: nothing leads to them any more, and the next saves find the disk full.  There the old
@@ -11,11 +11,12 @@
  *     dump.rdb --set_aside--> temp-stillframe-aside-dump.rdb --set_aside_remove--> gone
  *              <--set_aside_undo, set_aside_restore--
  *
- * Threads: one at a time; all of it blocks. */
+ * Threads: [any], one at a time for each path; all of it blocks. */
 #ifndef SNAPSHOT_RDB_SET_ASIDE_H
 #define SNAPSHOT_RDB_SET_ASIDE_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 /* set_aside_name: the name of `path` while it is aside.  0 or -ENAMETOOLONG. */
 int set_aside_name(char ret[PATH_MAX], const char *path);
@@ -24,6 +25,10 @@ int set_aside_name(char ret[PATH_MAX], const char *path);
 int set_aside(const char *path);
 /* set_aside_undo: it takes its name back, which nobody has. */
 void set_aside_undo(const char *path);
+/* set_aside_replace: the file `temp` gets the name `path`; if `sets_aside`, the file that has it
+ * steps aside first.  1: one is aside, to be removed when the new name is durable; 0: none is;
+ * -errno: each has the name that it had. */
+int set_aside_replace(const char *temp, const char *path, bool sets_aside);
 /* set_aside_remove: it goes; not before the new name is durable.  0, also when there is none, or
  * -errno. */
 int set_aside_remove(const char *path);

@@ -211,20 +211,11 @@ verify_file(struct sink_file *f)
 static int
 rename_plainly(struct sink_file *f)
 {
-    int r = f->options.sets_aside ? set_aside(f->path) : 0;
+    int r = set_aside_replace(f->temp_path, f->path, f->options.sets_aside);
 
     if (r < 0)
         return r;
     f->has_aside = r > 0;
-    if (fault_point(FAULT_sink_rename))
-        r = -EACCES;
-    else
-        r = rename(f->temp_path, f->path) < 0 ? -errno : 0;
-    if (r < 0) {
-        if (f->has_aside)
-            set_aside_undo(f->path);
-        return r;
-    }
     f->has_temp = false;
     temp_file_note(NULL);
     return 0;

@@ -1,9 +1,11 @@
 /* tests/integration/osv_preload.c - LD_PRELOAD: a system that calls itself OSv and says little: the
  * kernel's function that tells its version, no /proc, nothing of the machine's memory, no system
- * time, no class of threads for the background.  At the end it says on stderr how often such
+ * time, no class of threads for the background.  A file that rename() replaces is not gone: it is
+ * found as NAME.forgotten.  At the end it says on stderr how often such
  * threads gave way.  machine_preload.c is OSv as far as memory goes. */
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -12,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 char *osv_version(void);
 
@@ -32,6 +35,19 @@ fopen(const char *path, const char *mode)
     }
     *(void **)&next = dlsym(RTLD_NEXT, "fopen");
     return next(path, mode);
+}
+
+int
+rename(const char *from, const char *to)
+{
+    int (*next)(const char *, const char *);
+    char forgotten[PATH_MAX];
+
+    snprintf(forgotten, sizeof forgotten, "%s.forgotten", to);
+    if (access(from, F_OK) == 0)
+        (void)link(to, forgotten); /* if there is one */
+    *(void **)&next = dlsym(RTLD_NEXT, "rename");
+    return next(from, to);
 }
 
 int

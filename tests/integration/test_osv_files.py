@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Dumps where the server believes itself on OSv (osv_preload.c): the old one steps aside for the
-new one, since rename() there forgets what it replaces, and comes back where that was cut off."""
+"""Dumps, configurations and files of users where the server believes itself on OSv (osv_preload.c):
+the old one steps aside for the new one, since rename() there forgets what it replaces, and comes
+back where that was cut off."""
 import os
 import shutil
 import sys
@@ -22,7 +23,7 @@ class Files(unittest.TestCase):
     def start(self, *words):
         os.environ["LD_PRELOAD"] = PRELOAD
         try:
-            server = resp.start_stillframe(self.dir, "--save", "", "--enable-debug-command", "yes", *words)
+            server = resp.start_stillframe(self.dir, *words, "--save", "", "--enable-debug-command", "yes")
         finally:
             del os.environ["LD_PRELOAD"]
         self.addCleanup(server.kill)
@@ -68,6 +69,53 @@ class Files(unittest.TestCase):
         with self.start().client() as c:
             self.assertEqual(c.call("GET", "a"), b"new")
         self.assertEqual(os.listdir(self.dir), ["dump.rdb"])
+
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+    def written_files(self):
+        """A server with a configuration and a file of users of its own: its words."""
+        self.write("users.acl", "user old on nopass ~* +@all\n")
+        return (self.write("server.conf", "# ours\nhz 20\naclfile users.acl\n"),)
+
+    def test_a_file_that_is_written_anew_is_not_replaced_by_rename(self):
+        words = self.written_files()
+        names = sorted(os.listdir(self.dir))
+        held = [open(os.path.join(self.dir, name)) for name in names]
+        server = self.start(*words)
+        with server.client() as c:
+            for hz in (30, 40):
+                c.call("CONFIG", "SET", "hz", hz)
+                c.call("CONFIG", "REWRITE")
+                c.call("ACL", "SETUSER", "new%d" % hz, "on", "nopass")
+                c.call("ACL", "SAVE")
+                self.assertEqual(sorted(os.listdir(self.dir)), names)
+        server.kill()
+        for f in held:
+            self.assertEqual(os.fstat(f.fileno()).st_nlink, 0)
+            f.close()
+        with self.start(*words).client() as c:
+            self.assertEqual(c.call("CONFIG", "GET", "hz"), [b"hz", b"40"])
+            self.assertEqual(c.call("ACL", "USERS"), [b"default", b"new30", b"new40", b"old"])
+
+    def test_a_file_that_was_set_aside_comes_back_and_is_read(self):
+        words = self.written_files()
+        for name in ("server.conf", "users.acl"):
+            self.rename(name, "temp-stillframe-aside-" + name)
+        server = self.start(*words)
+        with server.client() as c:
+            self.assertEqual(c.call("CONFIG", "GET", "hz"), [b"hz", b"20"])
+            self.assertEqual(c.call("ACL", "USERS"), [b"default", b"old"])
+            self.assertIn("users.acl was not there: it was being written anew", server.log())
+        server.kill()
+        for name in ("server.conf", "users.acl"):
+            self.write("temp-stillframe-aside-" + name, "what is older is not read\n")
+        with self.start(*words).client() as c:
+            self.assertEqual(c.call("CONFIG", "GET", "hz"), [b"hz", b"20"])
+        self.assertEqual(sorted(os.listdir(self.dir)), ["server.conf", "users.acl"])
 
 
 if __name__ == "__main__":

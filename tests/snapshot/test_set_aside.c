@@ -176,6 +176,20 @@ START_TEST(a_dump_that_is_not_there_comes_back_at_the_start)
 }
 END_TEST
 
+START_TEST(only_where_it_is_asked_for_a_file_steps_aside)
+{
+    write_file("dump.rdb", "old");
+    write_file("new", "new");
+    ck_assert_int_eq(set_aside_replace("new", "dump.rdb", false), 0);
+    ck_assert(holds("dump.rdb", "new") && !exists(aside));
+    write_file("new", "newer");
+    ck_assert_int_eq(set_aside_replace("new", "dump.rdb", true), 1);
+    ck_assert(holds("dump.rdb", "newer") && holds(aside, "new") && !exists("new"));
+    ck_assert_int_eq(set_aside_replace("none", "dump.rdb", true), -ENOENT);
+    ck_assert(holds("dump.rdb", "newer") && !exists(aside));
+}
+END_TEST
+
 #ifdef STILLFRAME_FAULTS
 START_TEST(a_save_that_fails_there_leaves_the_old_dump)
 {
@@ -206,6 +220,7 @@ main(void)
     tcase_add_test(aside_case, what_was_left_aside_is_not_replaced_but_removed);
     tcase_add_test(aside_case, a_name_that_has_no_room_is_replaced);
     tcase_add_test(aside_case, a_dump_that_is_not_there_comes_back_at_the_start);
+    tcase_add_test(aside_case, only_where_it_is_asked_for_a_file_steps_aside);
 #ifdef STILLFRAME_FAULTS
     tcase_add_test(aside_case, a_save_that_fails_there_leaves_the_old_dump);
 #endif
