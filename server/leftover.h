@@ -5,7 +5,7 @@
 #define SERVER_LEFTOVER_H
 
 /* leftover_remove: unlink in the working directory what is proved to be a save's that nobody is at
- * any more (temp_file.h).  At start, before the first save.  O(files there) */
+ * any more (temp_file.h), for good.  At start, before the first save.  O(files there) */
 void leftover_remove(void);
 
 #endif

@@ -77,7 +77,9 @@ struct sink_file_options {
      * none */
     int (*verify)(void *ctx, const char *temp_path, char *why, size_t why_bytes);
     void *verify_ctx;
-    bool sets_aside;           /* rename() forgets here what it replaces (set_aside.h) */
+    /* rename() forgets here what it replaces (set_aside.h), and that a file was removed is not
+     * written to the disk by itself */
+    bool sets_aside;
     unsigned retain;           /* how many dumps are kept (retained.h); 0: none, and none removed */
     struct retained *retained; /* what became of that; with `retain` only */
 };

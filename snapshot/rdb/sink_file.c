@@ -357,6 +357,8 @@ file_close(struct sink *s)
     temp_file_note(NULL);
     if (f->lock_fd >= 0)
         close(f->lock_fd); /* nothing was written through it */
+    if (f->has_temp && f->options.sets_aside)
+        (void)os_sync_dir(f->dir_path); /* else the next start finds it again */
     file_free(f);
 }
 

@@ -1,8 +1,8 @@
 /* tests/integration/osv_preload.c - LD_PRELOAD: a system that calls itself OSv and says little: the
  * kernel's function that tells its version, no /proc, nothing of the machine's memory, no system
  * time, no class of threads for the background.  A file that rename() replaces is not gone: it is
- * found as NAME.forgotten.  At the end it says on stderr how often such
- * threads gave way.  machine_preload.c is OSv as far as memory goes. */
+ * found as NAME.forgotten.  At the end it says on stderr how often threads gave way, and how often
+ * directories were synced.  machine_preload.c is OSv as far as memory goes. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -78,7 +79,19 @@ pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *pa
     return policy == SCHED_OTHER && param->sched_priority == 0 ? 0 : EINVAL;
 }
 
-static atomic_ulong yields;
+static atomic_ulong yields, synced_dirs;
+
+int
+fsync(int fd)
+{
+    int (*next)(int);
+    struct stat st;
+
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+        atomic_fetch_add(&synced_dirs, 1);
+    *(void **)&next = dlsym(RTLD_NEXT, "fsync");
+    return next(fd);
+}
 
 int
 sched_yield(void)
@@ -91,4 +104,5 @@ __attribute__((destructor)) static void
 report(void)
 {
     fprintf(stderr, "osv_preload: gave way %lu times\n", atomic_load(&yields));
+    fprintf(stderr, "osv_preload: synced directories %lu times\n", atomic_load(&synced_dirs));
 }

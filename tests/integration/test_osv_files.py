@@ -117,6 +117,18 @@ class Files(unittest.TestCase):
             self.assertEqual(c.call("CONFIG", "GET", "hz"), [b"hz", b"20"])
         self.assertEqual(sorted(os.listdir(self.dir)), ["server.conf", "users.acl"])
 
+    def test_what_a_save_has_left_is_removed_for_good(self):
+        for left in ([], ["temp-stillframe-2-00000000000000a%d.rdb" % i for i in range(2)]):
+            for name in left:
+                self.write(name, "a part of a dump")
+            server = self.start()
+            with server.client() as c:
+                with self.assertRaises((OSError, EOFError)):
+                    c.call("SHUTDOWN", "NOSAVE")
+            server.process.wait()
+            self.assertEqual(os.listdir(self.dir), [])
+            self.assertIn("synced directories %d times" % (1 if left else 0), server.log())
+
 
 if __name__ == "__main__":
     unittest.main()

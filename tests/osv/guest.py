@@ -116,10 +116,11 @@ def base_image(words, form, data_mb):
 
 
 class Disk:
-    """A disk of its own, over an image: .path.  form: pie, shared, or another program's path."""
+    """A disk of its own, over an image: .path.  form: pie, shared, or another program's path.
+    config: the path of a configuration file; put() makes it."""
 
-    def __init__(self, *words, form="pie", data_mb=256):
-        self._over(base_image(WORDS + words, form, data_mb), "qcow2")
+    def __init__(self, *words, form="pie", data_mb=256, config=None):
+        self._over(base_image(((config,) if config else ()) + WORDS + words, form, data_mb), "qcow2")
 
     @classmethod
     def of_raw(cls, raw):
@@ -152,6 +153,13 @@ class Disk:
         with self.partition() as p:
             p.copy_out(name, to)
         return to
+
+    def put(self, name, text):
+        """A file on the data partition."""
+        path = new_path("put")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        run(sys.executable, os.path.join(resp.ROOT, "osv/disk.py"), self.path, "put", path, name)
 
 
 class Partition:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A data partition that is full on OSv: saves fail with their reason, the old dump stays whole,
-writes are refused as Redis refuses them, and when there is room again all is well."""
+writes are refused as Redis refuses them, and when there is room again all is well.  And what is
+written anew or removed there: nothing is left without a name, and nothing comes back."""
 import os
 import sys
 import unittest
@@ -54,8 +55,7 @@ class Full(unittest.TestCase):
             c.call("SET", "taken", "x")
             c.call("CONFIG", "SET", "stop-writes-on-bgsave-error", "yes")
             machine.power_cut()
-        # What a failed save had written is removed in memory, and on the disk with the next flush.
-        self.check(disk, first, "temp-stillframe-")
+        self.check(disk, first)  # what a failed save had written is gone for good
         with guest.Guest(disk) as machine:
             c = machine.resp
             self.assertEqual(digest(machine), first)
@@ -78,11 +78,44 @@ class Full(unittest.TestCase):
             machine.shutdown("SAVE")
         self.check(disk, last)
 
-    def check(self, disk, expected, but=()):
+    def check(self, disk, expected):
         with disk.partition() as partition:
-            self.assertEqual([n for n in partition.names() if not n.startswith(but)], ["dump.rdb"])
+            self.assertEqual(list(partition.names()), ["dump.rdb"])
             path = partition.copy_out("dump.rdb", os.path.join(self.readers.dir, "copied.rdb"))
         self.readers.check(path, expected)
+
+
+class Files(unittest.TestCase):
+    NAMES = ("server.conf", "users.acl")
+
+    def look(self, disk):
+        with disk.partition() as partition:
+            self.assertEqual(sorted(partition.names()), sorted(self.NAMES))
+            self.assertNotIn("Unattached", partition.fsck()[1])
+
+    def test_the_configuration_and_the_users_are_written_anew(self):
+        disk = guest.Disk("--aclfile", "users.acl", "--save", "", data_mb=DATA_MB, config="/data/server.conf")
+        for name, text in zip(self.NAMES, ("# ours\nhz 20\n", "user old on nopass\n")):
+            disk.put("temp-stillframe-aside-" + name, text)  # as a power cut may leave it
+        with guest.Guest(disk) as machine:
+            c = machine.resp
+            self.assertIn("server.conf was not there: it was being written anew", machine.console())
+            self.assertIn("users.acl was not there: it was being written anew", machine.console())
+            self.assertEqual(c.call("CONFIG", "GET", "hz"), [b"hz", b"20"])
+            for hz in (30, 40):
+                c.call("CONFIG", "SET", "hz", hz)
+                c.call("CONFIG", "REWRITE")
+                c.call("ACL", "SETUSER", "new%d" % hz)
+                c.call("ACL", "SAVE")
+            machine.power_cut()
+        self.look(disk)
+        disk.put("temp-stillframe-2-00000000000000a1.rdb", "a part of a dump")
+        with guest.Guest(disk) as machine:
+            self.assertEqual(machine.resp.call("CONFIG", "GET", "hz"), [b"hz", b"40"])
+            self.assertEqual(machine.resp.call("ACL", "USERS"), [b"default", b"new30", b"new40", b"old"])
+            self.assertRegex(machine.console(), "Removed temp-stillframe-2-")
+            machine.power_cut()
+        self.look(disk)
 
 
 if __name__ == "__main__":

@@ -157,6 +157,8 @@ teardown(void)
     ck_assert_int_eq(rmdir(dir), 0);
 }
 
+static bool sets_aside;
+
 static struct sink *
 begin(size_t bytes)
 {
@@ -168,7 +170,8 @@ begin(size_t bytes)
     is_noting = true;
     ck_assert_int_eq(sink_file_open(&(struct sink_file_options){.path = path,
                                                                 .temp_name = "temp-1.rdb",
-                                                                .writeout_bytes = 1 << 20},
+                                                                .writeout_bytes = 1 << 20,
+                                                                .sets_aside = sets_aside},
                                     &s),
                      0);
     sink_put(s, some, bytes);
@@ -242,6 +245,21 @@ START_TEST(what_is_given_up_gets_no_name)
 }
 END_TEST
 
+START_TEST(what_is_given_up_is_gone_for_good_where_the_system_does_not_see_to_it)
+{
+    struct sink *s;
+
+    sets_aside = true;
+    s = begin(1000000);
+    sink_close(s);
+    is_noting = sets_aside = false;
+    ck_assert_str_eq(
+        calls,
+        "unlink of nothing file\nopen file\nwrite file\nclose file\nunlink file\nclose file\n"
+        "open directory\nfsync directory\nclose directory\n");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -253,6 +271,7 @@ main(void)
     tcase_add_test(t, a_write_that_takes_a_part_is_gone_on_with);
     tcase_add_test(t, after_an_error_nothing_more_is_written);
     tcase_add_test(t, what_is_given_up_gets_no_name);
+    tcase_add_test(t, what_is_given_up_is_gone_for_good_where_the_system_does_not_see_to_it);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
