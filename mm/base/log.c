@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mm/base/must.h"
 #include "mm/base/num.h"
 #include "mm/base/os.h"
 
@@ -45,13 +46,8 @@ log_open(const char *path)
     if ((fd = open_log()) < 0)
         return -errno;
     close(fd);
+    must_tell_too = log_from_signal;
     return 0;
-}
-
-bool
-log_is_a_file(void)
-{
-    return log_path[0] != '\0';
 }
 
 void

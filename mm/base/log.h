@@ -19,8 +19,6 @@ enum log_level {
  * calling thread is role M, any other one role C.  Thread: the main thread, before others are
  * started. */
 int log_open(const char *path);
-/* log_is_a_file: lines go there, not to standard output.  [any] */
-bool log_is_a_file(void);
 /* log_set_level: lines below it are dropped. */
 void log_set_level(enum log_level level);
 

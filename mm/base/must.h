@@ -3,8 +3,9 @@
 #ifndef MM_BASE_MUST_H
 #define MM_BASE_MUST_H
 
-/* must_fail: report a broken rule on stderr, and in the log if that is a file, and abort.  [any]
- * Does not return. */
+/* must_fail: report a broken rule on stderr, and to must_tell_too, and abort: it does not return.
+ * must_tell_too: where the line goes as well, of log.h; NULL: nowhere.  [const after log_open] */
+extern void (*must_tell_too)(const char *line);
 _Noreturn void must_fail(const char *file, int line, const char *what);
 
 #define must(x)                                                                                    \
