@@ -170,7 +170,7 @@ class Readers:
                 if b"\x04\x22\x4d\x18" not in f.read(64):
                     raise AssertionError("%s: no LZ4 frame" % path)
             plain = path + ".plain"
-            guest.run(resp.STILLFRAME_RDB, "convert", "--compress=none", path, "-o", plain)
+            guest.run(resp.STILLFRAME_RDB, "convert", "--compress=none", "--force", path, "-o", plain)
             path = plain
         found = self.digest("theirs", path)
         if found != expected:
