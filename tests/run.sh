@@ -82,7 +82,7 @@ integration() { # integration FLAVOUR TEST...: python tests against that flavour
 export CK_DEFAULT_TIMEOUT=600
 # The same sequences each time beside redis-server; make check-long draws others.
 export DIFFERENTIAL_SEED=${DIFFERENTIAL_SEED:-34} EVENTS_SEED=${EVENTS_SEED:-34} PUBSUB_SEED=${PUBSUB_SEED:-34}
-export TRANSACTIONS_SEED=${TRANSACTIONS_SEED:-34}
+export TRANSACTIONS_SEED=${TRANSACTIONS_SEED:-34} OSV_SEED=${OSV_SEED:-34}
 export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0 UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:report_thread_leaks=0 # liburcu never joins its thread
 

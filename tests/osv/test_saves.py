@@ -25,6 +25,7 @@ MATRIX = [dict(zip(("rdbcompression", "snapshot-threads", "snapshot-verify", "sn
           for values in itertools.product(CODECS, (1, 2), ("no", "yes"), ("0", "1mb"))]
 FEW = [m for m in MATRIX if m["snapshot-verify"] == "no" and m["snapshot-memory-limit"] == "0"]
 STAMPED = r"^dump-\d{8}T\d{6}Z(_\d+)?\.rdb$"
+DATA_MB = 3072  # room for two dozen dumps, whatever the writers have made of the data
 
 
 class Saves(unittest.TestCase):
@@ -53,7 +54,7 @@ class Saves(unittest.TestCase):
         return files
 
     def run_machine(self, form, memory, smp, matrix):
-        disk = guest.Disk(*WORDS, form=form)
+        disk = guest.Disk(*WORDS, form=form, data_mb=DATA_MB)
         with guest.Guest(disk, memory=memory, smp=smp) as machine:
             data = Data(self.id(), machine)
             data.fill(ELEMENTS)
