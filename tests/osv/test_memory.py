@@ -74,7 +74,7 @@ class Memory(unittest.TestCase):
         with guest.Guest(disk, memory="1G") as machine:
             machine.resp.call("DEBUG", "POPULATE", 3000, "key", 100000)
             machine.shutdown("SAVE")
-        with guest.Guest(disk, memory="256M", ready=False) as machine:
+        with guest.Guest(disk, memory="256M", ready="Stillframe version=") as machine:
             machine.wait_power_off()
             self.assertIn(full_machine.DOES_NOT_FIT, machine.console())
 
