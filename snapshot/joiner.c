@@ -11,6 +11,7 @@
 #include "mm/base/le.h"
 #include "mm/base/must.h"
 #include "mm/base/os.h"
+#include "mm/base/spare.h"
 #include "snapshot/rdb/lz4_frame.h"
 #include "snapshot/rdb/rdb.h"
 
@@ -42,12 +43,16 @@ packs(const struct joiner *j)
     return j->o.compression == RDB_LZ4;
 }
 
+static size_t
+chunk_bytes(const struct joiner *j)
+{
+    return sizeof(struct chunk) + (packs(j) ? lz4_frame_block_bound(JOINER_CHUNK_BYTES) : 0);
+}
+
 static struct chunk *
 chunk_new(const struct joiner *j)
 {
-    size_t packed = packs(j) ? lz4_frame_block_bound(JOINER_CHUNK_BYTES) : 0;
-
-    return fault_point(FAULT_sink_buffer) ? NULL : malloc(sizeof(struct chunk) + packed);
+    return fault_point(FAULT_sink_buffer) ? NULL : spare_take(chunk_bytes(j));
 }
 
 void
@@ -233,7 +238,7 @@ lane_open(struct lane *l, struct joiner *j, unsigned index)
     *l = (struct lane){.joiner = j, .index = index};
     l->sink.ops = &lane_ops;
     note_turn(l, index == 0); /* J2 */
-    if (packs(j) && (l->pack_state = malloc(lz4_frame_state_bytes())) == NULL) {
+    if (packs(j) && (l->pack_state = spare_take(lz4_frame_state_bytes())) == NULL) {
         joiner_fail(j, -ENOMEM);
         return sink_fail(&l->sink, -ENOMEM, "start");
     }
@@ -279,7 +284,7 @@ lane_close(struct lane *l)
     if (l->sink.fill > 0)
         hand_over(l);
     r = l->sink.error;
-    free(l->pack_state);
+    spare_give(l->pack_state, lz4_frame_state_bytes());
     pthread_mutex_lock(&j->lock);
     if (l->chunk != NULL) {
         l->chunk->next = j->free_chunks;
@@ -383,7 +388,7 @@ begin_frame(struct joiner *j, struct sink *out)
 {
     uint8_t head[LZ4_FRAME_HEAD_BYTES];
 
-    if ((j->pack_state = malloc(lz4_frame_state_bytes())) == NULL)
+    if ((j->pack_state = spare_take(lz4_frame_state_bytes())) == NULL)
         return -ENOMEM;
     lz4_frame_sum_begin(&j->content);
     sink_put(out, head, lz4_frame_head(head, j->o.checksum));
@@ -451,10 +456,10 @@ joiner_end(struct joiner *j)
         struct chunk *c = j->free_chunks;
 
         j->free_chunks = c->next;
-        free(c);
+        spare_give(c, chunk_bytes(j));
         j->chunks--;
     }
     must(j->chunks == 0);
-    free(j->pack_state);
+    spare_give(j->pack_state, lz4_frame_state_bytes());
     j->pack_state = NULL;
 }

@@ -15,6 +15,7 @@
 #include "mm/base/fault.h"
 #include "mm/base/must.h"
 #include "mm/base/os.h"
+#include "mm/base/spare.h"
 #include "snapshot/sweeper.h"
 
 static struct job *job; /* the running one, or NULL */
@@ -50,8 +51,10 @@ snapshot_start(void)
                                                  : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (event_fd < 0)
         return -errno;
-    if ((r = sweeper_start(event_fd)) < 0)
+    if ((r = spare_open()) < 0)
         goto close_fd;
+    if ((r = sweeper_start(event_fd)) < 0)
+        goto close_spare;
     if ((r = can_create_thread()) < 0) /* the last one before liburcu's */
         goto stop_sweeper;
     rcu_register_thread();
@@ -60,6 +63,8 @@ snapshot_start(void)
     return 0;
 stop_sweeper:
     sweeper_stop();
+close_spare:
+    spare_close();
 close_fd:
     (void)close(event_fd);
     event_fd = -1;
@@ -83,6 +88,7 @@ snapshot_stop(void)
     rcu_thread_offline(); /* it waits for the grace thread, which may wait for us */
     call_rcu_data_free(grace_thread);
     rcu_unregister_thread();
+    spare_close();
     (void)close(event_fd);
     event_fd = -1;
 }

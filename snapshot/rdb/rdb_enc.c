@@ -10,6 +10,7 @@
 #include "mm/base/le.h"
 #include "mm/base/must.h"
 #include "mm/base/num.h"
+#include "mm/base/spare.h"
 #include "snapshot/rdb/lzf.h"
 #include "snapshot/rdb/rdb.h"
 
@@ -51,7 +52,7 @@ rdb_enc_init(struct rdb_enc *e, struct sink *out, int version, bool compress)
 {
     must(version >= RDB_VERSION_MIN && version <= RDB_VERSION_MAX);
     *e = (struct rdb_enc){.out = out, .compress = compress, .version = version};
-    e->work = fault_point(FAULT_sink_buffer) ? NULL : malloc(sizeof *e->work);
+    e->work = fault_point(FAULT_sink_buffer) ? NULL : spare_take(sizeof *e->work);
     if (e->work == NULL)
         return -ENOMEM;
     lzf_packer_init(&e->work->packer);
@@ -63,7 +64,7 @@ rdb_enc_init(struct rdb_enc *e, struct sink *out, int version, bool compress)
 void
 rdb_enc_fini(struct rdb_enc *e)
 {
-    free(e->work);
+    spare_give(e->work, sizeof *e->work);
     e->work = NULL;
 }
 

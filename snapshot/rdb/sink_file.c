@@ -24,6 +24,7 @@
 #include "mm/base/log.h"
 #include "mm/base/must.h"
 #include "mm/base/os.h"
+#include "mm/base/spare.h"
 #include "snapshot/rdb/retained.h"
 #include "snapshot/rdb/set_aside.h"
 #include "snapshot/rdb/temp_file.h"
@@ -338,7 +339,7 @@ file_commit(struct sink *s)
 static void
 file_free(struct sink_file *f)
 {
-    free(f->sink.buf);
+    spare_give(f->sink.buf, SINK_BUFFER_BYTES);
     free(f->path);
     free(f->temp_path);
     free(f->dir_path);
@@ -463,7 +464,7 @@ sink_file_open(const struct sink_file_options *opt, struct sink **ret)
         return -ENOMEM;
     f->fd = f->lock_fd = -1;
     if (!fault_point(FAULT_sink_buffer))
-        f->sink.buf = malloc(SINK_BUFFER_BYTES);
+        f->sink.buf = spare_take(SINK_BUFFER_BYTES);
     if (f->sink.buf == NULL || (r = set_paths(f, opt)) < 0 ||
         (r = open_some_temp(f, opt->temp_name)) < 0) {
         file_free(f);

@@ -10,6 +10,7 @@
 #include "mm/base/fault.h"
 #include "mm/base/must.h"
 #include "mm/base/os.h"
+#include "mm/base/spare.h"
 
 /* How long a cancel, or memory that runs short, may go unnoticed. */
 enum { LOOK_MS = 50 };
@@ -167,7 +168,7 @@ socket_commit(struct sink *sink)
 static void
 socket_close(struct sink *sink)
 {
-    free(sink->buf);
+    spare_give(sink->buf, SINK_BUFFER_BYTES);
     free(sink);
 }
 
@@ -181,7 +182,7 @@ sink_socket_open(const struct sink_socket_options *o, struct sink **ret)
     must(o->count > 0 && o->count <= SINK_READERS_MAX);
     if (s == NULL)
         return -ENOMEM;
-    if ((s->sink.buf = malloc(SINK_BUFFER_BYTES)) == NULL) {
+    if ((s->sink.buf = spare_take(SINK_BUFFER_BYTES)) == NULL) {
         free(s);
         return -ENOMEM;
     }

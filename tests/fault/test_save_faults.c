@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mm/base/fault.h"
+#include "mm/base/spare.h"
 #include "server/config/config.h"
 #include "server/persist/persist.h"
 #include "snapshot/rdb/retained.h"
@@ -257,6 +258,19 @@ START_TEST(a_failure_that_may_stay_silent_does)
 }
 END_TEST
 
+/* What a save cannot do without was promised at start. */
+START_TEST(a_save_does_without_malloc_for_its_buffers)
+{
+    config.rdb_compression = _i == 0 ? RDB_LZF : RDB_LZ4;
+    lab_run("set n 78");
+    fault_arm(FAULT_spare_malloc, 1, true);
+    ck_assert(one_save());
+    ck_assert_uint_ge(fault_disarm(), 4); /* the sink's, the encoder's, two chunks at least */
+    ck_assert(lab_same(lab_file("dump.rdb"), saved));
+    ck_assert_uint_eq(spare_free_bytes(), SPARE_BYTES);
+}
+END_TEST
+
 /* C2: the copy of a page fails under a write; the write has its reply, the save is given up. */
 START_TEST(without_memory_for_a_page_the_save_is_given_up_and_the_write_is_not)
 {
@@ -361,6 +375,7 @@ main(void)
     tcase_add_loop_test(t, what_cannot_be_kept_fails_no_save, 0,
                         sizeof retain_points / sizeof *retain_points);
     tcase_add_test(t, a_failure_that_may_stay_silent_does);
+    tcase_add_loop_test(t, a_save_does_without_malloc_for_its_buffers, 0, 2);
     tcase_add_test(t, without_memory_for_a_page_the_save_is_given_up_and_the_write_is_not);
     tcase_add_test(t, threads_that_cannot_be_made_are_a_refusal_at_start);
     tcase_add_loop_test(t, after_a_crash_at_any_step_the_dump_is_the_old_or_the_new_one, 0, 4);
