@@ -208,16 +208,27 @@ key_spec_init(struct cmd *cmd)
 
 /* ---- finders ---- */
 
-/* SET key value ... GET reads the key as well. */
+/* SET key value ... GET, IFEQ and its kin read the key as well. */
 int
 keys_of_set(const struct slice *argv, int argc, key_visit visit, void *ctx)
 {
+    static const char *const reading[] = {"GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"};
     uint32_t flags = KEY_OW | KEY_UPDATE;
 
     for (int i = 3; i < argc; i++)
-        if (slice_is_word(argv[i], "GET"))
-            flags = KEY_RW | KEY_ACCESS | KEY_UPDATE;
+        for (size_t k = 0; k < sizeof reading / sizeof *reading; k++)
+            if (slice_is_word(argv[i], reading[k]))
+                flags = KEY_RW | KEY_ACCESS | KEY_UPDATE;
     visit(ctx, 1, flags);
+    return 1;
+}
+
+/* DELEX key [condition]: with one it reads the key as well. */
+int
+keys_of_delex(const struct slice *argv, int argc, key_visit visit, void *ctx)
+{
+    (void)argv;
+    visit(ctx, 1, argc == 2 ? KEY_RM | KEY_DELETE : KEY_RW | KEY_ACCESS | KEY_DELETE);
     return 1;
 }
 

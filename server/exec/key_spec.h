@@ -59,10 +59,12 @@ struct key_spec {
         .last = (last_) < 0 ? (last_) : (last_) - (first)                                          \
     }
 #define KEY_AT(at_, how) KEYS_AT(at_, at_, 1, how)
-#define NUMKEYS_AT(at_, how)                                                                       \
+#define NUMKEYS_STEP(at_, step_, how)                                                              \
     {                                                                                              \
-        .flags = how, .begin = KEYS_INDEX, .find = KEYS_KEYNUM, .at = at_, .last = 1, .step = 1    \
+        .flags = how, .begin = KEYS_INDEX, .find = KEYS_KEYNUM, .at = at_, .last = 1,              \
+        .step = step_                                                                              \
     }
+#define NUMKEYS_AT(at_, how) NUMKEYS_STEP(at_, 1, how)
 #define BEHIND(word, from, last_, step_, limit_, how)                                              \
     {                                                                                              \
         .flags = how, .begin = KEYS_KEYWORD, .at = from, .last = last_, .step = step_,             \
@@ -112,6 +114,7 @@ int key_spec_count(const struct cmd *cmd);
 
 /* Finders. */
 int keys_of_set(const struct slice *argv, int argc, key_visit visit, void *ctx);
+int keys_of_delex(const struct slice *argv, int argc, key_visit visit, void *ctx);
 int keys_of_bitfield(const struct slice *argv, int argc, key_visit visit, void *ctx);
 int keys_of_sort(const struct slice *argv, int argc, key_visit visit, void *ctx);
 int keys_of_sort_ro(const struct slice *argv, int argc, key_visit visit, void *ctx);

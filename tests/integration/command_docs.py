@@ -14,9 +14,10 @@ GROUPS = ["connection", "generic", "string", "bitmap", "hash", "list", "set", "s
 
 HEAD = """# Commands
 
-Every command of the server, with the Redis version that brought it. `COMMAND DOCS` answers the
-same, and the arguments; the table is written from it by `make docs-commands`. Where a command
-differs from Redis's: [operations.md](operations.md), last section.
+Every command of the server, with the Redis version that brought it (`DELIFEQ`: the Valkey
+version). `COMMAND DOCS` answers the same, and the arguments; the table is written from it by
+`make docs-commands`. Where a command differs from Redis's: [operations.md](operations.md), last
+section.
 """
 
 

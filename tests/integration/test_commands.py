@@ -379,6 +379,104 @@ class Scanning(Commands):
 
 
 class Hashes(Commands):
+    def test_setting_if_the_value_is_this_one(self):
+        self.check("SET a 1", b"OK")
+        self.check("SET a 2 IFEQ 2", None)
+        self.check("SET a 2 IFEQ 1", b"OK")
+        self.check("SET a 3 IFNE 2", None)
+        self.check("SET a 3 IFNE 1 EX 100", b"OK")
+        self.check("SET a 4 IFEQ 3 KEEPTTL", b"OK")
+        self.check("TTL a", 100)
+        self.check("SET a 5 IFEQ 9 GET", b"4")
+        self.check("SET a 5 IFEQ 4 GET", b"4")
+        self.check("GET a", b"5")
+        self.check("SET none 1 IFEQ 1", None)
+        self.check("SET none 1 IFEQ 1 GET", None)
+        self.check("SET none 1 IFDEQ notadigest", None)
+        self.check("EXISTS none", 0)
+        self.check("SET none 1 IFNE 1", b"OK")
+        self.check("RPUSH l x", 1)
+        self.check_error("SET l 1 IFEQ 1", WRONG_TYPE)
+        self.check_error("SET l 1 IFNE 1", WRONG_TYPE)
+        for line in ("SET a 1 NX IFEQ 1", "SET a 1 IFEQ 1 XX", "SET a 1 IFEQ", "SET a 1 IFEQ 1 IFNE 2", "SETNX a 1 IFEQ 1"):
+            self.check_error(line, SYNTAX if line[3] == " " else "ERR wrong number of arguments for 'setnx' command")
+
+    def test_digests(self):
+        # [Redis, its tests: the first digest begins with zeros]
+        long = "v8lf0c11xh8ymlqztfd3eeq16kfn4sspw7fqmnuuq3k3t75em5wdizgcdw7uc26nnf961u2jkfzkjytls2kwlj7626sd"
+        self.check("DIGEST none", None)
+        self.call("SET", "a", long)
+        self.check("DIGEST a", b"00006c38adf31777")
+        self.check("SET a 1 IFDEQ 00006c38adf31778", None)
+        self.check("SET a 1 IFDNE 00006c38adf31777", None)
+        self.check("SET a 1 IFDEQ 00006C38ADF31777", b"OK")
+        self.call("SET", "b", "1" + "0" * 100)
+        self.call("SETRANGE", "b", 1, b"")
+        self.check("DELEX b IFDNE 00006c38adf31777", 1)
+        self.assertEqual(len(self.call("DIGEST", "a")), 16)  # of an integer, as text
+        for digest in ("0006c38adf31777", "000006c38adf31777", "0006c38adf3177g", "x"):
+            for line in ("SET a 2 IFDEQ ", "SET a 2 IFDNE ", "DELEX a IFDEQ ", "DELEX a IFDNE "):
+                self.check_error(line + digest, "ERR must be exactly 16 hexadecimal characters")
+        self.check("RPUSH l x", 1)
+        self.check_error("DIGEST l", WRONG_TYPE)
+        self.check_error("SET l 2 IFDEQ x", WRONG_TYPE)
+
+    def test_deleting_if_the_value_is_this_one(self):
+        self.check("MSET a 1 b 2 c 3 d 4", b"OK")
+        self.check("RPUSH l x", 1)
+        self.check("DELIFEQ a 2", 0)
+        self.check("DELIFEQ a 1", 1)
+        self.check("DELIFEQ a 1", 0)
+        self.check("DELEX b IFEQ 1", 0)
+        self.check("DELEX b IFNE 2", 0)
+        self.check("DELEX b IFEQ 2", 1)
+        self.check("DELEX c IFNE 2", 1)
+        self.check("DELEX none IFNE 2", 0)
+        self.check_error("DELIFEQ l x", WRONG_TYPE)
+        self.check_error("DELEX l IFEQ x", WRONG_TYPE)
+        self.check("DELEX l", 1)
+        self.check("DELEX l", 0)
+        self.check_error("DELEX d IFEQ", "ERR wrong number of arguments for 'delex' command")
+        self.check_error("DELEX d EQ 4", "ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE")
+        self.check("KEYS *", [b"d"])
+
+    def test_setting_several_keys_with_an_expiry(self):
+        self.check("MSETEX 2 a 1 b 2 NX EX 100", 1)
+        self.check("MGET a b", [b"1", b"2"])
+        self.check("TTL a", 100)
+        self.check("TTL b", 100)
+        self.check("MSETEX 2 b 3 c 3 NX", 0)
+        self.check("MSETEX 2 b 3 c 3 XX", 0)
+        self.check("MSETEX 2 a 3 b 3 KEEPTTL XX", 1)
+        self.check("TTL b", 100)
+        self.check("MSETEX 3 a 4 a 5 a 6 px 200000", 1)
+        self.check("GET a", b"6")
+        self.check("TTL a", 200)
+        self.check("MSETEX 1 a 7", 1)
+        self.check("TTL a", -1)
+        self.check("RPUSH l x", 1)
+        self.check("MSETEX 2 l 1 n 2 exat 99999999999", 1)
+        self.check("EXPIRETIME l", 99999999999)
+        self.check("DBSIZE", 4)
+        self.check("MSETEX 2 l 1 n 2 pxat 1", 1)
+        self.check("EXISTS l n", 0)
+        for line, error in (
+                ("MSETEX a 1 EX 10", "ERR invalid numkeys value"), ("MSETEX 0 a 1", "ERR invalid numkeys value"),
+                ("MSETEX 2147483648 a 1", "ERR invalid numkeys value"), ("MSETEX 2 a 1 b", "ERR wrong number of key-value pairs"),
+                ("MSETEX 2147483647 a 1", "ERR wrong number of key-value pairs"), ("MSETEX 1 a 1 bad", SYNTAX),
+                ("MSETEX 1 a 1 NX XX", SYNTAX), ("MSETEX 1 a 1 EX 1 PX 1", SYNTAX), ("MSETEX 1 a 1 KEEPTTL EX 1", SYNTAX),
+                ("MSETEX 1 a 1 GET", SYNTAX), ("MSETEX 1 a 1 IFEQ 1", SYNTAX), ("MSETEX 1 a 1 EX", SYNTAX),
+                ("MSETEX 1 a 1 EX 0", "ERR invalid expire time in 'msetex' command"), ("MSETEX 1 a 1 EX x", NOT_INT)):
+            self.check_error(line, error)
+        self.check("GET a", b"7")
+
+    def test_keys_of_conditional_commands(self):
+        for line, want in (
+                ("SET a b", [[b"a", [b"OW", b"update"]]]), ("SET a b IFEQ c", [[b"a", [b"RW", b"access", b"update"]]]),
+                ("DELEX a", [[b"a", [b"RM", b"delete"]]]), ("DELEX a IFEQ b", [[b"a", [b"RW", b"access", b"delete"]]]),
+                ("MSETEX 2 a 1 b 2 EX 10", [[b"a", [b"OW", b"update"]], [b"b", [b"OW", b"update"]]])):
+            self.assertEqual(self.call("COMMAND", "GETKEYSANDFLAGS", *line.split()), want, line)
+
     def test_setting_and_getting(self):
         self.check("HSET h a 1 b 2", 2)
         self.check("HSET h b 3 c 4", 1)

@@ -101,7 +101,9 @@ def receive(s, quiet_seconds):
         return out + b"<END>"
 
 
-ADDED = {b"client|setinfo", b"client|no-touch", b"waitaof", b"cluster|myshardid"}  # by Redis 7.2
+ADDED = {b"client|setinfo", b"client|no-touch", b"waitaof", b"cluster|myshardid",  # by Redis 7.2
+         b"digest", b"delex", b"msetex",  # by Redis 8.4
+         b"delifeq"}  # by Valkey 9.0
 OTHER_ARITY = {b"zrank": -3, b"zrevrank": -3, b"command|getkeys": -3, b"command|getkeysandflags": -3}  # in Redis 7.2
 ALLOWED_IN_SCRIPTS = {b"blpop", b"brpop", b"blmove", b"brpoplpush", b"bzpopmin", b"bzpopmax", b"wait"}  # since Redis 7.2
 OTHER_TIPS = {  # in Redis 7.2
@@ -118,6 +120,7 @@ OTHER_TIPS = {  # in Redis 7.2
 OTHER_ARGUMENTS = {
     b"bgsave": "CANCEL, WAIT", b"client|kill": "the filters in one block", b"command|getkeys": "documented here",
     b"command|getkeysandflags": "documented here", b"debug": "documented here", b"config|get": "no block around one argument",
+    b"set": "IFEQ and its kin, as in 8.4",
     b"georadius": "one of two stores, as in 7.2", b"georadiusbymember": "one of two stores, as in 7.2",
     b"psubscribe": "no block around one argument", b"module|loadex": "ARGS is said once",
     b"zrank": "WITHSCORE", b"zrevrank": "WITHSCORE", b"zrange": "ranks are integers",

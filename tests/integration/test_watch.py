@@ -107,11 +107,19 @@ COPY s l REPLACE; COPY s s; COPY none s REPLACE; COPY s e DB 1; COPY s s DB 1; M
 SWAPDB 0 1; SWAPDB 0 0; SWAPDB 2 3; FLUSHDB; FLUSHALL; FLUSHDB ASYNC; FLUSHALL ASYNC
 RESTORE none 0 (payload); RESTORE s 0 (payload); RESTORE s 0 (payload) REPLACE; RESTORE s 1 (payload) ABSTTL REPLACE
 RESTORE none 1 (payload) ABSTTL; RESTORE s 0 nonsense REPLACE
+SET s 5 IFEQ 10; SET s 5 IFEQ 6; SET none 1 IFNE 5; DELIFEQ s 10; DELIFEQ s 6; DELIFEQ l 5; DELEX s; DELEX l; DELEX none
+DELEX s IFNE 6; DELEX s IFEQ 6; MSETEX 2 s 10 none 1 EX 100; MSETEX 2 s 1 none 1 NX; MSETEX 1 e x KEEPTTL
 TOUCH s; OBJECT ENCODING s; DUMP s; GET s; DEBUG RELOAD; DEBUG JMAP; CLIENT NO-TOUCH ON
 """
 
 # What later versions than the peer's mended: what is touched here, and there.
-MENDED = {"LTRIM l 0 -1": ([], ["l"])}
+MENDED = {
+    "LTRIM l 0 -1": ([], ["l"]),
+    # commands and options that it does not have
+    "SET s 5 IFEQ 10": (["s"], []), "SET none 1 IFNE 5": (["none"], []), "DELIFEQ s 10": (["s"], []), "DELEX s": (["s"], []),
+    "DELEX l": (["l"], []), "DELEX s IFNE 6": (["s"], []), "MSETEX 2 s 10 none 1 EX 100": (["s", "none"], []),
+    "MSETEX 1 e x KEEPTTL": (["e"], []),
+}
 
 
 def cases():

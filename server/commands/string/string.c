@@ -1,11 +1,12 @@
-/* server/commands/string/string.c - SET, GET and their kin.  Numbers:
- * commands/string/string_number.c; parts: commands/string/string_range.c. */
+/* server/commands/string/string.c - SET, GET and their kin.  What is said behind them:
+ * commands/string/string_options.c; several keys: string_many.c; conditions on the value:
+ * string_condition.c; numbers: string_number.c; parts: string_range.c. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "mm/base/clock.h"
-#include "server/commands/generic/ttl.h"
 #include "server/commands/string/string.h"
+#include "server/commands/string/string_options.h"
 #include "server/config/config.h"
 #include "server/data/db/blob.h"
 #include "server/data/db/db.h"
@@ -38,9 +39,7 @@ reply_string(struct client *c, const struct record *r)
     reply_bulk(c, text.ptr, text.len);
 }
 
-/* reply_string_direct: a large one goes from the arena to the socket without a copy, as far as the
- * socket takes it. */
-static void
+void
 reply_string_direct(struct client *c, const struct record *r)
 {
     struct slice text;
@@ -56,75 +55,8 @@ reply_string_direct(struct client *c, const struct record *r)
 
 /* ---- SET ---- */
 
-struct set_options {
-    bool nx, xx, get, keep_ttl;
-    int64_t expire_at_ms; /* RECORD_NO_EXPIRE */
-};
-
-/* One of EX, PX, EXAT, PXAT. */
-struct expiry_word {
-    const char *word;
-    bool seconds, absolute;
-};
-static const struct expiry_word expiry_words[] = {
-    {"ex", true, false}, {"px", false, false}, {"exat", true, true}, {"pxat", false, true}};
-
-static const struct expiry_word *
-find_expiry_word(const struct client *c, int i)
-{
-    for (size_t k = 0; k < sizeof expiry_words / sizeof *expiry_words; k++)
-        if (arg_is(c, i, expiry_words[k].word))
-            return &expiry_words[k];
-    return NULL;
-}
-
-static bool
-parse_expiry(struct client *c, int i, const struct expiry_word *w, int64_t *ret)
-{
-    int64_t n;
-
-    if (!arg_int(c, i, &n))
-        return false;
-    if (n <= 0 || !ttl_deadline(n, w->seconds, w->absolute, ret)) {
-        reply_errorf(c, "ERR invalid expire time in '%s' command", c->cmd->full_name);
-        return false;
-    }
-    return true;
-}
-
-/* parse_set: false: an error was replied.  The words are all read before a number in them is looked
- * at; the same word twice is no error, as in Redis: the last number counts. */
-static bool
-parse_set(struct client *c, struct set_options *o)
-{
-    const struct expiry_word *w = NULL, *this;
-    int number_at = 0;
-
-    *o = (struct set_options){.expire_at_ms = RECORD_NO_EXPIRE};
-    for (int i = 3; i < c->argc; i++) {
-        if (arg_is(c, i, "nx") && !o->xx) {
-            o->nx = true;
-        } else if (arg_is(c, i, "xx") && !o->nx) {
-            o->xx = true;
-        } else if (arg_is(c, i, "get")) {
-            o->get = true;
-        } else if (arg_is(c, i, "keepttl") && w == NULL) {
-            o->keep_ttl = true;
-        } else if ((this = find_expiry_word(c, i)) != NULL && (w == NULL || w == this) &&
-                   !o->keep_ttl && i + 1 < c->argc) {
-            w = this;
-            number_at = ++i;
-        } else {
-            reply_syntax(c);
-            return false;
-        }
-    }
-    return w == NULL || parse_expiry(c, number_at, w, &o->expire_at_ms);
-}
-
-/* say_set: what SET was asked for with an expiry, to the millisecond. */
-static void
-say_set(struct slice key, struct slice value, int64_t expire_at_ms)
+void
+string_say_set(struct slice key, struct slice value, int64_t expire_at_ms)
 {
     char at[NUM_MAX_BYTES];
     struct slice words[] = {SLICE("SET"), key, value, SLICE("PXAT"),
@@ -150,9 +82,19 @@ set(struct client *c, struct db_ref *ref, struct slice value, const struct set_o
     if (o->expire_at_ms != RECORD_NO_EXPIRE) {
         key_event(c->db, ref->key, KEY_EVENT_GENERIC, "expire");
         if (unlikely(effects_are_wanted))
-            say_set(ref->key, value, o->expire_at_ms);
+            string_say_set(ref->key, value, o->expire_at_ms);
     }
     return 0;
+}
+
+/* may_set: what SET was asked for beside the value does not say no. */
+static enum string_verdict
+may_set(struct client *c, const struct db_ref *ref, const struct set_options *o)
+{
+    if ((o->nx && ref->rec != NULL) || (o->xx && ref->rec == NULL))
+        return CONDITION_FAILS;
+    return likely(o->condition.kind == IF_ANY) ? CONDITION_HOLDS
+                                               : string_judge(c, &o->condition, ref->rec);
 }
 
 /* set_and_get: SET ... GET: the old value is the reply; a copy of it waits until the new one is
@@ -160,9 +102,12 @@ set(struct client *c, struct db_ref *ref, struct slice value, const struct set_o
 static void
 set_and_get(struct client *c, struct db_ref *ref, const struct set_options *o)
 {
+    enum string_verdict verdict = may_set(c, ref, o);
     char scratch[NUM_MAX_BYTES], *copy = NULL;
     struct slice old = {.ptr = NULL, .len = 0};
 
+    if (verdict == CONDITION_ERROR)
+        return;
     if (ref->rec != NULL) {
         old = record_text(ref->rec, scratch);
         if ((copy = malloc(old.len + 1)) == NULL) {
@@ -171,7 +116,7 @@ set_and_get(struct client *c, struct db_ref *ref, const struct set_options *o)
         }
         memcpy(copy, old.ptr, old.len);
     }
-    if (!(o->nx && copy != NULL) && !(o->xx && copy == NULL) && set(c, ref, c->argv[2], o) < 0)
+    if (verdict == CONDITION_HOLDS && set(c, ref, c->argv[2], o) < 0)
         reply_no_memory(c);
     else if (copy == NULL)
         reply_null(c);
@@ -184,9 +129,10 @@ void
 cmd_set(struct client *c)
 {
     struct set_options o = {.expire_at_ms = RECORD_NO_EXPIRE};
+    enum string_verdict verdict;
     struct db_ref ref;
 
-    if (unlikely(c->argc > 3) && !parse_set(c, &o))
+    if (unlikely(c->argc > 3) && !string_parse_options(c, 3, true, &o))
         return;
     if (unlikely(o.get)) {
         if (string_find_key(c, 1, DB_READ, &ref))
@@ -194,7 +140,9 @@ cmd_set(struct client *c)
         return;
     }
     db_lookup(c->db, c->argv[1], DB_WRITE, &ref);
-    if ((o.nx && ref.rec != NULL) || (o.xx && ref.rec == NULL))
+    if (unlikely((verdict = may_set(c, &ref, &o)) == CONDITION_ERROR))
+        return;
+    if (verdict == CONDITION_FAILS)
         reply_null(c);
     else if (set(c, &ref, c->argv[2], &o) < 0)
         reply_no_memory(c);
@@ -237,7 +185,7 @@ set_expiring(struct client *c, const struct expiry_word *w)
     struct set_options o = {.expire_at_ms = RECORD_NO_EXPIRE};
     struct db_ref ref;
 
-    if (!parse_expiry(c, 2, w, &o.expire_at_ms))
+    if (!string_parse_expiry(c, 2, w, &o.expire_at_ms))
         return;
     db_lookup(c->db, c->argv[1], DB_WRITE, &ref);
     if (set(c, &ref, c->argv[3], &o) < 0)
@@ -249,13 +197,13 @@ set_expiring(struct client *c, const struct expiry_word *w)
 void
 cmd_setex(struct client *c)
 {
-    set_expiring(c, &expiry_words[0]);
+    set_expiring(c, &string_expiry_words[EXPIRY_EX]);
 }
 
 void
 cmd_psetex(struct client *c)
 {
-    set_expiring(c, &expiry_words[1]);
+    set_expiring(c, &string_expiry_words[EXPIRY_PX]);
 }
 
 void
@@ -299,7 +247,7 @@ parse_getex(struct client *c, struct getex_options *o)
 {
     *o = (struct getex_options){.expiry = NULL};
     for (int i = 2; i < c->argc; i++) {
-        const struct expiry_word *w = find_expiry_word(c, i);
+        const struct expiry_word *w = string_expiry_word(c, i);
         if (arg_is(c, i, "persist") && o->expiry == NULL) {
             o->persist = true;
         } else if (w != NULL && !o->persist && (o->expiry == NULL || o->expiry == w) &&
@@ -349,120 +297,12 @@ cmd_getex(struct client *c)
         reply_null(c);
         return;
     }
-    if (o.expiry != NULL && !parse_expiry(c, o.number_at, o.expiry, &at_ms))
+    if (o.expiry != NULL && !string_parse_expiry(c, o.number_at, o.expiry, &at_ms))
         return;
     mark = client_pending_out(c);
     reply_string(c, ref.rec);
     if ((o.persist || o.expiry != NULL) && change_expiry(c, &ref, &o, at_ms) < 0) {
         reply_take_back(c, mark);
         reply_no_memory(c);
-    }
-}
-
-/* ---- several keys ---- */
-
-/* make_items: records for all of MSET's keys.  Returns how many could be made. */
-static int
-make_items(struct client *c, struct db_item *items, int count)
-{
-    for (int i = 0; i < count; i++) {
-        struct record_spec spec = {.key = c->argv[1 + 2 * i],
-                                   .expire_at_ms = RECORD_NO_EXPIRE,
-                                   .db = db_number(c->db),
-                                   .clock = db_birth_clock()};
-
-        if (value_string(&spec.value, c->argv[2 + 2 * i], spec.key.len) < 0)
-            return i;
-        if ((items[i].fresh = record_new(&spec)) == NULL) {
-            value_free(&spec.value);
-            return i;
-        }
-    }
-    return count;
-}
-
-static void
-free_items(const struct db_item *items, int count)
-{
-    for (int i = 0; i < count; i++) {
-        struct value v = value_of(items[i].fresh);
-
-        record_free(items[i].fresh);
-        value_free(&v);
-    }
-}
-
-static bool
-any_exists(struct client *c)
-{
-    struct db_ref ref;
-
-    for (int i = 1; i < c->argc; i += 2)
-        if (db_lookup(c->db, c->argv[i], 0, &ref) != NULL)
-            return true;
-    return false;
-}
-
-static void
-set_all(struct client *c, bool nx)
-{
-    int count = (c->argc - 1) / 2, made;
-    struct db_item *items;
-
-    if (c->argc % 2 == 0) {
-        arg_wrong_count(c);
-        return;
-    }
-    if (nx && any_exists(c)) {
-        reply_int(c, 0);
-        return;
-    }
-    if ((items = malloc((size_t)count * sizeof *items)) == NULL) {
-        reply_no_memory(c);
-        return;
-    }
-    made = make_items(c, items, count);
-    if (made == count && db_store_all(c->db, items, count) == 0) {
-        for (int i = 0; i < count; i++) {
-            if (items[i].had_expired)
-                changed(c, c->argv[1 + 2 * i], KEY_EVENT_EXPIRED, "expired", 0);
-            if (items[i].is_new)
-                key_event(c->db, c->argv[1 + 2 * i], KEY_EVENT_NEW, "new");
-            changed(c, c->argv[1 + 2 * i], KEY_EVENT_STRING, "set", 1);
-        }
-        if (nx)
-            reply_int(c, 1);
-        else
-            reply_ok(c);
-    } else {
-        free_items(items, made);
-        reply_no_memory(c);
-    }
-    free(items);
-}
-
-void
-cmd_mset(struct client *c)
-{
-    set_all(c, false);
-}
-
-void
-cmd_msetnx(struct client *c)
-{
-    set_all(c, true);
-}
-
-void
-cmd_mget(struct client *c)
-{
-    reply_array(c, (size_t)c->argc - 1);
-    for (int i = 1; i < c->argc; i++) {
-        const struct record *r = db_find_read(c->db, c->argv[i]);
-
-        if (r == NULL || record_type(r) != TYPE_STRING)
-            reply_null(c);
-        else
-            reply_string_direct(c, r);
     }
 }

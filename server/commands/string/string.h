@@ -14,5 +14,8 @@ struct client;
 bool string_find_key(struct client *c, int i, unsigned flags, struct db_ref *ref);
 /* reply_string: the string that a record holds. */
 void reply_string(struct client *c, const struct record *r);
+/* reply_string_direct: the same; a large one goes from the arena to the socket without a copy, as
+ * far as the socket takes it. */
+void reply_string_direct(struct client *c, const struct record *r);
 
 #endif

@@ -160,7 +160,7 @@ bool db_delete(struct db *db, struct slice key);
 
 /* One key of several that are set together, or not at all. */
 struct db_item {
-    const struct record *fresh; /* made by record_new(), without expiry; db_number() in it */
+    const struct record *fresh; /* made by record_new(); db_number() in it */
     const struct record *old;   /* used within */
     bool had_expired;           /* afterwards: what was there had expired; the caller tells */
     bool is_new; /* afterwards: the key was not there, or had expired; the caller tells */

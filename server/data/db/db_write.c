@@ -335,6 +335,24 @@ db_expire_record(struct db *db, const struct record *r)
 
 /* ---- several keys at once ---- */
 
+/* turn_expiry: a record that expires takes the place of another one, which does too, in the table
+ * of those. */
+static void
+turn_expiry(struct db *db, uint64_t hash, const struct record *from, const struct record *to)
+{
+    struct ktable_ref at;
+
+    ktable_find_record(&db->expires, hash, from, &at);
+    must(at.bucket != NULL); /* D1 */
+    ktable_switch(at, to);
+}
+
+static bool
+does_expire(const struct record *r)
+{
+    return r != NULL && record_has(r, RECORD_HAS_EXPIRE);
+}
+
 /* put_back: undo what db_store_all() did for this item. */
 static void
 put_back(struct db *db, const struct db_item *it)
@@ -342,6 +360,10 @@ put_back(struct db *db, const struct db_item *it)
     uint64_t hash = keyhash(record_key(it->fresh));
     struct ktable_ref at;
 
+    if (does_expire(it->fresh) && does_expire(it->old))
+        turn_expiry(db, hash, it->fresh, it->old);
+    else if (does_expire(it->fresh))
+        forget(&db->expires, hash, it->fresh);
     ktable_find_record(&db->keys, hash, it->fresh, &at);
     must(at.bucket != NULL);
     if (it->old != NULL)
@@ -350,15 +372,40 @@ put_back(struct db *db, const struct db_item *it)
         ktable_drop(&db->keys, hash, at);
 }
 
-/* take_leave: the old record of an item goes for good; until then its expiry stood in the table. */
-static void
-take_leave(struct db *db, const struct record *old)
+/* put_in: the fresh record of an item takes its key's place.  The expiry of an old one stays in the
+ * table if the fresh one has none: the old one may come back. */
+static int
+put_in(struct db *db, struct db_item *it)
 {
+    struct db_ref ref;
+    bool adds;
+
+    it->old = db_lookup(db, record_key(it->fresh), DB_EXPIRED, &ref);
+    adds = does_expire(it->fresh) && !does_expire(it->old);
+    if (adds && !ktable_add(&db->expires, ref.hash, it->fresh))
+        return -ENOMEM;
+    if (it->old == NULL && !ktable_add(&db->keys, ref.hash, it->fresh)) {
+        if (adds)
+            forget(&db->expires, ref.hash, it->fresh);
+        return -ENOMEM;
+    }
+    if (it->old != NULL)
+        ktable_switch(ref.at, it->fresh);
+    if (does_expire(it->fresh) && !adds)
+        turn_expiry(db, ref.hash, it->old, it->fresh);
+    return 0;
+}
+
+/* take_leave: the old record of an item goes for good. */
+static void
+take_leave(struct db *db, const struct db_item *it)
+{
+    const struct record *old = it->old;
     struct value gone = value_of(old);
 
     if (record_type(old) != TYPE_STRING)
         db_tell_gone(db, record_key(old));
-    if (record_has(old, RECORD_HAS_EXPIRE))
+    if (does_expire(old) && !does_expire(it->fresh))
         forget(&db->expires, keyhash(record_key(old)), old);
     record_free(old);
     value_free(&gone);
@@ -367,24 +414,18 @@ take_leave(struct db *db, const struct record *old)
 int
 db_store_all(struct db *db, struct db_item *items, int count)
 {
-    for (int i = 0; i < count; i++) {
-        struct db_ref ref;
-
-        items[i].old = db_lookup(db, record_key(items[i].fresh), DB_EXPIRED, &ref);
-        if (items[i].old != NULL) {
-            ktable_switch(ref.at, items[i].fresh);
-        } else if (!ktable_add(&db->keys, ref.hash, items[i].fresh)) {
+    for (int i = 0; i < count; i++)
+        if (put_in(db, &items[i]) < 0) {
             while (--i >= 0)
                 put_back(db, &items[i]);
             return -ENOMEM;
         }
-    }
     for (int i = 0; i < count; i++) {
         items[i].had_expired = items[i].old != NULL && db_record_is_expired(items[i].old);
         items[i].is_new = items[i].old == NULL || items[i].had_expired;
         stats.expired_keys += items[i].had_expired;
         if (items[i].old != NULL)
-            take_leave(db, items[i].old);
+            take_leave(db, &items[i]);
     }
     return 0;
 }
