@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""Programs from npm and Debian that use scripts: queues, limits, locks, sessions.
+
+Each runs while saves run back to back; in the middle the server is killed in a save, and comes back
+with the one before (programs.py).  A package that is not installed is a test that is skipped by its
+name: make test-packages installs them.
+"""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import programs  # noqa: E402
+
+
+class Node(programs.Programs):
+    def test_bullmq(self):
+        self.node(["bullmq", "ioredis"], "bullmq.cjs")
+
+
+class Python(programs.Programs):
+    def test_rq(self):
+        self.python("rq", "python3-rq", "rq_jobs.py")
+
+
+class Ruby(programs.Programs):
+    def test_sidekiq(self):
+        self.ruby("sidekiq", "ruby-sidekiq", "sidekiq_jobs.rb")
+
+
+if __name__ == "__main__":
+    unittest.main()
