@@ -17,6 +17,12 @@ class Node(programs.Programs):
     def test_bullmq(self):
         self.node(["bullmq", "ioredis"], "bullmq.cjs")
 
+    def test_limits_and_locks(self):
+        self.node(["rate-limiter-flexible", "redlock", "ioredis", "redis"], "limits.cjs")
+
+    def test_sessions(self):
+        self.node(["connect-redis", "express-session", "redis"], "sessions.cjs")
+
 
 class Python(programs.Programs):
     def test_rq(self):

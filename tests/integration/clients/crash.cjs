@@ -4,16 +4,17 @@ const readline = require("readline");
 
 const lines = readline.createInterface({ input: process.stdin });
 
-// The server saves, is killed, and is there again.
+exports.sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// The server saves, is killed, and is there again.  That the old connections are closed is known to
+// the kernel by then, and to the libraries after the next turn of the loop.
 exports.crash = () => new Promise((resolve) => {
   lines.once("line", (line) => {
     assert.strictEqual(line, "restarted");
-    resolve();
+    exports.sleep(50).then(resolve);
   });
   console.log("crash");
 });
-
-exports.sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // Wait until condition() gives something that is true.
 exports.until = async (what, condition) => {
