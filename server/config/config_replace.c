@@ -34,8 +34,8 @@ write_temp(const char *temp, const struct text *t, mode_t mode)
     unlink(temp);
     if ((fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0)
         return -errno;
-    if ((r = write_all(fd, t)) == 0 && fchmod(fd, mode & 07777) < 0)
-        r = -errno;
+    /* Before the fsync, which makes the mode durable with the bytes. */
+    r = fchmod(fd, mode & 07777) < 0 ? -errno : write_all(fd, t);
     close(fd);
     return r;
 }
