@@ -10,6 +10,8 @@
 #   hard      each write barrier taken out in turn; the core broken in each way of
 #             tests/hard/mutants.txt
 #   fault     each step of a save failed in turn
+#   crash     every state in which a power cut may leave the files of a save, of CONFIG REWRITE, of
+#             ACL SAVE and of stillframe-rdb
 #   model     the model and its wrong variants
 #   osv       the server on OSv under QEMU, if OSV names a built OSv tree (OSV_LONG=1: all of it)
 #   lint      floors, texts, format, cppcheck, clang-tidy
@@ -106,6 +108,10 @@ section_fault() {
     unit debug fault
     integration debug tests/fault/test_*.py
 }
+section_crash() {
+    build release all test-helpers
+    integration release tests/crash/test_*.py
+}
 section_asan() {
     build release test-helpers
     build asan all tests
@@ -170,6 +176,7 @@ section_long() {
     LONG=1 long tests/integration/test_huge.py
     ORACLE_SNAPSHOTS=1000 long tests/integration/test_oracle.py
     ORACLE_SNAPSHOTS=500 long tests/integration/test_oracle_types.py
+    CRASH_LONG=1 long tests/crash/test_crash.py
     STEP_BUDGET=2000 section_steps
     LINT_NODES='' section_lint
 }
@@ -188,7 +195,7 @@ all() {
     build release all tests test-helpers
     queue=$(mktemp)
     out=$(mktemp)
-    printf '%s\n' asan lint release hard "debug fault" steps osv barrier model tsan >"$queue"
+    printf '%s\n' asan lint release hard "debug fault crash" steps osv barrier model tsan >"$queue"
     for ((w = 0; w < 2; w++)); do
         worker "$queue" > >(tee -a "$out") 2>&1 &
         pids+=($!)
