@@ -203,7 +203,8 @@ load_file(const char *path, bool merge, struct text *why)
     int r = rdb_source_file(path, &src);
 
     if (r < 0) {
-        text_addf(why, "%s", strerror(-r));
+        text_addf(why, "%s",
+                  r == -ESPIPE ? "it is no file, but a pipe, a socket or a device" : strerror(-r));
         return r;
     }
     load_init(&s);
