@@ -162,6 +162,9 @@ const char *config_value(const char *name, char *ret, size_t room);
  * -errno: it is as it was, and *why says what went wrong.  Only where there is one (config_file()).
  * all: defaults too. */
 int config_rewrite(bool all, struct text *why);
+/* config_read_whole: a file's bytes behind what ret holds.  0; -EFBIG: above 64 MiB; -ENOMEM; or
+ * -errno of open, -EIO of reading. */
+int config_read_whole(const char *path, struct text *ret);
 /* config_replace_file: t takes the place of the file in one step, durably; a new one gets this
  * mode, another keeps its own.  0; or -errno: it is as it was. */
 int config_replace_file(const char *path, const struct text *t, unsigned mode);

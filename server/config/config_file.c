@@ -274,16 +274,24 @@ read_stream(FILE *f, struct text *ret)
     return ferror(f) ? -EIO : 0;
 }
 
+int
+config_read_whole(const char *path, struct text *ret)
+{
+    FILE *f = fopen(path, "re");
+    int r = f == NULL ? -errno : read_stream(f, ret);
+
+    if (f != NULL)
+        fclose(f);
+    return r;
+}
+
 static int
 read_file(struct reading *rd, const char *path)
 {
     bool standard_input = strcmp(path, "-") == 0 && !is_trial(rd);
-    FILE *f = standard_input ? stdin : fopen(path, "re");
     struct text t = {0};
-    int r = f == NULL ? -errno : read_stream(f, &t);
+    int r = standard_input ? read_stream(stdin, &t) : config_read_whole(path, &t);
 
-    if (f != NULL && !standard_input)
-        fclose(f);
     if (r < 0) {
         text_addf(rd->why,
                   is_trial(rd) ? "can't open config file '%s': %s"

@@ -11,8 +11,6 @@
 #include "server/config/config.h"
 #include "server/exec/acl_impl.h"
 
-enum { FILE_MAX_BYTES = 64 * 1024 * 1024 };
-
 static const char no_memory[] = "no memory";
 static const char unknown_rule[] = "Unknown command or category name in ACL";
 
@@ -245,29 +243,6 @@ use_declared(void)
 
 /* ---- the aclfile ---- */
 
-static int
-read_whole(const char *path, struct text *ret)
-{
-    FILE *f = fopen(path, "re");
-    char buf[16384];
-    size_t n;
-    int r = 0;
-
-    if (f == NULL)
-        return -errno;
-    while (r == 0 && (n = fread(buf, 1, sizeof buf, f)) > 0) {
-        text_add_bytes(ret, buf, n);
-        if (ret->failed)
-            r = -ENOMEM;
-        else if (ret->len > FILE_MAX_BYTES)
-            r = -EFBIG;
-    }
-    if (r == 0 && ferror(f))
-        r = -errno;
-    fclose(f);
-    return r;
-}
-
 /* Blanks alone separate, and nothing is quoted: neither names nor patterns have any. */
 static int
 split_line(const char *p, const char *end, struct slice *words)
@@ -351,7 +326,7 @@ acl_load(struct text *why)
 {
     struct acl_table t = {0};
     struct text file = {0};
-    int r = read_whole(config.aclfile, &file);
+    int r = config_read_whole(config.aclfile, &file);
     bool done;
 
     if (r < 0) {

@@ -109,14 +109,15 @@ push_map(lua_State *L, const char *p)
     lua_createtable(L, 0, 1);
     lua_createtable(L, 0, (int)count);
     for (int64_t i = 0; i < count; i++) {
+        bool is_usable;
+
         p = from_reply(L, p);
-        if (is_key(L)) {
-            p = from_reply(L, p);
+        is_usable = is_key(L);
+        p = from_reply(L, p);
+        if (is_usable)
             lua_rawset(L, -3);
-        } else {
-            p = from_reply(L, p);
+        else
             lua_pop(L, 2);
-        }
     }
     lua_setfield(L, -2, "map");
     return p;

@@ -40,8 +40,7 @@ setup(void)
 {
     setenv("TZ", "UTC0", 1);
     tzset();
-    scratch_make(dir, "when");
-    ck_assert_int_eq(chdir(dir), 0);
+    scratch_enter(dir, "when");
     lab_open();
     ck_assert_int_eq(snapshot_start(), 0);
     ck_assert_int_eq(persist_init(), 0);
@@ -56,14 +55,10 @@ setup(void)
 static void
 teardown(void)
 {
-    char command[SCRATCH_BYTES + 32];
-
     ck_assert_int_eq(set("save-bytes", "0"), 0);
     snapshot_stop();
     lab_close();
-    ck_assert_int_eq(chdir("/"), 0);
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    ck_assert_int_eq(system(command), 0);
+    scratch_leave(dir);
 }
 
 static long

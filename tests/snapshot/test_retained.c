@@ -22,51 +22,25 @@ static char dir[SCRATCH_BYTES];
 static void
 setup(void)
 {
-    scratch_make(dir, "retained");
-    ck_assert_int_eq(chdir(dir), 0);
+    scratch_enter(dir, "retained");
 }
 
 static void
 teardown(void)
 {
-    char command[SCRATCH_BYTES + 32];
-
     fault_disarm();
-    ck_assert_int_eq(chdir("/"), 0);
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static bool
-exists(const char *name)
-{
-    return access(name, F_OK) == 0;
+    scratch_leave(dir);
 }
 
 /* write_at: a file with this content, finished at this unix time; -1: now. */
 static void
 write_at(const char *name, const char *content, time_t when)
 {
-    FILE *f = fopen(name, "w");
     struct timespec times[2] = {{.tv_sec = when}, {.tv_sec = when}};
 
-    ck_assert_ptr_nonnull(f);
-    fputs(content, f);
-    fclose(f);
+    scratch_write(name, content);
     if (when >= 0)
         ck_assert_int_eq(utimensat(AT_FDCWD, name, times, 0), 0);
-}
-
-static bool
-holds(const char *name, const char *content)
-{
-    char has[64] = "";
-    FILE *f = fopen(name, "r");
-
-    ck_assert_msg(f != NULL, "%s: %s", name, strerror(errno));
-    has[fread(has, 1, sizeof has - 1, f)] = '\0';
-    fclose(f);
-    return strcmp(has, content) == 0;
 }
 
 /* kept: how many dumps are kept of it. */
@@ -169,11 +143,11 @@ START_TEST(each_save_of_a_second_has_a_name_and_the_oldest_go)
         ck_assert_int_eq(r.error, 0);
         ck_assert_uint_eq(r.removed, i >= 3);
         memcpy(names[i], r.name, sizeof r.name);
-        ck_assert(holds("dump.rdb", content));
+        ck_assert(scratch_holds("dump.rdb", content));
         for (int k = 0; k <= i; k++) {
             snprintf(content, sizeof content, "%d", k);
-            ck_assert_int_eq(exists(names[k]), k > i - 3);
-            ck_assert(k <= i - 3 || holds(names[k], content));
+            ck_assert_int_eq(scratch_exists(names[k]), k > i - 3);
+            ck_assert(k <= i - 3 || scratch_holds(names[k], content));
         }
     }
     ck_assert_uint_eq(kept("dump.rdb"), 3);
@@ -195,12 +169,12 @@ START_TEST(what_is_not_ours_stays)
     write_at("dump-20200101T000003Z_2.rdb", "x", 1);
     ck_assert_int_eq(save("one", 2, &r), 0);
     ck_assert_uint_eq(r.removed, 1);
-    ck_assert(!exists("dump-20200101T000003Z.rdb"));
-    ck_assert(exists("dump-20200101T000003Z_2.rdb"));
-    ck_assert(exists("dump-20200101T000001Z.rdb"));
-    ck_assert(exists("dump-20200101T000002Z.rdb"));
+    ck_assert(!scratch_exists("dump-20200101T000003Z.rdb"));
+    ck_assert(scratch_exists("dump-20200101T000003Z_2.rdb"));
+    ck_assert(scratch_exists("dump-20200101T000001Z.rdb"));
+    ck_assert(scratch_exists("dump-20200101T000002Z.rdb"));
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        ck_assert_msg(exists(others[i]), "%s", others[i]);
+        ck_assert_msg(scratch_exists(others[i]), "%s", others[i]);
 }
 END_TEST
 
@@ -212,7 +186,7 @@ START_TEST(what_was_just_kept_stays_whatever_the_clock_says)
     write_at("dump-29990102T000000Z.rdb", "x", 1);
     ck_assert_int_eq(save("one", 1, &r), 0);
     ck_assert_uint_eq(r.removed, 2);
-    ck_assert(holds(r.name, "one"));
+    ck_assert(scratch_holds(r.name, "one"));
     ck_assert_uint_eq(kept("dump.rdb"), 1);
 }
 END_TEST
@@ -252,17 +226,17 @@ START_TEST(without_links_the_dump_that_goes_is_kept_under_its_own_time)
     ck_assert_int_eq(save("two", 2, &r), 0);
     ck_assert_int_eq(r.error, 0);
     ck_assert_str_eq(r.name, "dump-19700102T000000Z.rdb");
-    ck_assert(holds(r.name, "old"));
-    ck_assert(holds("dump.rdb", "two"));
+    ck_assert(scratch_holds(r.name, "old"));
+    ck_assert(scratch_holds("dump.rdb", "two"));
     write_at("dump.rdb", "older", 86400);
     ck_assert_int_eq(save("three", 2, &r), 0);
     ck_assert_str_eq(r.name, "dump-19700102T000000Z_2.rdb");
-    ck_assert(holds(r.name, "older"));
+    ck_assert(scratch_holds(r.name, "older"));
     ck_assert_int_eq(save("four", 2, &r), 0);
     ck_assert_uint_eq(r.removed, 1);
-    ck_assert(holds("dump.rdb", "four"));
-    ck_assert(holds(r.name, "three"));
-    ck_assert(!exists("dump-19700102T000000Z.rdb"));
+    ck_assert(scratch_holds("dump.rdb", "four"));
+    ck_assert(scratch_holds(r.name, "three"));
+    ck_assert(!scratch_exists("dump-19700102T000000Z.rdb"));
     ck_assert_uint_eq(kept("dump.rdb"), 2);
 }
 END_TEST
@@ -280,7 +254,7 @@ START_TEST(an_old_dump_that_cannot_get_its_name_is_still_there)
     ck_assert_int_eq(r.error, -EIO);
     ck_assert_str_eq(r.step, "rename");
     ck_assert_str_eq(r.name, "");
-    ck_assert(holds("temp.rdb", "old"));
+    ck_assert(scratch_holds("temp.rdb", "old"));
     close(dir_fd);
 }
 END_TEST
@@ -291,9 +265,9 @@ START_TEST(an_exchange_that_cannot_be_made_changes_nothing)
     write_at("temp.rdb", "new", -1);
     fault_arm(FAULT_retain_exchange, 1, false);
     ck_assert_int_eq(retained_exchange("temp.rdb", "dump.rdb"), -EOPNOTSUPP);
-    ck_assert(holds("dump.rdb", "old") && holds("temp.rdb", "new"));
+    ck_assert(scratch_holds("dump.rdb", "old") && scratch_holds("temp.rdb", "new"));
     ck_assert_int_eq(retained_exchange("temp.rdb", "dump.rdb"), 1);
-    ck_assert(holds("dump.rdb", "new") && holds("temp.rdb", "old"));
+    ck_assert(scratch_holds("dump.rdb", "new") && scratch_holds("temp.rdb", "old"));
     ck_assert_int_eq(mkdir("directory", 0700), 0);
     ck_assert_int_eq(retained_exchange("temp.rdb", "directory"), 0);
 }
@@ -309,7 +283,7 @@ START_TEST(a_kept_dump_that_cannot_be_removed_is_told)
     ck_assert_uint_eq(fault_disarm(), 1);
     ck_assert_int_eq(r.error, -EACCES);
     ck_assert_str_eq(r.step, "removal");
-    ck_assert(holds(r.name, "one"));
+    ck_assert(scratch_holds(r.name, "one"));
     ck_assert_int_eq(save("two", 1, &r), 0); /* the next save makes it up */
     ck_assert_int_eq(r.error, 0);
     ck_assert_uint_eq(kept("dump.rdb"), 1);

@@ -23,47 +23,14 @@ static char dir[SCRATCH_BYTES];
 static void
 setup(void)
 {
-    scratch_make(dir, "set-aside");
-    ck_assert_int_eq(chdir(dir), 0);
+    scratch_enter(dir, "set-aside");
 }
 
 static void
 teardown(void)
 {
-    char command[SCRATCH_BYTES + 32];
-
     fault_disarm();
-    ck_assert_int_eq(chdir("/"), 0);
-    snprintf(command, sizeof command, "rm -r '%s'", dir);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static bool
-exists(const char *name)
-{
-    return access(name, F_OK) == 0;
-}
-
-static void
-write_file(const char *name, const char *content)
-{
-    FILE *f = fopen(name, "w");
-
-    ck_assert_ptr_nonnull(f);
-    fputs(content, f);
-    fclose(f);
-}
-
-static bool
-holds(const char *name, const char *content)
-{
-    char has[64] = "";
-    FILE *f = fopen(name, "r");
-
-    ck_assert_msg(f != NULL, "%s: %s", name, strerror(errno));
-    has[fread(has, 1, sizeof has - 1, f)] = '\0';
-    fclose(f);
-    return strcmp(has, content) == 0;
+    scratch_leave(dir);
 }
 
 /* save: a dump of these bytes, in the way of a system that forgets.  0 or -errno. */
@@ -93,8 +60,8 @@ START_TEST(each_dump_takes_the_place_of_the_one_before)
 
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(save(i % 2 ? "odd" : "even", 0), 0);
-        ck_assert(holds("dump.rdb", i % 2 ? "odd" : "even"));
-        ck_assert(!exists(aside));
+        ck_assert(scratch_holds("dump.rdb", i % 2 ? "odd" : "even"));
+        ck_assert(!scratch_exists(aside));
     }
     old = fopen("dump.rdb", "r");
     ck_assert_int_eq(save("new", 0), 0);
@@ -108,8 +75,8 @@ START_TEST(dumps_are_kept_beside)
 {
     for (int i = 0; i < 4; i++)
         ck_assert_int_eq(save(i % 2 ? "odd" : "even", 2), 0);
-    ck_assert(holds("dump.rdb", "odd"));
-    ck_assert(!exists(aside));
+    ck_assert(scratch_holds("dump.rdb", "odd"));
+    ck_assert(!scratch_exists(aside));
     ck_assert_int_eq(system("test $(ls | wc -l) = 3"), 0);
 }
 END_TEST
@@ -123,20 +90,20 @@ START_TEST(what_is_no_file_is_not_set_aside)
     ck_assert_int_eq(rmdir("dump.rdb"), 0);
     ck_assert_int_eq(symlink("elsewhere", "dump.rdb"), 0);
     ck_assert_int_eq(save("new", 0), 0);
-    ck_assert(holds("dump.rdb", "new"));
-    ck_assert(!exists("elsewhere"));
+    ck_assert(scratch_holds("dump.rdb", "new"));
+    ck_assert(!scratch_exists("elsewhere"));
 }
 END_TEST
 
 START_TEST(what_was_left_aside_is_not_replaced_but_removed)
 {
-    write_file("dump.rdb", "old");
-    write_file(aside, "older");
+    scratch_write("dump.rdb", "old");
+    scratch_write(aside, "older");
     ck_assert_int_eq(set_aside("dump.rdb"), 1);
-    ck_assert(holds(aside, "old"));
-    ck_assert(!exists("dump.rdb"));
+    ck_assert(scratch_holds(aside, "old"));
+    ck_assert(!scratch_exists("dump.rdb"));
     set_aside_undo("dump.rdb");
-    ck_assert(holds("dump.rdb", "old"));
+    ck_assert(scratch_holds("dump.rdb", "old"));
     ck_assert_int_eq(set_aside_remove("dump.rdb"), 0);
 }
 END_TEST
@@ -147,46 +114,47 @@ START_TEST(a_name_that_has_no_room_is_replaced)
 
     memset(name, 'x', sizeof name);
     name[NAME_MAX] = '\0';
-    write_file(name, "old");
+    scratch_write(name, "old");
     ck_assert_int_eq(set_aside(name), 0);
     ck_assert_int_eq(set_aside_remove(name), 0);
     ck_assert_int_eq(set_aside_restore(name), 0);
-    ck_assert(holds(name, "old"));
+    ck_assert(scratch_holds(name, "old"));
 }
 END_TEST
 
 START_TEST(a_dump_that_is_not_there_comes_back_at_the_start)
 {
     ck_assert_int_eq(set_aside_restore("dump.rdb"), 0);
-    write_file(aside, "old");
+    scratch_write(aside, "old");
     ck_assert_int_eq(set_aside_restore("dump.rdb"), 1);
-    ck_assert(holds("dump.rdb", "old"));
-    ck_assert(!exists(aside));
+    ck_assert(scratch_holds("dump.rdb", "old"));
+    ck_assert(!scratch_exists(aside));
     ck_assert_int_eq(set_aside_restore("dump.rdb"), 0);
 
-    write_file(aside, "older");
+    scratch_write(aside, "older");
     ck_assert_int_eq(set_aside_restore("dump.rdb"), 0);
-    ck_assert(holds("dump.rdb", "old"));
-    ck_assert(!exists(aside));
+    ck_assert(scratch_holds("dump.rdb", "old"));
+    ck_assert(!scratch_exists(aside));
 
     ck_assert_int_eq(mkdir("dir", 0755), 0);
-    write_file("dir/temp-stillframe-aside-x", "there");
+    scratch_write("dir/temp-stillframe-aside-x", "there");
     ck_assert_int_eq(set_aside_restore("dir/x"), 1);
-    ck_assert(holds("dir/x", "there"));
+    ck_assert(scratch_holds("dir/x", "there"));
 }
 END_TEST
 
 START_TEST(only_where_it_is_asked_for_a_file_steps_aside)
 {
-    write_file("dump.rdb", "old");
-    write_file("new", "new");
+    scratch_write("dump.rdb", "old");
+    scratch_write("new", "new");
     ck_assert_int_eq(set_aside_replace("new", "dump.rdb", false), 0);
-    ck_assert(holds("dump.rdb", "new") && !exists(aside));
-    write_file("new", "newer");
+    ck_assert(scratch_holds("dump.rdb", "new") && !scratch_exists(aside));
+    scratch_write("new", "newer");
     ck_assert_int_eq(set_aside_replace("new", "dump.rdb", true), 1);
-    ck_assert(holds("dump.rdb", "newer") && holds(aside, "new") && !exists("new"));
+    ck_assert(scratch_holds("dump.rdb", "newer") && scratch_holds(aside, "new") &&
+              !scratch_exists("new"));
     ck_assert_int_eq(set_aside_replace("none", "dump.rdb", true), -ENOENT);
-    ck_assert(holds("dump.rdb", "newer") && !exists(aside));
+    ck_assert(scratch_holds("dump.rdb", "newer") && !scratch_exists(aside));
 }
 END_TEST
 
@@ -200,7 +168,7 @@ START_TEST(a_save_that_fails_there_leaves_the_old_dump)
         fault_arm(points[i], 1, false);
         ck_assert_int_lt(save("new", 0), 0);
         ck_assert_uint_eq(fault_disarm(), 1);
-        ck_assert(holds("dump.rdb", "old"));
+        ck_assert(scratch_holds("dump.rdb", "old"));
         ck_assert_int_eq(system("test $(ls | wc -l) = 1"), 0);
     }
 }
