@@ -11,6 +11,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import programs  # noqa: E402
+import resp  # noqa: E402
+import tls  # noqa: E402
 
 
 class Node(programs.Programs):
@@ -22,6 +24,27 @@ class Node(programs.Programs):
 
     def test_sessions(self):
         self.node(["connect-redis", "express-session", "redis"], "sessions.cjs")
+
+
+class Scripts(programs.Programs):
+    """Half of the connections are encrypted."""
+
+    @classmethod
+    def setUpClass(cls):
+        tls.setUpModule()
+        cls.addClassCleanup(tls.tearDownModule)
+
+    def setUp(self):
+        super().setUp()
+        self.tls_port = resp.free_port()
+        self.server_words = ("--tls-port", self.tls_port, "--tls-cert-file", tls.path("server.crt"), "--tls-key-file",
+                             tls.path("server.key"), "--tls-ca-cert-file", tls.path("ca.crt"))
+
+    def test_ioredis(self):
+        self.node(["ioredis"], "ioredis_scripts.cjs", self.tls_port, tls.CERTS)
+
+    def test_node_redis(self):
+        self.node(["redis"], "node_redis_scripts.cjs", self.tls_port, tls.CERTS)
 
 
 class Python(programs.Programs):

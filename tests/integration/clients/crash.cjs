@@ -13,7 +13,7 @@ exports.crash = () => new Promise((resolve) => {
     assert.strictEqual(line, "restarted");
     exports.sleep(50).then(resolve);
   });
-  console.log("crash");
+  process.stdout.write("crash\n");
 });
 
 // Wait until condition() gives something that is true.
@@ -26,7 +26,7 @@ exports.until = async (what, condition) => {
 };
 
 exports.run = (main) => main().then(() => {
-  console.log("ok");
+  process.stdout.write("ok\n");
   process.exit(0);
 }, (error) => {
   console.error(error);
