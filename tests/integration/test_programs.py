@@ -51,6 +51,9 @@ class Python(programs.Programs):
     def test_rq(self):
         self.python("rq", "python3-rq", "rq_jobs.py")
 
+    def test_django_redis(self):
+        self.python("django_redis", "python3-django-redis", "django_cache.py")
+
 
 class Ruby(programs.Programs):
     def test_sidekiq(self):
