@@ -8,6 +8,7 @@
 #include "server/data/db/db.h"
 #include "server/persist/persist.h"
 #include "server/persist/persist_impl.h"
+#include "server/scripts/function.h"
 #include "snapshot/snapshot.h"
 
 typedef unsigned long long ull;
@@ -110,14 +111,15 @@ info_snapshot_memory(struct text *out)
 static void
 info_loaded(struct text *out)
 {
-    struct carried_sum carried = carried_sum();
+    struct function_figures functions;
 
+    function_figures(&functions);
     text_addf(out, "rdb_last_load_keys_expired:%llu\r\nrdb_last_load_keys_loaded:%llu\r\n",
               (ull)persist.load_expired, (ull)persist.load_keys);
     text_addf(
         out,
         "rdb_kept_libraries:%llu\r\nrdb_kept_library_bytes:%llu\r\nrdb_kept_aux_fields:%llu\r\n",
-        (ull)carried.libraries, (ull)carried.library_bytes, (ull)carried.aux_fields);
+        (ull)functions.unusable, (ull)functions.unusable_bytes, (ull)carried_sum().aux_fields);
 }
 
 static void

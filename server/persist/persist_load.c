@@ -17,6 +17,7 @@
 #include "server/net/loop.h"
 #include "server/persist/persist.h"
 #include "server/persist/persist_impl.h"
+#include "server/scripts/function.h"
 #include "snapshot/rdb/set_aside.h"
 
 enum { LOG_EACH_US = 2 * 1000 * 1000, FREE_US = 1000 };
@@ -212,6 +213,7 @@ load_file(const char *path, bool merge, struct text *why)
     room_lend(true);
     r = decode(src, &s, why);
     room_lend(false);
+    libraries_read();
     persist.load_keys = s.keys_loaded;
     persist.load_expired = s.keys_expired;
     persist.load_empty = s.findings[RDB_FINDING_EMPTY_KEY];

@@ -326,8 +326,38 @@ version_number(void)
     return major << 16 | minor << 8 | patch;
 }
 
+struct api_number {
+    const char *name;
+    int value;
+};
+
+static void
+add_numbers(lua_State *L, const struct api_number *n)
+{
+    for (; n->name != NULL; n++) {
+        lua_pushinteger(L, n->value);
+        lua_setfield(L, -2, n->name);
+    }
+}
+
 void
-api_open(lua_State *L)
+api_open_common(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"log", api_log}, {NULL, NULL}};
+    static const struct api_number numbers[] = {
+        {"LOG_DEBUG", 0}, {"LOG_VERBOSE", 1}, {"LOG_NOTICE", 2}, {"LOG_WARNING", 3}, {NULL, 0}};
+
+    lua_newtable(L);
+    luaL_register(L, NULL, functions);
+    add_numbers(L, numbers);
+    lua_pushliteral(L, STILLFRAME_REDIS_VERSION);
+    lua_setfield(L, -2, "REDIS_VERSION");
+    lua_pushinteger(L, version_number());
+    lua_setfield(L, -2, "REDIS_VERSION_NUM");
+}
+
+void
+api_open(lua_State *L, enum engine e)
 {
     static const luaL_Reg functions[] = {{"call", api_call},
                                          {"pcall", api_pcall},
@@ -335,34 +365,23 @@ api_open(lua_State *L)
                                          {"status_reply", api_status_reply},
                                          {"setresp", api_setresp},
                                          {"set_repl", api_set_repl},
-                                         {"replicate_commands", api_replicate_commands},
-                                         {"log", api_log},
                                          {"sha1hex", api_sha1hex},
                                          {"acl_check_cmd", api_acl_check_cmd},
-                                         {"breakpoint", api_breakpoint},
-                                         {"debug", api_debug},
                                          {NULL, NULL}};
-    static const struct {
-        const char *name;
-        int value;
-    } numbers[] = {{"LOG_DEBUG", 0},
-                   {"LOG_VERBOSE", 1},
-                   {"LOG_NOTICE", 2},
-                   {"LOG_WARNING", 3},
-                   {"REPL_NONE", 0},
-                   {"REPL_AOF", RUN_REPL_AOF},
-                   {"REPL_SLAVE", RUN_REPL_REPLICA},
-                   {"REPL_REPLICA", RUN_REPL_REPLICA},
-                   {"REPL_ALL", RUN_REPL_ALL}};
+    static const luaL_Reg of_scripts[] = {{"replicate_commands", api_replicate_commands},
+                                          {"breakpoint", api_breakpoint},
+                                          {"debug", api_debug},
+                                          {NULL, NULL}};
+    static const struct api_number numbers[] = {{"REPL_NONE", 0},
+                                                {"REPL_AOF", RUN_REPL_AOF},
+                                                {"REPL_SLAVE", RUN_REPL_REPLICA},
+                                                {"REPL_REPLICA", RUN_REPL_REPLICA},
+                                                {"REPL_ALL", RUN_REPL_ALL},
+                                                {NULL, 0}};
 
-    lua_newtable(L);
+    api_open_common(L);
     luaL_register(L, NULL, functions);
-    for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        lua_pushinteger(L, numbers[i].value);
-        lua_setfield(L, -2, numbers[i].name);
-    }
-    lua_pushliteral(L, STILLFRAME_REDIS_VERSION);
-    lua_setfield(L, -2, "REDIS_VERSION");
-    lua_pushinteger(L, version_number());
-    lua_setfield(L, -2, "REDIS_VERSION_NUM");
+    if (e == ENGINE_SCRIPTS)
+        luaL_register(L, NULL, of_scripts);
+    add_numbers(L, numbers);
 }

@@ -1,4 +1,4 @@
-/* server/scripts/engine.c - the Lua state: its memory, its birth and its end. */
+/* server/scripts/engine.c - the Lua states: their memory, their birth and their end. */
 #include "server/scripts/engine.h"
 
 #include <lauxlib.h>
@@ -17,29 +17,62 @@ enum {
     TIDY_EVERY = 50 /* scripts */
 };
 
-static void (*open_api)(lua_State *L);
-static lua_State *state; /* NULL: none yet */
-static size_t bytes;
+static void (*open_api)(lua_State *L, enum engine e);
+static void (*open_library_api)(lua_State *L);
+
+static struct state {
+    lua_State *lua; /* NULL: none yet */
+    size_t bytes;
+    unsigned scripts;
+} states[ENGINES];
+
+static size_t charged_bytes;
+
+/* is_beyond: may the blocks of all states not be so many bytes more? */
+static bool
+is_beyond(size_t more)
+{
+    size_t bytes = charged_bytes + more;
+
+    for (unsigned e = 0; e < ENGINES; e++)
+        bytes += states[e].bytes;
+    return config.script_memory_limit != 0 && bytes > config.script_memory_limit;
+}
 
 static void *
 allocate(void *ctx, void *block, size_t before, size_t after)
 {
-    size_t others = bytes - (block != NULL ? before : 0);
+    struct state *state = ctx;
     void *p;
 
-    (void)ctx;
+    if (block == NULL)
+        before = 0;
     if (after == 0) {
         free(block);
-        bytes = others;
+        state->bytes -= before;
         return NULL;
     }
-    if (after > before &&
-        (after > BLOCK_MAX_BYTES ||
-         (config.script_memory_limit != 0 && others + after > config.script_memory_limit)))
+    if (after > before && (after > BLOCK_MAX_BYTES || is_beyond(after - before)))
         return NULL;
     if ((p = realloc(block, after)) != NULL)
-        bytes = others + after;
+        state->bytes += after - before;
     return p;
+}
+
+bool
+engine_charge(size_t bytes)
+{
+    if (is_beyond(bytes))
+        return false;
+    charged_bytes += bytes;
+    return true;
+}
+
+void
+engine_discharge(size_t bytes)
+{
+    must(bytes <= charged_bytes);
+    charged_bytes -= bytes;
 }
 
 /* Everything is called where errors are caught. */
@@ -53,53 +86,62 @@ panic(lua_State *L)
 static int
 fill(lua_State *L)
 {
-    sandbox_open(L, open_api);
+    const enum engine *e = lua_touserdata(L, 1);
+
+    sandbox_open(L, *e, open_api);
+    if (*e == ENGINE_FUNCTIONS)
+        sandbox_open_library(L, open_library_api);
     return 0;
 }
 
 void
-engine_init(void (*open)(lua_State *L))
+engine_init(void (*open)(lua_State *L, enum engine e), void (*open_library)(lua_State *L))
 {
     open_api = open;
+    open_library_api = open_library;
 }
 
 lua_State *
-engine_get(void)
+engine_get(enum engine e)
 {
-    if (state != NULL)
-        return state;
-    if ((state = lua_newstate(allocate, NULL)) == NULL)
+    struct state *state = &states[e];
+
+    if (state->lua != NULL)
+        return state->lua;
+    if ((state->lua = lua_newstate(allocate, state)) == NULL)
         return NULL;
-    lua_atpanic(state, panic);
-    if (lua_cpcall(state, fill, NULL) != 0)
-        engine_close();
-    return state;
+    lua_atpanic(state->lua, panic);
+    if (lua_cpcall(state->lua, fill, &e) != 0)
+        engine_close(e);
+    return state->lua;
 }
 
 void
-engine_close(void)
+engine_close(enum engine e)
 {
-    if (state != NULL)
-        lua_close(state);
-    state = NULL;
-    must(bytes == 0);
+    struct state *state = &states[e];
+
+    if (state->lua != NULL)
+        lua_close(state->lua);
+    state->lua = NULL;
+    must(state->bytes == 0);
 }
 
 size_t
-engine_bytes(void)
+engine_bytes(enum engine e)
 {
-    return bytes;
+    return states[e].bytes;
 }
 
 /* The collector follows what is allocated by itself; this is for what a script leaves that makes
  * little garbage. */
 void
-engine_tidy(void)
+engine_tidy(enum engine e)
 {
-    static unsigned scripts;
+    struct state *state = &states[e];
 
-    if (config.script_memory_limit != 0 && bytes > config.script_memory_limit / 2)
-        lua_gc(state, LUA_GCCOLLECT, 0);
-    else if (++scripts % TIDY_EVERY == 0)
-        lua_gc(state, LUA_GCSTEP, 1);
+    if (config.script_memory_limit != 0 && is_beyond(config.script_memory_limit / 2))
+        lua_gc(state->lua, LUA_GCCOLLECT, 0);
+    else if (++state->scripts % TIDY_EVERY == 0)
+        lua_gc(state->lua, LUA_GCSTEP, 1);
 }

@@ -18,4 +18,8 @@ void library_json(struct lua_State *L);
 /* library_pattern: into the table on top of the stack, Lua's own of strings. */
 void library_pattern(struct lua_State *L);
 
+/* library_loadstring, library_load_pieces: functions for scripts: loadstring, load. */
+int library_loadstring(struct lua_State *L);
+int library_load_pieces(struct lua_State *L);
+
 #endif

@@ -80,7 +80,7 @@ object(const struct cmd *cmd, int argc, const struct slice *argv)
         (error = exec_gates.write_error()) != NULL)
         return error;
     if (run->is_short && (cmd->flags & CMD_DENYOOM) != 0 && !run->has_written &&
-        (script_flags(run->script) & SCRIPT_ALLOW_OOM) == 0)
+        (run->task->flags & SCRIPT_ALLOW_OOM) == 0)
         return oom_text;
     return NULL;
 }
@@ -146,16 +146,23 @@ rest_commander(void)
 
 /* ---- the time that it takes ---- */
 
+static const char *const busy_texts[ENGINES] = {
+    [ENGINE_SCRIPTS] =
+        "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+    [ENGINE_FUNCTIONS] =
+        "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."};
+
 static void
 begin_busy(int64_t ms)
 {
+    const struct run_task *task = run->task;
+
     run->is_busy = true;
-    exec_gates.busy =
-        "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    exec_gates.busy = busy_texts[task->engine];
     log_line(
         LOG_WARNING,
-        "Slow script detected: still in execution after %lld milliseconds. You can try killing the script using the SCRIPT KILL command. Script name is: %s.",
-        (long long)ms, script_sha(run->script));
+        "Slow script detected: still in execution after %lld milliseconds. You can try killing the script using the %s KILL command. Script name is: %s.",
+        (long long)ms, task->engine == ENGINE_SCRIPTS ? "SCRIPT" : "FUNCTION", task->name);
 }
 
 static void
@@ -180,18 +187,23 @@ look(lua_State *L, lua_Debug *ar)
     /* Whoever catches the error is stopped by the next instruction, here and in the main thread,
      * which goes on when a coroutine ends. */
     lua_sethook(L, look, LUA_MASKCOUNT, 1);
-    lua_sethook(engine_get(), look, LUA_MASKCOUNT, 1);
+    lua_sethook(engine_get(run->task->engine), look, LUA_MASKCOUNT, 1);
     api_error(L, killed_text, false);
     lua_error(L);
 }
 
 enum script_kill
-script_kill(void)
+script_kill(bool is_function, const char **ret_busy)
 {
     if (run == NULL)
         return SCRIPT_NOT_BUSY;
     if (run->has_written)
         return SCRIPT_UNKILLABLE;
+    if (is_function != (run->task->engine == ENGINE_FUNCTIONS)) {
+        *ret_busy = busy_texts[run->task->engine];
+        return SCRIPT_OTHER_KIND;
+    }
+    log_line(LOG_NOTICE, "Lua script killed by user with SCRIPT KILL.");
     run->is_killed = true;
     return SCRIPT_KILLED;
 }
@@ -258,7 +270,7 @@ reply_failure(lua_State *L, struct client *c)
     if (!lua_istable(L, table)) { /* there was no memory for one, or the handler's went wrong */
         reply_errorf(c, "ERR %s script: %s",
                      lua_isstring(L, table) ? lua_tostring(L, table) : "unknown error",
-                     script_sha(run->script));
+                     run->task->name);
         return;
     }
     error = text_field(L, table, "err");
@@ -268,7 +280,7 @@ reply_failure(lua_State *L, struct client *c)
     lua_rawget(L, table);
     was_counted = lua_toboolean(L, -1);
     snprintf(text, sizeof text, "%s script: %s, on %s:%s.",
-             error != NULL ? error : "ERR unknown error", script_sha(run->script),
+             error != NULL ? error : "ERR unknown error", run->task->name,
              source != NULL ? source : "?", line != NULL ? line : "?");
     to_reply_error(c, text, was_counted);
 }
@@ -276,37 +288,42 @@ reply_failure(lua_State *L, struct client *c)
 /* ---- running ---- */
 
 static void
-set_words(lua_State *L, const char *name, const struct slice *words, int count)
+push_words(lua_State *L, const struct slice *words, int count)
 {
     lua_createtable(L, count, 0);
     for (int i = 0; i < count; i++) {
         lua_pushlstring(L, words[i].ptr, words[i].len);
         lua_rawseti(L, -2, i + 1);
     }
-    sandbox_set_global(L, name);
 }
 
+enum { FIRST_KEY = 3 /* EVAL script numkeys key ... */ };
+
+/* What execute() gets. */
 struct call {
     struct client *client;
-    struct script *script;
-    int key_count;
+    const struct run_task *task;
 };
-
-enum { FIRST_KEY = 3 /* EVAL script numkeys key ... */ };
 
 /* execute: all that may fail for want of memory, which lua_cpcall() catches. */
 static int
 execute(lua_State *L)
 {
     const struct call *call = lua_touserdata(L, 1);
+    const struct run_task *task = call->task;
     struct client *c = call->client;
     const struct slice *words = c->argv + FIRST_KEY;
+    bool has_arguments = task->engine == ENGINE_FUNCTIONS;
 
-    set_words(L, "KEYS", words, call->key_count);
-    set_words(L, "ARGV", words + call->key_count, c->argc - FIRST_KEY - call->key_count);
     lua_pushcfunction(L, explain);
-    script_push(L, call->script);
-    if (lua_pcall(L, 0, 1, -2) == 0)
+    lua_rawgeti(L, LUA_REGISTRYINDEX, task->function);
+    push_words(L, words, task->key_count);
+    push_words(L, words + task->key_count, c->argc - FIRST_KEY - task->key_count);
+    if (!has_arguments) {
+        sandbox_set_global(L, "ARGV");
+        sandbox_set_global(L, "KEYS");
+    }
+    if (lua_pcall(L, has_arguments ? 2 : 0, 1, 2) == 0)
         to_reply(L, c, commander->resp);
     else
         reply_failure(L, c);
@@ -317,8 +334,10 @@ execute(lua_State *L)
 static int
 forget_words(lua_State *L)
 {
-    set_words(L, "KEYS", NULL, 0);
-    set_words(L, "ARGV", NULL, 0);
+    push_words(L, NULL, 0);
+    sandbox_set_global(L, "KEYS");
+    push_words(L, NULL, 0);
+    sandbox_set_global(L, "ARGV");
     return 0;
 }
 
@@ -333,13 +352,13 @@ call_engine(lua_State *L, struct call *call)
         reply_take_back(c, before);
         reply_errorf(
             c, "OOM script: %s needs more memory than script-memory-limit allows, or there is",
-            script_sha(call->script));
+            call->task->name);
     }
     lua_sethook(L, NULL, 0, 0);
     lua_settop(L, 0);
-    if (lua_cpcall(L, forget_words, NULL) != 0)
+    if (call->task->engine == ENGINE_SCRIPTS && lua_cpcall(L, forget_words, NULL) != 0)
         lua_settop(L, 0);
-    engine_tidy();
+    engine_tidy(call->task->engine);
 }
 
 static bool
@@ -361,20 +380,20 @@ object_to_script(unsigned flags, bool readonly)
     if (exec_gates.write_error != NULL && (error = exec_gates.write_error()) != NULL)
         return error;
     if ((flags & SCRIPT_ALLOW_OOM) == 0 && run->is_short)
-        return "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
+        return oom_text;
     return NULL;
 }
 
 void
-script_run(struct client *c, struct script *s, int key_count, bool readonly)
+run_task(struct client *c, const struct run_task *task)
 {
-    struct run this = {.script = s,
+    struct run this = {.task = task,
                        .caller = c,
-                       .is_readonly = readonly || (script_flags(s) & SCRIPT_NO_WRITES) != 0,
+                       .is_readonly = task->readonly || (task->flags & SCRIPT_NO_WRITES) != 0,
                        .is_short = is_short_of_memory(),
                        .repl = RUN_REPL_ALL,
                        .begin_ns = os_monotonic_ns()};
-    struct call call = {.client = c, .script = s, .key_count = key_count};
+    struct call call = {.client = c, .task = task};
     const char *error;
 
     must(run == NULL); /* EVAL is no command for scripts, nor for those that are heard meanwhile */
@@ -385,10 +404,10 @@ script_run(struct client *c, struct script *s, int key_count, bool readonly)
     if (unlikely(monitor_count > 0))
         monitor_feed(c);
     run = &this;
-    if ((error = object_to_script(script_flags(s), readonly)) != NULL)
+    if ((error = object_to_script(task->flags, task->readonly)) != NULL)
         reply_error(c, error);
     else
-        call_engine(engine_get(), &call);
+        call_engine(engine_get(task->engine), &call);
     if (this.is_busy)
         end_busy();
     rest_commander();

@@ -2,6 +2,7 @@
  * them as they are (EN1 in engine.h).
  *
  *   a script's globals = front -> real globals -> "no such global"
+ *   while a library is loaded: the same front -> `redis` alone -> "no such global"
  *   redis, string ...  = front -> real table
  *
  * A front is an empty table; `reals`, a table that the functions here have as their first upvalue,
@@ -20,15 +21,21 @@
 
 #define READONLY "Attempt to modify a readonly table"
 
-static char reals_key, globals_key; /* their addresses, in the registry */
+static char reals_key, globals_key, library_key; /* their addresses, in the registry */
 
 /* ---- fronts ---- */
 
 static void
+push_registered(lua_State *L, char *key)
+{
+    lua_pushlightuserdata(L, key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+static void
 push_reals(lua_State *L)
 {
-    lua_pushlightuserdata(L, &reals_key);
-    lua_rawget(L, LUA_REGISTRYINDEX);
+    push_registered(L, &reals_key);
 }
 
 static int
@@ -213,82 +220,6 @@ sandbox_unpack(lua_State *L)
     return (int)n;
 }
 
-int
-sandbox_compile(lua_State *L, struct slice text, const char *name)
-{
-    int r;
-
-    if (text.len > 0 && text.ptr[0] == LUA_SIGNATURE[0]) {
-        lua_pushliteral(L, "bytecode is not accepted");
-        return LUA_ERRSYNTAX;
-    }
-    /* EN2: Lua 5.1's compiler holds strings that the collector does not see. */
-    lua_gc(L, LUA_GCSTOP, 0);
-    r = luaL_loadbuffer(L, text.ptr, text.len, name);
-    lua_gc(L, LUA_GCRESTART, 0);
-    return r;
-}
-
-/* refuse_text: nil, and why, which is on top of the stack. */
-static int
-refuse_text(lua_State *L)
-{
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
-}
-
-static int
-compile(lua_State *L, struct slice text, const char *name)
-{
-    return sandbox_compile(L, text, name) == 0 ? 1 : refuse_text(L);
-}
-
-static int
-sandbox_loadstring(lua_State *L)
-{
-    struct slice text;
-
-    text.ptr = luaL_checklstring(L, 1, &text.len);
-    return compile(L, text, luaL_optstring(L, 2, text.ptr));
-}
-
-/* load: the pieces first, then the whole, so that no function of the script's runs while it is
- * compiled. */
-static int
-sandbox_load(lua_State *L)
-{
-    const char *name = luaL_optstring(L, 2, "=(load)");
-    struct slice text;
-    luaL_Buffer b;
-    int count = 0;
-
-    luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_settop(L, 2);
-    lua_newtable(L);
-    for (;;) {
-        lua_pushvalue(L, 1);
-        if (lua_pcall(L, 0, 1, 0) != 0)
-            return refuse_text(L);
-        if (lua_isnil(L, -1) || (lua_isstring(L, -1) && lua_objlen(L, -1) == 0))
-            break;
-        if (!lua_isstring(L, -1)) {
-            lua_pushliteral(L, "reader function must return a string");
-            return refuse_text(L);
-        }
-        lua_rawseti(L, 3, ++count);
-    }
-    lua_settop(L, 3);
-    luaL_buffinit(L, &b);
-    for (int i = 1; i <= count; i++) {
-        lua_rawgeti(L, 3, i);
-        luaL_addvalue(&b);
-    }
-    luaL_pushresult(&b);
-    text.ptr = lua_tolstring(L, -1, &text.len);
-    return compile(L, text, name);
-}
-
 /* A script may ask for a collection, but not for none. */
 static int
 sandbox_collectgarbage(lua_State *L)
@@ -418,7 +349,7 @@ sandbox_clock(lua_State *L)
 
 /* open_libraries: into Lua's own globals, from which those are taken that a script may have. */
 static void
-open_libraries(lua_State *L, void (*open_api)(lua_State *L))
+open_libraries(lua_State *L, enum engine e, void (*open_api)(lua_State *L, enum engine e))
 {
     open_library(L, luaopen_base, "");
     open_library(L, luaopen_table, LUA_TABLIBNAME);
@@ -445,7 +376,7 @@ open_libraries(lua_State *L, void (*open_api)(lua_State *L))
     lua_setglobal(L, "cmsgpack");
     library_struct(L);
     lua_setglobal(L, "struct");
-    open_api(L);
+    open_api(L, e);
     lua_setglobal(L, "redis");
 }
 
@@ -482,8 +413,8 @@ add_functions(lua_State *L, int table)
     add_function(L, table, "setmetatable", sandbox_setmetatable);
     add_function(L, table, "pcall", sandbox_pcall);
     add_function(L, table, "unpack", sandbox_unpack);
-    add_function(L, table, "loadstring", sandbox_loadstring);
-    add_function(L, table, "load", sandbox_load);
+    add_function(L, table, "loadstring", library_loadstring);
+    add_function(L, table, "load", library_load_pieces);
     add_function(L, table, "collectgarbage", sandbox_collectgarbage);
     push_next(L);
     add_function(L, table, "pairs", sandbox_pairs);
@@ -505,6 +436,16 @@ take_globals(lua_State *L, int table)
     }
     lua_getfield(L, table, "redis");
     lua_setfield(L, table, "server");
+}
+
+/* refuse_other_names: of the table on top of the stack. */
+static void
+refuse_other_names(lua_State *L)
+{
+    lua_newtable(L);
+    lua_pushcfunction(L, refuse_unknown);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
 }
 
 /* add_getmetatable: the front of strings' metatable shows the string library's front, not what is
@@ -530,18 +471,15 @@ add_to_registry(lua_State *L, char *key)
 }
 
 void
-sandbox_open(lua_State *L, void (*open_api)(lua_State *L))
+sandbox_open(lua_State *L, enum engine e, void (*open_api)(lua_State *L, enum engine e))
 {
     lua_newtable(L);
     add_to_registry(L, &reals_key);
-    open_libraries(L, open_api);
+    open_libraries(L, e, open_api);
     lua_newtable(L);
     take_globals(L, 1);
     add_functions(L, 1);
-    lua_newtable(L);
-    lua_pushcfunction(L, refuse_unknown);
-    lua_setfield(L, -2, "__index");
-    lua_setmetatable(L, 1);
+    refuse_other_names(L);
     add_getmetatable(L, 1);
     lua_pushvalue(L, 1);
     add_to_registry(L, &globals_key);
@@ -553,10 +491,52 @@ sandbox_open(lua_State *L, void (*open_api)(lua_State *L))
 }
 
 void
+sandbox_open_library(lua_State *L, void (*open_api)(lua_State *L))
+{
+    lua_newtable(L);
+    open_api(L);
+    refuse_other_names(L);
+    sandbox_front(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "server");
+    lua_setfield(L, -2, "redis");
+    refuse_other_names(L);
+    add_to_registry(L, &library_key);
+}
+
+/* show: globals are what stands at that index; the front's metatable and "__index" stand at `mt`
+ * and behind it.  Takes no memory. */
+static void
+show(lua_State *L, int mt, int globals)
+{
+    lua_pushvalue(L, mt + 1);
+    lua_pushvalue(L, globals);
+    lua_rawset(L, mt);
+}
+
+int
+sandbox_call_library(lua_State *L)
+{
+    int function = lua_gettop(L), mt = function + 1, r;
+
+    lua_getmetatable(L, LUA_GLOBALSINDEX);
+    lua_pushliteral(L, "__index");
+    push_registered(L, &globals_key);
+    push_registered(L, &library_key);
+    show(L, mt, mt + 3);
+    lua_pushvalue(L, function);
+    r = lua_pcall(L, 0, 0, 0);
+    show(L, mt, mt + 2);
+    if (r != 0)
+        lua_replace(L, function);
+    lua_settop(L, r != 0 ? function : function - 1);
+    return r;
+}
+
+void
 sandbox_set_global(lua_State *L, const char *name)
 {
-    lua_pushlightuserdata(L, &globals_key);
-    lua_rawget(L, LUA_REGISTRYINDEX);
+    push_registered(L, &globals_key);
     lua_insert(L, -2);
     lua_pushstring(L, name);
     lua_insert(L, -2);

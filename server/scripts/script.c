@@ -41,18 +41,6 @@ script_sha(const struct script *s)
     return s->sha;
 }
 
-unsigned
-script_flags(const struct script *s)
-{
-    return s->flags;
-}
-
-void
-script_push(lua_State *L, const struct script *s)
-{
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->function);
-}
-
 void
 script_digest(struct slice text, char *ret)
 {
@@ -144,6 +132,24 @@ static const struct {
                   {"no-cluster", SCRIPT_NO_CLUSTER},
                   {"allow-cross-slot-keys", SCRIPT_ALLOW_CROSS_SLOT_KEYS}};
 
+unsigned
+script_flag_named(struct slice name)
+{
+    for (unsigned i = 0; i < sizeof flag_names / sizeof flag_names[0]; i++)
+        if (slice_is(name, flag_names[i].name))
+            return flag_names[i].flag;
+    return 0;
+}
+
+const char *
+script_flag_name(unsigned i, unsigned *ret_flag)
+{
+    if (i >= sizeof flag_names / sizeof flag_names[0])
+        return NULL;
+    *ret_flag = flag_names[i].flag;
+    return flag_names[i].name;
+}
+
 /* next_part: what stands before the next `end` of *rest, which begins behind it then. */
 static struct slice
 next_part(struct slice *rest, char end)
@@ -161,17 +167,14 @@ read_flags(struct client *c, struct slice names, unsigned *flags)
 {
     while (names.len > 0) {
         struct slice name = next_part(&names, ',');
-        unsigned i = 0, count = sizeof flag_names / sizeof flag_names[0];
+        unsigned flag = script_flag_named(name);
 
-        while (i < count && !slice_is(name, flag_names[i].name))
-            i++;
-        if (name.len > 0 && i == count) {
+        if (name.len > 0 && flag == 0) {
             reply_errorf(c, "ERR Unexpected flag in script shebang: %.*s", slice_shown(name),
                          name.ptr);
             return false;
         }
-        if (name.len > 0)
-            *flags |= flag_names[i].flag;
+        *flags |= flag;
     }
     return true;
 }
@@ -220,7 +223,7 @@ read_head(struct client *c, struct slice *text, unsigned *flags)
 static bool
 compile(struct client *c, struct slice text, int *ret_function)
 {
-    lua_State *L = engine_get();
+    lua_State *L = engine_get(ENGINE_SCRIPTS);
     bool good;
 
     if (L == NULL) {
@@ -256,7 +259,7 @@ drop(struct script *s)
 static void
 evict(struct script *s)
 {
-    luaL_unref(engine_get(), LUA_REGISTRYINDEX, s->function);
+    luaL_unref(engine_get(ENGINE_SCRIPTS), LUA_REGISTRYINDEX, s->function);
     drop(s);
     evicted++;
 }
@@ -302,7 +305,7 @@ add(struct client *c, struct slice text, uint64_t hash)
         return NULL;
     if ((s = make(text, hash, flags)) == NULL || !add_to_tables(s)) {
         free(s);
-        luaL_unref(engine_get(), LUA_REGISTRYINDEX, function);
+        luaL_unref(engine_get(ENGINE_SCRIPTS), LUA_REGISTRYINDEX, function);
         reply_error(c, "OOM no memory to keep the script");
         return NULL;
     }
@@ -329,6 +332,19 @@ script_keep(struct client *c, struct slice text, bool for_good)
     return s;
 }
 
+void
+script_run(struct client *c, const struct script *s, int key_count, bool readonly)
+{
+    const struct run_task task = {.engine = ENGINE_SCRIPTS,
+                                  .name = s->sha,
+                                  .flags = s->flags,
+                                  .function = s->function,
+                                  .key_count = key_count,
+                                  .readonly = readonly};
+
+    run_task(c, &task);
+}
+
 static void
 drop_each(void *ctx, struct nametab_node *n)
 {
@@ -341,13 +357,13 @@ script_flush(void)
 {
     nametab_each(&texts, drop_each, NULL);
     must(texts.count == 0 && shas.count == 0 && evals == 0 && cache_bytes == 0);
-    engine_close();
+    engine_close(ENGINE_SCRIPTS);
 }
 
 void
 script_figures(struct script_figures *ret)
 {
-    *ret = (struct script_figures){.vm_bytes = engine_bytes(),
+    *ret = (struct script_figures){.vm_bytes = engine_bytes(ENGINE_SCRIPTS),
                                    .cache_bytes =
                                        cache_bytes + nametab_bytes(&texts) + nametab_bytes(&shas),
                                    .count = (size_t)texts.count,

@@ -28,6 +28,11 @@ enum script_flag {
     SCRIPT_PLAIN = 1 << 5 /* no such line: its commands are looked at one by one */
 };
 
+/* script_flag_named: 0: there is none.
+ * script_flag_name: the i-th, and its bit; NULL after the last. */
+unsigned script_flag_named(struct slice name);
+const char *script_flag_name(unsigned i, unsigned *ret_flag);
+
 enum { SCRIPT_SHA_BYTES = 40 };
 struct script;
 
@@ -44,11 +49,12 @@ void script_flush(void);
 
 /* script_run: execute it, and reply what it returns.  c's words are EVAL's; its keys begin at word
  * 3 and are key_count; what follows is ARGV. */
-void script_run(struct client *c, struct script *s, int key_count, bool readonly);
+void script_run(struct client *c, const struct script *s, int key_count, bool readonly);
 
-enum script_kill { SCRIPT_KILLED, SCRIPT_NOT_BUSY, SCRIPT_UNKILLABLE };
-/* script_kill: end the one that runs, at its next instruction. */
-enum script_kill script_kill(void);
+enum script_kill { SCRIPT_KILLED, SCRIPT_NOT_BUSY, SCRIPT_UNKILLABLE, SCRIPT_OTHER_KIND };
+/* script_kill: end the script, or the function, that runs, at its next instruction; OTHER_KIND: it
+ * is the other one that runs, as *ret_busy says. */
+enum script_kill script_kill(bool is_function, const char **ret_busy);
 /* script_is_busy: one runs, and for so long that others are heard. */
 bool script_is_busy(void);
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "mm/base/slice.h"
+#include "server/scripts/engine.h"
 #include "server/scripts/script.h"
 
 struct client;
@@ -15,30 +16,37 @@ struct lua_State;
 
 /* ---- sandbox.c: what a script finds ---- */
 
-/* sandbox_open: libraries, globals, and what keeps them as they are (EN1). */
-void sandbox_open(struct lua_State *L, void (*open_api)(struct lua_State *L));
-/* sandbox_compile: the text as a function, pushed; or what is wrong with it, pushed as a string.
- * 0, or LUA_ERRSYNTAX, LUA_ERRMEM.  name: as errors quote it, "@" first. */
-int sandbox_compile(struct lua_State *L, struct slice text, const char *name);
+/* sandbox_open: libraries, globals, and what keeps them as they are (EN1).
+ * sandbox_open_library: what is found instead while a function library is loaded. */
+void sandbox_open(struct lua_State *L, enum engine e,
+                  void (*open_api)(struct lua_State *L, enum engine e));
+void sandbox_open_library(struct lua_State *L, void (*open_api)(struct lua_State *L));
+/* sandbox_call_library: call the function on top of the stack, which goes, with only the names of a
+ * library that is being loaded; 0, or what lua_pcall() says, and the error is pushed. */
+int sandbox_call_library(struct lua_State *L);
 /* sandbox_set_global: the value on top of the stack, which it takes, as a global that scripts read;
  * raises an error without memory. */
 void sandbox_set_global(struct lua_State *L, const char *name);
 /* sandbox_front: replace the table on top of the stack by a front of it. */
 void sandbox_front(struct lua_State *L);
 
+/* ---- sandbox_compile.c ---- */
+
+/* sandbox_compile: the text as a function, pushed; or what is wrong with it, pushed as a string.
+ * 0, or LUA_ERRSYNTAX, LUA_ERRMEM.  name: as errors quote it, "@" first. */
+int sandbox_compile(struct lua_State *L, struct slice text, const char *name);
+
 /* ---- script.c: a script that is kept ---- */
 
 /* script_digest: the SHA-1 of a text: SCRIPT_SHA_BYTES digits and a NUL. */
 void script_digest(struct slice text, char *ret);
-/* script_flags: enum script_flag.
- * script_push: its function. */
-unsigned script_flags(const struct script *s);
-void script_push(struct lua_State *L, const struct script *s);
 
 /* ---- api.c: the table `redis` ---- */
 
-/* api_open: push it. */
-void api_open(struct lua_State *L);
+/* api_open: push it.
+ * api_open_common: one with what is there while a library is loaded, too. */
+void api_open(struct lua_State *L, enum engine e);
+void api_open_common(struct lua_State *L);
 /* api_error: push an error as scripts see it, a table; text with its code. */
 void api_error(struct lua_State *L, const char *text, bool was_counted);
 
@@ -52,11 +60,26 @@ void to_reply(struct lua_State *L, struct client *c, int resp);
 /* to_reply_error: what a script says is wrong. */
 void to_reply_error(struct client *c, const char *text, bool was_counted);
 
+/* ---- function_load.c: a library that is being loaded ---- */
+
+/* library_open_api: push the table `redis` that it finds. */
+void library_open_api(struct lua_State *L);
+
 /* ---- run.c: the script that runs ---- */
 
 enum run_repl { RUN_REPL_AOF = 1, RUN_REPL_REPLICA = 2, RUN_REPL_ALL = 3 };
+/* What is to run: a script, or a function of a library, which gets KEYS and ARGV as its
+ * arguments. */
+struct run_task {
+    enum engine engine;
+    const char *name; /* as errors and the log have it; it stays until the task has ended */
+    unsigned flags;   /* enum script_flag */
+    int function;     /* in the registry of its state */
+    int key_count;
+    bool readonly; /* by a command that is */
+};
 struct run {
-    const struct script *script;
+    const struct run_task *task;
     struct client *caller;
     bool is_readonly; /* EVAL_RO, or it says no-writes */
     bool is_short;    /* beyond maxmemory when it began */
@@ -66,6 +89,9 @@ struct run {
     unsigned repl; /* redis.set_repl() */
     int64_t begin_ns;
 };
+/* run_task: execute it, and reply to c what it returns: c's words are EVAL's, or FCALL's: keys
+ * begin at word 3, and what follows them is ARGV. */
+void run_task(struct client *c, const struct run_task *task);
 /* run_now: NULL: none runs. */
 struct run *run_now(void);
 /* run_client: who executes its commands.  It has replied nothing. */

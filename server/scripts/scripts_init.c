@@ -5,5 +5,5 @@
 void
 scripts_init(void)
 {
-    engine_init(api_open);
+    engine_init(api_open, library_open_api);
 }

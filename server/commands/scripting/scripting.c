@@ -5,6 +5,7 @@
 #include "server/net/reply.h"
 #include "server/scripts/script.h"
 
+#include "server/commands/scripting/kill.h"
 #include "server/commands/scripting/scripting.def"
 
 /* read_key_count: numkeys, and so many words at least behind it. */
@@ -109,20 +110,7 @@ cmd_script_flush(struct client *c)
 void
 cmd_script_kill(struct client *c)
 {
-    switch (script_kill()) {
-    case SCRIPT_KILLED:
-        reply_ok(c);
-        return;
-    case SCRIPT_NOT_BUSY:
-        reply_error(c, "NOTBUSY No scripts in execution right now.");
-        return;
-    case SCRIPT_UNKILLABLE:
-        reply_error(
-            c,
-            "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.");
-        return;
-    }
-    never("a way to end a script that nobody knows");
+    scripting_kill(c, false);
 }
 
 /* SCRIPT DEBUG YES|SYNC|NO -> OK for NO. */

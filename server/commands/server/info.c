@@ -33,6 +33,7 @@
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
 #include "server/process/identity.h"
+#include "server/scripts/function.h"
 #include "server/scripts/script.h"
 
 #include "server/commands/server/server.def"
@@ -194,17 +195,21 @@ static void
 add_scripts(struct text *out)
 {
     struct script_figures s;
+    struct function_figures f;
 
     script_figures(&s);
+    function_figures(&f);
     text_addf(out, "used_memory_vm_eval:%zu\r\n", s.vm_bytes);
     add_bytes(out, "used_memory_lua", s.vm_bytes);
     text_addf(out, "used_memory_scripts_eval:%zu\r\nnumber_of_cached_scripts:%zu\r\n",
               s.cache_bytes, s.count);
-    text_add(out,
-             "number_of_functions:0\r\nnumber_of_libraries:0\r\nused_memory_vm_functions:0\r\n");
-    add_bytes(out, "used_memory_vm_total", s.vm_bytes);
-    text_add(out, "used_memory_functions:0\r\n");
-    add_bytes(out, "used_memory_scripts", s.cache_bytes);
+    text_addf(
+        out,
+        "number_of_functions:%zu\r\nnumber_of_libraries:%zu\r\nused_memory_vm_functions:%zu\r\n",
+        f.functions, f.libraries, f.vm_bytes);
+    add_bytes(out, "used_memory_vm_total", s.vm_bytes + f.vm_bytes);
+    text_addf(out, "used_memory_functions:%zu\r\n", f.cache_bytes);
+    add_bytes(out, "used_memory_scripts", s.cache_bytes + f.cache_bytes);
 }
 
 static void

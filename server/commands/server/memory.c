@@ -14,6 +14,7 @@
 #include "server/memory/usage.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
+#include "server/scripts/function.h"
 #include "server/scripts/script.h"
 
 #include "server/commands/server/server.def"
@@ -150,12 +151,14 @@ cmd_memory_stats(struct client *c)
     struct mm_figures f;
     struct memory_figures m;
     struct script_figures scripts;
+    struct function_figures functions;
     uint64_t used, clients = 0, keys = db_total_keys();
     bool has_rss;
 
     mm_figures(&f);
     memory_figures(&m);
     script_figures(&scripts);
+    function_figures(&functions);
     used = m.used;
     has_rss = m.rss != 0;
     if (used > memory_sample.peak_bytes)
@@ -173,7 +176,7 @@ cmd_memory_stats(struct client *c)
             {"cluster.links", 0},
             {"aof.buffer", 0},
             {"lua.caches", scripts.cache_bytes + scripts.vm_bytes},
-            {"functions.caches", 0},
+            {"functions.caches", functions.cache_bytes + functions.vm_bytes},
             {"overhead.total", used > f.live_bytes ? used - f.live_bytes : 0},
             {"keys.count", keys},
             {"keys.bytes-per-key", keys > 0 ? (f.live_bytes + db_table_bytes()) / keys : 0},

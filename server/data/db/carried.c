@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/must.h"
 #include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_dec.h"
 #include "snapshot/rdb/rdb_enc.h"
@@ -74,9 +75,17 @@ carried_hold(void)
     return current;
 }
 
-/* copy: the list, or its libraries, with room for more; NULL: no memory. */
+enum kept { KEEP_ALL, KEEP_LIBRARIES, KEEP_AUX };
+
+static bool
+is_kept(const struct item *item, enum kept kept)
+{
+    return kept == KEEP_ALL || item->is_library == (kept == KEEP_LIBRARIES);
+}
+
+/* copy: the list, or a part of it, with room for more; NULL: no memory. */
 static struct carried *
-copy(const struct carried *from, size_t room, bool only_libraries)
+copy(const struct carried *from, size_t room, enum kept kept)
 {
     struct carried *to = calloc(1, sizeof *to);
 
@@ -87,7 +96,7 @@ copy(const struct carried *from, size_t room, bool only_libraries)
     to->references = 1;
     to->room = room;
     for (size_t i = 0; from != NULL && i < from->count; i++) {
-        if (only_libraries && !from->item[i]->is_library)
+        if (!is_kept(from->item[i], kept))
             continue;
         to->item[to->count++] = from->item[i];
         from->item[i]->references++;
@@ -106,7 +115,7 @@ make_room(void)
         return -E2BIG;
     if (current != NULL && current->references == 1 && count < current->room)
         return 0;
-    if ((list = copy(current, 2 * count + 8, false)) == NULL)
+    if ((list = copy(current, 2 * count + 8, KEEP_ALL)) == NULL)
         return -ENOMEM;
     carried_drop(current);
     current = list;
@@ -121,39 +130,102 @@ is_text(const char *bytes, size_t len, struct slice text)
 
 /* find_library: NULL: none of that name.  One without a name is known by its text. */
 static struct item **
-find_library(struct slice name, struct slice code)
+find_library(const struct carried *list, struct slice name, struct slice code)
 {
-    for (size_t i = 0; i < current->count; i++) {
-        const struct item *at = current->item[i];
+    for (size_t i = 0; i < list->count; i++) {
+        const struct item *at = list->item[i];
 
         if (at->is_library && is_text(at->name, at->name_len, name) &&
             (name.len > 0 || is_text(at->bytes, at->len, code)))
-            return &current->item[i];
+            return &list->item[i];
     }
     return NULL;
 }
 
-int
-carried_library(struct slice code, bool replace)
+/* put_library: into a list that has room for one more and may be changed. */
+static int
+put_library(struct carried *list, struct slice name, struct slice code, bool replace)
 {
-    struct slice name = rdb_library_name(code);
-    struct item *item, **old;
-    int r;
+    struct item *item, **old = find_library(list, name, code);
 
-    if ((r = make_room()) < 0)
-        return r;
-    old = find_library(name, code);
     if (old != NULL && name.len > 0 && !replace)
         return -EEXIST;
     if ((item = item_new(true, name, code)) == NULL)
         return -ENOMEM;
     if (old == NULL) {
-        current->item[current->count++] = item;
+        list->item[list->count++] = item;
     } else {
         item_drop(*old);
         *old = item;
     }
     return 0;
+}
+
+int
+carried_library(struct slice code, bool replace)
+{
+    int r = make_room();
+
+    return r < 0 ? r : put_library(current, rdb_library_name(code), code, replace);
+}
+
+/* ---- several changes as one ---- */
+
+struct carried *
+carried_draft(bool with_libraries, size_t more)
+{
+    size_t count = current == NULL ? 0 : current->count;
+
+    return copy(current, count + more + 8, with_libraries ? KEEP_ALL : KEEP_AUX);
+}
+
+bool
+carried_has_library(struct slice name)
+{
+    return current != NULL && find_library(current, name, SLICE("")) != NULL;
+}
+
+int
+carried_put(struct carried *draft, struct slice name, struct slice code)
+{
+    must(draft->references == 1 && draft->count < draft->room);
+    if (draft->count >= RDB_CARRIED_MOST)
+        return -E2BIG;
+    return put_library(draft, name, code, true);
+}
+
+bool
+carried_remove(struct carried *draft, struct slice name)
+{
+    struct item **at = find_library(draft, name, SLICE(""));
+
+    if (at == NULL)
+        return false;
+    item_drop(*at);
+    memmove(at, at + 1, (size_t)(draft->item + draft->count - at - 1) * sizeof *at);
+    draft->count--;
+    return true;
+}
+
+void
+carried_adopt(struct carried *draft)
+{
+    carried_drop(current);
+    current = draft;
+}
+
+void
+carried_each(void (*fn)(void *ctx, struct slice name, struct slice code), void *ctx)
+{
+    struct carried *list = carried_hold();
+
+    for (size_t i = 0; list != NULL && i < list->count; i++) {
+        const struct item *at = list->item[i];
+
+        if (at->is_library)
+            fn(ctx, (struct slice){at->name, at->name_len}, (struct slice){at->bytes, at->len});
+    }
+    carried_drop(list);
 }
 
 int
@@ -182,7 +254,8 @@ carried_forget_aux(void)
 {
     struct carried *list;
 
-    if (carried_sum().aux_fields == 0 || (list = copy(current, current->count, true)) == NULL)
+    if (carried_sum().aux_fields == 0 ||
+        (list = copy(current, current->count, KEEP_LIBRARIES)) == NULL)
         return; /* without memory they are there twice: nothing is lost */
     carried_drop(current);
     current = list;

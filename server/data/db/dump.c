@@ -1,5 +1,5 @@
-/* server/data/db/dump.c - DUMP's payload: written by the encoder of snapshots, read by the decoder
- * of dumps. */
+/* server/data/db/dump.c - the payloads of DUMP and FUNCTION DUMP: written by the encoder of
+ * snapshots, read by the decoder of dumps. */
 #include "server/data/db/dump.h"
 
 #include <errno.h>
@@ -8,9 +8,11 @@
 
 #include "mm/base/crc64.h"
 #include "mm/base/log.h"
+#include "server/data/db/carried.h"
 #include "server/data/db/db.h"
 #include "server/data/db/save_value.h"
 #include "server/data/db/value.h"
+#include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_enc.h"
 #include "snapshot/rdb/sink.h"
 
@@ -95,6 +97,28 @@ dump_value(const struct record *r, uint8_t **ret, size_t *ret_len)
     return result;
 }
 
+int
+dump_libraries(uint8_t **ret, size_t *ret_len)
+{
+    struct rdb_enc e;
+    struct sink *out;
+    int result;
+
+    if ((result = sink_memory_open(&out)) < 0)
+        return result;
+    out->with_crc = true;
+    if ((result = rdb_enc_init(&e, out, DUMP_VERSION, dump_compresses)) == 0) {
+        carried_save_libraries(&e);
+        rdb_enc_fini(&e);
+        put_trailer(out);
+        result = sink_commit(out);
+    }
+    if (result == 0 && (*ret = sink_memory_take(out, ret_len)) == NULL)
+        result = -ENOMEM;
+    sink_close(out);
+    return result;
+}
+
 /* ---- reading ---- */
 
 static const uint8_t *
@@ -153,4 +177,67 @@ dump_parse(struct slice payload, struct slice key, struct load_state *state, str
     if (r < 0 && state->captured && ret->enc != ENC_INLINE)
         value_free(ret);
     return r == 0 || r == -ENOMEM || r == -ENOTSUP ? r : -EINVAL;
+}
+
+/* ---- libraries ---- */
+
+/* An end mark, and the checksum that stands behind it in a file. */
+enum { END_BYTES = 9 };
+
+struct library_reader {
+    const uint8_t *bytes;
+    size_t len; /* without what stands at the end */
+    bool (*fn)(void *ctx, struct slice code);
+    void *ctx;
+    bool is_other; /* something that is no library */
+};
+
+static int
+on_item(void *ctx, uint64_t offset)
+{
+    struct library_reader *reader = ctx;
+
+    reader->is_other = offset < reader->len && reader->bytes[offset] != RDB_OP_FUNCTION2;
+    return reader->is_other ? -EINVAL : 0;
+}
+
+static int
+on_library(void *ctx, struct slice code)
+{
+    const struct library_reader *reader = ctx;
+
+    return reader->fn(reader->ctx, code) ? 0 : -ECANCELED;
+}
+
+static int
+read_libraries(struct library_reader *reader, int version, struct rdb_error *err)
+{
+    static const struct rdb_events events = {.item = on_item, .function = on_library};
+    const struct rdb_place place = {.version = version};
+    struct rdb_source *source;
+    int r;
+
+    if (rdb_source_memory(reader->bytes, reader->len + END_BYTES, &source) < 0)
+        return -ENOMEM;
+    r = rdb_decode_items(source, &place, &events, reader, err);
+    rdb_source_close(source);
+    return reader->is_other ? -ENOTSUP : r;
+}
+
+int
+dump_read_libraries(struct slice payload, bool (*fn)(void *ctx, struct slice code), void *ctx,
+                    struct rdb_error *err)
+{
+    struct library_reader reader = {.len = payload.len - TRAILER_BYTES, .fn = fn, .ctx = ctx};
+    uint8_t *bytes = calloc(1, reader.len + END_BYTES);
+    int r;
+
+    if (bytes == NULL)
+        return -ENOMEM;
+    memcpy(bytes, payload.ptr, reader.len);
+    bytes[reader.len] = RDB_OP_EOF;
+    reader.bytes = bytes;
+    r = read_libraries(&reader, version_of(payload), err);
+    free(bytes);
+    return r;
 }

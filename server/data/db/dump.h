@@ -1,4 +1,5 @@
-/* server/data/db/dump.h - one value as bytes, and back: DUMP and RESTORE.
+/* server/data/db/dump.h - one value as bytes, and back: DUMP and RESTORE; all function libraries as
+ * bytes, and back.
  *
  * The payload is Redis's: a type byte and the value as RDB has it, the version of that (2 bytes,
  * little endian) and the CRC64 of all of this (8 bytes).  [RDB 10; Redis documentation: DUMP.]
@@ -27,5 +28,14 @@ bool dump_check(struct slice payload);
  * which the caller calls in any case. -ENOMEM; -ENOTSUP: a type that is not supported; -EINVAL: it
  * is damaged. */
 int dump_parse(struct slice payload, struct slice key, struct load_state *state, struct value *ret);
+
+/* dump_libraries: those of carried.h, as a file has them, in a payload as a value's, to be freed
+ * with free().  0 or -ENOMEM
+ * dump_read_libraries: tell fn each library of a payload that dump_check() liked, as long as it
+ * says true. 0; -ECANCELED: it said false; -ENOMEM; -ENOTSUP: there is something else in it;
+ * another -errno: err->text says what is wrong. */
+int dump_libraries(uint8_t **ret, size_t *ret_len);
+int dump_read_libraries(struct slice payload, bool (*fn)(void *ctx, struct slice code), void *ctx,
+                        struct rdb_error *err);
 
 #endif

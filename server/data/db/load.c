@@ -187,10 +187,6 @@ on_function(void *ctx, struct slice code)
     printable(name, sizeof name, found.ptr, found.len);
     if ((r = carried_library(code, s->merge)) < 0)
         return refuse(s, r, "the function library", name);
-    note(
-        s, true,
-        "the function library \"%s\" cannot be called here; it is kept as it is, for the next save",
-        name);
     return 0;
 }
 

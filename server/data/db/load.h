@@ -3,8 +3,8 @@
  *
  * Keys that have expired are skipped, and so are empty collections, with a finding; a key that is
  * there already is an error, and so is a database number out of range.  Strings are stored as their
- * bytes arrive: a length that the file claims costs address space at most.  Function libraries and
- * AUX fields of no use here are carried on (carried.h).
+ * bytes arrive: a length that the file claims costs address space at most.  Function libraries, as
+ * text, and AUX fields of no use here are carried on (carried.h).
  * Threads: mutator. */
 #ifndef SERVER_DATA_DB_LOAD_H
 #define SERVER_DATA_DB_LOAD_H
