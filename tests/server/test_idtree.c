@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "mm/base/fault.h"
-#include "server/data/stream/idtree.h"
+#include "server/data/db/idtree.h"
 #include "tests/support/runner.h"
 #include "tests/support/talk.h"
 

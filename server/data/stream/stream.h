@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #include "mm/base/slice.h"
-#include "server/data/stream/idtree.h"
+#include "server/data/db/idtree.h"
 #include "server/data/stream/names.h"
 
 #define STREAM_ID_MAX       ((struct stream_id){UINT64_MAX, UINT64_MAX})

@@ -1,5 +1,6 @@
-/* server/data/stream/idtree.h - an ordered tree in the values heap, keyed by stream ids: a stream's
- * nodes, and what is pending in its groups and with its consumers.
+/* server/data/db/idtree.h - an ordered tree in the values heap, keyed by 128 bits that are
+ * written as stream ids: a stream's nodes, and what is pending in its groups and with its
+ * consumers; by time, the fields of a large hash that expire.
  *
  * A B+ tree: nodes of at most 1 KiB, leaves and inner ones alike arrays of entries in order, an
  * entry being an id and a value of a fixed size (an inner one's: the child's address).
@@ -14,8 +15,8 @@
  * move within their node, the node's head and the struct to the barrier, O(1) pages.  Splitting
  * after the last id leaves the full node full, so that ids which come in order fill it up.
  * Threads: mutator; the layout [any]. */
-#ifndef SERVER_DATA_STREAM_IDTREE_H
-#define SERVER_DATA_STREAM_IDTREE_H
+#ifndef SERVER_DATA_DB_IDTREE_H
+#define SERVER_DATA_DB_IDTREE_H
 
 #include <stdbool.h>
 #include <stddef.h>

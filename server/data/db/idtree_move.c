@@ -1,7 +1,8 @@
-/* server/data/stream/idtree_move.c - the nodes of a tree of ids move, and the blocks that its
+/* server/data/db/idtree_move.c - the nodes of a tree of ids move, and the blocks that its
  * values name. */
+#include "server/data/db/idtree.h"
 #include "server/data/db/move.h"
-#include "server/data/stream/stream.h"
+
 
 /* move_way: the nodes from the root to the cursor's leaf; it follows them. */
 static void
@@ -30,6 +31,15 @@ move_values(const struct idcursor *c, struct mover *m)
     return at;
 }
 
+/* step: the id behind this one; false: there is none. */
+static bool
+step(struct stream_id *id)
+{
+    if (++id->seq == 0)
+        id->ms++;
+    return id->seq != 0 || id->ms != 0;
+}
+
 bool
 idtree_move(const struct idtree *t, struct mover *m, struct stream_id *next, bool with_values)
 {
@@ -43,7 +53,7 @@ idtree_move(const struct idtree *t, struct mover *m, struct stream_id *next, boo
         move_way(&c, m);
         leaf = c.node[t->height];
         *next = idnode_id(leaf, with_values ? move_values(&c, m) : leaf->count - 1u);
-        if (!stream_id_up(next))
+        if (!step(next))
             return true;
         if (m->left <= 0)
             return false;

@@ -1,7 +1,7 @@
-/* server/data/stream/idtree_walk.c - walking through trees, freeing and verifying them. */
+/* server/data/db/idtree_walk.c - walking through trees, freeing and verifying them. */
 #include <string.h>
 
-#include "server/data/stream/idtree.h"
+#include "server/data/db/idtree.h"
 
 #include "mm/mm.h"
 

@@ -1,5 +1,5 @@
-/* server/data/stream/idtree.c - finding and changing; walking and freeing: idtree_walk.c. */
-#include "server/data/stream/idtree.h"
+/* server/data/db/idtree.c - finding and changing; walking and freeing: idtree_walk.c. */
+#include "server/data/db/idtree.h"
 
 #include <errno.h>
 #include <string.h>
