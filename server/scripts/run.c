@@ -8,6 +8,7 @@
 #include "mm/base/must.h"
 #include "mm/base/os.h"
 #include "server/config/config.h"
+#include "server/exec/acl.h"
 #include "server/exec/auth.h"
 #include "server/exec/cmd.h"
 #include "server/exec/effect.h"
@@ -125,6 +126,7 @@ take_commander(const struct client *c)
         return false;
     commander->kind = CLIENT_SCRIPT;
     commander->resp = 2;
+    acl_act_as(commander, c->user); /* SORT asks what else it may read */
     commander->authenticated = c->authenticated;
     commander->no_touch = c->no_touch;
     commander->db_index = c->db_index;
@@ -140,6 +142,7 @@ rest_commander(void)
         commander = NULL;
         return;
     }
+    acl_act_as(commander, NULL);
     forget_reply(commander);
     output_return(commander);
 }

@@ -208,15 +208,18 @@ class Rights(AclTest):
         self.assertIn("'set'", self.refused(c, "SET", "b", "1"))
 
     def test_sort_reads_every_key_or_says_so(self):
-        self.user("u", "on", ">x", "+sort", "+rpush", "~l")
+        self.user("u", "on", ">x", "+sort", "+rpush", "+eval", "~l")
         c = self.connect(user="u")
         c.call("RPUSH", "l", "2", "1")
         self.assertEqual(c.call("SORT", "l"), [b"1", b"2"])
         self.assertEqual(c.call("SORT", "l", "BY", "nosort"), [b"2", b"1"])
         self.assertEqual(self.refused(c, "SORT", "l", "BY", "w*"), "ERR BY option of SORT denied due to insufficient ACL permissions.")
         self.assertEqual(self.refused(c, "SORT", "l", "GET", "#"), "ERR GET option of SORT denied due to insufficient ACL permissions.")
+        by_a_script = "return redis.call('SORT', 'l', 'BY', 'nosort', 'GET', 'w*')"
+        self.assertIn("GET option of SORT denied due to insufficient ACL permissions.", self.refused(c, "EVAL", by_a_script, "0"))
         self.user("u", "%R~*")
         self.assertEqual(c.call("SORT", "l", "GET", "#", "BY", "w*"), [b"1", b"2"])
+        self.assertEqual(c.call("EVAL", by_a_script, "0"), [None, None])
 
     def test_a_transaction_is_looked_at_twice(self):
         self.user("u", "on", ">x", "+@all", "~*", "&*")
