@@ -17,6 +17,18 @@ void library_json(struct lua_State *L);
 
 /* library_pattern: into the table on top of the stack, Lua's own of strings. */
 void library_pattern(struct lua_State *L);
+/* library_chance: into the one of numbers: random, randomseed. */
+void library_chance(struct lua_State *L);
+
+/* library_bounds: bit and string, which are open, in bounds.
+ * library_bound_insert, library_bound_sort: the arguments of table.insert and table.sort, before
+ * these are called; pushes nothing. */
+void library_bounds(struct lua_State *L);
+void library_bound_insert(struct lua_State *L);
+void library_bound_sort(struct lua_State *L);
+/* library_look: what the state's hook does between two instructions, of a function that takes long:
+ * it may raise an error. */
+void library_look(struct lua_State *L);
 
 /* library_loadstring, library_load_pieces: functions for scripts: loadstring, load. */
 int library_loadstring(struct lua_State *L);

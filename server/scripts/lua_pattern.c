@@ -39,10 +39,8 @@ static const char *match(struct match *m, const char *s, const char *p);
 static inline void
 step(struct match *m)
 {
-    lua_Hook hook;
-
-    if (++m->steps % LOOK_STEPS == 0 && (hook = lua_gethook(m->L)) != NULL)
-        hook(m->L, NULL);
+    if (++m->steps % LOOK_STEPS == 0)
+        library_look(m->L);
 }
 
 /* ---- one character ---- */

@@ -23,7 +23,10 @@
 #include "server/scripts/scripts_impl.h"
 
 enum {
-    HOOK_INSTRUCTIONS = 100000, /* of Lua, about a millisecond, between two looks at the clock */
+    /* Of Lua between two looks at the clock: usually a moment's, but one may take long. */
+    HOOK_FIRST = 64,
+    HOOK_MOST = 16384,
+    HOOK_LATE_NS = 2000000,
     ERROR_MAX_BYTES = 1024
 };
 
@@ -174,13 +177,31 @@ end_busy(void)
     exec_gates.busy = NULL;
 }
 
-/* look: the engine's call, now and then, from between two instructions. */
+static void look(lua_State *L, lua_Debug *ar);
+
+/* pace: the next look comes later than this one did, unless this one came late. */
+static void
+pace(lua_State *L, int64_t now_ns)
+{
+    int count = lua_gethookcount(L);
+    bool is_late = now_ns - run->looked_ns > HOOK_LATE_NS;
+
+    run->looked_ns = now_ns;
+    if (is_late && count != HOOK_FIRST)
+        lua_sethook(L, look, LUA_MASKCOUNT, HOOK_FIRST);
+    else if (!is_late && count < HOOK_MOST)
+        lua_sethook(L, look, LUA_MASKCOUNT, 2 * count);
+}
+
+/* look: the engine's call, now and then, from between two instructions; and library_look()'s. */
 static void
 look(lua_State *L, lua_Debug *ar)
 {
-    int64_t ms = (os_monotonic_ns() - run->begin_ns) / 1000000;
+    int64_t now_ns = os_monotonic_ns(), ms = (now_ns - run->begin_ns) / 1000000;
 
     (void)ar;
+    if (!run->is_killed)
+        pace(L, now_ns);
     if (!run->is_busy && config.busy_reply_threshold > 0 && ms >= config.busy_reply_threshold)
         begin_busy(ms);
     if (run->is_busy && !run->is_killed)
@@ -189,8 +210,8 @@ look(lua_State *L, lua_Debug *ar)
         return;
     /* Whoever catches the error is stopped by the next instruction, here and in the main thread,
      * which goes on when a coroutine ends. */
-    lua_sethook(L, look, LUA_MASKCOUNT, 1);
-    lua_sethook(engine_get(run->task->engine), look, LUA_MASKCOUNT, 1);
+    lua_sethook(L, look, LUA_MASKCOUNT, HOOK_OF_ENDING);
+    lua_sethook(engine_get(run->task->engine), look, LUA_MASKCOUNT, HOOK_OF_ENDING);
     api_error(L, killed_text, false);
     lua_error(L);
 }
@@ -350,7 +371,7 @@ call_engine(lua_State *L, struct call *call)
     struct client *c = call->client;
     size_t before = client_pending_out(c);
 
-    lua_sethook(L, look, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+    lua_sethook(L, look, LUA_MASKCOUNT, HOOK_FIRST);
     if (lua_cpcall(L, execute, call) != 0) {
         reply_take_back(c, before);
         reply_errorf(
@@ -399,6 +420,7 @@ run_task(struct client *c, const struct run_task *task)
     struct call call = {.client = c, .task = task};
     const char *error;
 
+    this.looked_ns = this.begin_ns;
     must(run == NULL); /* EVAL is no command for scripts, nor for those that are heard meanwhile */
     if (!take_commander(c)) {
         reply_error(c, "OOM no memory to run a script");

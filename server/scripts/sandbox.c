@@ -200,6 +200,34 @@ sandbox_pcall(lua_State *L)
     return lua_gettop(L);
 }
 
+/* handle: the script's handler, the upvalue, is asked about its errors; when it is to end, nothing
+ * is, since the hook that would end the handler does not come within an error of its own. */
+static int
+handle(lua_State *L)
+{
+    if (lua_gethookcount(L) == HOOK_OF_ENDING)
+        return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+static int
+sandbox_xpcall(lua_State *L)
+{
+    int r;
+
+    luaL_checkany(L, 2);
+    lua_settop(L, 2);
+    lua_pushcclosure(L, handle, 1);
+    lua_insert(L, 1);
+    r = lua_pcall(L, 0, LUA_MULTRET, 1);
+    lua_pushboolean(L, r == 0);
+    lua_replace(L, 1);
+    return lua_gettop(L);
+}
+
 /* unpack: Lua's own counts in int, which overflows. */
 static int
 sandbox_unpack(lua_State *L)
@@ -231,6 +259,7 @@ sandbox_collectgarbage(lua_State *L)
     switch (luaL_checkoption(L, 1, "collect", names)) {
     case 2:
         lua_gc(L, LUA_GCCOLLECT, 0);
+        library_look(L);
         break;
     case 3:
         lua_pushnumber(L, lua_gc(L, LUA_GCCOUNT, 0) + lua_gc(L, LUA_GCCOUNTB, 0) / 1024.0);
@@ -254,46 +283,6 @@ refuse_unknown(lua_State *L)
     return luaL_error(L, "Script attempted to access nonexistent global variable '%s'", name);
 }
 
-/* ---- chance: what srand48() and lrand48() do, with a state that is the engine's ---- */
-
-static uint64_t chance = 0x1234ABCD330E;
-
-static uint32_t
-draw(void)
-{
-    chance = (chance * 0x5DEECE66D + 0xB) & 0xFFFFFFFFFFFF;
-    return (uint32_t)(chance >> 17);
-}
-
-static int
-sandbox_random(lua_State *L)
-{
-    double r = (double)(draw() % INT32_MAX) / (double)INT32_MAX;
-    int arguments = lua_gettop(L);
-    double low = 1, high;
-
-    if (arguments == 0) {
-        lua_pushnumber(L, r);
-        return 1;
-    }
-    if (arguments > 2)
-        return luaL_error(L, "wrong number of arguments");
-    if (arguments == 2)
-        low = luaL_checkint(L, 1);
-    high = luaL_checkint(L, arguments);
-    luaL_argcheck(L, low <= high, arguments, "interval is empty");
-    r = r * (high - low + 1);
-    lua_pushnumber(L, (double)(int64_t)r + low);
-    return 1;
-}
-
-static int
-sandbox_randomseed(lua_State *L)
-{
-    chance = (uint64_t)(uint32_t)luaL_checkint(L, 1) << 16 | 0x330E;
-    return 0;
-}
-
 /* ---- the libraries ---- */
 
 /* guard: a function of table.* that writes into its first argument, or reads it past __index; the
@@ -312,6 +301,22 @@ guard_read(lua_State *L)
     return lua_tocfunction(L, lua_upvalueindex(2))(L);
 }
 
+static int
+guard_insert(lua_State *L)
+{
+    refuse_front(L, 1);
+    library_bound_insert(L);
+    return lua_tocfunction(L, lua_upvalueindex(2))(L);
+}
+
+static int
+guard_sort(lua_State *L)
+{
+    refuse_front(L, 1);
+    library_bound_sort(L);
+    return lua_tocfunction(L, lua_upvalueindex(2))(L);
+}
+
 static void
 open_library(lua_State *L, lua_CFunction open, const char *name)
 {
@@ -327,7 +332,7 @@ guard_table(lua_State *L)
     static const struct {
         const char *name;
         lua_CFunction guard;
-    } guards[] = {{"insert", guard_write},  {"remove", guard_write}, {"sort", guard_write},
+    } guards[] = {{"insert", guard_insert}, {"remove", guard_write}, {"sort", guard_sort},
                   {"foreach", guard_read},  {"maxn", guard_read},    {"concat", guard_read},
                   {"foreachi", guard_read}, {"getn", guard_read}};
 
@@ -360,11 +365,9 @@ open_libraries(lua_State *L, enum engine e, void (*open_api)(lua_State *L, enum 
     guard_table(L);
     lua_getglobal(L, "string");
     library_pattern(L);
+    library_bounds(L);
     lua_getglobal(L, "math");
-    lua_pushcfunction(L, sandbox_random);
-    lua_setfield(L, -2, "random");
-    lua_pushcfunction(L, sandbox_randomseed);
-    lua_setfield(L, -2, "randomseed");
+    library_chance(L);
     lua_newtable(L);
     lua_pushcfunction(L, sandbox_clock);
     lua_setfield(L, -2, "clock");
@@ -412,6 +415,7 @@ add_functions(lua_State *L, int table)
     add_function(L, table, "next", sandbox_next);
     add_function(L, table, "setmetatable", sandbox_setmetatable);
     add_function(L, table, "pcall", sandbox_pcall);
+    add_function(L, table, "xpcall", sandbox_xpcall);
     add_function(L, table, "unpack", sandbox_unpack);
     add_function(L, table, "loadstring", library_loadstring);
     add_function(L, table, "load", library_load_pieces);
@@ -423,10 +427,10 @@ add_functions(lua_State *L, int table)
 static void
 take_globals(lua_State *L, int table)
 {
-    static const char *const names[] = {
-        "_VERSION", "assert",    "error", "gcinfo", "ipairs",   "rawequal", "select",
-        "tonumber", "tostring",  "type",  "xpcall", "string",   "table",    "math",
-        "os",       "coroutine", "bit",   "cjson",  "cmsgpack", "struct",   "redis"};
+    static const char *const names[] = {"_VERSION", "assert", "error",    "gcinfo",   "ipairs",
+                                        "rawequal", "select", "tonumber", "tostring", "type",
+                                        "string",   "table",  "math",     "os",       "coroutine",
+                                        "bit",      "cjson",  "cmsgpack", "struct",   "redis"};
 
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         lua_getglobal(L, names[i]);

@@ -16,6 +16,8 @@ struct lua_State;
 
 /* ---- sandbox.c: what a script finds ---- */
 
+/* How many instructions of a script that is to end lie between two calls of the hook. */
+enum { HOOK_OF_ENDING = 1 };
 /* sandbox_open: libraries, globals, and what keeps them as they are (EN1).
  * sandbox_open_library: what is found instead while a function library is loaded. */
 void sandbox_open(struct lua_State *L, enum engine e,
@@ -54,7 +56,9 @@ void api_error(struct lua_State *L, const char *text, bool was_counted);
 
 /* from_reply: push the reply that stands in whole at p, as Lua has it; returns its end. */
 const char *from_reply(struct lua_State *L, const char *p);
-/* to_reply: reply with the value on top of the stack, which goes.  resp: what the script speaks. */
+/* to_reply: reply with the value on top of the stack, which goes.  resp: what the script speaks.
+ * Raises an error when the reply becomes longer than script-memory-limit: then a part of it stands
+ * in the output. */
 void to_reply(struct lua_State *L, struct client *c, int resp);
 
 /* to_reply_error: what a script says is wrong. */
@@ -87,7 +91,7 @@ struct run {
     bool is_killed;
     bool is_busy;  /* it runs for longer than busy-reply-threshold */
     unsigned repl; /* redis.set_repl() */
-    int64_t begin_ns;
+    int64_t begin_ns, looked_ns;
 };
 /* run_task: execute it, and reply to c what it returns: c's words are EVAL's, or FCALL's: keys
  * begin at word 3, and what follows them is ARGV. */

@@ -5,10 +5,19 @@
 #include <lua.h>
 #include <string.h>
 
+#include "mm/base/must.h"
+#include "server/config/config.h"
 #include "server/figures/errorstats.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 #include "server/scripts/scripts_impl.h"
+
+struct form {
+    int resp;         /* what the script speaks */
+    size_t end_bytes; /* as much as may be pending of the client's output */
+};
+
+static void put_value(lua_State *L, struct client *c, const struct form *f);
 
 /* field: push a field of the table on top of the stack, past its metatable, if it is of that
  * type. */
@@ -139,31 +148,31 @@ count_fields(lua_State *L)
 }
 
 static void
-put_map(lua_State *L, struct client *c, int resp)
+put_map(lua_State *L, struct client *c, const struct form *f)
 {
     reply_map(c, count_fields(L));
     for (lua_pushnil(L); lua_next(L, -2);) {
         lua_pushvalue(L, -2);
-        to_reply(L, c, resp);
-        to_reply(L, c, resp);
+        put_value(L, c, f);
+        put_value(L, c, f);
     }
     lua_pop(L, 1);
 }
 
 static void
-put_set(lua_State *L, struct client *c, int resp)
+put_set(lua_State *L, struct client *c, const struct form *f)
 {
     reply_set(c, count_fields(L));
     for (lua_pushnil(L); lua_next(L, -2);) {
         lua_pop(L, 1);
         lua_pushvalue(L, -1);
-        to_reply(L, c, resp);
+        put_value(L, c, f);
     }
     lua_pop(L, 1);
 }
 
 static void
-put_array(lua_State *L, struct client *c, int resp)
+put_array(lua_State *L, struct client *c, const struct form *f)
 {
     size_t count = 0;
 
@@ -178,13 +187,13 @@ put_array(lua_State *L, struct client *c, int resp)
     reply_array(c, count);
     for (size_t i = 1; i <= count; i++) {
         lua_rawgeti(L, -1, (int)i);
-        to_reply(L, c, resp);
+        put_value(L, c, f);
     }
 }
 
 /* put_table: the table stays. */
 static void
-put_table(lua_State *L, struct client *c, int resp)
+put_table(lua_State *L, struct client *c, const struct form *f)
 {
     if (push_field(L, "err", LUA_TSTRING)) {
         put_error(L, c);
@@ -194,22 +203,24 @@ put_table(lua_State *L, struct client *c, int resp)
         reply_double(c, lua_tonumber(L, -1));
         lua_pop(L, 1);
     } else if (push_field(L, "map", LUA_TTABLE)) {
-        put_map(L, c, resp);
+        put_map(L, c, f);
     } else if (push_field(L, "set", LUA_TTABLE)) {
-        put_set(L, c, resp);
+        put_set(L, c, f);
     } else if (push_field(L, "big_number", LUA_TSTRING)) {
         put_big_number(L, c);
     } else if (!push_field(L, "verbatim_string", LUA_TTABLE) || !put_verbatim(L, c)) {
-        put_array(L, c, resp);
+        put_array(L, c, f);
     }
 }
 
-void
-to_reply(lua_State *L, struct client *c, int resp)
+static void
+put_value(lua_State *L, struct client *c, const struct form *f)
 {
     const char *bytes;
     size_t len;
 
+    if (unlikely(client_pending_out(c) >= f->end_bytes))
+        luaL_error(L, "the reply is too long");
     if (!lua_checkstack(L, 4)) { /* it may hold itself */
         reply_error(c, "ERR reached lua stack limit");
         lua_pop(L, 1);
@@ -224,7 +235,7 @@ to_reply(lua_State *L, struct client *c, int resp)
         reply_int(c, whole_number(lua_tonumber(L, -1)));
         break;
     case LUA_TBOOLEAN:
-        if (resp >= 3)
+        if (f->resp >= 3)
             reply_bool(c, lua_toboolean(L, -1) != 0);
         else if (lua_toboolean(L, -1))
             reply_int(c, 1);
@@ -232,10 +243,22 @@ to_reply(lua_State *L, struct client *c, int resp)
             reply_null(c);
         break;
     case LUA_TTABLE:
-        put_table(L, c, resp);
+        put_table(L, c, f);
         break;
     default:
         reply_null(c);
     }
     lua_pop(L, 1);
+}
+
+/* A table that stands in a reply many times takes its room each time: a few of them, each twice in
+ * the next, are more than all memory. */
+void
+to_reply(lua_State *L, struct client *c, int resp)
+{
+    struct form f = {resp, SIZE_MAX};
+
+    if (config.script_memory_limit != 0)
+        f.end_bytes = client_pending_out(c) + (size_t)config.script_memory_limit;
+    put_value(L, c, &f);
 }
