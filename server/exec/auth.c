@@ -170,6 +170,18 @@ holds_password(struct slice name)
     return false;
 }
 
+/* HELLO ... AUTH user password; MIGRATE ... AUTH password, or AUTH2 user password. */
+static bool
+is_behind_auth(const struct client *c, int i)
+{
+    int words = (c->cmd->flags & CMD_WRITE) != 0 ? 1 : 2;
+
+    for (int at = 2; at < i; at++)
+        if (arg_is(c, at, "AUTH") || arg_is(c, at, "AUTH2"))
+            return i <= at + (arg_is(c, at, "AUTH") ? words : 2);
+    return false;
+}
+
 bool
 auth_is_secret(const struct client *c, int i)
 {
@@ -177,10 +189,8 @@ auth_is_secret(const struct client *c, int i)
 
     if ((flags & CMD_SECRET_ALL) != 0)
         return i >= (c->cmd->parent != NULL ? 2 : 1);
-    if ((flags & CMD_SECRET_AUTH) != 0)
-        for (int at = 2; at < i; at++)
-            if (arg_is(c, at, "AUTH"))
-                return i <= at + 2;
+    if ((flags & CMD_SECRET_AUTH) != 0 && is_behind_auth(c, i))
+        return true;
     if ((flags & CMD_SECRET_OPTIONS) != 0)
         return i >= 3 && i % 2 == 1 && holds_password(c->argv[i - 1]);
     return false;

@@ -48,7 +48,7 @@ enum cmd_flag {
     CMD_LOADS_MODULES = 1 << 23, /* where enable-module-command lets it */
     /* Which arguments must not be shown (auth.h). */
     CMD_SECRET_ALL = 1 << 24,     /* AUTH, ACL SETUSER: all */
-    CMD_SECRET_AUTH = 1 << 25,    /* HELLO: two behind the word AUTH */
+    CMD_SECRET_AUTH = 1 << 25,    /* HELLO, MIGRATE: what is behind AUTH, AUTH2 */
     CMD_SECRET_OPTIONS = 1 << 26, /* CONFIG SET: the values of some names */
     CMD_MAY_BE_SILENT = 1 << 27,  /* REPLCONF: it may reply nothing, outside of EXEC */
     CMD_RUNS_SCRIPT = 1 << 28,    /* EVAL: it may do what any command may */

@@ -16,6 +16,7 @@
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
 #include "server/exec/exec_impl.h"
+#include "server/exec/keyhold.h"
 #include "server/exec/keywait.h"
 #include "server/exec/multi.h"
 #include "server/exec/pause.h"
@@ -193,7 +194,8 @@ changes_data(uint32_t flags)
 }
 
 /* Must the command wait?  Writers do while the snapshot's memory is used up, unless they are only
- * queued, and what CLIENT PAUSE holds.  Who has no socket cannot. */
+ * queued, what CLIENT PAUSE holds, and who would change a key that is held.  Who has no socket
+ * cannot. */
 static __attribute__((noinline)) bool
 is_held(const struct client *c, const struct cmd *cmd, uint32_t flags)
 {
@@ -202,13 +204,16 @@ is_held(const struct client *c, const struct cmd *cmd, uint32_t flags)
     if (mm_barrier_on && changes_data(flags) &&
         (c->multi == NULL || (cmd->flags & CMD_RUNS_QUEUE) != 0) && writers_wait())
         return true;
+    if (keyhold_count != 0 && keyhold_stops(c, cmd, flags))
+        return true;
     return pause_until_ms != 0 && pause_holds(c, flags);
 }
 
 static inline bool
 must_wait(const struct client *c, const struct cmd *cmd, uint32_t flags)
 {
-    return unlikely(mm_barrier_on || pause_until_ms != 0) && is_held(c, cmd, flags);
+    return unlikely(mm_barrier_on || pause_until_ms != 0 || keyhold_count != 0) &&
+           is_held(c, cmd, flags);
 }
 
 /* ---- executing ---- */

@@ -4,6 +4,7 @@
 #include "server/exec/block.h"
 #include "server/exec/cmd.h"
 #include "server/exec/exec.h"
+#include "server/exec/keyhold.h"
 #include "server/exec/keywait.h"
 #include "server/exec/monitor.h"
 #include "server/exec/multi.h"
@@ -49,6 +50,7 @@ void
 exec_verify(void)
 {
     block_verify();
+    keyhold_verify();
     keywait_verify();
     pubsub_verify();
     watch_verify();
@@ -65,6 +67,7 @@ exec_init(void)
     client_attach(&attachment);
     latency_init(&config.latency_monitor_threshold);
     block_init();
+    keyhold_init();
     keywait_init();
     monitor_init();
     multi_init();

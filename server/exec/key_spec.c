@@ -232,6 +232,28 @@ keys_of_delex(const struct slice *argv, int argc, key_visit visit, void *ctx)
     return 1;
 }
 
+/* MIGRATE host port key db timeout ... [KEYS key ...]: that one, or, where it is empty, those
+ * behind the first KEYS that is no option's argument. */
+int
+keys_of_migrate(const struct slice *argv, int argc, key_visit visit, void *ctx)
+{
+    int first = 3, end = 4;
+
+    for (int i = 6; i < argc && first == 3; i++) {
+        if (slice_is_word(argv[i], "AUTH"))
+            i += 1;
+        else if (slice_is_word(argv[i], "AUTH2"))
+            i += 2;
+        else if (slice_is_word(argv[i], "KEYS"))
+            first = i + 1, end = argc;
+    }
+    if (first > 3 && argv[3].len > 0)
+        return 0; /* both: no call that does anything */
+    for (int i = first; i < end; i++)
+        visit(ctx, i, KEY_RW | KEY_ACCESS | KEY_DELETE);
+    return end - first;
+}
+
 /* BITFIELD key GET ... [SET ...]: reading alone, or writing too. */
 int
 keys_of_bitfield(const struct slice *argv, int argc, key_visit visit, void *ctx)

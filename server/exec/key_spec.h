@@ -115,6 +115,7 @@ int key_spec_count(const struct cmd *cmd);
 /* Finders. */
 int keys_of_set(const struct slice *argv, int argc, key_visit visit, void *ctx);
 int keys_of_delex(const struct slice *argv, int argc, key_visit visit, void *ctx);
+int keys_of_migrate(const struct slice *argv, int argc, key_visit visit, void *ctx);
 int keys_of_bitfield(const struct slice *argv, int argc, key_visit visit, void *ctx);
 int keys_of_sort(const struct slice *argv, int argc, key_visit visit, void *ctx);
 int keys_of_sort_ro(const struct slice *argv, int argc, key_visit visit, void *ctx);

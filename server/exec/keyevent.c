@@ -7,6 +7,7 @@
 #include "mm/base/log.h"
 #include "server/config/config.h"
 #include "server/exec/effect.h"
+#include "server/exec/keyhold.h"
 #include "server/exec/pubsub.h"
 #include "server/exec/watch.h"
 
@@ -15,6 +16,8 @@ key_changed_heard(struct db *db, struct slice key, unsigned class, const char *e
 {
     if ((key_event_listeners & KEY_EVENT_WATCHED) != 0)
         watch_touch(db, key);
+    if ((key_event_listeners & KEY_EVENT_HELD) != 0)
+        keyhold_note(db, key);
     if ((key_event_listeners & KEY_EVENT_COPIED) != 0 &&
         (class & (KEY_EVENT_EXPIRED | KEY_EVENT_EVICTED)) != 0)
         effect_key_gone(db, key);
@@ -75,6 +78,8 @@ key_event_flushed(int index)
 {
     if ((key_event_listeners & KEY_EVENT_WATCHED) != 0)
         watch_flushed(index);
+    if ((key_event_listeners & KEY_EVENT_HELD) != 0)
+        keyhold_note_all(index);
 }
 
 void
@@ -82,6 +87,10 @@ key_event_swapped(int a, int b)
 {
     if ((key_event_listeners & KEY_EVENT_WATCHED) != 0)
         watch_swapped(a, b);
+    if ((key_event_listeners & KEY_EVENT_HELD) != 0) {
+        keyhold_note_all(a);
+        keyhold_note_all(b);
+    }
 }
 
 /* Without K or E nobody is told, so nothing else is listened for. */
@@ -93,7 +102,8 @@ apply(const struct config *next, const char **why)
     (void)why;
     if ((classes & (KEY_EVENT_KEYSPACE | KEY_EVENT_KEYEVENT)) == 0)
         classes = 0;
-    key_event_listeners = (key_event_listeners & (KEY_EVENT_WATCHED | KEY_EVENT_COPIED)) | classes;
+    key_event_listeners =
+        (key_event_listeners & (KEY_EVENT_WATCHED | KEY_EVENT_COPIED | KEY_EVENT_HELD)) | classes;
     return true;
 }
 

@@ -16,6 +16,7 @@
 
 /* In key_event_listeners, beside the classes. */
 enum {
+    KEY_EVENT_HELD = 1 << 28,   /* some key is held (keyhold.h) */
     KEY_EVENT_COPIED = 1 << 29, /* effects are wanted: of keys that expire or are evicted */
     KEY_EVENT_WATCHED = 1 << 30 /* some key is watched */
 };

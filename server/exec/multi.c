@@ -105,6 +105,18 @@ multi_abort(struct client *c, const char *error)
     reply_errorf(c, "EXECABORT Transaction discarded because of: %s", error);
 }
 
+bool
+multi_any(const struct client *c, bool (*fn)(const struct client *c, const struct cmd *cmd,
+                                             const struct slice *argv, int argc))
+{
+    const struct multi_state *m = c->multi;
+
+    for (int i = 0; m != NULL && i < m->count; i++)
+        if (fn(c, m->at[i].cmd, m->at[i].argv, m->at[i].argc))
+            return true;
+    return false;
+}
+
 uint32_t
 multi_flags(const struct client *c)
 {

@@ -9,6 +9,7 @@
 
 struct client;
 struct cmd;
+struct slice;
 
 /* multi_begin: from now on the client's commands are queued; it has no transaction yet.  false: no
  * memory, and it has none. */
@@ -27,6 +28,9 @@ void multi_discard(struct client *c);
  * (c->multi_dirty, watch_is_broken): an array of as many replies as commands. */
 void multi_run(struct client *c);
 
+/* multi_any: does fn say yes of any of the queued commands?  O(commands) */
+bool multi_any(const struct client *c, bool (*fn)(const struct client *c, const struct cmd *cmd,
+                                                  const struct slice *argv, int argc));
 /* multi_flags: the flags of all queued commands together. */
 uint32_t multi_flags(const struct client *c);
 /* multi_count: commands queued; -1: no transaction. */

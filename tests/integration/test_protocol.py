@@ -120,6 +120,7 @@ OTHER_TIPS = {  # in Redis 7.2
 OTHER_ARGUMENTS = {
     b"bgsave": "CANCEL, WAIT", b"client|kill": "the filters in one block", b"command|getkeys": "documented here",
     b"command|getkeysandflags": "documented here", b"debug": "documented here", b"config|get": "no block around one argument",
+    b"migrate": "a key is a key, be it empty or not",
     b"set": "IFEQ and its kin, as in 8.4",
     b"georadius": "one of two stores, as in 7.2", b"georadiusbymember": "one of two stores, as in 7.2",
     b"psubscribe": "no block around one argument", b"module|loadex": "ARGS is said once",

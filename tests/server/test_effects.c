@@ -355,6 +355,14 @@ check_case(const struct effects_case *t, int64_t later_ms)
     text_free(&said);
 }
 
+/* MIGRATE has no effect before its target has answered, and there is none here; then it tells what
+ * a key that expires tells. */
+static bool
+is_told_here(const struct cmd *cmd)
+{
+    return strcmp(cmd->name, "migrate") != 0;
+}
+
 static void
 each_write_command_was_told(void)
 {
@@ -363,7 +371,7 @@ each_write_command_was_told(void)
 
     must(count < sizeof told[0]);
     for (unsigned i = 0; i < count; i++) {
-        if ((all[i].flags & CMD_WRITE) != 0)
+        if ((all[i].flags & CMD_WRITE) != 0 && is_told_here(&all[i]))
             ck_assert_msg(told[0][i], "%s writes, and no case of effects.def has it told",
                           all[i].full_name);
         for (int k = 0; k < all[i].sub_count; k++)
