@@ -27,6 +27,7 @@ static struct state {
 } states[ENGINES];
 
 static size_t charged_bytes;
+static bool is_freeing; /* what is asked for meanwhile makes room for more */
 
 /* is_beyond: may the blocks of all states not be so many bytes more? */
 static bool
@@ -36,7 +37,7 @@ is_beyond(size_t more)
 
     for (unsigned e = 0; e < ENGINES; e++)
         bytes += states[e].bytes;
-    return config.script_memory_limit != 0 && bytes > config.script_memory_limit;
+    return config.script_memory_limit != 0 && bytes > config.script_memory_limit && !is_freeing;
 }
 
 static void *
@@ -133,15 +134,52 @@ engine_bytes(enum engine e)
     return states[e].bytes;
 }
 
+/* free_some: call what frees memory where its errors are caught; one that there is no memory for
+ * leaves what it would have freed to the state's end. */
+static void
+free_some(lua_State *L, lua_CFunction f, int *argument)
+{
+    is_freeing = true;
+    if (lua_cpcall(L, f, argument) != 0)
+        lua_settop(L, 0);
+    is_freeing = false;
+}
+
+static int
+collect(lua_State *L)
+{
+    const int *what = lua_touserdata(L, 1);
+
+    lua_gc(L, *what, 1);
+    return 0;
+}
+
+static int
+unref(lua_State *L)
+{
+    const int *reference = lua_touserdata(L, 1);
+
+    luaL_unref(L, LUA_REGISTRYINDEX, *reference);
+    return 0;
+}
+
 /* The collector follows what is allocated by itself; this is for what a script leaves that makes
  * little garbage. */
 void
 engine_tidy(enum engine e)
 {
     struct state *state = &states[e];
+    int what = LUA_GCSTEP;
 
     if (config.script_memory_limit != 0 && is_beyond(config.script_memory_limit / 2))
-        lua_gc(state->lua, LUA_GCCOLLECT, 0);
-    else if (++state->scripts % TIDY_EVERY == 0)
-        lua_gc(state->lua, LUA_GCSTEP, 1);
+        what = LUA_GCCOLLECT;
+    else if (++state->scripts % TIDY_EVERY != 0)
+        return;
+    free_some(state->lua, collect, &what);
+}
+
+void
+engine_unref(enum engine e, int reference)
+{
+    free_some(states[e].lua, unref, &reference);
 }

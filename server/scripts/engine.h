@@ -35,7 +35,10 @@ size_t engine_bytes(enum engine e);
  * engine_discharge: no longer. */
 bool engine_charge(size_t bytes);
 void engine_discharge(size_t bytes);
-/* engine_tidy: a script has ended: some of what it left is collected. */
+/* engine_tidy: a script has ended: some of what it left is collected.
+ * engine_unref: what the registry has under that number goes.  Neither fails, nor is the limit
+ * theirs: to free takes a little memory in Lua. */
 void engine_tidy(enum engine e);
+void engine_unref(enum engine e, int reference);
 
 #endif

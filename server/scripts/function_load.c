@@ -297,7 +297,7 @@ register_one(lua_State *L)
             return 0;
         free_function(f);
     }
-    luaL_unref(L, LUA_REGISTRYINDEX, function);
+    engine_unref(ENGINE_FUNCTIONS, function);
     return fail(L, memory_text);
 }
 
@@ -490,7 +490,7 @@ library_drop(struct library_set *set, struct library *l)
     for (f = l->first; f != NULL; f = next) {
         next = f->next;
         nametab_remove(&set->functions, &f->by_name);
-        luaL_unref(engine_get(ENGINE_FUNCTIONS), LUA_REGISTRYINDEX, f->function);
+        engine_unref(ENGINE_FUNCTIONS, f->function);
         set->bytes -= f->bytes;
         free_function(f);
     }

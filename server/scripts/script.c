@@ -219,24 +219,43 @@ read_head(struct client *c, struct slice *text, unsigned *flags)
 
 /* ---- keeping ---- */
 
+/* What compile_text() gets, and gives. */
+struct compiling {
+    struct client *client;
+    struct slice text;
+    int function; /* LUA_NOREF: an error was replied */
+};
+
+/* compile_text: all that may fail for want of memory, which lua_cpcall() catches. */
+static int
+compile_text(lua_State *L)
+{
+    struct compiling *this = lua_touserdata(L, 1);
+
+    if (sandbox_compile(L, this->text, "@user_script") == 0)
+        this->function = luaL_ref(L, LUA_REGISTRYINDEX);
+    else
+        reply_errorf(this->client, "ERR Error compiling script (new function): %s",
+                     lua_tostring(L, -1));
+    return 0;
+}
+
 /* compile: *ret_function in Lua's registry; false: an error was replied. */
 static bool
 compile(struct client *c, struct slice text, int *ret_function)
 {
+    struct compiling this = {.client = c, .text = text, .function = LUA_NOREF};
     lua_State *L = engine_get(ENGINE_SCRIPTS);
-    bool good;
 
     if (L == NULL) {
         reply_error(c, "OOM no memory for Lua");
         return false;
     }
-    good = sandbox_compile(L, text, "@user_script") == 0;
-    if (!good)
-        reply_errorf(c, "ERR Error compiling script (new function): %s", lua_tostring(L, -1));
-    else
-        *ret_function = luaL_ref(L, LUA_REGISTRYINDEX);
+    if (lua_cpcall(L, compile_text, &this) != 0)
+        reply_error(c, "ERR Error compiling script (new function): not enough memory");
     lua_settop(L, 0);
-    return good;
+    *ret_function = this.function;
+    return this.function != LUA_NOREF;
 }
 
 static size_t
@@ -259,7 +278,7 @@ drop(struct script *s)
 static void
 evict(struct script *s)
 {
-    luaL_unref(engine_get(ENGINE_SCRIPTS), LUA_REGISTRYINDEX, s->function);
+    engine_unref(ENGINE_SCRIPTS, s->function);
     drop(s);
     evicted++;
 }
@@ -305,7 +324,7 @@ add(struct client *c, struct slice text, uint64_t hash)
         return NULL;
     if ((s = make(text, hash, flags)) == NULL || !add_to_tables(s)) {
         free(s);
-        luaL_unref(engine_get(ENGINE_SCRIPTS), LUA_REGISTRYINDEX, function);
+        engine_unref(ENGINE_SCRIPTS, function);
         reply_error(c, "OOM no memory to keep the script");
         return NULL;
     }
