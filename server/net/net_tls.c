@@ -109,7 +109,7 @@ is_denied(const struct client *c)
     union net_address peer = {.any.sa_family = AF_UNSPEC};
     socklen_t len = sizeof peer;
 
-    return getpeername(c->fd, &peer.any, &len) == 0 && net_is_denied(&peer);
+    return getpeername(c->fd, &peer.any, &len) != 0 || net_is_denied(&peer);
 }
 
 /* The first words may have come with the last of the handshake. */
