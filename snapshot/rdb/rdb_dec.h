@@ -106,8 +106,8 @@ struct rdb_aux {
 };
 const struct rdb_aux *rdb_aux_of(struct slice name); /* [any] */
 
-/* rdb_library_name: a function library's name, from its first line: "#!lua name=mylib".  Empty: it
- * has none. [any] */
+/* rdb_library_name: a function library's name, from its first line: "#!lua name=mylib", whose
+ * words may be quoted as Redis reads them, but not with escapes.  Empty: it has none. [any] */
 struct slice rdb_library_name(struct slice code);
 
 /* What is wrong with a file that is read all the same (rdb_finding.def): a number that follows from

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #include "snapshot/rdb/rdb_dec.h"
 
@@ -203,23 +204,45 @@ rdb_aux_of(struct slice name)
     return &unknown;
 }
 
+static bool
+is_quote(char c)
+{
+    return c == '"' || c == '\'';
+}
+
+/* name_in: what is behind name= in the word that begins at p, quoted or not; empty: it is another
+ * word. */
+static struct slice
+name_in(const char *p, const char *end)
+{
+    static const char key[] = "name=";
+    struct slice name = {p, 0};
+
+    p += p < end && is_quote(*p);
+    if ((size_t)(end - p) < sizeof key - 1 || strncasecmp(p, key, sizeof key - 1) != 0)
+        return name;
+    p += sizeof key - 1;
+    p += p < end && is_quote(*p);
+    name.ptr = p;
+    while (name.ptr + name.len < end && (unsigned char)name.ptr[name.len] > ' ' &&
+           !is_quote(name.ptr[name.len]))
+        name.len++;
+    return name;
+}
+
 struct slice
 rdb_library_name(struct slice code)
 {
-    static const char key[] = " name=";
-    const char *end = memchr(code.ptr, '\n', code.len), *at;
+    const char *end = memchr(code.ptr, '\n', code.len);
     struct slice name = {code.ptr, 0};
 
     if (end == NULL)
         end = code.ptr + code.len;
     if (end - code.ptr < 2 || memcmp(code.ptr, "#!", 2) != 0)
         return name;
-    at = memmem(code.ptr, (size_t)(end - code.ptr), key, sizeof key - 1);
-    if (at == NULL)
-        return name;
-    name.ptr = at + sizeof key - 1;
-    while (name.ptr + name.len < end && (unsigned char)name.ptr[name.len] > ' ')
-        name.len++;
+    for (const char *p = code.ptr + 2; p < end && name.len == 0; p++)
+        if ((unsigned char)*p <= ' ')
+            name = name_in(p + 1, end);
     return name;
 }
 

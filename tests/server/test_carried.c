@@ -108,6 +108,13 @@ START_TEST(libraries_are_known_by_their_names_or_their_texts)
                                            {"#!lua name=lib\nname=other", "lib"},
                                            {"#!lua engine=lua name=l-1_x extra\n", "l-1_x"},
                                            {"#!js api_version=1.0 name=lib\r\n", "lib"},
+                                           {"#!lua NAME=lib\n", "lib"},
+                                           {"#!lua\tname=\"lib\"\n", "lib"},
+                                           {"#!lua flags=x 'name=lib'\n", "lib"},
+                                           {"#!lua rename=x name=lib\n", "lib"},
+                                           {"#!lua \"", ""},
+                                           {"#!lua name='", ""},
+                                           {"#!lua ", ""},
                                            {"#!lua", ""},
                                            {"-- name=lib\n", ""},
                                            {"#!lua\n name=lib", ""},
@@ -131,8 +138,49 @@ START_TEST(libraries_are_known_by_their_names_or_their_texts)
 }
 END_TEST
 
+static int
+put(struct carried *draft, const char *name, const char *code)
+{
+    return carried_put(draft, (struct slice){name, strlen(name)},
+                       (struct slice){code, strlen(code)});
+}
+
+START_TEST(a_draft_becomes_the_list_or_nothing)
+{
+    struct carried *draft, *before;
+
+    ck_assert_int_eq(library("#!lua name=a\n1", false), 0);
+    ck_assert_int_eq(library("#!lua name=b\n1", false), 0);
+    ck_assert_int_eq(aux("x", "1"), 0);
+    draft = carried_draft(true, 2);
+    ck_assert_int_eq(put(draft, "a", "A"), 0);
+    ck_assert_int_eq(put(draft, "c", "C"), 0);
+    ck_assert(carried_remove(draft, SLICE("b")));
+    ck_assert(!carried_remove(draft, SLICE("b")));
+    before = carried_hold();
+    ck_assert_str_eq(saved(before), "x=1 [#!lua name=a\n1] [#!lua name=b\n1] ");
+    ck_assert(carried_has_library(SLICE("b")) && !carried_has_library(SLICE("c")));
+    carried_adopt(draft);
+    ck_assert(!carried_has_library(SLICE("b")) && carried_has_library(SLICE("c")));
+    ck_assert_str_eq(saved(before), "x=1 [#!lua name=a\n1] [#!lua name=b\n1] ");
+    carried_drop(before);
+    before = carried_hold();
+    ck_assert_str_eq(saved(before), "x=1 [A] [C] ");
+    carried_drop(carried_draft(true, 0)); /* given up */
+    draft = carried_draft(false, 1);
+    ck_assert_int_eq(put(draft, "d", "D"), 0);
+    carried_adopt(draft);
+    ck_assert_str_eq(saved(before), "x=1 [A] [C] ");
+    carried_drop(before);
+    ck_assert_uint_eq(carried_sum().libraries, 1);
+    ck_assert_uint_eq(carried_sum().aux_fields, 1);
+    carried_clear();
+}
+END_TEST
+
 START_TEST(there_is_an_end_to_it)
 {
+    struct carried *draft;
     char name[64];
 
     for (int i = 0; i < RDB_CARRIED_MOST; i++) {
@@ -141,6 +189,9 @@ START_TEST(there_is_an_end_to_it)
     }
     ck_assert_int_eq(aux("x", ""), -E2BIG);
     ck_assert_int_eq(library("x", false), -E2BIG);
+    draft = carried_draft(true, 1);
+    ck_assert_int_eq(put(draft, "x", "X"), -E2BIG);
+    carried_drop(draft);
     ck_assert_uint_eq(carried_sum().libraries + carried_sum().aux_fields, RDB_CARRIED_MOST);
     carried_clear();
 }
@@ -154,6 +205,7 @@ main(void)
 
     tcase_add_test(t, a_held_list_stays_what_it_was);
     tcase_add_test(t, libraries_are_known_by_their_names_or_their_texts);
+    tcase_add_test(t, a_draft_becomes_the_list_or_nothing);
     tcase_add_test(t, there_is_an_end_to_it);
     suite_add_tcase(s, t);
     return run_suite(s);
