@@ -213,7 +213,6 @@ load_file(const char *path, bool merge, struct text *why)
     room_lend(true);
     r = decode(src, &s, why);
     room_lend(false);
-    libraries_read();
     persist.load_keys = s.keys_loaded;
     persist.load_expired = s.keys_expired;
     persist.load_empty = s.findings[RDB_FINDING_EMPTY_KEY];
@@ -247,6 +246,7 @@ persist_load(void)
 
     restore();
     r = load_file(config.dbfilename, false, &why);
+    libraries_read();
     if (r == -ENOENT) {
         log_line(LOG_NOTICE, "There is no dump %s in %s: the databases are empty",
                  config.dbfilename, dump_dir());
@@ -290,7 +290,9 @@ persist_reload(bool flush, bool merge, struct text *why)
         carried_clear();
     else
         carried_forget_aux(); /* the file's take their place */
-    if ((r = load_file(config.dbfilename, merge, why)) != 0)
+    r = load_file(config.dbfilename, merge, why);
+    libraries_read(); /* those that are carried now, whatever became of the file */
+    if (r != 0)
         log_line(LOG_WARNING, "DEBUG RELOAD: %s: %s", config.dbfilename, text_str(why));
     else
         log_line(LOG_WARNING, "DB reloaded by DEBUG RELOAD");

@@ -449,16 +449,24 @@ class Saves(Case):
             c.call("FUNCTION", "DELETE", "flagged")
             c.call("DEBUG", "RELOAD", "NOSAVE")  # what the file has
             self.assertEqual(c.call("FCALL_RO", "ro", 1, "s"), b"text")
+            self.assertIn("error", str(outcome(c, "DEBUG", "RELOAD", "NOSAVE", "NOFLUSH")))  # it is there already
+            self.assertEqual(c.call("FCALL_RO", "ro", 1, "s"), b"text")
             c.call("CONFIG", "SET", "rdb-version", "9")
             c.call("SAVE")
             c.call("DEBUG", "RELOAD", "NOSAVE")
             self.assertEqual(c.call("FUNCTION", "LIST"), [])
+            c.call("FUNCTION", "LOAD", FLAGGED)
+            os.unlink(os.path.join(server.dir, "dump.rdb"))
+            self.assertIn("error", str(outcome(c, "DEBUG", "RELOAD", "NOSAVE")))  # what was there is gone all the same
+            self.assertEqual([c.call("FUNCTION", "LIST"), self.info(c, "number_of_functions"), self.info(c, "rdb_kept_libraries")],
+                             [[], "0", "0"])
+            c.call("FUNCTION", "LOAD", FLAGGED)
 
     def test_a_save_holds_the_libraries_of_its_instant(self):
         """Two libraries and a key change together, so in each dump the three say the same."""
         server = self.start()
         c, saver = server.client(), server.client()
-        c.call("DEBUG", "POPULATE", "20000")
+        c.call("DEBUG", "POPULATE", "200000")
         random.seed(17)
         for n in range(12):
             self.change(c, 1000 * n)
