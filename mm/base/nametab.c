@@ -147,22 +147,67 @@ nametab_add(struct nametab *t, struct nametab_node *n)
     return true;
 }
 
-void
-nametab_remove(struct nametab *t, struct nametab_node *n)
+/* link_to: what points to the node, which is there. */
+static struct nametab_node **
+link_to(const struct nametab *t, const struct nametab_node *n)
 {
     struct nametab_node **p;
 
     must(t->count > 0); /* without nodes there are no buckets to look into */
     p = bucket_at(t, home(n->hash, t->buckets));
     while (*p != n) {
-        must(*p != NULL); /* it is there */
+        must(*p != NULL);
         p = &(*p)->next;
     }
-    *p = n->next;
+    return p;
+}
+
+void
+nametab_remove(struct nametab *t, struct nametab_node *n)
+{
+    *link_to(t, n) = n->next;
     if (--t->count == 0)
         give_all_back(t);
     else if (t->count < t->buckets * LOAD / 4)
         shrink(t);
+}
+
+void
+nametab_replace(struct nametab *t, struct nametab_node *old, struct nametab_node *n)
+{
+    debug_check(n->hash == old->hash && slice_equal(n->name, old->name));
+    n->next = old->next;
+    *link_to(t, old) = n;
+}
+
+struct nametab_node *
+nametab_any(const struct nametab *t, uint64_t lot)
+{
+    struct nametab_node *first = NULL, *n;
+    uint64_t at = t->count > 0 ? lot % t->buckets : 0, length = 0;
+
+    if (t->count == 0)
+        return NULL;
+    for (; (first = *bucket_at(t, at)) == NULL; at = (at + 1) % t->buckets)
+        ; /* of four buckets two are empty at most, on average: see LOAD */
+    for (n = first; n != NULL; n = n->next)
+        length++;
+    n = first;
+    for (uint64_t skip = (lot >> 32) % length; skip > 0; skip--)
+        n = n->next;
+    return n;
+}
+
+void
+nametab_visit(struct nametab *t, uint64_t bucket, void (*fn)(void *ctx, struct nametab_node *n),
+              void *ctx)
+{
+    struct nametab_node *next;
+
+    for (struct nametab_node *n = *bucket_at(t, bucket); n != NULL; n = next) {
+        next = n->next;
+        fn(ctx, n);
+    }
 }
 
 void

@@ -37,6 +37,16 @@ struct nametab_node *nametab_find(const struct nametab *t, uint64_t hash, struct
 bool nametab_add(struct nametab *t, struct nametab_node *n);
 /* nametab_remove: a node that is there. */
 void nametab_remove(struct nametab *t, struct nametab_node *n);
+/* nametab_replace: a node takes the place of another one, of the same name and hash. */
+void nametab_replace(struct nametab *t, struct nametab_node *old, struct nametab_node *n);
+/* nametab_any: one of the nodes, as a number says that is drawn by lot: no node is much likelier
+ * than another.  NULL: there is none. */
+struct nametab_node *nametab_any(const struct nametab *t, uint64_t lot);
+/* nametab_visit: the nodes of one bucket, below t->buckets; fn may do what it may in
+ * nametab_each(). Whoever visits buckets one after the other while nodes come and go may miss
+ * some. */
+void nametab_visit(struct nametab *t, uint64_t bucket,
+                   void (*fn)(void *ctx, struct nametab_node *n), void *ctx);
 /* nametab_each: every node; fn may remove (and free) the one that it is given, and must not add.
  * While nodes are removed, those that stay may be given twice. */
 void nametab_each(struct nametab *t, void (*fn)(void *ctx, struct nametab_node *n), void *ctx);

@@ -62,8 +62,9 @@ struct config {
     char *aclfile;                   /* "": none */
     int64_t acl_pubsub_default;      /* enum channels_default */
     int64_t acllog_max_len;
-    int64_t unixsocketperm; /* mode; 0: as the umask makes it */
-    char *bind;             /* addresses, separated by blanks; "-": may be missing */
+    int64_t tracking_table_max_keys; /* 0: as many as there are */
+    int64_t unixsocketperm;          /* mode; 0: as the umask makes it */
+    char *bind;                      /* addresses, separated by blanks; "-": may be missing */
     bool protected_mode;
     uint64_t proto_max_bulk_len, client_query_buffer_limit;
     struct output_limit output_limits[OUTPUT_CLASSES];

@@ -1,8 +1,8 @@
 /* server/exec/changed.h - a command changed a key: the one place where it says so.
  *
  * Who hears of it: the count of changes (save points, rdb_changes_since_last_save), those who WATCH
- * the key, subscribers of keyspace notifications, clients that wait for the key, and, when the
- * command is over, whoever keeps a copy of the data (effect.h).
+ * the key or cache it (tracking.h), subscribers of keyspace notifications, clients that wait for
+ * the key, and, when the command is over, whoever keeps a copy of the data (effect.h).
  *
  *   CH1  A handler says each change once, after it was made, and only if it was made: a command
  *        that failed or found nothing to do says nothing.
@@ -91,9 +91,10 @@ changed_unheard(const struct client *c, struct slice key, uint64_t n)
     db_state.dirty += n;
 }
 
-/* changed_flush: empty logical database `index`: its keys are counted, those who watch or wait for
- * one are told. */
+/* changed_flush, changed_flush_all: empty logical database `index`, or all: their keys are counted,
+ * those who watch, cache or wait for one are told. */
 void changed_flush(int index);
+void changed_flush_all(void);
 /* changed_swap: exchange two logical databases; counts one change, also where both are the same. */
 void changed_swap(int a, int b);
 

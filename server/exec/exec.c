@@ -21,6 +21,7 @@
 #include "server/exec/multi.h"
 #include "server/exec/pause.h"
 #include "server/exec/pubsub.h"
+#include "server/exec/tracking.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
 #include "server/net/reply.h"
@@ -51,6 +52,8 @@ reject(struct client *c, struct cmd *cmd, const char *error)
         multi_abort(c, error);
     else
         reply_error(c, error);
+    if (unlikely((exec_state.onlookers & ONLOOKER_TRACKING) != 0))
+        tracking_done(c, cmd);
 }
 
 /* The words of web browsers and mail servers made to talk to us: somebody is being tricked. */
@@ -156,6 +159,17 @@ writers_wait(void)
     return exec_gates.writers_wait != NULL && exec_gates.writers_wait();
 }
 
+static bool
+make_room(struct client *c)
+{
+    bool is_enough;
+
+    exec_state.beginner = c;
+    is_enough = exec_gates.make_room();
+    exec_state.beginner = NULL;
+    return is_enough;
+}
+
 /* Whether the handler may run now; if not, the error.  flags: the command's, and for EXEC those of
  * what it runs. */
 static const char *
@@ -169,8 +183,7 @@ find_objection(struct client *c, const struct cmd *cmd, uint32_t flags)
         return "ERR Command not allowed inside a transaction";
     if (unlikely(c->is_limited) && !acl_grants(c->user, cmd, c->argv, c->argc))
         return auth_objection(c, cmd);
-    if (unlikely(exec_gates.make_room != NULL) && !exec_gates.make_room() &&
-        (flags & CMD_DENYOOM) != 0)
+    if (unlikely(exec_gates.make_room != NULL) && !make_room(c) && (flags & CMD_DENYOOM) != 0)
         return "OOM command not allowed when used memory > 'maxmemory'.";
     if ((flags & (CMD_WRITE | CMD_PROBES_WRITES)) != 0 &&
         unlikely(exec_gates.write_error != NULL) && (error = exec_gates.write_error()) != NULL)
@@ -301,6 +314,16 @@ execute_one(struct client *c, struct cmd *cmd)
         execute(c, cmd);
 }
 
+/* pay: what the command has told its own client beside the reply, which is complete now. */
+static void
+pay(struct client *c)
+{
+    if ((exec_state.owed & OWED_INVALIDATIONS) != 0)
+        tracking_deliver_own(c);
+    if ((exec_state.owed & OWED_MESSAGES) != 0)
+        pubsub_deliver_own(c);
+}
+
 void
 exec_command(struct client *c, struct cmd *cmd)
 {
@@ -308,8 +331,8 @@ exec_command(struct client *c, struct cmd *cmd)
     if (unlikely(exec_others_run)) /* the outermost command has not come to its end yet */
         return;
     keywait_serve_all();
-    if (unlikely(pubsub_owns))
-        pubsub_deliver_own(c);
+    if (unlikely(exec_state.owed != 0))
+        pay(c);
 }
 
 /* Put words into the place of the client's command, which is cmd, and execute them. */
@@ -348,10 +371,13 @@ static void
 execute_nested(struct client *c, int argc, const struct slice *argv, struct cmd *cmd,
                void (*execute_it)(struct client *c, struct cmd *cmd))
 {
-    struct client *outer = exec_running();
+    struct client *outer = exec_running(), *sender = exec_state.sender;
 
     must(outer != NULL && outer != c && !client_has_socket(c)); /* so it neither waits nor blocks */
+    if (sender == NULL)
+        exec_state.sender = outer;
     execute_words(c, argc, argv, cmd, execute_it);
+    exec_state.sender = sender;
     must(!c->postponed && c->block == NULL);
     exec_go_on(outer);
 }

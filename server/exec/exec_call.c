@@ -15,6 +15,7 @@
 #include "server/exec/exec.h"
 #include "server/exec/exec_impl.h"
 #include "server/exec/monitor.h"
+#include "server/exec/tracking.h"
 #include "server/figures/latency.h"
 #include "server/figures/slowlog.h"
 #include "server/figures/stats.h"
@@ -30,24 +31,22 @@ enum {
  * command. */
 static uint64_t clock_at;
 
-static struct client *running;
-
 const struct client *
 exec_client(void)
 {
-    return running;
+    return exec_state.running;
 }
 
 struct client *
 exec_running(void)
 {
-    return running;
+    return exec_state.running;
 }
 
 void
 exec_go_on(struct client *c)
 {
-    running = c;
+    exec_state.running = c;
     must(c != NULL);
     c->db = db_select(c->db_index); /* what was executed may have exchanged databases */
     db_keep_clocks(c->no_touch);
@@ -58,7 +57,7 @@ bool exec_others_run;
 void
 exec_let_others(void (*turn)(void))
 {
-    struct client *c = running;
+    struct client *c = exec_state.running;
     uint64_t begin = clock_at;
 
     must(c != NULL && !exec_others_run);
@@ -72,8 +71,8 @@ exec_let_others(void (*turn)(void))
 void
 exec_forget(const struct client *c)
 {
-    if (running == c)
-        running = NULL;
+    if (exec_state.running == c)
+        exec_state.running = NULL;
 }
 
 void
@@ -196,6 +195,16 @@ may_change(const struct cmd *cmd)
             (CMD_WRITE | CMD_MAY_REPLICATE | CMD_RUNS_QUEUE | CMD_RUNS_SCRIPT | CMD_ADMIN)) != 0;
 }
 
+static __attribute__((noinline)) void
+look_on(struct client *c, const struct cmd *cmd)
+{
+    if ((exec_state.onlookers & ONLOOKER_TRACKING) != 0)
+        tracking_look(c, cmd);
+    if ((exec_state.onlookers & ONLOOKER_MONITOR) != 0 &&
+        (cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)) == 0)
+        monitor_feed(c);
+}
+
 void
 exec_call(struct client *c, struct cmd *cmd)
 {
@@ -204,7 +213,7 @@ exec_call(struct client *c, struct cmd *cmd)
     debug_only uint64_t dirty = db_state.dirty;
 
     debug_check(c->block == NULL && cmd_arity_is_good(cmd, c->argc));
-    running = c;
+    exec_state.running = c;
     c->cmd = cmd;
     c->is_error = false;
     c->db = db_select(c->db_index);
@@ -216,8 +225,8 @@ exec_call(struct client *c, struct cmd *cmd)
     debug_check(has_replied(c, cmd, &before));
     debug_check(may_change(cmd) || db_state.dirty <= dirty);
     clock_at = ticks_now();
-    if (unlikely(monitor_count > 0) && (cmd->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)) == 0)
-        monitor_feed(c);
+    if (unlikely(exec_state.onlookers != 0))
+        look_on(c, cmd);
     ns = ticks_to_ns(clock_at - begin);
     if (unlikely(c->block != NULL))
         c->block->spent_ns = ns; /* it is counted when it is answered */

@@ -10,6 +10,7 @@
 #include "server/exec/multi.h"
 #include "server/exec/pause.h"
 #include "server/exec/pubsub.h"
+#include "server/exec/tracking.h"
 #include "server/exec/watch.h"
 #include "server/figures/latency.h"
 #include "server/net/attachment.h"
@@ -53,6 +54,7 @@ exec_verify(void)
     keyhold_verify();
     keywait_verify();
     pubsub_verify();
+    tracking_verify();
     watch_verify();
 }
 
@@ -73,5 +75,6 @@ exec_init(void)
     multi_init();
     pause_init();
     pubsub_init();
+    tracking_init();
     watch_init();
 }

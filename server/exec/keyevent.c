@@ -9,6 +9,7 @@
 #include "server/exec/effect.h"
 #include "server/exec/keyhold.h"
 #include "server/exec/pubsub.h"
+#include "server/exec/tracking.h"
 #include "server/exec/watch.h"
 
 void
@@ -18,6 +19,8 @@ key_changed_heard(struct db *db, struct slice key, unsigned class, const char *e
         watch_touch(db, key);
     if ((key_event_listeners & KEY_EVENT_HELD) != 0)
         keyhold_note(db, key);
+    if ((key_event_listeners & KEY_EVENT_TRACKED) != 0 && db_index_of(db) >= 0)
+        tracking_key_changed(key, class);
     if ((key_event_listeners & KEY_EVENT_COPIED) != 0 &&
         (class & (KEY_EVENT_EXPIRED | KEY_EVENT_EVICTED)) != 0)
         effect_key_gone(db, key);
@@ -93,6 +96,13 @@ key_event_swapped(int a, int b)
     }
 }
 
+void
+key_event_emptied(void)
+{
+    if ((key_event_listeners & KEY_EVENT_TRACKED) != 0)
+        tracking_emptied();
+}
+
 /* Without K or E nobody is told, so nothing else is listened for. */
 static bool
 apply(const struct config *next, const char **why)
@@ -102,8 +112,9 @@ apply(const struct config *next, const char **why)
     (void)why;
     if ((classes & (KEY_EVENT_KEYSPACE | KEY_EVENT_KEYEVENT)) == 0)
         classes = 0;
-    key_event_listeners =
-        (key_event_listeners & (KEY_EVENT_WATCHED | KEY_EVENT_COPIED | KEY_EVENT_HELD)) | classes;
+    key_event_listeners = (key_event_listeners & (KEY_EVENT_WATCHED | KEY_EVENT_COPIED |
+                                                  KEY_EVENT_HELD | KEY_EVENT_TRACKED)) |
+                          classes;
     return true;
 }
 

@@ -11,8 +11,10 @@
 #include "server/exec/cmd.h"
 #include "server/exec/effect.h"
 #include "server/exec/exec.h"
+#include "server/exec/exec_impl.h"
 #include "server/exec/keynames.h"
 #include "server/exec/pause.h"
+#include "server/exec/tracking.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/loop.h"
@@ -281,7 +283,9 @@ call(const struct waiting *w, struct slice key)
     debug_only uint64_t dirty = db_state.dirty;
     struct effect_scope scope;
     struct block_reply reply;
+    struct client *running = exec_state.running;
 
+    exec_state.running = exec_state.served = c;
     c->db = db_select(c->db_index);
     block_reply_begin(c, &w->block, &reply);
     if (is_heard)
@@ -290,7 +294,13 @@ call(const struct waiting *w, struct slice key)
     debug_check(served || db_state.dirty == dirty); /* who waits on has changed nothing */
     if (is_heard)
         effect_end(&scope);
+    if (served && unlikely((exec_state.onlookers & ONLOOKER_TRACKING) != 0))
+        tracking_look(c, w->block.cmd);
     block_reply_end(c, &w->block, &reply, served);
+    exec_state.served = NULL;
+    exec_state.running = running;
+    if (unlikely((exec_state.owed & OWED_INVALIDATIONS) != 0))
+        tracking_deliver_own(c);
     return served;
 }
 

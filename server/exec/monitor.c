@@ -8,6 +8,7 @@
 #include "mm/base/text.h"
 #include "server/exec/auth.h"
 #include "server/exec/cmd.h"
+#include "server/exec/exec_impl.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
@@ -60,7 +61,8 @@ monitor_forget(struct client *c)
     }
     *p = c->monitor_next;
     c->is_monitor = false;
-    monitor_count--;
+    if (--monitor_count == 0)
+        exec_state.onlookers &= ~(unsigned)ONLOOKER_MONITOR;
 }
 
 void
@@ -85,4 +87,5 @@ monitor_add(struct client *c)
     c->monitor_next = NULL;
     c->is_monitor = true;
     monitor_count++;
+    exec_state.onlookers |= ONLOOKER_MONITOR;
 }

@@ -9,6 +9,7 @@
 #include "mm/base/must.h"
 #include "mm/base/nametab.h"
 #include "mm/base/text.h"
+#include "server/exec/exec_impl.h"
 #include "server/net/attachment.h"
 #include "server/net/client.h"
 #include "server/net/net.h"
@@ -42,7 +43,6 @@ static unsigned clients;
 
 /* What the running client publishes to itself waits here until its reply is complete. */
 static struct text own;
-bool pubsub_owns;
 
 static struct channel *
 channel_of(struct nametab_node *n)
@@ -353,7 +353,7 @@ deliver(struct client *c, const struct text *t)
     char *to;
 
     if (unlikely(c->running)) { /* to oneself: RESP2 clients with subscriptions cannot publish */
-        pubsub_owns = true;
+        exec_state.owed |= OWED_MESSAGES;
         if (c->resp >= 3)
             t->at[0] = '>';
         text_add_bytes(&own, t->at, t->len);
@@ -372,8 +372,8 @@ deliver(struct client *c, const struct text *t)
 void
 pubsub_deliver_own(struct client *c)
 {
-    debug_check(pubsub_owns && c->running);
-    pubsub_owns = false;
+    debug_check((exec_state.owed & OWED_MESSAGES) != 0 && c->running);
+    exec_state.owed &= ~(unsigned)OWED_MESSAGES;
     if (own.failed) {
         log_line(LOG_WARNING, "No memory for a message of client %s to itself: closing it",
                  c->addr);

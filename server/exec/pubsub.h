@@ -20,9 +20,8 @@ enum pubsub_kind { PUBSUB_CHANNEL, PUBSUB_PATTERN, PUBSUB_SHARD, PUBSUB_KINDS };
 void pubsub_init(void);
 /* pubsub_publish: returns the number of subscribers that got it; shard: to shard channels. */
 unsigned pubsub_publish(struct slice channel, struct slice message, bool shard);
-/* pubsub_owns: the running client has published to itself;
- * pubsub_deliver_own: after its reply it gets that. */
-extern bool pubsub_owns;
+/* pubsub_deliver_own: the running client has published to itself (OWED_MESSAGES, exec_impl.h):
+ * after its reply it gets that. */
 void pubsub_deliver_own(struct client *c);
 /* pubsub_forget: all of the client's subscriptions end, without a word (its end, RESET). */
 void pubsub_forget(struct client *c);

@@ -19,7 +19,7 @@ client_attach(const struct client_attachment *a)
 void
 client_facts(const struct client *c, struct client_facts *ret)
 {
-    *ret = (struct client_facts){.queued_commands = -1, .user = "default"};
+    *ret = (struct client_facts){.queued_commands = -1, .user = "default", .redirect_id = -1};
     for (unsigned i = 0; i < count; i++)
         if (attachments[i]->describe != NULL)
             attachments[i]->describe(c, ret);

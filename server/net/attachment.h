@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct client;
 
@@ -21,6 +22,9 @@ struct client_facts {
     int queued_commands; /* of its transaction; -1: it has begun none */
     size_t queued_bytes; /* the memory of those */
     bool watch_is_lost;  /* a key has changed that it watches */
+    /* it caches keys; by prefixes; whom that is told instead is gone */
+    bool is_tracking, is_broadcast_to, redirect_is_broken;
+    int64_t redirect_id; /* whom it is told instead; 0: itself; -1: it does not cache */
 };
 
 /* Each may be NULL. */

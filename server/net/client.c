@@ -194,6 +194,9 @@ add_flags(const struct client *c, const struct client_facts *facts, struct text 
                  {c->is_reader, 'S'},
                  {c->multi != NULL, 'x'},
                  {(c->block != NULL && !c->is_reader) || c->queued[QUEUE_DELAYED], 'b'},
+                 {facts->is_tracking, 't'},
+                 {facts->redirect_is_broken, 'R'},
+                 {facts->is_broadcast_to, 'B'},
                  {facts->watch_is_lost, 'd'},
                  {c->close_after_reply, 'c'},
                  {c->close_now, 'A'},
@@ -240,7 +243,8 @@ client_describe(const struct client *c, struct text *out)
               client_memory(c));
     text_addf(out, " events=%s%s", (c->interest & EPOLLIN) != 0 ? "r" : "",
               (c->interest & EPOLLOUT) != 0 ? "w" : "");
-    text_addf(out, " cmd=%s user=%s redir=-1 resp=%d",
-              facts.command != NULL ? facts.command : "NULL", facts.user, c->resp);
+    text_addf(out, " cmd=%s user=%s redir=%lld resp=%d",
+              facts.command != NULL ? facts.command : "NULL", facts.user,
+              (long long)facts.redirect_id, c->resp);
     text_addf(out, " lib-name=%s lib-ver=%s", or_empty(c->lib_name), or_empty(c->lib_ver));
 }

@@ -27,6 +27,7 @@ struct output_sink;
 struct pubsub_client;
 struct text;
 struct tls;
+struct tracking_client;
 struct watch_client;
 
 /* In which queues of net_queue.c a client may stand: its next command has to wait; something is to
@@ -89,14 +90,15 @@ struct client {
     bool is_error;    /* the last reply was an error, for statistics */
     bool in_is_loan, out_is_loan;
     /* what the floors above keep with it: attachment.h */
-    struct multi_state *multi;    /* NULL outside MULTI */
-    struct watch_client *watch;   /* NULL: nothing is watched */
-    struct pubsub_client *pubsub; /* NULL: no subscriptions */
-    struct block *block;          /* NULL: not blocked */
-    struct acl_user *user;        /* for whom it acts: server/exec/acl.h; NULL: default */
-    uint8_t copy_wishes;          /* what it has said of the copy that it wants: readers.h */
-    uint32_t interest;            /* epoll events asked for */
-    struct cmd *last_cmd;         /* for CLIENT LIST */
+    struct multi_state *multi;        /* NULL outside MULTI */
+    struct watch_client *watch;       /* NULL: nothing is watched */
+    struct pubsub_client *pubsub;     /* NULL: no subscriptions */
+    struct tracking_client *tracking; /* NULL: it caches no keys, nor is it told of others' */
+    struct block *block;              /* NULL: not blocked */
+    struct acl_user *user;            /* for whom it acts: server/exec/acl.h; NULL: default */
+    uint8_t copy_wishes;              /* what it has said of the copy that it wants: readers.h */
+    uint32_t interest;                /* epoll events asked for */
+    struct cmd *last_cmd;             /* for CLIENT LIST */
     uint64_t id;
     int64_t created_ms, last_active_ms;
     int64_t soft_limit_since_ms; /* 0: the output is below the soft limit */
@@ -188,7 +190,8 @@ client_may_wait(const struct client *c)
 static inline bool
 client_is_plain(const struct client *c)
 {
-    return c->multi == NULL && c->watch == NULL && c->pubsub == NULL && c->block == NULL;
+    return c->multi == NULL && c->watch == NULL && c->pubsub == NULL && c->block == NULL &&
+           c->tracking == NULL;
 }
 
 /* client_type: as CLIENT LIST TYPE means it; also whose output limits hold. */

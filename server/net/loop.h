@@ -51,6 +51,7 @@ enum loop_place {
     LOOP_EVICTION,   /* the limit on memory: after all that gives some back */
     LOOP_DELAYED,    /* clients whose command had to wait, while the server does not end yet */
     LOOP_SIGNALS,    /* the end, if that was asked for */
+    LOOP_CHANGES,    /* what the turn has changed is told to those who cache keys */
     LOOP_CLIENTS     /* clients are told what others sent them; those that are closed go */
 };
 

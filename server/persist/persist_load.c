@@ -283,6 +283,8 @@ persist_reload(bool flush, bool merge, struct text *why)
         key_event_flushed(i);
         (void)db_flush(i);
     }
+    if (flush)
+        key_event_emptied();
     /* Nobody is served meanwhile: what was there need not be in memory beside what is read. */
     while (flush && db_free_dead(FREE_US))
         ;

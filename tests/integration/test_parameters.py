@@ -169,6 +169,12 @@ def latency(t):
     t.true(b"command" in [row[0] for row in t.c.call("LATENCY", "LATEST")])
 
 
+def tracked_keys(t):
+    with t.client() as c:
+        c.pipeline([("CLIENT", "TRACKING", "ON")] + [("EXISTS", "tracked:%d" % i) for i in range(9)])
+        t.equal(info(t.c, "tracking_total_keys"), "2")
+
+
 def frequency(t):
     t.c.call("SET", "often", "x")
     t.c.pipeline([["GET", "often"]] * 60)
@@ -344,6 +350,7 @@ SECOND = [
     ("rdbcompression", "lz4", lambda t: t.equal(packed_dump(t)[1][:5], b"REDIS")),
     ("rdb-compression-level", "-50", compression_level),
     ("maxmemory-clients", "800kb", client_eviction),
+    ("tracking-table-max-keys", "2", tracked_keys),
     ("script-memory-limit", "1mb", lambda t: t.true("not enough memory" in refusal(t.c, "EVAL", "return ('x'):rep(2e6)", 0))),
     row("hash-max-listpack-value"), row("set-max-listpack-value"), row("zset-max-listpack-value"),
     ("stream-node-max-bytes", "250", lambda t: t.equal(stream_nodes(t, 4, "v" * 300), 4)),

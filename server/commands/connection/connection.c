@@ -13,6 +13,7 @@
 #include "server/exec/monitor.h"
 #include "server/exec/multi.h"
 #include "server/exec/pubsub.h"
+#include "server/exec/tracking.h"
 #include "server/exec/watch.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
@@ -183,6 +184,7 @@ cmd_reset(struct client *c)
     watch_forget(c);
     pubsub_forget(c);
     monitor_forget(c);
+    tracking_end(c);
     c->db_index = 0;
     c->resp = 2;
     free(c->name);

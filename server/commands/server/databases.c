@@ -68,8 +68,7 @@ cmd_flushall(struct client *c)
 {
     if (!flush_options_are_good(c))
         return;
-    for (int i = 0; i < db_count(); i++)
-        changed_flush(i);
+    changed_flush_all();
     persist_flushed();
     reply_ok(c);
 }

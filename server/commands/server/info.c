@@ -22,6 +22,7 @@
 #include "server/exec/keywait.h"
 #include "server/exec/pause.h"
 #include "server/exec/pubsub.h"
+#include "server/exec/tracking.h"
 #include "server/exec/watch.h"
 #include "server/figures/errorstats.h"
 #include "server/figures/stats.h"
@@ -115,7 +116,9 @@ static void
 info_clients(struct text *out)
 {
     size_t max_in = 0, max_out = 0;
+    struct tracking_figures tracking;
 
+    tracking_figures(&tracking);
     for (const struct client *c = client_first(); c != NULL; c = c->next) {
         max_in = c->in_len > max_in ? c->in_len : max_in;
         max_out = client_pending_out(c) > max_out ? client_pending_out(c) : max_out;
@@ -126,9 +129,9 @@ info_clients(struct text *out)
               max_in, max_out);
     text_addf(
         out,
-        "blocked_clients:%u\r\ntracking_clients:0\r\npubsub_clients:%u\r\nwatching_clients:%u\r\n",
-        block_count() - readers_count_all() + net_delayed_count(), pubsub_clients(),
-        watch_clients());
+        "blocked_clients:%u\r\ntracking_clients:%u\r\npubsub_clients:%u\r\nwatching_clients:%u\r\n",
+        block_count() - readers_count_all() + net_delayed_count(), tracking.clients,
+        pubsub_clients(), watch_clients());
     text_addf(out,
               "clients_in_timeout_table:%u\r\ntotal_watched_keys:%u\r\ntotal_blocking_keys:%u\r\n"
               "total_blocking_keys_on_nokey:%u\r\npaused_actions:%s\r\n",
@@ -213,6 +216,18 @@ add_scripts(struct text *out)
 }
 
 static void
+add_tracking(struct text *out)
+{
+    struct tracking_figures f;
+
+    tracking_figures(&f);
+    text_addf(out,
+              "tracking_total_keys:%llu\r\ntracking_total_items:%llu\r\n"
+              "tracking_total_prefixes:%u\r\n",
+              (ull)f.keys, (ull)f.items, f.prefixes);
+}
+
+static void
 info_memory(struct text *out)
 {
     uint64_t used, overhead;
@@ -220,11 +235,13 @@ info_memory(struct text *out)
     struct mm_figures f;
     struct memory_figures m;
     struct defrag_figures defrag;
+    struct tracking_figures tracking;
     char policy[32];
 
     mm_figures(&f);
     defrag_figures(&defrag);
     memory_figures(&m);
+    tracking_figures(&tracking);
     used = m.used;
     if (used > memory_sample.peak_bytes)
         memory_sample.peak_bytes = used;
@@ -260,6 +277,7 @@ info_memory(struct text *out)
     text_addf(out,
               "mem_clients_slaves:0\r\nmem_clients_normal:%llu\r\nmem_allocator:stillframe-mm\r\n",
               (ull)clients_bytes());
+    text_addf(out, "mem_tracking_table:%zu\r\n", tracking.bytes);
     info_arena(out);
 }
 
@@ -367,10 +385,10 @@ info_stats(struct text *out)
               pubsub_channels(PUBSUB_SHARD));
     text_add(out, "migrate_cached_sockets:0\r\nslave_expires_tracked_keys:0\r\n");
     add_defrag(out);
+    add_tracking(out);
     text_add(
         out,
-        "tracking_total_keys:0\r\n"
-        "tracking_total_items:0\r\ntracking_total_prefixes:0\r\nunexpected_error_replies:0\r\n"
+        "unexpected_error_replies:0\r\n"
         "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n"
         "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n"
         "dump_payload_sanitizations:0\r\nio_threaded_reads_processed:0\r\nio_threaded_writes_processed:0\r\n"
