@@ -22,6 +22,7 @@ db_listener_init(void)
 {
     static const struct db_listener listener = {.event = key_event_heard,
                                                 .changed = key_changed_heard,
+                                                .field_gone = key_field_gone_heard,
                                                 .ready = keywait_ready_heard,
                                                 .gone = keywait_gone_heard,
                                                 .is_writing = is_writing};

@@ -86,6 +86,15 @@ effect_key_gone(const struct db *db, struct slice key)
         tell(scope, index, 2, (struct slice[]){SLICE("DEL"), key});
 }
 
+void
+effect_field_gone(const struct db *db, struct slice key, struct slice field)
+{
+    int index = db_index_of(db);
+
+    if (listener != NULL && index >= 0)
+        tell(scope, index, 3, (struct slice[]){SLICE("HDEL"), key, field});
+}
+
 /* ---- keeping ---- */
 
 static bool

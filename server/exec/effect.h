@@ -10,7 +10,7 @@
  *   EF2  An effect gives the same data whenever it is executed: times are absolute, what was chosen
  *        is named.  It may rely on the data that the effects before it have made.
  *   EF3  Effects come in the order in which the data changed.  A key that has expired or was
- *        evicted is told at once, as DEL: before the command that met it.
+ *        evicted is told at once, as DEL: before the command that met it; a field, as HDEL.
  *   EF4  What one command says in several effects, and all that a transaction says, stands between
  *        MULTI and EXEC: others never see a part of it.  A transaction without effects tells
  *        nothing.
@@ -77,8 +77,9 @@ void effect_expiry(struct slice key, int64_t at_ms);
 /* effect_hush: from now on nothing is told, or again: a script's redis.set_repl(). */
 void effect_hush(bool on);
 
-/* effect_key_gone: EF3. */
+/* effect_key_gone, effect_field_gone: EF3. */
 void effect_key_gone(const struct db *db, struct slice key);
+void effect_field_gone(const struct db *db, struct slice key, struct slice field);
 
 /* ---- who runs handlers: exec.c, keywait.c ---- */
 

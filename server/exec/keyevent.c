@@ -28,6 +28,13 @@ key_changed_heard(struct db *db, struct slice key, unsigned class, const char *e
         key_event_heard(db, key, class, event);
 }
 
+void
+key_field_gone_heard(struct db *db, struct slice key, struct slice field)
+{
+    if ((key_event_listeners & KEY_EVENT_COPIED) != 0)
+        effect_field_gone(db, key, field);
+}
+
 /* "__keyspace@0__:" and the like: the prefix of a channel. */
 static int
 put_prefix(char *to, size_t room, const char *what, int index)

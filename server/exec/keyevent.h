@@ -25,6 +25,7 @@ enum {
 
 void key_changed_heard(struct db *db, struct slice key, unsigned class, const char *event);
 void key_event_heard(struct db *db, struct slice key, unsigned class, const char *event);
+void key_field_gone_heard(struct db *db, struct slice key, struct slice field);
 
 static inline void
 key_changed(struct db *db, struct slice key, unsigned class, const char *event)

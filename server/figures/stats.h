@@ -12,9 +12,9 @@ struct stats {
     uint64_t commands, error_replies, auth_failures;
     uint64_t acl_denied_commands, acl_denied_keys, acl_denied_channels;
     uint64_t connections, rejected_connections, evicted_clients;
-    uint64_t net_in_bytes, net_out_bytes, reads, writes; /* reads, writes: calls of the system */
-    uint64_t copies_sent;                                /* to readers, whole */
-    uint64_t hits, misses, expired_keys;
+    uint64_t net_in_bytes, net_out_bytes, reads, writes;  /* reads, writes: calls of the system */
+    uint64_t copies_sent;                                 /* to readers, whole */
+    uint64_t hits, misses, expired_keys, expired_subkeys; /* subkeys: fields of hashes */
     uint64_t turns, turn_max_us, turn_sum_us, turn_max_commands;
     uint64_t cron_sum_us, expire_sum_us; /* of the turns: for timers, for expiry */
     /* sampled each 100 ms */

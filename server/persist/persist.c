@@ -91,7 +91,7 @@ request(struct save_cut *cut, const struct persist_copy *copy, bool all_wait)
     struct snapshot_request rq = {.ops = &save_snapshot_ops,
                                   .cut = cut,
                                   .path = config.dbfilename,
-                                  .rdb_version = (int)config.rdb_version,
+                                  .rdb_version = save_version((int)config.rdb_version),
                                   .compression = compression(copy),
                                   .compression_level = (int)config.rdb_compression_level,
                                   .checksum = config.rdb_checksum,
@@ -146,6 +146,7 @@ persist_begin(const struct persist_copy *copy)
     persist.threads = status.threads;
     persist.last_begin_us = (int64_t)(status.begin_cost_ns / 1000);
     persist_log_begun();
+    persist_log_version(rq.rdb_version);
     latency_add("snapshot-cut", (uint64_t)persist.last_begin_us / 1000);
     return 0;
 }

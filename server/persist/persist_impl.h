@@ -144,6 +144,9 @@ void persist_log_begun(void);
 int64_t persist_eta_us(const struct snapshot_status *s);
 /* persist_log_success: its dump is in place. */
 void persist_log_success(const struct snapshot_end *end);
+/* persist_log_version: a line where the dump is of a higher version than is configured
+ * (save_version()). */
+void persist_log_version(int version);
 /* persist_log_lost: a line for each bit of enum save_lost. */
 void persist_log_lost(unsigned lost);
 /* persist_log_progress: now and then while a save runs; a line every few seconds. */

@@ -2,6 +2,7 @@
 #include "mm/base/log.h"
 #include "mm/base/os.h"
 #include "mm/mm.h"
+#include "server/config/config.h"
 #include "server/data/db/db.h"
 #include "server/data/db/save_value.h"
 #include "server/persist/persist_impl.h"
@@ -107,6 +108,17 @@ static const struct {
     {SAVE_LOST_COUNTERS, RDB_LISTPACKS_FROM_VERSION,
      "how many entries were added to streams, deleted and read by groups"},
     {SAVE_LOST_ACTIVE, RDB_SET_LISTPACK_FROM_VERSION, "when consumers of streams were active"}};
+
+void
+persist_log_version(int version)
+{
+    if (version > config.rdb_version)
+        log_line(
+            LOG_NOTICE,
+            "The dump is of RDB version %d, not %lld (rdb-version): there are hashes with fields "
+            "that expire, and lower versions have no place for their times",
+            version, (long long)config.rdb_version);
+}
 
 void
 persist_log_lost(unsigned lost)

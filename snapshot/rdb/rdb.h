@@ -82,6 +82,7 @@ enum {
     RDB_FUNCTIONS_FROM_VERSION = 10,
     RDB_SET_LISTPACK_FROM_VERSION = 11, /* and when consumers of streams were active */
     RDB_SLOT_INFO_FROM_VERSION = 12,
+    RDB_HASH_EXPIRES_FROM_VERSION = 12,
     RDB_CARRIED_MOST = 16384, /* function libraries and AUX fields to be carried on, in one file */
     RDB_INT_TEXT_BYTES = 11   /* "-2147483648": the longest string with an integer form */
 };

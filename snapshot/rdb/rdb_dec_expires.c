@@ -1,10 +1,9 @@
 /* snapshot/rdb/rdb_dec_expires.c - hashes whose fields may expire, in the forms of Redis 7.4, its
  * release candidates and Valkey 9.0.
  *
- * The server cannot hold a field that expires.  But such a hash stays one in its server when its
- * last expiry is gone, so a sink that does not take expiring fields reads it as long as no field
- * has one; the first that has is refused by its name.  The sink tells fields apart, as of a plain
- * hash. */
+ * Such a hash stays one in its server when its last expiry is gone, so a sink that does not take
+ * expiring fields reads it as long as no field has one; the first that has is refused by its name.
+ * The sink tells fields apart, as of a plain hash. */
 #include <errno.h>
 #include <string.h>
 

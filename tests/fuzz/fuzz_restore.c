@@ -108,6 +108,20 @@ static const char *const hash_lines[] = {"hgetall k",
                                          "hrandfield k -%d withvalues",
                                          "hsetnx k %w %w",
                                          "hstrlen k %w"};
+static const char *const timed_hash_lines[] = {"hgetall k",
+                                               "hset k %w %d",
+                                               "hpexpire k %d fields 1 %w",
+                                               "hpexpireat k 9999999999%d lt fields 2 %w %w",
+                                               "hpersist k fields 1 %w",
+                                               "hsetex k px %d fields 1 %w %w",
+                                               "hgetex k ex %d fields 1 %w",
+                                               "hgetdel k fields 2 %w %w",
+                                               "hpexpiretime k fields 1 %w",
+                                               "hdel k %w",
+                                               "hincrby k %w %d",
+                                               "hrandfield k -%d",
+                                               "hscan k %d",
+                                               "copy k j replace"};
 static const char *const zset_lines[] = {"zrange k 0 -1 withscores",
                                          "zadd k %d %w %d %w",
                                          "zadd k -inf %w",
@@ -149,9 +163,13 @@ static const struct {
     {                                                                                              \
         a, sizeof a / sizeof *a                                                                    \
     }
-    [TYPE_STRING] = LINES(string_lines), [TYPE_LIST] = LINES(list_lines),
-    [TYPE_SET] = LINES(set_lines),       [TYPE_HASH] = LINES(hash_lines),
-    [TYPE_ZSET] = LINES(zset_lines),     [TYPE_STREAM] = LINES(stream_lines)};
+    [TYPE_STRING] = LINES(string_lines),
+    [TYPE_LIST] = LINES(list_lines),
+    [TYPE_SET] = LINES(set_lines),
+    [TYPE_HASH] = LINES(hash_lines),
+    [TYPE_ZSET] = LINES(zset_lines),
+    [TYPE_STREAM] = LINES(stream_lines),
+    [TYPE_TIMED_HASH] = LINES(timed_hash_lines)};
 _Static_assert(sizeof lines_of / sizeof *lines_of == TYPE_COUNT, "a type without commands");
 
 static uint32_t
@@ -292,6 +310,7 @@ static const char *const seed_lines[] = {
     "sadd k 1 70000 5000000000",
     "sadd k a b 3",
     "hset k a 1 b two 3 @80*c",
+    "hset k a 1 b two 3 c;hexpireat k 9999999999 fields 2 a 3",
     "zadd k 1 a 2.5 b -inf c inf d",
     "zadd k 1e300 @70*a 0.1 b",
     "xadd k 1-1 f v g w;xadd k 5-0 h x;xgroup create k g 0;xreadgroup group g c streams k >",

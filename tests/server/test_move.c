@@ -67,6 +67,19 @@ hashes(void)
 }
 
 static void
+timed_hashes(void)
+{
+    lab_run("hsetex small ex 1000 fields 1 f v;hsetex listpack ex 1000 fields 2 f @60*a g @60*b;"
+            "hsetex long ex 1000 fields 1 f @70*x");
+    fill("hsetex outer ex 9%1$u fields 1 f%1$u @50*v", 60);
+    fill("hsetex table ex 9%2$u fields 1 f%1$u value%1$u", 3000);
+    fill("hset table g%1$u value%1$u", 500);
+    fill("hsetex same-time exat 9999999999 fields 1 f%1$u @500*v", 300);
+    lab_run(
+        "hset plain-again f @70*x;hexpire plain-again 100 fields 1 f;hpersist plain-again fields 1 f");
+}
+
+static void
 sets(void)
 {
     lab_run("sadd ints 1 2 3;sadd small a b c;sadd long @70*x");
@@ -116,9 +129,10 @@ static const struct shape {
     const char *name;
     void (*make)(void);
     unsigned keys_in_runs; /* and with nothing elsewhere: they do not move */
-} shapes[] = {{"strings", strings, 1}, {"crowds", crowds, 0},           {"hashes", hashes, 0},
-              {"sets", sets, 0},       {"sorted sets", sorted_sets, 0}, {"lists", lists, 0},
-              {"streams", streams, 0}};
+} shapes[] = {{"strings", strings, 1}, {"crowds", crowds, 0},
+              {"hashes", hashes, 0},   {"timed hashes", timed_hashes, 0},
+              {"sets", sets, 0},       {"sorted sets", sorted_sets, 0},
+              {"lists", lists, 0},     {"streams", streams, 0}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static const char *

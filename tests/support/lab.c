@@ -22,6 +22,7 @@
 #include "server/modules.h"
 #include "server/net/client.h"
 #include "snapshot/rdb/listpack.h"
+#include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_dec.h"
 #include "tests/support/lab_impl.h"
 #include "tests/support/words.h"
@@ -32,6 +33,7 @@ static struct mm_sweep sweep;
 struct mm_sweep_area lab_area;
 static epoch_t epoch;
 static uint64_t keys_at_cut;
+static int version_at_cut;
 
 void
 lab_open(void)
@@ -179,6 +181,7 @@ lab_cut(void)
     cut = save_cut_new();
     must(cut != NULL);
     keys_at_cut = db_total_keys();
+    version_at_cut = save_version(RDB_VERSION_DEFAULT);
     must(mm_cut_begin(&epoch) == 0);
     mm_sweep_init(&sweep);
     mm_sweep_area_init(&lab_area);
@@ -246,6 +249,16 @@ on_hash_field(void *ctx, struct slice f, struct slice v)
 }
 
 static int
+on_hash_field_expiring(void *ctx, struct slice f, struct slice v, int64_t expire_at_ms)
+{
+    struct digest_state *s = ctx;
+
+    s->value += lab_mix_int(lab_mix(lab_mix_int(lab_mix(7, f.ptr, f.len), f.len), v.ptr, v.len),
+                            (uint64_t)expire_at_ms);
+    return 0;
+}
+
+static int
 on_hash_listpack(void *ctx, struct slice listpack, uint32_t fields)
 {
     char a[LP_INT_TEXT_BYTES], b[LP_INT_TEXT_BYTES];
@@ -290,6 +303,7 @@ static const struct rdb_events digest_events = {.key = on_key,
                                                 .list_listpack = lab_list_listpack,
                                                 .string_bytes = on_string_bytes,
                                                 .hash_field = on_hash_field,
+                                                .hash_field_expiring = on_hash_field_expiring,
                                                 .hash_listpack = on_hash_listpack,
                                                 .set_intset = lab_set_intset,
                                                 .set_listpack = lab_set_listpack,
@@ -341,8 +355,10 @@ sweep_to_memory(struct mm_sweep *stretch, struct mm_sweep_area *area, const _Ato
                 void (*between)(void *), void *ctx)
 {
     uint8_t *staging = malloc(VIEW_CHUNK_BYTES);
-    struct snapshot_request rq = {
-        .ops = &save_snapshot_ops, .cut = cut, .rdb_version = 10, .keys_total = keys_at_cut};
+    struct snapshot_request rq = {.ops = &save_snapshot_ops,
+                                  .cut = cut,
+                                  .rdb_version = version_at_cut,
+                                  .keys_total = keys_at_cut};
     struct sweep_progress progress = {0};
     struct lab_digest d = {0};
     void *worker = rq.ops->worker_new(cut);
@@ -353,7 +369,7 @@ sweep_to_memory(struct mm_sweep *stretch, struct mm_sweep_area *area, const _Ato
     size_t len;
 
     must(worker != NULL && staging != NULL && sink_memory_open(&out) == 0);
-    must(rdb_enc_init(&enc, out, 10, false) == 0);
+    must(rdb_enc_init(&enc, out, version_at_cut, false) == 0);
     view_init(&view, stretch->epoch);
     view.cancel = cancel;
     d.error = sweep_run(&(struct sweep_options){.rq = &rq,

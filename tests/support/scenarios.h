@@ -30,6 +30,7 @@
 #define SCENARIO_MACROS
 #include "tests/support/scenarios_set.def"
 #include "tests/support/scenarios_stream.def"
+#include "tests/support/scenarios_timed.def"
 #undef SCENARIO_MACROS
 
 struct scenario {
@@ -125,6 +126,7 @@ static const struct scenario scenarios[] = {
 #include "tests/support/scenarios_list.def"
 #include "tests/support/scenarios_set.def"
 #include "tests/support/scenarios_stream.def"
+#include "tests/support/scenarios_timed.def"
 #include "tests/support/scenarios_zset.def"
 /* with the words of the others */
 #include "tests/support/scenarios_move.def"

@@ -285,7 +285,7 @@ scan_elements(struct client *c, enum value_type type)
     if ((r = db_find_read(c->db, c->argv[1])) == NULL) {
         reply_cursor(c, 0);
         reply_array(c, 0);
-    } else if (record_type(r) != type) {
+    } else if (record_type(r) != type && !(type == TYPE_HASH && record_is_timed(r))) {
         reply_wrong_type(c);
     } else if (parse_scan(c, 3, false, &o)) {
         reply_elements(c, r, &o);

@@ -120,7 +120,7 @@ static bool
 find_value(const struct record *r, struct slice field, char *scratch, struct slice *ret)
 {
     if (field.ptr != NULL)
-        return record_type(r) == TYPE_HASH && hash_get(r, field, scratch, ret);
+        return hash_is(r) && hash_get(r, field, scratch, ret);
     if (record_type(r) != TYPE_STRING)
         return false;
     *ret = record_text(r, scratch);

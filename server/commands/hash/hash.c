@@ -5,23 +5,17 @@
 #include "mm/base/long_double.h"
 #include "mm/base/num.h"
 #include "server/commands/generic/scan.h"
+#include "server/commands/hash/hash_key.h"
 #include "server/data/db/db.h"
 #include "server/data/hash/hash.h"
 #include "server/exec/args.h"
 #include "server/exec/changed.h"
 #include "server/exec/effect.h"
 #include "server/exec/handlers.h"
-#include "server/exec/typed_key.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
 #include "server/commands/hash/hash.def"
-
-static bool
-find_hash(struct client *c, unsigned flags, struct db_ref *ref)
-{
-    return key_of_type(c, 1, TYPE_HASH, flags, ref);
-}
 
 static bool
 find_field(const struct db_ref *ref, struct slice field, char scratch[LP_INT_TEXT_BYTES],
@@ -42,7 +36,7 @@ set_pairs(struct client *c, int64_t *ret_added)
         arg_wrong_count(c);
         return false;
     }
-    if (!find_hash(c, DB_WRITE, &ref))
+    if (!hash_key(c, DB_WRITE, &ref))
         return false;
     if (hash_set(&ref, c->argv + 2, (c->argc - 2) / 2, ret_added) < 0) {
         reply_no_memory(c);
@@ -78,7 +72,7 @@ cmd_hsetnx(struct client *c)
     struct db_ref ref;
     int64_t added;
 
-    if (!find_hash(c, DB_WRITE, &ref))
+    if (!hash_key(c, DB_WRITE, &ref))
         return;
     if (find_field(&ref, c->argv[2], scratch, &value)) {
         reply_int(c, 0);
@@ -90,15 +84,30 @@ cmd_hsetnx(struct client *c)
     }
 }
 
+/* set_in_its_time: the field gets another value and keeps its time; *ret_at_ms: that. */
+static int
+set_in_its_time(struct db_ref *ref, const struct slice words[2], int64_t *ret_at_ms)
+{
+    struct hash_item item = {words[0], words[1], RECORD_NO_EXPIRE};
+    int64_t added;
+
+    *ret_at_ms = RECORD_NO_EXPIRE;
+    if (ref->rec == NULL || !record_is_timed(ref->rec))
+        return hash_set(ref, words, 1, &added);
+    if (hash_expiry(ref->rec, words[0], ret_at_ms))
+        item.expire_at_ms = *ret_at_ms;
+    return hash_put(ref, &item, 1, &added);
+}
+
 void
 cmd_hincrby(struct client *c)
 {
     char scratch[LP_INT_TEXT_BYTES], text[NUM_MAX_BYTES];
-    int64_t by, n = 0, added;
+    int64_t by, n = 0, at_ms;
     struct slice words[2] = {c->argv[2]};
     struct db_ref ref;
 
-    if (!arg_int(c, 3, &by) || !find_hash(c, DB_WRITE, &ref))
+    if (!arg_int(c, 3, &by) || !hash_key(c, DB_WRITE, &ref))
         return;
     if (find_field(&ref, words[0], scratch, &words[1]) &&
         !num_parse(words[1].ptr, words[1].len, &n)) {
@@ -110,7 +119,7 @@ cmd_hincrby(struct client *c)
         return;
     }
     words[1] = (struct slice){.ptr = text, .len = (size_t)(num_put(text, n) - text)};
-    if (hash_set(&ref, words, 1, &added) < 0) {
+    if (set_in_its_time(&ref, words, &at_ms) < 0) {
         reply_no_memory(c);
         return;
     }
@@ -133,6 +142,25 @@ parse_increment(struct client *c, long double *ret)
     return true;
 }
 
+/* say_rounded: another machine may round otherwise. */
+static void
+say_rounded(const struct client *c, const struct slice words[2], int64_t at_ms)
+{
+    char time[NUM_MAX_BYTES];
+
+    if (at_ms == RECORD_NO_EXPIRE) {
+        struct slice effect[] = {SLICE("HSET"), c->argv[1], words[0], words[1]};
+
+        EFFECT(effect);
+    } else {
+        struct slice effect[] = {
+            SLICE("HSETEX"), c->argv[1], SLICE("PXAT"), effect_number(time, at_ms),
+            SLICE("FIELDS"), SLICE("1"), words[0],      words[1]};
+
+        EFFECT(effect);
+    }
+}
+
 void
 cmd_hincrbyfloat(struct client *c)
 {
@@ -141,9 +169,9 @@ cmd_hincrbyfloat(struct client *c)
     long double by, n = 0;
     struct db_ref ref;
     struct slice old;
-    int64_t added;
+    int64_t at_ms;
 
-    if (!parse_increment(c, &by) || !find_hash(c, DB_WRITE, &ref))
+    if (!parse_increment(c, &by) || !hash_key(c, DB_WRITE, &ref))
         return;
     if (find_field(&ref, words[0], scratch, &old) && !long_double_parse(old, &n)) {
         reply_error(c, "ERR hash value is not a float");
@@ -153,16 +181,13 @@ cmd_hincrbyfloat(struct client *c)
         reply_error(c, "ERR increment would produce NaN or Infinity");
         return;
     }
-    if (hash_set(&ref, words, 1, &added) < 0) {
+    if (set_in_its_time(&ref, words, &at_ms) < 0) {
         reply_no_memory(c);
         return;
     }
     changed(c, c->argv[1], KEY_EVENT_HASH, "hincrbyfloat", 1);
-    if (unlikely(effects_are_wanted)) {
-        struct slice effect[] = {SLICE("HSET"), c->argv[1], words[0], words[1]};
-
-        EFFECT(effect); /* another machine may round otherwise */
-    }
+    if (unlikely(effects_are_wanted))
+        say_rounded(c, words, at_ms);
     reply_bulk(c, text, words[1].len);
 }
 
@@ -172,7 +197,7 @@ cmd_hdel(struct client *c)
     int64_t deleted = 0;
     struct db_ref ref;
 
-    if (!find_hash(c, DB_WRITE, &ref))
+    if (!hash_key(c, DB_WRITE, &ref))
         return;
     if (ref.rec != NULL && hash_delete(&ref, c->argv + 2, c->argc - 2, &deleted) < 0) {
         reply_no_memory(c);
@@ -202,7 +227,7 @@ cmd_hget(struct client *c)
 {
     struct db_ref ref;
 
-    if (find_hash(c, DB_READ, &ref))
+    if (hash_key(c, DB_READ, &ref))
         reply_field(c, &ref, c->argv[2]);
 }
 
@@ -211,7 +236,7 @@ cmd_hmget(struct client *c)
 {
     struct db_ref ref;
 
-    if (!find_hash(c, DB_READ, &ref))
+    if (!hash_key(c, DB_READ, &ref))
         return;
     reply_array(c, (size_t)c->argc - 2);
     for (int i = 2; i < c->argc; i++)
@@ -223,7 +248,7 @@ cmd_hlen(struct client *c)
 {
     struct db_ref ref;
 
-    if (find_hash(c, DB_READ, &ref))
+    if (hash_key(c, DB_READ, &ref))
         reply_int(c, ref.rec == NULL ? 0 : (int64_t)hash_len(ref.rec));
 }
 
@@ -234,7 +259,7 @@ cmd_hstrlen(struct client *c)
     struct slice value = {.len = 0};
     struct db_ref ref;
 
-    if (find_hash(c, DB_READ, &ref))
+    if (hash_key(c, DB_READ, &ref))
         reply_int(c, find_field(&ref, c->argv[2], scratch, &value) ? (int64_t)value.len : 0);
 }
 
@@ -245,7 +270,7 @@ cmd_hexists(struct client *c)
     struct slice value;
     struct db_ref ref;
 
-    if (find_hash(c, DB_READ, &ref))
+    if (hash_key(c, DB_READ, &ref))
         reply_int(c, find_field(&ref, c->argv[2], scratch, &value));
 }
 
@@ -276,9 +301,9 @@ reply_all(struct client *c, void (*head)(struct client *c, size_t count), hash_v
 {
     struct db_ref ref;
 
-    if (!find_hash(c, DB_READ, &ref))
+    if (!hash_key(c, DB_READ, &ref))
         return;
-    head(c, ref.rec == NULL ? 0 : hash_len(ref.rec));
+    head(c, ref.rec == NULL ? 0 : hash_shown(ref.rec));
     if (ref.rec != NULL)
         hash_each(ref.rec, visit, c);
 }

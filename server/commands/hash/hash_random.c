@@ -1,8 +1,8 @@
 /* server/commands/hash/hash_random.c - HRANDFIELD. */
+#include "server/commands/hash/hash_key.h"
 #include "server/data/hash/hash.h"
 #include "server/exec/args.h"
 #include "server/exec/handlers.h"
-#include "server/exec/typed_key.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
@@ -34,8 +34,8 @@ reply_many(struct client *c, const struct record *r, int64_t count, bool with_va
     hash_visitor visit = with_values ? reply_pair : reply_field;
     size_t before = client_pending_out(c);
 
-    if (count > 0 && n > hash_len(r))
-        n = hash_len(r);
+    if (count > 0 && n > hash_shown(r))
+        n = hash_shown(r);
     reply_array(c, with_values && c->resp == 2 ? 2 * n : n);
     if (count < 0) {
         for (; n > 0 && !c->close_now; n--)
@@ -73,8 +73,10 @@ cmd_hrandfield(struct client *c)
 
     if (c->argc > 2 && !parse_count(c, &count, &with_values))
         return;
-    if (!key_of_type(c, 1, TYPE_HASH, DB_READ, &ref))
+    if (!hash_key(c, DB_READ, &ref))
         return;
+    if (ref.rec != NULL && record_is_timed(ref.rec) && hash_shown(ref.rec) == 0)
+        ref.rec = NULL; /* all that is left has expired, and may not go yet */
     if (c->argc == 2 && ref.rec != NULL)
         hash_draw(ref.rec, reply_field, c);
     else if (c->argc == 2)

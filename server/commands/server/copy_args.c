@@ -40,11 +40,14 @@ add_pattern(struct client *c, int i, struct copy_args *a)
 static bool
 add_type(struct client *c, int i, struct copy_args *a)
 {
-    for (int type = 0; type < TYPE_COUNT; type++)
-        if (arg_is(c, i, value_type_name((enum value_type)type))) {
-            a->choice.types |= 1u << type;
-            return true;
-        }
+    uint32_t types = 0;
+
+    for (int type = 0; type < TYPE_COUNT; type++) /* two of them are hashes */
+        if (arg_is(c, i, value_type_name((enum value_type)type)))
+            types |= 1u << type;
+    a->choice.types |= types;
+    if (types != 0)
+        return true;
     reply_errorf(c, "ERR unknown type '%.*s', a type is string, list, set, zset, hash or stream",
                  slice_shown(c->argv[i]), c->argv[i].ptr);
     return false;

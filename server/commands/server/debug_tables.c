@@ -8,7 +8,7 @@
 #include "server/commands/server/debug.h"
 #include "server/data/db/db.h"
 #include "server/data/db/value.h"
-#include "server/data/hash/htable.h"
+#include "server/data/hash/hash.h"
 #include "server/data/list/list.h"
 #include "server/data/set/mtable.h"
 #include "server/exec/args.h"
@@ -72,7 +72,7 @@ debug_htstats_key(struct client *c)
 
     if (r == NULL)
         return;
-    if (record_encoding(r) == ENC_ROOT && record_type(r) == TYPE_HASH) {
+    if (record_encoding(r) == ENC_ROOT && hash_is(r)) { /* either root begins with the table */
         const struct htable *table = record_root(r);
 
         describe(&t, "Hash table", table->count, table->buckets, table->children);

@@ -367,9 +367,10 @@ info_stats(struct text *out)
         "rejected_connections:%llu\r\nsync_full:%llu\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n",
         (ull)stats.rejected_connections, (ull)stats.copies_sent);
     text_addf(out,
+              "expired_subkeys:%llu\r\n"
               "expired_keys:%llu\r\nexpired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\n"
               "expire_cycle_cpu_milliseconds:%llu\r\n",
-              (ull)stats.expired_keys, (ull)stats.expire_sum_us / 1000);
+              (ull)stats.expired_subkeys, (ull)stats.expired_keys, (ull)stats.expire_sum_us / 1000);
     text_addf(out,
               "evicted_keys:%llu\r\nevicted_clients:%llu\r\ntotal_eviction_exceeded_time:%llu\r\n"
               "current_eviction_exceeded_time:%lld\r\n",
@@ -487,8 +488,9 @@ info_keyspace(struct text *out)
     for (int i = 0; i < db_count(); i++) {
         const struct db *db = db_select(i);
         if (db_size(db) > 0)
-            text_addf(out, "db%d:keys=%llu,expires=%llu,avg_ttl=%lld\r\n", i, (ull)db_size(db),
-                      (ull)db_expires(db), (long long)db_avg_ttl_ms(db));
+            text_addf(out, "db%d:keys=%llu,expires=%llu,avg_ttl=%lld,subexpiry=%llu\r\n", i,
+                      (ull)db_size(db), (ull)db_expires(db), (long long)db_avg_ttl_ms(db),
+                      (ull)db_timed(db));
     }
 }
 

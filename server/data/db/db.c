@@ -144,6 +144,22 @@ db_expires(const struct db *db)
     return db->expires.count;
 }
 
+uint64_t
+db_timed(const struct db *db)
+{
+    return db->timed.count;
+}
+
+uint64_t
+db_total_timed(void)
+{
+    uint64_t n = 0;
+
+    for (int i = 0; i < db_map.logical_count; i++)
+        n += db_map.logical[i]->timed.count;
+    return n;
+}
+
 int64_t
 db_avg_ttl_ms(const struct db *db)
 {

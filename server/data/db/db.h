@@ -4,7 +4,7 @@
  * in its records. SWAPDB and FLUSHDB change the map only.
  *
  *   D1  A key stands in its database's table of keys, and, if it expires, in its table of expiries
- *       too.
+ *       too; if it is a hash with fields that expire, in its table of these.
  *   D2  Whatever may fail is done before the first visible change; after -ENOMEM everything is as
  *       it was.
  *   D3  A record goes at once when its key does (S1); a large structure that it held may be freed
@@ -55,6 +55,8 @@ struct db *db_select(int index);
 int db_index_of(const struct db *db); /* its logical number; -1 for a dead one */
 uint64_t db_size(const struct db *db);
 uint64_t db_expires(const struct db *db);
+uint64_t db_timed(const struct db *db); /* hashes with fields that expire */
+uint64_t db_total_timed(void);
 int64_t db_avg_ttl_ms(const struct db *db);
 uint64_t db_total_keys(void);
 /* db_table_of_keys, db_table_of_expiring: the database's tables, all keys and those that expire:
@@ -153,6 +155,17 @@ int db_set_expire(struct db_ref *ref, int64_t expire_at_ms);
 void db_remove(struct db_ref *ref);
 /* db_expire_record: delete a record that has expired, and count it. */
 void db_expire_record(struct db *db, const struct record *r);
+/* For types whose elements expire:
+ * db_field_expired: this field of the key at ref goes, or has just gone; it is counted.
+ * db_fields_expired: some have gone; is_empty: no others are left, and the key goes now.
+ * db_recast: the key at ref holds this value, into which all that it held has gone: nothing but the
+ * record is freed.  0 or -ENOMEM; may be of another type.
+ * db_may_expire: may what has expired go now?  Not while the data is held still, but for a command
+ * that writes. */
+void db_field_expired(const struct db_ref *ref, struct slice field);
+void db_fields_expired(struct db_ref *ref, bool is_empty);
+int db_recast(struct db_ref *ref, const struct value *value);
+bool db_may_expire(void);
 /* db_unlink: the key at ref goes; what it held belongs to somebody else already. */
 void db_unlink(struct db_ref *ref);
 /* db_delete: find and remove; false: was not there. */
@@ -160,7 +173,7 @@ bool db_delete(struct db *db, struct slice key);
 
 /* One key of several that are set together, or not at all. */
 struct db_item {
-    const struct record *fresh; /* made by record_new(); db_number() in it */
+    const struct record *fresh; /* a string, made by record_new(); db_number() in it */
     const struct record *old;   /* used within */
     bool had_expired;           /* afterwards: what was there had expired; the caller tells */
     bool is_new; /* afterwards: the key was not there, or had expired; the caller tells */

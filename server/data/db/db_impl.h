@@ -15,12 +15,14 @@ struct db {
     int index; /* logical number; -1: dead */
     struct ktable keys;
     struct ktable expires; /* the same records, those with an expiry (D1) */
+    struct ktable timed;   /* those of hashes with fields that expire (D1) */
     int64_t avg_ttl_ms;
     struct ktable_place expire_at; /* where active expiry goes on */
+    struct ktable_place timed_at;  /* ... that of fields */
     /* dead ones */
     struct db *next_dead;
     epoch_t died; /* the epoch then */
-    /* what is left begins here: of expires until that is gone, then of keys */
+    /* what is left begins here: of expires until that is gone, then of timed, then of keys */
     uint64_t next_bucket;
 };
 
@@ -61,6 +63,22 @@ db_tell_gone(struct db *db, struct slice key)
 {
     if (unlikely(key_waiters != 0))
         db_listener->gone(db, key);
+}
+
+/* ---- the tables beside that of keys (D1) ---- */
+
+enum db_list { DB_LIST_EXPIRES, DB_LIST_TIMED, DB_LISTS };
+
+static inline struct ktable *
+db_list(struct db *db, enum db_list list)
+{
+    return list == DB_LIST_EXPIRES ? &db->expires : &db->timed;
+}
+
+static inline bool
+db_is_on_list(const struct record *r, enum db_list list)
+{
+    return list == DB_LIST_EXPIRES ? record_has(r, RECORD_HAS_EXPIRE) : record_is_timed(r);
 }
 
 /* db_is_held: must the data stay as it is? */

@@ -54,11 +54,13 @@ switch_record(struct db *db, uint64_t hash, const struct record *old, const stru
     ktable_find_record(&db->keys, hash, old, &at);
     must(at.bucket != NULL);
     ktable_switch(at, fresh);
-    if (!record_has(fresh, RECORD_HAS_EXPIRE))
-        return;
-    ktable_find_record(&db->expires, hash, old, &at);
-    must(at.bucket != NULL);
-    ktable_switch(at, fresh);
+    for (enum db_list i = 0; i < DB_LISTS; i++) {
+        if (!db_is_on_list(fresh, i))
+            continue;
+        ktable_find_record(db_list(db, i), hash, old, &at);
+        must(at.bucket != NULL);
+        ktable_switch(at, fresh);
+    }
 }
 
 static const struct record *

@@ -62,6 +62,10 @@ empty(struct db *db, uint64_t records, uint64_t *freed)
         ktable_empty(&db->expires, &db->next_bucket, records, ignore_record, NULL);
         return false;
     }
+    if (db->timed.buckets > 0) {
+        ktable_empty(&db->timed, &db->next_bucket, records, ignore_record, NULL);
+        return false;
+    }
     return ktable_empty(&db->keys, &db->next_bucket, records, free_record_and_value, freed);
 }
 
@@ -207,7 +211,8 @@ db_work(unsigned budget_us)
 
 struct verify {
     struct db *db;
-    uint64_t expiring;
+    uint64_t listed[DB_LISTS];
+    enum db_list list; /* that is looked at */
 };
 
 static void
@@ -217,7 +222,8 @@ verify_record(void *ctx, const void *record)
     struct verify *v = ctx;
 
     must(record_db(r) == v->db->number);
-    v->expiring += record_has(r, RECORD_HAS_EXPIRE);
+    for (enum db_list i = 0; i < DB_LISTS; i++)
+        v->listed[i] += db_is_on_list(r, i);
     if (record_encoding(r) == ENC_ROOT)
         type_of(record_type(r))->verify(record_root(r));
     else if (type_of(record_type(r))->verify_blob != NULL)
@@ -225,13 +231,13 @@ verify_record(void *ctx, const void *record)
 }
 
 static void
-verify_expiring(void *ctx, const void *record)
+verify_listed(void *ctx, const void *record)
 {
     const struct record *r = record;
     struct verify *v = ctx;
     struct ktable_ref at;
 
-    must(record_has(r, RECORD_HAS_EXPIRE));
+    must(db_is_on_list(r, v->list) && record_is_listed(r));
     must(ktable_find_key(&v->db->keys, keyhash(record_key(r)), record_key(r), &at) == r); /* D1 */
 }
 
@@ -242,10 +248,14 @@ db_verify(void)
         struct verify v = {.db = db_map.logical[i]};
 
         ktable_verify(&v.db->keys);
-        ktable_verify(&v.db->expires);
         db_each(v.db, verify_record, &v);
-        must(v.expiring == v.db->expires.count);
-        for (uint64_t b = 0; b < v.db->expires.buckets; b++)
-            ktable_visit_bucket(&v.db->expires, b, verify_expiring, &v);
+        for (v.list = 0; v.list < DB_LISTS; v.list++) {
+            const struct ktable *t = db_list(v.db, v.list);
+
+            ktable_verify(t);
+            must(v.listed[v.list] == t->count);
+            for (uint64_t b = 0; b < t->buckets; b++)
+                ktable_visit_bucket(t, b, verify_listed, &v);
+        }
     }
 }

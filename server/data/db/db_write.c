@@ -22,13 +22,39 @@ forget(struct ktable *t, uint64_t hash, const struct record *r)
     ktable_drop(t, hash, at);
 }
 
+/* unlist: out of the tables beside that of keys. */
+static void
+unlist(struct db *db, uint64_t hash, const struct record *r)
+{
+    for (enum db_list i = 0; i < DB_LISTS; i++)
+        if (db_is_on_list(r, i))
+            forget(db_list(db, i), hash, r);
+}
+
+/* list: into those of these tables in which `old` (NULL: nothing) does not stand.  False: no
+ * memory, and nothing has changed. */
+static bool
+list(struct db *db, uint64_t hash, const struct record *old, const struct record *r)
+{
+    for (enum db_list i = 0; i < DB_LISTS; i++) {
+        if (!db_is_on_list(r, i) || (old != NULL && db_is_on_list(old, i)) ||
+            ktable_add(db_list(db, i), hash, r))
+            continue;
+        if (i == DB_LIST_TIMED && db_is_on_list(r, DB_LIST_EXPIRES) &&
+            (old == NULL || !db_is_on_list(old, DB_LIST_EXPIRES)))
+            forget(&db->expires, hash, r);
+        return false;
+    }
+    return true;
+}
+
 /* enter: a record whose key is not there, into the tables; nobody is told. */
 static int
 enter(struct db *db, uint64_t hash, const struct record *r)
 {
     if (!ktable_add(&db->keys, hash, r))
         return -ENOMEM;
-    if (record_has(r, RECORD_HAS_EXPIRE) && !ktable_add(&db->expires, hash, r)) {
+    if (record_is_listed(r) && !list(db, hash, NULL, r)) {
         forget(&db->keys, hash, r);
         return -ENOMEM;
     }
@@ -66,6 +92,7 @@ db_fit(struct db *db)
 {
     ktable_fit(&db->keys);
     ktable_fit(&db->expires);
+    ktable_fit(&db->timed);
 }
 
 void
@@ -118,22 +145,26 @@ locate(struct db_ref *ref)
     return ref->at;
 }
 
-/* move_expiry: the table of expiries knows `fresh` in the place of `old`, as far as they expire.
- * Where only fresh does, it was added before. */
+/* move_lists: the tables beside that of keys know `fresh` in the place of `old`, as far as they are
+ * to.  Where only fresh does, it was added before. */
 static void
-move_expiry(struct db_ref *ref, const struct record *old, const struct record *fresh)
+move_lists(struct db_ref *ref, const struct record *old, const struct record *fresh)
 {
     struct ktable_ref at;
 
     debug_check(ktable_find_key(&ref->db->keys, ref->hash, record_key(fresh), &at) == fresh);
-    if (!record_has(old, RECORD_HAS_EXPIRE))
+    if (!record_is_listed(old))
         return;
-    ktable_find_record(&ref->db->expires, ref->hash, old, &at);
-    must(at.bucket != NULL); /* D1 */
-    if (record_has(fresh, RECORD_HAS_EXPIRE))
-        ktable_switch(at, fresh);
-    else
-        ktable_drop(&ref->db->expires, ref->hash, at);
+    for (enum db_list i = 0; i < DB_LISTS; i++) {
+        if (!db_is_on_list(old, i))
+            continue;
+        ktable_find_record(db_list(ref->db, i), ref->hash, old, &at);
+        must(at.bucket != NULL); /* D1 */
+        if (db_is_on_list(fresh, i))
+            ktable_switch(at, fresh);
+        else
+            ktable_drop(db_list(ref->db, i), ref->hash, at);
+    }
 }
 
 /* replace: a new record of this spec takes the place of ref->rec. */
@@ -144,13 +175,12 @@ replace(struct db_ref *ref, const struct record_spec *spec)
 
     if (fresh == NULL)
         return -ENOMEM;
-    if (record_has(fresh, RECORD_HAS_EXPIRE) && !record_has(old, RECORD_HAS_EXPIRE) &&
-        !ktable_add(&ref->db->expires, ref->hash, fresh)) {
+    if (record_is_listed(fresh) && !list(ref->db, ref->hash, old, fresh)) {
         record_free(fresh);
         return -ENOMEM;
     }
     ktable_switch(locate(ref), fresh);
-    move_expiry(ref, old, fresh);
+    move_lists(ref, old, fresh);
     ref->rec = fresh;
     record_free(old);
     return 0;
@@ -188,7 +218,7 @@ db_exchange(struct db_ref *ref, const struct record *fresh)
 
     ref->at.bucket = NULL;
     ktable_switch(locate(ref), fresh);
-    move_expiry(ref, old, fresh);
+    move_lists(ref, old, fresh);
     ref->rec = fresh;
     record_free(old);
     value_free(&gone);
@@ -263,8 +293,8 @@ take_out(struct db_ref *ref)
 
     must(r != NULL);
     db_tell_gone(ref->db, record_key(r));
-    if (record_has(r, RECORD_HAS_EXPIRE))
-        forget(&ref->db->expires, ref->hash, r);
+    if (record_is_listed(r))
+        unlist(ref->db, ref->hash, r);
     ktable_drop(&ref->db->keys, ref->hash, locate(ref));
     ref->rec = NULL;
     return r;
@@ -331,6 +361,42 @@ db_expire_record(struct db *db, const struct record *r)
     debug_check(db_record_is_expired(r) && record_db(r) == db->number);
     stats.expired_keys++;
     remove_and_tell(&ref, KEY_EVENT_EXPIRED, "expired");
+}
+
+/* ---- fields that expire ---- */
+
+void
+db_field_expired(const struct db_ref *ref, struct slice field)
+{
+    stats.expired_subkeys++;
+    if (unlikely(key_event_listeners != 0))
+        db_listener->field_gone(ref->db, record_key(ref->rec), field);
+}
+
+void
+db_fields_expired(struct db_ref *ref, bool is_empty)
+{
+    db_tell_changed(ref->db, record_key(ref->rec), KEY_EVENT_HASH, "hexpired");
+    if (is_empty)
+        remove_and_tell(ref, KEY_EVENT_GENERIC, "del");
+}
+
+int
+db_recast(struct db_ref *ref, const struct value *value)
+{
+    struct record_spec spec = {.key = record_key(ref->rec),
+                               .expire_at_ms = record_expire(ref->rec),
+                               .db = ref->db->number,
+                               .clock = record_clock(ref->rec),
+                               .value = *value};
+
+    return replace(ref, &spec);
+}
+
+bool
+db_may_expire(void)
+{
+    return !db_state.loading && (!db_is_held() || db_listener->is_writing());
 }
 
 /* ---- several keys at once ---- */
@@ -407,6 +473,8 @@ take_leave(struct db *db, const struct db_item *it)
         db_tell_gone(db, record_key(old));
     if (does_expire(old) && !does_expire(it->fresh))
         forget(&db->expires, keyhash(record_key(old)), old);
+    if (record_is_timed(old)) /* the fresh one is a string */
+        forget(&db->timed, keyhash(record_key(old)), old);
     record_free(old);
     value_free(&gone);
 }

@@ -11,6 +11,7 @@
 #include "server/data/db/carried.h"
 #include "server/data/db/db.h"
 #include "server/data/db/save_value.h"
+#include "server/data/db/type.h"
 #include "server/data/db/value.h"
 #include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_enc.h"
@@ -19,6 +20,15 @@
 enum { DUMP_VERSION = 10, DUMP_VERSION_MAX = 12, TRAILER_BYTES = 10 };
 
 bool dump_compresses = true;
+
+/* version_for: the lowest that can hold the value, so that as many servers as may be read it. */
+static int
+version_for(const struct record *r)
+{
+    int least = type_of(record_type(r))->rdb_version_least;
+
+    return least > DUMP_VERSION ? least : DUMP_VERSION;
+}
 
 /* ---- writing ---- */
 
@@ -51,7 +61,7 @@ dump_bytes(const struct record *r)
 
     if (sink_memory_open(&out) < 0)
         return 0;
-    if (rdb_enc_init(&e, out, DUMP_VERSION, dump_compresses) == 0) {
+    if (rdb_enc_init(&e, out, version_for(r), dump_compresses) == 0) {
         if (save_live(&e, r) == 0 && sink_error(out) == 0)
             n = out->put_bytes + out->fill;
         rdb_enc_fini(&e);
@@ -61,9 +71,9 @@ dump_bytes(const struct record *r)
 }
 
 static void
-put_trailer(struct sink *out)
+put_trailer(struct sink *out, int version)
 {
-    uint8_t bytes[TRAILER_BYTES] = {DUMP_VERSION & 0xff, DUMP_VERSION >> 8};
+    uint8_t bytes[TRAILER_BYTES] = {(uint8_t)version, (uint8_t)(version >> 8)};
     uint64_t crc;
 
     sink_put(out, bytes, 2);
@@ -78,16 +88,16 @@ dump_value(const struct record *r, uint8_t **ret, size_t *ret_len)
 {
     struct rdb_enc e;
     struct sink *out;
-    int result;
+    int result, version = version_for(r);
 
     if ((result = sink_memory_open(&out)) < 0)
         return result;
     out->with_crc = true;
-    if ((result = rdb_enc_init(&e, out, DUMP_VERSION, dump_compresses)) == 0) {
-        rdb_put_byte(&e, save_rdb_type(r, DUMP_VERSION));
+    if ((result = rdb_enc_init(&e, out, version, dump_compresses)) == 0) {
+        rdb_put_byte(&e, save_rdb_type(r, version));
         result = save_live(&e, r);
         rdb_enc_fini(&e);
-        put_trailer(out);
+        put_trailer(out, version);
         if (result == 0)
             result = sink_commit(out);
     }
@@ -110,7 +120,7 @@ dump_libraries(uint8_t **ret, size_t *ret_len)
     if ((result = rdb_enc_init(&e, out, DUMP_VERSION, dump_compresses)) == 0) {
         carried_save_libraries(&e);
         rdb_enc_fini(&e);
-        put_trailer(out);
+        put_trailer(out, DUMP_VERSION);
         result = sink_commit(out);
     }
     if (result == 0 && (*ret = sink_memory_take(out, ret_len)) == NULL)

@@ -2,12 +2,16 @@
  *
  * In the manner of Redis: every tenth of a second each database's table of expiries is sampled, a
  * batch of keys at a time, walking on from where the last batch ended; as long as more than a tenth
- * of a batch had expired, the next one follows at once, within the budget. */
+ * of a batch had expired, the next one follows at once, within the budget.  The table of hashes
+ * with fields that expire is sampled in the same way; of each, a bounded number of fields goes at a
+ * time, the earliest first. */
 #include "server/data/db/db_impl.h"
 
 #include "mm/base/clock.h"
+#include "mm/base/keyhash.h"
 #include "mm/base/os.h"
 #include "server/data/db/db.h"
+#include "server/data/db/type.h"
 #include "server/figures/latency.h"
 #include "server/figures/stats.h"
 
@@ -16,6 +20,7 @@ enum {
     BATCH_KEYS = 20,
     BATCH_BUCKETS = 400, /* of a sparse table */
     BATCH_MAX = BATCH_KEYS + LT_CHAIN_MAX,
+    BATCH_FIELDS = 32, /* of one hash */
     ACCEPTABLE_PERCENT = 10,
     TTL_SAMPLES = 50 /* weight of the old average */
 };
@@ -71,6 +76,37 @@ run_batch(struct db *db)
 }
 
 static void
+look_at_fields(void *ctx, const void *record)
+{
+    struct batch *b = ctx;
+
+    b->seen++;
+    debug_check(record_is_timed(record) && b->expired_count < BATCH_MAX); /* D1 */
+    if (type_of(record_type(record))->has_expired(record))
+        b->expired[b->expired_count++] = record;
+}
+
+/* run_fields: as run_batch(), of fields. */
+static bool
+run_fields(struct db *db)
+{
+    struct batch b = {.seen = 0};
+    uint64_t limit = db->timed.buckets < BATCH_BUCKETS ? db->timed.buckets : BATCH_BUCKETS;
+    unsigned gone = 0;
+
+    for (uint64_t i = 0; i < limit && b.seen < BATCH_KEYS; i++)
+        ktable_visit_next(&db->timed, &db->timed_at, look_at_fields, &b);
+    for (unsigned i = 0; i < b.expired_count; i++) {
+        const struct record *r = b.expired[i];
+        struct db_ref ref = {
+            .db = db, .key = record_key(r), .hash = keyhash(record_key(r)), .rec = r};
+
+        gone += type_of(record_type(r))->expire(&ref, BATCH_FIELDS);
+    }
+    return b.seen == 0 || (gone > 0 && b.expired_count * 100 > b.seen * ACCEPTABLE_PERCENT);
+}
+
+static void
 note_duration(int64_t begin_us)
 {
     uint64_t us = (uint64_t)(os_monotonic_us() - begin_us);
@@ -84,14 +120,16 @@ static bool
 run_database(struct db *db, int64_t until_us, bool *ret_done)
 {
     bool late = false;
+    bool keys = db->expires.count > 0, fields = db->timed.count > 0;
 
-    *ret_done = db->expires.count == 0;
-    if (*ret_done)
+    if (!keys)
         db->avg_ttl_ms = 0;
-    while (!*ret_done && !late) {
-        *ret_done = !run_batch(db) || db->expires.count == 0;
+    while ((keys || fields) && !late) {
+        keys = keys && run_batch(db) && db->expires.count > 0;
+        fields = fields && run_fields(db) && db->timed.count > 0;
         late = os_monotonic_us() >= until_us;
     }
+    *ret_done = !keys && !fields;
     return late;
 }
 

@@ -3,7 +3,6 @@
 #include "server/data/db/idtree.h"
 #include "server/data/db/move.h"
 
-
 /* move_way: the nodes from the root to the cursor's leaf; it follows them. */
 static void
 move_way(struct idcursor *c, struct mover *m)

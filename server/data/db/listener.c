@@ -13,6 +13,7 @@ void
 db_listen(const struct db_listener *listener)
 {
     must(listener->event != NULL && listener->changed != NULL);
+    must(listener->field_gone != NULL);
     must(listener->ready != NULL && listener->gone != NULL && listener->is_writing != NULL);
     db_listener = listener;
 }

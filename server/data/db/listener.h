@@ -43,6 +43,8 @@ struct db_listener {
     void (*event)(struct db *db, struct slice key, unsigned class, const char *event);
     /* changed: the key is gone, and no command asked for it: "expired", "evicted". */
     void (*changed)(struct db *db, struct slice key, unsigned class, const char *event);
+    /* field_gone: the field's time has passed, and no command asked for it to go. */
+    void (*field_gone)(struct db *db, struct slice key, struct slice field);
     /* ready: a key of a type that is waited for (type.h) is new, or has another value. */
     void (*ready)(struct db *db, struct slice key);
     /* gone: the key goes, or is of another type now. */

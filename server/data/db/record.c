@@ -17,6 +17,7 @@ record_head(const struct record_spec *s, uint8_t head[RECORD_HEAD_MAX])
     size_t at = 8;
 
     debug_check(v->type < TYPE_COUNT && v->enc < ENC_COUNT);
+    debug_check(v->timed == (v->type == TYPE_TIMED_HASH) || v->type == TYPE_SET);
     debug_check(v->enc != ENC_INLINE || v->blob.len <= UINT16_MAX);
     head[0] = (uint8_t)(v->type | v->enc << 4);
     head[1] = (uint8_t)((expires ? RECORD_HAS_EXPIRE : 0) | (is_long ? RECORD_LONG_KEY : 0) |
@@ -152,7 +153,8 @@ record_rewrite(const struct record *r, const struct record_spec *s)
     debug_check(record_key_len(r) == s->key.len);
     debug_check(memcmp(record_key(r).ptr, s->key.ptr, s->key.len) == 0);
     if (s->value.enc != record_encoding(r) || mm_size_class(bytes) != usable ||
-        (s->expire_at_ms != RECORD_NO_EXPIRE) != record_has(r, RECORD_HAS_EXPIRE))
+        (s->expire_at_ms != RECORD_NO_EXPIRE) != record_has(r, RECORD_HAS_EXPIRE) ||
+        unlikely((s->value.type == TYPE_TIMED_HASH) != record_is_timed(r)))
         return false;
     if (usable <= RECORD_REPLACE_MAX && mm_is_frozen(r))
         return false; /* R3 */

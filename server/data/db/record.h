@@ -2,7 +2,8 @@
  * One allocation of the records heap; what it points to lives in the values heap.
  *
  *   byte 0      type (low 4 bits: enum value_type) and encoding (high 4 bits: enum encoding)
- *        1      flags (RECORD_HAS_EXPIRE, RECORD_LONG_KEY, RECORD_RAW, RECORD_INTSET)
+ *        1      flags (RECORD_HAS_EXPIRE, RECORD_LONG_KEY, RECORD_RAW, RECORD_INTSET or
+ *               RECORD_TIMED)
  *        2..3   physical database number (16 bits)
  *        4..7   access clock (25 bits, lfu.h) | key length (7 bits, 127 with RECORD_LONG_KEY);
  *               written without a barrier, relaxed atomic; a snapshot saves it as it is when the
@@ -40,7 +41,16 @@
 
 struct record; /* opaque: bytes as above */
 
-enum value_type { TYPE_STRING, TYPE_LIST, TYPE_SET, TYPE_ZSET, TYPE_HASH, TYPE_STREAM, TYPE_COUNT };
+enum value_type {
+    TYPE_STRING,
+    TYPE_LIST,
+    TYPE_SET,
+    TYPE_ZSET,
+    TYPE_HASH,
+    TYPE_STREAM,
+    TYPE_TIMED_HASH, /* a hash with fields that expire: "hash" to the outside */
+    TYPE_COUNT
+};
 enum encoding {
     ENC_INT,    /* string */
     ENC_INLINE, /* a blob in the record: string (embstr / raw), listpack or intset */
@@ -54,7 +64,8 @@ enum record_flag {
     RECORD_LONG_KEY = 2,
     /* a string that APPEND or SETRANGE has made: raw, however short, to OBJECT ENCODING */
     RECORD_RAW = 4,
-    RECORD_INTSET = 8 /* a set whose blob is an intset, not a listpack */
+    RECORD_INTSET = 8, /* a set whose blob is an intset, not a listpack */
+    RECORD_TIMED = 8   /* of another type: TYPE_TIMED_HASH, and only that */
 };
 
 enum {
@@ -76,7 +87,10 @@ enum {
 struct value {
     enum value_type type;
     enum encoding enc;
-    bool raw, intset;  /* see RECORD_RAW, RECORD_INTSET */
+    bool raw; /* see RECORD_RAW */
+    union {   /* one flag for sets and for hashes: see RECORD_INTSET, RECORD_TIMED */
+        bool intset, timed;
+    };
     int64_t integer;   /* ENC_INT */
     struct slice blob; /* ENC_INLINE, ENC_OUTER */
     const void *root;  /* ENC_ROOT */
@@ -205,6 +219,21 @@ static inline int64_t
 record_int(const struct record *r)
 {
     return (int64_t)record_u64(r, record_fixed_at(r));
+}
+
+/* record_is_listed: does the record stand in more than the table of keys (D1)?  Of most that do
+ * not, one look at the flags says so.
+ * record_is_timed: is it a hash with fields that expire? */
+static inline bool
+record_is_timed(const struct record *r)
+{
+    return record_type(r) == TYPE_TIMED_HASH;
+}
+
+static inline bool
+record_is_listed(const struct record *r)
+{
+    return (record_byte(r, 1) & (RECORD_HAS_EXPIRE | RECORD_TIMED)) != 0;
 }
 
 /* record_blob: of ENC_INLINE and ENC_OUTER.  Of a staged copy, an outer blob's pointer is a live

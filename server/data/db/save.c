@@ -115,6 +115,17 @@ save_cut_choose(struct save_cut *cut, const struct save_filter *filter)
     cut->filter = filter;
 }
 
+int
+save_version(int wanted)
+{
+    int version = wanted;
+
+    for (enum value_type t = 0; t < TYPE_COUNT; t++)
+        if (type_of(t)->rdb_version_least > version && db_total_timed() > 0)
+            version = type_of(t)->rdb_version_least;
+    return version;
+}
+
 /* ---- [sweep] from here on ---- */
 
 static void *
@@ -267,6 +278,22 @@ save_blob(struct save_work *w, const struct save_item *s, bool is_text)
         rdb_put_string(w->enc, blob.ptr, blob.len);
     else
         rdb_put_blob(w->enc, blob.ptr, blob.len);
+    return 0;
+}
+
+int
+save_blob_behind(struct save_work *w, const struct save_item *s, size_t skip)
+{
+    struct slice blob = record_blob(s->rec);
+    size_t at = inline_at(s);
+
+    if (blob.len < skip)
+        return -EBADMSG;
+    if (record_encoding(s->rec) == ENC_OUTER)
+        return save_string(w, blob.ptr + skip, blob.len - skip, false);
+    if (at + blob.len > s->bytes)
+        return save_string(w, s->live + at + skip, blob.len - skip, false);
+    rdb_put_blob(w->enc, blob.ptr + skip, blob.len - skip);
     return 0;
 }
 

@@ -18,6 +18,10 @@ struct save_cut *save_cut_new(void);
 /* save_cut_free: after snapshot_poll() has reported the end.  NULL is welcome. */
 void save_cut_free(struct save_cut *cut);
 
+/* save_version: the RDB version in which the data as it is can be written: `wanted`, or a higher
+ * one where there are hashes with fields that expire: without their times they would be other data.
+ * In the same turn as the cut. */
+int save_version(int wanted);
 /* save_cut_lost: what the RDB version had no place for (enum save_lost of save_value.h), after the
  * end. */
 unsigned save_cut_lost(const struct save_cut *cut);

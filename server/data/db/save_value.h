@@ -32,7 +32,8 @@ enum save_lost {
 struct save_work {
     struct view *view;
     struct rdb_enc *enc;
-    unsigned lost;                     /* enum save_lost, so far */
+    unsigned lost;   /* enum save_lost, so far */
+    int64_t from_ms; /* of a hash: the time from which those of its fields count */
     uint8_t buffer[SAVE_BUFFER_BYTES]; /* one string, field, value, node ... */
     struct lt_bucket buckets[SAVE_BUCKETS];
 };
@@ -49,6 +50,8 @@ struct save_item {
 int save_string(struct save_work *w, const char *live, size_t len, bool is_text);
 /* save_blob: the record's blob (ENC_INLINE, ENC_OUTER) as one RDB string.  0 or -errno */
 int save_blob(struct save_work *w, const struct save_item *s, bool is_text);
+/* save_blob_behind: the same of what is behind its first `skip` bytes; no text. */
+int save_blob_behind(struct save_work *w, const struct save_item *s, size_t skip);
 /* save_read_blob: [at, at + len) of the record's blob to dst.  0 or -errno */
 int save_read_blob(struct save_work *w, const struct save_item *s, size_t at, void *dst,
                    size_t len);

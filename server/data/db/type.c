@@ -14,6 +14,7 @@ type_register(enum value_type type, const struct type_ops *ops)
          (ops->copy != NULL) == (ops->drop != NULL));
     must((ops->drop != NULL) == (ops->move != NULL) && (ops->move != NULL) == (ops->weigh != NULL));
     must((ops->weigh != NULL) == (ops->verify != NULL));
+    must((ops->expire != NULL) == (ops->has_expired != NULL));
     types[type] = ops;
 }
 

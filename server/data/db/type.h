@@ -20,6 +20,7 @@
 #include "server/data/db/digest.h"
 #include "server/data/db/record.h"
 
+struct db_ref;
 struct mover;
 struct rdb_events;
 struct save_work;
@@ -65,6 +66,16 @@ struct type_ops {
     /* verify_blob: the same for a value in one block: what its bytes must be is asserted.  NULL:
      * any bytes will do. */
     void (*verify_blob)(struct slice blob, bool is_intset);
+
+    /* ---- of a type whose elements expire; NULL: they do not ---- */
+    /* has_expired: has an element's time passed?  O(log n)
+     * expire: those go whose time has passed, the earliest first, about `limit` of them at most;
+     * the key with the last one, and ref->rec is NULL then; ref->key may be the record's own, and
+     * is good no more then.  Who listens hears of it.  Returns how many went; 0 too where there was
+     * no memory. */
+    bool (*has_expired)(const struct record *r);
+    unsigned (*expire)(struct db_ref *ref, unsigned limit);
+    int rdb_version_least; /* the first that can hold a value of the type; 0: any */
 
     /* ---- of every encoding ---- */
     /* walk: one step through the elements, for HSCAN and its kin: from cursor (0: the first) on;

@@ -7,8 +7,22 @@
 
 #include "server/data/db/blob.h"
 #include "server/data/hash/hash_impl.h"
+#include "server/data/hash/timed.h"
 
 enum { LISTPACK_MAX = 1 << 30 }; /* a listpack's sizes are 32 bits */
+
+/* is_table, is_timed: one look at the record's first byte says both (record.h). */
+static inline bool
+is_table(const struct record *r)
+{
+    return record_byte(r, 0) == (TYPE_HASH | ENC_ROOT << 4);
+}
+
+static inline bool
+is_timed(const struct record *r)
+{
+    return unlikely(record_is_timed(r));
+}
 
 static const uint8_t *
 listpack(const struct record *r)
@@ -29,9 +43,16 @@ hash_is_small(uint64_t pairs, size_t longest)
 uint64_t
 hash_len(const struct record *r)
 {
-    debug_check(record_type(r) == TYPE_HASH);
-    return record_encoding(r) == ENC_ROOT ? htable_count(record_root(r))
-                                          : lp_count(listpack(r)) / 2;
+    debug_check(hash_is(r));
+    if (is_table(r))
+        return htable_count(record_root(r));
+    return is_timed(r) ? timed_len(r) : lp_count(listpack(r)) / 2;
+}
+
+uint64_t
+hash_shown(const struct record *r)
+{
+    return is_timed(r) ? timed_shown(r) : hash_len(r);
 }
 
 bool
@@ -39,18 +60,33 @@ hash_get(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BY
          struct slice *ret)
 {
     const struct hash_pair *p;
+    int64_t ignored;
     uint32_t at;
 
-    if (record_encoding(r) == ENC_ROOT) {
+    if (is_table(r)) {
         if ((p = htable_get(record_root(r), field)) == NULL)
             return false;
         *ret = hash_pair_value(p);
         return true;
     }
+    if (is_timed(r))
+        return timed_get(r, field, scratch, ret, &ignored);
     if ((at = lp_find(listpack(r), field.ptr, field.len, 1)) == 0)
         return false;
     *ret = lp_slice(listpack(r), lp_next(listpack(r), at), scratch);
     return true;
+}
+
+bool
+hash_expiry(const struct record *r, struct slice field, int64_t *ret_ms)
+{
+    char text[LP_INT_TEXT_BYTES];
+    struct slice value;
+
+    if (record_is_timed(r))
+        return timed_get(r, field, text, &value, ret_ms);
+    *ret_ms = RECORD_NO_EXPIRE;
+    return hash_get(r, field, text, &value);
 }
 
 struct table_visit {
@@ -80,8 +116,10 @@ each_in_listpack(const uint8_t *lp, hash_visitor visit, void *ctx)
 void
 hash_each(const struct record *r, hash_visitor visit, void *ctx)
 {
-    if (record_encoding(r) == ENC_ROOT)
+    if (is_table(r))
         htable_each(record_root(r), visit_pair, &(struct table_visit){visit, ctx});
+    else if (is_timed(r))
+        timed_each(r, visit, ctx);
     else
         each_in_listpack(listpack(r), visit, ctx);
 }
@@ -89,8 +127,10 @@ hash_each(const struct record *r, hash_visitor visit, void *ctx)
 uint64_t
 hash_walk(const struct record *r, uint64_t cursor, hash_visitor visit, void *ctx)
 {
-    if (record_encoding(r) == ENC_ROOT)
+    if (is_table(r))
         return htable_walk(record_root(r), cursor, visit_pair, &(struct table_visit){visit, ctx});
+    if (is_timed(r))
+        return timed_walk(r, cursor, visit, ctx);
     each_in_listpack(listpack(r), visit, ctx);
     return 0;
 }
@@ -162,6 +202,37 @@ listpack_bytes(const struct db_ref *ref)
     return ref->rec == NULL ? LP_EMPTY_BYTES : record_blob(ref->rec).len;
 }
 
+/* set_in_timed: pairs for a hash with fields that expire; these do not. */
+static int
+set_in_timed(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_added)
+{
+    struct hash_item *items = malloc((size_t)pairs * sizeof *items);
+    int r;
+
+    if (items == NULL)
+        return -ENOMEM;
+    for (int i = 0; i < pairs; i++)
+        items[i] = (struct hash_item){words[2 * i], words[2 * i + 1], RECORD_NO_EXPIRE};
+    r = timed_put(ref, items, pairs, ret_added);
+    free(items);
+    return r;
+}
+
+int
+hash_put(struct db_ref *ref, const struct hash_item *items, int count, int64_t *ret_added)
+{
+    return timed_put(ref, items, count, ret_added);
+}
+
+void
+hash_tidy(struct db_ref *ref)
+{
+    enum { FIELDS = 16 }; /* as many as a command may do beside its own business */
+
+    if (timed_has_expired(ref->rec) && db_may_expire())
+        timed_expire(ref, FIELDS);
+}
+
 int
 hash_set(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_added)
 {
@@ -169,10 +240,12 @@ hash_set(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_
     int64_t added = 0;
     uint8_t *lp;
 
-    debug_check(ref->rec == NULL || record_type(ref->rec) == TYPE_HASH);
+    debug_check(ref->rec == NULL || hash_is(ref->rec));
     debug_check(pairs > 0);
-    if (ref->rec != NULL && record_encoding(ref->rec) == ENC_ROOT)
+    if (ref->rec != NULL && is_table(ref->rec))
         return hash_table_set(record_root(ref->rec), words, pairs, ret_added);
+    if (ref->rec != NULL && is_timed(ref->rec))
+        return set_in_timed(ref, words, pairs, ret_added);
     more = measure(words, 2 * pairs, &longest);
     if (!hash_is_small(0, longest) || listpack_bytes(ref) + more > LISTPACK_MAX)
         return hash_convert(ref, words, pairs, ret_added);
@@ -218,8 +291,10 @@ delete_from_listpack(struct db_ref *ref, const struct slice *fields, int count,
 int
 hash_delete(struct db_ref *ref, const struct slice *fields, int count, int64_t *ret_deleted)
 {
-    debug_check(record_type(ref->rec) == TYPE_HASH && hash_len(ref->rec) > 0);
-    if (record_encoding(ref->rec) != ENC_ROOT)
+    debug_check(hash_is(ref->rec) && hash_len(ref->rec) > 0);
+    if (is_timed(ref->rec))
+        return timed_delete(ref, fields, count, ret_deleted);
+    if (!is_table(ref->rec))
         return delete_from_listpack(ref, fields, count, ret_deleted);
     *ret_deleted = 0;
     for (int i = 0; i < count && htable_count(record_root(ref->rec)) > 0; i++) {

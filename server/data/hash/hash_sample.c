@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "server/data/db/draw.h"
-#include "server/data/hash/hash.h"
+#include "server/data/hash/timed.h"
 
 /* Visiting those of a walk that are chosen. */
 struct sampling {
@@ -23,7 +23,7 @@ visit_if_chosen(void *ctx, struct slice field, struct slice value)
 static void
 sample_by_walking(const struct record *r, uint64_t count, hash_visitor visit, void *ctx)
 {
-    struct sampling s = {.visit = visit, .ctx = ctx, .left = hash_len(r), .need = count};
+    struct sampling s = {.visit = visit, .ctx = ctx, .left = hash_shown(r), .need = count};
 
     hash_each(r, visit_if_chosen, &s);
 }
@@ -75,7 +75,7 @@ hash_sample(const struct record *r, uint64_t count, hash_visitor visit, void *ct
 {
     enum { FEW = 3 }; /* a third at most: then two draws in three, or more, are new */
 
-    if (record_encoding(r) == ENC_ROOT && count <= hash_len(r) / FEW)
+    if (!record_is_timed(r) && record_encoding(r) == ENC_ROOT && count <= hash_len(r) / FEW)
         return sample_by_drawing(record_root(r), count, visit, ctx);
     sample_by_walking(r, count, visit, ctx);
     return 0;
@@ -84,7 +84,9 @@ hash_sample(const struct record *r, uint64_t count, hash_visitor visit, void *ct
 void
 hash_draw(const struct record *r, hash_visitor visit, void *ctx)
 {
-    if (record_encoding(r) == ENC_ROOT) {
+    if (record_is_timed(r)) {
+        timed_draw(r, visit, ctx);
+    } else if (record_encoding(r) == ENC_ROOT) {
         const struct hash_pair *p = htable_draw(record_root(r));
 
         visit(ctx, hash_pair_field(p), hash_pair_value(p));

@@ -186,7 +186,7 @@ hash_pair_new(struct slice field, struct slice value)
 {
     struct hash_pair *p;
 
-    if (field.len > UINT32_MAX || value.len > UINT32_MAX)
+    if (field.len > UINT32_MAX || value.len >= UINT32_MAX) /* H3: that length says something else */
         return NULL;
     if ((p = mm_alloc(MM_VALUE, sizeof *p + field.len + value.len)) == NULL)
         return NULL;
@@ -212,7 +212,7 @@ hash_pair_set(const struct hash_pair *p, struct slice value)
     uint32_t len = (uint32_t)value.len;
     char *w;
 
-    if (value.len > UINT32_MAX)
+    if (value.len >= UINT32_MAX)
         return false;
     if (value.len != p->value_len) {
         if (p->field_len > LONG_FIELD || mm_size_class(at + value.len) != mm_usable(p))
