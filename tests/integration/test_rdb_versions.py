@@ -141,7 +141,7 @@ def field_expiry(*expires):
     """The same hash in each of its forms: (version, magic, type, value); expires: of its fields."""
     pairs = [(b"f%d" % i, b"v%d" % i) for i in range(len(expires))]
     smallest = struct.pack("<q", min([e for e in expires if e], default=0))
-    listpack_ = listpack(*sum([[f, v, e] for (f, v), e in zip(pairs, expires)], []))
+    listpack_ = listpack(*sum([[f, v, e if e < 128 else b"%d" % e] for (f, v), e in zip(pairs, expires)], []))
     fields = b"".join(length(e) + string(f) + string(v) for (f, v), e in zip(pairs, expires))
     valkey = b"".join(string(f) + string(v) + struct.pack("<q", e or -1) for (f, v), e in zip(pairs, expires))
     count = length(len(pairs))
@@ -169,18 +169,29 @@ class Read(VersionTest):
                     self.assertEqual(c.call("HGETALL", "r"), c.call("HGETALL", "h"))
                 server.stop()
 
-    def test_a_field_that_expires_is_refused_by_feature_key_and_offset(self):
-        for version, magic, kind, value in field_expiry(0, 60):
+    def test_fields_that_expire_keep_their_times(self):
+        soon, late = 4000000000000, 4000000060000
+        for version, magic, kind, value in field_expiry(0, late, soon, late):
             with self.subTest(magic=magic, kind=kind):
+                if kind == 24:  # counted from the smallest
+                    value = dict(((k, v) for _, _, k, v in field_expiry(0, late - soon + 1, 1, late - soon + 1)))[24]
+                    value = struct.pack("<q", soon) + value[8:]
                 self.put(magic, key(0, b"k", string(b"v")), key(kind, b"h", value))
-                text = r'a hash with field expiry \(type %d\): its field "f1" expires, which is not read' % kind
                 self.assertEqual(self.tool("check")[0], 0)
-                status, out, _ = self.tool("check", "--loads-in=stillframe")
-                self.assertEqual(status, 1)
-                self.assertRegex(out, r'stillframe: no: the field "f1" expires, which it cannot hold \(byte \d+, key "h"\)')
-                with self.assertRaises(resp.StartError) as e:
-                    self.start()
-                self.assertRegex(e.exception.log, r"at offset \d+: %s \(key 'h'\)" % text)
+                self.assertRegex(self.tool("check", "--loads-in=stillframe")[1], "stillframe: yes")
+                server = self.start()
+                c = server.client()
+                times = ["HPEXPIRETIME", "h", "FIELDS", 4, "f0", "f1", "f2", "f3"]
+                self.assertEqual(c.call(*times), [-1, late, soon, late])
+                self.assertEqual(c.call("OBJECT", "ENCODING", "h"), b"listpackex")
+                c.call("CONFIG", "SET", "hash-max-listpack-entries", 2)
+                if version == 12:
+                    c.call("RESTORE", "h", 0, payload(bytes([kind]) + value, version=12), "REPLACE")
+                    self.assertEqual(c.call(*times), [-1, late, soon, late])
+                c.call("DEBUG", "RELOAD")
+                self.assertEqual(c.call(*times), [-1, late, soon, late])
+                self.assertEqual(c.call("OBJECT", "ENCODING", "h"), b"hashtable")
+                server.stop()
 
     def test_a_field_twice_is_refused_in_these_forms_too(self):
         twice = length(2) + 2 * (length(0) + string(b"f") + string(b"v"))

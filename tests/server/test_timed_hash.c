@@ -242,7 +242,7 @@ END_TEST
 
 START_TEST(other_keys_take_its_place_and_it_takes_theirs)
 {
-    static const char *const others[] = {"set h x",    "mset h x g y", "sadd o 1 2 3",
+    static const char *const others[] = {"set h x",    "mset h x i y", "sadd o 1 2 3",
                                          "zadd o 1 a", "rpush o a",    "hset o a 1"};
 
     in_form(_i);

@@ -134,11 +134,8 @@ on_hash_field(void *ctx, struct slice field, struct slice value)
 static int
 on_hash_field_expiring(void *ctx, struct slice field, struct slice value, int64_t expire_at_ms)
 {
-    struct check *c = ctx;
-
     (void)expire_at_ms;
-    loads_expiring_field(&c->loads, field);
-    return on_hash_field(c, field, value);
+    return on_hash_field(ctx, field, value);
 }
 
 static int

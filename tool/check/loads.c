@@ -202,21 +202,6 @@ loads_aux(struct loads *l, struct slice name)
 }
 
 void
-loads_expiring_field(struct loads *l, struct slice field)
-{
-    char shown[64];
-
-    for (unsigned i = 0; i < l->count; i++) {
-        struct loads_target *t = &l->targets[i];
-
-        if (!has(t, SERVER_OURS) || t->why[0] != '\0')
-            continue;
-        printable(shown, sizeof shown, field.ptr, field.len);
-        refuse(t, "the field \"%s\" expires, which it cannot hold (%s)", shown, place(l));
-    }
-}
-
-void
 loads_unknown(struct loads *l, const struct rdb_key *key, const char *what)
 {
     bool is_members = strstr(what, "AUX field keydb-") != NULL;

@@ -41,7 +41,6 @@ void loads_version(struct loads *l, int version);
 void loads_key(struct loads *l, const struct rdb_key *k);
 void loads_function(struct loads *l, struct slice code);
 void loads_aux(struct loads *l, struct slice name);
-void loads_expiring_field(struct loads *l, struct slice field);
 void loads_unknown(struct loads *l, const struct rdb_key *key, const char *what);
 /* loads_verdict: of the i-th server; form: as above; is_whole: the file was read to its end.
  * loads_all: is it yes for all? */
