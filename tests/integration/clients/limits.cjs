@@ -86,7 +86,9 @@ async function locks(clients) {
     await waits;
     await taken(hasty.lock("lock:other", 1000));
     await longer.unlock();
-    const short = await hasty.lock("lock:a", 100), next = await patient.lock("lock:a", 600000);
+    const short = await hasty.lock("lock:a", 600000);
+    assert.strictEqual(await one.pexpire("lock:a", 1), 1);
+    const next = await patient.lock("lock:a", 600000);
     await taken(short.unlock()); // it has expired, and is another's
     await next.unlock();
     await (await hasty.lock(["lock:b", "lock:c"], 60000)).unlock();

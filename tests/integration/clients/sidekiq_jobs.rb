@@ -81,6 +81,7 @@ idle = Sidekiq::Queue.new("idle")
 mover = Sidekiq::Scheduled::Enq.new # moves what is due, by a script that it thinks is loaded
 launcher = Sidekiq::Launcher.new(Sidekiq.options.merge(queues: %w[urgent urgent default], concurrency: 5))
 launcher.run
+launcher.poller.terminate # the mover below does what is due, and not in the moment of the crash
 
 50.times { |n| Square.perform_async(n) }
 Square.perform_bulk((50...200).map { |n| [n] })
@@ -95,6 +96,7 @@ assert_equal fails, dead.first.jid
 # What waits: for its retry, for its time, in a queue of nobody; and what somebody has in hand.
 Fails.perform_async("again", 1)
 wait_until("its first failure") { retries.size == 1 }
+mover.enqueue_jobs
 due = Time.now.to_f + 1.5
 Square.perform_at(due, "soon", due)
 Square.perform_in(86400, "late")
@@ -102,7 +104,6 @@ Square.perform_in(86400, "late")
 2.times { |n| Held.perform_async("held #{n}") }
 wait_until("jobs in hand") { RAN["begun held 0"] == 1 && RAN["begun held 1"] == 1 }
 wait_until("the counters") { [stats.processed, stats.failed] == [204, 4] }
-mover.enqueue_jobs
 wait_until("the process") { Sidekiq::ProcessSet.new.size == 1 }
 crash
 
