@@ -95,6 +95,32 @@ async function encrypted(t) {
   };
 }
 
+// A library of functions: it is data, and there after the crash.
+async function functions(r) {
+  const code = (by) => `#!lua name=counters
+    redis.register_function('add', function(keys, args) return redis.call('INCRBY', keys[1], args[1] * ${by}) end)
+    redis.register_function{function_name='read', callback=function(keys) return tonumber(redis.call('GET', keys[1])) end, flags={'no-writes'}}`;
+  assert.strictEqual(await r.function("LOAD", code(1)), "counters");
+  await assert.rejects(r.function("LOAD", code(1)), /Library 'counters' already exists/);
+  assert.strictEqual(await r.fcall("add", 1, "counter", 20), 20);
+  const kept = await r.functionBuffer("DUMP");
+  assert.strictEqual(await r.function("LOAD", "REPLACE", code(2)), "counters");
+  assert.deepStrictEqual(await r.multi().fcall("add", 1, "counter", 11).fcall_ro("read", 1, "counter").exec(), [[null, 42], [null, 42]]);
+  await assert.rejects(r.fcall_ro("add", 1, "counter", 1), /Can not execute a script with write flag/);
+
+  return async () => {
+    assert.strictEqual(await r.fcall_ro("read", 1, "counter"), 42);
+    assert.strictEqual(await r.fcall("add", 1, "counter", 1), 44);
+    const [library] = await r.function("LIST", "LIBRARYNAME", "count*", "WITHCODE");
+    assert.strictEqual(library[library.indexOf("library_code") + 1], code(2));
+    await assert.rejects(r.function("RESTORE", kept), /already exists/);
+    assert.strictEqual(await r.function("RESTORE", kept, "REPLACE"), "OK");
+    assert.strictEqual(await r.fcall("add", 1, "counter", 1), 45);
+    await r.function("DELETE", "counters");
+    await assert.rejects(r.fcall("add", 1, "counter", 1), /Function not found/);
+  };
+}
+
 // There is no cluster and no sentinel here, and both are told.
 async function others() {
   const cluster = new Redis.Cluster([{ port }], { clusterRetryStrategy: null, lazyConnect: true });
@@ -115,9 +141,9 @@ run(async () => {
   await Promise.all([use(plain, "plain"), use(secret, "secret"), others()]);
   await useAgain(plain, "plain", 103);
   await useAgain(secret, "secret", 103);
-  const rest = await encrypted(secret);
+  const rest = [await encrypted(secret), await functions(plain)];
   await crash();
   await useAgain(plain, "plain", 105);
   await useAgain(secret, "secret", 105);
-  await rest();
+  for (const part of rest) await part();
 });

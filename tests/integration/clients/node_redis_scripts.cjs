@@ -2,7 +2,7 @@
 //   node_redis_scripts.cjs PORT TLS_PORT DIRECTORY_OF_CERTIFICATES (programs.py)
 const assert = require("assert");
 const fs = require("fs");
-const { createClient, createClientPool, createCluster, createSentinel, defineScript } = require("redis");
+const { createClient, createClientPool, createCluster, createSentinel, defineScript, RESP_TYPES } = require("redis");
 const { crash, run, until } = require("./crash.cjs");
 
 const [port, tlsPort] = process.argv.slice(2, 4).map(Number);
@@ -34,8 +34,24 @@ const scripts = {
   }),
 };
 
+// A library of functions: it is data, and there after the crash.
+const code = `#!lua name=bags
+  redis.register_function('put', function(keys, args)
+    return {map = {added = redis.call('SADD', keys[1], unpack(args)), size = redis.call('SCARD', keys[1])}}
+  end)
+  redis.register_function{function_name='has', callback=function(keys, args) return redis.call('SISMEMBER', keys[1], args[1]) == 1 end,
+                          flags={'no-writes', 'allow-stale'}, description='is it there?'}`;
+const parseCommand = (parser, key, ...members) => {
+  parser.pushKey(key);
+  parser.push(...members);
+};
+const functions = { bags: {
+  put: { NUMBER_OF_KEYS: 1, parseCommand, transformReply: { 2: ([, added, , size]) => [added, size], 3: ({ added, size }) => [added, size] } },
+  has: { NUMBER_OF_KEYS: 1, IS_READ_ONLY: true, parseCommand, transformReply: { 2: (reply) => reply === 1, 3: (reply) => reply === 1 } },
+} };
+
 async function connect(options) {
-  const r = createClient({ scripts, ...options, socket: { port, reconnectStrategy, ...options.socket } });
+  const r = createClient({ scripts, functions, ...options, socket: { port, reconnectStrategy, ...options.socket } });
   r.on("error", () => {});
   return r.connect();
 }
@@ -60,6 +76,26 @@ async function useAgain(r, name, RESP) {
   assert.strictEqual(await r.evalSha(sha, { keys: [`${name}:none`] }), null);
   await assert.rejects(r.eval("return redis.call('HGET', KEYS[1], 'f')", { keys: [`${name}:board`] }), /WRONGTYPE/);
   await assert.rejects(r.evalRo("return redis.call('DEL', KEYS[1])", { keys: [`${name}:board`] }), /Write commands are not allowed/);
+}
+
+async function load(r) {
+  assert.strictEqual(await r.functionLoad(code), "bags");
+  await assert.rejects(r.functionLoad(code), /already exists/);
+}
+async function call(r, name, before) {
+  const members = Array.from({ length: 10 }, (_, n) => `${before}-${n}`);
+  assert.deepStrictEqual(await r.bags.put(`${name}:bag`, ...members), [10, before + 10]);
+  assert.deepStrictEqual([await r.bags.has(`${name}:bag`, "0-3"), await r.bags.has(`${name}:bag`, "none")], [true, false]);
+  const [library] = await r.functionListWithCode({ LIBRARYNAME: "bags" });
+  assert.deepStrictEqual([library.library_code, library.functions.length], [code, 2]);
+  await assert.rejects(r.fCallRo("put", { keys: [`${name}:bag`], arguments: ["x"] }), /Can not execute a script with write flag/);
+}
+async function restore(r, name) {
+  const kept = await r.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer }).functionDump();
+  await r.functionFlush();
+  await assert.rejects(r.bags.has(`${name}:bag`, "x"), /Function not found/);
+  await r.functionRestore(kept);
+  assert.strictEqual(await r.bags.has(`${name}:bag`, "10-9"), true);
 }
 
 // A pool, of which one connection waits for a list.
@@ -100,11 +136,15 @@ run(async () => {
   for (const [name, , , r] of clients) await use(r, name);
   for (const [name, RESP, , r] of clients) await useAgain(r, name, RESP);
   await others();
+  await load(clients[0][3]);
+  for (const [name, , , r] of clients) await call(r, name, 0);
   const rest = await pooled();
   await crash();
   for (const [name, RESP, , r] of clients) {
     await until("its connection", () => r.isReady);
     await useAgain(r, name, RESP);
+    await call(r, name, 10);
+    await restore(r, name);
   }
   await rest();
 });
