@@ -5,7 +5,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 
+#include "mm/base/fault.h"
 #include "mm/base/slice.h"
 #include "mm/base/text.h"
 #include "server/exec/acl.h"
@@ -59,6 +61,13 @@ struct acl_user {
 };
 
 /* ---- acl_user.c: their memory ---- */
+
+/* acl_realloc: realloc() for all that users own; it may be told to fail (mm/base/fault.def). */
+static inline void *
+acl_realloc(void *p, size_t bytes)
+{
+    return fault_point(FAULT_acl_alloc) ? NULL : realloc(p, bytes);
+}
 
 /* acl_default_user: in acl_users, always, and at one address.  [acl_table.c sets it] */
 extern struct acl_user *acl_default_user;

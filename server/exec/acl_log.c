@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mm/base/clock.h"
+#include "mm/base/fault.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
 #include "server/figures/stats.h"
@@ -44,10 +45,10 @@ static struct acl_log_entry *
 make_entry(struct slice object, struct slice user, struct slice client)
 {
     const struct slice parts[] = {object, user, client};
-    struct acl_log_entry *e = malloc(sizeof *e + slices_bytes(parts, 3));
+    struct acl_log_entry *e;
     struct slice *copies;
 
-    if (e == NULL)
+    if (fault_point(FAULT_acl_alloc) || (e = malloc(sizeof *e + slices_bytes(parts, 3))) == NULL)
         return NULL;
     copies = (struct slice *)(e + 1);
     slices_copy(copies, parts, 3);

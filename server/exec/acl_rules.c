@@ -102,7 +102,7 @@ add_password(struct acl_user *u, const uint8_t hash[ACL_HASH_BYTES])
     uint8_t(*grown)[ACL_HASH_BYTES];
 
     if (find_hash(u, hash) == u->hash_count) {
-        if ((grown = realloc(u->hashes, (u->hash_count + 1) * sizeof *grown)) == NULL)
+        if ((grown = acl_realloc(u->hashes, (u->hash_count + 1) * sizeof *grown)) == NULL)
             return no_memory;
         u->hashes = grown;
         memcpy(u->hashes[u->hash_count++], hash, ACL_HASH_BYTES);
@@ -423,8 +423,8 @@ static const char *
 fill_selector(struct acl_selector *s, struct slice inner)
 {
     int most = (int)(inner.len / 2 + 1), n = 0;
-    struct slice *words = malloc((size_t)most * sizeof *words);
-    char *scratch = malloc(inner.len + 1);
+    struct slice *words = acl_realloc(NULL, (size_t)most * sizeof *words);
+    char *scratch = acl_realloc(NULL, inner.len + 1);
     const char *why = words == NULL || scratch == NULL ? no_memory : NULL;
 
     if (why == NULL && (n = text_split_words(inner.ptr, inner.len, scratch, words, most)) < 0)
@@ -441,7 +441,7 @@ static const char *
 add_selector(struct acl_user *u, struct slice rule)
 {
     struct acl_selector *grown =
-        realloc(u->selectors, (u->selector_count + 1) * sizeof *u->selectors);
+        acl_realloc(u->selectors, (u->selector_count + 1) * sizeof *u->selectors);
     const char *why;
 
     if (grown == NULL)

@@ -45,7 +45,7 @@ bool
 acl_table_add(struct acl_table *t, struct acl_user *u)
 {
     unsigned i = place_of(t, (struct slice){u->name, strlen(u->name)});
-    struct acl_user **grown = realloc(t->at, (t->count + 1) * sizeof(struct acl_user *));
+    struct acl_user **grown = acl_realloc(t->at, (t->count + 1) * sizeof(struct acl_user *));
 
     if (grown == NULL)
         return false;

@@ -17,7 +17,7 @@ acl_default(void)
 static char *
 copy_bytes(struct slice s)
 {
-    char *p = malloc(s.len + 1);
+    char *p = acl_realloc(NULL, s.len + 1);
 
     if (p == NULL)
         return NULL;
@@ -85,7 +85,7 @@ acl_patterns_add(struct acl_patterns *p, struct slice text, unsigned access)
             p->at[i].access |= (uint8_t)access;
             return true;
         }
-    if ((grown = realloc(p->at, (p->count + 1) * sizeof *grown)) == NULL)
+    if ((grown = acl_realloc(p->at, (p->count + 1) * sizeof *grown)) == NULL)
         return false;
     p->at = grown;
     if ((copy = copy_bytes(text)) == NULL)
@@ -140,7 +140,7 @@ acl_first_args_add(struct acl_selector *s, const struct cmd *cmd, struct slice w
     for (unsigned i = 0; i < s->first_arg_count; i++)
         if (s->first_args[i].cmd == cmd && slice_is_word(word, s->first_args[i].word))
             return true;
-    if ((grown = realloc(s->first_args, (s->first_arg_count + 1) * sizeof *grown)) == NULL)
+    if ((grown = acl_realloc(s->first_args, (s->first_arg_count + 1) * sizeof *grown)) == NULL)
         return false;
     s->first_args = grown;
     if ((copy = copy_bytes(word)) == NULL)
@@ -189,10 +189,11 @@ copy_selector(struct acl_selector *to, const struct acl_selector *from)
 static struct acl_user *
 new_without_selectors(struct slice name)
 {
-    struct acl_user *u = calloc(1, sizeof *u);
+    struct acl_user *u = acl_realloc(NULL, sizeof *u);
 
     if (u == NULL)
         return NULL;
+    *u = (struct acl_user){0};
     if ((u->name = copy_bytes(name)) == NULL) {
         free(u);
         return NULL;
@@ -207,7 +208,7 @@ acl_user_new(struct slice name)
 
     if (u == NULL)
         return NULL;
-    if ((u->selectors = malloc(sizeof *u->selectors)) == NULL) {
+    if ((u->selectors = acl_realloc(NULL, sizeof *u->selectors)) == NULL) {
         acl_user_free(u);
         return NULL;
     }
@@ -241,7 +242,7 @@ acl_user_copy(const struct acl_user *u)
     copy->nopass = u->nopass;
     copy->sanitize = u->sanitize;
     copy->is_limited = u->is_limited;
-    if ((copy->selectors = malloc(u->selector_count * sizeof *u->selectors)) == NULL)
+    if ((copy->selectors = acl_realloc(NULL, u->selector_count * sizeof *u->selectors)) == NULL)
         goto no_memory;
     for (unsigned i = 0; i < u->selector_count; i++) {
         copy->selector_count++;
@@ -250,7 +251,7 @@ acl_user_copy(const struct acl_user *u)
     }
     if (u->hash_count == 0)
         return copy;
-    if ((copy->hashes = malloc(u->hash_count * sizeof *u->hashes)) == NULL)
+    if ((copy->hashes = acl_realloc(NULL, u->hash_count * sizeof *u->hashes)) == NULL)
         goto no_memory;
     memcpy(copy->hashes, u->hashes, u->hash_count * sizeof *u->hashes);
     copy->hash_count = u->hash_count;

@@ -6,6 +6,7 @@
 #include <lualib.h>
 #include <stdlib.h>
 
+#include "mm/base/fault.h"
 #include "mm/base/must.h"
 #include "server/config/config.h"
 #include "server/scripts/scripts_impl.h"
@@ -53,7 +54,8 @@ allocate(void *ctx, void *block, size_t before, size_t after)
         state->bytes -= before;
         return NULL;
     }
-    if (after > before && (after > BLOCK_MAX_BYTES || is_beyond(after - before)))
+    if (after > before &&
+        (fault_point(FAULT_script_alloc) || after > BLOCK_MAX_BYTES || is_beyond(after - before)))
         return NULL;
     if ((p = realloc(block, after)) != NULL)
         state->bytes += after - before;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/fault.h"
 #include "mm/base/must.h"
 #include "mm/base/nametab.h"
 #include "server/net/client.h"
@@ -287,9 +288,9 @@ evict(struct script *s)
 static struct script *
 make(struct slice text, uint64_t hash, unsigned flags)
 {
-    struct script *s = malloc(sizeof *s + text.len);
+    struct script *s;
 
-    if (s == NULL)
+    if (fault_point(FAULT_script_alloc) || (s = malloc(sizeof *s + text.len)) == NULL)
         return NULL;
     *s = (struct script){.flags = flags, .len = text.len};
     memcpy(s->text, text.ptr, text.len);

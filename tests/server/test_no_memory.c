@@ -1,0 +1,166 @@
+/* tests/server/test_no_memory.c - users and scripts without memory: each allocation in turn
+ * fails. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/base/fault.h"
+#include "mm/base/must.h"
+#include "server/scripts/engine.h"
+#include "tests/support/runner.h"
+#include "tests/support/talk.h"
+
+#ifdef STILLFRAME_FAULTS
+
+static void
+setup(void)
+{
+    talk_open();
+}
+
+static void
+teardown(void)
+{
+    (void)talk("script flush");
+    talk_close();
+}
+
+/* ---- users ---- */
+
+static const char *const changes[] = {
+    "acl setuser u on >two #2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 ~more "
+    "%%R~r* &c* +config|get +select|0 +select|1 (~k +set)",
+    "acl setuser u reset", "acl setuser new on nopass +@all ~* &*",
+    "acl setuser u clearselectors -@all +get resetkeys ~a", "acl setuser default +@all >x"};
+
+static void
+make_users(void)
+{
+    (void)talk("acl deluser u new");
+    (void)talk("acl setuser default reset on nopass +@all ~* &*");
+    ck_assert_str_eq(talk("acl setuser u on >one ~a* +@read +select|3 (+get %%W~w)"), "+OK\r\n");
+}
+
+static char *
+users(void)
+{
+    char *copy = strdup(talk("acl list"));
+
+    must(copy != NULL);
+    return copy;
+}
+
+START_TEST(a_user_is_changed_whole_or_not_at_all)
+{
+    unsigned refused = 0;
+
+    for (unsigned n = 1;; n++) {
+        char *before, *after;
+        bool is_refused;
+
+        make_users();
+        before = users();
+        fault_arm(FAULT_acl_alloc, n, _i % 2 == 1);
+        is_refused = talk(changes[_i / 2], NULL)[0] == '-';
+        if (fault_disarm() == 0) {
+            ck_assert(!is_refused);
+            free(before);
+            break;
+        }
+        after = users();
+        if (is_refused)
+            ck_assert_str_eq(before, after);
+        refused += is_refused;
+        free(before);
+        free(after);
+    }
+    ck_assert_uint_gt(refused, 2);
+}
+END_TEST
+
+START_TEST(what_is_refused_is_counted_though_it_is_not_told)
+{
+    fault_arm(FAULT_acl_alloc, 1, true);
+    ck_assert_int_eq(talk("auth nobody x")[0], '-');
+    ck_assert_uint_gt(fault_disarm(), 0);
+    ck_assert_str_eq(talk("acl log"), "*0\r\n");
+    ck_assert_ptr_nonnull(strstr(talk("info stats"), "acl_access_denied_auth:1\r\n"));
+}
+END_TEST
+
+/* ---- scripts ---- */
+
+static const char program[] =
+    "local t={} for i=1,20 do t[i]={i..'',{KEYS[1]}} end "
+    "return {cjson.encode(t),redis.call('lrange','l',0,-1),#cmsgpack.pack(t),#struct.pack('s',"
+    "('x'):rep(2000)),('abc'):gsub('b','%0%0')}";
+
+static const char *
+eval(void)
+{
+    struct slice argv[] = {SLICE("eval"), SLICE(program), SLICE("1"), SLICE("key")};
+
+    return talk_words(4, argv);
+}
+
+/* From a state that is not there yet, and from one that is. */
+START_TEST(a_script_that_gets_no_memory_says_so_and_the_next_one_runs)
+{
+    bool from_there = _i % 2 == 1, is_fresh = _i / 2 == 1;
+    unsigned refused = 0;
+    char *good;
+
+    ck_assert_str_eq(talk("rpush l 1 2 3"), ":3\r\n");
+    must((good = strdup(eval())) != NULL);
+    ck_assert_int_eq(good[0], '*');
+    for (unsigned n = 1;; n++) {
+        const char *reply;
+
+        if (is_fresh)
+            (void)talk("script flush");
+        fault_arm(FAULT_script_alloc, n, from_there);
+        reply = eval();
+        if (reply[0] == '-') {
+            ck_assert_msg(strstr(reply, "memory") != NULL, "%s", reply);
+            refused++;
+        } else {
+            ck_assert_str_eq(reply, good);
+        }
+        if (fault_disarm() == 0)
+            break;
+        ck_assert_str_eq(eval(), good);
+    }
+    ck_assert_uint_gt(refused, 50);
+    (void)talk("script flush");
+    ck_assert_uint_eq(engine_bytes(ENGINE_SCRIPTS), 0);
+    (void)talk("flushall");
+    talk_finish_work();
+    free(good);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("server/no_memory");
+    TCase *t = tcase_create("no_memory");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 300);
+    tcase_add_loop_test(t, a_user_is_changed_whole_or_not_at_all, 0,
+                        2 * (int)(sizeof changes / sizeof changes[0]));
+    tcase_add_test(t, what_is_refused_is_counted_though_it_is_not_told);
+    tcase_add_loop_test(t, a_script_that_gets_no_memory_says_so_and_the_next_one_runs, 0, 4);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
+
+#else
+
+int
+main(void)
+{
+    return run_suite(suite_create("server/no_memory"));
+}
+
+#endif
