@@ -149,8 +149,8 @@ soak: all
 ## make docs-commands  write docs/commands.md from the command table
 docs-commands: all
 	python3 tests/integration/command_docs.py
-## make fuzz           fuzz the parsers, the decoders, RESTORE and the tool (SECONDS_EACH=600;
-##                     FUZZ="rdb resp config acl restore tool")
+## make fuzz           fuzz the parsers, the decoders, RESTORE, scripts and the tool
+##                     (SECONDS_EACH=600; FUZZ="rdb resp config acl restore tool scripts")
 fuzz:
 	tests/fuzz/run.sh $(SECONDS_EACH)
 ## make shared         build/shared/stillframe.so, a server whose main a loader calls (docs/osv.md)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# make fuzz: libFuzzer under ASan and UBSan over the parsers, the decoders, RESTORE and the tool.
+# make fuzz: libFuzzer under ASan and UBSan over the parsers, the decoders, RESTORE, scripts and
+# the tool.
 # tests/fuzz/run.sh [seconds each] FUZZ="rdb resp": only these.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -14,7 +15,7 @@ fuzz() { # fuzz NAME
     case $name in
     restore) "$program" -seeds "$corpus" ;;
     rdb) python3 tests/fuzz/seeds.py "$corpus" ;;
-    tool) python3 tests/fuzz/seeds.py "$corpus" tool ;;
+    tool | scripts) python3 tests/fuzz/seeds.py "$corpus" "$name" ;;
     esac
     echo "fuzz: $name for $seconds seconds"
     if "$program" -max_total_time="$seconds" -max_len=16384 -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
@@ -29,6 +30,6 @@ fuzz() { # fuzz NAME
     fi
 }
 
-for name in ${FUZZ:-rdb resp config acl restore tool}; do fuzz "$name"; done
+for name in ${FUZZ:-rdb resp config acl restore tool scripts}; do fuzz "$name"; done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

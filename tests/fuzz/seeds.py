@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Files of every type and form of RDB, to begin with: tests/fuzz/seeds.py DIRECTORY [tool].
-With `tool` each has the byte before it that fuzz_tool takes, one file for each command."""
+With `tool` each has the byte before it that fuzz_tool takes, one file for each command.
+
+tests/fuzz/seeds.py DIRECTORY scripts: the programs of the integration tests, and what the decoders
+read, as fuzz_scripts.c takes them."""
 import gzip
 import os
 import struct
@@ -48,4 +51,23 @@ def main(directory, tool):
             f.write(b"\0" + gzip.compress(data))
 
 
-main(sys.argv[1], len(sys.argv) > 2)
+DECODED = [b"\x93\x01\xa1a\xc0", b"\x81\xa1a\xcb" + bytes(8), b'{"a":[1,2.5,null,"\\u00e9"]}', b"!8bBhHlLTiIfdsc3x", b"%b()%f[%w]+(.-)%1?[^a-z]*",
+           b"%5.1f %d %s %q %x %%", b"return 1, 'a'"]
+DECODERS = 13  # as fuzz_scripts.c
+
+
+def scripts(directory):
+    import test_script_sandbox
+    import test_scripts
+    os.makedirs(directory, exist_ok=True)
+    programs = [b"\0" + p.encode("latin-1", "replace") for p in [*test_scripts.programs(), *test_script_sandbox.EndedByKill.PROGRAMS]]
+    decoded = [bytes([2, k]) + d for k in range(DECODERS) for d in DECODED]
+    for i, data in enumerate(programs + decoded):
+        with open(os.path.join(directory, "seed-%d" % i), "wb") as f:
+            f.write(data)
+
+
+if sys.argv[2:] == ["scripts"]:
+    scripts(sys.argv[1])
+else:
+    main(sys.argv[1], len(sys.argv) > 2)
