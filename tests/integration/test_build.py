@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What a build prints: a short line for each step, its commands with V=1, and all that the compiler
-has to say."""
+has to say; and how the programs are made."""
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -59,6 +60,50 @@ class Build(unittest.TestCase):
                                    "server/config/config.c"], cwd=ROOT, timeout=120, check=False, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT)
         return done.returncode, done.stdout.decode()
+
+
+def readelf(option, program):
+    return subprocess.run(["readelf", "-W", option, program], capture_output=True, timeout=60, check=True).stdout.decode()
+
+
+@unittest.skipUnless(os.environ.get("STILLFRAME_FLAVOUR", "release") == "release", "of the release build")
+class Hardened(unittest.TestCase):
+    """What the release programs are made with (docs/security.md), read from the files."""
+
+    PROGRAMS = [os.path.join(ROOT, "build", name) for name in ("stillframe-server", "stillframe-rdb")]
+
+    def test_programs_may_lie_anywhere_and_no_table_of_addresses_can_be_written(self):
+        for program in self.PROGRAMS:
+            self.assertRegex(readelf("-h", program), r"Type: +DYN \(Position-Independent Executable file\)")
+            dynamic = readelf("-d", program)
+            self.assertRegex(dynamic, r"\(FLAGS\) .*BIND_NOW")
+            self.assertRegex(dynamic, r"\(FLAGS_1\) .*NOW.*PIE")
+            self.assertNotIn("TEXTREL", dynamic)
+            self.assertIn("GNU_RELRO", readelf("-l", program))
+
+    def test_no_memory_is_both_written_and_run(self):
+        for program in self.PROGRAMS:
+            segments = re.findall(r"^  (LOAD|GNU_STACK) .* 0x\w+ 0x\w+ ([R ][W ][E ]) 0x", readelf("-l", program), re.M)
+            self.assertIn("GNU_STACK", [kind for kind, _ in segments])
+            self.assertEqual([s for s in segments if "W" in s[1] and "E" in s[1]], [])
+            # Nor is what is only read: headers and constants lie in segments of their own.
+            self.assertIn(("LOAD", "R  "), segments)
+            self.assertEqual(sum("E" in flags for _, flags in segments), 1)
+
+    def test_stacks_and_known_buffers_are_checked(self):
+        for program in self.PROGRAMS:
+            asked = set(re.findall(r" UND (\w+)", readelf("--dyn-syms", program)))
+            self.assertIn("__stack_chk_fail", asked)
+            self.assertIn("__memcpy_chk", asked)
+        # The libraries that are linked in are Debian's: our own code has to ask, too.
+        ours = readelf("-s", os.path.join(ROOT, "build/obj/server/config/config_file.o"))
+        self.assertIn("__stack_chk_fail", ours)
+
+    def test_control_flow_marks_are_there_where_libc_has_them(self):
+        crt = subprocess.run(["gcc", "-print-file-name=crt1.o"], capture_output=True, check=True).stdout.decode().strip()
+        has = "SHSTK" in readelf("-n", crt)
+        ours = readelf("-n", os.path.join(ROOT, "build/obj/server/config/config_file.o"))
+        self.assertEqual("SHSTK" in ours, has)
 
 
 if __name__ == "__main__":
