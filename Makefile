@@ -2,7 +2,7 @@
 #
 # Flavours, each with a directory of its own below build/:
 #   release (build/)  debug  asan  tsan  barrier  steps  hard  shared  fuzz
-#   plain: release without TLS, for OSv
+#   plain: release without TLS and the sandbox, for OSv
 
 FLAVOUR ?= release
 PREFIX  ?= /usr/local
@@ -15,8 +15,13 @@ PORT    ?= 6379
 TLS     ?= yes
 override TLS := $(if $(filter shared plain,$(FLAVOUR)),no,$(TLS))
 $(if $(filter yes no,$(TLS)),,$(error TLS=$(TLS): yes or no it must be))
+# With libseccomp, for the sandbox; what is for OSv does without, and what runs under a tool that
+# makes processes of its own.
+SECCOMP ?= yes
+override SECCOMP := $(if $(filter shared plain asan tsan barrier steps hard fuzz,$(FLAVOUR)),no,$(SECCOMP))
+$(if $(filter yes no,$(SECCOMP)),,$(error SECCOMP=$(SECCOMP): yes or no it must be))
 
-PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev zlib1g-dev libzstd-dev nettle-dev liblua5.1-0-dev lua-cjson-dev lua-bitop-dev $(if $(filter yes,$(TLS)),libssl-dev)
+PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev zlib1g-dev libzstd-dev nettle-dev liblua5.1-0-dev lua-cjson-dev lua-bitop-dev $(if $(filter yes,$(TLS)),libssl-dev) $(if $(filter yes,$(SECCOMP)),libseccomp-dev)
 TEST_PACKAGES := check openssl lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis python3-rq python3-django-redis ruby-sidekiq groff-base fish zsh zstd chromium runsc user-mode-linux
 NODE_PACKAGES := $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 OSV_PACKAGES := python3 binutils qemu-system-x86 qemu-utils e2fsprogs
@@ -57,7 +62,7 @@ B   := build$(if $(filter-out release,$(FLAVOUR)),/$(FLAVOUR))
 # Lines without variables where a build is for its reports: it compiles faster and links to less
 # than half the size.
 DEBUG_INFO := $(if $(filter asan tsan barrier steps hard,$(FLAVOUR)),-g1,-g)
-ALL_CFLAGS  = -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -isystem $(LUA_INCLUDE) -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(if $(filter yes,$(TLS)),-DSTILLFRAME_TLS) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
+ALL_CFLAGS  = -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -isystem $(LUA_INCLUDE) -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(if $(filter yes,$(TLS)),-DSTILLFRAME_TLS) $(if $(filter yes,$(SECCOMP)),-DSTILLFRAME_SECCOMP) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
 # memmove() is ours where the system's is wrong (mm/base/move.h), and calls of the allocator go
 # through mm/base/room_malloc.c.
 WRAPS       := $(foreach f,memmove malloc calloc realloc aligned_alloc,-Wl,--wrap=$(f))
@@ -66,7 +71,7 @@ CORE_LIBS   := -lurcu-qsbr -lurcu-common -llz4
 # Lua and its libraries are linked in; but Debian's archives are no code for a shared object.
 LUA_INCLUDE := /usr/include/lua5.1
 LUA_LIBS    := lua5.1-cjson lua5.1-bitop lua5.1
-SERVER_LIBS := -lnettle $(if $(filter shared,$(FLAVOUR)),$(LUA_LIBS:%=-l%),$(LUA_LIBS:%=-l:lib%.a)) -lm $(if $(filter yes,$(TLS)),-lssl -lcrypto)
+SERVER_LIBS := -lnettle $(if $(filter shared,$(FLAVOUR)),$(LUA_LIBS:%=-l%),$(LUA_LIBS:%=-l:lib%.a)) -lm $(if $(filter yes,$(TLS)),-lssl -lcrypto) $(if $(filter yes,$(SECCOMP)),-lseccomp)
 TOOL_LIBS   := -lz -lzstd -lm
 TEST_LIBS   := -llzf -lcheck -lsubunit -lm -lrt
 
@@ -80,6 +85,7 @@ TOOL_SRC     := $(filter-out tool/main.c,$(wildcard tool/*.c tool/*/*.c))
 SERVER_SRC   := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c server/*/*/*.c))
 TLS_NONE     := server/net/tls/tls_none.c
 SERVER_SRC   := $(filter-out $(if $(filter yes,$(TLS)),$(TLS_NONE),$(filter-out $(TLS_NONE),$(wildcard server/net/tls/*.c))),$(SERVER_SRC))
+SERVER_SRC   := $(filter-out server/process/$(if $(filter yes,$(SECCOMP)),sandbox_none.c,sandbox.c),$(SERVER_SRC))
 SUPPORT_SRC  := $(wildcard tests/support/*.c)
 TEST_SRC     := $(wildcard tests/mm/test_*.c tests/snapshot/test_*.c tests/tool/test_*.c tests/server/test_*.c tests/fault/test_*.c)
 ifneq ($(FLAVOUR),steps) # the step scheduler needs its points compiled in
@@ -102,7 +108,8 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 ## make                build build/stillframe-server and build/stillframe-rdb (V=1 shows the whole
-##                     commands; TLS=no: without OpenSSL, so without the parameters tls-*)
+##                     commands; TLS=no: without OpenSSL, so without the parameters tls-*;
+##                     SECCOMP=no: without libseccomp, so without the sandbox)
 ## make run            install what is missing, build, start the server (ARGS="--port 7000")
 run: | packages
 	@$(MAKE) --no-print-directory -j2 all
@@ -211,12 +218,12 @@ $(B)/stillframe-server: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,serve
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
 $(B)/stillframe-rdb: $(MM_OBJ) $(SNAPSHOT_OBJ) $(TOOL_OBJ) $(call obj,tool/main.c)
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(TOOL_LIBS)
-# With TLS or without: what was built the other way is built anew.
-$(B)/.tls-$(TLS):
+# With TLS and the sandbox or without: what was built the other way is built anew.
+$(B)/.tls-$(TLS)-seccomp-$(SECCOMP):
 	@mkdir -p $(@D)
 	@rm -f $(B)/.tls-*
 	@touch $@
-$(B)/obj/%.o: %.c $(B)/.tls-$(TLS)
+$(B)/obj/%.o: %.c $(B)/.tls-$(TLS)-seccomp-$(SECCOMP)
 	@mkdir -p $(@D)
 	$(call show,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 # What page.c takes in.
@@ -247,6 +254,9 @@ $(B)/tests/integration/syscalls_preload.so: tests/integration/syscalls_preload.c
 $(B)/tests/crash/record_preload.so: tests/crash/record_preload.c
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $<
+$(B)/tests/integration/sandbox_preload.so: tests/integration/sandbox_preload.c
+	@mkdir -p $(@D)
+	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $< -pthread
 $(B)/tests/integration/hold_preload.so: tests/integration/hold_preload.c
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $<
@@ -277,7 +287,7 @@ build/npm/node_modules/.package-lock.json: tests/integration/clients/package.jso
 	@mkdir -p build/npm
 	@cp $^ build/npm/
 	$(call show,NPM)npm ci --prefix build/npm --no-audit --no-fund --loglevel=error || echo "npm: not installed; its tests are skipped"
-test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/syscalls_preload.so $(B)/tests/integration/hold_preload.so $(B)/tests/integration/malloc_preload.so $(B)/tests/integration/osv_preload.so $(B)/tests/integration/loader $(B)/tests/integration/server_grown $(B)/tests/integration/rdb_expires $(B)/tests/bench/bench_huge $(B)/tests/integration/machine_preload.so $(B)/tests/crash/record_preload.so
+test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/syscalls_preload.so $(B)/tests/integration/hold_preload.so $(B)/tests/integration/malloc_preload.so $(B)/tests/integration/osv_preload.so $(B)/tests/integration/loader $(B)/tests/integration/server_grown $(B)/tests/integration/rdb_expires $(B)/tests/bench/bench_huge $(B)/tests/integration/machine_preload.so $(B)/tests/crash/record_preload.so $(B)/tests/integration/sandbox_preload.so
 .SECONDARY:
 
 tests: $(TESTS)

@@ -35,6 +35,7 @@
 #include "server/net/net.h"
 #include "server/persist/persist.h"
 #include "server/process/identity.h"
+#include "server/process/sandbox.h"
 #include "server/process/shutdown.h"
 #include "server/process/signals.h"
 #include "snapshot/snapshot.h"
@@ -148,6 +149,8 @@ start_modules(void)
 __attribute__((visibility("default"))) int
 main(int argc, char *argv[])
 {
+    int r;
+
     answer_and_leave(argc, argv);
     move_by_ourselves(os_name() != NULL);
     ticks_init();
@@ -170,6 +173,8 @@ main(int argc, char *argv[])
              (long long)(config.port != 0 ? config.port : config.tls_port));
     log_line(LOG_NOTICE, "PID: %d", (int)getpid());
     log_line(LOG_NOTICE, "Server initialized");
+    if ((r = sandbox_start()) < 0)
+        refuse_start("The sandbox, which is required, cannot be put up", r);
     leftover_remove();
     if (persist_load() != 0) {
         shutdown_remove_pidfile();

@@ -44,6 +44,9 @@ enum memory_policy { MEMORY_THROTTLE, MEMORY_CANCEL };
 /* for tls-auth-clients: does a client have to show a certificate? */
 enum tls_auth { TLS_AUTH_NO, TLS_AUTH_OPTIONAL, TLS_AUTH_YES };
 
+/* for sandbox (server/process/sandbox.h) */
+enum sandbox_wish { SANDBOX_NO, SANDBOX_YES, SANDBOX_REQUIRED };
+
 /* How many parameters are kept without effect. */
 enum {
     CONFIG_KEPT = 0
@@ -78,7 +81,7 @@ struct config {
     /* general */
     int64_t databases, hz, log_level;
     char *logfile, *pidfile, *dir; /* dir: absolute */
-    int64_t enable_debug_command, enable_protected_configs, enable_module_command;
+    int64_t enable_debug_command, enable_protected_configs, enable_module_command, sandbox;
     /* snapshots */
     char *dbfilename;
     struct save_point *save_points;

@@ -16,7 +16,7 @@ step() { # step NAME COMMAND...
 }
 mapfile -t sources < <(find mm snapshot tool server -name '*.c' | sort)
 mapfile -t all < <(find mm snapshot tool server tests -name '*.[ch]' | sort)
-flags=(-std=gnu11 -D_GNU_SOURCE -I. -isystem /usr/include/lua5.1 -DSTILLFRAME_TLS)
+flags=(-std=gnu11 -D_GNU_SOURCE -I. -isystem /usr/include/lua5.1 -DSTILLFRAME_TLS -DSTILLFRAME_SECCOMP)
 # How many nodes the analyzer of clang-tidy looks at in each function before it gives up: its own
 # default is 225000.
 [ -z "${LINT_NODES:-}" ] || flags+=(-Xclang -analyzer-config -Xclang "max-nodes=$LINT_NODES")

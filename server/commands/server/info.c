@@ -34,6 +34,7 @@
 #include "server/net/reply.h"
 #include "server/persist/persist.h"
 #include "server/process/identity.h"
+#include "server/process/sandbox.h"
 #include "server/scripts/function.h"
 #include "server/scripts/script.h"
 
@@ -108,7 +109,7 @@ info_server(struct text *out)
     text_addf(out, "hz:%lld\r\nconfigured_hz:%lld\r\n", (long long)config.hz, (long long)config.hz);
     text_addf(out, "lru_clock:%u\r\nexecutable:%s\r\nconfig_file:%s\r\n", clock_now.s,
               identity.executable, config_file());
-    text_add(out, "io_threads_active:0\r\n");
+    text_addf(out, "io_threads_active:0\r\nsandbox:%s\r\n", sandbox_status());
     add_listeners(out);
 }
 
