@@ -27,21 +27,29 @@ def info(c, name):
     return fields_of(c)[name]
 
 
+def connect(port, room):
+    sock = socket.socket()
+    if room is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    sock.settimeout(120)
+    sock.connect(("127.0.0.1", port))
+    return sock
+
+
 class Reader:
     """A connection that asks for a copy, and reads it when it is told to."""
 
     def __init__(self, server, *commands, room=None, wishes=WISHES):
-        self.sock = socket.socket()
-        if room is not None:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
-        self.sock.settimeout(120)
-        self.sock.connect(("127.0.0.1", server.port))
+        self.sock = self.connect(server, room)
         self.buf = b""
         for w in wishes:
             self.sock.sendall(resp.pack(*w))
             assert self.line() == b"+OK"
         for command in commands or (("SYNC",),):
             self.sock.sendall(resp.pack(*command))
+
+    def connect(self, server, room):
+        return connect(server.port, room)
 
     def name(self):
         return "%s:%d" % self.sock.getsockname()

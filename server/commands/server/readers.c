@@ -1,6 +1,7 @@
 /* server/commands/server/readers.c - who gets a copy, when it begins, and what becomes of both.
  * The contract is in readers.h. */
 #include "server/commands/server/readers.h"
+#include "server/commands/server/reader_pump.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,7 @@
 #include "server/net/client.h"
 #include "server/net/net.h"
 #include "server/net/reply.h"
+#include "server/net/transport.h"
 #include "server/persist/persist.h"
 #include "server/process/identity.h"
 #include "snapshot/rdb/rdb.h"
@@ -39,9 +41,10 @@ struct reader {
     struct client *client;
     enum reader_state state;
     bool with_id;
-    int place;        /* in the copy, READER_TAKES alone */
-    int64_t since_ms; /* in this state */
-    int64_t alive_ms; /* when it was told something last */
+    int place;                /* in the copy, READER_TAKES alone */
+    int64_t since_ms;         /* in this state */
+    int64_t alive_ms;         /* when it was told something last */
+    struct reader_pump *pump; /* of one behind TLS, once a copy is on its way */
     struct reader *prev, *next;
     struct slice argv[];
 };
@@ -117,6 +120,8 @@ gone(struct client *c, struct block *b, enum block_end why)
         copy.readers[r->place] = NULL;
         (void)shutdown(copy.sinks[r->place].fd, SHUT_RDWR); /* the sink is woken by that */
     }
+    reader_pump_close(r->pump);
+    r->pump = NULL;
     take_out(r);
 }
 
@@ -229,13 +234,34 @@ note_sent(const char *addr, const struct snapshot_end *end)
              (double)end->total_us / 1e6);
 }
 
-/* has_all: nothing more is sent.  It is not closed at once: where bytes come from the other side
- * then, the system would drop what it has not delivered yet. */
+/* end_connection: it is not closed at once: where bytes come from the other side then, the system
+ * would drop what it has not delivered yet. */
+static void
+end_connection(struct reader *r)
+{
+    r->since_ms = clock_now.ms;
+    transport_end(r->client);
+}
+
+/* has_all: nothing more is sent, but for what a pump has still to send on. */
 static void
 has_all(struct reader *r)
 {
     change_state(r, READER_HAS_ALL);
-    (void)shutdown(r->client->fd, SHUT_WR);
+    if (r->pump == NULL)
+        end_connection(r);
+}
+
+/* look_after_pump: of a reader for which nothing more comes from the writer. */
+static void
+look_after_pump(struct reader *r)
+{
+    r->since_ms = reader_pump_moved_ms(r->pump);
+    if (!reader_pump_is_done(r->pump))
+        return;
+    reader_pump_close(r->pump);
+    r->pump = NULL;
+    end_connection(r);
 }
 
 static const char *
@@ -278,6 +304,18 @@ end_copy(void *ctx, const struct snapshot_end *end, const char *why)
     loop_task_at(&task, LOOP_NOW);
 }
 
+/* open_way: where the writer sends the copy for r to.  -1: errno says why there is none. */
+static int
+open_way(struct reader *r)
+{
+    int fd = -1;
+
+    if (r->client->tls == NULL)
+        return fcntl(r->client->fd, F_DUPFD_CLOEXEC, 0);
+    r->pump = reader_pump_open(r->client, &fd);
+    return fd;
+}
+
 /* collect: those who can take one: what was replied to them before is on its way. */
 static void
 collect(void)
@@ -288,7 +326,7 @@ collect(void)
         if (r->state != READER_WAITS || client_pending_out(r->client) > 0 ||
             r->client->queued[QUEUE_WRITES] || r->client->close_now)
             continue;
-        if ((fd = fcntl(r->client->fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+        if ((fd = open_way(r)) < 0) {
             log_line(LOG_WARNING, "The copy for client %s has to wait: %s", r->client->addr,
                      strerror(errno));
             continue;
@@ -303,8 +341,13 @@ collect(void)
 static void
 drop_collected(void)
 {
-    for (; copy.count > 0; copy.count--)
+    for (; copy.count > 0; copy.count--) {
+        struct reader *r = copy.readers[copy.count - 1];
+
+        reader_pump_close(r->pump);
+        r->pump = NULL;
         (void)close(copy.sinks[copy.count - 1].fd);
+    }
 }
 
 static void
@@ -378,6 +421,8 @@ look_after(struct reader *r)
         greet(r);
         return;
     }
+    if (r->state == READER_HAS_ALL && r->pump != NULL)
+        look_after_pump(r);
     if (r->state == READER_HAS_ALL && now - r->since_ms > config.repl_timeout_s * 1000)
         client_close(r->client);
 }
@@ -386,6 +431,7 @@ static void
 look_after_readers(unsigned slice_us)
 {
     (void)slice_us;
+    reader_pumps_run();
     for (struct reader *r = first, *next; r != NULL; r = next) {
         next = r->next;
         look_after(r);
@@ -398,6 +444,7 @@ look_after_readers(unsigned slice_us)
             tell(r, "\n", 1);
     if (copy.count > 0)
         atomic_store_explicit(&copy.is_short, persist_slows_writers(), memory_order_relaxed);
-    loop_task_at(&task, first == NULL ? LOOP_NEVER : clock_now.ms + TICK_MS);
-    loop_task_each_turn(&task, copy.count > 0);
+    loop_task_at(&task,
+                 first == NULL && !reader_pumps_exist() ? LOOP_NEVER : clock_now.ms + TICK_MS);
+    loop_task_each_turn(&task, copy.count > 0 || reader_pumps_exist());
 }

@@ -9,7 +9,8 @@
  * sends to all who waited when it began.  It writes through a second descriptor of the socket,
  * which is closed when the copy has ended, so that a client may be closed at any time: its
  * connection is shut down, and the sink finds that out.  The loop writes nothing to a client that
- * TAKES.
+ * TAKES; one behind TLS gets the copy through a pump (reader_pump.h), and HAS_ALL when the writer
+ * is done, while the pump sends on what is left.
  *
  * Nothing follows the copy: what changes afterwards is not told.  So a reader is no replica.
  * Threads: mutator. */

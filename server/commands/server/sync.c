@@ -20,8 +20,6 @@ why_not(const struct client *c)
         return "ERR Replication is not supported: nothing would follow the data. REPLCONF rdb-only 1 asks for the data alone";
     if ((c->copy_wishes & (WISH_EOF | WISH_NO_DATA)) == 0)
         return "ERR The length of the data is not known beforehand: REPLCONF capa eof says that it may come without";
-    if (c->tls != NULL)
-        return "ERR The data is not sent through TLS: connect to the plain port or the unix socket for it";
     if (c->is_monitor || client_is_subscriber(c))
         return "ERR SYNC and PSYNC are not for a connection that gets messages or the lines of MONITOR";
     if (!client_may_wait(c))
