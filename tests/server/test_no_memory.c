@@ -139,6 +139,61 @@ START_TEST(a_script_that_gets_no_memory_says_so_and_the_next_one_runs)
 }
 END_TEST
 
+/* ---- functions ---- */
+
+static const char library[] =
+    "#!lua name=lib\nlocal t={} for i=1,50 do t[i]={i} end "
+    "redis.register_function('f', function(keys, args) return {#t, keys[1], cjson.encode(t)} end) "
+    "redis.register_function{function_name='g', callback=function() return 1 end, "
+    "flags={'no-writes'}, description='d'}";
+
+static const char *
+load_and_call(void)
+{
+    struct slice load[] = {SLICE("function"), SLICE("load"), SLICE("replace"), SLICE(library)};
+    struct slice call[] = {SLICE("fcall"), SLICE("f"), SLICE("1"), SLICE("key")};
+    const char *reply = talk_words(4, load);
+
+    return reply[0] == '-' ? reply : talk_words(4, call);
+}
+
+/* Of a library that is replaced, and of one that is new. */
+START_TEST(a_library_that_gets_no_memory_says_so_and_the_old_one_stays)
+{
+    bool from_there = _i % 2 == 1, is_new = _i / 2 == 1;
+    unsigned refused = 0;
+    char *good, *list;
+
+    must((good = strdup(load_and_call())) != NULL);
+    ck_assert_int_eq(good[0], '*');
+    must((list = strdup(talk("function list"))) != NULL);
+    for (unsigned n = 1;; n++) {
+        const char *reply;
+
+        if (is_new)
+            (void)talk("function flush");
+        fault_arm(FAULT_script_alloc, n, from_there);
+        reply = load_and_call();
+        if (reply[0] == '-') {
+            ck_assert_msg(strstr(reply, "memory") != NULL, "%s", reply);
+            refused++;
+        } else {
+            ck_assert_str_eq(reply, good);
+        }
+        if (fault_disarm() == 0)
+            break;
+        if (!is_new)
+            ck_assert_str_eq(talk("function list"), list);
+        ck_assert_str_eq(load_and_call(), good);
+    }
+    ck_assert_uint_gt(refused, 50);
+    ck_assert_str_eq(talk("function flush"), "+OK\r\n");
+    ck_assert_uint_eq(engine_bytes(ENGINE_FUNCTIONS), 0);
+    free(list);
+    free(good);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -151,6 +206,7 @@ main(void)
                         2 * (int)(sizeof changes / sizeof changes[0]));
     tcase_add_test(t, what_is_refused_is_counted_though_it_is_not_told);
     tcase_add_loop_test(t, a_script_that_gets_no_memory_says_so_and_the_next_one_runs, 0, 4);
+    tcase_add_loop_test(t, a_library_that_gets_no_memory_says_so_and_the_old_one_stays, 0, 4);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
