@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "mm/base/fault.h"
@@ -15,15 +16,16 @@ enum {
     /* One block may not be larger: the libraries count in int, and what they build of a string is
      * up to six times as long (a character in JSON). */
     BLOCK_MAX_BYTES = 256 << 20,
-    TIDY_EVERY = 50 /* scripts */
+    TIDY_EVERY = 50,         /* scripts */
+    TIDY_MAX_BYTES = 1 << 20 /* a step begins a cycle, which looks at all of the state */
 };
 
 static void (*open_api)(lua_State *L, enum engine e);
 static void (*open_library_api)(lua_State *L);
 
 static struct state {
-    lua_State *lua; /* NULL: none yet */
-    size_t bytes;
+    lua_State *lua;              /* NULL: none yet */
+    size_t bytes, settled_bytes; /* now; after the last whole collection, or fewer */
     unsigned scripts;
 } states[ENGINES];
 
@@ -127,6 +129,7 @@ engine_close(enum engine e)
     if (state->lua != NULL)
         lua_close(state->lua);
     state->lua = NULL;
+    state->settled_bytes = 0;
     must(state->bytes == 0);
 }
 
@@ -165,19 +168,33 @@ unref(lua_State *L)
     return 0;
 }
 
+/* is_full: more than half of the limit is used, and more of this state than after the collection
+ * before: what stays (libraries, say) is not gone through for each script. */
+static bool
+is_full(const struct state *state)
+{
+    uint64_t limit = config.script_memory_limit;
+
+    return limit != 0 && is_beyond(limit / 2) && state->bytes > state->settled_bytes + limit / 16;
+}
+
 /* The collector follows what is allocated by itself; this is for what a script leaves that makes
- * little garbage. */
+ * little garbage, in a state that is soon looked through. */
 void
 engine_tidy(enum engine e)
 {
     struct state *state = &states[e];
     int what = LUA_GCSTEP;
 
-    if (config.script_memory_limit != 0 && is_beyond(config.script_memory_limit / 2))
+    if (state->bytes < state->settled_bytes)
+        state->settled_bytes = state->bytes;
+    if (is_full(state))
         what = LUA_GCCOLLECT;
-    else if (++state->scripts % TIDY_EVERY != 0)
+    else if (++state->scripts % TIDY_EVERY != 0 || state->bytes > TIDY_MAX_BYTES)
         return;
     free_some(state->lua, collect, &what);
+    if (what == LUA_GCCOLLECT)
+        state->settled_bytes = state->bytes;
 }
 
 void
