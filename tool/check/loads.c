@@ -180,7 +180,8 @@ void
 loads_function(struct loads *l, struct slice code)
 {
     struct slice name = rdb_library_name(code);
-    bool is_lua = code.len >= 6 && memcmp(code.ptr, "#!lua ", 6) == 0;
+    bool is_lua = code.len >= 6 && strncasecmp(code.ptr, "#!lua", 5) == 0 &&
+                  (unsigned char)code.ptr[5] <= ' ';
     char shown[64];
 
     printable(shown, sizeof shown, name.ptr, name.len);
