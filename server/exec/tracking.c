@@ -221,6 +221,14 @@ read_keys(struct tracking_client *t, const struct client *c, const struct cmd *c
         (void)key_spec_find(cmd, c->argv, c->argc, read_key, &r);
 }
 
+/* is_read: does the command read the keys that it names?  Of a script only the commands do that it
+ * calls, and whatever runs scripts may have no keys. */
+static bool
+is_read(const struct cmd *cmd)
+{
+    return (cmd->flags & (CMD_READONLY | CMD_NO_MANDATORY_KEYS)) == CMD_READONLY;
+}
+
 /* is_asked_for: is it told of what it reads now? */
 static bool
 is_asked_for(const struct tracking_client *t)
@@ -254,8 +262,7 @@ tracking_look(struct client *c, const struct cmd *cmd)
     const struct client *sender = exec_state.sender != NULL ? exec_state.sender : c;
     struct tracking_client *t = sender->tracking;
 
-    if (t != NULL && (cmd->flags & (CMD_READONLY | CMD_RUNS_SCRIPT)) == CMD_READONLY &&
-        is_asked_for(t))
+    if (t != NULL && is_read(cmd) && is_asked_for(t))
         read_keys(t, c, cmd);
     tracking_done(c, cmd);
 }

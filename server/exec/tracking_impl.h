@@ -65,6 +65,9 @@ void tracking_table_gone(const struct tracking_client *t);
 /* tracking_table_note: the number of clients or keys, or the limit of keys, is another one: is
  * there something to do, or to hear of? */
 void tracking_table_note(void);
+/* tracking_table_work: TR5, and what is above a limit that was lowered: the loop's task, for so
+ * long. */
+void tracking_table_work(unsigned slice_us);
 void tracking_table_init(void);
 uint64_t tracking_table_keys(void);
 uint64_t tracking_table_items(void);
@@ -82,6 +85,8 @@ bool tracking_prefix_overlap(const struct tracking_client *t, struct slice prefi
 /* tracking_prefix_changed: the client with the id `by` has changed the key; 0: none has.
  * O(different lengths of prefixes) */
 void tracking_prefix_changed(struct slice key, uint64_t by);
+/* tracking_prefix_tell: what has changed since: the loop's task, at the end of a turn. */
+void tracking_prefix_tell(unsigned slice_us);
 void tracking_prefix_init(void);
 unsigned tracking_prefix_count(void);
 struct slice tracking_prefix_name(const struct prefix *p);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/base/log.h"
+#include "mm/base/fault.h"
 #include "mm/base/must.h"
 #include "server/exec/tracking_impl.h"
 #include "server/net/client.h"
@@ -43,8 +43,8 @@ static struct length {
 } * lengths;
 static unsigned length_count, length_room;
 
-static void tell_changes(unsigned slice_us);
-static struct loop_task task = {.place = LOOP_CHANGES, .due_ms = LOOP_NEVER, .run = tell_changes};
+static struct loop_task task = {
+    .place = LOOP_CHANGES, .due_ms = LOOP_NEVER, .run = tracking_prefix_tell};
 
 static struct prefix *
 prefix_of(struct nametab_node *n)
@@ -157,7 +157,8 @@ add_changed(struct prefix *p, struct slice key, uint64_t hash, uint64_t by)
     struct changed_key *k;
     char *copy;
 
-    if (changed_bytes + size > CHANGED_MAX_BYTES || (k = malloc(size)) == NULL) {
+    if (changed_bytes + size > CHANGED_MAX_BYTES || fault_point(FAULT_side_alloc) ||
+        (k = malloc(size)) == NULL) {
         lose(p);
         return;
     }
@@ -290,7 +291,8 @@ tell_prefix(struct prefix *p)
     bool is_lost = p->is_lost;
 
     if (!is_lost && p->changed.count > 0 &&
-        (l.at = malloc(p->changed.count * sizeof(struct changed_key *))) == NULL)
+        (fault_point(FAULT_side_alloc) ||
+         (l.at = malloc(p->changed.count * sizeof(struct changed_key *))) == NULL))
         is_lost = true;
     if (is_lost) {
         for (const struct subscription_to *s = p->first; s != NULL; s = s->next)
@@ -342,8 +344,8 @@ sort(struct prefix *list)
     return sorted;
 }
 
-static void
-tell_changes(unsigned slice_us)
+void
+tracking_prefix_tell(unsigned slice_us)
 {
     struct prefix *p = sort(dirty);
 

@@ -4,10 +4,11 @@
  *   +------+-------+----------------------------+------+
  *   | node | count | numbers, room for 2^n      | name |
  *   +------+-------+----------------------------+------+ */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/base/clock.h"
+#include "mm/base/fault.h"
 #include "mm/base/keyhash.h"
 #include "mm/base/must.h"
 #include "mm/base/os.h"
@@ -41,9 +42,8 @@ static size_t bytes;               /* of the keys, without the table's buckets *
 static struct dying *dying;
 static uint64_t sweep_at; /* the next bucket to look for the gone in; 0: nothing is looked for */
 
-static void work(unsigned slice_us);
 static struct loop_task task = {
-    .place = LOOP_DATA, .is_slice = true, .due_ms = LOOP_NEVER, .run = work};
+    .place = LOOP_DATA, .is_slice = true, .due_ms = LOOP_NEVER, .run = tracking_table_work};
 
 /* ---- keys ---- */
 
@@ -60,21 +60,29 @@ room_for(uint32_t count)
     return count <= 1 ? 1 : 1ULL << (64 - __builtin_clzll((uint64_t)count - 1));
 }
 
+/* head_bytes: before the name.  The numbers begin where the count ends, before the struct does. */
+static size_t
+head_bytes(uint32_t count)
+{
+    return offsetof(struct tracked_key, number) + room_for(count) * sizeof(uint32_t);
+}
+
 static size_t
 key_bytes(const struct tracked_key *k)
 {
-    return sizeof *k + room_for(k->count) * sizeof k->number[0] + k->node.name.len;
+    return head_bytes(k->count) + k->node.name.len;
 }
 
 /* make_key: with room for so many numbers; NULL: no memory. */
 static struct tracked_key *
 make_key(struct slice name, uint64_t hash, uint32_t count)
 {
-    size_t head = sizeof(struct tracked_key) + room_for(count) * sizeof(uint32_t);
+    size_t head = head_bytes(count);
     struct tracked_key *k;
     char *copy;
 
-    if (name.len > SIZE_MAX / 2 || (k = malloc(head + name.len)) == NULL)
+    if (fault_point(FAULT_side_alloc) || name.len > SIZE_MAX / 2 ||
+        (k = malloc(head + name.len)) == NULL)
         return NULL;
     copy = (char *)k + head;
     memcpy(copy, name.ptr, name.len);
@@ -346,8 +354,8 @@ work_some(void)
     return true;
 }
 
-static void
-work(unsigned slice_us)
+void
+tracking_table_work(unsigned slice_us)
 {
     int64_t until_us = os_monotonic_us() + slice_us;
 

@@ -44,8 +44,7 @@ send(struct client *c, struct slice head, struct slice tail)
     }
     output_add(c, head.ptr, head.len);
     output_add(c, tail.ptr, tail.len);
-    if (!c->running)
-        net_write_later(c);
+    net_write_later(c);
 }
 
 static void
@@ -79,8 +78,7 @@ tracking_deliver_own(struct client *c)
     } else {
         output_add(c, t->pending.at, t->pending.len);
     }
-    if (!c->running)
-        net_write_later(c);
+    net_write_later(c);
     settle_pending(t);
 }
 

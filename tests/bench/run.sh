@@ -3,7 +3,7 @@
 # [stall] [save] [cpu] [load]
 #                                                   [loop] [floor] [fan-out] [memory] [instructions]
 #                                                   [keyspace] [growth] [huge] [types] [zset] [sets]
-#                                                   [hit-ratio] [steady] [strings]
+#                                                   [hit-ratio] [steady] [strings] [tracking]
 #                                                   [memory-limit] [rdb] [osv]
 # SAVE: options of save.py, such as "--quick".
 set -euo pipefail
@@ -37,6 +37,7 @@ for w in "${what[@]}"; do
     zset) python3 tests/bench/zset.py ;;
     sets) python3 tests/bench/zset.py sets ;;
     hit-ratio) python3 tests/bench/hit_ratio.py ;;
+    tracking) python3 tests/bench/tracking.py ;;
     steady) python3 tests/bench/steady.py ;;
     rdb) python3 tests/bench/rdb.py ;;
     memory-limit) python3 tests/bench/memory_limit.py ;;

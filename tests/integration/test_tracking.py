@@ -159,6 +159,11 @@ OURS = {
         ([("b", "SET", "named", 1)], {"b": [b"OK"]}),
         ([("a", "EVAL_RO", "return redis.call('mget', 'm1', 'm2')", 0), ("b", "MSET", "m2", 1, "m1", 1)],
          {"a": [invalid("m2"), invalid("m1")], "b": [b"OK"]}),
+        ([("a", "EVAL_RO", "return 1", 1, "named"), ("b", "SET", "named", 1)], {"b": [b"OK"]}),
+        ([("a", "FUNCTION", "LOAD", "REPLACE", "#!lua name=l\nredis.register_function{function_name='f', flags={'no-writes'}, "
+                                    "callback=function(keys) return redis.call('get', 'by ' .. keys[1]) end}"),
+          ("a", "FCALL_RO", "f", 1, "named"), ("b", "SET", "named", 1)], {"b": [b"OK"]}),
+        ([("b", "SET", "by named", 1)], {"a": [invalid("by named")], "b": [b"OK"]}),
         ([("a", "EVAL", "redis.call('get', 'own') redis.call('set', 'own', 1) return 'end'", 0)], {"a": [b"end", invalid("own")]})],
     "XREAD has read when it is answered": [
         (A3 + [("a", "XREAD", "BLOCK", 0, "STREAMS", "s", "$", SILENT), ("b", "XADD", "s", "1-1", "f", "v")], {"b": [b"1-1"]}),
