@@ -84,19 +84,28 @@ cmd_hsetnx(struct client *c)
     }
 }
 
-/* set_in_its_time: the field gets another value and keeps its time; *ret_at_ms: that. */
-static int
-set_in_its_time(struct db_ref *ref, const struct slice words[2], int64_t *ret_at_ms)
+/* set_with_time: of a hash with fields that expire. */
+static __attribute__((noinline)) int
+set_with_time(struct db_ref *ref, const struct slice words[2], int64_t *ret_at_ms)
 {
     struct hash_item item = {words[0], words[1], RECORD_NO_EXPIRE};
     int64_t added;
 
-    *ret_at_ms = RECORD_NO_EXPIRE;
-    if (ref->rec == NULL || !record_is_timed(ref->rec))
-        return hash_set(ref, words, 1, &added);
     if (hash_expiry(ref->rec, words[0], ret_at_ms))
         item.expire_at_ms = *ret_at_ms;
     return hash_put(ref, &item, 1, &added);
+}
+
+/* set_in_its_time: the field gets another value and keeps its time; *ret_at_ms: that. */
+static inline int
+set_in_its_time(struct db_ref *ref, const struct slice words[2], int64_t *ret_at_ms)
+{
+    int64_t added;
+
+    *ret_at_ms = RECORD_NO_EXPIRE;
+    if (ref->rec != NULL && unlikely(record_is_timed(ref->rec)))
+        return set_with_time(ref, words, ret_at_ms);
+    return hash_set(ref, words, 1, &added);
 }
 
 void

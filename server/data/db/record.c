@@ -152,9 +152,10 @@ record_rewrite(const struct record *r, const struct record_spec *s)
 
     debug_check(record_key_len(r) == s->key.len);
     debug_check(memcmp(record_key(r).ptr, s->key.ptr, s->key.len) == 0);
-    if (s->value.enc != record_encoding(r) || mm_size_class(bytes) != usable ||
-        (s->expire_at_ms != RECORD_NO_EXPIRE) != record_has(r, RECORD_HAS_EXPIRE) ||
-        unlikely((s->value.type == TYPE_TIMED_HASH) != record_is_timed(r)))
+    /* Another type may stand in other tables (D1), another encoding has another layout. */
+    if ((s->value.type | s->value.enc << 4) != record_byte(r, 0) ||
+        mm_size_class(bytes) != usable ||
+        (s->expire_at_ms != RECORD_NO_EXPIRE) != record_has(r, RECORD_HAS_EXPIRE))
         return false;
     if (usable <= RECORD_REPLACE_MAX && mm_is_frozen(r))
         return false; /* R3 */

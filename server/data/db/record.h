@@ -111,7 +111,7 @@ const struct record *record_new(const struct record_spec *spec);
 /* record_spec_of: what the record is made of; its slices point into the record and its blob. */
 void record_spec_of(const struct record *r, struct record_spec *ret);
 /* record_rewrite: make r what spec says, in place, changing only bytes that differ.  spec has r's
- * key. False, and nothing has changed: another size class, another layout, or R3: make a new
+ * key. False, and nothing has changed: another size class, type or layout, or R3: make a new
  * one. */
 bool record_rewrite(const struct record *r, const struct record_spec *spec);
 /* record_free: the record alone, not what it points to. */

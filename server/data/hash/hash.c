@@ -11,7 +11,7 @@
 
 enum { LISTPACK_MAX = 1 << 30 }; /* a listpack's sizes are 32 bits */
 
-/* is_table, is_timed: one look at the record's first byte says both (record.h). */
+/* is_table, is_timed: both are said by the record's first byte (record.h). */
 static inline bool
 is_table(const struct record *r)
 {
@@ -55,12 +55,21 @@ hash_shown(const struct record *r)
     return is_timed(r) ? timed_shown(r) : hash_len(r);
 }
 
+static __attribute__((noinline)) bool
+get_in_timed(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BYTES],
+             struct slice *ret)
+{
+    int64_t ignored;
+
+    return timed_get(r, field, scratch, ret, &ignored);
+}
+
 bool
 hash_get(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BYTES],
          struct slice *ret)
 {
     const struct hash_pair *p;
-    int64_t ignored;
+    const uint8_t *lp;
     uint32_t at;
 
     if (is_table(r)) {
@@ -70,10 +79,11 @@ hash_get(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BY
         return true;
     }
     if (is_timed(r))
-        return timed_get(r, field, scratch, ret, &ignored);
-    if ((at = lp_find(listpack(r), field.ptr, field.len, 1)) == 0)
+        return get_in_timed(r, field, scratch, ret);
+    lp = listpack(r);
+    if ((at = lp_find(lp, field.ptr, field.len, 1)) == 0)
         return false;
-    *ret = lp_slice(listpack(r), lp_next(listpack(r), at), scratch);
+    *ret = lp_slice(lp, lp_next(lp, at), scratch);
     return true;
 }
 
@@ -140,16 +150,15 @@ hash_walk(const struct record *r, uint64_t cursor, hash_visitor visit, void *ctx
 static uint8_t *scratch;
 static size_t scratch_room;
 
-/* scratch_copy: the listpack at ref, or an empty one, with so much room for more.  NULL: no
- * memory. */
+/* An empty listpack, for which nothing has to be copied. */
+static const struct slice nothing = {.ptr = NULL, .len = LP_EMPTY_BYTES};
+
+/* scratch_copy: the old listpack, with so much room for more.  NULL: no memory. */
 static uint8_t *
-scratch_copy(const struct db_ref *ref, size_t more)
+scratch_copy(struct slice old, size_t more)
 {
-    struct slice old = {.ptr = NULL, .len = LP_EMPTY_BYTES};
     uint8_t *p;
 
-    if (ref->rec != NULL)
-        old = record_blob(ref->rec);
     if (old.len + more > scratch_room) {
         size_t room = (old.len + more) * 2;
 
@@ -196,14 +205,8 @@ measure(const struct slice *words, int count, size_t *ret_longest)
     return bytes;
 }
 
-static size_t
-listpack_bytes(const struct db_ref *ref)
-{
-    return ref->rec == NULL ? LP_EMPTY_BYTES : record_blob(ref->rec).len;
-}
-
 /* set_in_timed: pairs for a hash with fields that expire; these do not. */
-static int
+static __attribute__((noinline)) int
 set_in_timed(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_added)
 {
     struct hash_item *items = malloc((size_t)pairs * sizeof *items);
@@ -233,23 +236,18 @@ hash_tidy(struct db_ref *ref)
         timed_expire(ref, FIELDS);
 }
 
-int
-hash_set(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_added)
+/* set_in_listpack: in the one at ref, or a new one.  Out of the way of tables. */
+static __attribute__((noinline)) int
+set_in_listpack(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_added)
 {
-    size_t longest, more;
+    struct slice old = ref->rec != NULL ? record_blob(ref->rec) : nothing;
+    size_t longest, more = measure(words, 2 * pairs, &longest);
     int64_t added = 0;
     uint8_t *lp;
 
-    debug_check(ref->rec == NULL || hash_is(ref->rec));
-    debug_check(pairs > 0);
-    if (ref->rec != NULL && is_table(ref->rec))
-        return hash_table_set(record_root(ref->rec), words, pairs, ret_added);
-    if (ref->rec != NULL && is_timed(ref->rec))
-        return set_in_timed(ref, words, pairs, ret_added);
-    more = measure(words, 2 * pairs, &longest);
-    if (!hash_is_small(0, longest) || listpack_bytes(ref) + more > LISTPACK_MAX)
+    if (!hash_is_small(0, longest) || old.len + more > LISTPACK_MAX)
         return hash_convert(ref, words, pairs, ret_added);
-    if ((lp = scratch_copy(ref, more)) == NULL)
+    if ((lp = scratch_copy(old, more)) == NULL)
         return -ENOMEM;
     for (int i = 0; i < pairs; i++)
         added += put_in_listpack(lp, words[2 * i], words[2 * i + 1]);
@@ -262,11 +260,23 @@ hash_set(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_
     return 0;
 }
 
+int
+hash_set(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_added)
+{
+    debug_check(ref->rec == NULL || hash_is(ref->rec));
+    debug_check(pairs > 0);
+    if (ref->rec != NULL && is_table(ref->rec))
+        return hash_table_set(record_root(ref->rec), words, pairs, ret_added);
+    if (ref->rec != NULL && is_timed(ref->rec))
+        return set_in_timed(ref, words, pairs, ret_added);
+    return set_in_listpack(ref, words, pairs, ret_added);
+}
+
 static int
 delete_from_listpack(struct db_ref *ref, const struct slice *fields, int count,
                      int64_t *ret_deleted)
 {
-    uint8_t *lp = scratch_copy(ref, 0);
+    uint8_t *lp = scratch_copy(record_blob(ref->rec), 0);
     int64_t deleted = 0;
 
     if (lp == NULL)
