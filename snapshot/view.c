@@ -99,7 +99,7 @@ view_read(struct view *v, void *dst, const void *src, size_t len)
     v->read_bytes += len;
     if (v->is_live) {
         memcpy(dst, src, len);
-        return 0;
+        return v->poll != NULL ? v->poll(v->poll_ctx) : 0;
     }
     for (;;) {
         size_t n = len < VIEW_CHUNK_BYTES ? len : VIEW_CHUNK_BYTES;

@@ -23,9 +23,9 @@ struct view {
     /* cancel: looked at before each piece is read from the arena (C1); set: the read ends with
      * -ECANCELED. May be NULL. */
     const _Atomic bool *cancel;
-    /* poll: called from time to time while a long value is read; non-zero ends the read with that
-     * error (cancel, a full disk).  It is also where a sweeper passes its quiescent state.  May be
-     * NULL. */
+    /* poll: called from time to time while a long value is read, and after each read of a live
+     * view; non-zero ends the read with that error (cancel, a full disk), and nothing more may be
+     * read.  It is also where a sweeper passes its quiescent state.  May be NULL. */
     int (*poll)(void *ctx);
     void *poll_ctx;
 };

@@ -97,13 +97,20 @@ active_percent(size_t gain)
     return (unsigned)(min + (max - min) * (at - lower) / (upper - lower));
 }
 
-/* find_reason: none while a cut is open (DF1). */
+/* may_move: no cut is open (DF1), and no dump is made in slices (DS2). */
+static bool
+may_move(void)
+{
+    return mm_cut_is_ready() && db_state.sliced_dumps == 0;
+}
+
+/* find_reason: none while nothing may move. */
 static enum reason
 find_reason(size_t gain)
 {
     struct mm_figures f;
 
-    if (!mm_cut_is_ready() || db_state.loading)
+    if (!may_move() || db_state.loading)
         return NO_REASON;
     if (purge_is_asked && is_worth(gain, PURGE_BYTES, PURGE_PART))
         return PURGE;
@@ -267,8 +274,8 @@ defrag_work(unsigned budget_us)
     int64_t begin_us = os_monotonic_us(), now_us = begin_us;
 
     must(defrag_is_running && mm_compact_is_open());
-    if (pass.phase != LEAVING && !mm_cut_is_ready())
-        pass.phase = LEAVING; /* DF1 */
+    if (pass.phase != LEAVING && !may_move())
+        pass.phase = LEAVING; /* DF1, DS2 */
     if (pass.phase != LEAVING && begin_us < pass.next_us) {
         note_due();
         return;

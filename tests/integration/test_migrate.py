@@ -429,6 +429,67 @@ class Migrate(unittest.TestCase):
         connection.sendall(b"-ERR no\r\n")
         self.assertEqual(self.ours.pipeline([("SET", "k", "w")]), [b"OK"])
 
+    # ---- large values, which are dumped in slices ----
+
+    def large_hash(self, fields=100000):
+        self.ours.pipeline([("HSET", "large", *[w for i in range(n, n + 1000) for w in ("field%d" % i, "value%d" % i)])
+                            for n in range(0, fields, 1000)])
+
+    def test_large_values(self):
+        self.large_hash()
+        self.ours.pipeline([("RPUSH", "list", *["element%d" % i for i in range(n, n + 1000)]) for n in range(0, 50000, 1000)])
+        self.ours.call("SET", "string", os.urandom(3000000) + b"a" * 3000000)
+        keys = ["large", "list", "string"]
+        want = self.digests(self.ours, keys)
+        waiting = self.servers["ours"].client()
+        self.addCleanup(waiting.close)
+        waiting.send("MIGRATE", "127.0.0.1", self.servers["other"].port, "", 0, LONG_MS, "KEYS", *keys)
+        resp.wait_until(self.no_save_runs)
+        self.assertEqual(self.ours.call("BGSAVE"), b"Background saving started")
+        self.assertEqual(self.end(waiting), b"OK")
+        self.assertEqual(self.digests(self.other, keys), want)
+        self.assertEqual(self.ours.call("DBSIZE"), 0)
+        resp.wait_until(self.no_save_runs)
+        self.assertEqual(self.migrate("ours", "", 0, "KEYS", *keys, source="other"), b"OK")
+        self.assertEqual(self.digests(self.ours, keys), want)
+
+    def test_a_large_value_that_scripts_change_although_they_do_not_name_it(self):
+        self.large_hash()
+        waiting = self.servers["ours"].client()
+        self.addCleanup(waiting.close)
+        waiting.send("MIGRATE", "127.0.0.1", self.servers["other"].port, "large", 0, LONG_MS)
+        for i in range(30):
+            self.ours.call("EVAL", "return redis.call('hset', 'large', ARGV[1], 1)", 0, "new%d" % i)
+        reply = self.end(waiting)
+        there = self.other.call("HMGET", "large", *["new%d" % i for i in range(30)])
+        here = self.ours.call("HMGET", "large", *["new%d" % i for i in range(30)])
+        self.assertEqual([a or b for a, b in zip(there, here)], [b"1"] * 30, reply)
+        if reply == b"OK":
+            self.assertEqual(self.other.call("HLEN", "large") + self.ours.call("HLEN", "large"), 100030)
+        else:
+            self.assertIn("was changed while it was moved", reply)
+            self.assertEqual(self.ours.call("HLEN", "large"), 100030)
+
+    def test_a_large_value_that_goes_while_it_is_dumped(self):
+        for line in ("return redis.call('del', 'large')", "return redis.call('flushall')", "return redis.call('expire', 'large', -1)"):
+            self.large_hash(30000)
+            c, connection = self.begin(self.silent(), "large")
+            self.ours.call("EVAL", line, 0)
+            self.ours.call("SET", "other", "x" * 100000)
+            if connection.recv(1 << 16):  # else it went before a byte was sent
+                connection.sendall(b"+OK\r\n")
+            self.assertEqual(self.end(c), b"OK")
+            self.ours.call("FLUSHALL")
+
+    def test_a_client_that_goes_while_a_large_value_is_dumped(self):
+        self.large_hash()
+        target = self.silent()
+        c, connection = self.begin_unanswered(target, "large", timeout=LONG_MS)
+        c.close()
+        self.assertEqual(read_until(connection, b"0\r\n")[:4], b"*2\r\n")
+        self.assertEqual(connection.recv(1), b"")  # nobody is there any more who wants it
+        self.assertEqual(self.ours.call("HSET", "large", "new", 1), 1)
+
     def test_saves_and_writers_beside_it(self):
         """Counters are moved while clients add to them and saves run: nothing is lost."""
         stop, added, errors = threading.Event(), {}, []

@@ -9,6 +9,7 @@
 #include "mm/base/must.h"
 #include "server/commands/generic/migration_impl.h"
 #include "server/data/db/db.h"
+#include "server/data/db/dump_slices.h"
 #include "server/exec/changed.h"
 #include "server/exec/effect.h"
 #include "server/exec/keyhold.h"
@@ -16,7 +17,10 @@
 #include "server/net/client.h"
 #include "server/net/reply.h"
 
-enum { PAUSE_LOOK_MS = 10 /* how often it is asked whether a pause is over */ };
+enum {
+    PAUSE_LOOK_MS = 10, /* how often it is asked whether a pause is over */
+    DUMPS_LOOK_MS = 2   /* and whether there is room for another dump in slices */
+};
 
 /* What the client waits with. */
 struct waiting {
@@ -120,6 +124,7 @@ release(struct migration *m)
         m->next->prev = m->prev;
     count--;
     dial_close(&m->dial);
+    dump_slices_end(m->dump);
     migration_drop_pieces(m);
     free(m->refusal);
     free(m);
@@ -205,8 +210,10 @@ look_after(struct migration *m)
         finish(m);
         return LOOP_NEVER;
     }
-    m->is_woken |= has_more;
-    return has_more ? LOOP_NOW : m->deadline_ms;
+    m->is_woken |= has_more || m->waits_for_dumps;
+    if (has_more)
+        return LOOP_NOW;
+    return m->waits_for_dumps ? clock_now.ms + DUMPS_LOOK_MS : m->deadline_ms;
 }
 
 static void

@@ -11,7 +11,7 @@
  *       that has changed all the same stays, and the reply is an error.
  *   MG3 All keys that go, go at once, when the migration ends, however it ends.
  *   MG4 Of a migration no more is in memory than the dumps of what fits into MIGRATION_AHEAD_BYTES,
- *       and one key's.
+ *       and one key's, which is made in slices if it is a large one (data/db/dump_slices.h).
  *   MG5 A migration whose client has gone ends as if it were there, once something was sent; but
  *       for the reply.
  *

@@ -10,6 +10,7 @@
 #include "server/exec/block.h"
 #include "server/net/dial.h"
 
+struct dump_slices;
 struct keyhold;
 
 enum migration_key_state {
@@ -23,6 +24,7 @@ struct migration_key {
     struct slice name;
     struct keyhold *hold;
     enum migration_key_state state;
+    bool was_dropped; /* it changed while it was dumped in slices */
 };
 
 /* Bytes on their way to the target. */
@@ -50,7 +52,9 @@ struct migration {
     int db_index;
     struct migration_key *keys; /* those that were there; behind this struct, as argv */
     int key_count, next_key, answered, taken_count;
-    int greetings; /* answers that come before those for keys */
+    struct dump_slices *dump; /* of the next key, while it is not ready */
+    bool waits_for_dumps;     /* of others: too many are open */
+    int greetings;            /* answers that come before those for keys */
     enum migration_end end;
     bool is_woken, is_connected;
     int64_t deadline_ms;

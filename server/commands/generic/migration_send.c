@@ -14,6 +14,7 @@
 #include "server/commands/generic/migration_impl.h"
 #include "server/data/db/db.h"
 #include "server/data/db/dump.h"
+#include "server/data/db/dump_slices.h"
 #include "server/exec/keyhold.h"
 
 enum { PARTS_MAX = 64 /* pieces in one system call */ };
@@ -116,17 +117,14 @@ ttl_of(const struct record *r)
     return at_ms > clock_now.ms ? at_ms - clock_now.ms : 1;
 }
 
+/* send_key: the next one goes out; payload: the migration's from now on. */
 static void
-send_key(struct migration *m, const struct migration_key *k, const struct record *r)
+send_key(struct migration *m, const struct record *r, uint8_t *payload, size_t len)
 {
+    struct migration_key *k = &m->keys[m->next_key++];
     struct text head = {0}, tail = {0};
-    uint8_t *payload;
-    size_t len;
 
-    if (dump_value(r, &payload, &len) < 0) {
-        m->end = MIGRATION_NO_MEMORY;
-        return;
-    }
+    k->state = KEY_SENT;
     text_add(&head, m->plan.replace ? "*5\r\n" : "*4\r\n");
     add_word(&head, SLICE("RESTORE"));
     add_word(&head, k->name);
@@ -138,20 +136,83 @@ send_key(struct migration *m, const struct migration_key *k, const struct record
     push_text(m, &tail);
 }
 
-/* What has changed a key before it is dumped is no matter: it is dumped as it is now. */
+static void
+note_progress(struct migration *m)
+{
+    m->deadline_ms = clock_now.ms + m->plan.timeout_ms;
+}
+
+/* begin_slices: of a large value; without a thread it is dumped at once. */
+static bool
+begin_slices(struct migration *m, const struct record *r)
+{
+    int result = dump_slices_begin(r, &m->dump);
+
+    m->waits_for_dumps = result == -EAGAIN;
+    return result == 0 || result == -EAGAIN;
+}
+
+static void
+dump_at_once(struct migration *m, const struct record *r)
+{
+    uint8_t *payload;
+    size_t len;
+
+    if (dump_value(r, &payload, &len) < 0)
+        m->end = MIGRATION_NO_MEMORY;
+    else
+        send_key(m, r, payload, len);
+}
+
+/* take_next: what has changed a key before it is dumped is no matter: it is dumped as it is now. */
 static void
 take_next(struct migration *m)
 {
-    struct migration_key *k = &m->keys[m->next_key++];
+    struct migration_key *k = &m->keys[m->next_key];
     struct db_ref ref;
 
     if (db_lookup(db_select(m->db_index), k->name, DB_QUIET, &ref) == NULL) {
         k->state = KEY_STAYS;
+        m->next_key++;
         return;
     }
     keyhold_accept(k->hold);
-    k->state = KEY_SENT;
-    send_key(m, k, ref.rec);
+    if (!dump_is_long(ref.rec) || !begin_slices(m, ref.rec))
+        dump_at_once(m, ref.rec);
+}
+
+/* drop_dump: DS1: the value has changed: the dump begins anew.  That is no progress. */
+static void
+drop_dump(struct migration *m)
+{
+    dump_slices_end(m->dump);
+    m->dump = NULL;
+    m->keys[m->next_key].was_dropped = true;
+}
+
+static void
+go_on_with_dump(struct migration *m)
+{
+    const struct migration_key *k = &m->keys[m->next_key];
+    uint8_t *payload;
+    size_t len;
+    int r;
+
+    if (keyhold_was_changed(k->hold)) {
+        drop_dump(m);
+        return;
+    }
+    if ((r = dump_slices_go_on(m->dump, LOOP_SLICE_US)) == 1) {
+        if (!k->was_dropped)
+            note_progress(m);
+        return;
+    }
+    if (r < 0 || (payload = dump_slices_take(m->dump, &len)) == NULL)
+        m->end = MIGRATION_NO_MEMORY;
+    else
+        send_key(m, db_peek(db_select(m->db_index), k->name), payload, len);
+    dump_slices_end(m->dump);
+    m->dump = NULL;
 }
 
 /* ---- through the socket ---- */
@@ -161,12 +222,6 @@ static bool
 is_passing(void)
 {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
-
-static void
-note_progress(struct migration *m)
-{
-    m->deadline_ms = clock_now.ms + m->plan.timeout_ms;
 }
 
 /* send_some: false: the socket takes no more now. */
@@ -284,17 +339,27 @@ is_answered(struct migration *m)
            next_sent(m) == NULL;
 }
 
+/* may_dump: the next key is wanted: the target has let us in, and took what came before. */
+static bool
+may_dump(const struct migration *m)
+{
+    return m->end == MIGRATION_GOES_ON && m->greetings == 0 && m->next_key < m->key_count &&
+           m->pending_bytes < MIGRATION_AHEAD_BYTES && !m->waits_for_dumps;
+}
+
 bool
 migration_talk(struct migration *m)
 {
     uint64_t begin = ticks_now();
     bool sends = true, hears = true;
 
+    m->waits_for_dumps = false;
     while (m->end == MIGRATION_GOES_ON && (sends || hears)) {
-        while (m->greetings == 0 && m->next_key < m->key_count &&
-               m->pending_bytes < MIGRATION_AHEAD_BYTES && m->end == MIGRATION_GOES_ON &&
-               ticks_to_ns(ticks_now() - begin) < LOOP_SLICE_US * 1000)
-            take_next(m);
+        while (may_dump(m) && ticks_to_ns(ticks_now() - begin) < LOOP_SLICE_US * 1000)
+            if (m->dump != NULL)
+                go_on_with_dump(m);
+            else
+                take_next(m);
         sends = m->end == MIGRATION_GOES_ON && m->first != NULL && send_some(m);
         hears = m->end == MIGRATION_GOES_ON && receive_some(m);
         if (m->end == MIGRATION_GOES_ON && is_answered(m))

@@ -35,7 +35,8 @@ struct db_state {
     bool active_expire; /* DEBUG SET-ACTIVE-EXPIRE */
     bool expiry_paused; /* DEBUG PAUSE-CRON: as if active_expire were off */
     bool loading;       /* a dump is being loaded */
-    bool skip_checksum; /* DEBUG SET-SKIP-CHECKSUM-VALIDATION */
+    unsigned sliced_dumps; /* open: what they read must not move (dump_slices.h) */
+    bool skip_checksum;    /* DEBUG SET-SKIP-CHECKSUM-VALIDATION */
 };
 extern struct db_state db_state;
 

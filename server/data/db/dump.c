@@ -32,9 +32,9 @@ version_for(const struct record *r)
 
 /* ---- writing ---- */
 
-/* save_live: the record's value as it is now. 0 or -errno */
+/* save_live: the record's value as it is now.  poll: as in struct view, or NULL.  0 or -errno */
 static int
-save_live(struct rdb_enc *e, const struct record *r)
+save_live(struct rdb_enc *e, const struct record *r, int (*poll)(void *ctx), void *ctx)
 {
     struct save_item s = {.rec = r, .live = (const char *)r, .bytes = mm_usable(r)};
     struct save_work *w = malloc(sizeof *w);
@@ -44,6 +44,8 @@ save_live(struct rdb_enc *e, const struct record *r)
     if (w == NULL)
         return -ENOMEM;
     view_init_live(&view);
+    view.poll = poll;
+    view.poll_ctx = ctx;
     w->view = &view;
     w->enc = e;
     w->lost = 0;
@@ -62,7 +64,7 @@ dump_bytes(const struct record *r)
     if (sink_memory_open(&out) < 0)
         return 0;
     if (rdb_enc_init(&e, out, version_for(r), dump_compresses) == 0) {
-        if (save_live(&e, r) == 0 && sink_error(out) == 0)
+        if (save_live(&e, r, NULL, NULL) == 0 && sink_error(out) == 0)
             n = out->put_bytes + out->fill;
         rdb_enc_fini(&e);
     }
@@ -84,23 +86,30 @@ put_trailer(struct sink *out, int version)
 }
 
 int
+dump_encode(struct sink *out, const struct record *r, int (*poll)(void *ctx), void *ctx)
+{
+    int result, version = version_for(r);
+    struct rdb_enc e;
+
+    out->with_crc = true;
+    if ((result = rdb_enc_init(&e, out, version, dump_compresses)) < 0)
+        return result;
+    rdb_put_byte(&e, save_rdb_type(r, version));
+    result = save_live(&e, r, poll, ctx);
+    rdb_enc_fini(&e);
+    put_trailer(out, version);
+    return result == 0 ? sink_commit(out) : result;
+}
+
+int
 dump_value(const struct record *r, uint8_t **ret, size_t *ret_len)
 {
-    struct rdb_enc e;
     struct sink *out;
-    int result, version = version_for(r);
+    int result;
 
     if ((result = sink_memory_open(&out)) < 0)
         return result;
-    out->with_crc = true;
-    if ((result = rdb_enc_init(&e, out, version, dump_compresses)) == 0) {
-        rdb_put_byte(&e, save_rdb_type(r, version));
-        result = save_live(&e, r);
-        rdb_enc_fini(&e);
-        put_trailer(out, version);
-        if (result == 0)
-            result = sink_commit(out);
-    }
+    result = dump_encode(out, r, NULL, NULL);
     if (result == 0 && (*ret = sink_memory_take(out, ret_len)) == NULL)
         result = -ENOMEM;
     sink_close(out);

@@ -18,6 +18,11 @@ extern bool dump_compresses;
 /* dump_value: the payload, to be freed with free().  0 or -ENOMEM */
 int dump_value(const struct record *r, uint8_t **ret, size_t *ret_len);
 
+/* dump_encode: the payload into a sink.  poll: as in struct view (snapshot/view.h), or NULL.  0 or
+ * -errno */
+struct sink;
+int dump_encode(struct sink *out, const struct record *r, int (*poll)(void *ctx), void *ctx);
+
 /* dump_bytes: how long the value is in a dump; 0: no memory. */
 uint64_t dump_bytes(const struct record *r);
 
