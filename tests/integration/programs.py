@@ -23,6 +23,7 @@ NPM = os.path.join(resp.ROOT, "build", "npm", "node_modules")
 DEBIAN_PYTHON, DEBIAN_RUBY = "/usr/bin/python3", "/usr/bin/ruby"
 FILLER_DATABASE, FILLER_KEYS = 9, 20000  # beside the program's data, so that a save takes its time
 LIMIT_SECONDS = 120
+IS_REDIS = os.environ.get("PROGRAMS_REDIS") == "1"
 
 
 class Saver(threading.Thread):
@@ -79,7 +80,7 @@ class Programs(unittest.TestCase):
         self.server = self.saver = None
 
     def start(self):
-        program = resp.start_redis_server if os.environ.get("PROGRAMS_REDIS") == "1" else resp.start_stillframe
+        program = resp.start_redis_server if IS_REDIS else resp.start_stillframe
         self.server = program(self.dir, "--save", "", "--port", self.port, *self.server_words)
         self.addCleanup(self.server.kill)
 

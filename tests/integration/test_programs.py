@@ -25,6 +25,13 @@ class Node(programs.Programs):
     def test_sessions(self):
         self.node(["connect-redis", "express-session", "redis"], "sessions.cjs")
 
+    def test_client_side_cache(self):
+        self.node(["redis"], "node_redis_cache.cjs")
+
+    @unittest.skipIf(programs.IS_REDIS, "Redis 7.0 does not know these commands")
+    def test_newer_commands(self):
+        self.node(["redis", "ioredis"], "newer_commands.cjs")
+
 
 class Scripts(programs.Programs):
     """Half of the connections are encrypted."""
