@@ -19,6 +19,9 @@ class Node(programs.Programs):
     def test_bullmq(self):
         self.node(["bullmq", "ioredis"], "bullmq.cjs")
 
+    def test_bullmq_on_node_redis(self):
+        self.node(["bullmq", "ioredis", "redis"], "bullmq.cjs", "redis")
+
     def test_limits_and_locks(self):
         self.node(["rate-limiter-flexible", "redlock", "ioredis", "redis"], "limits.cjs")
 

@@ -6,6 +6,10 @@ const { crash, run, until } = require("./crash.cjs");
 
 const connection = { port: Number(process.argv[2]), maxRetriesPerRequest: null, retryStrategy: () => 50 };
 const open = [];
+if (process.argv[3] === "redis") {
+  const { createNodeRedisClient, RedisConnection } = require("bullmq");
+  RedisConnection.clientFactory = () => createNodeRedisClient(require("redis").createClient({ socket: { port: connection.port, reconnectStrategy: () => 50 } }));
+}
 
 // Each of them reconnects by itself, and says so as an error that nobody needs.
 function made(thing) {
