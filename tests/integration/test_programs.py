@@ -64,6 +64,9 @@ class Python(programs.Programs):
     def test_django_redis(self):
         self.python("django_redis", "python3-django-redis", "django_cache.py")
 
+    def test_celery(self):
+        self.python("celery", "python3-celery", "celery_tasks.py")
+
 
 class Ruby(programs.Programs):
     def test_sidekiq(self):
