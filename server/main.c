@@ -128,7 +128,8 @@ start_modules(void)
     if ((r = persist_init()) < 0)
         refuse_start("Persistence cannot be set up", r);
     crash_init();
-    auth_init();
+    if ((r = auth_init()) < 0)
+        refuse_start("Users cannot be set up", r);
     if (!acl_start())
         exit(1); /* logged */
     key_event_init();

@@ -308,8 +308,7 @@ left_out_fits(const struct cron_form *f, int64_t s, const struct tm *tm)
         time_t shown = (time_t)(at + before.tm_gmtoff);
         struct tm missing;
 
-        gmtime_r(&shown, &missing);
-        if (fits(f, &missing))
+        if (gmtime_r(&shown, &missing) != NULL && fits(f, &missing))
             return true;
     }
     return false;

@@ -304,10 +304,13 @@ config_on_change(const char *name, bool (*apply)(const struct config *next, cons
 void
 config_follow(const char *name, bool (*apply)(const struct config *next, const char **why))
 {
-    const char *why;
+    const char *why = "";
 
     config_on_change(name, apply);
-    must(apply(&config, &why));
+    if (!apply(&config, &why)) {
+        log_line(LOG_WARNING, "The configured %s cannot take effect: %s. Exiting.", name, why);
+        exit(1);
+    }
 }
 
 static void (*after_change[8])(void); /* modules that copy what concerns them */

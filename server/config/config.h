@@ -183,7 +183,7 @@ void config_log_no_effect(void);
  * one, when a later one refuses. */
 void config_on_change(const char *name, bool (*apply)(const struct config *next, const char **why));
 /* config_follow: the same, and apply takes over at once what is configured, which it does not
- * refuse. */
+ * refuse but for want of memory: then the process ends, with a line in the log. */
 void config_follow(const char *name, bool (*apply)(const struct config *next, const char **why));
 
 /* A directive of files and command lines that is no parameter: another module's to carry out. */

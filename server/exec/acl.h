@@ -64,8 +64,8 @@ void acl_denial(struct text *out, enum acl_verdict why, const struct acl_user *u
 /* ---- users ---- */
 
 /* acl_init: there is one user, default, who may do everything and needs no password.  Again: those
- * that were made since are gone; no client acts for one. */
-void acl_init(void);
+ * that were made since are gone; no client acts for one.  False: no memory. */
+bool acl_init(void);
 /* acl_find: NULL: there is none. */
 struct acl_user *acl_find(struct slice name);
 /* acl_default: the user of who has not said otherwise; it never goes. */

@@ -130,14 +130,18 @@ acl_set_default_password(struct slice password)
     return done;
 }
 
-void
+bool
 acl_init(void)
 {
     struct acl_user *u = acl_new_default();
 
     acl_table_clear(&acl_users);
-    must(u != NULL && acl_table_add(&acl_users, u)); /* at start there is memory */
+    if (u == NULL || !acl_table_add(&acl_users, u)) {
+        acl_user_free(u);
+        return false;
+    }
     acl_default_user = u;
+    return true;
 }
 
 /* ---- others ---- */

@@ -1,6 +1,7 @@
 /* server/exec/auth.c - see auth.h. */
 #include "server/exec/auth.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -34,14 +35,16 @@ describe(const struct client *c, struct client_facts *facts)
     facts->user = acl_name(acl_user_of(c));
 }
 
-void
+int
 auth_init(void)
 {
     static const struct client_attachment attachment = {.describe = describe};
 
-    acl_init();
+    if (!acl_init())
+        return -ENOMEM;
     client_attach(&attachment);
     config_follow("requirepass", apply);
+    return 0;
 }
 
 void

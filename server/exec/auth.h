@@ -15,8 +15,8 @@ struct cmd;
 
 /* auth_init: after the configuration was read and before the first client: there is the user
  * default, with the password of requirepass; net is told whether clients have to show it, now and
- * when that changes. Until then all have to. */
-void auth_init(void);
+ * when that changes. Until then all have to.  0 or -ENOMEM. */
+int auth_init(void);
 /* auth_is_open: does default need no password, though it may be off? */
 bool auth_is_open(void);
 /* auth_begin: the client is as it was when it came: it acts for default. */
