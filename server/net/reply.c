@@ -11,6 +11,7 @@
 #include "mm/base/must.h"
 #include "mm/base/num.h"
 #include "mm/base/real.h"
+#include "mm/base/text.h"
 #include "server/figures/errorstats.h"
 #include "server/net/client.h"
 #include "server/net/output.h"
@@ -90,6 +91,17 @@ reply_error(struct client *c, const char *text)
 {
     errorstats_count(text);
     reply_error_again(c, text);
+}
+
+void
+reply_why(struct client *c, const char *head, const struct text *t)
+{
+    if (t->failed || t->len == 0)
+        reply_no_memory(c);
+    else if (head[0] != '\0')
+        reply_errorf(c, "%s%s", head, text_str(t));
+    else
+        reply_error(c, text_str(t));
 }
 
 void

@@ -13,6 +13,7 @@
 #include "mm/base/slice.h"
 
 struct client;
+struct text;
 
 void reply_raw(struct client *c, const void *bytes, size_t len); /* bytes that are already RESP */
 void reply_ok(struct client *c);
@@ -22,6 +23,9 @@ void reply_status(struct client *c, const char *text); /* +text */
 void reply_error(struct client *c, const char *text);
 /* reply_error_again: an error that was counted when it was replied first, to somebody else. */
 void reply_error_again(struct client *c, const char *text);
+/* reply_why: an error of head, "" or "ERR ...", and what stands in t; that there is no memory, if
+ * there was none for it. */
+void reply_why(struct client *c, const char *head, const struct text *t);
 void reply_errorf(struct client *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void reply_int(struct client *c, int64_t value);
 void reply_bulk(struct client *c, const void *bytes, size_t len);

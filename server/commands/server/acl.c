@@ -30,10 +30,7 @@ reply_text(struct client *c, struct text *t)
 static void
 reply_error_text(struct client *c, struct text *t)
 {
-    if (t->failed)
-        reply_no_memory(c);
-    else
-        reply_error(c, text_str(t));
+    reply_why(c, "", t);
     text_free(t);
 }
 
@@ -381,7 +378,7 @@ cmd_acl_load(struct client *c)
     if (acl_load(&why))
         reply_ok(c);
     else
-        reply_errorf(c, "ERR %s", text_str(&why));
+        reply_why(c, "ERR ", &why);
     text_free(&why);
 }
 

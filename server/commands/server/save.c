@@ -196,7 +196,7 @@ begin_copy(struct client *c, const struct copy_args *a)
     else if ((filter = save_filter_new(&a->choice)) == NULL)
         reply_error(c, "OOM no memory for the copy");
     else if (persist_copy_to(c->argv[2], filter, &why) < 0)
-        reply_errorf(c, "ERR Can't save a copy: %s", text_str(&why));
+        reply_why(c, "ERR Can't save a copy: ", &why);
     else
         has_begun = true;
     text_free(&why);

@@ -74,7 +74,7 @@ cmd_config_set(struct client *c)
                    client_is_permitted(c, config.enable_protected_configs), &why) == 0)
         reply_ok(c);
     else
-        reply_error(c, text_str(&why));
+        reply_why(c, "", &why);
     text_free(&why);
 }
 
@@ -111,7 +111,7 @@ server_rewrite_config(struct client *c, bool all)
         reply_ok(c);
         log_line(LOG_NOTICE, "CONFIG REWRITE executed with success.");
     } else {
-        reply_errorf(c, "ERR Rewriting config file: %s", text_str(&why));
+        reply_why(c, "ERR Rewriting config file: ", &why);
         log_line(LOG_WARNING, "CONFIG REWRITE failed: %s", text_str(&why));
     }
     text_free(&why);

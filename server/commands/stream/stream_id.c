@@ -122,7 +122,7 @@ reply_no_group(struct client *c, const char *const texts[3], struct slice first,
 
     text_addf(&t, "NOGROUP %s '%.*s'", texts[0], (int)first.len, first.ptr);
     text_addf(&t, " %s '%.*s'%s", texts[1], (int)second.len, second.ptr, texts[2]);
-    reply_error(c, text_str(&t));
+    reply_why(c, "", &t);
     text_free(&t);
 }
 
