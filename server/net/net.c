@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/log.h"
 #include "server/config/config.h"
 #include "server/net/net_impl.h"
@@ -21,12 +22,15 @@
 
 enum {
     LISTENERS_MAX = 16,
+    RETRY_MS = 1000,
     OTHER_FILES = 32 /* descriptors beside the clients': listeners, log, dump, epoll, ... */
 };
 
 /* The addresses of `bind`, with one of the ports. */
 static struct listening {
     bool is_tls;
+    bool is_lost;     /* nothing is listened on, though it is configured: it is tried again */
+    int64_t retry_ms; /* not before */
     struct listener at[LISTENERS_MAX];
     int count;
 } plain, encrypted = {.is_tls = true};
@@ -213,11 +217,29 @@ static bool
 change(struct listening *set, const struct config *next)
 {
     close_all(set);
+    set->is_lost = false;
     if (open_all(next, set) == 0)
         return true;
-    if (open_all(&config, set) < 0)
-        log_line(LOG_WARNING, "The former addresses cannot be listened on any more");
+    if (open_all(&config, set) < 0) {
+        log_line(
+            LOG_WARNING,
+            "The former addresses cannot be listened on any more: they are tried again each second");
+        set->is_lost = true;
+        set->retry_ms = clock_now.ms + RETRY_MS;
+    }
     return false;
+}
+
+static void
+listen_again(struct listening *set)
+{
+    if (!set->is_lost || clock_now.ms < set->retry_ms)
+        return;
+    set->retry_ms = clock_now.ms + RETRY_MS;
+    if (open_all(&config, set) < 0)
+        return; /* logged */
+    set->is_lost = false;
+    log_line(LOG_NOTICE, "Listening on port %d again", port_of(set, &config));
 }
 
 static const char no_such_port[] = "Unable to listen on this port. Check server logs.";
@@ -351,6 +373,8 @@ void
 net_retry_accept(void)
 {
     net_unmute(&unix_listener);
+    listen_again(&plain);
+    listen_again(&encrypted);
     for (int i = 0; i < plain.count; i++)
         net_unmute(&plain.at[i]);
     for (int i = 0; i < encrypted.count; i++)

@@ -34,10 +34,12 @@ net_update_interest(struct client *c)
         return;
     if ((want & (uint32_t)EPOLLIN) != 0 && transport_has_input(c))
         net_read_later(c);
-    if (loop_change(c->fd, want, &c->source) == 0)
+    if (loop_change(c->fd, want, &c->source) == 0) {
         c->interest = want;
-    else
-        c->out_stuck = false; /* nobody would say when it is ready */
+    } else { /* nobody would say when it is ready: the next turn tries again */
+        c->out_stuck = false;
+        net_queue_put(QUEUE_WRITES, c);
+    }
 }
 
 /* Bytes that were sent to us and never read make the system reset the connection, and the reply is
