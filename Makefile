@@ -71,7 +71,8 @@ CORE_LIBS   := -lurcu-qsbr -lurcu-common -llz4
 # Lua and its libraries are linked in; but Debian's archives are no code for a shared object.
 LUA_INCLUDE := /usr/include/lua5.1
 LUA_LIBS    := lua5.1-cjson lua5.1-bitop lua5.1
-SERVER_LIBS := -lnettle $(if $(filter shared,$(FLAVOUR)),$(LUA_LIBS:%=-l%),$(LUA_LIBS:%=-l:lib%.a)) -lm $(if $(filter yes,$(TLS)),-lssl -lcrypto) $(if $(filter yes,$(SECCOMP)),-lseccomp)
+# exit() is for lua_json.c to look at.
+SERVER_LIBS := -Wl,--wrap=exit -lnettle $(if $(filter shared,$(FLAVOUR)),$(LUA_LIBS:%=-l%),$(LUA_LIBS:%=-l:lib%.a)) -lm $(if $(filter yes,$(TLS)),-lssl -lcrypto) $(if $(filter yes,$(SECCOMP)),-lseccomp)
 TOOL_LIBS   := -lz -lzstd -lm
 TEST_LIBS   := -llzf -lcheck -lsubunit -lm -lrt
 

@@ -1,11 +1,15 @@
 /* server/scripts/lua_json.c - cjson is Debian's lua-cjson.
  *
  * Its encoder counts in int, and nothing there says when that overflows: so what is encoded is
- * measured before.  cjson.new(), which would give an encoder past that, is left out. */
+ * measured before.  cjson.new(), which would give an encoder past that, is left out.
+ *
+ * Where it has no memory it ends the process, exit(-1).  The linker (--wrap) leads the program's
+ * calls of exit() here, where that one becomes an error of the script. */
 #include <lauxlib.h>
 #include <lua-cjson.h>
 #include <lua.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "mm/base/must.h"
 #include "server/scripts/libraries.h"
@@ -17,6 +21,32 @@ enum {
     BYTES_A_VALUE = 32,    /* a number, a comma */
     LEVELS_MAX = 1000      /* cjson's own limit, unless it is told otherwise */
 };
+
+/* Who is in cjson; it may be out again by an error, and nobody else gives that status. */
+static lua_State *within;
+enum { JSON_NO_MEMORY = -1 };
+
+_Noreturn void __real_exit(int status);
+_Noreturn void __wrap_exit(int status);
+
+void
+__wrap_exit(int status)
+{
+    if (status == JSON_NO_MEMORY && within != NULL)
+        luaL_error(within, "not enough memory"); /* does not return */
+    __real_exit(status);
+}
+
+static int
+call_json(lua_State *L, lua_CFunction f)
+{
+    int results;
+
+    within = L;
+    results = f(L);
+    within = NULL;
+    return results;
+}
 
 static void
 spend(lua_State *L, size_t *room, size_t bytes)
@@ -52,7 +82,6 @@ measure(lua_State *L, size_t *room, int level)
     spend(L, room, last < JSON_MAX_BYTES ? (size_t)last * BYTES_A_NULL : SIZE_MAX);
 }
 
-/* json_encode: with the upvalue that cjson's own looks for, and that behind it. */
 static int
 json_encode(lua_State *L)
 {
@@ -60,19 +89,36 @@ json_encode(lua_State *L)
 
     luaL_argcheck(L, lua_gettop(L) == 1, 1, "expected 1 argument");
     measure(L, &room, 1);
-    return lua_tocfunction(L, lua_upvalueindex(2))(L);
+    return call_json(L, lua_tocfunction(L, lua_upvalueindex(2)));
+}
+
+static int
+json_decode(lua_State *L)
+{
+    return call_json(L, lua_tocfunction(L, lua_upvalueindex(2)));
+}
+
+/* put_before: a function of ours before that of the table on top of the stack, with the upvalue
+ * that cjson's own looks for, its configuration, and itself behind that. */
+static void
+put_before(lua_State *L, const char *name, lua_CFunction f)
+{
+    lua_getfield(L, -1, name);
+    must(lua_getupvalue(L, -1, 1) != NULL);
+    lua_insert(L, -2);
+    lua_pushcclosure(L, f, 2);
+    lua_setfield(L, -2, name);
 }
 
 void
 library_json(lua_State *L)
 {
+    within = L; /* it makes its buffer */
     lua_pushcfunction(L, luaopen_cjson);
     lua_call(L, 0, 1);
+    within = NULL;
     lua_pushnil(L);
     lua_setfield(L, -2, "new");
-    lua_getfield(L, -1, "encode");
-    must(lua_getupvalue(L, -1, 1) != NULL); /* its configuration */
-    lua_insert(L, -2);
-    lua_pushcclosure(L, json_encode, 2);
-    lua_setfield(L, -2, "encode");
+    put_before(L, "encode", json_encode);
+    put_before(L, "decode", json_decode);
 }
