@@ -1,7 +1,8 @@
 /* mm/base/fault.h - fault injection, in the way of SQLite's test harness ("the n-th call fails").
  * Compiled in when STILLFRAME_FAULTS is defined (debug, asan, tsan, barrier flavours); otherwise
  * fault_point() is the constant false and costs nothing.
- * Threads: fault_point [any]; the others: the test's thread, with no save running. */
+ * Threads: fault_point [any]; the others: one thread, the test's or that of DEBUG FAULT; what runs
+ * meanwhile sees a fault or does not. */
 #ifndef MM_BASE_FAULT_H
 #define MM_BASE_FAULT_H
 

@@ -278,6 +278,11 @@ static const struct debug_row {
      "Answers a digest of each value."},
     {"drop-cluster-packet-filter", 1, 1, debug_nothing, "<type>", "Accepted: there is no cluster."},
     {"error", 1, 1, debug_error, "<text>", "Answers the text as an error."},
+#ifdef STILLFRAME_FAULTS
+    {"fault", 0, 3, debug_fault, "[<point>|ANY|OFF [<call> [FOREVER]]]",
+     "Lets the next or a later call of a fault point fail; OFF answers how often one did; without "
+     "arguments: the points."},
+#endif
     {"htstats", 1, 2, debug_htstats, "<db> [full]", "Describes a database's tables."},
     {"htstats-key", 1, 2, debug_htstats_key, "<key> [full]", "Describes the table of a hash."},
     {"jmap", 0, 0, debug_nothing, "", "Accepted."},

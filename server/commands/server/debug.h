@@ -32,6 +32,9 @@ void debug_panic(struct client *c);            /* PANIC */
 void debug_assert(struct client *c);           /* ASSERT */
 void debug_oom(struct client *c);              /* OOM */
 void debug_leak(struct client *c);             /* LEAK string */
+#ifdef STILLFRAME_FAULTS
+void debug_fault(struct client *c); /* FAULT [point|ANY|OFF [call [FOREVER]]] */
+#endif
 
 /* ---- server.c ---- */
 /* server_rewrite_config: CONFIG REWRITE; all: what is at its default too. */

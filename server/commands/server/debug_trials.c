@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/base/fault.h"
 #include "mm/base/glob.h"
 #include "mm/base/log.h"
 #include "mm/base/must.h"
@@ -103,3 +104,55 @@ debug_leak(struct client *c)
     /* cppcheck-suppress memleak */
     reply_ok(c); /* NOLINT(clang-analyzer-unix.Malloc): lost is what it is for */
 }
+
+/* ---- faults, where they are compiled in ---- */
+
+#ifdef STILLFRAME_FAULTS
+static void
+list_faults(struct client *c)
+{
+    reply_array(c, FAULT_COUNT);
+    for (unsigned i = 0; i < FAULT_COUNT; i++)
+        reply_bulk_text(c, fault_name((enum fault)i));
+}
+
+/* fault_of: its number, FAULT_ANY, or one more: there is none of that name. */
+static unsigned
+fault_of(const struct client *c, int at)
+{
+    unsigned i = 0;
+
+    while (i < FAULT_COUNT && !arg_is(c, at, fault_name((enum fault)i)))
+        i++;
+    return i < FAULT_COUNT || arg_is(c, at, "any") ? i : FAULT_COUNT + 1;
+}
+
+void
+debug_fault(struct client *c)
+{
+    int64_t call = 1;
+    unsigned f;
+
+    if (c->argc == 2) {
+        list_faults(c);
+        return;
+    }
+    if (c->argc == 3 && arg_is(c, 2, "off")) {
+        reply_int(c, (int64_t)fault_disarm());
+        return;
+    }
+    if ((f = fault_of(c, 2)) > FAULT_ANY) {
+        reply_errorf(c, "ERR there is no fault point '%.*s': DEBUG FAULT lists them",
+                     slice_shown(c->argv[2]), c->argv[2].ptr);
+        return;
+    }
+    if (c->argc > 3 && !arg_int(c, 3, &call))
+        return;
+    if (call < 1 || (c->argc > 4 && !arg_is(c, 4, "forever"))) {
+        reply_syntax(c);
+        return;
+    }
+    fault_arm(f, (unsigned long)call, c->argc > 4);
+    reply_ok(c);
+}
+#endif
