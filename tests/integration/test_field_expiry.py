@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Fields of hashes that expire: replies and errors as Redis 7.4 and 8 have them, what listeners are
-told, what goes by itself; and saves, which hold the times of their cut while writers change them."""
+"""Fields of hashes that expire: replies and errors as Redis 7.4 and 8 have them, what listeners
+are told, what goes by itself; and saves, which
+hold the times of their cut while writers change them."""
 import json
 import os
 import random
