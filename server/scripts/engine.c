@@ -9,15 +9,20 @@
 
 #include "mm/base/fault.h"
 #include "mm/base/must.h"
+#include "mm/base/os.h"
 #include "server/config/config.h"
+#include "server/net/loop.h"
 #include "server/scripts/scripts_impl.h"
 
 enum {
     /* One block may not be larger: the libraries count in int, and what they build of a string is
      * up to six times as long (a character in JSON). */
     BLOCK_MAX_BYTES = 256 << 20,
-    TIDY_EVERY = 50,         /* scripts */
-    TIDY_MAX_BYTES = 1 << 20 /* a step begins a cycle, which looks at all of the state */
+    TIDY_EVERY = 50,          /* scripts */
+    TIDY_MAX_BYTES = 1 << 20, /* a step begins a cycle, which looks at all of the state */
+    AT_ONCE_BYTES = 1 << 20,  /* so large a state is closed in less than a slice */
+    END_CYCLES = 2,           /* of the collector, after which nothing of a state is left */
+    END_STEPS = 16            /* between two looks at the clock */
 };
 
 static void (*open_api)(lua_State *L, enum engine e);
@@ -28,6 +33,10 @@ static struct state {
     size_t bytes, settled_bytes; /* now; after the last whole collection, or fewer */
     unsigned scripts;
 } states[ENGINES];
+
+/* A large state that was closed: it is freed in slices, and is nothing to the limit. */
+static struct state dying;
+static unsigned dying_cycles;
 
 static size_t charged_bytes;
 static bool is_freeing; /* what is asked for meanwhile makes room for more */
@@ -99,11 +108,104 @@ fill(lua_State *L)
     return 0;
 }
 
+/* free_some: call what frees memory where its errors are caught; one that there is no memory for
+ * leaves what it would have freed to the state's end: false. */
+static bool
+free_some(lua_State *L, lua_CFunction f, int *argument)
+{
+    bool good;
+
+    is_freeing = true;
+    good = lua_cpcall(L, f, argument) == 0;
+    is_freeing = false;
+    if (!good)
+        lua_pop(L, 1);
+    return good;
+}
+
+/* end_dying: what is left of it goes at once. */
+static void
+end_dying(void)
+{
+    if (dying.lua != NULL)
+        lua_close(dying.lua);
+    must(dying.bytes == 0);
+    dying = (struct state){.lua = NULL};
+}
+
+/* forget_all: of a state: nothing is reachable any more. */
+static int
+forget_all(lua_State *L)
+{
+    for (lua_pushnil(L); lua_next(L, LUA_REGISTRYINDEX) != 0;) {
+        lua_pop(L, 1);
+        lua_pushvalue(L, -1);
+        lua_pushnil(L);
+        lua_rawset(L, LUA_REGISTRYINDEX);
+    }
+    lua_newtable(L);
+    lua_replace(L, LUA_GLOBALSINDEX);
+    return 0;
+}
+
+static int
+collect_some(lua_State *L)
+{
+    for (unsigned i = 0; i < END_STEPS && dying_cycles < END_CYCLES; i++)
+        dying_cycles += (unsigned)lua_gc(L, LUA_GCSTEP, 1);
+    return 0;
+}
+
+static void free_dying(unsigned slice_us);
+static struct loop_task task = {
+    .place = LOOP_DATA, .is_slice = true, .due_ms = LOOP_NEVER, .run = free_dying};
+
+static void
+free_dying(unsigned slice_us)
+{
+    int64_t until_us = os_monotonic_us() + slice_us;
+
+    while (dying.lua != NULL && dying_cycles < END_CYCLES && os_monotonic_us() < until_us)
+        if (!free_some(dying.lua, collect_some, NULL))
+            dying_cycles = END_CYCLES;
+    if (dying.lua != NULL && dying_cycles < END_CYCLES)
+        return;
+    end_dying();
+    loop_task_at(&task, LOOP_NEVER);
+}
+
+/* begin_dying: one after the other, so that there is one more than is counted at most. */
+static void
+begin_dying(struct state *state)
+{
+    end_dying();
+    dying = *state;
+    *state = (struct state){.lua = NULL};
+    lua_setallocf(dying.lua, allocate, &dying);
+    dying_cycles = free_some(dying.lua, forget_all, NULL) ? 0 : END_CYCLES;
+    loop_task_at(&task, LOOP_NOW);
+}
+
+void
+engine_close(enum engine e)
+{
+    struct state *state = &states[e];
+
+    if (state->lua != NULL && state->bytes > AT_ONCE_BYTES)
+        begin_dying(state);
+    else if (state->lua != NULL)
+        lua_close(state->lua);
+    state->lua = NULL;
+    state->settled_bytes = 0;
+    must(state->bytes == 0);
+}
+
 void
 engine_init(void (*open)(lua_State *L, enum engine e), void (*open_library)(lua_State *L))
 {
     open_api = open;
     open_library_api = open_library;
+    loop_task_add(&task);
 }
 
 lua_State *
@@ -121,33 +223,10 @@ engine_get(enum engine e)
     return state->lua;
 }
 
-void
-engine_close(enum engine e)
-{
-    struct state *state = &states[e];
-
-    if (state->lua != NULL)
-        lua_close(state->lua);
-    state->lua = NULL;
-    state->settled_bytes = 0;
-    must(state->bytes == 0);
-}
-
 size_t
 engine_bytes(enum engine e)
 {
     return states[e].bytes;
-}
-
-/* free_some: call what frees memory where its errors are caught; one that there is no memory for
- * leaves what it would have freed to the state's end. */
-static void
-free_some(lua_State *L, lua_CFunction f, int *argument)
-{
-    is_freeing = true;
-    if (lua_cpcall(L, f, argument) != 0)
-        lua_settop(L, 0);
-    is_freeing = false;
 }
 
 static int
@@ -192,7 +271,7 @@ engine_tidy(enum engine e)
         what = LUA_GCCOLLECT;
     else if (++state->scripts % TIDY_EVERY != 0 || state->bytes > TIDY_MAX_BYTES)
         return;
-    free_some(state->lua, collect, &what);
+    (void)free_some(state->lua, collect, &what);
     if (what == LUA_GCCOLLECT)
         state->settled_bytes = state->bytes;
 }
@@ -200,5 +279,5 @@ engine_tidy(enum engine e)
 void
 engine_unref(enum engine e, int reference)
 {
-    free_some(states[e].lua, unref, &reference);
+    (void)free_some(states[e].lua, unref, &reference);
 }

@@ -27,7 +27,8 @@ void engine_init(void (*open_api)(struct lua_State *L, enum engine e),
                  void (*open_library_api)(struct lua_State *L));
 /* engine_get: the state, made when it is wanted first.  NULL: no memory. */
 struct lua_State *engine_get(enum engine e);
-/* engine_close: all that it holds goes, with what was compiled.  Not while a script runs in it. */
+/* engine_close: all that it holds goes, with what was compiled: of a large state in slices of the
+ * loop's.  Not while a script runs in it. */
 void engine_close(enum engine e);
 /* engine_bytes: of its blocks; 0: there is no state. */
 size_t engine_bytes(enum engine e);

@@ -578,6 +578,20 @@ class Limits(Case):
         self.assertGreater(int(self.info(c, "used_memory_vm_eval")), 0)
         self.assertEqual(self.info(c, "used_memory_vm_total"), self.info(c, "used_memory_vm_eval"))
 
+    def test_a_large_state_is_freed_while_others_are_served(self):
+        c = self.start(resp.start_stillframe, "--script-memory-limit", "100mb").client()
+        before = int(self.info(c, "used_memory"))
+        for _ in range(3):  # one that is flushed while another is being freed, too
+            for name in "ab":
+                c.call("FUNCTION", "LOAD", '#!lua name=%s\nlocal t = {} redis.register_function("f%s", function() '
+                       "for i = 1, 4e5 do t[i] = {i} end return #t end)" % (name, name))
+                self.assertEqual(c.call("FCALL", "f" + name, 0), 400000)
+            self.assertGreater(int(self.info(c, "used_memory")), before + 60000000)
+            c.call("FUNCTION", "FLUSH")
+            self.assertEqual(self.info(c, "used_memory_vm_functions"), "0")
+        resp.wait_until(lambda: int(self.info(c, "used_memory")) < before + 5000000)
+        self.assertEqual(c.call("EVAL", "return 1", 0), 1)
+
     def test_scripts_and_functions_know_nothing_of_each_other(self):
         c = self.start().client()
         c.call("FUNCTION", "LOAD", '#!lua name=l\nlocal n = 0 server.register_function("next", function() n = n + 1 return n end)')
