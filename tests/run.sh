@@ -83,7 +83,7 @@ integration() { # integration FLAVOUR TEST...: python tests against that flavour
 
 export CK_DEFAULT_TIMEOUT=600
 # The same sequences each time beside redis-server; make check-long draws others.
-export DIFFERENTIAL_SEED=${DIFFERENTIAL_SEED:-34} EVENTS_SEED=${EVENTS_SEED:-34} PUBSUB_SEED=${PUBSUB_SEED:-34}
+export DIFFERENTIAL_SEED=${DIFFERENTIAL_SEED:-34} EVENTS_SEED=${EVENTS_SEED:-34} PUBSUB_SEED=${PUBSUB_SEED:-34} TRACKING_SEED=${TRACKING_SEED:-34}
 export TRANSACTIONS_SEED=${TRANSACTIONS_SEED:-34} OSV_SEED=${OSV_SEED:-34}
 export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0 UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:report_thread_leaks=0 # liburcu never joins its thread
@@ -116,7 +116,7 @@ section_asan() {
     build release test-helpers
     build asan all tests
     CK_FORK=no unit asan mm snapshot tool server
-    QUICK=1 integration asan tests/integration/test_{rdb_tool,rdb_check,rdb_convert,rdb_diff,rdb_golden,rdb_input,rdb_json,rdb_look,rdb_memory,rdb_resp,rdb_salvage,dumps,protocol,saves,save_copies,save_stream,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread,defrag,tls,tls_parameters,acl,scripts,script_sandbox,functions}.py
+    QUICK=1 integration asan tests/integration/test_{rdb_tool,rdb_check,rdb_convert,rdb_diff,rdb_golden,rdb_input,rdb_json,rdb_look,rdb_memory,rdb_resp,rdb_salvage,dumps,protocol,saves,save_copies,save_stream,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread,defrag,tls,tls_parameters,acl,scripts,script_sandbox,functions,tracking}.py
     CK_FORK=no unit asan fault
 }
 section_tsan() {
@@ -167,9 +167,9 @@ section_lint() {
 section_long() {
     export DIFFERENTIAL_SEED
     DIFFERENTIAL_SEED=$(date +%s)
-    unset EVENTS_SEED PUBSUB_SEED TRANSACTIONS_SEED # each draws and prints its own
+    unset EVENTS_SEED PUBSUB_SEED TRACKING_SEED TRANSACTIONS_SEED # each draws and prints its own
     build release all tests test-helpers
-    for t in events pubsub transactions; do
+    for t in events pubsub tracking transactions; do
         long tests/integration/test_$t.py
     done
     DIFFERENTIAL_COMMANDS=${DIFFERENTIAL_COMMANDS:-1000000} LONG=1 long tests/integration/test_differential.py

@@ -33,14 +33,16 @@ struct dying {
 
 enum {
     GONE_SHARE = 8,    /* readers that have gone: an eighth of all before they are looked for */
-    STEP_BUCKETS = 32, /* between two looks at the clock */
+    STEP_BUCKETS = 32, /* between two looks at the clock, unless these are */
+    STEP_NUMBERS = 2048
 };
 
 static struct nametab table;
 static uint64_t items, gone_items; /* of those: of clients that are gone, about */
 static size_t bytes;               /* of the keys, without the table's buckets */
 static struct dying *dying;
-static uint64_t sweep_at; /* the next bucket to look for the gone in; 0: nothing is looked for */
+static uint64_t looked_at; /* numbers of readers, ever */
+static uint64_t sweep_at;  /* the next bucket to look for the gone in; 0: nothing is looked for */
 
 static struct loop_task task = {
     .place = LOOP_DATA, .is_slice = true, .due_ms = LOOP_NEVER, .run = tracking_table_work};
@@ -284,6 +286,7 @@ cut(void *ctx, struct nametab_node *n)
     uint32_t alive = count_alive(k), gone = k->count - alive;
 
     (void)ctx;
+    looked_at += k->count;
     if (gone == 0 || (alive > 0 && room_for(alive) < room_for(k->count) &&
                       (narrow = make_key(k->node.name, k->node.hash, alive)) == NULL))
         return;
@@ -306,7 +309,9 @@ cut(void *ctx, struct nametab_node *n)
 static void
 sweep_some(void)
 {
-    for (int i = 0; i < STEP_BUCKETS && sweep_at > 0; i++) {
+    uint64_t end = looked_at + STEP_NUMBERS;
+
+    for (int i = 0; i < STEP_BUCKETS && sweep_at > 0 && looked_at < end; i++) {
         if (sweep_at > table.buckets)
             sweep_at = table.buckets;
         if (sweep_at > 0)
@@ -319,13 +324,16 @@ sweep_some(void)
 static void
 free_dying_key(void *ctx, struct nametab_node *n)
 {
+    looked_at += key_of(n)->count;
     remove_key(ctx, key_of(n));
 }
 
 static void
 free_some(struct dying *d)
 {
-    for (int i = 0; i < STEP_BUCKETS && d->table.count > 0; i++) {
+    uint64_t end = looked_at + STEP_NUMBERS;
+
+    for (int i = 0; i < STEP_BUCKETS && d->table.count > 0 && looked_at < end; i++) {
         if (d->at > d->table.buckets)
             d->at = d->table.buckets;
         nametab_visit(&d->table, --d->at, free_dying_key, &d->table);

@@ -103,10 +103,13 @@ tell(struct tracking_client *t, struct slice array)
     struct client *c = t->redirect_id != 0 ? t->redirect : t->client;
     struct slice head;
 
-    if (c == NULL) {
+    must(t->client != NULL);
+    if (c == NULL) { /* who it had named is gone */
         tell_broken(t);
         return;
     }
+    if (c->is_reader) /* within the data that it gets, there is no place for it */
+        return;
     if (c->resp >= 3)
         head = SLICE(">2\r\n$10\r\ninvalidate\r\n");
     else if (t->redirect_id != 0 && client_is_subscriber(c))

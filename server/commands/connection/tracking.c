@@ -88,9 +88,10 @@ is_free(struct client *c, const struct ranked *all, int at, int count)
     return true;
 }
 
-/* are_free: O(prefixes * log(prefixes)), in the client's too. */
+/* are_free: and they are sorted then, so that the client's list grows at its end.
+ * O(prefixes * log(prefixes)), in the client's too. */
 static bool
-are_free(struct client *c, const struct wish *w)
+are_free(struct client *c, struct wish *w)
 {
     size_t count = (size_t)w->prefix_count;
     struct ranked *all, **sorted = NULL;
@@ -113,6 +114,8 @@ are_free(struct client *c, const struct wish *w)
     }
     for (int i = 0; ok && i < w->prefix_count; i++)
         ok = is_free(c, all, i, w->prefix_count);
+    for (int i = 0; ok && i < w->prefix_count; i++)
+        w->prefixes[i] = sorted[i]->prefix;
     free(sorted);
     free(all);
     return ok;
@@ -201,7 +204,7 @@ begin(struct client *c, const struct wish *w)
 }
 
 static void
-switch_on(struct client *c, const struct wish *w)
+switch_on(struct client *c, struct wish *w)
 {
     const char *error = object(c, w);
 
