@@ -293,7 +293,8 @@ class Saves(FieldTest):
         return found
 
     def save(self, c):
-        """The hashes at the cut as one transaction has them, and the time then."""
+        """The hashes at the cut as one transaction has them, and a time right after it: TIME says the
+        moment, not when the turn began."""
         names = ["f%d" % i for i in range(FIELDS)] + ["n"]
         looks = []
         for i in range(HASHES):
@@ -317,8 +318,9 @@ class Saves(FieldTest):
     def check_file(self, state, now_ms):
         found = self.in_file()
         for name, fields in found.items():
-            shown = {f: v for f, v in fields.items() if v[1] == -1 or v[1] >= now_ms}
-            self.assertEqual(shown, state.get(name, {}), name)
+            at_cut = state.get(name, {})  # and in the file what had expired then and not gone yet
+            self.assertEqual([(f, v, fields.get(f)) for f, v in at_cut.items() if fields.get(f) != v], [], name)
+            self.assertEqual([(f, v) for f, v in fields.items() if f not in at_cut and not -1 < v[1] < now_ms], [], name)
         for name, fields in state.items():
             self.assertTrue(not fields or name in found, name)
 
