@@ -18,7 +18,7 @@ key_changed_heard(struct db *db, struct slice key, unsigned class, const char *e
     if ((key_event_listeners & KEY_EVENT_WATCHED) != 0)
         watch_touch(db, key);
     if ((key_event_listeners & KEY_EVENT_HELD) != 0)
-        keyhold_note(db, key);
+        keyhold_note(db, key, event);
     if ((key_event_listeners & KEY_EVENT_TRACKED) != 0 && db_index_of(db) >= 0)
         tracking_key_changed(key, class);
     if ((key_event_listeners & KEY_EVENT_COPIED) != 0 &&

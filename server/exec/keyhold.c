@@ -2,6 +2,7 @@
 #include "server/exec/keyhold.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "mm/base/clock.h"
 #include "mm/base/must.h"
@@ -15,7 +16,7 @@
 
 struct keyhold {
     struct keyname key; /* first */
-    bool was_changed;
+    bool was_changed, was_touched;
 };
 
 static struct keynames holds;
@@ -63,10 +64,16 @@ keyhold_was_changed(const struct keyhold *h)
     return h->was_changed;
 }
 
+bool
+keyhold_was_touched(const struct keyhold *h)
+{
+    return h->was_touched;
+}
+
 void
 keyhold_accept(struct keyhold *h)
 {
-    h->was_changed = false;
+    h->was_changed = h->was_touched = false;
 }
 
 bool
@@ -78,19 +85,23 @@ keyhold_is_held(int db_index, struct slice name)
 /* ---- who changes one (HD2) ---- */
 
 void
-keyhold_note(const struct db *db, struct slice name)
+keyhold_note(const struct db *db, struct slice name, const char *event)
 {
     struct keyhold *h = find(db_index_of(db), name);
 
-    if (h != NULL)
-        h->was_changed = true;
+    if (h == NULL)
+        return;
+    h->was_touched = true;
+    h->was_changed |= strcmp(event, "hexpired") != 0;
 }
 
 static void
 note(void *ctx, struct nametab_node *n)
 {
+    struct keyhold *h = (struct keyhold *)(void *)n; /* the node is the name's first member */
+
     (void)ctx;
-    ((struct keyhold *)(void *)n)->was_changed = true; /* the node is the name's first member */
+    h->was_changed = h->was_touched = true;
 }
 
 void

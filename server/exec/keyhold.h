@@ -5,7 +5,8 @@
  *       do FLUSHALL, FLUSHDB and SWAPDB while any key is held, and a transaction with one of these.
  *       Reading commands do not wait.
  *   HD2 What changes a held key all the same is noted: it expires, is evicted, or is written by a
- *       script that does not name it, by a client that is served because of another key.
+ *       script that does not name it, by a client that is served because of another key.  Fields
+ *       of a hash that expire are no change, since they would elsewhere too; but they go.
  *
  * Threads: mutator. */
 #ifndef SERVER_EXEC_KEYHOLD_H
@@ -25,8 +26,10 @@ struct keyhold;
 int keyhold_take(int db_index, struct slice name, struct keyhold **ret);
 /* keyhold_release: those who wait try again. */
 void keyhold_release(struct keyhold *h);
-/* keyhold_was_changed: HD2, since it was taken, or since keyhold_accept(). */
+/* keyhold_was_changed: HD2, since it was taken, or since keyhold_accept().
+ * keyhold_was_touched: or fields have expired: its bytes are not what they were. */
 bool keyhold_was_changed(const struct keyhold *h);
+bool keyhold_was_touched(const struct keyhold *h);
 void keyhold_accept(struct keyhold *h);
 /* keyhold_is_held: by anybody. */
 bool keyhold_is_held(int db_index, struct slice name);
@@ -41,9 +44,9 @@ void keyhold_init(void);
 /* keyhold_stops: must this command wait (HD1)?  flags: the command's, and of EXEC also those of
  * what it runs.  O(keys that it names) */
 bool keyhold_stops(const struct client *c, const struct cmd *cmd, uint32_t flags);
-/* keyhold_note: the key has changed.  keyhold_note_all: every key of a logical database may
- * have. */
-void keyhold_note(const struct db *db, struct slice name);
+/* keyhold_note: this has happened to the key (keyevent.h).  keyhold_note_all: every key of a
+ * logical database may have. */
+void keyhold_note(const struct db *db, struct slice name, const char *event);
 void keyhold_note_all(int db_index);
 /* keyhold_verify: assert that the figures agree; slow, for tests. */
 void keyhold_verify(void);

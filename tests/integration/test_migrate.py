@@ -136,6 +136,24 @@ class Migrate(unittest.TestCase):
         self.redis.call("SELECT", 0)
         self.assertEqual(self.redis.call("DBSIZE"), 0)
 
+    def test_times_of_fields(self):
+        self.ours.call("HSET", "h", "a", 1, "b", 2)
+        self.ours.call("HEXPIREAT", "h", 4102444800, "FIELDS", 1, "a")
+        self.assertEqual(self.migrate("redis", "h", 0),
+                         "ERR Target instance replied with error: ERR DUMP payload version or checksum are wrong")
+        self.assertEqual(self.migrate("other", "h", 0), b"OK")
+        self.assertEqual(self.other.call("HEXPIRETIME", "h", "FIELDS", 2, "a", "b"), [4102444800, -1])
+
+    def test_a_field_that_expires_meanwhile(self):
+        self.ours.call("HSET", "h", "a", 1, "b", 2)
+        c, connection = self.begin(self.silent(), "h")
+        read_until(connection, b"RESTORE")
+        self.ours.call("EVAL", "return redis.call('hpexpire', 'h', 1, 'fields', 1, 'a')", 0)
+        resp.wait_until(lambda: self.ours.call("HLEN", "h") == 1)
+        connection.sendall(b"+OK\r\n")
+        self.assertIn("was changed while it was moved", self.end(c))  # by the script
+        self.assertEqual(self.ours.call("HGETALL", "h"), [b"b", b"2"])
+
     # ---- options ----
 
     def test_copy_and_replace(self):

@@ -144,6 +144,23 @@ START_TEST(a_key_that_expires_is_noted) /* HD2 */
 }
 END_TEST
 
+START_TEST(fields_that_expire_are_no_change) /* HD2 */
+{
+    struct keyhold *h;
+
+    (void)talk("hset h a 1 b 2");
+    (void)talk("hpexpire h 5 fields 1 a");
+    ck_assert_int_eq(keyhold_take(0, SLICE("h"), &h), 0);
+    talk_pass_ms(10);
+    ck_assert_str_eq(talk("hget h b"), "$1\r\n2\r\n");
+    talk_finish_work();
+    ck_assert(keyhold_was_touched(h) && !keyhold_was_changed(h));
+    (void)talk("hset h b 3");
+    ck_assert(keyhold_was_changed(h));
+    keyhold_release(h);
+}
+END_TEST
+
 START_TEST(other_listeners_come_and_go_beside_it)
 {
     ck_assert_str_eq(talk("config set notify-keyspace-events KEA"), "+OK\r\n");
@@ -166,6 +183,7 @@ main(void)
     tcase_add_test(tc, a_key_is_held_once_and_then_no_more);
     tcase_add_test(tc, what_changes_it_all_the_same_is_noted);
     tcase_add_test(tc, a_key_that_expires_is_noted);
+    tcase_add_test(tc, fields_that_expire_are_no_change);
     tcase_add_test(tc, other_listeners_come_and_go_beside_it);
     suite_add_tcase(s, tc);
     return run_suite(s);

@@ -198,7 +198,7 @@ go_on_with_dump(struct migration *m)
     size_t len;
     int r;
 
-    if (keyhold_was_changed(k->hold)) {
+    if (keyhold_was_touched(k->hold)) {
         drop_dump(m);
         return;
     }
