@@ -1,9 +1,9 @@
 /* tests/fuzz/fuzz_scripts.c - EVAL of programs that mean harm.
  *
  * The first byte says what the rest is: a program's text; the choices of a grammar that makes one
- * of all that a script finds, with arguments that have hurt before; or bytes for the decoders and
- * the patterns.  Each has 16 MB and a tenth of a second of the processor, then it is ended as by
- * SCRIPT KILL.
+ * of all that a script finds, with arguments that have hurt before; bytes for the decoders and the
+ * patterns; or a function library.  Each has 16 MB and a tenth of a second of the processor, then
+ * it is ended as by SCRIPT KILL.
  *
  * Properties: a script gives exactly one reply, whole; its memory is within script-memory-limit;
  * the next script finds every function as it was; what decodes is encoded to what is decoded
@@ -368,7 +368,8 @@ eval(struct slice program, struct slice argument)
     set_timer(LIMIT_US);
     reply = talk_words(5, argv);
     set_timer(0);
-    must(engine_bytes() <= LIMIT_BYTES + SPARE_BYTES);
+    must(engine_bytes(ENGINE_SCRIPTS) + engine_bytes(ENGINE_FUNCTIONS) <=
+         LIMIT_BYTES + SPARE_BYTES);
     return reply;
 }
 
@@ -484,21 +485,44 @@ run_decoder(const uint8_t *data, size_t size)
     must(strcmp(reply, "-OTHER\r\n") != 0);
 }
 
+/* run_library: a program as a function library, and calls of what it may have registered. */
+static void
+run_library(const uint8_t *data, size_t size)
+{
+    struct slice argv[] = {SLICE("function"), SLICE("load"), SLICE("replace"), {NULL, 0}};
+    struct text t = {0};
+
+    text_add(&t, "#!lua name=l\n");
+    text_add_bytes(&t, (const char *)data, size);
+    must(!t.failed);
+    argv[3] = (struct slice){text_str(&t), t.len};
+    set_timer(LIMIT_US);
+    check_reply(talk_words(4, argv));
+    check_reply(talk("fcall f 1 k a"));
+    check_reply(talk("function list"));
+    check_reply(talk("function flush"));
+    set_timer(0);
+    text_free(&t);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
         return 0;
     (void)talk("hello %d", data[0] / 128 + 2);
-    switch (data[0] % 3) {
+    switch (data[0] % 4) {
     case 0:
         run_program(data + 1, size - 1);
         break;
     case 1:
         run_made(data + 1, size - 1);
         break;
-    default:
+    case 2:
         run_decoder(data + 1, size - 1);
+        break;
+    default:
+        run_library(data + 1, size - 1);
     }
     (void)talk("hello 2");
     check_sandbox();

@@ -62,7 +62,8 @@ def scripts(directory):
     os.makedirs(directory, exist_ok=True)
     programs = [b"\0" + p.encode("latin-1", "replace") for p in [*test_scripts.programs(), *test_script_sandbox.EndedByKill.PROGRAMS]]
     decoded = [bytes([2, k]) + d for k in range(DECODERS) for d in DECODED]
-    for i, data in enumerate(programs + decoded):
+    libraries = [b"\3redis.register_function('f', function(KEYS, ARGV) %s end)" % p[1:] for p in programs[::4]]
+    for i, data in enumerate(programs + decoded + libraries):
         with open(os.path.join(directory, "seed-%d" % i), "wb") as f:
             f.write(data)
 
