@@ -116,7 +116,7 @@ section_asan() {
     build release test-helpers
     build asan all tests
     CK_FORK=no unit asan mm snapshot tool server
-    QUICK=1 integration asan tests/integration/test_{rdb_tool,rdb_check,rdb_convert,rdb_diff,rdb_golden,rdb_input,rdb_json,rdb_look,rdb_memory,rdb_resp,rdb_salvage,dumps,protocol,saves,save_copies,save_stream,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread,defrag,tls,tls_parameters,acl,scripts,script_sandbox,functions,tracking}.py
+    QUICK=1 integration asan tests/integration/test_{rdb_tool,rdb_check,rdb_convert,rdb_diff,rdb_golden,rdb_input,rdb_json,rdb_look,rdb_memory,rdb_resp,rdb_salvage,dumps,protocol,saves,save_copies,save_stream,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread,defrag,tls,tls_parameters,acl,scripts,script_sandbox,functions,tracking,script_differential}.py
     CK_FORK=no unit asan fault
 }
 section_tsan() {
@@ -173,6 +173,8 @@ section_long() {
         long tests/integration/test_$t.py
     done
     DIFFERENTIAL_COMMANDS=${DIFFERENTIAL_COMMANDS:-1000000} LONG=1 long tests/integration/test_differential.py
+    SCRIPTS_STEPS=${SCRIPTS_STEPS:-20000} long tests/integration/test_script_differential.py
+    ACL_ROUNDS=${ACL_ROUNDS:-1500} long tests/integration/test_acl.py
     LONG=1 long tests/integration/test_huge.py
     ORACLE_SNAPSHOTS=1000 long tests/integration/test_oracle.py
     ORACLE_SNAPSHOTS=500 long tests/integration/test_oracle_types.py

@@ -189,7 +189,7 @@ api_setresp(lua_State *L)
     if (lua_gettop(L) != 1)
         return fail(L, "ERR redis.setresp() requires one argument.");
     version = lua_tonumber(L, 1);
-    if (version != 2 && version != 3)
+    if (!(version >= 2 && version < 4))
         return fail(L, "ERR RESP version must be 2 or 3.");
     run_client()->resp = (int)version;
     return 0;
@@ -205,11 +205,11 @@ api_set_repl(lua_State *L)
     if (lua_gettop(L) != 1)
         return fail(L, "ERR redis.set_repl() requires two arguments.");
     which = lua_tonumber(L, 1);
-    if (which < 0 || which > RUN_REPL_ALL)
+    if (!(which > -1 && which < RUN_REPL_ALL + 1))
         return fail(
             L, "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.");
     if (run_now() != NULL)
-        run_now()->repl = (unsigned)which;
+        run_now()->repl = (unsigned)(int)which;
     return 0;
 }
 

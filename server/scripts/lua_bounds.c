@@ -95,7 +95,7 @@ bounded_rep(lua_State *L)
 void
 library_bound_insert(lua_State *L)
 {
-    if (lua_gettop(L) == 3 && lua_isnumber(L, 2))
+    if (lua_gettop(L) == 3 && lua_istable(L, 1))
         luaL_argcheck(L, luaL_checkint(L, 2) >= INSERT_LOWEST, 2, "position out of bounds");
 }
 

@@ -549,11 +549,11 @@ pattern_gsub(lua_State *L)
 
     begin(L, &m);
     p = luaL_checkstring(L, 2);
+    most = luaL_optint(L, 4, m.end - m.subject < INT_MAX ? (int)(m.end - m.subject) + 1 : INT_MAX);
     luaL_argcheck(L,
                   type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION ||
                       type == LUA_TTABLE,
                   3, "string/function/table expected");
-    most = luaL_optint(L, 4, m.end - m.subject < INT_MAX ? (int)(m.end - m.subject) + 1 : INT_MAX);
     is_anchored = *p == '^';
     p += is_anchored;
     s = m.subject;

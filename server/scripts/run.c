@@ -251,6 +251,8 @@ explain(lua_State *L)
         lua_pushliteral(L, "ERR ");
         if (lua_isstring(L, 1))
             lua_pushvalue(L, 1);
+        else if (lua_isboolean(L, 1))
+            lua_pushstring(L, lua_toboolean(L, 1) ? "true" : "false");
         else
             lua_pushstring(L, luaL_typename(L, 1));
         lua_concat(L, 2);

@@ -286,14 +286,8 @@ refuse_unknown(lua_State *L)
 /* ---- the libraries ---- */
 
 /* guard: a function of table.* that writes into its first argument, or reads it past __index; the
- * second upvalue is the function, which has no upvalues of its own. */
-static int
-guard_write(lua_State *L)
-{
-    refuse_front(L, 1);
-    return lua_tocfunction(L, lua_upvalueindex(2))(L);
-}
-
+ * second upvalue is the function, which has no upvalues of its own.  table.remove and table.sort
+ * find nothing in a front. */
 static int
 guard_read(lua_State *L)
 {
@@ -304,15 +298,15 @@ guard_read(lua_State *L)
 static int
 guard_insert(lua_State *L)
 {
-    refuse_front(L, 1);
     library_bound_insert(L);
+    if (lua_gettop(L) == 2 || lua_gettop(L) == 3) /* others are refused anyway */
+        refuse_front(L, 1);
     return lua_tocfunction(L, lua_upvalueindex(2))(L);
 }
 
 static int
 guard_sort(lua_State *L)
 {
-    refuse_front(L, 1);
     library_bound_sort(L);
     return lua_tocfunction(L, lua_upvalueindex(2))(L);
 }
@@ -332,9 +326,9 @@ guard_table(lua_State *L)
     static const struct {
         const char *name;
         lua_CFunction guard;
-    } guards[] = {{"insert", guard_insert}, {"remove", guard_write}, {"sort", guard_sort},
-                  {"foreach", guard_read},  {"maxn", guard_read},    {"concat", guard_read},
-                  {"foreachi", guard_read}, {"getn", guard_read}};
+    } guards[] = {{"insert", guard_insert}, {"sort", guard_sort},   {"foreach", guard_read},
+                  {"maxn", guard_read},     {"concat", guard_read}, {"foreachi", guard_read},
+                  {"getn", guard_read}};
 
     for (unsigned i = 0; i < sizeof guards / sizeof guards[0]; i++) {
         push_reals(L);

@@ -266,7 +266,7 @@ class Bounds(Case):
         c = self.client()
         for program in ("getmetatable('').__index = nil", "getmetatable('').__index.upper = nil", "string.upper = nil",
                         "rawset(string,'upper',1)", "rawset(getmetatable(_G),'__index',1)", "setmetatable(string,nil)",
-                        "table.insert(string,1)", "table.sort(redis)", "table.remove(_G)", "_G._G = 1", "_G.redis = 1",
+                        "table.insert(string,1)", "table.insert(redis,1,1)", "_G._G = 1", "_G.redis = 1",
                         "redis.call = 1", "getmetatable(_G).__newindex = nil", "getmetatable('').__gc = 1",
                         "cjson.encode = 1", "cmsgpack.pack = 1", "math.random = 1", "coroutine.resume = 1",
                         "loadstring('redis = 1')()", "coroutine.wrap(function() x = 1 end)()",

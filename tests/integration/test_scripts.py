@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Lua scripts: each program's reply beside redis-server's, and what a long and a greedy script may
-do.  What a hostile one may: test_script_sandbox.py."""
+do.  What a hostile one may: test_script_sandbox.py; random programs: test_script_differential.py."""
 import os
-import random
 import shutil
 import sys
 import tempfile
@@ -456,119 +455,6 @@ class Alone(Case):
                 c.read()
             c.call("BGSAVE", "WAIT")
             self.assertEqual([c.call("GET", k) for k in "abc"], [b"2000"] * 3)
-
-
-class Generated(Case):
-    """Random programs, the same on both servers.  SCRIPTS_STEPS and SCRIPTS_SEED: how many, and
-    which."""
-
-    def setUp(self):
-        super().setUp()
-        self.seed = int(os.environ.get("SCRIPTS_SEED", random.randrange(1 << 30)))
-        self.steps = int(os.environ.get("SCRIPTS_STEPS", "600"))
-        self.rng = random.Random(self.seed)
-        self.ours, self.theirs = [self.start(how).client() for how in (resp.start_stillframe, resp.start_redis_server)]
-
-    def run_programs(self, make):
-        for _ in range(self.steps):
-            program = make()
-            self.assertEqual(outcome(self.ours, "EVAL", program, "0"), outcome(self.theirs, "EVAL", program, "0"),
-                             "SCRIPTS_SEED=%d: %s" % (self.seed, program))
-
-    def value(self, depth=0):
-        rng = self.rng
-        if depth < 4 and rng.random() < 0.4:
-            parts = [self.value(depth + 1) for _ in range(rng.randrange(4))]
-            if rng.random() < 0.3 and parts:
-                return "{%s}" % ",".join("%s=%s" % (rng.choice(["map", "set", "a"]), parts[0]) for _ in range(1))
-            return "{%s}" % ",".join(parts)
-        return rng.choice(["1", "-7", "3.99", "'x'", "''", "true", "false", "nil", "1e30", "{ok='S'}", "{err='E x'}",
-                           "{double=2.5}", "{double=-1e100}", "{big_number='12'}", "redis.status_reply('s')",
-                           "redis.error_reply('E y')", "{verbatim_string={format='txt',string='v'}}",
-                           "{map={k='v'}}", "{set={m=true}}", "redis.pcall('nosuch')", "redis.call('get','k1')",
-                           "redis.pcall('incr','k2')", "KEYS", "function() end"])
-
-    def command(self):
-        rng = self.rng
-        key = lambda: "'k%d'" % rng.randrange(4)
-        words = rng.choice([
-            ["'set'", key(), rng.choice(["1", "'a'", "2.5"])], ["'get'", key()], ["'incr'", key()], ["'append'", key(), "'x'"],
-            ["'rpush'", key(), "'a'", "'b'"], ["'lrange'", key(), "0", "-1"], ["'lpop'", key()], ["'hset'", key(), "'f'", "'v'"],
-            ["'hgetall'", key()], ["'sadd'", key(), "'m'"], ["'smembers'", key()], ["'zadd'", key(), "1.5", "'m'"],
-            ["'zscore'", key(), "'m'"], ["'zrange'", key(), "0", "-1", "'withscores'"], ["'del'", key()], ["'exists'", key()],
-            ["'type'", key()], ["'strlen'", key()], ["'nosuch'"], ["'get'"], ["'multi'"], ["'object'", "'nosuch'", key()],
-            ["'expire'", key(), "100"], ["'ttl'", key()], ["'mget'", key(), key()], ["'getdel'", key()],
-            ["'config'", "'get'", "'x'"], ["'echo'", rng.choice(["1", "-1.25", "1e17", "'x'", "true"])]])
-        return "redis.%s(%s)" % (rng.choice(["call", "pcall"]), ",".join(words))
-
-    def test_programs_of_commands(self):
-        def make():
-            lines = ["redis.setresp(%d)" % self.rng.choice([2, 3])]
-            names = []
-            for i in range(self.rng.randrange(1, 5)):
-                if self.rng.random() < 0.2:
-                    lines.append("local ok%d,v%d = pcall(function() return %s end)" % (i, i, self.command()))
-                else:
-                    lines.append("local v%d = %s" % (i, self.command()))
-                names.append("v%d" % i)
-                if self.rng.random() < 0.1:
-                    lines.append("if type(v%d) == 'table' and v%d.err then error(v%d) end" % (i, i, i))
-            lines.append("return " + self.rng.choice(["{%s}" % ",".join(n + " or 0" for n in names), names[-1], self.value()]))
-            return self.rng.choice(["\n", " "]).join(lines)
-        for protocol in ("2", "3"):
-            for c in (self.ours, self.theirs):
-                c.call("HELLO", protocol)
-            self.run_programs(make)
-
-    def test_values(self):
-        for protocol in ("2", "3"):
-            for c in (self.ours, self.theirs):
-                c.call("HELLO", protocol)
-            self.run_programs(lambda: "redis.setresp(%d) return %s" % (self.rng.choice([2, 3]), self.value()))
-
-    def test_patterns(self):
-        items = ["a", "b", "c", ".", "%a", "%d", "%s", "%w", "%W", "%x", "%p", "%z", "[ab]", "[^a]", "[a-c]", "[%d_]", "[]a]", "[^]]",
-                 "[a-]", "%.", "%%", "(", "(", ")", ")", "()", "*", "+", "-", "?", "^", "$", "%1", "%2", "%b()", "%bab", "%f[a]",
-                 "%f[%w]", "%f", "%", "[", "%b", "%9"]
-        letters = ["a", "b", "c", "1", " ", "(", ")", ".", "_", "%", "A", "\\0", "\\200"]
-        forms = ["return {string.find(%s,%s)}", "return {string.match(%s,%s)}", "return {string.gsub(%s,%s,'<%%0%%1>')}",
-                 "local r={} for x,y in string.gmatch(%s,%s) do r[#r+1]=x r[#r+1]=y or 'n' end return r",
-                 "return {string.find(%s,%s,2)}", "return {string.find(%s,%s,-2)}", "return {string.gsub(%s,%s,{a='Q',b=false})}",
-                 "return {string.gsub(%s,%s,function(x,y) return y end,3)}", "return {string.find(%s,%s,1,true)}"]
-        word = lambda parts, n: "'%s'" % "".join(self.rng.choice(parts) for _ in range(self.rng.randrange(n)))
-        self.run_programs(lambda: self.rng.choice(forms) % (word(letters, 12), word(items, 7)))
-
-    def test_libraries(self):
-        def plain(depth=0):
-            if depth < 5 and self.rng.random() < 0.4:
-                return "{%s}" % ",".join(plain(depth + 1) for _ in range(self.rng.randrange(4)))
-            return self.rng.choice(["1", "-1", "255", "65536", "-2147483649", "1.5", "1e100", "0.1", "'a'", "('x'):rep(40)", "true", "'\\0\\n'"])
-
-        def format():
-            options = "".join(self.rng.choice(["b", "B", "h", "H", "i", "I", "l", "L", "T", "f", "d", "<", ">", "!", "!4", "i3", "I5", "x", " "])
-                              for _ in range(self.rng.randrange(6)))
-            return options, [self.rng.choice(["0", "1", "-1", "127", "65535", "3000000000", "1.5", "-70000"]) for _ in range(7)]
-
-        def make():
-            kind = self.rng.randrange(5)
-            if kind == 0:
-                return "return cjson.encode(%s)" % plain()
-            if kind == 1:
-                return "return cjson.encode(cjson.decode(cjson.encode({%s})))" % plain()
-            if kind == 2:
-                return "return cmsgpack.pack(%s,%s)" % (plain(), plain())
-            if kind == 3:
-                return "return {cmsgpack.unpack(cmsgpack.pack(%s,%s))}" % (plain(), plain())
-            options, numbers = format()
-            return ("local s=struct.pack('%s',%s) return {s,struct.size('%s'),struct.unpack('%s',s)}" %
-                    (options, ",".join(numbers), options, options))
-        self.run_programs(make)
-
-    def test_bytes_that_are_no_message_pack(self):
-        for _ in range(self.steps):
-            bytes_ = bytes(self.rng.choice([self.rng.randrange(256), self.rng.randrange(0x80, 0xe0), 1]) for _ in range(self.rng.randrange(9)))
-            reply = outcome(self.ours, "EVAL", "return {cmsgpack.unpack(ARGV[1])}", "0", bytes_)
-            self.assertTrue(isinstance(reply, list) or "in input" in reply[1], reply)
 
 
 if __name__ == "__main__":
