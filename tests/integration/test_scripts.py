@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Lua scripts: each program's reply beside redis-server's, and what a long and a greedy script may
-do.  What a hostile one may: test_script_sandbox.py; random programs: test_script_differential.py."""
+do.  What a hostile one may: test_script_sandbox.py; random ones: test_script_differential.py."""
 import os
 import shutil
 import sys
