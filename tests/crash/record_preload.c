@@ -100,6 +100,16 @@ inode_of(const char *path, uint32_t *ret_mode)
     return st.st_ino;
 }
 
+/* piece: of what is written; nobody changes it. */
+static struct iovec
+piece(const void *bytes, size_t len)
+{
+    struct iovec v = {.iov_len = len};
+
+    memcpy(&v.iov_base, &bytes, sizeof bytes);
+    return v;
+}
+
 /* put: with the lock held. */
 static void
 put(const char *kind, uint64_t inode, uint32_t mode, uint64_t offset, const char *name,
@@ -114,10 +124,10 @@ put(const char *kind, uint64_t inode, uint32_t mode, uint64_t offset, const char
     r.bytes = (uint32_t)len;
     r.name_bytes = (uint16_t)strlen(name);
     r.other_bytes = (uint16_t)strlen(other);
-    parts[0] = (struct iovec){&r, sizeof r};
-    parts[1] = (struct iovec){(void *)(uintptr_t)name, r.name_bytes};
-    parts[2] = (struct iovec){(void *)(uintptr_t)other, r.other_bytes};
-    parts[3] = (struct iovec){(void *)(uintptr_t)bytes, len};
+    parts[0] = piece(&r, sizeof r);
+    parts[1] = piece(name, r.name_bytes);
+    parts[2] = piece(other, r.other_bytes);
+    parts[3] = piece(bytes, len);
     for (int i = 0; i < 4; i++)
         all += parts[i].iov_len;
     if (syscall(SYS_writev, trace_fd, parts, 4) != (long)all)
