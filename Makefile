@@ -258,6 +258,9 @@ $(B)/tests/crash/record_preload.so: tests/crash/record_preload.c
 $(B)/tests/integration/sandbox_preload.so: tests/integration/sandbox_preload.c
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $< -pthread
+$(B)/tests/fault/call_preload.so: tests/fault/call_preload.c tests/fault/calls.def
+	@mkdir -p $(@D)
+	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) -O1 -fPIC -fvisibility=default -shared -o $@ $<
 $(B)/tests/integration/hold_preload.so: tests/integration/hold_preload.c
 	@mkdir -p $(@D)
 	$(call show,LD)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $<
@@ -288,7 +291,7 @@ build/npm/node_modules/.package-lock.json: tests/integration/clients/package.jso
 	@mkdir -p build/npm
 	@cp $^ build/npm/
 	$(call show,NPM)npm ci --prefix build/npm --no-audit --no-fund --loglevel=error || echo "npm: not installed; its tests are skipped"
-test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/syscalls_preload.so $(B)/tests/integration/hold_preload.so $(B)/tests/integration/malloc_preload.so $(B)/tests/integration/osv_preload.so $(B)/tests/integration/loader $(B)/tests/integration/server_grown $(B)/tests/integration/rdb_expires $(B)/tests/bench/bench_huge $(B)/tests/integration/machine_preload.so $(B)/tests/crash/record_preload.so $(B)/tests/integration/sandbox_preload.so
+test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/syscalls_preload.so $(B)/tests/integration/hold_preload.so $(B)/tests/integration/malloc_preload.so $(B)/tests/integration/osv_preload.so $(B)/tests/integration/loader $(B)/tests/integration/server_grown $(B)/tests/integration/rdb_expires $(B)/tests/bench/bench_huge $(B)/tests/integration/machine_preload.so $(B)/tests/crash/record_preload.so $(B)/tests/integration/sandbox_preload.so $(B)/tests/fault/call_preload.so
 .SECONDARY:
 
 tests: $(TESTS)

@@ -9,7 +9,7 @@
 #   steps     every interleaving of a write with the sweep, for small heaps
 #   hard      each write barrier taken out in turn; the core broken in each way of
 #             tests/hard/mutants.txt
-#   fault     each step of a save failed in turn
+#   fault     each step of a save failed in turn, and each call of the programs that may fail
 #   crash     every state in which a power cut may leave the files of a save, of CONFIG REWRITE, of
 #             ACL SAVE and of stillframe-rdb
 #   model     the model and its wrong variants
@@ -106,7 +106,9 @@ section_debug() {
 section_fault() {
     build debug all tests
     unit debug fault
-    integration debug tests/fault/test_*.py
+    integration debug tests/fault/test_debug_fault.py
+    build release all test-helpers
+    integration release tests/fault/test_*.py
 }
 section_crash() {
     build release all test-helpers
