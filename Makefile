@@ -25,6 +25,7 @@ PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev z
 TEST_PACKAGES := check openssl lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis python3-rq python3-celery python3-django-redis ruby-sidekiq groff-base fish zsh zstd chromium runsc user-mode-linux prometheus-redis-exporter
 NODE_PACKAGES := $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 OSV_PACKAGES := python3 binutils qemu-system-x86 qemu-utils e2fsprogs
+DEB_PACKAGES := debhelper dpkg-dev lintian debootstrap
 LINT_PACKAGES := clang-format clang-tidy cppcheck
 
 WARNINGS := -Wall -Wextra -Werror -Wcast-qual -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -199,8 +200,13 @@ osv-run: | osv-packages
 ## make check-osv      the tests on OSv, all of them (OSV=...; make check has the short ones)
 check-osv: | packages test-packages
 	@OSV="$(OSV)" OSV_LONG=1 tests/run.sh osv
-## make install        copy binaries, documents, man page and completions below DESTDIR/PREFIX
+## make install        copy programs, documents, man pages, completions, the systemd unit and, if
+##                     there is none yet, the configuration below DESTDIR (PREFIX=/usr/local;
+##                     SYSCONFDIR=PREFIX/etc, /etc for /usr)
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 SHARE = $(DESTDIR)$(PREFIX)/share
+CONF  = $(SYSCONFDIR)/stillframe
+NAMES = $(shell grep -E '^(TLS_|SANDBOX_)?OPTION' server/config/config.def | cut -d'"' -f2 | sed 's/^/--/')
 install: all
 	install -D -m 755 build/stillframe-server $(DESTDIR)$(PREFIX)/bin/stillframe-server
 	install -D -m 755 build/stillframe-rdb $(DESTDIR)$(PREFIX)/bin/stillframe-rdb
@@ -209,9 +215,28 @@ install: all
 	build/stillframe-rdb completion bash >$(SHARE)/bash-completion/completions/stillframe-rdb
 	build/stillframe-rdb completion zsh >$(SHARE)/zsh/site-functions/_stillframe-rdb
 	build/stillframe-rdb completion fish >$(SHARE)/fish/vendor_completions.d/stillframe-rdb.fish
+	sed 's|/etc/stillframe/|$(CONF)/|' server/dist/stillframe-server.1 >$(SHARE)/man/man1/stillframe-server.1
+	sed 's|@NAMES@|$(NAMES)|' server/dist/completion.bash.in >$(SHARE)/bash-completion/completions/stillframe-server
+	sed 's|@NAMES@|$(NAMES)|' server/dist/completion.zsh.in >$(SHARE)/zsh/site-functions/_stillframe-server
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(CONF)
+	sed 's|@BIN@|$(PREFIX)/bin|; s|@CONF@|$(CONF)|g' server/dist/stillframe-server.service.in >$(DESTDIR)$(PREFIX)/lib/systemd/system/stillframe-server.service
+	install -D -m 644 server/dist/stillframe.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/stillframe.conf
+# What a service needs that is not the default: a directory, and nobody else's connections.
+	[ -e $(DESTDIR)$(CONF)/stillframe.conf ] || sed 's|^# dir ""$$|dir /var/lib/stillframe|; s|^# bind .*|bind 127.0.0.1 -::1|' \
+	    server/dist/stillframe.conf >$(DESTDIR)$(CONF)/stillframe.conf
 	install -D -m 644 README.md $(SHARE)/doc/stillframe/README.md
 	install -m 644 docs/*.md server/dist/stillframe.conf $(SHARE)/doc/stillframe/
 	install -D -m 644 -t $(SHARE)/doc/stillframe/plots docs/plots/*.svg
+## make deb            build/deb/: Debian packages, stillframe-server and stillframe-tools
+deb: | packages deb-packages
+	rm -rf build/deb
+	mkdir -p build/deb/stillframe
+	tar -c --exclude=./build --exclude=./.git . | tar -x -C build/deb/stillframe
+	cd build/deb/stillframe && DEB_BUILD_OPTIONS="parallel=2 $$DEB_BUILD_OPTIONS" dpkg-buildpackage -us -uc -b
+## make check-deb      lintian, and the packages' life in a chroot of their own: install, upgrade
+##                     with data, remove, purge (as root, with Debian's archive; five minutes)
+check-deb: deb
+	tests/packages/run.sh
 
 $(B)/stillframe.so: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,server/main.c)
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -shared -Wl,-z,defs -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
@@ -308,6 +333,8 @@ packages:
 	$(call install_packages,$(PACKAGES))
 osv-packages:
 	$(call install_packages,$(OSV_PACKAGES))
+deb-packages:
+	$(call install_packages,$(DEB_PACKAGES))
 test-packages:
 	$(call install_packages,$(PACKAGES) $(TEST_PACKAGES) $(OSV_PACKAGES) $(NODE_PACKAGES) $(LINT_PACKAGES))
 	@$(MAKE) --no-print-directory build/npm/node_modules/.package-lock.json
@@ -316,6 +343,6 @@ test-packages:
 clean:
 	rm -rf build
 
-.PHONY: all help run check quick asan tsan barrier steps check-hard check-long check-fault check-osv model lint bench soak docs-commands fuzz shared install \
+.PHONY: all help run check quick asan tsan barrier steps check-hard check-long check-fault check-osv model lint bench soak docs-commands fuzz shared install deb check-deb deb-packages \
         osv-image osv-run tests test-helpers benches packages osv-packages test-packages clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

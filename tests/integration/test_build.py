@@ -3,9 +3,14 @@
 has to say; and how the programs are made."""
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import resp  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OBJECT = "build/page10/obj/mm/base/must.o"  # of a flavour that only the benchmark builds
@@ -60,6 +65,66 @@ class Build(unittest.TestCase):
                                    "server/config/config.c"], cwd=ROOT, timeout=120, check=False, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT)
         return done.returncode, done.stdout.decode()
+
+
+class Installed(unittest.TestCase):
+    """make install, into a directory of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        directory = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(directory.cleanup)
+        cls.root = directory.name
+        env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "V")}
+        for _ in range(2):  # the second time over the first
+            subprocess.run(["flock", "build/.lock-release", "make", "-s", "--no-print-directory", "install", "DESTDIR=" + cls.root,
+                            "PREFIX=/usr"], cwd=ROOT, env=env, timeout=1200, check=True, capture_output=True)
+            with open(os.path.join(cls.root, "etc/stillframe/stillframe.conf"), "a", encoding="utf-8") as f:
+                f.write("# mine\n")
+
+    def read(self, path):
+        with open(os.path.join(self.root, path), encoding="utf-8") as f:
+            return f.read()
+
+    def test_the_configuration_is_taken_and_what_was_changed_in_it_stays(self):
+        text = self.read("etc/stillframe/stillframe.conf")
+        self.assertEqual(text.count("# mine\n"), 2)
+        self.assertIn("\ndir /var/lib/stillframe\n", text)
+        self.assertIn("\nbind 127.0.0.1 -::1\n", text)
+        with tempfile.TemporaryDirectory() as directory:
+            config = os.path.join(directory, "conf")
+            with open(config, "w", encoding="utf-8") as f:
+                f.write(text.replace("/var/lib/stillframe", directory))
+            server = resp.start(os.path.join(self.root, "usr/bin/stillframe-server"), directory, (config,))
+            with server.client() as c:
+                self.assertEqual(c.call("CONFIG", "GET", "bind"), [b"bind", b"127.0.0.1 -::1"])
+            self.assertEqual(server.stop(), 0)
+
+    def test_the_unit_names_what_was_installed(self):
+        unit = self.read("usr/lib/systemd/system/stillframe-server.service")
+        self.assertIn("\nExecStart=/usr/bin/stillframe-server /etc/stillframe/stillframe.conf\n", unit)
+        self.assertNotIn("@", unit.replace("@system-service", "").replace("@privileged", ""))
+        self.assertIn("u stillframe ", self.read("usr/lib/sysusers.d/stillframe.conf"))
+
+    def test_completions_know_every_parameter(self):
+        with open(os.path.join(ROOT, "server/config/config.def"), encoding="utf-8") as f:
+            names = re.findall(r'^(?:TLS_|SANDBOX_)?OPTION\("([^"]+)"', f.read(), re.M)
+        self.assertGreater(len(names), 100)
+        for path in ("usr/share/bash-completion/completions/stillframe-server", "usr/share/zsh/site-functions/_stillframe-server"):
+            told = self.read(path).split()
+            self.assertEqual([n for n in names if "--" + n not in [t.strip("'") for t in told]], [])
+        script = "COMP_WORDS=(stillframe-server --snapshot-r); COMP_CWORD=1; . %s/usr/share/bash-completion/completions/stillframe-server; " \
+                 "_stillframe_server; echo ${COMPREPLY[*]}" % self.root
+        said = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60, check=True).stdout.decode()
+        self.assertEqual(said, "--snapshot-rate-limit --snapshot-retain\n")
+
+    @unittest.skipIf(shutil.which("groff") is None, "groff is not installed")
+    def test_the_man_pages_are_set_without_a_warning(self):
+        for page in ("stillframe-server.1", "stillframe-rdb.1"):
+            done = subprocess.run(["groff", "-man", "-Tascii", "-P-cbou", "-wall", os.path.join(self.root, "usr/share/man/man1", page)],
+                                  capture_output=True, timeout=60, check=True)
+            self.assertEqual(done.stderr, b"")
+            self.assertIn(b"SYNOPSIS", done.stdout)
 
 
 def readelf(option, program):
