@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # make check-deb: the packages of build/deb through lintian, and through their life in a chroot of
 # Debian's: installed, started, upgraded with data, removed, installed again, purged.  No systemd
-# runs there: the program `systemctl` beside this file stands in for it, so what the unit's settings
-# do is not seen here; that systemd understands them is.  Needs root, debootstrap and an archive
-# (MIRROR, SUITE).  PACKAGES_DIR (build/packages) keeps the chroot's first state for the next time.
+# runs there: the program `systemctl` beside this file stands in for it.  Before the end a systemd
+# is booted in it (boot.sh), in namespaces of its own, for what the unit's settings do; where the
+# machine has no way to, a line says so.  Needs root, debootstrap and an archive (MIRROR, SUITE).
+# PACKAGES_DIR (build/packages) keeps the chroot's first state for the next time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 MIRROR=${MIRROR:-http://deb.debian.org/debian}
@@ -30,9 +31,40 @@ ready() {
     fail "the server does not answer"
 }
 clean_up() {
+    [ -z "$booted" ] || kill -KILL "$booted" || true # the first process: all others end with it
+    [ -z "$group" ] || { sleep 1; find "$group" -depth -type d -exec rmdir {} + || true; }
+    booted='' group=''
     [ ! -x "$root/usr/local/bin/systemctl" ] || inside systemctl stop stillframe-server.service || true
     mountpoint -q "$root/proc" && umount "$root/proc"
     rm -rf "$root"
+}
+
+booted='' group=''
+machine() { nsenter -t "$booted" -a "$@"; }
+boot() { # false: it cannot be done here
+    local above
+    above=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+    [ -n "$above" ] && inside test -x /lib/systemd/systemd && command -v ip nsenter >/dev/null || return 1
+    mkdir "$above/stillframe-packages-$$" || return 1
+    group=$above/stillframe-packages-$$
+    sh -c 'echo $$ >"$1/cgroup.procs" && exec unshare --fork --pid --mount --uts --ipc --net --cgroup tests/packages/boot.sh "$2"' sh \
+        "$group" "$root" </dev/null >"$work/boot.log" 2>&1 &
+    for _ in $(seq 300); do # the group's process whose parent is not in it
+        booted=$(pgrep -f '^/lib/systemd/systemd --system --unit=multi-user.target' | while read -r p; do
+            grep -q "stillframe-packages-$$" "/proc/$p/cgroup" && echo "$p"; done | head -n 1)
+        [ -z "$booted" ] || return 0
+        sleep 0.1
+    done
+    cat "$work/boot.log"
+    return 1
+}
+active() {
+    for _ in $(seq 600); do
+        [ "$(machine systemctl is-active stillframe-server 2>/dev/null || true)" != active ] || return 0
+        sleep 0.1
+    done
+    machine systemctl status --no-pager stillframe-server || true
+    fail "systemd does not start it"
 }
 
 server=$(ls build/deb/stillframe-server_*.deb) tools=$(ls build/deb/stillframe-tools_*.deb)
@@ -64,7 +96,7 @@ equal "the configuration's directory" "$(inside stat -c '%U:%G %a' /etc/stillfra
 equal "the user's shell" "$(inside getent passwd stillframe | cut -d: -f6,7)" "/var/lib/stillframe:/usr/sbin/nologin"
 equal "the unit is enabled" "$(inside readlink /etc/systemd/system/multi-user.target.wants/stillframe-server.service)" \
     "/lib/systemd/system/stillframe-server.service"
-inside stillframe-server --version | grep -q '^Stillframe server v='
+inside stillframe-server --version | grep '^Stillframe server v=' >/dev/null
 inside stillframe-rdb --version >/dev/null
 for page in stillframe-server stillframe-rdb; do
     inside test -e "/usr/share/man/man1/$page.1.gz"
@@ -85,7 +117,7 @@ inside systemctl start stillframe-server.service
 ready # (from here on dpkg, not apt, which leaves /usr/local out of the scripts' PATH)
 equal "its user" "$(stat -c %u "/proc/$(cat "$root/run/stand-in.pid")")" "$(inside id -u stillframe)"
 equal "dir" "$(cli config get dir | tail -n 1)" /var/lib/stillframe
-cli info server | grep -q '^sandbox:on' || fail "no sandbox"
+cli info server | grep '^sandbox:on' >/dev/null || fail "no sandbox"
 equal "a write" "$(cli set kept before-the-upgrade)" OK
 run=$(cli info server | sed -n 's/^run_id://p')
 
@@ -112,6 +144,41 @@ step "install again"
 inside dpkg -i /root/next.deb >>"$work/apt.log" 2>&1
 ready
 equal "data over the removal" "$(cli get kept)" before-the-removal
+
+step "under systemd"
+inside systemctl stop stillframe-server.service
+rm "$root/usr/local/bin/systemctl"
+rm -rf "$root/run/systemd/system"
+if boot; then
+    cli() { nsenter -t "$booted" -n redis-cli -p "$port" "$@"; }
+    active
+    ready
+    cli info server | grep '^sandbox:on' >/dev/null || fail "no sandbox under systemd"
+    equal "data" "$(cli get kept)" before-the-removal
+    equal "a write" "$(cli set kept under-systemd)" OK
+    equal "a save" "$(cli save)" OK
+    cli config rewrite | grep 'Read-only file system' >/dev/null || fail "the configuration can be written"
+    machine systemctl restart stillframe-server
+    ready
+    equal "data over a restart" "$(cli get kept)" under-systemd
+    run=$(cli info server | sed -n 's/^run_id://p')
+    machine systemctl kill -s SEGV stillframe-server
+    for _ in $(seq 600); do
+        [ "$(machine systemctl show -p NRestarts --value stillframe-server)" = 0 ] || break
+        sleep 0.1
+    done
+    active
+    ready
+    [ "$(cli info server | sed -n 's/^run_id://p')" != "$run" ] || fail "it was not started anew after a crash"
+    equal "data over a crash" "$(cli get kept)" under-systemd
+    machine dpkg --remove stillframe-server >>"$work/apt.log" 2>&1
+    cli ping 2>/dev/null && fail "the server still runs"
+    kill -KILL "$booted"
+    booted=''
+    sleep 1 # its mounts go with it
+else
+    echo "   skipped: no systemd can be booted here (unshare, nsenter, ip, a cgroup2 of its own)"
+fi
 
 step purge
 inside dpkg --purge stillframe-server stillframe-tools >>"$work/apt.log" 2>&1
