@@ -295,6 +295,7 @@ syntax_type(const struct syntax_node *n)
                  {"milliseconds", "integer"},
                  {"count", "integer"},
                  {"numkeys", "integer"},
+                 {"numfields", "integer"},
                  {"limit", "integer"},
                  {"cursor", "integer"},
                  {"index", "integer"},

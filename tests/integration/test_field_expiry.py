@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fields of hashes that expire: replies and errors as Redis 7.4 and 8 have them, what listeners
-are told, what goes by itself; and saves, which
-hold the times of their cut while writers change them."""
+are told, what goes by itself; and saves, which hold the times of their cut while writers change
+them."""
 import json
 import os
 import random
@@ -293,8 +293,8 @@ class Saves(FieldTest):
         return found
 
     def save(self, c):
-        """The hashes at the cut as one transaction has them, and a time right after it: TIME says the
-        moment, not when the turn began."""
+        """The hashes at the cut as one transaction has them, and a time right after it: TIME says
+        the moment, not when the turn began."""
         names = ["f%d" % i for i in range(FIELDS)] + ["n"]
         looks = []
         for i in range(HASHES):
@@ -361,7 +361,9 @@ class Saves(FieldTest):
             c.pipeline([("HDEL", "big", "f%d" % rnd.randrange(n)) for _ in range(100)])
         resp.wait_until(lambda: b"rdb_bgsave_in_progress:0" in c.call("INFO", "persistence"), seconds=120, what="the save's end")
         fields = self.in_file()["big"]
-        self.assertEqual(fields, {"f%d" % i: ("v%d" % i, FAR + i if i % 3 == 0 else FAR) for i in range(n)})
+        want = {"f%d" % i: ("v%d" % i, FAR + i if i % 3 == 0 else FAR) for i in range(n)}
+        # Not the whole of both: the difference of two such texts takes minutes.
+        self.assertEqual([(f, want.get(f), fields.get(f)) for f in {**want, **fields} if want.get(f) != fields.get(f)][:5], [])
 
     def test_a_restart_after_a_crash(self):
         server = self.start()
