@@ -22,7 +22,7 @@ override SECCOMP := $(if $(filter shared plain asan tsan barrier steps hard fuzz
 $(if $(filter yes no,$(SECCOMP)),,$(error SECCOMP=$(SECCOMP): yes or no it must be))
 
 PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev zlib1g-dev libzstd-dev nettle-dev liblua5.1-0-dev lua-cjson-dev lua-bitop-dev $(if $(filter yes,$(TLS)),libssl-dev) $(if $(filter yes,$(SECCOMP)),libseccomp-dev)
-TEST_PACKAGES := check openssl lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis python3-rq python3-celery python3-django-redis ruby-sidekiq groff-base fish zsh zstd chromium runsc user-mode-linux prometheus-redis-exporter
+TEST_PACKAGES := check openssl lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis python3-rq python3-celery python3-django-redis python3-flask-limiter ruby-sidekiq groff-base fish zsh zstd chromium runsc user-mode-linux prometheus-redis-exporter
 NODE_PACKAGES := $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 OSV_PACKAGES := python3 binutils qemu-system-x86 qemu-utils e2fsprogs
 DEB_PACKAGES := debhelper dpkg-dev lintian debootstrap

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Programs from npm and Debian that use scripts: queues, limits, locks, sessions.
+"""Programs from npm that use scripts: queues, limits, locks, sessions.
 
 Each runs while saves run back to back; in the middle the server is killed in a save, and comes back
 with the one before (programs.py).  A package that is not installed is a test that is skipped by its
@@ -55,22 +55,6 @@ class Scripts(programs.Programs):
 
     def test_node_redis(self):
         self.node(["redis"], "node_redis_scripts.cjs", self.tls_port, tls.CERTS)
-
-
-class Python(programs.Programs):
-    def test_rq(self):
-        self.python("rq", "python3-rq", "rq_jobs.py")
-
-    def test_django_redis(self):
-        self.python("django_redis", "python3-django-redis", "django_cache.py")
-
-    def test_celery(self):
-        self.python("celery", "python3-celery", "celery_tasks.py")
-
-
-class Ruby(programs.Programs):
-    def test_sidekiq(self):
-        self.ruby("sidekiq", "ruby-sidekiq", "sidekiq_jobs.rb")
 
 
 if __name__ == "__main__":
