@@ -2,12 +2,14 @@
 """kill -9 in the middle of saves: make soak SOAK=kills KILLS=1000.
 
 A server is killed at a random moment of BGSAVE, SAVE or SHUTDOWN, mostly under random writes of all
-types, and started again in the same directory:
+types, of BGSAVE TO, or while it rewrites its configuration and its users again and again, and
+started again in the same directory:
 
   - it has the last snapshot that was completed, whole: the digest of that cut.  Which one it is, a
     marker says that is written in the transaction with BGSAVE.  One whose end nobody had seen yet
     may have been completed too; one before the last may not be there;
   - no temporary file is left after the start;
+  - its configuration and its users are those of one of the rewritings; a copy is whole;
   - what snapshot-retain keeps, where the server knows it, is whole, and each the digest of its cut.
 
 The kernel outlives the process: a file that was written and never synced is whole all the same, so
@@ -72,6 +74,12 @@ class Kills:
         self.us = 20000               # how long a save takes, about
         self.counts = collections.Counter()
         self.has_retain = False
+        self.conf = os.path.join(self.where, "kills.conf")
+        with open(self.conf, "w") as f:
+            f.write("hz 10\naclfile users.acl\n")
+        with open(os.path.join(self.where, "users.acl"), "w") as f:
+            f.write("user default on nopass ~* &* +@all\n")
+        self.rewritten = {"10"}  # what hz may be
 
     @staticmethod
     def tame(buffers):
@@ -81,7 +89,7 @@ class Kills:
     # -- one life of the server
 
     def start(self):
-        self.server = resp.start_stillframe(self.where, *OPTIONS)
+        self.server = resp.start_stillframe(self.where, self.conf, *OPTIONS)
         self.c = self.server.client(timeout=300)
         retain = self.c.pipeline([("CONFIG", "SET", "snapshot-retain", RETAIN)])[0]
         self.has_retain = retain == b"OK"
@@ -119,11 +127,14 @@ class Kills:
             assert len(self.kept()) <= RETAIN, self.kept()
 
     def kept(self):
-        return [n for n in os.listdir(self.where) if n.endswith(".rdb") and n != "dump.rdb"]
+        return [n for n in os.listdir(self.where) if n.endswith(".rdb") and n not in ("dump.rdb", "copy.rdb")]
 
     def doomed(self):
         """One that is killed."""
-        kind = self.rng.choice(["BGSAVE"] * 8 + ["SAVE", "SHUTDOWN"])
+        kind = self.rng.choice(["BGSAVE"] * 8 + ["SAVE", "SHUTDOWN"] + ["BGSAVE TO", "REWRITE"] * 2)
+        if kind in ("BGSAVE TO", "REWRITE"):
+            self.doomed_beside(kind)
+            return
         if kind == "BGSAVE":
             if self.rng.random() < 0.8:
                 self.writer = Writer(self.server.port, self.rng.choice(self.buffers))
@@ -141,6 +152,30 @@ class Kills:
             except (OSError, EOFError):
                 pass
         self.kill(kind)
+
+    def doomed_beside(self, kind):
+        """What leaves the dump alone."""
+        if kind == "BGSAVE TO":
+            self.c.send("BGSAVE", "TO", "copy.rdb", "MATCH", "*1*")
+        else:
+            first = self.rng.randrange(1, 400)
+            for hz in range(first, first + 100):
+                self.rewritten.add(str(hz))
+                for words in (["CONFIG", "SET", "hz", hz], ["CONFIG", "REWRITE"], ["ACL", "SETUSER", "user%d" % hz, "on", "+@read"], ["ACL", "SAVE"]):
+                    self.c.send(*words)
+        time.sleep(self.rng.random() * (1.3 * self.us / 1e6 if kind == "BGSAVE TO" else 0.2))
+        self.kill(kind)
+
+    def check_beside(self):
+        hz = self.c.call("CONFIG", "GET", "hz")[1].decode()
+        assert hz in self.rewritten, "hz is %s" % hz
+        users = self.c.call("ACL", "LIST")
+        assert any(u.startswith(b"user default on nopass") for u in users), users[:3]
+        assert all(b"+@read" in u for u in users if b"user default " not in u), users
+        copy = os.path.join(self.where, "copy.rdb")
+        if os.path.exists(copy):
+            done = subprocess.run([resp.STILLFRAME_RDB, "check", copy], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            assert done.returncode == 0, "copy.rdb: %s" % done.stdout.decode()
 
     def kill(self, kind):
         if self.writer is not None:
@@ -169,6 +204,7 @@ class Kills:
         assert digest == self.digests[marker], "snapshot %d has the digest %s, its cut %s" % (marker, digest, self.digests[marker])
         self.counts["the one before" if marker != self.begun else "the new one"] += 1
         self.last = marker
+        self.check_beside()
         self.check_retained()
 
     def check_retained(self):
