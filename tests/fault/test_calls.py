@@ -437,6 +437,19 @@ class Starting(Sweep):
                     os.unlink(os.path.join(self.data, "socket"))
         self.sweep("start", resp.STILLFRAME_SERVER, run)
 
+    @staticmethod
+    def goes_on(server, plan, digest):
+        """The end was refused, and the answer was lost; or it takes long."""
+        assert plan is not None
+        try:
+            with server.client(timeout=60) as c:
+                assert c.call("DEBUG", "DIGEST") == digest, "the data has changed"
+                c.send("SHUTDOWN", "NOSAVE")
+        except (OSError, EOFError):
+            pass
+        status = server.wait(60)
+        assert status == 0, "ended with %s:\n%s" % (status, server.log()[-2500:])
+
     def test_shutdown(self):
         def run(plan):
             server = self.launch()
@@ -465,11 +478,7 @@ class Starting(Sweep):
                         status = server.wait(8)
                         assert status == 0, "ended with %s:\n%s" % (status, server.log()[-2500:])
                     except subprocess.TimeoutExpired:
-                        with server.client(timeout=ANSWER_SECONDS) as c:  # refused, and the answer was lost
-                            assert plan is not None
-                            assert c.call("DEBUG", "DIGEST") == digest, "the data has changed"
-                            c.send("SHUTDOWN", "NOSAVE")
-                            server.wait(20)
+                        self.goes_on(server, plan, digest)
                         return made
                 self.is_whole()
                 left = [n for n in os.listdir(self.data) if n.startswith("temp-")]
