@@ -52,6 +52,14 @@ void tracking_tell_all(struct tracking_client *t);
 /* tracking_drop_pending: the client goes. */
 void tracking_drop_pending(struct tracking_client *t);
 
+/* ---- tracking_pool.c ---- */
+
+/* tracking_pool_take: bytes > 0, aligned for any type; NULL: no memory.  tracking_pool_give: back;
+ * bytes as taken.  tracking_pool_bytes: what is held for all.  O(1) */
+void *tracking_pool_take(size_t bytes);
+void tracking_pool_give(void *block, size_t bytes);
+size_t tracking_pool_bytes(void);
+
 /* ---- tracking_table.c ---- */
 
 /* tracking_table_add: t has read the key.  O(log readers), and a move of their numbers. */

@@ -84,7 +84,7 @@ make_key(struct slice name, uint64_t hash, uint32_t count)
     char *copy;
 
     if (fault_point(FAULT_side_alloc) || name.len > SIZE_MAX / 2 ||
-        (k = malloc(head + name.len)) == NULL)
+        (k = tracking_pool_take(head + name.len)) == NULL)
         return NULL;
     copy = (char *)k + head;
     memcpy(copy, name.ptr, name.len);
@@ -97,8 +97,10 @@ make_key(struct slice name, uint64_t hash, uint32_t count)
 static void
 free_key(struct tracked_key *k)
 {
-    bytes -= key_bytes(k);
-    free(k);
+    size_t size = key_bytes(k);
+
+    bytes -= size;
+    tracking_pool_give(k, size);
 }
 
 static void
@@ -442,7 +444,7 @@ tracking_table_items(void)
 size_t
 tracking_table_bytes(void)
 {
-    size_t sum = bytes + nametab_bytes(&table);
+    size_t sum = tracking_pool_bytes() + nametab_bytes(&table);
 
     for (const struct dying *d = dying; d != NULL; d = d->next)
         sum += sizeof *d + nametab_bytes(&d->table);
@@ -479,7 +481,7 @@ tracking_table_verify(void)
     must(v.items == items);
     for (struct dying *d = dying; d != NULL; d = d->next)
         nametab_each(&d->table, verify_key, &v);
-    must(v.bytes == bytes);
+    must(v.bytes == bytes && bytes <= tracking_pool_bytes());
     for (uint32_t i = 0; i < tracking_clients.count; i++)
         if (tracking_clients.at[i] != NULL)
             of_clients += tracking_clients.at[i]->items;
