@@ -148,9 +148,10 @@ lint:
 	tests/lint/run.sh
 ## make bench          the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save
 ##                     cpu load loop fan-out memory instructions types zset sets huge hit-ratio
-##                     floor growth keyspace steady memory-limit strings rdb tracking"; over two
-##                     hours in all; SAVE="--quick", or other options of tests/bench/save.py), and
-##                     osv (OSV=/path/to/a/built/osv), beside redis-server there
+##                     floor growth keyspace steady memory-limit strings rdb tracking
+##                     scripts acl tls"; over two hours in all; SAVE="--quick", or other
+##                     options of tests/bench/save.py), and osv (OSV=/path/to/a/built/osv), beside
+##                     redis-server there
 bench: all
 	OSV="$(OSV)" tests/bench/run.sh $(BENCH)
 ## make soak           mixed load on one server for MINUTES=10, and whether what has to stay bounded

@@ -4,7 +4,7 @@
 #                                                   [loop] [floor] [fan-out] [memory] [instructions]
 #                                                   [keyspace] [growth] [huge] [types] [zset] [sets]
 #                                                   [hit-ratio] [steady] [strings] [tracking]
-#                                                   [memory-limit] [rdb] [osv]
+#                                                   [memory-limit] [rdb] [osv] [scripts] [acl] [tls]
 # SAVE: options of save.py, such as "--quick".
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -41,6 +41,7 @@ for w in "${what[@]}"; do
     steady) python3 tests/bench/steady.py ;;
     rdb) python3 tests/bench/rdb.py ;;
     memory-limit) python3 tests/bench/memory_limit.py ;;
+    scripts | acl | tls) python3 tests/bench/scripts.py "$w" ;;
     osv) python3 tests/bench/osv.py ;;
     *) echo "no benchmark '$w'" >&2; exit 2 ;;
     esac
