@@ -102,6 +102,9 @@ def receive(s, quiet_seconds):
 
 
 ADDED = {b"client|setinfo", b"client|no-touch", b"waitaof", b"cluster|myshardid",  # by Redis 7.2
+         b"hexpire", b"hpexpire", b"hexpireat", b"hpexpireat", b"httl", b"hpttl", b"hexpiretime", b"hpexpiretime",
+         b"hpersist",  # by Redis 7.4
+         b"hgetex", b"hsetex", b"hgetdel",  # by Redis 8.0
          b"digest", b"delex", b"msetex",  # by Redis 8.4
          b"delifeq"}  # by Valkey 9.0
 OTHER_ARITY = {b"zrank": -3, b"zrevrank": -3, b"command|getkeys": -3, b"command|getkeysandflags": -3}  # in Redis 7.2

@@ -108,10 +108,18 @@ SWAPDB 0 1; SWAPDB 0 0; SWAPDB 2 3; FLUSHDB; FLUSHALL; FLUSHDB ASYNC; FLUSHALL A
 RESTORE none 0 (payload); RESTORE s 0 (payload); RESTORE s 0 (payload) REPLACE; RESTORE s 1 (payload) ABSTTL REPLACE
 RESTORE none 1 (payload) ABSTTL; RESTORE s 0 nonsense REPLACE
 SET s 5 IFEQ 10; SET s 5 IFEQ 6; SET none 1 IFNE 5; DELIFEQ s 10; DELIFEQ s 6; DELIFEQ l 5; DELEX s; DELEX l; DELEX none
-DELEX s IFNE 6; DELEX s IFEQ 6; MSETEX 2 s 10 none 1 EX 100; MSETEX 2 s 1 none 1 NX; MSETEX 1 e x KEEPTTL
+DELEX s IFNE 6; DELEX s IFEQ 6; HEXPIRE h 100 FIELDS 1 f; HEXPIRE h 100 FIELDS 1 zz; HEXPIRE h 100 XX FIELDS 1 f
+HEXPIRE h 0 FIELDS 1 f; HPEXPIRE h 100000 FIELDS 1 g; HEXPIREAT h 9999999999 FIELDS 1 f; HPEXPIREAT h 9999999999000 FIELDS 1 f
+HPERSIST h FIELDS 1 f; HPERSIST none FIELDS 1 f; HGETEX h FIELDS 1 f; HGETEX h EX 100 FIELDS 1 f; HGETEX h PERSIST FIELDS 1 f
+HSETEX h EX 100 FIELDS 1 f 1; HSETEX none FIELDS 1 f 1; HSETEX h FNX FIELDS 1 f 1; HGETDEL h FIELDS 1 f
+HGETDEL h FIELDS 1 zz; HGETDEL h FIELDS 2 f g
+FUNCTION LOAD REPLACE (library); FUNCTION DELETE none; FUNCTION FLUSH; FUNCTION RESTORE nonsense
+MSETEX 2 s 10 none 1 EX 100; MSETEX 2 s 1 none 1 NX; MSETEX 1 e x KEEPTTL
 MIGRATE 127.0.0.1 1 s 0 1000; MIGRATE 127.0.0.1 1 none 0 1000
 TOUCH s; OBJECT ENCODING s; DUMP s; GET s; DEBUG RELOAD; DEBUG JMAP; CLIENT NO-TOUCH ON
 """
+
+LIBRARY = "#!lua name=watched\nredis.register_function('f', function() return 1 end)"
 
 # What later versions than the peer's mended: what is touched here, and there.
 MENDED = {
@@ -120,6 +128,10 @@ MENDED = {
     "SET s 5 IFEQ 10": (["s"], []), "SET none 1 IFNE 5": (["none"], []), "DELIFEQ s 10": (["s"], []), "DELEX s": (["s"], []),
     "DELEX l": (["l"], []), "DELEX s IFNE 6": (["s"], []), "MSETEX 2 s 10 none 1 EX 100": (["s", "none"], []),
     "MSETEX 1 e x KEEPTTL": (["e"], []),
+    "HEXPIRE h 100 FIELDS 1 f": (["h"], []), "HEXPIRE h 0 FIELDS 1 f": (["h"], []), "HPEXPIRE h 100000 FIELDS 1 g": (["h"], []),
+    "HEXPIREAT h 9999999999 FIELDS 1 f": (["h"], []), "HPEXPIREAT h 9999999999000 FIELDS 1 f": (["h"], []),
+    "HGETEX h EX 100 FIELDS 1 f": (["h"], []), "HSETEX h EX 100 FIELDS 1 f 1": (["h"], []), "HSETEX none FIELDS 1 f 1": (["none"], []),
+    "HGETDEL h FIELDS 1 f": (["h"], []), "HGETDEL h FIELDS 2 f g": (["h"], []),
 }
 
 
@@ -145,7 +157,7 @@ class Watch(unittest.TestCase):
 
     def touched(self, server, line):
         """The reply to the line, and which of the keys it touched."""
-        words = [self.payload if w == "(payload)" else w for w in shlex.split(line)]
+        words = [{"(payload)": self.payload, "(library)": LIBRARY}.get(w, w) for w in shlex.split(line)]
         server.talk.pipeline([["FLUSHALL"]] + [w.split() for w in SETUP.strip().split("\n")])
         for key, watcher in server.watchers.items():
             watcher.send("WATCH", key)

@@ -20,6 +20,7 @@
 #include "server/exec/exec.h"
 #include "server/net/client.h"
 #include "server/net/net_impl.h"
+#include "server/scripts/function.h"
 #include "tests/support/runner.h"
 #include "tests/support/scenarios.h"
 #include "tests/support/talk.h"
@@ -133,6 +134,13 @@ portray_stream(struct text *to, const struct stream *s)
         portray_group(to, stream_group_at(s, i));
 }
 
+static void
+portray_library(void *ctx, const struct library_info *l)
+{
+    text_addf(ctx, "\nlibrary %.*s: %.*s", (int)l->name.len, l->name.ptr, (int)l->code.len,
+              l->code.ptr);
+}
+
 struct sitters {
     const struct record *at[4096];
     size_t count;
@@ -175,6 +183,7 @@ portray(struct text *to)
                 portray_stream(to, value_of(s.at[k]).root);
         }
     }
+    libraries_each(portray_library, to);
     must(!to->failed);
 }
 
@@ -210,23 +219,56 @@ stop_waiting(void)
 
 /* ---- running a case ---- */
 
+/* take_bulk: a reply's bytes, the caller's to free. */
+static char *
+take_bulk(const char *reply, size_t *ret_len)
+{
+    char *end, *copy;
+
+    *ret_len = strtoul(reply + 1, &end, 10);
+    must(reply[0] == '$' && (copy = malloc(*ret_len)) != NULL);
+    memcpy(copy, end + 2, *ret_len);
+    return copy;
+}
+
 static void
 restore(const struct words *w)
 {
-    struct slice argv[WORDS_MAX], payload;
-    const char *reply = talk("dump %.*s", (int)w->argv[1].len, w->argv[1].ptr);
-    char *end, *copy;
+    struct slice argv[WORDS_MAX];
+    size_t len;
+    char *payload = take_bulk(talk("dump %.*s", (int)w->argv[1].len, w->argv[1].ptr), &len);
 
-    payload.len = strtoul(reply + 1, &end, 10);
-    must((copy = malloc(payload.len)) != NULL);
-    memcpy(copy, end + 2, payload.len);
-    payload.ptr = copy;
     memcpy(argv, w->argv, (size_t)w->argc * sizeof *argv);
     argv[1] = w->argv[2];
     argv[2] = w->argv[3];
-    argv[3] = payload;
+    argv[3] = (struct slice){payload, len};
     ck_assert_str_eq(talk_words(w->argc, argv), "+OK\r\n");
-    free(copy);
+    free(payload);
+}
+
+static void
+load_library(const struct words *w)
+{
+    char code[512];
+    struct slice argv[] = {w->argv[0], w->argv[1], SLICE("replace"), {code, 0}};
+
+    must(w->argc == 4);
+    argv[3].len = (size_t)snprintf(code, sizeof code, "#!lua name=%.*s\n%.*s", (int)w->argv[2].len,
+                                   w->argv[2].ptr, (int)w->argv[3].len, w->argv[3].ptr);
+    must(argv[3].len < sizeof code);
+    ck_assert_int_ne(talk_words(4, argv)[0], '-');
+}
+
+static void
+restore_libraries(const struct words *w)
+{
+    size_t len;
+    char *payload = take_bulk(talk("function dump"), &len);
+    struct slice argv[] = {w->argv[0], w->argv[1], {payload, len}, w->argv[2]};
+
+    must(w->argc == 3);
+    ck_assert_str_eq(talk_words(4, argv), "+OK\r\n");
+    free(payload);
 }
 
 static bool
@@ -246,6 +288,10 @@ run_words(const struct words *w)
         wait_for(w->argc - 1, w->argv + 1);
     else if (arg_equals(w, 0, "restore"))
         restore(w);
+    else if (arg_equals(w, 0, "function") && arg_equals(w, 1, "load"))
+        load_library(w);
+    else if (arg_equals(w, 0, "function") && arg_equals(w, 1, "restore"))
+        restore_libraries(w);
     else if (arg_equals(w, 0, "moving"))
         ; /* a scenario's business with blocks of memory */
     else if (arg_equals(w, 0, "refused"))
@@ -255,8 +301,9 @@ run_words(const struct words *w)
                       w->argv[0].ptr);
 }
 
-/* told: the commands during which something was told. */
-static bool told[2][1024];
+/* told, told_below: the commands, and their subcommands, during which something was told. */
+enum { COMMANDS_MAX = 1024, BELOW_MAX = 32 };
+static bool told[COMMANDS_MAX], told_below[COMMANDS_MAX][BELOW_MAX];
 
 static void
 note_told(struct slice name, struct slice sub)
@@ -266,9 +313,9 @@ note_told(struct slice name, struct slice sub)
 
     if (cmd == NULL)
         return;
-    told[0][cmd - cmd_table(&count)] = true;
+    told[cmd - cmd_table(&count)] = true;
     if (cmd->subs != NULL && (below = cmd_find_sub(cmd, sub)) != NULL)
-        told[1][below - cmd->subs] = true; /* one command with subcommands writes: XGROUP */
+        told_below[cmd - cmd_table(&count)][below - cmd->subs] = true;
 }
 
 static void
@@ -302,6 +349,7 @@ begin(int64_t now_ms, uint64_t seed)
     forget_effects();
     talk("select 0");
     talk("flushall");
+    talk("function flush");
     talk_finish_work();
     talk_pass_ms(now_ms - clock_now.ms);
     draw_seed(seed);
@@ -369,14 +417,15 @@ each_write_command_was_told(void)
     unsigned count;
     const struct cmd *all = cmd_table(&count);
 
-    must(count < sizeof told[0]);
+    must(count < COMMANDS_MAX);
     for (unsigned i = 0; i < count; i++) {
         if ((all[i].flags & CMD_WRITE) != 0 && is_told_here(&all[i]))
-            ck_assert_msg(told[0][i], "%s writes, and no case of effects.def has it told",
+            ck_assert_msg(told[i], "%s writes, and no case of effects.def has it told",
                           all[i].full_name);
+        must(all[i].sub_count <= BELOW_MAX);
         for (int k = 0; k < all[i].sub_count; k++)
             if ((all[i].subs[k].flags & CMD_WRITE) != 0)
-                ck_assert_msg(told[1][k], "%s writes, and no case of effects.def has it told",
+                ck_assert_msg(told_below[i][k], "%s writes, and no case of effects.def has it told",
                               all[i].subs[k].full_name);
     }
 }
