@@ -27,10 +27,11 @@ teardown(void)
 
 /* ---- users ---- */
 
-static const char *const changes[] = {
+static const char many_rules[] =
     "acl setuser u on >two #2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 ~more "
-    "%%R~r* &c* +config|get +select|0 +select|1 (~k +set)",
-    "acl setuser u reset", "acl setuser new on nopass +@all ~* &*",
+    "%%R~r* &c* +config|get +select|0 +select|1 (~k +set)";
+static const char *const changes[] = {
+    many_rules, "acl setuser u reset", "acl setuser new on nopass +@all ~* &*",
     "acl setuser u clearselectors -@all +get resetkeys ~a", "acl setuser default +@all >x"};
 
 static void
