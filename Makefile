@@ -43,7 +43,7 @@ CFLAGS_barrier := -O1 -fPIE -DSTILLFRAME_BARRIER -DSTILLFRAME_DEBUG -DSTILLFRAME
 CFLAGS_steps   := -O1 -fPIE -DSTILLFRAME_STEPS -DMM_PAGE_SHIFT=14 -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_hard    := -O1 -fPIE -DSTILLFRAME_SITES -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_shared  := -O3 -fPIC -DSTILLFRAME_SHARED
-CFLAGS_fuzz    := -O1 -fPIE -Wno-cast-qual -Wno-missing-field-initializers -Wno-unknown-attributes -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+CFLAGS_fuzz    := -O1 -fPIE -Wno-cast-qual -Wno-gnu-variable-sized-type-not-at-end -Wno-missing-field-initializers -Wno-unknown-attributes -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 # The page sizes that the benchmark compares.
 $(foreach n,9 10 11 12,$(eval CFLAGS_page$(n) := -O3 -fno-plt -fPIE -DMM_PAGE_SHIFT=$(n))$(eval LDFLAGS_page$(n) := -pie))
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
