@@ -84,6 +84,11 @@ class Documents(unittest.TestCase):
                 if n not in ("port", "dir"):  # this start's own
                     self.assertTrue(same_value(values[n], names(default)[0].strip('"')), (n, values[n], default))
 
+    def test_the_example_configuration_has_all_parameters_that_work(self):
+        table = rows(section(document("docs/configuration.md"), "## Parameters that work"))
+        said = set(re.findall(r"^# ([a-z-]+) \S", document("server/dist/stillframe.conf"), re.M))
+        self.assertEqual([n for row in table for n in names(row[0]) if n not in said], [])
+
     def test_parameters_without_effect_are_those_that_the_log_names(self):
         page = document("docs/configuration.md")
         told = [n for row in rows(section(page, "## Parameters without effect")) for n in re.sub(r" \(`[^`]*`\)", "", row[1]).split("`")[1::2]]
