@@ -125,7 +125,7 @@ check: | packages test-packages
 quick:
 	tests/run.sh release
 ## make asan           the tests under AddressSanitizer and UBSan; also: make tsan, make barrier
-##                     (the barrier sanitizer)
+##                     (the barrier sanitizer), make steps (the step scheduler)
 asan tsan barrier steps:
 	tests/run.sh $@
 ## make check-hard     take out each write barrier, then break the core in each way of
@@ -146,12 +146,12 @@ model:
 ## make lint           floors, texts, format, cppcheck, clang-tidy: zero findings
 lint:
 	tests/lint/run.sh
-## make bench          the figures of docs/benchmarks.md (BENCH="page-size sweep commands stall save
-##                     cpu load loop fan-out memory instructions types zset sets huge hit-ratio
-##                     floor growth keyspace steady memory-limit strings rdb tracking
-##                     scripts acl tls"; over two hours in all; SAVE="--quick", or other
-##                     options of tests/bench/save.py), and osv (OSV=/path/to/a/built/osv), beside
-##                     redis-server there
+## make bench          the figures of docs/benchmarks.md: page-size sweep commands stall save cpu
+##                     load loop fan-out memory instructions; and if BENCH="..." names them, types
+##                     zset sets huge hit-ratio floor growth keyspace steady memory-limit strings
+##                     rdb tracking scripts acl tls, and osv (OSV=/path/to/a/built/osv), beside
+##                     redis-server there; over two hours in all (SAVE="--quick", or other options
+##                     of tests/bench/save.py)
 bench: all
 	OSV="$(OSV)" tests/bench/run.sh $(BENCH)
 ## make soak           mixed load on one server for MINUTES=10, and whether what has to stay bounded
