@@ -228,6 +228,7 @@ install: all
 	install -D -m 644 README.md $(SHARE)/doc/stillframe/README.md
 	install -m 644 docs/*.md server/dist/stillframe.conf $(SHARE)/doc/stillframe/
 	install -D -m 644 -t $(SHARE)/doc/stillframe/plots docs/plots/*.svg
+	install -D -m 644 -t $(SHARE)/doc/stillframe/dashboard docs/dashboard/stillframe.html
 ## make deb            build/deb/: Debian packages, stillframe-server and stillframe-tools
 deb: | packages deb-packages
 	rm -rf build/deb
