@@ -91,9 +91,10 @@ configure(int argc, char *const argv[])
     }
     text_free(&why);
     if ((r = log_open(config.logfile)) < 0) {
-        fprintf(stderr,
-                "\n*** FATAL CONFIG FILE ERROR (Stillframe %s) ***\nCan't open the log file: %s\n",
-                STILLFRAME_VERSION, strerror(-r));
+        fprintf(
+            stderr,
+            "\n*** FATAL CONFIG FILE ERROR (Stillframe %s) ***\nCan't open the log file %s: %s\n",
+            STILLFRAME_VERSION, config.logfile, strerror(-r));
         exit(1);
     }
 }

@@ -271,7 +271,9 @@ read_stream(FILE *f, struct text *ret)
         if (ret->len > FILE_MAX_BYTES)
             return -EFBIG;
     }
-    return ferror(f) ? -EIO : 0;
+    if (!ferror(f))
+        return 0;
+    return errno != 0 ? -errno : -EIO;
 }
 
 int

@@ -221,7 +221,8 @@ class Start(ServerCase):
         self.assertIn(">>> 'port \"x\"'\nargument couldn't be parsed", self.refused("--port", "x"))
         self.assertIn("No such file or directory", self.refused(self.path("none.conf")))
         self.assertIn("No such file or directory", self.refused("--dir", self.path("none")))
-        self.assertIn("Can't open the log file", self.refused("--logfile", self.path("none/log")))
+        self.assertIn("can't open config file '%s': Is a directory" % self.dir, self.refused(self.dir))
+        self.assertIn("Can't open the log file %s: No such" % self.path("none/log"), self.refused("--logfile", self.path("none/log")))
 
     def test_what_is_not_there_is_not_promised(self):
         for option, value, word in (("appendonly", "yes", "append-only"), ("replicaof", "127.0.0.1 1", "Replication"),

@@ -105,6 +105,8 @@ set_versions(SSL_CTX *ctx, const struct config *conf)
 
 /* ---- certificates and keys ---- */
 
+static bool was_asked; /* for the password of the key that is read */
+
 /* The library asks for the password of a key; it must never ask at a terminal. */
 static int
 give_password(char *into, int room, int is_for_writing, void *password)
@@ -112,7 +114,32 @@ give_password(char *into, int room, int is_for_writing, void *password)
     int len = snprintf(into, (size_t)room, "%s", (const char *)password);
 
     (void)is_for_writing;
+    was_asked = true;
     return len > 0 && len < room ? len : -1;
+}
+
+/* Of these the library says what it did within, and not what the file lacks. */
+static const char *
+certificate_reason(void)
+{
+    unsigned long e = ERR_peek_error();
+
+    if (ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE)
+        return "there is no certificate in PEM in it";
+    return tls_reason();
+}
+
+static const char *
+key_reason(const struct config *conf)
+{
+    int library = ERR_GET_LIB(ERR_peek_error());
+
+    if (library == ERR_LIB_X509) /* read, but of another certificate */
+        return tls_reason();
+    if (was_asked)
+        return conf->tls_key_file_pass[0] == '\0' ? "it has a password: tls-key-file-pass"
+                                                  : "tls-key-file-pass is not its password";
+    return library == ERR_LIB_OSSL_DECODER ? "there is no private key in PEM in it" : tls_reason();
 }
 
 static bool
@@ -125,13 +152,14 @@ set_own_certificate(SSL_CTX *ctx, const struct config *conf)
     if (conf->tls_key_file[0] == '\0')
         return refuse("tls-key-file", "", "none is given, and TLS needs one");
     if (SSL_CTX_use_certificate_chain_file(ctx, conf->tls_cert_file) <= 0)
-        return refuse("tls-cert-file", conf->tls_cert_file, tls_reason());
+        return refuse("tls-cert-file", conf->tls_cert_file, certificate_reason());
     ERR_clear_error();
+    was_asked = false;
     SSL_CTX_set_default_passwd_cb(ctx, give_password);
     SSL_CTX_set_default_passwd_cb_userdata(ctx, conf->tls_key_file_pass);
     ok = SSL_CTX_use_PrivateKey_file(ctx, conf->tls_key_file, SSL_FILETYPE_PEM) > 0;
     SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
-    return ok || refuse("tls-key-file", conf->tls_key_file, tls_reason());
+    return ok || refuse("tls-key-file", conf->tls_key_file, key_reason(conf));
 }
 
 static bool
