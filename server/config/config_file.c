@@ -231,8 +231,11 @@ read_line(struct reading *rd, const char *name, int number, struct slice line, c
         reason = set_directive(rd, words, n, &reported);
     if (reason == NULL)
         return 0;
-    if (reported)
+    if (reported) {
+        if (!is_trial(rd))
+            text_addf(rd->why, "It is included by %s, at line %d\n", name, number);
         return -EINVAL;
+    }
     snprintf(where, sizeof where, "Reading the configuration file %s, at line %d", name, number);
     return report(rd, where, line, reason);
 }

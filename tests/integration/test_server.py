@@ -222,6 +222,8 @@ class Start(ServerCase):
         self.assertIn("No such file or directory", self.refused(self.path("none.conf")))
         self.assertIn("No such file or directory", self.refused("--dir", self.path("none")))
         self.assertIn("can't open config file '%s': Is a directory" % self.dir, self.refused(self.dir))
+        conf = self.write("includes.conf", "port 7000\ninclude /none.conf\n")
+        self.assertIn("'/none.conf': No such file or directory\nIt is included by %s, at line 2\n" % conf, self.refused(conf))
         self.assertIn("Can't open the log file %s: No such" % self.path("none/log"), self.refused("--logfile", self.path("none/log")))
 
     def test_what_is_not_there_is_not_promised(self):
