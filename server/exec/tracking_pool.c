@@ -81,12 +81,10 @@ unlink_piece(struct piece *p)
 static struct piece *
 make_piece(uint32_t class)
 {
-    struct piece *p;
-    void *room;
+    struct piece *p = aligned_alloc(PIECE_BYTES, PIECE_ROOM_BYTES);
 
-    if (posix_memalign(&room, PIECE_BYTES, PIECE_ROOM_BYTES) != 0)
+    if (p == NULL)
         return NULL;
-    p = room;
     *p = (struct piece){.class = class, .cut = class_of(sizeof *p) * UNIT_BYTES};
     held_bytes += PIECE_BYTES;
     link_piece(p);
