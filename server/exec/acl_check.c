@@ -51,15 +51,16 @@ acl_pattern_matches(const struct acl_pattern *p, struct slice text)
     return matches(p, text, head_of(text));
 }
 
-/* What a user must be allowed to do to a key for a command that does this to it. */
+/* What a user must be allowed to do to a key for a command that does this to it; where its
+ * arguments say what it does, and they were not looked at, everything. */
 static inline unsigned
 access_for(uint32_t key_flags)
 {
     unsigned access = 0;
 
-    if ((key_flags & KEY_ACCESS) != 0)
+    if ((key_flags & (KEY_ACCESS | KEY_VARIABLE)) != 0)
         access |= ACL_MAY_READ;
-    if ((key_flags & (KEY_INSERT | KEY_DELETE | KEY_UPDATE)) != 0)
+    if ((key_flags & (KEY_INSERT | KEY_DELETE | KEY_UPDATE | KEY_VARIABLE)) != 0)
         access |= ACL_MAY_WRITE;
     return access;
 }

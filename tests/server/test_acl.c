@@ -74,6 +74,8 @@ verdict(const struct acl_user *u, const char *call, int *ret_at)
         cmd = cmd_find_sub(cmd, w.argv[1]);
     must(cmd != NULL);
     v = acl_check(u, cmd, w.argv, w.argc, ret_at);
+    if (cmd_arity_is_good(cmd, w.argc) && acl_grants(u, cmd, w.argv, w.argc) != (v == ACL_GRANTED))
+        ck_abort_msg("%s: acl_grants() does not say what acl_check() says", call);
     words_free(&w);
     return v;
 }
@@ -182,6 +184,11 @@ static const struct {
     {"+@all %R~a %W~b", "copy b a", ACL_DENIED_KEY, 1},
     {"+@all %R~a %W~a*", "getdel a", ACL_DENIED_KEY, 1}, /* one pattern has to allow both */
     {"+@all %R~a %W~b", "exists c", ACL_DENIED_KEY, 1},
+    {"+@all %W~b*", "delex b", ACL_GRANTED, 0},
+    {"+@all %W~b*", "delex b ifeq 1", ACL_DENIED_KEY, 1}, /* it would tell what is there */
+    {"+@all %W~b*", "set b 1 ifeq 2", ACL_DENIED_KEY, 1},
+    {"+@all %R~b*", "bitfield b get u8 0", ACL_GRANTED, 0},
+    {"+@all %R~b*", "bitfield b set u8 0 1", ACL_DENIED_KEY, 1},
     {"+@all ~a", "mset a 1 b 2", ACL_DENIED_KEY, 3},
     {"+@all ~a*", "zunionstore a 2 a1 b", ACL_DENIED_KEY, 4},
     {"+@all ~a", "zunion x a", ACL_GRANTED, 0}, /* its keys cannot be found: it is an error */
