@@ -100,7 +100,7 @@ static int
 add_to_thash(struct load_state *s, struct slice field, struct slice value, int64_t expire_at_ms)
 {
     static const struct load_entry_ops ops = {warm, enter_timed, drop, twice};
-    const struct hash_pair *p = tpair_new(field, value, expire_at_ms, thash_number(s->value.root));
+    const struct hash_pair *p = tpair_new(field, value, expire_at_ms, thash_number());
 
     return p != NULL ? load_entry(s, &ops, keyhash(field), p) : -ENOMEM;
 }

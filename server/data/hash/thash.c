@@ -9,6 +9,8 @@
 #include "server/data/db/ltable_move.h"
 #include "server/data/db/move.h"
 
+static uint64_t next_number; /* thash_number()'s */
+
 /* ---- pairs ---- */
 
 const struct hash_pair *
@@ -124,7 +126,7 @@ copy_pair(void *ctx, const void *pair)
 
     if (c->failed)
         return;
-    p = tpair_new(field, tpair_value(pair), tpair_expire(pair), thash_number(c->to));
+    p = tpair_new(field, tpair_value(pair), tpair_expire(pair), thash_number());
     if (p == NULL || thash_enter(c->to, keyhash(field), p) < 0) {
         if (p != NULL)
             hash_pair_free(p);
@@ -169,7 +171,7 @@ verify_pair(void *ctx, const void *pair)
     v->timed++;
     found = idtree_find(&v->t->times, id_of(p));
     must(found != NULL && *found == pair); /* H4 */
-    must(tpair_tail(p).expire_at_ms >= 0 && tpair_tail(p).number < v->t->next_number);
+    must(tpair_tail(p).expire_at_ms >= 0 && tpair_tail(p).number < next_number);
 }
 
 void
@@ -261,11 +263,9 @@ thash_earliest(const struct thash *t)
 }
 
 uint64_t
-thash_number(const struct thash *t)
+thash_number(void)
 {
-    uint64_t *next = mm_modify(&t->next_number, sizeof *next);
-
-    return (*next)++;
+    return next_number++;
 }
 
 /* ---- change ---- */
@@ -280,7 +280,7 @@ struct change {
 static const struct hash_pair *
 make(const struct thash *t, const struct hash_item *item)
 {
-    uint64_t number = item->expire_at_ms == RECORD_NO_EXPIRE ? 0 : thash_number(t);
+    uint64_t number = item->expire_at_ms == RECORD_NO_EXPIRE ? 0 : thash_number();
     struct slice value = item->value;
     const struct hash_pair *p;
 

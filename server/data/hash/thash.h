@@ -19,7 +19,6 @@
 struct thash {
     struct htable table; /* first: what knows large hashes reads this one */
     struct idtree times; /* (time, number) -> struct hash_pair * */
-    uint64_t next_number;
 };
 
 #define TPAIR_TIMED UINT32_MAX
@@ -27,7 +26,7 @@ struct thash {
 /* Between field and value, not aligned. */
 struct tpair_tail {
     int64_t expire_at_ms; /* unix */
-    uint64_t number;      /* tells pairs of one time apart */
+    uint64_t number;      /* tells pairs of one time apart (thash_number()) */
     uint32_t value_len;
 } __attribute__((packed));
 
@@ -98,10 +97,11 @@ const struct hash_pair *thash_earliest(const struct thash *t);
  * now_ms. */
 int thash_set(const struct thash *t, const struct hash_item *items, int count, int64_t now_ms,
               int64_t *ret_added);
-/* thash_enter: loading: a fresh pair whose field has this hash, and whose number is the table's
- * next one if it has a time (thash_number()).  0; -EEXIST, -ENOMEM: it is the caller's still. */
+/* thash_enter: loading: a fresh pair whose field has this hash, and with thash_number()
+ * if it has a time.  0; -EEXIST, -ENOMEM: it is the caller's still. */
 int thash_enter(const struct thash *t, uint64_t hash, const struct hash_pair *p);
-uint64_t thash_number(const struct thash *t);
+/* thash_number: one that no pair has; of all tables, so that none writes to its root for it. */
+uint64_t thash_number(void);
 /* thash_remove: the pair goes.  It is in the table. */
 void thash_remove(const struct thash *t, const struct hash_pair *p);
 
