@@ -217,6 +217,9 @@ class Changes(DiffTest):
         self.assertIn("      ... and 15 more\n", text)
         full = diff("--full", self.before, after)[1].decode()
         self.assertEqual((full.count("\n  + string"), full.count("\n      ~ field"), full.count("more")), (30, 20, 0))
+        text = diff("--full", self.before, self.after(("HSET", "single", "f", "v"), ("RPUSH", "alone", "e")))[1].decode()
+        self.assertIn('"single"  1 field\n', text)
+        self.assertIn('"alone"  1 element\n', text)
 
     def test_csv_is_read_back(self):
         after = self.after(("HSET", "hash:small:1", 'quo"te,\n', "line\nbreak"), ("DEL", "string:0"))

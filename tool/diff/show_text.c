@@ -167,13 +167,17 @@ put_expiry(struct show *s, int64_t at_ms)
 static void
 put_size(struct show *s, const struct inner_key *k)
 {
-    static const char *const units[RDB_VALUE_COUNT] = {"",       "elements", "members",
-                                                       "fields", "members",  "entries"};
+    static const char *const units[RDB_VALUE_COUNT][2] = {{"", ""},
+                                                          {"elements", "element"},
+                                                          {"members", "member"},
+                                                          {"fields", "field"},
+                                                          {"members", "member"},
+                                                          {"entries", "entry"}};
 
     if (k->kind == RDB_VALUE_STRING)
         tool_out_text(s->out, tool_size(k->bytes));
     else
-        tool_out_format(s->out, "%s %s", tool_count(k->elements), units[k->kind]);
+        tool_out_format(s->out, "%s %s", tool_count(k->elements), units[k->kind][k->elements == 1]);
 }
 
 static void
