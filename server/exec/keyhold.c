@@ -23,7 +23,10 @@ static struct keynames holds;
 unsigned keyhold_count;
 
 /* The turn in which those who wait may try again, in the clock of clock_now.turn_ns: the next one
- * that asks after a key was released.  Otherwise they would try in every turn, in vain. */
+ * that asks after a key was released.  In every turn they would try in vain; but those who wait for
+ * something else, CLIENT PAUSE or a save's memory, stand in the same queue, and are let through
+ * when that is over, at most so much later. */
+enum { LOOK_NS = 5000000 };
 static bool has_released;
 static int64_t open_turn_ns;
 
@@ -170,7 +173,7 @@ is_closed(void)
 {
     if (keyhold_count == 0)
         return false;
-    if (has_released)
+    if (has_released || clock_now.turn_ns - open_turn_ns >= LOOK_NS)
         open_turn_ns = clock_now.turn_ns;
     has_released = false;
     return open_turn_ns != clock_now.turn_ns;

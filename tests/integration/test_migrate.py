@@ -421,6 +421,21 @@ class Migrate(unittest.TestCase):
         self.assertEqual(self.end(c), b"OK")
         self.assertEqual(self.ours.call("EXISTS", "k"), 0)
 
+    def test_who_waits_for_a_pause_does_not_wait_for_the_target(self):
+        self.ours.call("SET", "k", "v")
+        c, connection = self.begin(self.silent(), "k")
+        read_until(connection, b"RESTORE")
+        with self.servers["ours"].client() as writer, self.servers["ours"].client() as other:
+            writer.send("SET", "k", "w")
+            for kind, command in (("ALL", ("GET", "k")), ("WRITE", ("SET", "other", 1))):
+                self.ours.call("CLIENT", "PAUSE", 100, kind)
+                self.assertIn(other.call(*command), (b"v", b"OK"))  # or never, as LONG_MS is
+            self.assertEqual(self.ours.call("GET", "k"), b"v")  # the writer waits on
+            connection.sendall(b"+OK\r\n")
+            self.assertEqual(self.end(c), b"OK")
+            self.assertEqual(writer.read(), b"OK")
+        self.assertEqual(self.ours.call("GET", "k"), b"w")
+
     def test_a_client_that_goes(self):
         self.ours.call("SET", "k", "v")
         c, connection = self.begin(self.silent(), "k")
