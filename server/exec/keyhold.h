@@ -5,8 +5,9 @@
  *       do FLUSHALL, FLUSHDB and SWAPDB while any key is held, and a transaction with one of these.
  *       Reading commands do not wait.
  *   HD2 What changes a held key all the same is noted: it expires, is evicted, or is written by a
- *       script that does not name it, by a client that is served because of another key.  Fields
- *       of a hash that expire are no change, since they would elsewhere too; but they go.
+ *       script that does not name it, by a client that is served because of another key, by COPY
+ *       from another logical database or behind SELECT in a transaction.  Fields of a hash that
+ *       expire are no change, since they would elsewhere too; but they go.
  *
  * Threads: mutator. */
 #ifndef SERVER_EXEC_KEYHOLD_H
