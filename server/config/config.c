@@ -47,15 +47,8 @@ static const struct config_name tls_auths[] = {
 #define TLS_OPTION(name_, type_, field_, initial_, ...)                                            \
     FIXED(name_, NULL, 0, initial_, "This server was built without TLS")
 #endif
-#ifdef STILLFRAME_SECCOMP
 static const struct config_name sandbox_names[] = {
     {"no", SANDBOX_NO}, {"yes", SANDBOX_YES}, {"required", SANDBOX_REQUIRED}, {NULL, 0}};
-#define SANDBOX_OPTION(name_, initial_, names_)                                                    \
-    OPTION(name_, NULL, ENUM, sandbox, initial_, 0, 0, IMMUTABLE, names_)
-#else
-#define SANDBOX_OPTION(name_, initial_, names_)                                                    \
-    FIXED(name_, NULL, IMMUTABLE, "no", "This server was built without libseccomp")
-#endif
 static const struct config_name channels_defaults[] = {
     {"allchannels", CHANNELS_ALL}, {"resetchannels", CHANNELS_NONE}, {NULL, 0}};
 static const struct config_name version_checks[] = {

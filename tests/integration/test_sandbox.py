@@ -197,14 +197,17 @@ class Sandbox(unittest.TestCase):
         program = os.path.join(resp.ROOT, "build", "plain", "stillframe-server")
         if not os.path.exists(program):
             self.skipTest("make FLAVOUR=plain: it is not built")
-        done = subprocess.run([program, "--port", "0", "--sandbox", "yes"], cwd=self.dir, capture_output=True, timeout=60, check=False)
+        done = subprocess.run([program, "--port", "0", "--sandbox", "required"], cwd=self.dir, capture_output=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 1)
-        self.assertIn(b"This server was built without libseccomp", done.stderr)
-        server = resp.start(program, self.dir, ("--save", "", "--sandbox", "no"))
+        self.assertIn(b"This server was built without libseccomp", done.stdout + done.stderr)
+        self.assertIn(b"The sandbox, which is required, cannot be put up", done.stdout + done.stderr)
+        server = resp.start(program, self.dir, ("--save", ""))
         self.addCleanup(server.kill)
         with server.client() as c:
             self.assertIn(b"\r\nsandbox:off\r\n", c.call("INFO", "server"))
+            self.assertEqual(c.call("CONFIG", "GET", "sandbox"), [b"sandbox", b"yes"])
         self.assertEqual(server.stop(), 0)
+        self.assertIn("Sandbox: none: this server was built without libseccomp", server.log())
 
 
 if __name__ == "__main__":
