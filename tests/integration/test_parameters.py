@@ -317,6 +317,7 @@ FIRST = [
     ("pidfile", "a.pid", lambda t: t.equal(file_mode(t, "a.pid") & 0o400, 0o400)),
     ("enable-protected-configs", "yes", lambda t: t.true("No such file" in refusal(t.c, "CONFIG", "SET", "dir", "/not/there"))),
     ("enable-module-command", "yes", lambda t: t.true("not allowed" not in refusal(t.c, "MODULE", "LOAD", "/x"))),
+    ("sandbox", "no", lambda t: t.true(info(t.c, "sandbox") == "off" and "libseccomp" not in t.server.log())),
     ("dbfilename", "named.rdb", lambda t: t.equal(saved(t)[:5], b"REDIS")),
     ("rdbcompression", "no", lambda t: t.true(len(saved(t)) > 100000)),
     ("snapshot-threads", "3", lambda t: t.equal(saved(t) and info(t.c, "rdb_last_save_threads"), "3")),
