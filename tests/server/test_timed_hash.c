@@ -27,7 +27,7 @@ in_form(int large)
 
 /* ---- a model ---- */
 
-enum { FIELDS = 40 };
+enum { FIELDS = 40, SHOWN_MAX = 300 };
 static struct {
     int value; /* 0: the field is not there */
     int64_t at_ms;
@@ -84,6 +84,8 @@ check_all(void)
         return;
     }
     ck_assert_uint_eq(hash_shown(talk_record("h")), there);
+    for (unsigned most = 0; most < FIELDS + 5; most += 1 + most / 3)
+        ck_assert_uint_eq(hash_shown_upto(talk_record("h"), most), most < there ? most : there);
     if (any_timed)
         ck_assert(is_timed("h"));
     ck_assert_uint_eq(db_timed(talk_db()), is_timed("h"));
@@ -310,6 +312,48 @@ START_TEST(fields_expire_though_nobody_looks)
 }
 END_TEST
 
+/* check_drawn: so many, each once, and of those that are shown: s0 to s<shown - 1>. */
+static void
+check_drawn(unsigned count, unsigned shown)
+{
+    bool seen[SHOWN_MAX] = {false};
+    const char *reply = talk("hrandfield h %u", count);
+    char head[16];
+    unsigned found = 0, number;
+
+    snprintf(head, sizeof head, "*%u\r\n", count);
+    ck_assert_msg(strncmp(reply, head, strlen(head)) == 0, "%.20s", reply);
+    while ((reply = strstr(reply, "\r\ns")) != NULL) {
+        ck_assert_int_eq(sscanf(reply += 3, "%u", &number), 1);
+        ck_assert(number < shown && !seen[number]);
+        seen[number] = true;
+        found++;
+    }
+    ck_assert_uint_eq(found, count);
+}
+
+/* Few of a large hash are drawn, however many of its fields wait to be taken away. */
+START_TEST(what_is_drawn_is_shown_and_differs)
+{
+    static const unsigned expired[] = {0, 10, 1000, 20000};
+
+    db_state.active_expire = false;
+    for (unsigned k = 0; k < sizeof expired / sizeof expired[0]; k++) {
+        talk("flushall");
+        for (unsigned i = 0; i < SHOWN_MAX; i++)
+            talk("hsetex h EX %u FIELDS 1 s%u @70*v", 1000 + i, i);
+        talk("hset h s0 now-without-a-time");
+        for (unsigned i = 0; i < expired[k]; i++)
+            talk("hsetex h PX 5 FIELDS 1 gone%u v", i);
+        talk_pass_ms(10);
+        for (unsigned count = 1; count <= SHOWN_MAX; count = 2 * count + 1)
+            check_drawn(count, SHOWN_MAX);
+        check_drawn(SHOWN_MAX, SHOWN_MAX);
+    }
+    db_verify();
+}
+END_TEST
+
 START_TEST(nobody_is_shown_a_field_that_has_expired)
 {
     in_form(_i);
@@ -436,6 +480,7 @@ main(void)
     tcase_add_loop_test(t, other_keys_take_its_place_and_it_takes_theirs, 0, 2);
     tcase_add_loop_test(t, copies_have_the_times, 0, 2);
     tcase_add_loop_test(t, fields_expire_though_nobody_looks, 0, 2);
+    tcase_add_test(t, what_is_drawn_is_shown_and_differs);
     tcase_add_loop_test(t, nobody_is_shown_a_field_that_has_expired, 0, 2);
     tcase_add_loop_test(t, a_key_goes_with_its_last_field, 0, 2);
     tcase_add_loop_test(t, what_is_said_twice_counts_once, 0, 2);

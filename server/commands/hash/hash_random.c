@@ -34,8 +34,8 @@ reply_many(struct client *c, const struct record *r, int64_t count, bool with_va
     hash_visitor visit = with_values ? reply_pair : reply_field;
     size_t before = client_pending_out(c);
 
-    if (count > 0 && n > hash_shown(r))
-        n = hash_shown(r);
+    if (count > 0)
+        n = hash_shown_upto(r, n);
     reply_array(c, with_values && c->resp == 2 ? 2 * n : n);
     if (count < 0) {
         for (; n > 0 && !c->close_now; n--)
@@ -75,7 +75,7 @@ cmd_hrandfield(struct client *c)
         return;
     if (!hash_key(c, DB_READ, &ref))
         return;
-    if (ref.rec != NULL && record_is_timed(ref.rec) && hash_shown(ref.rec) == 0)
+    if (ref.rec != NULL && record_is_timed(ref.rec) && hash_shown_upto(ref.rec, 1) == 0)
         ref.rec = NULL; /* all that is left has expired, and may not go yet */
     if (c->argc == 2 && ref.rec != NULL)
         hash_draw(ref.rec, reply_field, c);

@@ -55,6 +55,17 @@ hash_shown(const struct record *r)
     return is_timed(r) ? timed_shown(r) : hash_len(r);
 }
 
+uint64_t
+hash_shown_upto(const struct record *r, uint64_t most)
+{
+    uint64_t n;
+
+    if (is_timed(r))
+        return timed_shown_upto(r, most);
+    n = hash_len(r);
+    return n < most ? n : most;
+}
+
 static __attribute__((noinline)) bool
 get_in_timed(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BYTES],
              struct slice *ret)

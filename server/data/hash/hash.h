@@ -33,6 +33,9 @@ uint64_t hash_len(const struct record *r);
 /* hash_shown: how many fields are shown; O(1), but O(n) while there are some whose time has
  * passed. */
 uint64_t hash_shown(const struct record *r);
+/* hash_shown_upto: how many of `most` fields are shown: most, or fewer where there are not so many.
+ * O(most) */
+uint64_t hash_shown_upto(const struct record *r, uint64_t most);
 /* hash_get: the value of a field, good until the hash changes; a number in a listpack is printed
  * into scratch. False: there is no such field. */
 bool hash_get(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BYTES],
@@ -47,8 +50,9 @@ void hash_each(const struct record *r, hash_visitor visit, void *ctx);
 uint64_t hash_walk(const struct record *r, uint64_t cursor, hash_visitor visit, void *ctx);
 
 /* hash_draw: one pair at random, visited; some are shown.
- * hash_sample: so many different ones, at most as many as there are; each choice is as likely as
- * any other.  0 or -ENOMEM */
+ * hash_sample: so many different ones, at most as many as are shown; each choice is as likely as
+ * any other.  0 or -ENOMEM.  O(count), but O(n) of a large hash where most fields are those whose
+ * time has passed. */
 void hash_draw(const struct record *r, hash_visitor visit, void *ctx);
 int hash_sample(const struct record *r, uint64_t count, hash_visitor visit, void *ctx);
 

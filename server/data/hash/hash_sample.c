@@ -34,21 +34,30 @@ struct rest {
     const struct draw_set *drawn;
 };
 
+/* is_shown: of a plain hash each pair is. */
+static bool
+is_shown(const struct hash_pair *p)
+{
+    return likely(!tpair_is_timed(p)) || !timed_is_over(tpair_expire(p));
+}
+
 static void
 visit_of_rest(void *ctx, const void *entry)
 {
     struct rest *rest = ctx;
     const struct hash_pair *p = entry;
 
-    if (!draw_set_has(rest->drawn, p))
-        visit_if_chosen(&rest->sampling, hash_pair_field(p), hash_pair_value(p));
+    if (is_shown(p) && !draw_set_has(rest->drawn, p))
+        visit_if_chosen(&rest->sampling, hash_pair_field(p), tpair_value(p));
 }
 
 /* sample_by_drawing: few of many: what was drawn before is drawn again.  Where the table is so
- * crowded that draws meet the same few all the time, the others are chosen of the rest. */
+ * crowded that draws meet the same few all the time, or fields whose time has passed, the others
+ * are chosen of the rest. */
 static int
-sample_by_drawing(const struct htable *t, uint64_t count, hash_visitor visit, void *ctx)
+sample_by_drawing(const struct record *r, uint64_t count, hash_visitor visit, void *ctx)
 {
+    const struct htable *t = record_root(r); /* of a struct thash the first */
     struct draw_set d;
     struct rest rest = {.sampling = {.visit = visit, .ctx = ctx, .need = count}, .drawn = &d};
 
@@ -57,13 +66,13 @@ sample_by_drawing(const struct htable *t, uint64_t count, hash_visitor visit, vo
     for (uint64_t tries = draw_tries(count); tries > 0 && rest.sampling.need > 0; tries--) {
         const struct hash_pair *p = htable_draw(t);
 
-        if (!draw_set_add(&d, p))
+        if (!is_shown(p) || !draw_set_add(&d, p))
             continue;
-        visit(ctx, hash_pair_field(p), hash_pair_value(p));
+        visit(ctx, hash_pair_field(p), tpair_value(p));
         rest.sampling.need--;
     }
     if (unlikely(rest.sampling.need > 0)) {
-        rest.sampling.left = htable_count(t) - (count - rest.sampling.need);
+        rest.sampling.left = hash_shown(r) - (count - rest.sampling.need);
         htable_each(t, visit_of_rest, &rest);
     }
     draw_set_fini(&d);
@@ -75,8 +84,8 @@ hash_sample(const struct record *r, uint64_t count, hash_visitor visit, void *ct
 {
     enum { FEW = 3 }; /* a third at most: then two draws in three, or more, are new */
 
-    if (!record_is_timed(r) && record_encoding(r) == ENC_ROOT && count <= hash_len(r) / FEW)
-        return sample_by_drawing(record_root(r), count, visit, ctx);
+    if (record_encoding(r) == ENC_ROOT && count <= hash_len(r) / FEW)
+        return sample_by_drawing(r, count, visit, ctx);
     sample_by_walking(r, count, visit, ctx);
     return 0;
 }

@@ -15,8 +15,8 @@ is_large(const struct record *r)
     return record_encoding(r) == ENC_ROOT;
 }
 
-static bool
-is_over(int64_t expire_at_ms)
+bool
+timed_is_over(int64_t expire_at_ms)
 {
     return expire_at_ms != RECORD_NO_EXPIRE && expire_at_ms < clock_now.ms;
 }
@@ -38,7 +38,7 @@ timed_first(const struct record *r)
 bool
 timed_has_expired(const struct record *r)
 {
-    return is_over(timed_first(r));
+    return timed_is_over(timed_first(r));
 }
 
 bool
@@ -52,14 +52,14 @@ timed_get(const struct record *r, struct slice field, char text[LP_INT_TEXT_BYTE
     if (is_large(r)) {
         const struct thash *t = record_root(r);
 
-        if ((p = htable_get(&t->table, field)) == NULL || is_over(tpair_expire(p)))
+        if ((p = htable_get(&t->table, field)) == NULL || timed_is_over(tpair_expire(p)))
             return false;
         *ret = tpair_value(p);
         *ret_expire_ms = tpair_expire(p);
         return true;
     }
     lp = tblob_listpack(record_blob(r));
-    if ((at = lp_find(lp, field.ptr, field.len, 2)) == 0 || is_over(tblob_time(lp, at)))
+    if ((at = lp_find(lp, field.ptr, field.len, 2)) == 0 || timed_is_over(tblob_time(lp, at)))
         return false;
     *ret = lp_slice(lp, lp_next(lp, at), text);
     *ret_expire_ms = tblob_time(lp, at);
@@ -114,7 +114,7 @@ show(void *ctx, struct slice field, struct slice value, int64_t expire_at_ms)
 {
     const struct showing *s = ctx;
 
-    if (!is_over(expire_at_ms))
+    if (!timed_is_over(expire_at_ms))
         s->visit(s->ctx, field, value);
 }
 
@@ -157,6 +157,28 @@ timed_shown(const struct record *r)
     return n;
 }
 
+uint64_t
+timed_shown_upto(const struct record *r, uint64_t most)
+{
+    const struct thash *t;
+    struct idcursor c;
+    uint64_t n;
+    bool more;
+
+    if (!is_large(r) || !timed_has_expired(r)) {
+        n = timed_shown(r);
+        return n < most ? n : most;
+    }
+    /* Those without a time, and from the last time back. */
+    t = record_root(r);
+    n = t->table.count - t->times.count;
+    more = n < most && idcursor_upto(&c, &t->times, (struct stream_id){INT64_MAX, UINT64_MAX});
+    for (; more && n < most && !timed_is_over((int64_t)idcursor_id(&c).ms);
+         more = idcursor_prev(&c))
+        n++;
+    return n < most ? n : most;
+}
+
 /* ---- at random ---- */
 
 /* The first pair that a walk shows. */
@@ -169,7 +191,7 @@ take_first(void *ctx, const void *pair)
 {
     struct first *f = ctx;
 
-    if (f->pair == NULL && !is_over(tpair_expire(pair)))
+    if (f->pair == NULL && !timed_is_over(tpair_expire(pair)))
         f->pair = pair;
 }
 
@@ -186,7 +208,7 @@ draw_pair(const struct thash *t)
     for (int i = 0; i < DRAWS; i++) {
         const struct hash_pair *p = htable_draw(&t->table);
 
-        if (!is_over(tpair_expire(p)))
+        if (!timed_is_over(tpair_expire(p)))
             return p;
     }
     for (int part = 0; part < 2 && f.pair == NULL; part++, cursor = 0)
@@ -362,7 +384,7 @@ timed_delete(struct db_ref *ref, const struct slice *fields, int count, int64_t 
     for (int i = 0; i < count && thash_count(t) > 0; i++) {
         const struct hash_pair *p = htable_get(&t->table, fields[i]);
 
-        if (p == NULL || is_over(tpair_expire(p)))
+        if (p == NULL || timed_is_over(tpair_expire(p)))
             continue;
         thash_remove(t, p);
         ++*ret_deleted;
@@ -383,7 +405,7 @@ expire_in_table(struct db_ref *ref, unsigned limit)
     const struct hash_pair *p;
     unsigned gone = 0;
 
-    while (gone < limit && (p = thash_earliest(t)) != NULL && is_over(tpair_expire(p))) {
+    while (gone < limit && (p = thash_earliest(t)) != NULL && timed_is_over(tpair_expire(p))) {
         db_field_expired(ref, hash_pair_field(p));
         thash_remove(t, p);
         gone++;

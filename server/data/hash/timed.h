@@ -19,6 +19,9 @@
 /* Each is hash.h's call of that name for a hash of this type. */
 uint64_t timed_len(const struct record *r);
 uint64_t timed_shown(const struct record *r);
+uint64_t timed_shown_upto(const struct record *r, uint64_t most);
+/* timed_is_over: the time has passed: the field is shown to nobody. */
+bool timed_is_over(int64_t expire_at_ms);
 bool timed_get(const struct record *r, struct slice field, char scratch[LP_INT_TEXT_BYTES],
                struct slice *ret, int64_t *ret_expire_ms);
 void timed_each(const struct record *r, hash_visitor visit, void *ctx);
