@@ -84,6 +84,7 @@ integration() { # integration FLAVOUR TEST...: python tests against that flavour
 export CK_DEFAULT_TIMEOUT=600
 # The same sequences each time beside redis-server; make check-long draws others.
 export DIFFERENTIAL_SEED=${DIFFERENTIAL_SEED:-34} EVENTS_SEED=${EVENTS_SEED:-34} PUBSUB_SEED=${PUBSUB_SEED:-34} TRACKING_SEED=${TRACKING_SEED:-34}
+export ORACLE_SEED=${ORACLE_SEED:-34}
 export TRANSACTIONS_SEED=${TRANSACTIONS_SEED:-34} OSV_SEED=${OSV_SEED:-34}
 export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0 UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:report_thread_leaks=0 # liburcu never joins its thread
@@ -169,7 +170,7 @@ section_lint() {
 section_long() {
     export DIFFERENTIAL_SEED
     DIFFERENTIAL_SEED=$(date +%s)
-    unset EVENTS_SEED PUBSUB_SEED TRACKING_SEED TRANSACTIONS_SEED # each draws and prints its own
+    unset EVENTS_SEED ORACLE_SEED PUBSUB_SEED TRACKING_SEED TRANSACTIONS_SEED # each draws and prints its own
     build release all tests test-helpers
     for t in events pubsub tracking transactions; do
         long tests/integration/test_$t.py

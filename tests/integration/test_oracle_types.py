@@ -136,7 +136,10 @@ class AllTypes(unittest.TestCase):
 
     def start_server(self, *options):
         where = tempfile.mkdtemp(dir=self.dir)
-        server = resp.start_stillframe(where, "--save", "", "--enable-debug-command", "yes", *options)
+        # Of so little data the default limit is 16 MB, which one transaction of random writes can
+        # need.
+        limit = [] if "--snapshot-memory-limit" in options else ["--snapshot-memory-limit", "1gb"]
+        server = resp.start_stillframe(where, "--save", "", "--enable-debug-command", "yes", *limit, *options)
         self.addCleanup(self.end, server)
         return server
 
