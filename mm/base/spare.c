@@ -1,4 +1,4 @@
-/* mm/base/spare.c - blocks of whole pages, first fit; a bit for each page. */
+/* mm/base/spare.c - blocks of whole pages, first fit; a flag for each page. */
 #include "mm/base/spare.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 enum { UNIT_BYTES = 4096, UNITS = SPARE_BYTES / UNIT_BYTES };
 
 static struct {
-    pthread_mutex_t lock; /* of the bits */
+    pthread_mutex_t lock; /* of the flags */
     unsigned char *at;    /* NULL: nothing was promised */
     bool taken[UNITS];
 } spare = {.lock = PTHREAD_MUTEX_INITIALIZER};

@@ -118,6 +118,12 @@ rdb_put_double(struct rdb_enc *e, double value)
 }
 
 void
+rdb_put_time(struct rdb_enc *e, uint64_t ms)
+{
+    put_le(e, ms, sizeof ms);
+}
+
+void
 rdb_put_magic(struct rdb_enc *e)
 {
     char magic[16];

@@ -39,6 +39,7 @@ void rdb_put_freq(struct rdb_enc *e, uint8_t counter);    /* how often, by LFU *
 void rdb_put_byte(struct rdb_enc *e, uint8_t byte);       /* an opcode or a type */
 void rdb_put_len(struct rdb_enc *e, uint64_t len);
 void rdb_put_double(struct rdb_enc *e, double value); /* a score: 8 bytes */
+void rdb_put_time(struct rdb_enc *e, uint64_t ms);    /* 8 bytes, lowest first */
 /* rdb_put_string: as Redis does: integer form if the bytes are one (up to 11 characters), LZF if it
  * helps, else plain. */
 void rdb_put_string(struct rdb_enc *e, const void *bytes, size_t len);

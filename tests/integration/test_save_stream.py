@@ -97,16 +97,12 @@ class Reader:
         self.sock.close()
 
 
-class StreamCase(ServerCase):
-    def begin(self, *args, keys=KEYS):
-        server = self.start("--save", "", "--enable-debug-command", "yes", "--rdbcompression", "no",
-                            "--repl-diskless-sync-delay", "0", *args)
-        c = server.client()
-        c.call("DEBUG", "POPULATE", keys, "k", VALUE)
-        return server, c
+class Talk:
+    """What tests of copies do with readers, through whatever connection."""
+    READER = Reader
 
-    def reader(self, server, *args, **options):
-        r = Reader(server, *args, **options)
+    def reader(self, server, *args, kind=None, **options):
+        r = (kind or self.READER)(server, *args, **options)
         self.addCleanup(r.close)
         return r
 
@@ -115,6 +111,18 @@ class StreamCase(ServerCase):
         r = self.reader(server, room=65536, **options)
         resp.wait_until(lambda: info(c, "copy_readers_sending") == "1", 60)
         return r
+
+    def idle(self, c):
+        resp.wait_until(lambda: info(c, "rdb_bgsave_in_progress") == "0", 120)
+
+
+class StreamCase(Talk, ServerCase):
+    def begin(self, *args, keys=KEYS):
+        server = self.start("--save", "", "--enable-debug-command", "yes", "--rdbcompression", "no",
+                            "--repl-diskless-sync-delay", "0", *args)
+        c = server.client()
+        c.call("DEBUG", "POPULATE", keys, "k", VALUE)
+        return server, c
 
     def load(self, data, *args, start=resp.start_redis_server):
         directory = self.path("load%d" % len(self.servers))
@@ -132,9 +140,6 @@ class StreamCase(ServerCase):
             digest = c.call("DEBUG", "DIGEST")
         server.kill()
         return digest
-
-    def idle(self, c):
-        resp.wait_until(lambda: info(c, "rdb_bgsave_in_progress") == "0", 120)
 
     def cli(self, server, *args):
         return subprocess.run(["redis-cli", "-p", str(server.port), *args], capture_output=True, text=True, timeout=120, check=False)

@@ -11,7 +11,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import resp  # noqa: E402
-from test_save_stream import VALUE, Reader, connect, info  # noqa: E402
+from test_save_stream import VALUE, Reader, Talk, connect, info  # noqa: E402
 from tls import Encrypted, Tls, context, path, setUpModule, tearDownModule  # noqa: E402
 
 __all__ = ["setUpModule", "tearDownModule"]
@@ -30,27 +30,15 @@ class TlsReader(Reader):
             return True
 
 
-class Copies(Encrypted):
+class Copies(Talk, Encrypted):
+    READER = TlsReader
+
     def begin(self, *args, keys=KEYS):
         server = self.start("--enable-debug-command", "yes", "--rdbcompression", "no", "--repl-diskless-sync-delay", "0", *args)
         c = server.client()
         self.addCleanup(c.close)
         c.call("DEBUG", "POPULATE", keys, "k", VALUE)
         return server, c
-
-    def reader(self, server, *args, kind=TlsReader, **options):
-        r = kind(server, *args, **options)
-        self.addCleanup(r.close)
-        return r
-
-    def stuck(self, server, c, **options):
-        """A reader whose copy has begun, and cannot end before it reads."""
-        r = self.reader(server, room=65536, **options)
-        resp.wait_until(lambda: info(c, "copy_readers_sending") == "1", 60)
-        return r
-
-    def idle(self, c):
-        resp.wait_until(lambda: info(c, "rdb_bgsave_in_progress") == "0", 120)
 
     def digest_of(self, data):
         directory = os.path.join(self.dir, "load")

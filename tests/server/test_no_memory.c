@@ -109,22 +109,27 @@ eval(void)
 }
 
 /* From a state that is not there yet, and from one that is. */
-START_TEST(a_script_that_gets_no_memory_says_so_and_the_next_one_runs)
+/* fail_allocations: of what call() does in Lua each allocation fails in turn, or all from there on:
+ * it says so, or answers as ever; then it works again.  before: executed before each; stays: a
+ * command whose answer is the same behind a failure as before them all; NULL: none.  Returns how
+ * many calls were refused. */
+static unsigned
+fail_allocations(const char *(*call)(void), bool from_there, const char *before, const char *stays)
 {
-    bool from_there = _i % 2 == 1, is_fresh = _i / 2 == 1;
     unsigned refused = 0;
-    char *good;
+    char *good, *kept = NULL;
 
-    ck_assert_str_eq(talk("rpush l 1 2 3"), ":3\r\n");
-    must((good = strdup(eval())) != NULL);
+    must((good = strdup(call())) != NULL);
     ck_assert_int_eq(good[0], '*');
+    if (stays != NULL)
+        must((kept = strdup(talk("%s", stays))) != NULL);
     for (unsigned n = 1;; n++) {
         const char *reply;
 
-        if (is_fresh)
-            (void)talk("script flush");
+        if (before != NULL)
+            (void)talk("%s", before);
         fault_arm(FAULT_script_alloc, n, from_there);
-        reply = eval();
+        reply = call();
         if (reply[0] == '-') {
             ck_assert_msg(strstr(reply, "memory") != NULL, "%s", reply);
             refused++;
@@ -133,14 +138,26 @@ START_TEST(a_script_that_gets_no_memory_says_so_and_the_next_one_runs)
         }
         if (fault_disarm() == 0)
             break;
-        ck_assert_str_eq(eval(), good);
+        if (stays != NULL)
+            ck_assert_str_eq(talk("%s", stays), kept);
+        ck_assert_str_eq(call(), good);
     }
-    ck_assert_uint_gt(refused, 50);
+    free(kept);
+    free(good);
+    return refused;
+}
+
+START_TEST(a_script_that_gets_no_memory_says_so_and_the_next_one_runs)
+{
+    bool from_there = _i % 2 == 1, is_fresh = _i / 2 == 1;
+
+    ck_assert_str_eq(talk("rpush l 1 2 3"), ":3\r\n");
+    ck_assert_uint_gt(fail_allocations(eval, from_there, is_fresh ? "script flush" : NULL, NULL),
+                      50);
     (void)talk("script flush");
     ck_assert_uint_eq(engine_bytes(ENGINE_SCRIPTS), 0);
     (void)talk("flushall");
     talk_finish_work();
-    free(good);
 }
 END_TEST
 
@@ -166,36 +183,12 @@ load_and_call(void)
 START_TEST(a_library_that_gets_no_memory_says_so_and_the_old_one_stays)
 {
     bool from_there = _i % 2 == 1, is_new = _i / 2 == 1;
-    unsigned refused = 0;
-    char *good, *list;
 
-    must((good = strdup(load_and_call())) != NULL);
-    ck_assert_int_eq(good[0], '*');
-    must((list = strdup(talk("function list"))) != NULL);
-    for (unsigned n = 1;; n++) {
-        const char *reply;
-
-        if (is_new)
-            (void)talk("function flush");
-        fault_arm(FAULT_script_alloc, n, from_there);
-        reply = load_and_call();
-        if (reply[0] == '-') {
-            ck_assert_msg(strstr(reply, "memory") != NULL, "%s", reply);
-            refused++;
-        } else {
-            ck_assert_str_eq(reply, good);
-        }
-        if (fault_disarm() == 0)
-            break;
-        if (!is_new)
-            ck_assert_str_eq(talk("function list"), list);
-        ck_assert_str_eq(load_and_call(), good);
-    }
-    ck_assert_uint_gt(refused, 50);
+    ck_assert_uint_gt(fail_allocations(load_and_call, from_there, is_new ? "function flush" : NULL,
+                                       is_new ? NULL : "function list"),
+                      50);
     ck_assert_str_eq(talk("function flush"), "+OK\r\n");
     ck_assert_uint_eq(engine_bytes(ENGINE_FUNCTIONS), 0);
-    free(list);
-    free(good);
 }
 END_TEST
 

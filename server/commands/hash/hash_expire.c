@@ -105,6 +105,16 @@ reply_no_fields(struct client *c, int count)
         reply_int(c, NO_FIELD);
 }
 
+/* job_begin: false: it has been replied to; there is no such hash, or no memory. */
+static bool
+job_begin(struct job *j, struct client *c, const struct db_ref *ref, int first, int count)
+{
+    if (ref->rec != NULL)
+        return job_init(j, c, first, count);
+    reply_no_fields(c, count);
+    return false;
+}
+
 /* ---- HEXPIRE and its kin ---- */
 
 /* answer_again: for a field that was answered for before, in the same command. */
@@ -150,11 +160,7 @@ expire(struct client *c, bool in_seconds, bool is_absolute)
     if (!hash_fields(c, 3 + (k != ALWAYS), "ERR Parameter `numFields` should be greater than 0",
                      &first, &count))
         return;
-    if (ref.rec == NULL) {
-        reply_no_fields(c, count);
-        return;
-    }
-    if (!job_init(&j, c, first, count))
+    if (!job_begin(&j, c, &ref, first, count))
         return;
     decide(&j, ref.rec, k, at_ms);
     job_run(&j, c, &ref, "hexpire");
@@ -248,11 +254,7 @@ cmd_hpersist(struct client *c)
 
     if (!hash_key(c, DB_WRITE, &ref) || !hash_fields(c, 2, bad_count, &first, &count))
         return;
-    if (ref.rec == NULL) {
-        reply_no_fields(c, count);
-        return;
-    }
-    if (!job_init(&j, c, first, count))
+    if (!job_begin(&j, c, &ref, first, count))
         return;
     for (int i = 0; i < count; i++) {
         int earlier = same_words_earlier(&j.same, i);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mm/base/crc64.h"
+#include "mm/base/le.h"
 #include "mm/base/log.h"
 #include "server/data/db/carried.h"
 #include "server/data/db/db.h"
@@ -76,12 +77,9 @@ static void
 put_trailer(struct sink *out, int version)
 {
     uint8_t bytes[TRAILER_BYTES] = {(uint8_t)version, (uint8_t)(version >> 8)};
-    uint64_t crc;
 
     sink_put(out, bytes, 2);
-    crc = sink_crc(out);
-    for (int i = 0; i < 8; i++)
-        bytes[2 + i] = (uint8_t)(crc >> 8 * i);
+    le_store(bytes + 2, sink_crc(out), 8);
     sink_put(out, bytes + 2, 8);
 }
 

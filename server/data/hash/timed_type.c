@@ -4,7 +4,6 @@
 
 #include <errno.h>
 
-#include "mm/base/clock.h"
 #include "server/data/db/digest_value.h"
 #include "server/data/db/save_value.h"
 #include "server/data/hash/timed.h"
@@ -59,7 +58,7 @@ digest_field(void *ctx, struct slice field, struct slice value, int64_t expire_a
 {
     uint8_t pair[DIGEST_BYTES] = {0};
 
-    if (expire_at_ms != RECORD_NO_EXPIRE && expire_at_ms < clock_now.ms)
+    if (timed_is_over(expire_at_ms))
         return; /* H6 */
     digest_stir(pair, field.ptr, field.len);
     digest_stir(pair, value.ptr, value.len);
@@ -82,13 +81,6 @@ rdb_type(const struct record *r, int rdb_version)
 }
 
 /* ---- [sweep] ---- */
-
-static void
-put_time(struct rdb_enc *e, uint64_t ms)
-{
-    for (int i = 0; i < 8; i++)
-        rdb_put_byte(e, (uint8_t)(ms >> 8 * i));
-}
 
 /* read_first: the smallest time in the tree of a staged root, which is not empty: down its left
  * edge. */
@@ -156,7 +148,7 @@ save_large(struct save_work *w, const struct thash *live)
     if (root.times.root != NULL && (r = read_first(w, &root.times, &first)) != 0)
         return r;
     w->from_ms = (int64_t)first;
-    put_time(w->enc, first);
+    rdb_put_time(w->enc, first);
     return save_table(w, live, save_pair);
 }
 
@@ -172,7 +164,7 @@ save(struct save_work *w, const struct save_item *s)
         return save_large(w, record_root(s->rec));
     if ((r = save_read_blob(w, s, 0, &first, sizeof first)) != 0)
         return r;
-    put_time(w->enc, first);
+    rdb_put_time(w->enc, first);
     return save_blob_behind(w, s, TBLOB_HEAD);
 }
 
