@@ -28,6 +28,9 @@ passed=0 failed=0 failures=() took=()
 logs=build/test-logs
 mkdir -p "$logs"
 
+# Check's, unittest's, the sanitizers' and an assertion's lines.
+says_why=':[FE]:|^(FAIL|ERROR):|[A-Z][A-Za-z]*(Error|Exception|Expired):|ERROR: [A-Z][a-z]+Sanitizer|runtime error:|Assertion|^FAILED'
+
 run() { # run NAME SECONDS COMMAND...: quiet when it passes, its output when it fails
     local name=$1 limit=$2 start=$SECONDS log
     shift 2
@@ -41,8 +44,11 @@ run() { # run NAME SECONDS COMMAND...: quiet when it passes, its output when it 
         local status=$?
         failed=$((failed + 1))
         failures+=("$name")
-        echo "FAILED $name (status $status, $((SECONDS - start)) s); the end of $log:"
-        tail -n 60 "$log" | sed 's/^/    /'
+        echo "FAILED $name (status $status, $((SECONDS - start)) s); from $log:"
+        # What says why first: a server's log lines may fill the end.
+        grep -aE "$says_why" "$log" | tail -n 30 | sed 's/^/    /'
+        echo "    ... and its end:"
+        tail -n 40 "$log" | sed 's/^/    /'
     fi
 }
 
