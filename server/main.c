@@ -12,6 +12,7 @@
 #include "mm/base/move.h"
 #include "mm/base/os.h"
 #include "mm/base/room.h"
+#include "mm/base/supervisor.h"
 #include "mm/base/text.h"
 #include "mm/base/ticks.h"
 #include "mm/base/version.h"
@@ -99,6 +100,24 @@ configure(int argc, char *const argv[])
     }
 }
 
+/* A service manager that is not there is no reason not to serve. */
+static void
+tell_supervisor(void)
+{
+    int r;
+
+    if (config.supervised == SUPERVISED_NO)
+        return;
+    r = supervisor_open();
+    if (r > 0)
+        log_line(LOG_NOTICE, "Supervised by systemd, which is told when the server is ready");
+    else if (r < 0)
+        log_line(LOG_WARNING, "The service manager's socket, NOTIFY_SOCKET=%s, cannot be used: %s",
+                 getenv("NOTIFY_SOCKET"), strerror(-r));
+    else if (config.supervised == SUPERVISED_SYSTEMD)
+        log_line(LOG_WARNING, "supervised is systemd, but the environment has no NOTIFY_SOCKET");
+}
+
 /* mm_init() halves what it is not given. */
 static void
 warn_of_smaller_arena(void)
@@ -164,6 +183,7 @@ main(int argc, char *argv[])
              (int)sizeof(void *) * 8, (int)getpid());
     if (argc == 1)
         log_line(LOG_NOTICE, "No configuration file given: using the defaults");
+    tell_supervisor();
     config_log_no_effect();
     config_log_machine();
     start_modules();
@@ -178,11 +198,13 @@ main(int argc, char *argv[])
     if ((r = sandbox_start()) < 0)
         refuse_start("The sandbox, which is required, cannot be put up", r);
     leftover_remove();
+    supervisor_busy("Loading the dump");
     if (persist_load() != 0) {
         shutdown_remove_pidfile();
         exit(1); /* logged */
     }
     log_line(LOG_NOTICE, "Ready to accept connections");
+    supervisor_ready();
     loop_run();
     shutdown_finish();
     exit(loop_state.exit_code);

@@ -49,6 +49,8 @@ static const struct config_name tls_auths[] = {
 #endif
 static const struct config_name sandbox_names[] = {
     {"no", SANDBOX_NO}, {"yes", SANDBOX_YES}, {"required", SANDBOX_REQUIRED}, {NULL, 0}};
+static const struct config_name supervisors[] = {
+    {"systemd", SUPERVISED_SYSTEMD}, {"auto", SUPERVISED_AUTO}, {"no", SUPERVISED_NO}, {NULL, 0}};
 static const struct config_name channels_defaults[] = {
     {"allchannels", CHANNELS_ALL}, {"resetchannels", CHANNELS_NONE}, {NULL, 0}};
 static const struct config_name version_checks[] = {

@@ -47,6 +47,9 @@ enum tls_auth { TLS_AUTH_NO, TLS_AUTH_OPTIONAL, TLS_AUTH_YES };
 /* for sandbox (server/process/sandbox.h) */
 enum sandbox_wish { SANDBOX_NO, SANDBOX_YES, SANDBOX_REQUIRED };
 
+/* for supervised (mm/base/supervisor.h): auto: if the environment names a socket */
+enum supervised { SUPERVISED_NO, SUPERVISED_SYSTEMD, SUPERVISED_AUTO };
+
 /* How many parameters are kept without effect. */
 enum {
     CONFIG_KEPT = 0
@@ -82,6 +85,7 @@ struct config {
     int64_t databases, hz, log_level;
     char *logfile, *pidfile, *dir; /* dir: absolute */
     int64_t enable_debug_command, enable_protected_configs, enable_module_command, sandbox;
+    int64_t supervised; /* enum supervised */
     /* snapshots */
     char *dbfilename;
     struct save_point *save_points;

@@ -8,6 +8,7 @@
 #include "mm/base/must.h"
 #include "mm/base/os.h"
 #include "mm/base/room.h"
+#include "mm/base/supervisor.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
 #include "server/data/db/carried.h"
@@ -109,6 +110,7 @@ log_progress(void)
     loading.next_log_us = os_monotonic_us() + LOG_EACH_US;
     persist_loading_text(&line, &l);
     log_line(LOG_NOTICE, "Loading the dump: %s", text_str(&line));
+    supervisor_busy(text_str(&line));
     text_free(&line);
 }
 

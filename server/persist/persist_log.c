@@ -1,6 +1,9 @@
 /* server/persist/persist_log.c - what the log says of a save: its begin, its progress, its end. */
+#include <stdio.h>
+
 #include "mm/base/log.h"
 #include "mm/base/os.h"
+#include "mm/base/supervisor.h"
 #include "mm/mm.h"
 #include "server/config/config.h"
 #include "server/data/db/db.h"
@@ -59,6 +62,17 @@ log_sweep(const struct snapshot_status *s, int64_t now_us)
         (long long)(eta_us < 0 ? -1 : eta_us / 1000000));
 }
 
+/* While everybody waits, so does who has asked for the end. */
+static void
+tell_supervisor(const struct snapshot_status *s)
+{
+    char line[64];
+
+    snprintf(line, sizeof line, "Saving: %llu of %llu keys, %llu MB written", (ull)s->keys_done,
+             (ull)s->keys_total, (ull)(s->bytes_out >> 20));
+    supervisor_busy(line);
+}
+
 void
 persist_log_progress(void)
 {
@@ -69,6 +83,8 @@ persist_log_progress(void)
         return;
     persist.next_log_us = now_us + LOG_EACH_US;
     snapshot_status(&s);
+    if (!persist.background)
+        tell_supervisor(&s);
     if (s.state == SNAPSHOT_SWEEPING && s.keys_total > 0)
         log_sweep(&s, now_us);
     else if (s.state == SNAPSHOT_WRITING && s.verifying)

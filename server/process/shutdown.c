@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "mm/base/log.h"
+#include "mm/base/supervisor.h"
 #include "mm/mm.h"
 #include "server/config/config.h"
 #include "server/data/db/carried.h"
@@ -20,10 +21,12 @@ shutdown_begin(const struct shutdown_request *rq)
     int r;
 
     log_line(LOG_WARNING, "User requested shutdown...");
+    supervisor_busy("Saving the data before the end");
     r = persist_shutdown(rq->save, rq->nosave);
     if (r < 0 && !rq->force) {
         log_line(LOG_WARNING,
                  "Errors trying to shut down: the data could not be saved, so the server goes on.");
+        supervisor_status("Ready to accept connections; the save at the end failed");
         return r;
     }
     if (r < 0)
@@ -48,6 +51,7 @@ give_back(void)
 void
 shutdown_finish(void)
 {
+    supervisor_stopping();
     net_stop();
     snapshot_stop();
     if (config.pidfile[0] != '\0') {

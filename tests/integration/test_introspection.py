@@ -22,7 +22,7 @@ OF_7_2 = {
 # What belongs to one start alone.
 OWN = {"dir", "port"}
 # Parameters of which one value is taken (never written), and second names.
-FIXED = {"daemonize", "supervised", "appendonly", "replicaof", "cluster-enabled", "syslog-enabled",
+FIXED = {"daemonize", "appendonly", "replicaof", "cluster-enabled", "syslog-enabled",
          "min-replicas-to-write", "list-max-ziplist-size", "hash-max-ziplist-entries", "hash-max-ziplist-value",
          "zset-max-ziplist-entries", "zset-max-ziplist-value", "lua-time-limit", "aof-rewrite-cpulist", "bgsave-cpulist",
          "bio-cpulist", "server-cpulist"}

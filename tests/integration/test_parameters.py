@@ -35,6 +35,7 @@ WITHOUT_A_LOOK = {
     "test_defrag.py": ["active-defrag-ignore-bytes", "active-defrag-threshold-lower",
                        "active-defrag-threshold-upper", "active-defrag-cycle-min",
                        "active-defrag-cycle-max", "active-defrag-max-scan-fields"],
+    "test_supervised.py": ["supervised"],
     "test_scripts.py": ["busy-reply-threshold"],
     "test_server.py": ["crash-log-enabled", "shutdown-on-sigint"],
     "how well or how long, not what": ["maxmemory-samples", "maxmemory-eviction-tenacity", "lfu-decay-time",

@@ -230,7 +230,7 @@ class Start(ServerCase):
         for option, value, word in (("appendonly", "yes", "append-only"), ("replicaof", "127.0.0.1 1", "Replication"),
                                     ("slaveof", "127.0.0.1 1", "Replication"), ("cluster-enabled", "yes", "Cluster"),
                                     ("daemonize", "yes", "fork"), ("rdbcompression", "zstd", "yes, no, lz4"),
-                                    ("supervised", "systemd", "service manager"),
+                                    ("supervised", "upstart", "systemd, auto, no"),
                                     ("loadmodule", "x.so", "Modules"),
                                     ("min-replicas-to-write", "1", "no replicas"), ("nonsense", "1", "Bad directive")):
             with self.subTest(option=option):

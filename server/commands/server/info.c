@@ -7,6 +7,7 @@
 
 #include "mm/base/clock.h"
 #include "mm/base/os.h"
+#include "mm/base/supervisor.h"
 #include "mm/base/text.h"
 #include "mm/base/version.h"
 #include "mm/mm.h"
@@ -99,8 +100,8 @@ info_server(struct text *out)
         "arch_bits:%d\r\nmonotonic_clock:POSIX clock_gettime\r\nmultiplexing_api:epoll\r\natomicvar_api:c11-builtin\r\n",
         (int)sizeof(void *) * 8);
     text_addf(out, "gcc_version:%d.%d.%d\r\n", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
-    text_addf(out, "process_id:%d\r\nprocess_supervised:no\r\nrun_id:%s\r\n", (int)getpid(),
-              identity.run_id);
+    text_addf(out, "process_id:%d\r\nprocess_supervised:%s\r\nrun_id:%s\r\n", (int)getpid(),
+              supervisor_is_there() ? "systemd" : "no", identity.run_id);
     text_addf(out, "tcp_port:%lld\r\nserver_time_usec:%lld\r\n",
               (long long)(config.port != 0 ? config.port : config.tls_port),
               (long long)clock_now.us);
