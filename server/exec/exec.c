@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mm/base/log.h"
+#include "mm/base/log_few.h"
 #include "mm/base/must.h"
 #include "mm/base/text.h"
 #include "mm/mm.h"
@@ -66,12 +66,13 @@ is_cross_protocol(struct slice name)
 static void
 reject_unknown(struct client *c)
 {
+    static struct log_few attacks = {.lines = 10, .seconds = 60};
     struct text t = {0};
     size_t args = 0;
 
     if (client_has_socket(c) && is_cross_protocol(c->argv[0])) {
-        log_line(
-            LOG_WARNING,
+        log_few(
+            &attacks, LOG_WARNING,
             "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Stillframe. Connection from %s aborted.",
             c->addr);
         client_doom(c);

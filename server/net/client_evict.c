@@ -2,7 +2,7 @@
  * hold too much. */
 #include "server/net/client_evict.h"
 
-#include "mm/base/log.h"
+#include "mm/base/log_few.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
 #include "server/figures/stats.h"
@@ -103,10 +103,11 @@ client_evict_weigh_slowly(struct client *c)
 static void
 evict(struct client *c)
 {
+    static struct log_few evicted = {.lines = 10, .seconds = 1};
     struct text t = {0};
 
     client_describe(c, &t);
-    log_line(LOG_NOTICE, "Evicting client: %s", text_str(&t));
+    log_few(&evicted, LOG_NOTICE, "Evicting client: %s", text_str(&t));
     text_free(&t);
     stats.evicted_clients++;
     client_doom(c);

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mm/base/log.h"
+#include "mm/base/log_few.h"
 #include "mm/base/room.h"
 #include "server/config/config.h"
 #include "server/figures/stats.h"
@@ -145,6 +145,7 @@ mute(struct listener *l)
 void
 net_accept(struct loop_source *s, uint32_t events)
 {
+    static struct log_few failed = {.lines = 1, .seconds = 10}; /* ten tries a second */
     struct listener *l = (struct listener *)(void *)s;
 
     (void)events;
@@ -168,7 +169,7 @@ net_accept(struct loop_source *s, uint32_t events)
             continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK)
             return;
-        log_line(LOG_WARNING, "Accepting client connection: accept: %s", strerror(errno));
+        log_few(&failed, LOG_WARNING, "Accepting client connection: accept: %s", strerror(errno));
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
             mute(l);
         return;

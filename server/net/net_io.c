@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 
 #include "mm/base/clock.h"
-#include "mm/base/log.h"
+#include "mm/base/log_few.h"
 #include "mm/base/must.h"
 #include "mm/mm.h"
 #include "server/config/config.h"
@@ -409,9 +409,12 @@ queued_bytes(const struct client *c)
 static bool
 input_is_too_long(struct client *c)
 {
+    static struct log_few closed = {.lines = 10, .seconds = 1};
+
     if (c->in_len - c->in_pos + queued_bytes(c) <= config.client_query_buffer_limit)
         return false;
-    log_line(LOG_WARNING, "Closing client that reached max query buffer length: %s", c->addr);
+    log_few(&closed, LOG_WARNING, "Closing client that reached max query buffer length: %s",
+            c->addr);
     client_close(c);
     return true;
 }

@@ -4,12 +4,11 @@
  * handshake.  Who has not finished it costs memory and shows nothing for it, so there is a bound to
  * how many there are and to how long one takes.  Each step that proves who we are costs about a
  * millisecond: only some are taken in a turn, so that commands have theirs. */
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "mm/base/clock.h"
-#include "mm/base/log.h"
+#include "mm/base/log_few.h"
 #include "mm/base/must.h"
 #include "server/config/config.h"
 #include "server/figures/stats.h"
@@ -19,11 +18,10 @@
 #include "server/net/tls/tls.h"
 
 enum {
-    HANDSHAKE_MS = 10000,    /* how long it may take */
-    AT_ONCE_MAX = 1000,      /* how many are under way; half of maxclients, where that is less */
-    GIVES_WAY_MS = 2000,     /* the oldest of so many goes for another one if it took so long */
-    STEPS_PER_TURN = 16,     /* that serve the handshakes, if there are commands to serve too */
-    LOG_LINES_A_SECOND = 10, /* of what has failed */
+    HANDSHAKE_MS = 10000, /* how long it may take */
+    AT_ONCE_MAX = 1000,   /* how many are under way; half of maxclients, where that is less */
+    GIVES_WAY_MS = 2000,  /* the oldest of so many goes for another one if it took so long */
+    STEPS_PER_TURN = 16   /* that serve the handshakes, if there are commands to serve too */
 };
 
 static void look_for_late(unsigned slice_us);
@@ -38,33 +36,13 @@ net_tls_init(void)
     loop_task_add(&late_task);
 }
 
-/* Whoever has the port's number can make them fail: they are told of, but not without a bound. */
-static void
-log_failed(const struct client *c, const char *why)
-{
-    static int64_t second;
-    static unsigned lines, unsaid;
-    char more[48] = "";
-
-    if (second != clock_now.ms / 1000) {
-        second = clock_now.ms / 1000;
-        lines = 0;
-    }
-    if (++lines > LOG_LINES_A_SECOND) {
-        unsaid++;
-        return;
-    }
-    if (unsaid > 0)
-        snprintf(more, sizeof more, "; %u more before it", unsaid);
-    unsaid = 0;
-    log_line(LOG_WARNING, "Error accepting a client connection: %s (addr=%s laddr=%s)%s", why,
-             c->addr, c->laddr, more);
-}
-
 static void
 fail(struct client *c, const char *why)
 {
-    log_failed(c, why);
+    static struct log_few failed = {.lines = 10, .seconds = 1};
+
+    log_few(&failed, LOG_WARNING, "Error accepting a client connection: %s (addr=%s laddr=%s)", why,
+            c->addr, c->laddr);
     client_close(c);
 }
 

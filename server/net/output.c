@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "mm/base/clock.h"
-#include "mm/base/log.h"
+#include "mm/base/log_few.h"
 #include "mm/base/text.h"
 #include "server/config/config.h"
 #include "server/net/client_evict.h"
@@ -284,14 +284,15 @@ is_limit_passed(struct client *c, size_t more)
 bool
 output_within_limit(struct client *c, size_t more)
 {
+    static struct log_few closed = {.lines = 10, .seconds = 1};
     struct text t = {0};
 
     if (!is_limit_passed(c, more))
         return true;
     client_describe(c, &t);
-    log_line(LOG_WARNING,
-             "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
-             text_str(&t));
+    log_few(&closed, LOG_WARNING,
+            "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
+            text_str(&t));
     text_free(&t);
     client_doom(c);
     return false;

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mm/base/log.h"
+#include "mm/base/clock.h"
+#include "mm/base/log_few.h"
 #include "tests/support/runner.h"
 
 enum { THREADS = 8, LINES = 500, TEXT_BYTES = 1 << 20 };
@@ -144,6 +145,45 @@ START_TEST(a_line_of_a_signal_handler_is_whole_too)
 }
 END_TEST
 
+START_TEST(of_a_kind_there_are_few_lines_and_the_rest_is_counted)
+{
+    struct log_few kind = {.lines = 3, .seconds = 2}, other = {.lines = 1, .seconds = 2};
+    const int64_t begin = (int64_t)5 * 1000000000;
+
+    console_open();
+    clock_now.turn_ns = begin;
+    for (int i = 0; i < 10; i++) /* three of them */
+        log_few(&kind, LOG_NOTICE, "it failed %d", i);
+    log_few(&other, LOG_NOTICE, "it failed 3"); /* which is not the other kind's matter */
+    clock_now.turn_ns = begin + (int64_t)2 * 1000000000 - 1;
+    log_few(&kind, LOG_NOTICE, "not yet");
+    clock_now.turn_ns++;
+    log_few(&kind, LOG_NOTICE, "it failed 4");
+    log_few(&kind, LOG_NOTICE, "it failed 5");
+    console_close();
+    ck_assert_ptr_nonnull(strstr(console.text, "it failed 4; 8 more before it\n"));
+    ck_assert_uint_eq(expect_lines("it failed ([01235]|4; 8 more before it)"), 6);
+}
+END_TEST
+
+START_TEST(a_long_line_of_few_is_cut_before_the_count)
+{
+    struct log_few kind = {.lines = 1, .seconds = 1};
+    char text[3000];
+
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    console_open();
+    clock_now.turn_ns = 1000000000;
+    for (int i = 0; i < 2; i++)
+        log_few(&kind, LOG_NOTICE, "%s", text);
+    clock_now.turn_ns *= 2;
+    log_few(&kind, LOG_NOTICE, "%s", text);
+    console_close();
+    ck_assert_uint_eq(expect_lines("x{250}x{250}x{250}x*\\.\\.\\.(; 1 more before it)?"), 2);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -155,6 +195,8 @@ main(void)
     tcase_add_test(t, a_line_stays_one_and_a_terminal_as_it_is);
     tcase_add_test(t, a_long_line_is_cut_and_says_so);
     tcase_add_test(t, a_line_of_a_signal_handler_is_whole_too);
+    tcase_add_test(t, of_a_kind_there_are_few_lines_and_the_rest_is_counted);
+    tcase_add_test(t, a_long_line_of_few_is_cut_before_the_count);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
