@@ -15,9 +15,9 @@ struct client;
 struct db;
 
 /* watch_add: the client watches this key of its database too; a key that it watches already, or
- * that anything once its transaction is lost, changes nothing.  O(keys that it watches).  false:
- * no memory; a watch that might miss a change is worse than none: its transaction is lost, if it
- * watches anything. */
+ * that anything once its transaction is lost, changes nothing.  O(keys that it watches, or clients
+ * that watch this one: the fewer).  false: no memory; a watch that might miss a change is worse
+ * than none: its transaction is lost, if it watches anything. */
 bool watch_add(struct client *c, struct slice key);
 /* watch_init: what a client watches is its own, and goes with it. */
 void watch_init(void);
