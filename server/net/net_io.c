@@ -28,7 +28,9 @@
 
 enum {
     READ_BYTES = 64 * 1024, /* the loop's input buffer, and so what one read takes */
-    OWN_BYTES = 16 * 1024,  /* a rest below this goes back to the loop's buffer when more comes */
+    /* of what had to wait, so much is run in one turn: what a read takes, as of everybody else */
+    RUN_BYTES = READ_BYTES,
+    OWN_BYTES = 16 * 1024, /* a rest below this goes back to the loop's buffer when more comes */
     AHEAD_BYTES =
         4 *
         OUTPUT_CHUNK_BYTES /* what may be pending before something is sent between two commands */
@@ -111,6 +113,14 @@ keep_rest(struct client *c)
     own_input(c, own, own_room(c, rest));
     c->in_len = rest;
     return true;
+}
+
+/* Of what is run over many turns the rest is moved only when as much as that has been run: so each
+ * byte is moved a few times at most. */
+static bool
+is_mostly_rest(const struct client *c)
+{
+    return !c->in_is_loan && c->in_pos < c->in_len - c->in_pos;
 }
 
 /* A little rest: read behind it in the loop's buffer. */
@@ -284,9 +294,11 @@ fail_protocol(struct client *c, const char *error)
     c->close_after_reply = true;
 }
 
-static void
+/* True: there is more, for the next turn. */
+static bool
 execute_input(struct client *c, struct resp_vector *v)
 {
+    size_t begin = c->in_pos;
     struct batch b;
 
     do {
@@ -298,14 +310,17 @@ execute_input(struct client *c, struct resp_vector *v)
             executor.look_ahead(c, b.at, b.count, v->at);
         executor.begin();
         if (!execute_batch(c, &b, v))
-            break;
+            return false;
         if (b.result == RESP_ERROR)
             fail_protocol(c, b.error);
         if (b.result == RESP_NO_MEMORY) {
             log_line(LOG_WARNING, "No memory for a command of client %s: closing it", c->addr);
             client_doom(c);
         }
-    } while (b.result == RESP_COMMAND || b.result == RESP_NOTHING);
+        if (b.result != RESP_COMMAND && b.result != RESP_NOTHING)
+            return false;
+    } while (c->in_pos - begin < RUN_BYTES);
+    return c->in_pos < c->in_len;
 }
 
 /* Execute what is in the input buffer, write the replies, and settle what becomes of the
@@ -314,11 +329,12 @@ static void
 run_client(struct client *c)
 {
     struct resp_vector v = vector_loan;
+    bool is_more;
 
     vector_loan = (struct resp_vector){0};
     c->running = true;
     output_lend(c);
-    execute_input(c, &v);
+    is_more = execute_input(c, &v);
     c->running = false;
     if (vector_loan.at == NULL && v.room <= 65536)
         vector_loan = v;
@@ -334,9 +350,11 @@ run_client(struct client *c)
         resp_reset(&c->parser);
         c->in_pos = c->in_len;
     }
+    if (is_more)
+        net_resume_later(c);
     if (c->in_pos == c->in_len) {
         give_input_back(c);
-    } else if (!keep_rest(c)) {
+    } else if (!(is_more && is_mostly_rest(c)) && !keep_rest(c)) {
         log_line(LOG_WARNING, "No memory to keep the input of client %s: closing it", c->addr);
         client_close(c);
         return;
@@ -433,6 +451,11 @@ keep_input(struct client *c)
 static void
 serve_input(struct client *c)
 {
+    if (unlikely(c->resumes) && c->queued[QUEUE_WRITES]) { /* first what it has sent before */
+        if (transport_has_input(c))
+            net_read_later(c);
+        return;
+    }
     if (!read_input(c) || input_is_too_long(c))
         return;
     if (unlikely(c->block != NULL || c->queued[QUEUE_DELAYED])) {
