@@ -138,7 +138,7 @@ persist_copy_to(struct slice name, struct save_filter *filter, struct text *why)
         goto drop_filter;
     memcpy(to.name, name.ptr, name.len);
     to.name[name.len] = '\0';
-    if (temp_file_is_ours(to.name) || retained_is_of(to.name, config.dbfilename)) {
+    if (temp_file_kind(to.name) != TEMP_NONE || retained_is_of(to.name, config.dbfilename)) {
         text_add(
             why,
             "names of that form are for files that the server removes: those that are not done yet, and dumps that are kept");

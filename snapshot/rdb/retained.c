@@ -324,7 +324,7 @@ rename_first(int dir_fd, char name[NAME_MAX + 1])
 {
     char temp[TEMP_NAME_BYTES];
 
-    temp_file_name(temp);
+    temp_file_name(TEMP_DUMP, temp);
     if (renameat(dir_fd, name, dir_fd, temp) < 0 || fsync(dir_fd) < 0)
         return -errno;
     memcpy(name, temp, sizeof temp);

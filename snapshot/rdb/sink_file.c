@@ -426,7 +426,7 @@ open_some_temp(struct sink_file *f, const char *given)
     int r = -EAGAIN;
 
     for (int i = 0; i < TRIES && r == -EAGAIN; i++) {
-        temp_file_name(name);
+        temp_file_name(TEMP_DUMP, name);
         r = open_temp(f, given != NULL ? given : name);
     }
     return r;

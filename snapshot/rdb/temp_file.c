@@ -17,7 +17,12 @@
 #include "mm/base/must.h"
 #include "mm/base/os.h"
 
-static const char prefix[] = "temp-stillframe-", suffix[] = ".rdb";
+static const struct form {
+    const char *prefix, *suffix;
+} forms[TEMP_NONE] = {
+    [TEMP_DUMP] = {"temp-stillframe-", ".rdb"},
+    [TEMP_CONF] = {".stillframe-", ".conf"},
+};
 enum { TAG_DIGITS = 16 };
 
 /* A tag: what differs between two machines, two starts, two saves: mixed, not added. */
@@ -35,26 +40,37 @@ new_tag(void)
 }
 
 void
-temp_file_name(char ret[TEMP_NAME_BYTES])
+temp_file_name(enum temp_kind kind, char ret[TEMP_NAME_BYTES])
 {
-    snprintf(ret, TEMP_NAME_BYTES, "%s%ld-%0*llx%s", prefix, (long)getpid(), TAG_DIGITS,
-             (unsigned long long)new_tag(), suffix);
-    must(temp_file_is_ours(ret)); /* or nobody would ever remove what a killed save leaves */
+    snprintf(ret, TEMP_NAME_BYTES, "%s%ld-%0*llx%s", forms[kind].prefix, (long)getpid(), TAG_DIGITS,
+             (unsigned long long)new_tag(), forms[kind].suffix);
+    must(temp_file_kind(ret) ==
+         kind); /* or nobody would ever remove what a killed process leaves */
 }
 
-bool
-temp_file_is_ours(const char *name)
+static bool
+has_form(const char *name, const struct form *f)
 {
     size_t digits;
 
-    if (strncmp(name, prefix, sizeof prefix - 1) != 0)
+    if (strncmp(name, f->prefix, strlen(f->prefix)) != 0)
         return false;
-    name += sizeof prefix - 1;
+    name += strlen(f->prefix);
     digits = strspn(name, "0123456789");
     if (digits == 0 || name[digits] != '-')
         return false;
     name += digits + 1;
-    return strspn(name, "0123456789abcdef") == TAG_DIGITS && strcmp(name + TAG_DIGITS, suffix) == 0;
+    return strspn(name, "0123456789abcdef") == TAG_DIGITS &&
+           strcmp(name + TAG_DIGITS, f->suffix) == 0;
+}
+
+enum temp_kind
+temp_file_kind(const char *name)
+{
+    for (enum temp_kind k = 0; k < TEMP_NONE; k++)
+        if (has_form(name, &forms[k]))
+            return k;
+    return TEMP_NONE;
 }
 
 /* lock: 0; -EWOULDBLOCK: somebody holds it; or another -errno: no locks here. */
@@ -79,31 +95,32 @@ temp_file_hold(int fd)
     return fstat(fd, &st) == 0 && st.st_nlink == 0 ? -EAGAIN : 0;
 }
 
-/* remove_locked: fd is the locked file of that name, unless the name is another file's by now. */
+/* remove_locked: fd is the locked file of that path, unless that is another file's by now. */
 static int
-remove_locked(int fd, const char *name)
+remove_locked(int fd, const char *path)
 {
     struct stat open_one, named;
 
-    if (fstat(fd, &open_one) < 0 || lstat(name, &named) < 0)
+    if (fstat(fd, &open_one) < 0 || lstat(path, &named) < 0)
         return errno == ENOENT ? 0 : -errno;
     if (!S_ISREG(named.st_mode) || named.st_dev != open_one.st_dev ||
         named.st_ino != open_one.st_ino)
         return 0;
-    return unlink(name) < 0 ? -errno : 1;
+    return unlink(path) < 0 ? -errno : 1;
 }
 
 int
-temp_file_remove(const char *name)
+temp_file_remove(const char *path)
 {
+    const char *slash = strrchr(path, '/');
     int fd, r;
 
-    if (!temp_file_is_ours(name))
+    if (temp_file_kind(slash != NULL ? slash + 1 : path) == TEMP_NONE)
         return 0;
     /* For writing, though nothing is: over a network a lock that shuts others out wants that. */
-    if ((fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) < 0)
+    if ((fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) < 0)
         return errno == ENOENT || errno == ELOOP || errno == EISDIR ? 0 : -errno;
-    r = lock(fd) == 0 ? remove_locked(fd, name) : 0;
+    r = lock(fd) == 0 ? remove_locked(fd, path) : 0;
     (void)close(fd); /* nothing was written */
     return r;
 }

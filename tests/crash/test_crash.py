@@ -32,7 +32,7 @@ RECORDER = os.path.join(HELPERS, "crash", "record_preload.so")
 OSV = os.path.join(HELPERS, "integration", "osv_preload.so")
 LONG = os.environ.get("CRASH_LONG") == "1"
 STARTS = 2000 if LONG else 12  # of one test, about
-TEMPORARY = re.compile(r"^(temp-stillframe-.*|\.stillframe-\d+\.conf|\.stillframe-rdb-\d+-\d+\.tmp)$")
+TEMPORARY = re.compile(r"^(temp-stillframe-.*|\.stillframe-\d+-[0-9a-f]{16}\.conf|\.stillframe-rdb-\d+-\d+\.tmp)$")
 KEPT = re.compile(r"^dump-\d{8}T\d{6}Z(_\d+)?\.rdb$")
 OPTIONS = ("--save", "", "--enable-debug-command", "yes", "--rdbcompression", "no")
 if LONG:

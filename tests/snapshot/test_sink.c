@@ -211,7 +211,7 @@ temp_name(char ret[TEMP_NAME_BYTES])
     ck_assert_ptr_nonnull(d);
     ret[0] = '\0';
     while ((e = readdir(d)) != NULL)
-        if (temp_file_is_ours(e->d_name))
+        if (temp_file_kind(e->d_name) == TEMP_DUMP)
             snprintf(ret, TEMP_NAME_BYTES, "%.*s", TEMP_NAME_BYTES - 1, e->d_name);
     closedir(d);
 }
@@ -468,11 +468,30 @@ START_TEST(names_are_new_and_known_again)
     char names[100][TEMP_NAME_BYTES];
 
     for (int i = 0; i < 100; i++) {
-        temp_file_name(names[i]);
-        ck_assert(temp_file_is_ours(names[i]));
+        temp_file_name(TEMP_DUMP, names[i]);
+        ck_assert(temp_file_kind(names[i]) == TEMP_DUMP);
         for (int k = 0; k < i; k++)
             ck_assert_str_ne(names[i], names[k]);
     }
+}
+END_TEST
+
+START_TEST(a_name_has_one_kind_or_none)
+{
+    static const char *const nobodys[] = {".stillframe-12.conf",
+                                          ".stillframe-12-0123456789abcdef.rdb",
+                                          "temp-stillframe-12-0123456789abcdef.conf",
+                                          "x.stillframe-12-0123456789abcdef.conf",
+                                          ".stillframe--0123456789abcdef.conf",
+                                          ".stillframe-12-0123456789abcde.conf",
+                                          ".stillframe-12-0123456789abcdef.conf~",
+                                          ""};
+    char name[TEMP_NAME_BYTES];
+
+    temp_file_name(TEMP_CONF, name);
+    ck_assert_int_eq(temp_file_kind(name), TEMP_CONF);
+    for (unsigned i = 0; i < sizeof nobodys / sizeof nobodys[0]; i++)
+        ck_assert_int_eq(temp_file_kind(nobodys[i]), TEMP_NONE);
 }
 END_TEST
 
@@ -676,6 +695,7 @@ main(void)
     tcase_add_test(file, a_dump_leaves_the_page_cache_to_others);
     tcase_add_test(file, a_dump_that_will_not_fit_is_warned_of_and_tried);
     tcase_add_test(file, names_are_new_and_known_again);
+    tcase_add_test(file, a_name_has_one_kind_or_none);
     tcase_add_test(file, a_file_is_locked_until_it_has_its_name);
     tcase_add_test(file, a_file_that_was_taken_for_a_leftover_is_not_written);
     tcase_add_test(file, without_a_descriptor_for_the_lock_nothing_is_left);
