@@ -12,6 +12,7 @@
 #include "mm/base/move.h"
 #include "mm/base/os.h"
 #include "mm/base/room.h"
+#include "mm/base/stack.h"
 #include "mm/base/supervisor.h"
 #include "mm/base/text.h"
 #include "mm/base/ticks.h"
@@ -35,6 +36,7 @@
 #include "server/net/loop.h"
 #include "server/net/net.h"
 #include "server/persist/persist.h"
+#include "server/process/ceilings.h"
 #include "server/process/identity.h"
 #include "server/process/sandbox.h"
 #include "server/process/shutdown.h"
@@ -55,6 +57,23 @@ _Noreturn static void
 refuse_start(const char *what, int error)
 {
     log_line(LOG_WARNING, "%s: %s", what, strerror(-error));
+    if (error == -ENOMEM || error == -EAGAIN || error == -EMFILE)
+        ceilings_log();
+    exit(1);
+}
+
+/* A script that is nested deep would end the process. */
+static void
+check_stack(void)
+{
+    size_t bytes;
+
+    if (stack_init(&bytes) == 0)
+        return;
+    log_line(
+        LOG_WARNING,
+        "The limit of the stack (ulimit -s, RLIMIT_STACK) is %zu bytes: scripts need %d. Raise the limit. Exiting.",
+        bytes, (int)STACK_BYTES);
     exit(1);
 }
 
@@ -137,6 +156,9 @@ start_modules(void)
     struct mm_options options = {.arena_bytes = config.arena_size};
     int r;
 
+    check_stack();
+    if (net_count_files() < 0)
+        exit(1); /* logged */
     if ((r = mm_init(&options)) < 0)
         refuse_start("The arena cannot be reserved", r);
     warn_of_smaller_arena();
@@ -172,6 +194,7 @@ main(int argc, char *argv[])
 {
     int r;
 
+    signals_ignore();
     answer_and_leave(argc, argv);
     move_by_ourselves(os_name() != NULL);
     ticks_init();

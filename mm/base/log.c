@@ -24,11 +24,39 @@ static char log_path[PATH_MAX]; /* [const after log_open] "": standard output */
 static atomic_int min_level = LOG_NOTICE;
 static pthread_t main_thread; /* [const after log_open] */
 static bool opened;
+/* A descriptor that the log lends itself when the process may have no more; -1: it is lent. */
+static atomic_int spare_fd = -1;
 
 static int
 open_log(void)
 {
     return open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+}
+
+/* keep_spare: any file will do; the log's own would be kept from being rotated away. */
+static void
+keep_spare(void)
+{
+    int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0)
+        atomic_store_explicit(&spare_fd, fd, memory_order_relaxed);
+}
+
+/* open_log_with_spare: also where all descriptors are taken: what fails then is told. */
+static int
+open_log_with_spare(bool *ret_lent)
+{
+    int fd = open_log(), spare;
+
+    *ret_lent = false;
+    if (fd >= 0 || errno != EMFILE)
+        return fd;
+    if ((spare = atomic_exchange_explicit(&spare_fd, -1, memory_order_relaxed)) < 0)
+        return -1;
+    close(spare);
+    *ret_lent = true;
+    return open_log();
 }
 
 int
@@ -46,6 +74,7 @@ log_open(const char *path)
     if ((fd = open_log()) < 0)
         return -errno;
     close(fd);
+    keep_spare();
     must_tell_too = log_from_signal;
     return 0;
 }
@@ -59,20 +88,21 @@ log_set_level(enum log_level level)
 static void
 put_line(const char *line, size_t len)
 {
-    int fd = log_path[0] != '\0' ? open_log() : STDOUT_FILENO;
+    bool lent = false;
+    int fd = log_path[0] != '\0' ? open_log_with_spare(&lent) : STDOUT_FILENO;
     ssize_t n;
 
-    if (fd < 0)
-        return;
     /* A log that cannot be written cannot be complained about; one that is nearly full gets what it
      * takes. */
-    while (len > 0 && ((n = write(fd, line, len)) > 0 || (n < 0 && errno == EINTR)))
+    while (fd >= 0 && len > 0 && ((n = write(fd, line, len)) > 0 || (n < 0 && errno == EINTR)))
         if (n > 0) {
             line += n;
             len -= (size_t)n;
         }
-    if (fd != STDOUT_FILENO)
+    if (fd >= 0 && fd != STDOUT_FILENO)
         close(fd);
+    if (lent)
+        keep_spare();
 }
 
 static size_t

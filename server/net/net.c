@@ -275,9 +275,10 @@ change_bind(const struct config *next, const char **why)
 
 /* ---- the number of clients ---- */
 
-/* As many clients as configured need as many open files; returns how many the system allows. */
+/* As many clients as configured need as many open files; returns how many the system allows, 0: the
+ * rest alone has no room; and the limit. */
 static int
-fit_maxclients(int64_t wanted)
+fit_maxclients(int64_t wanted, rlim_t *ret_limit)
 {
     rlim_t need = (rlim_t)wanted + OTHER_FILES;
     struct rlimit lim, more;
@@ -292,16 +293,43 @@ fit_maxclients(int64_t wanted)
     more.rlim_cur = lim.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &more) == 0)
         lim.rlim_cur = lim.rlim_max;
-    return lim.rlim_cur > OTHER_FILES + 1
-               ? (int)(lim.rlim_cur - OTHER_FILES < need ? lim.rlim_cur - OTHER_FILES : need)
-               : 1;
+    *ret_limit = lim.rlim_cur;
+    if (lim.rlim_cur <= OTHER_FILES)
+        return 0;
+    return (int)(lim.rlim_cur - OTHER_FILES < need ? lim.rlim_cur - OTHER_FILES : need);
+}
+
+int
+net_count_files(void)
+{
+    rlim_t limit = RLIM_INFINITY;
+    int64_t wanted = config.maxclients;
+    int fit = fit_maxclients(wanted, &limit);
+
+    if (fit == 0) {
+        log_line(
+            LOG_WARNING,
+            "The limit of open files (ulimit -n, RLIMIT_NOFILE) is %llu: the server needs %d at least, and %lld for maxclients %lld. Raise the limit. Exiting.",
+            (unsigned long long)limit, OTHER_FILES + 1, (long long)wanted + OTHER_FILES,
+            (long long)wanted);
+        return -EMFILE;
+    }
+    if (fit < wanted) {
+        log_line(
+            LOG_WARNING,
+            "maxclients %lld needs %lld open files, and the limit (ulimit -n, RLIMIT_NOFILE) is %llu: maxclients is lowered to %d. For more clients raise the limit.",
+            (long long)wanted, (long long)wanted + OTHER_FILES, (unsigned long long)limit, fit);
+        config.maxclients = fit;
+    }
+    return 0;
 }
 
 static bool
 change_maxclients(const struct config *next, const char **why)
 {
     static char text[128];
-    int fit = fit_maxclients(next->maxclients);
+    rlim_t limit;
+    int fit = fit_maxclients(next->maxclients, &limit);
 
     if (fit < next->maxclients) {
         snprintf(
@@ -328,14 +356,9 @@ listen_at_start(struct listening *set)
 int
 net_start(void)
 {
-    int fit = fit_maxclients(config.maxclients), r;
     const char *why;
+    int r;
 
-    if (fit < config.maxclients) {
-        log_line(LOG_WARNING, "The limit of open files leaves room for %d clients, not for %lld",
-                 fit, (long long)config.maxclients);
-        config.maxclients = fit;
-    }
     config_on_change("maxclients", change_maxclients);
     warn_of_short_backlog();
     net_turn_init();

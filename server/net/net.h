@@ -41,6 +41,9 @@ struct net_executor {
 /* net_set_executor: at start, before net_start(). */
 void net_set_executor(const struct net_executor *e);
 
+/* net_count_files: maxclients becomes as small as the limit of open files asks for.  At start,
+ * before anything opens files for long.  0, or -EMFILE, logged: there is room for no client. */
+int net_count_files(void);
 /* net_start: listen as configured, and hook CONFIG SET port, tls-port, bind and maxclients, of
  * which no more is taken than the limit of open files leaves room for.  0, or -errno already
  * logged.  An address family that the system lacks is a log line, not an error. */

@@ -89,11 +89,22 @@ answer(unsigned slice_us)
     atomic_store_explicit(&asked, false, memory_order_relaxed);
 }
 
+void
+signals_ignore(void)
+{
+    static const int numbers[] = {SIGPIPE, SIGHUP, SIGXFSZ};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    sigemptyset(&ignore.sa_mask);
+    for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        sigaction(numbers[i], &ignore, NULL);
+}
+
 int
 signals_init(void)
 {
     static struct loop_source source = {.ready = take_wake_up};
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, handle = {.sa_handler = on_signal};
+    struct sigaction handle = {.sa_handler = on_signal};
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), r;
 
     if (fd < 0)
@@ -106,9 +117,6 @@ signals_init(void)
     loop_task_add(&task);
     atomic_store_explicit(&wake_fd, fd, memory_order_relaxed);
     sigemptyset(&handle.sa_mask);
-    sigemptyset(&ignore.sa_mask);
-    sigaction(SIGPIPE, &ignore, NULL);
-    sigaction(SIGHUP, &ignore, NULL);
     sigaction(SIGTERM, &handle, NULL);
     sigaction(SIGINT, &handle, NULL);
     return 0;

@@ -494,7 +494,7 @@ class Configuration(ServerCase):
         server = resp.Server(command + [str(port)], self.dir, port)
         self.servers.append(server)
         server.wait_ready()
-        self.assertIn("The limit of open files leaves room for 28 clients", server.log())
+        self.assertIn("maxclients is lowered to 28", server.log())
         clients = [server.client() for _ in range(28)]
         for c in clients:
             self.assertEqual(c.call("PING"), b"PONG")
