@@ -2,7 +2,7 @@
  * there.  So a test looks at a save that is under way, however fast the machine.
  *
  *   HOLD_WRITES   names the file for each write() of a dump
- *   HOLD_FSYNC    for each fsync() of a dump
+ *   HOLD_FSYNC    for each fsync() of a dump, or of a file of CONFIG REWRITE or ACL SAVE
  *   HOLD_READS    for each read() of a dump that has no name yet
  *   HOLD_BEGIN    for getcwd(), which the begin of a save calls: the event loop stands still
  *   HOLD_POLL     for read() of an eventfd, from which it learns how far the save is: the same
@@ -52,7 +52,7 @@ write(int fd, const void *bytes, size_t len)
 int
 fsync(int fd)
 {
-    if (is_named(fd, "/temp-stillframe-"))
+    if (is_named(fd, "/temp-stillframe-") || is_named(fd, "/.stillframe-"))
         hold("HOLD_FSYNC");
     return (int)syscall(SYS_fsync, fd);
 }

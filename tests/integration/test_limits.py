@@ -28,6 +28,7 @@ from test_server import info  # noqa: E402
 LONG = bool(os.environ.get("LIMITS_LONG"))
 SANITIZED = any(f in resp.STILLFRAME_SERVER for f in ("/asan/", "/tsan/"))
 MIB = 1 << 20
+HOLD = os.path.join(resp.ROOT, "build", "tests", "integration", "hold_preload.so")
 CAP_SYS_RESOURCE, PR_CAPBSET_DROP = 24, 24
 # The loader, and the kernel, need some memory and descriptors before the program begins.
 BEFORE_US = re.compile(r"error while loading shared libraries: ")
@@ -237,6 +238,259 @@ class FileSizes(Limits):
             self.assertIn(b"File too large", done.stderr, words)
             self.assertEqual(os.listdir(self.dir), ["dump.rdb"], words)
             self.assertEqual(self.read("dump.rdb"), before)
+
+
+class OpenFiles(Limits):
+    """RLIMIT_NOFILE."""
+
+    def open_files(self, server):
+        return len(os.listdir("/proc/%d/fd" % server.pid))
+
+    def test_far_too_few_at_the_start(self):
+        for count in (4, 5, 8, 16, 32):
+            server = self.begin(limits=[(resource.RLIMIT_NOFILE, count)])
+            self.assertEqual(server.wait(), 1, server.log())
+            self.assertIn("The limit of open files (ulimit -n, RLIMIT_NOFILE) is %d: the server needs 33 at least, and 10032 "
+                          "for maxclients 10000." % count, server.log())
+
+    def test_as_many_clients_as_redis_has(self):
+        for count in (33, 34, 100):
+            ours = self.start(limits=[(resource.RLIMIT_NOFILE, count)])
+            theirs = self.start(limits=[(resource.RLIMIT_NOFILE, count)], program=resp.redis_server())
+            values = []
+            for server in (ours, theirs):
+                with server.client() as c:
+                    values.append(c.call("CONFIG", "GET", "maxclients")[1])
+            self.assertEqual(values, [b"%d" % (count - 32)] * 2)
+            self.assertIn("maxclients 10000 needs 10032 open files, and the limit (ulimit -n, RLIMIT_NOFILE) is %d: "
+                          "maxclients is lowered to %d." % (count, count - 32), ours.log())
+            ours.stop()
+            theirs.stop()
+
+    def test_what_needs_files_works_with_all_clients_there(self):
+        conf = self.write("server.conf", "aclfile %s\nlogfile server.log\nsnapshot-retain 2\n" % self.path("users.acl"))
+        self.write("users.acl", "user default on nopass ~* &* +@all\n")
+        server = self.start(conf, limits=[(resource.RLIMIT_NOFILE, 60)])
+        clients = [server.client() for _ in range(28)]
+        for i, c in enumerate(clients):
+            self.assertEqual(c.call("SET", "k%d" % i, "v"), b"OK")
+        with self.assertRaisesRegex(resp.RespError, "max number of clients reached"), server.client() as c:
+            c.read(raising=True)
+        c = clients[0]
+        for command in (["SAVE"], ["CONFIG", "REWRITE"], ["ACL", "SAVE"], ["ACL", "LOAD"]):
+            self.assertEqual(c.call(*command), b"OK")
+        self.assertEqual(c.call("BGSAVE", "TO", "copy.rdb", "WAIT"), b"Background saving terminated with success")
+        self.assert_saves(c)
+        self.assertLessEqual(self.open_files(server), 60 - 16)  # what a server itself has is far from all that is kept for it
+        for c in clients:
+            c.close()
+        self.assertEqual(server.stop(), 0)
+
+    def test_none_is_left(self):
+        """The limit is lowered to what is open."""
+        target = self.start()
+        conf = self.write("server.conf", "aclfile %s\nlogfile server.log\n" % self.path("users.acl"))
+        self.write("users.acl", "user default on nopass ~* &* +@all\n")
+        server = self.start(conf)
+        with server.client() as c:
+            c.call("SET", "k", "v")
+            c.call("SAVE")
+            files = {name: self.read(name) for name in ("dump.rdb", "server.conf", "users.acl")}
+            c.call("SET", "k", "w")
+            normal = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (self.open_files(server), normal[1]))
+            for command in (["SAVE"], ["BGSAVE", "WAIT"], ["BGSAVE", "TO", "copy.rdb", "WAIT"], ["CONFIG", "REWRITE"],
+                            ["ACL", "SAVE"], ["ACL", "LOAD"], ["MIGRATE", "127.0.0.1", target.port, "k", "0", "5000"]):
+                reply = self.error_of(c, *command)
+                self.assertRegex(reply + self.read("server.log").decode().splitlines()[-1], "Too many open files", command)
+            self.assertEqual(c.call("GET", "k"), b"w")
+            self.assertIn("Too many open files", info(c, "persistence")["rdb_last_bgsave_error"])
+            self.assertRegex(self.read("server.log").decode(), "Background saving error: .*Too many open files")
+            for name, content in files.items():
+                self.assertEqual(self.read(name), content)
+            self.assertEqual(self.temporary(), [])
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, normal)
+            for command in (["SAVE"], ["CONFIG", "REWRITE"], ["ACL", "SAVE"], ["ACL", "LOAD"]):
+                self.assertEqual(c.call(*command), b"OK")
+            self.assertEqual(c.call("MIGRATE", "127.0.0.1", target.port, "k", "0", "5000"), b"OK")
+            self.assert_saves(c)
+        self.assertEqual(server.stop(), 0)
+
+
+class Threads(Limits):
+    def test_without_room_for_a_thread_the_limits_are_named(self):
+        """test_elsewhere.py has the same for the number of processes: here their stacks find no room."""
+        server = self.begin("--arena-size", "64mb", limits=[(resource.RLIMIT_DATA, 6 * MIB)])
+        self.assertEqual(server.wait(), 1)
+        self.assertRegex(server.log(), r"The snapshot thread cannot be started: (Resource temporarily unavailable|Cannot allocate memory)\n"
+                                       r".* Limits of this process: data \(ulimit -d, RLIMIT_DATA\) 6291456 bytes.*pids\.max")
+
+
+class Stack(Limits):
+    """RLIMIT_STACK: what is nested deep has room, or the start is refused."""
+
+    DEEP = ("local function f(n) if n == 0 then return 'x' end "
+            "return (string.gsub('a', 'a', function() return f(n - 1) end)) end return f(180)")
+    SMALL = 128 * 1024
+
+    def test_a_stack_that_may_grow_is_made_large_enough(self):
+        hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+        server = Process([resp.STILLFRAME_SERVER, "--save", "", "--port", str(resp.free_port())], self.dir, None, dict(os.environ),
+                         lambda: resource.setrlimit(resource.RLIMIT_STACK, (self.SMALL, hard)))
+        server.port = int(server.command[-1])
+        self.servers.append(server)
+        server.wait_ready()
+        with server.client() as c:
+            self.assertEqual(c.call("EVAL", self.DEEP, 0), b"x")
+            c.call("SET", "k", "v" * 100000)
+            self.assert_saves(c)
+        self.assertEqual(server.stop(), 0)
+
+    def test_otherwise_the_start_is_refused(self):
+        server = self.begin(limits=[(resource.RLIMIT_STACK, self.SMALL)])
+        self.assertEqual(server.wait(), 1)
+        self.assertIn("The limit of the stack (ulimit -s, RLIMIT_STACK) is 131072 bytes: scripts need 4194304. Raise the limit.", server.log())
+
+
+class LeftOver(Limits):
+    """What a server that was killed has left beside the files that it was about to replace."""
+
+    OURS = ".stillframe-%d-0123456789abcdef.conf"
+
+    def make(self, directory, name, text="unfinished"):
+        with open(os.path.join(directory, name), "w") as f:
+            f.write(text)
+
+    def test_it_is_removed_where_it_is_nobodys(self):
+        etc, users, data = (self.path(name) for name in ("etc", "users", "data"))
+        for d in (etc, users, data):
+            os.mkdir(d)
+        conf = self.write("etc/server.conf", "dir %s\naclfile %s/users.acl\n" % (data, users))
+        self.write("users/users.acl", "user default on nopass ~* &* +@all\n")
+        alive = os.getpid()
+        others = [".stillframe-%d.conf" % alive, ".stillframe-1-0123.conf", "temp-1.rdb", "server.conf-12-34.tmp", "x" + self.OURS % 1]
+        for d in (etc, users, data):
+            for name in others + [self.OURS % 1, self.OURS % alive]:  # a number says nothing: another process may have it
+                self.make(d, name)
+        dump = "temp-stillframe-1-0123456789abcdef.rdb"
+        self.make(data, dump)
+        self.make(etc, dump)  # not where dumps are
+        os.symlink(conf, os.path.join(etc, self.OURS % 2))
+        with open(os.path.join(etc, self.OURS % 3), "w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)  # its maker lives, here or in another container
+            server = self.start(conf)
+            log = server.log()
+            self.assertEqual(sorted(os.listdir(data)), sorted(others))
+            self.assertEqual(sorted(os.listdir(users)), sorted(others + ["users.acl"]))
+            self.assertEqual(sorted(os.listdir(etc)), sorted(others + ["server.conf", dump, self.OURS % 2, self.OURS % 3]))
+            self.assertIn("Removed %s/%s, which a CONFIG REWRITE or ACL SAVE that was never finished had left." % (etc, self.OURS % 1), log)
+            with server.client() as c:
+                self.assertEqual([c.call("CONFIG", "REWRITE"), c.call("ACL", "SAVE")], [b"OK", b"OK"])
+        self.assertEqual(server.stop(), 0)
+        server = self.start(conf)
+        self.assertNotIn(self.OURS % 3, os.listdir(etc))
+        self.assertEqual(server.stop(), 0)
+
+    def test_killed_in_the_middle_of_a_rewrite(self):
+        """The fsync of the new file never comes back."""
+        for command, name in ((["CONFIG", "REWRITE"], "server.conf"), (["ACL", "SAVE"], "users.acl")):
+            conf = self.write("server.conf", "aclfile %s\n" % self.path("users.acl"))
+            self.write("users.acl", "user default on nopass ~* &* +@all\n")
+            before = self.read(name)
+            server = self.start(conf, env={"LD_PRELOAD": HOLD, "HOLD_FSYNC": self.write("hold", "")})
+            with server.client() as c, server.client() as other:
+                c.call("CONFIG", "SET", "timeout", "77")
+                other.send(*command)
+                left = resp.wait_until(self.temporary, what="the new file")
+                resp.wait_until(lambda: os.path.getsize(self.path(left[0])) > 0, what="what it says")
+                second = self.start("--aclfile", self.path("users.acl"))  # in the same directory
+                self.assertEqual(self.temporary(), left)
+                second.stop()
+                server.kill()
+            self.assertEqual(self.temporary(), left)
+            self.assertEqual(self.read(name), before)
+            server = self.start(conf)
+            self.assertEqual(self.temporary(), [])
+            self.assertIn("Removed", server.log())
+            self.assertEqual(server.stop(), 0)
+
+
+class FullDisk(Limits):
+    """A file system of one megabyte, that is full."""
+
+    def mount(self, size):
+        place = self.path("small")
+        os.mkdir(place)
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.mount(b"none", place.encode(), b"tmpfs", 0, b"size=%d" % size) != 0:
+            self.skipTest("nothing can be mounted here: " + os.strerror(ctypes.get_errno()))
+        self.addCleanup(libc.umount2, place.encode(), 2)  # MNT_DETACH
+        return place
+
+    def test_nothing_is_lost_and_the_next_one_succeeds(self):
+        place = self.mount(MIB)
+        conf, users = os.path.join(place, "server.conf"), os.path.join(place, "users.acl")
+        self.write("small/users.acl", "user default on nopass ~* &* +@all\n")
+        self.write("small/server.conf", "dir %s\naclfile %s\n" % (place, users))
+        server = self.start(conf)
+        with server.client() as c:
+            c.call("SET", "k", "v")
+            c.call("SAVE")
+            names = ("dump.rdb", "server.conf", "users.acl")
+            before = {name: self.read("small/" + name) for name in names}
+            c.call("CONFIG", "SET", "timeout", "77")
+            c.call("ACL", "SETUSER", "ann", "on", "nopass", "~*", "+get")
+            with open(os.path.join(place, "ballast"), "wb") as f, self.assertRaises(OSError):
+                while True:
+                    os.write(f.fileno(), bytes(4096))
+            for command in (["SAVE"], ["BGSAVE", "WAIT"], ["CONFIG", "REWRITE"], ["ACL", "SAVE"]):
+                reply = self.error_of(c, *command)
+                self.assertIn("No space left on device", reply + server.log().splitlines()[-1], command)
+                self.assertEqual(sorted(os.listdir(place)), ["ballast", "dump.rdb", "server.conf", "users.acl"])
+                self.assertEqual({name: self.read("small/" + name) for name in names}, before)
+            os.unlink(os.path.join(place, "ballast"))
+            for command in (["SAVE"], ["CONFIG", "REWRITE"], ["ACL", "SAVE"]):
+                self.assertEqual(c.call(*command), b"OK")
+            self.assertIn(b"timeout 77\n", self.read("small/server.conf"))
+            self.assertIn(b"user ann ", self.read("small/users.acl"))
+        self.assertEqual(server.stop(), 0)
+
+
+class Tool(Limits):
+    """stillframe-rdb, each of its commands, in too little address space."""
+
+    COMMANDS = (["check"], ["salvage", "-o", "out"], ["info"], ["keys", "--long"], ["get", "h"], ["head"], ["memory"], ["report"],
+                ["json"], ["ndjson"], ["csv"], ["resp"], ["aof"], ["convert", "-o", "out"], ["diff"])
+
+    @unittest.skipIf(SANITIZED, "shadow memory needs more than any limit")
+    def test_each_command(self):
+        server = self.start()
+        with server.client() as c:
+            c.call("HSET", "h", *sum((["f%d" % i, "v" * 50] for i in range(2000)), []))
+            c.call("SET", "large", "x" * 3 * MIB)
+            c.pipeline([["SET", "key:%d" % i, "v" * 100] for i in range(3000)])
+            c.call("SAVE")
+        server.stop()
+        before = self.read("dump.rdb")
+        sizes = range(8, 160, 4) if LONG else (12, 20, 28, 400)
+        for words in self.COMMANDS:
+            statuses = [self.run_in(words, mib) for mib in sizes]
+            self.assertEqual(statuses[-1], 0, words)
+            self.assertEqual(self.read("dump.rdb"), before)
+
+    def run_in(self, words, mib):
+        files = ["dump.rdb"] * (2 if words[0] == "diff" else 1)
+        done = subprocess.run([resp.STILLFRAME_RDB] + words + files, cwd=self.dir, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
+                              preexec_fn=limited((resource.RLIMIT_AS, mib * MIB)), check=False)
+        said = done.stderr.decode("utf-8", "backslashreplace")
+        if done.returncode != 0 and not BEFORE_US.search(said):
+            self.assertIn(done.returncode, (1, 2, 3), (words, mib, said))
+            self.assertRegex(said, "emory|temporarily unavailable", (words, mib))
+            self.assertFalse(os.path.exists(self.path("out")), (words, mib))
+        self.assertEqual([n for n in os.listdir(self.dir) if n.startswith(".stillframe")], [], (words, mib))
+        if os.path.exists(self.path("out")):
+            os.unlink(self.path("out"))
+        return done.returncode
 
 
 if __name__ == "__main__":
