@@ -247,22 +247,36 @@ hash_tidy(struct db_ref *ref)
         timed_expire(ref, FIELDS);
 }
 
+/* put_all: false: the pairs are more than a listpack may hold, which is seen as soon as it is so:
+ * each one is looked for in all that came before it. */
+static bool
+put_all(uint8_t *lp, const struct slice *words, int pairs, int64_t *ret_added)
+{
+    int64_t added = 0;
+
+    for (int i = 0; i < pairs; i++) {
+        added += put_in_listpack(lp, words[2 * i], words[2 * i + 1]);
+        if (!hash_is_small(lp_count(lp) / 2, 0))
+            return false;
+    }
+    *ret_added = added;
+    return true;
+}
+
 /* set_in_listpack: in the one at ref, or a new one.  Out of the way of tables. */
 static __attribute__((noinline)) int
 set_in_listpack(struct db_ref *ref, const struct slice *words, int pairs, int64_t *ret_added)
 {
     struct slice old = ref->rec != NULL ? record_blob(ref->rec) : nothing;
     size_t longest, more = measure(words, 2 * pairs, &longest);
-    int64_t added = 0;
+    int64_t added;
     uint8_t *lp;
 
     if (!hash_is_small(0, longest) || old.len + more > LISTPACK_MAX)
         return hash_convert(ref, words, pairs, ret_added);
     if ((lp = scratch_copy(old, more)) == NULL)
         return -ENOMEM;
-    for (int i = 0; i < pairs; i++)
-        added += put_in_listpack(lp, words[2 * i], words[2 * i + 1]);
-    if (!hash_is_small(lp_count(lp) / 2, 0))
+    if (!put_all(lp, words, pairs, &added))
         return hash_convert(ref, words, pairs, ret_added);
     if (blob_store(ref, TYPE_HASH, (struct slice){.ptr = (const char *)lp, .len = lp_bytes(lp)}) <
         0)

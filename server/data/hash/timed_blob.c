@@ -244,10 +244,11 @@ tblob_put(struct db_ref *ref, const struct hash_item *items, int count, int64_t 
         return 1;
     if ((blob = take_copy(ref, more)) == NULL)
         return -ENOMEM;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         added += put(ref, blob + TBLOB_HEAD, &items[i]);
-    if (!hash_is_small(lp_count(blob + TBLOB_HEAD) / 3, 0))
-        return 1;
+        if (!hash_is_small(lp_count(blob + TBLOB_HEAD) / 3, 0))
+            return 1; /* at once: each one is looked for in all that came before it */
+    }
     if (store(ref, blob) < 0)
         return -ENOMEM;
     *ret_added = added;
