@@ -154,8 +154,10 @@ lint:
 ##                     of tests/bench/save.py)
 bench: all
 	OSV="$(OSV)" tests/bench/run.sh $(BENCH)
-## make soak           mixed load on one server for MINUTES=10, and whether what has to stay bounded
-##                     does; SOAK=snapshots: thousands of snapshots, everything else meanwhile;
+## make soak           an hour (MINUTES=60) of all commands beside redis-server, with saves, restarts
+##                     and clients that come and go: memory, descriptors and latency stay flat;
+##                     SOAK=week: a week's saves, clients and evictions in some minutes;
+##                     SOAK=snapshots: thousands of snapshots, everything else meanwhile;
 ##                     SOAK=kills: KILLS=1000 kill -9 in a save
 SOAK ?= soak
 soak: all

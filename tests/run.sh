@@ -102,6 +102,7 @@ section_release() {
     unit release mm snapshot tool server
     ORACLE_SNAPSHOTS=${ORACLE_SNAPSHOTS:-150} integration release tests/integration/test_oracle.py
     for t in tests/integration/test_*.py; do [ "$t" = tests/integration/test_oracle.py ] || integration release "$t"; done
+    SEED=34 MINUTES=0.5 integration release tests/soak/soak.py
     SEED=34 MINUTES=0.6 integration release tests/soak/snapshots.py
     SEED=34 KILLS=30 integration release tests/soak/kills.py
 }

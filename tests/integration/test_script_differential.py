@@ -163,21 +163,22 @@ class Generated(Case):
             ["'config'", "'get'", "'x'"], ["'echo'", rng.choice(["1", "-1.25", "1e17", "'x'", "true"])]])
         return "redis.%s(%s)" % (rng.choice(["call", "pcall"]), ",".join(words))
 
+    def program_of_commands(self):
+        lines = ["redis.setresp(%d)" % self.rng.choice([2, 3])]
+        names = []
+        for i in range(self.rng.randrange(1, 5)):
+            if self.rng.random() < 0.2:
+                lines.append("local ok%d,v%d = pcall(function() return %s end)" % (i, i, self.command()))
+            else:
+                lines.append("local v%d = %s" % (i, self.command()))
+            names.append("v%d" % i)
+            if self.rng.random() < 0.1:
+                lines.append("if type(v%d) == 'table' and v%d.err then error(v%d) end" % (i, i, i))
+        lines.append("return " + self.rng.choice(["{%s}" % ",".join(n + " or 0" for n in names), names[-1], self.value()]))
+        return self.rng.choice(["\n", " "]).join(lines)
+
     def test_programs_of_commands(self):
-        def make():
-            lines = ["redis.setresp(%d)" % self.rng.choice([2, 3])]
-            names = []
-            for i in range(self.rng.randrange(1, 5)):
-                if self.rng.random() < 0.2:
-                    lines.append("local ok%d,v%d = pcall(function() return %s end)" % (i, i, self.command()))
-                else:
-                    lines.append("local v%d = %s" % (i, self.command()))
-                names.append("v%d" % i)
-                if self.rng.random() < 0.1:
-                    lines.append("if type(v%d) == 'table' and v%d.err then error(v%d) end" % (i, i, i))
-            lines.append("return " + self.rng.choice(["{%s}" % ",".join(n + " or 0" for n in names), names[-1], self.value()]))
-            return self.rng.choice(["\n", " "]).join(lines)
-        self.run_programs(make)
+        self.run_programs(self.program_of_commands)
 
     def test_values(self):
         self.run_programs(lambda: "redis.setresp(%d) return %s" % (self.rng.choice([2, 3]), self.value()))
