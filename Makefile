@@ -154,7 +154,7 @@ lint:
 ##                     of tests/bench/save.py)
 bench: all
 	OSV="$(OSV)" tests/bench/run.sh $(BENCH)
-## make soak           an hour (MINUTES=60) of all commands beside redis-server, with saves, restarts
+## make soak           an hour (MINUTES=60) of all commands beside redis-server, saves, restarts
 ##                     and clients that come and go: memory, descriptors and latency stay flat;
 ##                     SOAK=week: a week's saves, clients and evictions in some minutes;
 ##                     SOAK=snapshots: thousands of snapshots, everything else meanwhile;
