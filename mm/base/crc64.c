@@ -6,8 +6,8 @@
  * Two ways to the same number.  By table: eight bytes a step, table k holding a byte's effect k
  * bytes further on.  By folding: the message modulo the polynomial does not change when its first
  * 128 bits are multiplied by x^d modulo the polynomial and added to the 128 bits that stand d bits
- * further; PCLMULQDQ does that for four lanes of 16 bytes at a time, and the 16 bytes that are left
- * at the end go through the table. */
+ * further; PCLMULQDQ (on aarch64 PMULL) does that for four lanes of 16 bytes at a time, and the 16
+ * bytes that are left at the end go through the table. */
 #include "mm/base/crc64.h"
 
 #include <pthread.h>
@@ -17,6 +17,12 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define HAVE_FOLDING 1
+#define FOLDING      __attribute__((target("pclmul,sse2")))
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#include <sys/auxv.h>
+#define HAVE_FOLDING 1
+#define FOLDING      __attribute__((target("+crypto")))
 #else
 #define HAVE_FOLDING 0
 #endif
@@ -32,11 +38,13 @@ enum {
 static const uint64_t polynomial = 0x95ac9329ac4bc9b5; /* 0xad93d23594c935a9 reflected */
 
 static uint64_t table[SLICES][256]; /* [const after make_tables] */
+#if HAVE_FOLDING
 /* [const after make_tables] for the low and high word, by one lane */
 static uint64_t fold_lane[2];
 static uint64_t fold_all[2]; /* [const after make_tables] the same by LANES lanes */
 static bool can_fold;        /* [const after make_tables] */
-static uint64_t zeros[64];   /* [const after make_tables] [k]: what 2^k bytes of zero multiply by */
+#endif
+static uint64_t zeros[64]; /* [const after make_tables] [k]: what 2^k bytes of zero multiply by */
 static pthread_once_t made = PTHREAD_ONCE_INIT;
 
 static uint64_t
@@ -67,6 +75,7 @@ x_to_the(unsigned n)
     return a;
 }
 
+#if HAVE_FOLDING
 /* make_fold: what moves a lane by `bits`.  A carry-less product of two reflected words comes out
  * one power of x too high, hence the - 1; the low word of a lane stands 64 powers above the high
  * one. */
@@ -76,6 +85,17 @@ make_fold(uint64_t k[2], unsigned bits)
     k[0] = x_to_the(bits + 64 - 1);
     k[1] = x_to_the(bits - 1);
 }
+
+static bool
+processor_can_fold(void)
+{
+#ifdef __x86_64__
+    return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse2");
+#else
+    return (getauxval(AT_HWCAP) & HWCAP_PMULL) != 0;
+#endif
+}
+#endif
 
 static void
 make_tables(void)
@@ -93,10 +113,10 @@ make_tables(void)
     zeros[0] = x_to_the(8);
     for (int k = 1; k < 64; k++)
         zeros[k] = product(zeros[k - 1], zeros[k - 1]);
+#if HAVE_FOLDING
     make_fold(fold_lane, 8 * LANE_BYTES);
     make_fold(fold_all, 8 * FOLD_BYTES);
-#if HAVE_FOLDING
-    can_fold = __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse2");
+    can_fold = processor_can_fold();
 #endif
 }
 
@@ -118,39 +138,99 @@ by_table(uint64_t crc, const uint8_t *p, size_t len)
 }
 
 #if HAVE_FOLDING
-__attribute__((target("pclmul,sse2"))) static inline __m128i
-fold(__m128i lane, __m128i k, __m128i onto)
-{
-    __m128i low = _mm_clmulepi64_si128(lane, k, 0x00), high = _mm_clmulepi64_si128(lane, k, 0x11);
+/* Sixteen bytes in a register of the processor, and what it does with them: `low` are the first
+ * eight in memory. */
+#ifdef __x86_64__
+typedef __m128i lane_t;
 
-    return _mm_xor_si128(_mm_xor_si128(low, high), onto);
+FOLDING static inline lane_t
+lane_of(uint64_t low, uint64_t high)
+{
+    return _mm_set_epi64x((long long)high, (long long)low);
 }
 
-__attribute__((target("pclmul,sse2"))) static inline __m128i
+FOLDING static inline lane_t
 load(const uint8_t *p)
 {
-    return _mm_loadu_si128((const __m128i *)p);
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
 }
+
+FOLDING static inline void
+store(uint8_t *p, lane_t lane)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, lane);
+}
+
+FOLDING static inline lane_t
+added(lane_t a, lane_t b)
+{
+    return _mm_xor_si128(a, b);
+}
+
+FOLDING static inline lane_t
+fold(lane_t lane, lane_t k, lane_t onto)
+{
+    lane_t low = _mm_clmulepi64_si128(lane, k, 0x00), high = _mm_clmulepi64_si128(lane, k, 0x11);
+
+    return added(added(low, high), onto);
+}
+#else
+typedef uint64x2_t lane_t;
+
+FOLDING static inline lane_t
+lane_of(uint64_t low, uint64_t high)
+{
+    return vcombine_u64(vcreate_u64(low), vcreate_u64(high));
+}
+
+FOLDING static inline lane_t
+load(const uint8_t *p)
+{
+    return vreinterpretq_u64_u8(vld1q_u8(p));
+}
+
+FOLDING static inline void
+store(uint8_t *p, lane_t lane)
+{
+    vst1q_u8(p, vreinterpretq_u8_u64(lane));
+}
+
+FOLDING static inline lane_t
+added(lane_t a, lane_t b)
+{
+    return veorq_u64(a, b);
+}
+
+FOLDING static inline lane_t
+fold(lane_t lane, lane_t k, lane_t onto)
+{
+    poly64x2_t a = vreinterpretq_p64_u64(lane), b = vreinterpretq_p64_u64(k);
+    lane_t low = vreinterpretq_u64_p128(vmull_p64(vgetq_lane_p64(a, 0), vgetq_lane_p64(b, 0)));
+    lane_t high = vreinterpretq_u64_p128(vmull_high_p64(a, b));
+
+    return added(added(low, high), onto);
+}
+#endif
 
 /* by_folding: over the multiples of FOLD_BYTES in [p, p + len), at least one; the caller does the
  * rest. */
-__attribute__((target("pclmul,sse2"))) static uint64_t
+FOLDING static uint64_t
 by_folding(uint64_t crc, const uint8_t *p, size_t len)
 {
-    const __m128i all = _mm_set_epi64x((long long)fold_all[1], (long long)fold_all[0]);
-    const __m128i one = _mm_set_epi64x((long long)fold_lane[1], (long long)fold_lane[0]);
-    __m128i lane[LANES];
+    const lane_t all = lane_of(fold_all[0], fold_all[1]);
+    const lane_t one = lane_of(fold_lane[0], fold_lane[1]);
+    lane_t lane[LANES];
     uint8_t rest[LANE_BYTES];
 
     for (int i = 0; i < LANES; i++)
         lane[i] = load(p + i * LANE_BYTES);
-    lane[0] = _mm_xor_si128(lane[0], _mm_cvtsi64_si128((long long)crc));
+    lane[0] = added(lane[0], lane_of(crc, 0));
     for (p += FOLD_BYTES, len -= FOLD_BYTES; len >= FOLD_BYTES; p += FOLD_BYTES, len -= FOLD_BYTES)
         for (int i = 0; i < LANES; i++)
             lane[i] = fold(lane[i], all, load(p + i * LANE_BYTES));
     for (int i = 1; i < LANES; i++)
         lane[0] = fold(lane[0], one, lane[i]);
-    _mm_storeu_si128((__m128i *)rest, lane[0]);
+    store(rest, lane[0]);
     return by_table(0, rest, sizeof rest);
 }
 #endif

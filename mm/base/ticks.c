@@ -9,8 +9,10 @@ enum { CALIBRATION_NS = 2000000 };
 
 struct ticks ticks = {.ns_per_tick = 1ULL << 32};
 
+#ifdef __x86_64__
 static uint64_t first_ticks;
 static int64_t first_ns;
+#endif
 
 /* CPUID 80000007h EDX bit 8: the counter runs at one rate in all states. */
 static bool

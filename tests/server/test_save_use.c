@@ -1,6 +1,7 @@
 /* tests/server/test_save_use.c - access clocks in a dump: as what, under which policy, and what
  * becomes of those that change while the save runs. */
 #include <check.h>
+#include <stdlib.h>
 
 #include "server/config/config.h"
 #include "server/data/db/db.h"
