@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import resp  # noqa: E402
 from abuse import LONG, MB, AbuseTest, Pings, eventually, field  # noqa: E402
 
-MANY = 1000000 if LONG else 200000
+MANY = 1000000 if LONG else 100000
 # For so many of anything: some microseconds each, many times what they cost on a quiet machine, and
 # a small part of what each would cost that looked at all others.
 SECONDS = MANY / 1e6 * 20
