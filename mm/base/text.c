@@ -175,6 +175,13 @@ is_blank(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* As in Redis, a vertical tab or a form feed is a blank between words, and within one it is not. */
+static bool
+ends_word(char c)
+{
+    return is_blank(c) && c != '\v' && c != '\f';
+}
+
 /* A quoted part, from its opening quote; the bytes go to *out.  Returns the place after the closing
  * quote, or NULL. */
 static const char *
@@ -205,21 +212,19 @@ take_word(const char *p, const char *end, char **scratch, struct slice *ret)
     const char *start = p;
     char *out = *scratch;
 
-    while (p < end && !is_blank(*p) && *p != '"' && *p != '\'')
+    while (p < end && !ends_word(*p) && *p != '"' && *p != '\'')
         p++;
-    if (p == end || is_blank(*p)) {
+    if (p == end || ends_word(*p)) {
         *ret = (struct slice){start, (size_t)(p - start)};
         return p;
     }
     must(out != NULL);
     memcpy(out, start, (size_t)(p - start));
     out += p - start;
-    while (p != NULL && p < end && !is_blank(*p)) {
-        if (*p == '"' || *p == '\'')
-            p = take_quoted(p, end, &out);
-        else
-            *out++ = *p++;
-    }
+    while (p < end && !ends_word(*p) && *p != '"' && *p != '\'')
+        *out++ = *p++;
+    if (p < end && !ends_word(*p)) /* behind the closing quote there is no more */
+        p = take_quoted(p, end, &out);
     debug_check(p == NULL || out - *scratch <= p - start); /* it has lost its quotes */
     *ret = (struct slice){*scratch, (size_t)(out - *scratch)};
     *scratch = out;

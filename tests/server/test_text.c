@@ -192,6 +192,21 @@ START_TEST(more_words_than_room_are_refused)
 }
 END_TEST
 
+START_TEST(a_form_feed_is_a_blank_between_words_alone)
+{
+    static const char line[] = "\f a\fb\v\"c\"\fd \v'e'\v";
+    static const char *const expected[] = {"a\fb\vc", "d", "e"};
+    struct slice words[4];
+    char scratch[32];
+
+    ck_assert_int_eq(text_split_words(line, sizeof line - 1, scratch, words, 4), 3);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_uint_eq(words[i].len, strlen(expected[i]));
+        ck_assert_int_eq(memcmp(words[i].ptr, expected[i], words[i].len), 0);
+    }
+}
+END_TEST
+
 /* ---- glob ---- */
 
 static const struct {
@@ -358,6 +373,7 @@ main(void)
     tcase_add_test(texts, sizes_for_people_are_redis_sizes);
     tcase_add_test(texts, quoted_text_splits_back_into_what_it_was);
     tcase_add_test(texts, more_words_than_room_are_refused);
+    tcase_add_test(texts, a_form_feed_is_a_blank_between_words_alone);
     tcase_add_loop_test(patterns, patterns_match_as_in_redis, 0, sizeof globs / sizeof globs[0]);
     tcase_add_test(patterns, random_patterns_match_as_defined);
     tcase_add_test(patterns, a_text_in_pieces_matches_as_the_whole_does);
