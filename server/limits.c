@@ -29,7 +29,7 @@ hand_down(void)
     };
     hash_limits = (struct hash_limits){
         .listpack_pairs = (uint64_t)config.hash_max_listpack_entries,
-        .listpack_word_bytes = (uint64_t)config.hash_max_listpack_value,
+        .listpack_word_bytes = config.hash_max_listpack_value,
     };
     list_limits.listpack_size = config.list_max_listpack_size;
     set_limits = (struct set_limits){
@@ -43,7 +43,7 @@ hand_down(void)
     };
     zset_limits = (struct zset_limits){
         .listpack_members = (uint64_t)config.zset_max_listpack_entries,
-        .listpack_member_bytes = (uint64_t)config.zset_max_listpack_value,
+        .listpack_member_bytes = config.zset_max_listpack_value,
     };
 }
 

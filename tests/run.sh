@@ -185,6 +185,7 @@ section_long() {
     DIFFERENTIAL_COMMANDS=${DIFFERENTIAL_COMMANDS:-1000000} LONG=1 long tests/integration/test_differential.py
     SCRIPTS_STEPS=${SCRIPTS_STEPS:-20000} long tests/integration/test_script_differential.py
     ACL_ROUNDS=${ACL_ROUNDS:-1500} long tests/integration/test_acl.py
+    EXTREMES_LONG=1 long tests/integration/test_extremes.py
     LONG=1 long tests/integration/test_huge.py
     for t in tests/integration/test_abuse_*.py; do ABUSE_LONG=1 long "$t"; done
     ORACLE_SNAPSHOTS=1000 long tests/integration/test_oracle.py

@@ -135,10 +135,11 @@ struct config {
     struct config_bytes shutdown_on_sigint, shutdown_on_sigterm, latency_percentiles; /* words */
     /* encodings */
     int64_t list_max_listpack_size; /* >= 0: elements a node; -1 .. -5: 4 KiB .. 64 KiB */
-    int64_t hash_max_listpack_entries, hash_max_listpack_value;
-    int64_t hll_sparse_max_bytes;
+    int64_t hash_max_listpack_entries;
+    uint64_t hash_max_listpack_value, hll_sparse_max_bytes;
     int64_t set_max_intset_entries, set_max_listpack_entries, set_max_listpack_value;
-    int64_t zset_max_listpack_entries, zset_max_listpack_value;
+    int64_t zset_max_listpack_entries;
+    uint64_t zset_max_listpack_value;
     uint64_t stream_node_max_bytes;
     int64_t stream_node_max_entries;
     struct config_bytes kept[CONFIG_KEPT]; /* kept.def */

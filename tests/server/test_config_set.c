@@ -49,11 +49,11 @@ END_TEST
 
 START_TEST(several_parameters_are_set_together)
 {
-    ck_assert_int_eq(conf_set("timeout|9|save|5 6 7 8|loglevel|debug|hash-max-ziplist-value|11"),
+    ck_assert_int_eq(conf_set("timeout|9|save|5 6 7 8|loglevel|debug|hash-max-ziplist-value|2kb"),
                      0);
     ck_assert_int_eq(config.timeout_s, 9);
     ck_assert_int_eq(config.save_point_count, 2);
-    ck_assert_int_eq(config.hash_max_listpack_value, 11);
+    ck_assert_uint_eq(config.hash_max_listpack_value, 2048);
     ck_assert_int_eq(conf_set("save|''"), 0);
     ck_assert_int_eq(config.save_point_count, 0);
     ck_assert_int_eq(conf_set("client-output-buffer-limit|normal 1mb 2 3 slave 1 2 3"), 0);

@@ -90,7 +90,7 @@ add_apart(struct client *c, struct db_ref *ref, struct slice old, uint64_t *rais
     else if (!hll_load(&sketch, old))
         return -EILSEQ;
     for (int i = 2; i < c->argc; i++) {
-        int r = hll_raise(&sketch, hll_place_of(c->argv[i]), (uint64_t)config.hll_sparse_max_bytes);
+        int r = hll_raise(&sketch, hll_place_of(c->argv[i]), config.hll_sparse_max_bytes);
 
         if (r < 0) { /* as in Redis, what was added up to here stays, and nobody hears of it */
             if (*raised > 0)
@@ -216,7 +216,7 @@ raise_all(bool dense)
     for (unsigned i = 0; i < HLL_REGISTERS; i++)
         if (registers[i] > 0 &&
             hll_raise(&sketch, (struct hll_place){.reg = i, .rank = registers[i]},
-                      (uint64_t)config.hll_sparse_max_bytes) < 0)
+                      config.hll_sparse_max_bytes) < 0)
             return false;
     hll_drop_cache(&sketch);
     return true;
