@@ -191,6 +191,7 @@ section_long() {
     ORACLE_SNAPSHOTS=1000 long tests/integration/test_oracle.py
     ORACLE_SNAPSHOTS=500 long tests/integration/test_oracle_types.py
     CRASH_LONG=1 long tests/crash/test_crash.py
+    LIMITS_LONG=1 long tests/integration/test_limits.py
     STEP_BUDGET=2000 section_steps
     LINT_NODES='' section_lint
 }

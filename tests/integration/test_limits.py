@@ -113,14 +113,13 @@ class Memory(Limits):
     VALUE = "v" * 8000
 
     def test_a_limit_of_addresses(self):
-        sizes = [16, 40, 64, 140, 160, 176, 200, 240]
-        self.sweep(resource.RLIMIT_AS, range(12, 260, 4) if LONG else sizes, True)
+        self.sweep(resource.RLIMIT_AS, range(12, 260, 4) if LONG else [16, 64, 140, 160, 176, 240])
 
     def test_a_limit_of_data(self):
-        self.sweep(resource.RLIMIT_DATA, range(2, 110, 2) if LONG else [2, 4, 16, 30, 34, 48, 80], False)
+        self.sweep(resource.RLIMIT_DATA, range(2, 110, 2) if LONG else [2, 4, 16, 34, 80])
 
     @unittest.skipIf(SANITIZED, "shadow memory needs more than any limit")
-    def sweep(self, kind, sizes, may_fail_to_load):
+    def sweep(self, kind, sizes):
         """From far too little to plenty.  The dump of each is the next one's."""
         known, served = {}, []
         for mib in sizes:
@@ -144,6 +143,26 @@ class Memory(Limits):
                 self.assertEqual(self.temporary(), [])
         self.assertTrue(served, "none of these limits was enough")
         self.assertNotEqual(served[0], sizes[0], "none of these limits was too low")
+
+    @unittest.skipIf(SANITIZED, "shadow memory needs more than any limit")
+    def test_a_dump_that_has_no_room_is_left_as_it_is(self):
+        server = self.start("--enable-debug-command", "yes")
+        with server.client() as c:
+            c.call("DEBUG", "POPULATE", 60000, "key", 1000)
+            c.call("HSET", "hash", *sum((["f%d" % i, "v" * 100] for i in range(20000)), []))
+            digest = c.call("DEBUG", "DIGEST")
+            c.call("SAVE")
+        self.assertEqual(server.stop(), 0)
+        before, outcomes = self.read("dump.rdb"), []
+        for mib in range(280, 30, -8) if LONG else (280, 160, 60, 40):
+            server = self.serves("--enable-debug-command", "yes", "--arena-size", "256mb", limits=[(resource.RLIMIT_DATA, mib * MIB)])
+            outcomes.append(server is not None)
+            if server is not None:
+                with server.client() as c:
+                    self.assertEqual(c.call("DEBUG", "DIGEST"), digest)
+                self.assertEqual(server.stop(), 0)
+            self.assertEqual(self.read("dump.rdb"), before)
+        self.assertEqual((outcomes[0], outcomes[-1]), (True, False))
 
     def fill_beside_saves(self, c, server, known):
         """Writes until one is refused, with a save behind the other; then relief, and one more."""
@@ -319,11 +338,152 @@ class OpenFiles(Limits):
 
 class Threads(Limits):
     def test_without_room_for_a_thread_the_limits_are_named(self):
-        """test_elsewhere.py has the same for the number of processes: here their stacks find no room."""
+        """Their stacks find no room; test_elsewhere.py has the number of processes."""
         server = self.begin("--arena-size", "64mb", limits=[(resource.RLIMIT_DATA, 6 * MIB)])
         self.assertEqual(server.wait(), 1)
         self.assertRegex(server.log(), r"The snapshot thread cannot be started: (Resource temporarily unavailable|Cannot allocate memory)\n"
                                        r".* Limits of this process: data \(ulimit -d, RLIMIT_DATA\) 6291456 bytes.*pids\.max")
+
+
+class Group:
+    """A control group below the one that this program is in, of version 2, or of version 1, where
+    files have other names.  .skipped: why there is none."""
+
+    V1 = {"memory.max": "memory.limit_in_bytes", "memory.peak": "memory.max_usage_in_bytes", "memory.events": "memory.oom_control"}
+
+    def __init__(self, kind):
+        self.skipped, self.is_v1 = None, True
+        with open("/proc/self/cgroup") as f:
+            own = {name: path.strip() for _, names, path in (line.split(":", 2) for line in f) for name in names.split(",")}
+        if kind in own:
+            base = os.path.join("/sys/fs/cgroup", kind, own[kind].lstrip("/"))
+        else:
+            base, self.is_v1 = os.path.join("/sys/fs/cgroup", own.get("", "/").lstrip("/")), False
+        self.path = os.path.join(base, "stillframe-limits-%d" % os.getpid())
+        try:
+            os.mkdir(self.path)
+            if not self.is_v1 and not os.path.exists(self.file(kind + ".max")):
+                self.remove()
+                self.skipped = "the group of this program hands no %s on to others" % kind
+        except OSError as e:
+            self.skipped = "no control group can be made: %s" % e
+
+    def file(self, name):
+        return os.path.join(self.path, self.V1.get(name, name) if self.is_v1 else name)
+
+    def set(self, name, value):
+        with open(self.file(name), "w") as f:
+            f.write(str(value))
+
+    def get(self, name):
+        with open(self.file(name)) as f:
+            return f.read()
+
+    def kills(self):
+        return int(re.search(r"^oom_kill (\d+)$", self.get("memory.events"), re.M).group(1))
+
+    def enter(self):
+        self.set("cgroup.procs", os.getpid())
+
+    def remove(self):
+        for _ in range(100):  # until the kernel has forgotten who was in it
+            try:
+                return os.rmdir(self.path)
+            except OSError:
+                time.sleep(0.05)
+        return None
+
+
+class Groups(Limits):
+    """A control group's memory: whoever needs more is killed, so a save may not need much."""
+
+    COUNT, VALUE_BYTES = (150000, 2000) if LONG else (30000, 2000)
+
+    def group(self, kind):
+        group = Group(kind)
+        if group.skipped:
+            self.skipTest(group.skipped)
+        self.addCleanup(group.remove)
+        self.addCleanup(lambda: [s.kill() for s in self.servers if s.is_running()])
+        return group
+
+    def begin_in(self, group, program, *args):
+        port = resp.free_port()
+        server = Process([program, "--port", str(port), "--save", ""] + list(args), self.dir, port, dict(os.environ), group.enter)
+        self.servers.append(server)
+        server.wait_ready()
+        return server
+
+    def overwrite(self, c, salt, done):
+        """All keys, again and again, until done()."""
+        value = os.urandom(self.VALUE_BYTES // 2).hex()
+        while True:
+            for first in range(0, self.COUNT, 500):
+                c.pipeline([["SET", "key:%d" % i, "%d:%s:%s" % (i, salt, value)] for i in range(first, first + 500)])
+                if done():
+                    return
+
+    def fill(self, c):
+        rounds = iter([False] * (self.COUNT // 500 - 1) + [True])
+        self.overwrite(c, "first", lambda: next(rounds))
+
+    def idle(self, c):
+        return info(c, "persistence")["rdb_bgsave_in_progress"] == "0"
+
+    def resident(self, server, name="VmRSS"):
+        with open("/proc/%d/status" % server.pid) as f:
+            return int(re.search(name + r":\s+(\d+) kB", f.read()).group(1)) * 1024
+
+    def test_a_save_under_writes_is_not_killed(self):
+        group = self.group("memory")
+        server = self.begin_in(group, resp.STILLFRAME_SERVER, "--snapshot-memory-limit", "25%", "--snapshot-throttle-timeout", "0",
+                               "--rdbcompression", "no", "--snapshot-rate-limit", "100mb")
+        with server.client() as c, server.client() as control:
+            self.fill(c)
+            before = self.resident(server)
+            limit = before + max(before // 4, 16 * MIB) + 48 * MIB
+            group.set("memory.max", limit)
+            for _ in range(3):
+                control.call("BGSAVE")
+                self.overwrite(c, "again", lambda: self.idle(control))
+                self.assertEqual(info(control, "persistence")["rdb_last_bgsave_status"], "ok")
+            self.assertEqual(group.kills(), 0)
+            self.assertLessEqual(self.resident(server, "VmHWM"), before + max(before // 4, 16 * MIB) + 16 * MIB)
+            self.assertLess(int(group.get("memory.peak")), limit + 1)
+            self.assertEqual(c.call("DBSIZE"), self.COUNT)
+            if LONG:
+                print("data %d MB, peak of the process %d MB, of the group %d MB, limit %d MB" % (
+                    before // 10**6, self.resident(server, "VmHWM") // 10**6, int(group.get("memory.peak")) // 10**6, limit // 10**6))
+        self.assertEqual(server.stop(), 0)
+
+    @unittest.skipUnless(LONG, "LIMITS_LONG=1: what becomes of redis-server, which is killed")
+    def test_beside_redis(self):
+        """The same limit, writes and pace of the save."""
+        group = self.group("memory")
+        server = self.begin_in(group, resp.redis_server(), "--rdbcompression", "no", "--rdb-key-save-delay", "20")
+        with server.client() as c, server.client() as control:
+            self.fill(c)
+            before = self.resident(server)
+            limit = before + max(before // 4, 16 * MIB) + 48 * MIB
+            group.set("memory.max", limit)
+            control.call("BGSAVE")
+            try:
+                self.overwrite(c, "again", lambda: self.idle(control))
+                outcome = info(control, "persistence")["rdb_last_bgsave_status"]
+            except (OSError, EOFError):
+                outcome = "the server was killed"
+            print("redis-server: data %d MB, limit %d MB: %s, %d killed" % (before // 10**6, limit // 10**6, outcome, group.kills()))
+            self.assertGreater(group.kills(), 0)
+            self.assertNotEqual(outcome, "ok")
+
+    def test_a_group_that_may_have_no_thread_more(self):
+        group = self.group("pids")
+        group.set("pids.max", 1)
+        with self.assertRaises(resp.StartError) as refused:
+            self.begin_in(group, resp.STILLFRAME_SERVER)
+        self.assertEqual(refused.exception.status, 1)
+        self.assertIn("The snapshot thread cannot be started: Resource temporarily unavailable", refused.exception.log)
+        self.assertIn("pids.max", refused.exception.log)
 
 
 class Stack(Limits):
