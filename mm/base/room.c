@@ -1,7 +1,10 @@
 /* mm/base/room.c - what is kept for the system, and what is left. */
 #include "mm/base/room.h"
 
+#include <dlfcn.h>
+#include <malloc.h>
 #include <stdatomic.h>
+#include <stdint.h>
 
 #include "mm/base/os.h"
 
@@ -13,11 +16,29 @@ static const size_t KEPT_LEAST_BYTES = (size_t)16 << 20, KEPT_MOST_BYTES = (size
 struct room_sizes room_sizes;
 static _Atomic bool lends;
 
+/* share_arena: of glibc's malloc() each thread wants an arena of its own, 64 MiB of addresses.  One
+ * that is refused it gets each block from the system, which refuses that, too, though the common
+ * arena has free blocks: the threads of a save would have none.  Looked up: not every system has
+ * it. */
+static void
+share_arena(void)
+{
+#ifdef M_ARENA_MAX
+    typedef int (*mallopt_fn)(int what, int value);
+    mallopt_fn set = (mallopt_fn)dlsym(RTLD_DEFAULT, "mallopt");
+
+    if (set != NULL)
+        (void)set(M_ARENA_MAX, 1); /* a wish */
+#endif
+}
+
 void
 room_init(void)
 {
     size_t start, kept;
 
+    if (os_address_limit() != SIZE_MAX)
+        share_arena();
     if (!os_is_unikernel() || (start = os_free_bytes()) == 0)
         return;
     kept = start / KEPT_PART;

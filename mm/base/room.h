@@ -31,7 +31,8 @@ struct room_sizes {
 };
 extern struct room_sizes room_sizes;
 
-/* room_init: look at the machine; at the start of the program, before it takes much. */
+/* room_init: look at the machine; at the start of the program, before it takes much.  Under
+ * RLIMIT_AS all threads share one arena of malloc(). */
 void room_init(void);
 /* room_look: may so many bytes be taken?  room_look_small: and fewer than ROOM_SMALL_BYTES? */
 bool room_look(size_t bytes);

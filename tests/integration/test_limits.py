@@ -113,7 +113,7 @@ class Memory(Limits):
     VALUE = "v" * 8000
 
     def test_a_limit_of_addresses(self):
-        self.sweep(resource.RLIMIT_AS, range(12, 260, 4) if LONG else [16, 64, 140, 160, 176, 240])
+        self.sweep(resource.RLIMIT_AS, range(12, 260, 4) if LONG else [16, 64, 140, 160, 168, 176, 240])
 
     def test_a_limit_of_data(self):
         self.sweep(resource.RLIMIT_DATA, range(2, 110, 2) if LONG else [2, 4, 16, 34, 80])
