@@ -51,15 +51,20 @@ class Servers:
 
 def tame(step):
     """The same step, leaving other databases alone."""
-    if step[0] == "@multi":
-        return [step[0], [tame(c) for c in step[1]]]
-    if step[0] == "@blocked":
-        return [step[0], step[1], [tame(c) for c in step[2]]]
+    if str(step[0]).startswith("@"):
+        return [tame_within(word) for word in step]
     if str(step[0]).upper() == "FLUSHALL":
         return ["FLUSHDB"] + step[1:]
     if step[:2] == ["DEBUG", "RELOAD"]:
         return ["DBSIZE"]  # the others would be answered LOADING: Soak.reload() does that
     return step
+
+
+def tame_within(word):
+    """A word of a special, which may be a command, or a list of such."""
+    if not isinstance(word, list) or not word:
+        return word
+    return [tame_within(w) for w in word] if isinstance(word[0], list) else tame(word)
 
 
 class Sequences(Worker):

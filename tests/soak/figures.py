@@ -34,7 +34,7 @@ def info(client, section="everything"):
 
 
 # What a look takes from INFO: column, field.  redis-server lacks some of them.
-FIELDS = [("used", "used_memory"), ("live", "mm_live_bytes"), ("records", "mm_record_bytes"), ("resident", "mm_resident_bytes"),
+FIELDS = [("used", "used_memory"), ("active", "allocator_active"), ("live", "mm_live_bytes"), ("records", "mm_record_bytes"), ("resident", "mm_resident_bytes"),
           ("side", "mm_side_bytes"), ("images", "mm_images_bytes"), ("retired", "mm_retired_bytes"), ("newborn", "mm_newborn_bytes"),
           ("preserved", "mm_preserved_bytes"), ("scripts", "number_of_cached_scripts"), ("tracked", "tracking_total_keys"),
           ("clients", "connected_clients"), ("blocked", "blocked_clients"), ("evicted", "evicted_keys"), ("expired", "expired_keys"),

@@ -42,7 +42,7 @@ BATCH = 100
 # behind in each save would be several times as much.
 BOUND = 4 * MB
 OPTIONS = ("--save", "", "--enable-debug-command", "yes", "--maxmemory", MEMORY, "--maxmemory-policy", "allkeys-lru")
-EXPECTED_ERRORS = ("OOM", "WRONGTYPE", "ERR no such key", "ERR The ID specified", "BUSYGROUP", "ERR The XGROUP", "ERR increment", "ERR string exceeds",
+EXPECTED_ERRORS = ("OOM", "WRONGTYPE", "ERR no such key", "ERR The ID specified", "BUSYGROUP", "ERR The XGROUP", "ERR increment", "ERR source and destination objects", "ERR string exceeds",
                    "NOSCRIPT", "ERR hash value", "ERR value is not", "WRONGPASS")
 
 
