@@ -3,13 +3,17 @@
 # Flavours, each with a directory of its own below build/:
 #   release (build/)  debug  asan  tsan  barrier  steps  hard  shared  fuzz
 #   plain: release without TLS and the sandbox, for OSv
+#   aarch64: release, and aarch64-debug: debug, for a processor of that kind (make check-aarch64)
 
 FLAVOUR ?= release
 PREFIX  ?= /usr/local
 DESTDIR ?=
 ifeq ($(origin CC),default)
-CC := $(if $(filter fuzz,$(FLAVOUR)),clang,gcc)
+CC := $(if $(filter fuzz,$(FLAVOUR)),clang,$(if $(filter aarch64%,$(FLAVOUR)),aarch64-linux-gnu-)gcc)
 endif
+# What is compiled for another processor finds headers and libraries here.
+SYSROOT_aarch64 := build/sysroot-arm64
+SYSROOT := $(if $(filter aarch64%,$(FLAVOUR)),$(SYSROOT_aarch64))
 PORT    ?= 6379
 # With OpenSSL; what is for OSv does without.
 TLS     ?= yes
@@ -25,6 +29,8 @@ PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev z
 TEST_PACKAGES := check openssl lz4 liblzf-dev libsubunit-dev redis-tools python3 libseccomp-dev libhiredis-dev spin python3-redis python3-rq python3-celery python3-django-redis python3-flask-limiter ruby-sidekiq groff-base fish zsh zstd chromium runsc user-mode-linux prometheus-redis-exporter
 NODE_PACKAGES := $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 OSV_PACKAGES := python3 binutils qemu-system-x86 qemu-utils e2fsprogs
+MACHINE_PACKAGES := gcc-aarch64-linux-gnu qemu-user
+SYSROOT_PACKAGES := libc6-dev check libsubunit-dev liblzf-dev $(filter-out gcc make pkg-config libc6-dev,$(PACKAGES))
 DEB_PACKAGES := debhelper dpkg-dev lintian debootstrap
 LINT_PACKAGES := clang-format clang-tidy cppcheck
 
@@ -35,8 +41,11 @@ WARNINGS := -Wall -Wextra -Werror -Wcast-qual -Wshadow -Wstrict-prototypes -Wmis
 MARKS    := $(if $(filter release,$(FLAVOUR)),$(if $(shell readelf -n "$$($(CC) -print-file-name=crt1.o)" 2>/dev/null | grep SHSTK),-fcf-protection=full))
 HARDENED := -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 CFLAGS_release := -O3 -fno-plt -fPIE $(HARDENED) $(MARKS)
+# Marks for jump targets, and signed return addresses; processors without take them for no-ops.
+CFLAGS_aarch64 := -O3 -fno-plt -fPIE $(HARDENED) -mbranch-protection=standard
 CFLAGS_plain   := -O3 -fno-plt -fPIE
 CFLAGS_debug   := -Og -fPIE -DXXH_NO_INLINE_HINTS=1 -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+CFLAGS_aarch64-debug := $(CFLAGS_debug)
 CFLAGS_asan    := -O1 -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_tsan    := -O1 -fPIE -fsanitize=thread -Wno-tsan -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_barrier := -O1 -fPIE -DSTILLFRAME_BARRIER -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS -DMM_PAGE_SHIFT=12
@@ -47,8 +56,10 @@ CFLAGS_fuzz    := -O1 -fPIE -Wno-cast-qual -Wno-gnu-variable-sized-type-not-at-e
 # The page sizes that the benchmark compares.
 $(foreach n,9 10 11 12,$(eval CFLAGS_page$(n) := -O3 -fno-plt -fPIE -DMM_PAGE_SHIFT=$(n))$(eval LDFLAGS_page$(n) := -pie))
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+LDFLAGS_aarch64 := $(LDFLAGS_release)
 LDFLAGS_plain   := -pie
 LDFLAGS_debug   := -pie
+LDFLAGS_aarch64-debug := -pie
 LDFLAGS_asan    := -pie -fsanitize=address,undefined
 LDFLAGS_tsan    := -pie -fsanitize=thread
 LDFLAGS_barrier := -pie -rdynamic
@@ -63,14 +74,14 @@ B   := build$(if $(filter-out release,$(FLAVOUR)),/$(FLAVOUR))
 # Lines without variables where a build is for its reports: it compiles faster and links to less
 # than half the size.
 DEBUG_INFO := $(if $(filter asan tsan barrier steps hard,$(FLAVOUR)),-g1,-g)
-ALL_CFLAGS  = -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -isystem $(LUA_INCLUDE) -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(if $(filter yes,$(TLS)),-DSTILLFRAME_TLS) $(if $(filter yes,$(SECCOMP)),-DSTILLFRAME_SECCOMP) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
+ALL_CFLAGS  = $(SYSROOT:%=--sysroot=%) -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -include mm/base/machine.h -isystem $(LUA_INCLUDE) -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(if $(filter yes,$(TLS)),-DSTILLFRAME_TLS) $(if $(filter yes,$(SECCOMP)),-DSTILLFRAME_SECCOMP) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
 # memmove() is ours where the system's is wrong (mm/base/move.h), and calls of the allocator go
 # through mm/base/room_malloc.c.
 WRAPS       := $(foreach f,memmove malloc calloc realloc aligned_alloc,-Wl,--wrap=$(f))
-ALL_LDFLAGS = -pthread $(WRAPS) $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
+ALL_LDFLAGS = $(SYSROOT:%=--sysroot=%) -pthread $(WRAPS) $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
 CORE_LIBS   := -lurcu-qsbr -lurcu-common -llz4
 # Lua and its libraries are linked in; but Debian's archives are no code for a shared object.
-LUA_INCLUDE := /usr/include/lua5.1
+LUA_INCLUDE := $(SYSROOT)/usr/include/lua5.1
 LUA_LIBS    := lua5.1-cjson lua5.1-bitop lua5.1
 # exit() is for lua_json.c to look at.
 SERVER_LIBS := -Wl,--wrap=exit -lnettle $(if $(filter shared,$(FLAVOUR)),$(LUA_LIBS:%=-l%),$(LUA_LIBS:%=-l:lib%.a)) -lm $(if $(filter yes,$(TLS)),-lssl -lcrypto) $(if $(filter yes,$(SECCOMP)),-lseccomp)
@@ -162,6 +173,10 @@ bench: all
 SOAK ?= soak
 soak: all
 	python3 tests/soak/$(SOAK).py
+## make check-aarch64  build for aarch64 and pass the unit tests and the life of a server there, as
+##                     qemu-user has it; make check has the short ones
+check-aarch64: | packages test-packages
+	MACHINES_LONG=1 tests/run.sh machines
 ## make docs-commands  write docs/commands.md from the command table
 docs-commands: all
 	python3 tests/integration/command_docs.py
@@ -320,6 +335,10 @@ build/npm/node_modules/.package-lock.json: tests/integration/clients/package.jso
 	@mkdir -p build/npm
 	@cp $^ build/npm/
 	$(call show,NPM)npm ci --prefix build/npm --no-audit --no-fund --loglevel=error || echo "npm: not installed; its tests are skipped"
+# For machines of another kind; without it their tests are skipped, with a line.
+$(SYSROOT_aarch64)/.packages: Makefile tests/machines/sysroot.sh
+	@mkdir -p build
+	@tests/machines/sysroot.sh arm64 $(SYSROOT_aarch64) $(SYSROOT_PACKAGES) && touch $@ || echo "sysroot: not made; what needs it is skipped"
 test-helpers: $(B)/tests/integration/hiredis_client $(B)/tests/integration/seccomp_preload.so $(B)/tests/integration/syscalls_preload.so $(B)/tests/integration/hold_preload.so $(B)/tests/integration/malloc_preload.so $(B)/tests/integration/osv_preload.so $(B)/tests/integration/loader $(B)/tests/integration/server_grown $(B)/tests/integration/rdb_expires $(B)/tests/bench/bench_huge $(B)/tests/integration/machine_preload.so $(B)/tests/crash/record_preload.so $(B)/tests/integration/sandbox_preload.so $(B)/tests/fault/call_preload.so
 .SECONDARY:
 
@@ -340,13 +359,13 @@ osv-packages:
 deb-packages:
 	$(call install_packages,$(DEB_PACKAGES))
 test-packages:
-	$(call install_packages,$(PACKAGES) $(TEST_PACKAGES) $(OSV_PACKAGES) $(NODE_PACKAGES) $(LINT_PACKAGES))
-	@$(MAKE) --no-print-directory build/npm/node_modules/.package-lock.json
+	$(call install_packages,$(PACKAGES) $(TEST_PACKAGES) $(OSV_PACKAGES) $(NODE_PACKAGES) $(LINT_PACKAGES) $(MACHINE_PACKAGES))
+	@$(MAKE) --no-print-directory build/npm/node_modules/.package-lock.json $(SYSROOT_aarch64)/.packages
 
 ## make clean          remove build/
 clean:
 	rm -rf build
 
-.PHONY: all help run check quick asan tsan barrier steps check-hard check-long check-fault check-osv model lint bench soak docs-commands fuzz shared install deb check-deb deb-packages \
+.PHONY: all help run check quick asan tsan barrier steps check-hard check-long check-fault check-osv check-aarch64 model lint bench soak docs-commands fuzz shared install deb check-deb deb-packages \
         osv-image osv-run tests test-helpers benches packages osv-packages test-packages clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -14,6 +14,8 @@
 #             ACL SAVE and of stillframe-rdb
 #   model     the model and its wrong variants
 #   osv       the server on OSv under QEMU, if OSV names a built OSv tree (OSV_LONG=1: all of it)
+#   machines  unit tests and the life of a server on aarch64, under qemu-user, if its compiler and
+#             libraries are there (MACHINES_LONG=1: all of it)
 #   lint      floors, texts, format, cppcheck, clang-tidy
 #   long      a million random commands, keys of ten million elements, the oracles and the steps
 #             with larger budgets; not part of "all"
@@ -170,6 +172,27 @@ section_osv() {
         STILLFRAME_FLAVOUR=release run "osv: $t" 3600 python3 -W ignore::ResourceWarning "$t" -v
     done
 }
+section_machines() {
+    local lacks t targets units=(tests/{mm,snapshot,tool,server}/test_*.c)
+    lacks=$(python3 tests/machines/emulated.py)
+    if [ -n "$lacks" ]; then
+        echo "skipped machines: there is no $lacks"
+        return
+    fi
+    # In short: where bytes, signs, alignment, atomics and the processor's own instructions matter.
+    [ -n "${MACHINES_LONG:-}" ] ||
+        units=(tests/mm/test_{alloc,page,real,move_bytes}.c tests/snapshot/test_{crc64,lzf,listpack,rdb_enc,rdb_dec,snapshot}.c
+            tests/tool/test_{json,values}.c tests/server/test_{bits,digest,hll,ltable,resp,stream_forms,zset}.c)
+    build release all
+    targets=("${units[@]%.c}")
+    build aarch64 all "${targets[@]/#/build/aarch64/}"
+    for t in "${units[@]%.c}"; do
+        [ "$t" != tests/server/test_steps ] || continue
+        # The tag is on what asks the kernel for something that qemu-user does not hand on.
+        CK_EXCLUDE_TAGS=kernel run "aarch64: $t" 2400 python3 tests/machines/emulated.py "build/aarch64/$t"
+    done
+    STILLFRAME_FLAVOUR=release run "aarch64: tests/machines/test_aarch64" 2400 python3 -W ignore::ResourceWarning tests/machines/test_aarch64.py -v
+}
 section_lint() {
     LINT_NODES=${LINT_NODES-50000} run "lint" 1500 tests/lint/run.sh
 }
@@ -210,7 +233,7 @@ all() {
     build release all tests test-helpers
     queue=$(mktemp)
     out=$(mktemp)
-    printf '%s\n' asan lint release hard "debug fault crash" steps osv barrier model tsan >"$queue"
+    printf '%s\n' asan lint release hard "debug fault crash" steps machines osv barrier model tsan >"$queue"
     for ((w = 0; w < 2; w++)); do
         worker "$queue" > >(tee -a "$out") 2>&1 &
         pids+=($!)
@@ -228,7 +251,7 @@ all() {
             took+=("${BASH_REMATCH[2]} ${BASH_REMATCH[1]}")
         fi
     done <"$out"
-    if [ "$n" -ne 10 ]; then
+    if [ "$n" -ne 11 ]; then
         failed=$((failed + 1))
         failures+=("a section ended without its count")
     fi

@@ -67,6 +67,52 @@ class Build(unittest.TestCase):
         return done.returncode, done.stdout.decode()
 
 
+class Machines(unittest.TestCase):
+    """A machine for which this is not written is refused with the reason, before anything else."""
+
+    HEADER = "mm/base/machine.h"
+    WIDTH = "error: .*Stillframe needs a 64-bit machine, on which pointers and long have 8 bytes"
+    ORDER = "error: .*Stillframe needs a little-endian machine"
+
+    def errors(self, *compiler):
+        done = subprocess.run([*compiler, "-fsyntax-only", "-x", "c", self.HEADER], cwd=ROOT, timeout=120, check=False, capture_output=True)
+        said = done.stderr.decode()
+        self.assertEqual(done.returncode != 0, " error: " in said, said)
+        return said
+
+    def test_32_bits_are_refused(self):
+        for words in (["-m32"], ["-mx32"]):
+            self.assertRegex(self.errors("gcc", *words), self.WIDTH)
+
+    def test_big_endian_is_refused(self):
+        said = self.errors("gcc", "-U__BYTE_ORDER__", "-D__BYTE_ORDER__=__ORDER_BIG_ENDIAN__")
+        self.assertRegex(said, self.ORDER)
+        self.assertNotRegex(said, self.WIDTH)
+
+    def test_this_machine_is_none_of_them(self):
+        self.assertEqual(self.errors("gcc"), "")
+
+    @unittest.skipIf(shutil.which("clang") is None, "clang is not installed")
+    def test_machines_that_there_are(self):
+        for target in ("x86_64", "aarch64", "riscv64", "powerpc64le"):
+            self.assertEqual(self.errors("clang", "--target=%s-linux-gnu" % target), "", target)
+        for target in ("s390x", "powerpc64", "aarch64_be", "mips64"):
+            self.assertRegex(self.errors("clang", "--target=%s-linux-gnu" % target), self.ORDER, target)
+        for target in ("i686", "armv7", "mipsel", "powerpc"):
+            self.assertRegex(self.errors("clang", "--target=%s-linux-gnu" % target), self.WIDTH, target)
+
+    def test_it_comes_before_everything_else(self):
+        env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "V")}
+        if os.path.exists(os.path.join(ROOT, OBJECT)):
+            os.unlink(os.path.join(ROOT, OBJECT))
+        done = subprocess.run(["make", "-s", "--no-print-directory", "FLAVOUR=page10", "EXTRA_CFLAGS=-m32", OBJECT], cwd=ROOT, env=env,
+                              timeout=120, check=False, capture_output=True)
+        self.assertNotEqual(done.returncode, 0)
+        errors = [line for line in done.stderr.decode().split("\n") if "error:" in line]
+        self.assertRegex(errors[0], self.WIDTH)
+        self.assertFalse(os.path.exists(os.path.join(ROOT, OBJECT)))
+
+
 class Installed(unittest.TestCase):
     """make install, into a directory of its own."""
 

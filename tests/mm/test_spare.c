@@ -141,6 +141,9 @@ main(void)
     TCase *spare = tcase_create("spare");
 
     tcase_add_checked_fixture(spare, setup, teardown);
+#ifndef STILLFRAME_FAULTS /* RLIMIT_AS says what there is */
+    tcase_set_tags(spare, "kernel");
+#endif
     tcase_add_test(spare, while_malloc_has_blocks_none_is_spare);
     tcase_add_test(spare, where_the_system_promises_nothing_there_is_as_much_as_was_said);
     tcase_add_test(spare, blocks_do_not_touch_each_other);

@@ -245,16 +245,20 @@ int
 main(void)
 {
     Suite *s = suite_create("mm/warmer");
-    TCase *t = tcase_create("warmer");
+    TCase *t = tcase_create("warmer"), *populated = tcase_create("populated");
 
+    tcase_add_checked_fixture(populated, setup, teardown);
+    tcase_set_timeout(populated, 120);
+    tcase_set_tags(populated, "kernel"); /* MADV_POPULATE_WRITE */
+    tcase_add_test(populated, a_job_is_done_once_and_by_whoever_comes_first);
+#ifndef STILLFRAME_BARRIER
+    tcase_add_test(populated, the_next_blocks_have_memory_before_they_are_taken);
+    tcase_add_test(populated, copies_have_memory_before_a_cut_and_ahead_in_it);
+#endif
+    suite_add_tcase(s, populated);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 120);
     tcase_add_test(t, touching_gives_memory_and_changes_no_byte);
-    tcase_add_test(t, a_job_is_done_once_and_by_whoever_comes_first);
-#ifndef STILLFRAME_BARRIER
-    tcase_add_test(t, the_next_blocks_have_memory_before_they_are_taken);
-    tcase_add_test(t, copies_have_memory_before_a_cut_and_ahead_in_it);
-#endif
     tcase_add_test(t, a_small_arena_and_one_in_which_nothing_is_taken_fetch_nothing);
     tcase_add_test(t, a_cut_of_an_empty_arena_fetches_nothing);
     tcase_add_test(t, nothing_is_fetched_that_has_gone_back);
