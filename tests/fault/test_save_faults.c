@@ -311,9 +311,17 @@ START_TEST(without_memory_for_a_page_the_save_is_given_up_and_the_write_is_not)
 }
 END_TEST
 
-START_TEST(threads_that_cannot_be_made_are_a_refusal_at_start)
+START_TEST(threads_or_memory_that_cannot_be_had_are_a_refusal_at_start)
 {
+    static const enum fault memory[] = {FAULT_mm_reserve, FAULT_mm_commit};
+
     snapshot_stop();
+    snapshot_stop(); /* of nothing */
+    for (unsigned i = 0; i < 2; i++) {
+        fault_arm(memory[i], 1, false);
+        ck_assert_int_eq(snapshot_start(), -ENOMEM);
+        ck_assert_uint_eq(fault_disarm(), 1);
+    }
     for (unsigned long n = 1; n <= 2; n++) {
         fault_arm(FAULT_thread_create, n, false);
         ck_assert_int_eq(snapshot_start(), -EAGAIN);
@@ -403,7 +411,7 @@ main(void)
     tcase_add_test(t, a_failure_that_may_stay_silent_does);
     tcase_add_loop_test(t, a_save_does_without_malloc_for_its_buffers, 0, 2);
     tcase_add_test(t, without_memory_for_a_page_the_save_is_given_up_and_the_write_is_not);
-    tcase_add_test(t, threads_that_cannot_be_made_are_a_refusal_at_start);
+    tcase_add_test(t, threads_or_memory_that_cannot_be_had_are_a_refusal_at_start);
     suite_add_tcase(s, t);
     tcase_add_checked_fixture(crash, setup, teardown);
     tcase_set_timeout(crash, 600);
