@@ -225,8 +225,8 @@ long() { # long PROGRAM: an integration test that may take an hour
 tsan_targets=()
 for src in tests/mm/test_*.c tests/snapshot/test_*.c tests/tool/test_{input,large,diff,convert}.c; do tsan_targets+=("build/tsan/${src%.c}"); done
 
-# all: two workers, for two processors, take the sections, the longest first; each prints its lines
-# as they come.  The helpers of the integration tests are built before, as several sections use
+# all: workers, one more than there are processors, as tests also wait, take the sections, the
+# longest first; each prints its lines as they come.  The helpers of the integration tests are built before, as several sections use
 # them.
 all() {
     local queue out line pids=() n=0
@@ -234,7 +234,7 @@ all() {
     queue=$(mktemp)
     out=$(mktemp)
     printf '%s\n' asan lint release hard "debug fault crash" steps machines osv barrier model tsan >"$queue"
-    for ((w = 0; w < 2; w++)); do
+    for ((w = 0; w < jobs + 1; w++)); do
         worker "$queue" > >(tee -a "$out") 2>&1 &
         pids+=($!)
     done
