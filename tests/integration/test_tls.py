@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -75,6 +76,17 @@ class Connections(Encrypted):
             resp.wait_until(lambda: b"cmd=set" in admin.call("CLIENT", "LIST") or b"flags=b" in admin.call("CLIENT", "LIST"))
             admin.call("CLIENT", "UNPAUSE")
             self.assertEqual([c.read() for _ in range(40)], [w for i in range(1, 21) for w in (b"OK", i)])
+
+    def test_what_waited_is_run_in_portions_and_what_comes_meanwhile_is_read(self):
+        server, count = self.start(), 50000 if QUICK else 200000
+        with server.client() as admin, Tls(server.tls) as c:
+            c.send_raw(resp.pack("CLIENT", "REPLY", "OFF") + resp.pack("BLPOP", "q", 0) + b"INCR n\r\n" * count)
+            resp.wait_until(lambda: re.search(rb" qbuf=\d{6,} ", admin.call("CLIENT", "LIST")), what="its input")
+            admin.call("RPUSH", "q", "x")
+            c.send_raw(b"INCR n\r\n" * count)
+            resp.wait_until(lambda: admin.call("GET", "n") == b"%d" % (2 * count), 60, what="all of them")
+            c.send_raw(b"INCR n\r\nCLIENT REPLY ON\r\n")
+            self.assertEqual([c.read(), admin.call("GET", "n")], [b"OK", b"%d" % (2 * count + 1)])
 
     def test_who_is_closed_is_told_so(self):
         server = self.start()
@@ -237,19 +249,36 @@ class Connections(Encrypted):
         if seconds < 10:  # more than there were lines for
             self.assertRegex(server.log(), r"peer did not return a certificate \(addr=\S+ laddr=\S+\); \d+ more before it")
 
-    def test_a_slow_handshake_is_waited_for_and_a_silent_one_is_not(self):
+    def drip(self, sock):
+        """A handshake of a byte now and then, which would take half a minute."""
+        hello = ssl.MemoryBIO()
+        with self.assertRaises(ssl.SSLWantReadError):
+            context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="localhost").do_handshake()
+
+        def send():
+            with contextlib.suppress(OSError):
+                for byte in hello.read():
+                    sock.sendall(bytes([byte]))
+                    time.sleep(0.1)
+        threading.Thread(target=send, daemon=True).start()
+
+    def test_a_slow_handshake_is_waited_for_and_a_silent_or_endless_one_is_not(self):
         server = self.start()
-        silent = socket.create_connection(("127.0.0.1", server.tls), timeout=120)
+        silent, endless = (socket.create_connection(("127.0.0.1", server.tls), timeout=120) for _ in range(2))
         begin = time.monotonic()
+        self.drip(endless)
         slow = ByHand(server.tls)
         slow.shake_hands(piece=64, pause=0.02)
         slow.raw.sendall(slow.records(resp.pack("PING")))
         self.assertEqual(slow.step(slow.object.read, 100), b"+PONG\r\n")
         with server.client() as admin:
-            self.assertEqual(len(admin.call("CLIENT", "LIST").split(b"\n")), 4)  # the silent one is one of them
+            self.assertEqual(len(admin.call("CLIENT", "LIST").split(b"\n")), 5)  # the other two are among them
             self.assertEqual(silent.recv(10), b"")
+            with contextlib.suppress(ConnectionError):
+                self.assertEqual(endless.recv(10), b"")
             self.assertGreater(time.monotonic() - begin, 9)
             self.said(server, "the handshake was not over in 10 seconds (addr=127.0.0.1:%d" % silent.getsockname()[1])
+            self.said(server, "the handshake was not over in 10 seconds (addr=127.0.0.1:%d" % endless.getsockname()[1])
             self.assertEqual(len(admin.call("CLIENT", "LIST").split(b"\n")), 3)
 
     def test_silent_connections_do_not_keep_others_out(self):
