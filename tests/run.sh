@@ -128,7 +128,7 @@ section_asan() {
     build release test-helpers
     build asan all tests
     CK_FORK=no unit asan mm snapshot tool server
-    QUICK=1 integration asan tests/integration/test_{rdb_tool,rdb_check,rdb_convert,rdb_diff,rdb_golden,rdb_input,rdb_json,rdb_look,rdb_memory,rdb_resp,rdb_salvage,dumps,protocol,saves,save_copies,save_stream,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread,defrag,tls,tls_parameters,acl,scripts,script_sandbox,functions,tracking,script_differential}.py
+    QUICK=1 integration asan tests/integration/test_{rdb_tool,rdb_check,rdb_convert,rdb_diff,rdb_golden,rdb_input,rdb_json,rdb_look,rdb_memory,rdb_resp,rdb_salvage,dumps,restore_damage,protocol,saves,save_copies,save_stream,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread,defrag,tls,tls_parameters,acl,scripts,script_sandbox,functions,tracking,script_differential}.py
     CK_FORK=no unit asan fault
 }
 section_tsan() {
@@ -209,6 +209,7 @@ section_long() {
     SCRIPTS_STEPS=${SCRIPTS_STEPS:-20000} long tests/integration/test_script_differential.py
     ACL_ROUNDS=${ACL_ROUNDS:-1500} long tests/integration/test_acl.py
     EXTREMES_LONG=1 long tests/integration/test_extremes.py
+    RESTORE_SEED=$DIFFERENTIAL_SEED RESTORE_PAYLOADS=${RESTORE_PAYLOADS:-100000} long tests/integration/test_restore_damage.py
     LONG=1 long tests/integration/test_huge.py
     for t in tests/integration/test_abuse_*.py; do ABUSE_LONG=1 long "$t"; done
     ORACLE_SNAPSHOTS=1000 long tests/integration/test_oracle.py

@@ -75,7 +75,7 @@ zipmap_validate(struct dec *d, struct slice blob, uint64_t offset, uint64_t *ret
     if (!zipmap_measure(blob, ret_pairs))
         return dec_fail(d, offset, -EINVAL, "the hash's zipmap of %zu bytes is damaged", blob.len);
     claimed = slice_bytes(blob)[0];
-    if (claimed >= ZIPMAP_COUNT_UNKNOWN || claimed == *ret_pairs)
+    if (claimed == ZIPMAP_COUNT_UNKNOWN || claimed == *ret_pairs)
         return 0;
     return dec_find(d, offset, RDB_FINDING_COUNT, "the hash's zipmap claims %u fields and has %llu",
                     claimed, (unsigned long long)*ret_pairs);

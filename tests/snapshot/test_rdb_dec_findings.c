@@ -68,6 +68,9 @@ static const struct {
     {"'REDIS0003' 09 ['h'] [02 01 'f' 01 00 'v' ff] ff",
      "key 0 h type 9\nat 12 h: the hash's zipmap claims 2 fields and has 1: counted anew\n"
      "hash 1\nfield f=v\n"},
+    {"'REDIS0003' 09 ['h'] [ff 01 'f' 01 00 'v' ff] ff",
+     "key 0 h type 9\nat 12 h: the hash's zipmap claims 255 fields and has 1: counted anew\n"
+     "hash 1\nfield f=v\n"},
     {"'REDIS0006' 0a ['l'] [0d 00 00 00 0a 00 00 00 02 00 00 f1 ff] ff zero",
      "key 0 l type 10\nlist\n"
      "at 12 l: the list's ziplist claims 2 entries, the last at 10, and has 1, the last at 10: counted anew\n"
