@@ -13,7 +13,8 @@ import os
 import re
 import resource
 import shutil
-import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -334,6 +335,32 @@ class OpenFiles(Limits):
             self.assertEqual(c.call("MIGRATE", "127.0.0.1", target.port, "k", "0", "5000"), b"OK")
             self.assert_saves(c)
         self.assertEqual(server.stop(), 0)
+
+
+    def test_certificates_are_read_anew_when_there_is_room_again(self):
+        if shutil.which("openssl") is None:
+            self.skipTest("the program openssl is not installed")
+        cert, key, port = self.path("s.crt"), self.path("s.key"), resp.free_port()
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key,
+                        "-out", cert, "-days", "2", "-subj", "/CN=s"], check=True, capture_output=True, timeout=120)
+        server = self.start("--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
+        with server.client() as c:
+            normal = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (self.open_files(server), normal[1]))
+            self.assertIn("Unable to update TLS configuration", self.error_of(c, "CONFIG", "SET", "tls-cert-file", cert))
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, normal)
+            self.assertIn("Too many open files", server.log())
+            self.assert_encrypted(port)  # with what it had
+            self.assertEqual(c.call("CONFIG", "SET", "tls-cert-file", cert), b"OK")
+            self.assert_encrypted(port)
+        self.assertEqual(server.stop(), 0)
+
+    def assert_encrypted(self, port):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection(("127.0.0.1", port), 60) as plain, context.wrap_socket(plain) as s:
+            s.sendall(b"PING\r\n")
+            self.assertEqual(s.recv(100), b"+PONG\r\n")
 
 
 class Threads(Limits):
