@@ -337,6 +337,26 @@ class OpenFiles(Limits):
         self.assertEqual(server.stop(), 0)
 
 
+    def test_a_copy_waits_for_a_descriptor_and_the_log_says_so_once(self):
+        server = self.start("--repl-diskless-sync-delay", "0")
+        with server.client() as c, server.client() as reader:
+            c.call("SET", "k", "v")
+            self.assertEqual(reader.call("REPLCONF", "rdb-only", "1", "capa", "eof"), b"OK")
+            normal = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (self.open_files(server), normal[1]))
+            reader.send("SYNC")
+            resp.wait_until(lambda: "has to wait: Too many open files" in server.log(), what="the log to say so")
+            time.sleep(0.3)  # time for further tries, which come each 50 ms
+            self.assertEqual(server.log().count("has to wait"), 1)
+            self.assertEqual(c.call("GET", "k"), b"v")
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, normal)
+            got = b""
+            while b"$EOF:" not in got:
+                more = reader.sock.recv(1 << 16)
+                self.assertNotEqual(more, b"", got)
+                got += more.lstrip(b"\n")
+        self.assertEqual(server.stop(), 0)
+
     def test_certificates_are_read_anew_when_there_is_room_again(self):
         if shutil.which("openssl") is None:
             self.skipTest("the program openssl is not installed")

@@ -41,6 +41,7 @@ struct reader {
     struct client *client;
     enum reader_state state;
     bool with_id;
+    bool is_told;             /* the log says already that it has to wait: it is tried often */
     int place;                /* in the copy, READER_TAKES alone */
     int64_t since_ms;         /* in this state */
     int64_t alive_ms;         /* when it was told something last */
@@ -327,8 +328,10 @@ collect(void)
             r->client->queued[QUEUE_WRITES] || r->client->close_now)
             continue;
         if ((fd = open_way(r)) < 0) {
-            log_line(LOG_WARNING, "The copy for client %s has to wait: %s", r->client->addr,
-                     strerror(errno));
+            if (!r->is_told)
+                log_line(LOG_WARNING, "The copy for client %s has to wait: %s", r->client->addr,
+                         strerror(errno));
+            r->is_told = true;
             continue;
         }
         r->place = (int)copy.count;
