@@ -8,6 +8,7 @@
 #include "server/data/db/db.h"
 #include "server/figures/stats.h"
 #include "server/memory/defrag.h"
+#include "server/memory/trim.h"
 #include "server/memory/usage.h"
 #include "server/net/client.h"
 #include "server/net/loop.h"
@@ -34,6 +35,7 @@ cron(void)
 {
     stats_sample();
     memory_watch();
+    memory_trim_watch();
     client_check_some();
     net_retry_accept();
     ticks_refresh();

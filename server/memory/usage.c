@@ -61,6 +61,8 @@ sample_malloc(void)
             m = mallinfo2();
         memory_sample.malloc_bytes = less(m.uordblks + m.hblkhd, output_reserve_bytes());
         memory_sample.malloc_held_bytes = m.arena + m.hblkhd;
+        memory_sample.malloc_free_bytes = m.fordblks;
+        memory_sample.malloc_free_chunks = m.ordblks;
     }
     if (memory_sample.malloc_bytes < client_bytes_all())
         /* an allocator that says nothing (sanitizers') says 0 */
@@ -82,9 +84,8 @@ memory_used(void)
     return bytes + memory_sample.malloc_bytes;
 }
 
-/* What the system sees of the process; 0 where it does not say. */
-static uint64_t
-resident_bytes(void)
+uint64_t
+memory_rss(void)
 {
     FILE *f;
     unsigned long long pages = 0;
@@ -106,7 +107,7 @@ memory_figures(struct memory_figures *ret)
     uint64_t in_use, held;
 
     ret->used = memory_used();
-    ret->rss = resident_bytes();
+    ret->rss = memory_rss();
     mm_figures(&f);
     in_use = f.live_bytes + f.retired_bytes + memory_sample.malloc_bytes;
     held = f.resident_bytes + memory_sample.malloc_held_bytes;

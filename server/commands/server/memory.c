@@ -11,6 +11,7 @@
 #include "server/exec/handlers.h"
 #include "server/memory/defrag.h"
 #include "server/memory/evict.h"
+#include "server/memory/trim.h"
 #include "server/memory/usage.h"
 #include "server/net/client.h"
 #include "server/net/reply.h"
@@ -240,13 +241,14 @@ cmd_memory_doctor(struct client *c)
 }
 
 /* MEMORY PURGE -> OK: from now on the loop empties sparse slabs and gives free memory back, in
- * slices. */
+ * slices; what malloc() keeps goes back at once. */
 void
 cmd_memory_purge(struct client *c)
 {
     enum { FIRST_SLICE_US = 200 };
 
     defrag_purge();
+    memory_trim();
     mm_tidy(FIRST_SLICE_US); /* cron() makes the loop look for more */
     reply_ok(c);
 }
