@@ -190,7 +190,7 @@ class Session(Worker):
     def control(self):
         """What a client says of itself and of others, and what is refused."""
         with self.client() as c, self.client() as other:
-            c.pipeline([["CLIENT", "PAUSE", 1, "WRITE"], ["CLIENT", "UNPAUSE"], ["WAIT", 0, 1], ["WAITAOF", 0, 0, 1], ["SCRIPT", "KILL"], ["FUNCTION", "KILL"],
+            c.pipeline([["SELECT", BY_CHANCE], ["CLIENT", "PAUSE", 1, "WRITE"], ["CLIENT", "UNPAUSE"], ["WAIT", 0, 1], ["WAITAOF", 0, 0, 1], ["SCRIPT", "KILL"], ["FUNCTION", "KILL"],
                         ["MODULE", "LOAD", "x"], ["MODULE", "LOADEX", "x"], ["MODULE", "UNLOAD", "x"], ["FUNCTION", "RESTORE", "x"],
                         ["MIGRATE", "127.0.0.1", 1, "nothing", 0, 10], ["SUBSCRIBE", "c"], ["UNSUBSCRIBE", "c"], ["PSUBSCRIBE", "c*"], ["PUNSUBSCRIBE", "c*"],
                         ["SSUBSCRIBE", "c"], ["SUNSUBSCRIBE", "c"], ["RESET"]])
