@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "mm/base/le.h"
+#include "mm/base/os.h"
 #include "snapshot/rdb/rdb.h"
 #include "tool/convert/sink_fd.h"
 
@@ -96,10 +97,10 @@ open_medium(struct output *out, struct part *p)
 static int
 open_writer(struct output *out, struct part *p)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned others = cpus <= 2                    ? 1
-                      : cpus > WRITER_THREADS_MOST ? WRITER_THREADS_MOST
-                                                   : (unsigned)cpus - 1;
+    unsigned cores = os_cores();
+    unsigned others = cores <= 2                    ? 1
+                      : cores > WRITER_THREADS_MOST ? WRITER_THREADS_MOST
+                                                    : cores - 1;
     struct writer_options o = {.medium = p->medium,
                                .lz4 = out->o.lz4,
                                .level = out->o.level,
