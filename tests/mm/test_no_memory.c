@@ -29,6 +29,24 @@ START_TEST(an_arena_beyond_the_address_space_is_refused)
 }
 END_TEST
 
+START_TEST(an_arena_is_used_to_its_last_block)
+{
+    char *p;
+
+    ck_assert_int_eq(init((size_t)GIB + 2 * MM_BLOCK_BYTES), 0); /* block 0 is nobody's */
+    ck_assert_ptr_null(mm_alloc(MM_VALUE, (size_t)GIB + 2 * MM_BLOCK_BYTES));
+    ck_assert_ptr_nonnull(p = mm_alloc(MM_VALUE, (size_t)GIB + MM_BLOCK_BYTES));
+    p[0] = p[(size_t)GIB + MM_BLOCK_BYTES - 1] = 1;
+    ck_assert_uint_eq(mm_spare_room(), 0);
+    ck_assert_ptr_null(mm_alloc(MM_VALUE, 1));
+    mm_check();
+    mm_free(p);
+    ck_assert_ptr_nonnull(mm_alloc(MM_VALUE, 1));
+    mm_check();
+    mm_fini();
+}
+END_TEST
+
 #ifdef STILLFRAME_FAULTS
 static size_t
 arena_bytes(void)
@@ -155,6 +173,7 @@ main(void)
     TCase *t = tcase_create("no_memory");
 
     tcase_add_test(t, an_arena_beyond_the_address_space_is_refused);
+    tcase_add_test(t, an_arena_is_used_to_its_last_block);
 #ifdef STILLFRAME_FAULTS
     tcase_add_test(t, where_address_space_is_short_the_arena_is_half_as_large);
     tcase_add_test(t, without_memory_for_more_of_the_arena_an_allocation_fails_and_nothing_else);
