@@ -322,7 +322,7 @@ START_TEST(threads_or_memory_that_cannot_be_had_are_a_refusal_at_start)
         ck_assert_int_eq(snapshot_start(), -ENOMEM);
         ck_assert_uint_eq(fault_disarm(), 1);
     }
-    for (unsigned long n = 1; n <= 2; n++) {
+    for (unsigned long n = 1; n <= 3; n++) {
         fault_arm(FAULT_thread_create, n, false);
         ck_assert_int_eq(snapshot_start(), -EAGAIN);
         fault_disarm();

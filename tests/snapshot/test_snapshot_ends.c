@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "snapshot/snapshot.h"
@@ -189,6 +190,25 @@ START_TEST(what_is_no_file_and_does_not_open_is_told_by_its_name)
 }
 END_TEST
 
+START_TEST(where_the_working_directory_is_gone_a_relative_path_leads_nowhere)
+{
+    struct snapshot_request rq = request(&plain);
+    struct snapshot_end end;
+
+    start(0);
+    ck_assert_int_eq(mkdir("gone", 0700), 0);
+    ck_assert_int_eq(chdir("gone"), 0);
+    ck_assert_int_eq(rmdir("../gone"), 0);
+    end = run(&rq);
+    ck_assert_int_eq(end.error, -ENOENT);
+    ck_assert_str_eq(end.text,
+                     "open of a temporary file beside dump.rdb: No such file or directory");
+    ck_assert_int_eq(chdir(dir), 0);
+    check_next();
+    stop();
+}
+END_TEST
+
 START_TEST(no_more_threads_sweep_than_there_may_be)
 {
     struct snapshot_request rq = request(&with_workers);
@@ -213,6 +233,7 @@ main(void)
     tcase_add_test(t, a_head_that_cannot_be_written_is_told);
     tcase_add_test(t, a_worker_without_memory_is_told);
     tcase_add_test(t, what_is_no_file_and_does_not_open_is_told_by_its_name);
+    tcase_add_test(t, where_the_working_directory_is_gone_a_relative_path_leads_nowhere);
     tcase_add_test(t, no_more_threads_sweep_than_there_may_be);
     suite_add_tcase(s, t);
     return run_suite(s);

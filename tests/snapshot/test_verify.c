@@ -154,6 +154,8 @@ START_TEST(a_cancel_ends_it)
 
     write_dump(true, false, 100000); /* some looks at the flag */
     ck_assert_int_eq(verify_dump(&o, why, sizeof why), 0);
+    o.keeps_cache = true;
+    ck_assert_int_eq(verify_dump(&o, why, sizeof why), 0);
     cancel = true;
     ck_assert_int_eq(verify_dump(&o, why, sizeof why), -ECANCELED);
     ck_assert_str_eq(why, "");
