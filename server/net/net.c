@@ -189,8 +189,11 @@ start_unix_listener(void)
         return fd;
     }
     unix_listener = (struct listener){.source.ready = net_accept, .fd = fd, .is_unix = true};
-    if ((r = loop_add(fd, EPOLLIN, &unix_listener.source)) < 0)
+    if ((r = loop_add(fd, EPOLLIN, &unix_listener.source)) < 0) {
+        log_line(LOG_WARNING, "Failed listening on Unix socket %s: %s", config.unixsocket,
+                 strerror(-r));
         close(fd);
+    }
     return r;
 }
 

@@ -1,7 +1,9 @@
 /* tool/check/loads.c - would that server take the file?  The contract is in loads.h. */
 #include "tool/check/loads.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +47,7 @@ place(const struct loads *l)
 
 /* ---- which servers ---- */
 
-/* add: the servers of a list with commas. */
+/* add: the servers of a list with commas.  What is wrong is told. */
 static int
 add(struct loads *l, const char *list)
 {
@@ -58,8 +60,10 @@ add(struct loads *l, const char *list)
             server_unknown("loads-in", name);
             return TOOL_USAGE;
         }
-        if ((grown = realloc(l->targets, (l->count + 1) * sizeof *grown)) == NULL)
+        if ((grown = realloc(l->targets, (l->count + 1) * sizeof *grown)) == NULL) {
+            fprintf(stderr, "stillframe-rdb: %s\n", strerror(ENOMEM));
             return TOOL_INVALID;
+        }
         l->targets = grown;
         l->targets[l->count++] = (struct loads_target){.server = server};
         at += name.len;

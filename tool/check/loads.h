@@ -30,8 +30,8 @@ struct loads {
     uint64_t past, scripts, members; /* keys whose time is over; what some pass over */
 };
 
-/* loads_init: of --loads-in.  TOOL_OK, TOOL_USAGE, which was reported, or TOOL_INVALID (no
- * memory). */
+/* loads_init: of --loads-in.  TOOL_OK; or TOOL_USAGE, or TOOL_INVALID (no memory): it was
+ * told. */
 int loads_init(struct loads *l, const struct tool_options *o);
 void loads_fini(struct loads *l);
 /* loads_begin: another file.  The others: what is in it; form: tool_input_form(). */
