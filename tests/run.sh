@@ -239,8 +239,8 @@ tsan_targets=()
 for src in tests/mm/test_*.c tests/snapshot/test_*.c tests/tool/test_{input,large,diff,convert}.c; do tsan_targets+=("build/tsan/${src%.c}"); done
 
 # all: workers, one more than there are processors, as tests also wait, take the sections, the
-# longest first; each prints its lines as they come.  The helpers of the integration tests are built before, as several sections use
-# them.
+# longest first; each prints its lines as they come.  The helpers of the integration tests are built
+# before, as several sections use them.
 all() {
     local queue out line pids=() n=0
     build release all tests test-helpers
