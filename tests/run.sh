@@ -140,7 +140,7 @@ section_asan() {
     build release test-helpers
     build asan all tests
     CK_FORK=no unit asan mm snapshot tool server
-    QUICK=1 integration asan tests/integration/test_{rdb_tool,rdb_check,rdb_convert,rdb_diff,rdb_golden,rdb_input,rdb_json,rdb_look,rdb_memory,rdb_resp,rdb_salvage,dumps,restore_damage,protocol,saves,save_copies,save_stream,server,commands,differential,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread,defrag,tls,tls_parameters,acl,scripts,script_sandbox,functions,tracking,script_differential}.py
+    QUICK=1 integration asan tests/integration/test_{rdb_tool,rdb_check,rdb_convert,rdb_diff,rdb_golden,rdb_input,rdb_json,rdb_look,rdb_memory,rdb_resp,rdb_salvage,dumps,restore_damage,protocol,saves,save_copies,save_stream,server,commands,differential,extremes,events,oracle,oracle_types,replies,connections,introspection,maxmemory,unread,defrag,tls,tls_parameters,acl,scripts,script_sandbox,functions,tracking,script_differential}.py
     CK_FORK=no unit asan fault
 }
 section_tsan() {

@@ -18,12 +18,12 @@ import sys
 import tempfile
 import time
 import unittest
-from itertools import combinations
+from itertools import combinations, product
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import resp  # noqa: E402
 from extremes import forms, known  # noqa: E402
-from extremes.words import EXTREMES, KEYS, LIBRARY, MAKE, MALFORMED, WRITTEN, usual  # noqa: E402
+from extremes.words import EXTREMES, KEYS, LIBRARY, MAKE, MALFORMED, PAIRED, WRITTEN, usual  # noqa: E402
 from sequences.replies import TypedClient  # noqa: E402
 
 LONG = os.environ.get("EXTREMES_LONG") == "1"
@@ -55,11 +55,11 @@ def fill(command, form, extremes):
     return words
 
 
-def tries(command):
-    """(words, the extremes in it) of each form and place."""
+def tries(command, pairs):
+    """(words, the extremes in it) of each form and place; pairs: and of each two places."""
     seen = set()
     for form, places in command.forms:
-        sets = [(i,) for i in places] + (list(combinations(places, 2)) if LONG else [])
+        sets = [(i,) for i in places] + (list(combinations(places, 2)) if pairs else [])
         for chosen in sets:
             for values in each_of(form, chosen):
                 words = fill(command, form, dict(zip(chosen, [w for w, _ in values])))
@@ -71,8 +71,9 @@ def tries(command):
 
 def each_of(form, chosen):
     """What stands in the chosen places: tuples of (what is written, the extreme)."""
-    written = [[(w % e, e) for w in WRITTEN[form[i].kind] for e in EXTREMES] for i in chosen]
-    return [(a,) for a in written[0]] if len(written) == 1 else [(a, b) for a in written[0] for b in written[1]]
+    if len(chosen) == 1:
+        return [((w % e, e),) for w in WRITTEN[form[chosen[0]].kind] for e in EXTREMES]
+    return list(product(*[[(WRITTEN[form[i].kind][0] % e, e) for e in PAIRED] for i in chosen]))
 
 
 class Side:
@@ -112,9 +113,9 @@ class Extremes(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        for side in cls.sides:
-            side.server.stop()
+        statuses = [side.server.stop() for side in cls.sides]
         shutil.rmtree(cls.dir, ignore_errors=True)
+        assert statuses[0] == 0, statuses
 
     def setUp(self):
         for side in self.sides:
@@ -150,7 +151,9 @@ class Extremes(unittest.TestCase):
         group = "sort" if name.startswith("SORT") else command.group
         make = [[w.replace("%s", k) for w in c] for k in KEYS for c in MAKE.get(group, [])]
         writes = b"write" in self.flags[name]
-        for batch in batches(tries(command)):
+        # Two extremes may make it wait for ever.
+        waits = b"blocking" in self.flags[name] or name in ("WAIT", "WAITAOF")
+        for batch in batches(tries(command, LONG and not waits)):
             count += len(batch)
             sent = []
             for i, (words, _) in enumerate(batch):

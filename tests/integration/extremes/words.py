@@ -8,6 +8,8 @@ INTEGERS = [str(n) for n in (
     1 << 53, (1 << 63) - 1, 1 << 63, (1 << 64) - 1, 1 << 64, 10 ** 24 + 1)]
 NO_INTEGERS = ["", " 1", "1 ", "+1", "-0", "01", "1e3", "0x10", "nan", "inf", "-inf", "1.7e308", "4.9e-324", "1,5", "1.5"]
 EXTREMES = [x.encode() for x in INTEGERS + NO_INTEGERS]
+# Those of which two stand in a command.
+PAIRED = [str(n).encode() for n in (-(1 << 63), -(1 << 31), -1, 0, 1, 1 << 31, 1 << 53, (1 << 63) - 1, 1 << 63)] + [b"", b"nan", b"1.7e308"]
 # What no command takes for an integer.
 MALFORMED = {x.encode() for x in NO_INTEGERS} | {x.encode() for x in INTEGERS if not -(1 << 63) <= int(x) < 1 << 64}
 
