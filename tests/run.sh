@@ -194,7 +194,7 @@ section_machines() {
     # In short: where bytes, signs, alignment, atomics and the processor's own instructions matter.
     [ -n "${MACHINES_LONG:-}" ] ||
         units=(tests/mm/test_{alloc,page,real,move_bytes}.c tests/snapshot/test_{crc64,lzf,listpack,rdb_enc,rdb_dec,snapshot}.c
-            tests/tool/test_{json,values}.c tests/server/test_{bits,digest,hll,ltable,resp,stream_forms,zset}.c)
+            tests/tool/test_{json,values}.c tests/server/test_{bits,digest,hll,stream_forms,zset}.c)
     build release all
     targets=("${units[@]%.c}")
     build aarch64 all "${targets[@]/#/build/aarch64/}"
