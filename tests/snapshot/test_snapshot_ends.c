@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -212,8 +213,11 @@ END_TEST
 START_TEST(no_more_threads_sweep_than_there_may_be)
 {
     struct snapshot_request rq = request(&with_workers);
+    char path[SCRATCH_BYTES + 16];
 
     start(0);
+    snprintf(path, sizeof path, "%s/dump.rdb", dir);
+    rq.path = path; /* from the root */
     ck_assert_uint_eq(snapshot_threads(SNAPSHOT_THREADS_MAX + 100), SNAPSHOT_THREADS_MAX);
     rq.threads = SNAPSHOT_THREADS_MAX + 100;
     ck_assert_int_eq(run(&rq).error, 0);
