@@ -1,7 +1,7 @@
 # Stillframe: the only build file.  `make help` names the targets.
 #
 # Flavours, each with a directory of its own below build/:
-#   release (build/)  debug  asan  tsan  barrier  steps  hard  shared  fuzz
+#   release (build/)  debug  asan  tsan  barrier  steps  hard  shared  fuzz  coverage
 #   plain: release without TLS and the sandbox, for OSv
 #   aarch64: release, and aarch64-debug: debug, for a processor of that kind (make check-aarch64)
 
@@ -22,7 +22,7 @@ $(if $(filter yes no,$(TLS)),,$(error TLS=$(TLS): yes or no it must be))
 # With libseccomp, for the sandbox; what is for OSv does without, and what runs under a tool that
 # makes processes of its own.
 SECCOMP ?= yes
-override SECCOMP := $(if $(filter shared plain asan tsan barrier steps hard fuzz,$(FLAVOUR)),no,$(SECCOMP))
+override SECCOMP := $(if $(filter shared plain asan tsan barrier steps hard fuzz coverage,$(FLAVOUR)),no,$(SECCOMP))
 $(if $(filter yes no,$(SECCOMP)),,$(error SECCOMP=$(SECCOMP): yes or no it must be))
 
 PACKAGES := gcc make pkg-config libc6-dev liburcu-dev libxxhash-dev liblz4-dev zlib1g-dev libzstd-dev nettle-dev liblua5.1-0-dev lua-cjson-dev lua-bitop-dev $(if $(filter yes,$(TLS)),libssl-dev) $(if $(filter yes,$(SECCOMP)),libseccomp-dev)
@@ -32,6 +32,7 @@ OSV_PACKAGES := python3 binutils qemu-system-x86 qemu-utils e2fsprogs
 MACHINE_PACKAGES := gcc-aarch64-linux-gnu qemu-user
 SYSROOT_PACKAGES := libc6-dev check libsubunit-dev liblzf-dev $(filter-out gcc make pkg-config libc6-dev,$(PACKAGES))
 DEB_PACKAGES := debhelper dpkg-dev lintian debootstrap
+COVERAGE_PACKAGES := check liblzf-dev libsubunit-dev python3 openssl redis-tools gcovr
 LINT_PACKAGES := clang-format clang-tidy cppcheck
 
 WARNINGS := -Wall -Wextra -Werror -Wcast-qual -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -51,6 +52,9 @@ CFLAGS_tsan    := -O1 -fPIE -fsanitize=thread -Wno-tsan -DSTILLFRAME_DEBUG -DSTI
 CFLAGS_barrier := -O1 -fPIE -DSTILLFRAME_BARRIER -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS -DMM_PAGE_SHIFT=12
 CFLAGS_steps   := -O1 -fPIE -DSTILLFRAME_STEPS -DMM_PAGE_SHIFT=14 -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 CFLAGS_hard    := -O1 -fPIE -DSTILLFRAME_SITES -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
+# As it stands: what is merged, moved or put in place of a call (always_inline, too) is no branch of
+# the text any more.
+CFLAGS_coverage := -O0 -fPIE -fprofile-arcs -ftest-coverage -fprofile-update=atomic -Dalways_inline=unused -DSTILLFRAME_FAULTS
 CFLAGS_shared  := -O3 -fPIC -DSTILLFRAME_SHARED
 CFLAGS_fuzz    := -O1 -fPIE -Wno-cast-qual -Wno-gnu-variable-sized-type-not-at-end -Wno-missing-field-initializers -Wno-unknown-attributes -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DSTILLFRAME_DEBUG -DSTILLFRAME_FAULTS
 # The page sizes that the benchmark compares.
@@ -65,6 +69,7 @@ LDFLAGS_tsan    := -pie -fsanitize=thread
 LDFLAGS_barrier := -pie -rdynamic
 LDFLAGS_steps   := -pie
 LDFLAGS_hard    := -pie
+LDFLAGS_coverage := -pie --coverage
 LDFLAGS_fuzz    := -pie -fsanitize=fuzzer,address,undefined
 ifeq ($(origin CFLAGS_$(FLAVOUR)),undefined)
 $(error no flavour "$(FLAVOUR)": see make help)
@@ -151,6 +156,12 @@ check-long:
 ## make check-fault    fail every step of a save in turn
 check-fault:
 	tests/run.sh fault
+## make coverage       which lines and branches the tests execute: figures by folder, pages in
+##                     build/coverage/html/; each branch of mm/ and snapshot/ that is not taken has
+##                     to have its reason in tests/coverage/untaken.txt (an hour)
+coverage: | packages
+	$(call install_packages,$(COVERAGE_PACKAGES))
+	tests/run.sh coverage
 ## make model          check the concurrency model and its wrong variants with spin
 model:
 	tests/model/run.sh
@@ -259,7 +270,7 @@ check-deb: deb
 
 $(B)/stillframe.so: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,server/main.c)
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -shared -Wl,-z,defs -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
-$(B)/stillframe-server: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,server/main.c)
+$(B)/stillframe-server: $(MM_OBJ) $(SNAPSHOT_OBJ) $(SERVER_OBJ) $(call obj,server/main.c $(if $(filter coverage,$(FLAVOUR)),tests/coverage/counts.c))
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(SERVER_LIBS)
 $(B)/stillframe-rdb: $(MM_OBJ) $(SNAPSHOT_OBJ) $(TOOL_OBJ) $(call obj,tool/main.c)
 	$(call show,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS) $(TOOL_LIBS)
@@ -271,6 +282,11 @@ $(B)/.tls-$(TLS)-seccomp-$(SECCOMP):
 $(B)/obj/%.o: %.c $(B)/.tls-$(TLS)-seccomp-$(SECCOMP)
 	@mkdir -p $(@D)
 	$(call show,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+# Nothing is counted there: its calls of the allocator are jumps, so that test_calls.py sees who
+# calls.
+ifeq ($(FLAVOUR),coverage)
+$(B)/obj/mm/base/room_malloc.o: EXTRA_CFLAGS += -O2 -fno-profile-arcs -fno-test-coverage
+endif
 # What page.c takes in.
 $(B)/obj/tool/report/page.o: tool/report/report.html tool/report/report.css tool/report/report.js
 # What a test links follows the one-way order: tests of mm/ see mm/ alone.
@@ -366,6 +382,6 @@ test-packages:
 clean:
 	rm -rf build
 
-.PHONY: all help run check quick asan tsan barrier steps check-hard check-long check-fault check-osv check-aarch64 model lint bench soak docs-commands fuzz shared install deb check-deb deb-packages \
+.PHONY: all help run check quick coverage asan tsan barrier steps check-hard check-long check-fault check-osv check-aarch64 model lint bench soak docs-commands fuzz shared install deb check-deb deb-packages \
         osv-image osv-run tests test-helpers benches packages osv-packages test-packages clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -17,6 +17,9 @@
 #   machines  unit tests and the life of a server on aarch64, under qemu-user, if its compiler and
 #             libraries are there (MACHINES_LONG=1: all of it)
 #   lint      floors, texts, format, cppcheck, clang-tidy
+#   coverage  what of the code unit tests, fault sweeps and some integration tests execute, and
+#             whether each branch of mm/ and snapshot/ that is not taken has its reason; not part of
+#             "all"
 #   long      a million random commands, keys of ten million elements, the oracles and the steps
 #             with larger budgets; not part of "all"
 #
@@ -208,6 +211,20 @@ section_machines() {
 section_lint() {
     LINT_NODES=${LINT_NODES-50000} run "lint" 1500 tests/lint/run.sh
 }
+section_coverage() {
+    build release test-helpers
+    build coverage all tests
+    find build/coverage/obj -name '*.gcda' -delete # what earlier runs counted
+    unit coverage mm snapshot tool fault server
+    integration coverage tests/fault/test_debug_fault.py
+    for t in Living Starting Tool; do
+        STILLFRAME_SERVER=$PWD/build/coverage/stillframe-server STILLFRAME_RDB=$PWD/build/coverage/stillframe-rdb STILLFRAME_FLAVOUR=coverage \
+            run "coverage: tests/fault/test_calls.py $t" 3600 python3 tests/fault/test_calls.py "$t"
+    done
+    QUICK=1 integration coverage tests/integration/test_{commands,replies,connections,introspection,protocol,saves,save_places,save_copies,save_stream,server,parameters,scripts,functions,tracking,acl,tls,migrate,events,blocking,pubsub,maxmemory,defrag,rdb_tool,rdb_check,rdb_convert,rdb_diff,rdb_json,rdb_look,rdb_memory,rdb_report,rdb_resp,rdb_salvage,rdb_usage}.py
+    run "coverage: every branch has its reason" 600 tests/coverage/report.py
+    sed -n 's/^/    /p' build/test-logs/coverage:_every_branch_has_its_reason.log
+}
 
 section_long() {
     export DIFFERENTIAL_SEED
@@ -229,6 +246,7 @@ section_long() {
     CRASH_LONG=1 long tests/crash/test_crash.py
     LIMITS_LONG=1 long tests/integration/test_limits.py
     STEP_BUDGET=2000 section_steps
+    section_coverage
     LINT_NODES='' section_lint
 }
 long() { # long PROGRAM: an integration test that may take an hour

@@ -249,6 +249,12 @@ class Server:
 
     def kill(self):
         """SIGKILL: a crash.  Returns the exit status."""
+        if self.is_running() and os.environ.get("STILLFRAME_FLAVOUR") == "coverage" and "stillframe" in self.command[0]:
+            self.process.send_signal(signal.SIGUSR2)  # tests/coverage/counts.c: SIGKILL, behind its counts
+            try:
+                return self.wait(5)
+            except subprocess.TimeoutExpired:
+                pass
         if self.is_running():
             self.process.kill()
         return self.wait()
