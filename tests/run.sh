@@ -245,6 +245,9 @@ section_long() {
     ORACLE_SNAPSHOTS=500 long tests/integration/test_oracle_types.py
     CRASH_LONG=1 long tests/crash/test_crash.py
     LIMITS_LONG=1 long tests/integration/test_limits.py
+    for t in tests/fault/test_calls*.py; do
+        CALLS_LONG=1 long "$t"
+    done
     STEP_BUDGET=2000 section_steps
     section_coverage
     LINT_NODES='' section_lint

@@ -25,14 +25,14 @@ enum { PLACES = 8192, MINUS = -1, NOTHING = 0, ONE = 1, ERROR = 2 };
 struct place {
     _Atomic uint64_t offset; /* behind the call; 0: nobody's */
     _Atomic uint64_t calls;
-    char function[32];
+    char function[64];
 };
 
 struct control {
     _Atomic uint32_t is_counting;
     _Atomic uint32_t is_armed;
     uint64_t offset;       /* the place that fails; 0: every place of the function */
-    char function[32];     /* "": none */
+    char function[64];     /* "": none */
     int32_t error;         /* errno */
     uint32_t forever;      /* every call from then on */
     _Atomic int64_t left;  /* calls until the first that fails; 1: the next */

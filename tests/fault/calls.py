@@ -1,12 +1,20 @@
+#!/usr/bin/env python3
 """calls.def and call_preload.c from Python: which calls there are, and how one of them is made to
-fail."""
+fail.
+
+    tests/fault/calls.py FILE   a table by source file of what was reached, and what was not, by the
+                                runs with CALLS_REACHED=FILE
+"""
+import collections
 import ctypes
 import errno
 import glob
+import json
 import mmap
 import os
 import re
 import subprocess
+import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, "..", ".."))
@@ -72,12 +80,12 @@ def lines_of(program, offsets):
 
 
 class Place(ctypes.Structure):
-    _fields_ = [("offset", ctypes.c_uint64), ("calls", ctypes.c_uint64), ("function", ctypes.c_char * 32)]
+    _fields_ = [("offset", ctypes.c_uint64), ("calls", ctypes.c_uint64), ("function", ctypes.c_char * 64)]
 
 
 class Shared(ctypes.Structure):
     _fields_ = [("is_counting", ctypes.c_uint32), ("is_armed", ctypes.c_uint32), ("offset", ctypes.c_uint64),
-                ("function", ctypes.c_char * 32), ("error", ctypes.c_int32), ("forever", ctypes.c_uint32),
+                ("function", ctypes.c_char * 64), ("error", ctypes.c_int32), ("forever", ctypes.c_uint32),
                 ("left", ctypes.c_int64), ("made", ctypes.c_uint64), ("places", Place * 8192)]
 
 
@@ -116,3 +124,31 @@ class Control:
         """How often it failed."""
         self.at.is_armed = 0
         return self.at.made
+
+
+def print_table(told):
+    """told: [program, place, phases]."""
+    table = Table()
+    for program in sorted({t[0] for t in told}):
+        reached = collections.defaultdict(set)
+        for of, place, phases in told:
+            if of == program:
+                reached[place] |= set(phases)
+        there = places(program, table)
+        names = lines_of(program, there)
+        files = collections.defaultdict(list)
+        for place, function in there.items():
+            where, _, line = names[place].partition(" at ")
+            files[line.split(":")[0]].append((place, "%s in %s:%s" % (function, where, line.partition(":")[2])))
+        print("%s: %d of %d places were reached" % (os.path.basename(program), len(set(reached) & set(there)), len(there)))
+        for name, of in sorted(files.items()):
+            missing = sorted(text for place, text in of if place not in reached)
+            by = sorted({p for place, _ in of for p in reached.get(place, ())})
+            print("%-24s %3d of %3d  %s" % (name, len(of) - len(missing), len(of), ", ".join(by)))
+            for text in missing:
+                print("    not reached: " + text)
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1]) as f:
+        print_table(json.load(f))
