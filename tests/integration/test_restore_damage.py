@@ -33,8 +33,9 @@ GROWTH_KB = 64 << 10
 REFUSED = ("ERR Bad data format", "ERR Bad data format: values of this type are not supported")
 OF_REDIS_7_0 = range(20)  # the types that it reads
 # What stillframe-rdb says of a dump that redis-server made of what it took, and that is refused
-# here: scores that are no numbers, flags of a stream's entry that are none, IDs that do not rise.
-UNSEEN = re.compile(r"is no score|unknown flags|out of order")
+# here: scores that are no numbers, flags of a stream's entry that are none, IDs that do not rise,
+# lengths in a stream's node that contradict each other.
+UNSEEN = re.compile(r"is no score|unknown flags|out of order|the stream's listpack of \d+ bytes is damaged")
 OPTIONS = ("--save", "", "--enable-debug-command", "yes", "--sanitize-dump-payload", "yes")
 
 
