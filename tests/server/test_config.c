@@ -142,7 +142,7 @@ static const struct {
     {"rdbcompression zstd", "argument(s) must be one of the following: yes, no, lz4"},
     {"rdb-version 8", "argument must be between 9 and 12 inclusive"},
     {"rdb-compression-level 13", "argument must be between -100 and 12 inclusive"},
-    {"supervised systemd", NULL},
+    {"supervised upstart", NULL},
 };
 
 START_TEST(a_refused_line_is_reported_with_file_line_and_reason)
