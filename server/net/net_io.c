@@ -474,6 +474,8 @@ void
 net_resume(struct client *c)
 {
     debug_check(!c->running && !c->closed && c->block == NULL && !c->queued[QUEUE_DELAYED]);
+    if (loop_state.stopping) /* the data are saved: what is done now would be lost */
+        return;
     c->paused = false;
     if (c->in_len > c->in_pos)
         run_client(c);

@@ -77,6 +77,23 @@ class TemporaryFiles(ServerCase):
         self.assertEqual(self.temps(), [])
         self.assertFalse(os.path.exists(self.path("dump.rdb")))
 
+    def test_what_waits_is_not_done_behind_the_save_of_the_end(self):
+        server = resp.start_stillframe(self.dir)
+        self.addCleanup(server.kill)
+        with server.client() as admin, server.client() as c:
+            c.send_raw(b"BLPOP q 0\r\n" + b"INCR n\r\n" * 20000)
+            resp.wait_until(lambda: re.search(rb" qbuf=\d{5,} ", admin.call("CLIENT", "LIST")), what="its input")
+            admin.send_raw(b"LPUSH q x\r\nSHUTDOWN SAVE\r\n")
+            told = []
+            with self.assertRaises((EOFError, ConnectionError)):
+                while True:
+                    told.append(c.read())
+        self.assertEqual(server.wait(), 0)
+        server = resp.start_stillframe(self.dir)
+        self.addCleanup(server.kill)
+        with server.client() as admin:
+            self.assertLessEqual(max([n for n in told if isinstance(n, int)], default=0), int(admin.call("GET", "n") or 0))
+
     def test_a_dump_goes_where_the_server_was_when_it_began(self):
         server, c = self.populated("--save", "")
         os.mkdir(self.path("elsewhere"))
