@@ -477,6 +477,7 @@ net_resume(struct client *c)
     if (loop_state.stopping) /* the data are saved: what is done now would be lost */
         return;
     c->paused = false;
+    c->last_active_ms = clock_now.ms;
     if (c->in_len > c->in_pos)
         run_client(c);
     else

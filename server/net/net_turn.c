@@ -32,7 +32,6 @@ resume(struct client *c)
     int64_t since = c->delayed_ns;
     bool paused = c->paused;
 
-    c->last_active_ms = clock_now.ms;
     net_resume(c);
     if (c->queued[QUEUE_DELAYED] && c->paused == paused && c->in_len - c->in_pos == left)
         c->delayed_ns = since; /* the same command waits on */

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/uio.h>
 
+#include "mm/base/clock.h"
 #include "mm/base/log.h"
 #include "server/figures/stats.h"
 #include "server/net/client.h"
@@ -63,9 +64,11 @@ send_pending(struct client *c)
     return transport_writev(c, parts, output_vector(c, parts, WRITE_PIECES));
 }
 
+/* Who takes what it is told is not idle. */
 static void
-count_sent(ssize_t n)
+count_sent(struct client *c, ssize_t n)
 {
+    c->last_active_ms = clock_now.ms;
     stats.net_out_bytes += (uint64_t)n;
     stats.writes++;
 }
@@ -75,7 +78,7 @@ static bool
 note_sent(struct client *c, ssize_t n)
 {
     if (n > 0) {
-        count_sent(n);
+        count_sent(c, n);
         output_sent(c, (size_t)n);
         return true;
     }
@@ -121,7 +124,7 @@ write_little(struct client *c)
     if (unlikely((size_t)n != pending))
         return note_sent(c, n) && write_much(c);
     if (n > 0)
-        count_sent(n);
+        count_sent(c, n);
     c->out_len = c->out_sent = 0;
     return true;
 }
@@ -163,7 +166,7 @@ try_send(struct client *c, struct iovec *parts)
     while (n < 0 && errno == EINTR);
     if (n <= 0)
         return 0; /* an error is met again, and told, by net_write() */
-    count_sent(n);
+    count_sent(c, n);
     return (size_t)n;
 }
 

@@ -384,6 +384,36 @@ class Connections(unittest.TestCase):
         resp.wait_until(lambda: b"blocked_clients:0" in d.call("INFO", "clients") and
                         b"connected_clients:1\r" in d.call("INFO", "clients"), what="their end")
 
+    def test_who_is_told_something_or_goes_on_is_not_idle(self):
+        """The timeout would close it at once: what waits for long, and what reads a long reply."""
+        def idle(admin, name):
+            line = next(line for line in admin.call("CLIENT", "LIST").split(b"\n") if b" name=" + name in line)
+            return int(re.search(rb" idle=(\d+)", line)[1])
+
+        for server in self.servers:
+            with server.client() as admin, server.client() as waiting, server.client() as slow:
+                admin.call("SETRANGE", "big", 50000000, "x")
+                waiting.call("CLIENT", "SETNAME", "waiting")
+                slow.call("CLIENT", "SETNAME", "slow")
+                waiting.send("BLPOP", "q", 0)
+                slow.send("GET", "big")
+                resp.wait_until(lambda: min(idle(admin, b"waiting"), idle(admin, b"slow")) >= 4, what="idle clients")
+                begin = time.monotonic()
+                admin.call("RPUSH", "q", "x")
+                self.assertEqual(waiting.read(), [b"q", b"x"])
+                for _ in range(1000):
+                    self.assertNotEqual(slow.sock.recv(10000), b"")
+                for name in (b"waiting", b"slow"):
+                    self.assertLessEqual(idle(admin, name), time.monotonic() - begin + 2, server.command[0])
+        with self.servers[0].client() as admin, self.servers[0].client() as c:  # which is told nothing
+            c.call("CLIENT", "SETNAME", "mute")
+            c.send_raw(b"CLIENT REPLY OFF\r\nBLPOP q 0\r\n" + b"INCR n\r\n" * 100000)
+            resp.wait_until(lambda: idle(admin, b"mute") >= 4, what="an idle client")
+            begin = time.monotonic()
+            admin.call("RPUSH", "q", "x")
+            resp.wait_until(lambda: admin.call("GET", "n") is not None, what="what it had sent")
+            self.assertLessEqual(idle(admin, b"mute"), time.monotonic() - begin + 2)
+
     def test_the_unix_socket_is_one_more_door(self):
         def scenario(server):
             with resp.Client(path=os.path.join(server.dir, "sock")) as c:
