@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "mm/base/clock.h"
+#include "server/figures/stats.h"
 #include "server/memory/usage.h"
 
 enum {
@@ -13,7 +14,9 @@ enum {
     LONGEST_WAIT_MS = 640000, /* while it brings nothing */
     WORTH_BYTES = 1 << 20,    /* brings so much: soon again */
     FREE_BYTES = 4 << 20,     /* less is not missed */
-    MOST_CHUNKS = 4096        /* each may be a system call of a microsecond */
+    MOST_CHUNKS = 4096,       /* each may be a system call of a microsecond */
+    MOST_BYTES = 64 << 20,    /* in one call, which cannot be parted: 0.15 ms each megabyte */
+    QUIET_MS = 1000           /* without a command: nobody waits for a longer one */
 };
 
 /* glibc's; where there is none, there is nothing to be done. */
@@ -34,6 +37,20 @@ is_worth_it(const struct memory_sample *s)
            s->malloc_free_chunks <= MOST_CHUNKS;
 }
 
+/* is_quiet: no command has been executed for a while.  To be asked each time, or it knows less. */
+static bool
+is_quiet(void)
+{
+    static uint64_t commands;
+    static int64_t since_ms;
+
+    if (stats.commands != commands || clock_now.ms < since_ms) {
+        commands = stats.commands;
+        since_ms = clock_now.ms;
+    }
+    return clock_now.ms - since_ms >= QUIET_MS;
+}
+
 /* What was given back before counts as free still: whether it brings anything, only the process's
  * size tells. */
 void
@@ -41,10 +58,11 @@ memory_trim_watch(void)
 {
     static int64_t next_ms, wait_ms = FIRST_WAIT_MS;
     uint64_t before, after;
+    bool quiet = is_quiet();
 
     if (clock_now.ms < next_ms && next_ms - clock_now.ms <= LONGEST_WAIT_MS)
         return;
-    if (!is_worth_it(&memory_sample))
+    if (!is_worth_it(&memory_sample) || (memory_sample.malloc_free_bytes > MOST_BYTES && !quiet))
         return;
     before = memory_rss();
     memory_trim();

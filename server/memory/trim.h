@@ -3,7 +3,8 @@
  * glibc gives back by itself only what is free at the end of its heap: behind one small block that
  * lives on there stays what a burst has used (clients' buffers, scripts, long replies).  So
  * malloc_trim() is called when much is free, in no more chunks than a turn of the loop may walk
- * through, and the less often the less it brings.
+ * through, and the less often the less it brings.  More than a turn may give back waits until
+ * nobody has a command for a second.
  * Threads: mutator. */
 #ifndef SERVER_MEMORY_TRIM_H
 #define SERVER_MEMORY_TRIM_H

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -31,10 +32,10 @@ class MemoryReturned(unittest.TestCase):
         self.c = self.server.client()
         self.addCleanup(self.c.close)
 
-    def burst(self):
+    def burst(self, count=CLIENTS):
         """Half-sent arguments, with a script behind each, which stays; then all clients go."""
         clients = []
-        for n in range(CLIENTS):
+        for n in range(count):
             client = self.server.client()
             clients.append(client)
             client.send_raw(b"*2\r\n$4\r\nECHO\r\n$%d\r\n" % ARGUMENT + b"x" * (ARGUMENT - 1000))
@@ -61,6 +62,19 @@ class MemoryReturned(unittest.TestCase):
         resp.wait_until(lambda: rss(self.server) < 30 * MB, 120, 0.2, "memory to be given back")
         self.burst()
         resp.wait_until(lambda: rss(self.server) < 30 * MB, 120, 0.2, "memory to be given back")
+
+    def test_much_waits_until_nobody_has_a_command(self):
+        """The loop stands still meanwhile: for that much, longer than anybody should wait."""
+        before = rss(self.server)
+        self.burst(1000)
+        last = time.monotonic()
+        end, longest = last + 5, 0
+        while last < end:
+            self.c.call("PING")
+            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+        if longest < 0.5:  # or the server had a quiet second
+            self.assertGreater(rss(self.server), before + 64 * MB)
+        resp.wait_until(lambda: rss(self.server) < before + LEFT, 120, 0.2, "memory to be given back")
 
     def test_at_once_when_asked(self):
         before = rss(self.server)
