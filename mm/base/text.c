@@ -221,10 +221,7 @@ take_word(const char *p, const char *end, char **scratch, struct slice *ret)
     must(out != NULL);
     memcpy(out, start, (size_t)(p - start));
     out += p - start;
-    while (p < end && !ends_word(*p) && *p != '"' && *p != '\'')
-        *out++ = *p++;
-    if (p < end && !ends_word(*p)) /* behind the closing quote there is no more */
-        p = take_quoted(p, end, &out);
+    p = take_quoted(p, end, &out); /* behind the closing quote there is no more */
     debug_check(p == NULL || out - *scratch <= p - start); /* it has lost its quotes */
     *ret = (struct slice){*scratch, (size_t)(out - *scratch)};
     *scratch = out;
