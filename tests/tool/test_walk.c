@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mm/base/num.h"
 #include "snapshot/rdb/listpack.h"
 #include "snapshot/rdb/rdb.h"
 #include "tests/support/runner.h"
@@ -455,8 +456,9 @@ on_number(void *ctx, const struct rdb_key *k)
 {
     struct numbers *n = ctx;
     const struct key_facts *f = walk_facts(&n->walk);
-    unsigned number = (unsigned)atoi(k->name.ptr);
+    int64_t number;
 
+    ck_assert(num_parse(k->name.ptr, k->name.len, &number)); /* nothing ends the name */
     ck_assert_uint_eq(number, n->next);
     n->next += n->step;
     n->count++;
