@@ -168,6 +168,8 @@ static const struct {
     {SANTIAGO, "30 0 * * *", "2026-09-05 12:00:00", {"2026-09-06 01:00:00", "84600"}},
     {SANTIAGO, "@daily", "2026-09-05 12:00:00", {"2026-09-06 01:00:00", "82800"}},
     {SANTIAGO, "0 12 6 9 *", "2026-09-05 12:00:00", {"2026-09-06 12:00:00"}},
+    {SANTIAGO, "0 12 6 9 *", "2026-09-05 23:30:00", {"2026-09-06 12:00:00"}},
+    {SANTIAGO, "30 0 7 9 *", "2026-09-05 23:30:00", {"2026-09-07 00:30:00"}},
     {LORD_HOWE, "15 2 * * *", "2026-10-03 12:00:00", {"2026-10-04 02:30:00", "85500"}},
     {LORD_HOWE, "45 1 * * *", "2027-04-03 12:00:00", {"2027-04-04 01:45:00", "88200"}},
 };
@@ -227,6 +229,12 @@ static const struct {
     {"** * * * *", "field 1 (minute): '**' is no number"},
     {"0 0 30 feb *", "no year has such a day: fields 3 (day of the month) and 4 (month)"},
     {"0 0 31 2,4,6 *", "no year has such a day: fields 3 (day of the month) and 4 (month)"},
+    {"daily", "five fields are needed: minute, hour, day of the month, month, day of the week"},
+    {"1234567890123456789012345678901234567890x * * * *",
+     "field 1 (minute): '1234567890123456789012345678901234567890' is no number"},
+    {"@34567890123456789012345678901234567890123",
+     "'@345678901234567890123456789012345678901' is none of @hourly, @daily, @midnight, @weekly, "
+     "@monthly, @yearly, @annually"},
     {"@reboot",
      "'@reboot' is none of @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually"},
 };

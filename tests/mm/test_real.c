@@ -33,6 +33,9 @@ START_TEST(forms_of_redis)
         {1.7976931348623157e308, "1.7976931348623157e+308"},
         {HUGE_VAL, "inf"},
         {-HUGE_VAL, "-inf"},
+        {__builtin_nan(""), "nan"},
+        {12345678901234567000.0, "12345678901234567000"},
+        {-12345678901234567000.0, "-12345678901234567000"},
     };
 
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
@@ -42,6 +45,45 @@ START_TEST(forms_of_redis)
         ck_assert_msg(n == strlen(all[i].text) && memcmp(text, all[i].text, n) == 0, "%.*s for %s",
                       (int)n, text, all[i].text);
     }
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    bool ok;
+    double value;
+} texts[] = {
+    {"17", true, 17},         {"-0.5", true, -0.5}, {"1e3", true, 1000}, {"inf", true, HUGE_VAL},
+    {"1e-320", true, 1e-320}, /* less exact, but there */
+    {"", false, 0},           {" 1", false, 0},     {"1 ", false, 0},    {"1e400", false, 0},
+    {"-1e400", false, 0},     {"1e-400", false, 0}, {"nan", false, 0},   {"x", false, 0},
+};
+
+START_TEST(a_number_is_all_of_the_bytes_and_within_the_range)
+{
+    double got = 77;
+    bool ok = real_parse(texts[_i].text, strlen(texts[_i].text), &got);
+
+    ck_assert_msg(ok == texts[_i].ok, "'%s'", texts[_i].text);
+    ck_assert_msg(got == (ok ? texts[_i].value : 77), "'%s': %g", texts[_i].text, got);
+}
+END_TEST
+
+START_TEST(a_number_may_have_many_digits)
+{
+    char text[1000];
+    double got = 77;
+
+    memset(text, '0', sizeof text);
+    memcpy(text + sizeof text - 3, "2.5", 3);
+    ck_assert(real_parse(text, sizeof text, &got));
+    ck_assert(got == 2.5);
+    text[sizeof text - 1] = 'x';
+    ck_assert(!real_parse(text, sizeof text, &got));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    ck_assert(!real_parse(text, SIZE_MAX / 2, &got)); /* there is no memory for a copy */
+#endif
+    ck_assert(got == 2.5);
 }
 END_TEST
 
@@ -132,6 +174,9 @@ main(void)
 
     tcase_set_timeout(t, 60);
     tcase_add_test(t, forms_of_redis);
+    tcase_add_loop_test(t, a_number_is_all_of_the_bytes_and_within_the_range, 0,
+                        sizeof texts / sizeof *texts);
+    tcase_add_test(t, a_number_may_have_many_digits);
     tcase_add_loop_test(t, the_shortest_digits_and_the_nearest, 0, 5);
     suite_add_tcase(s, t);
     return run_suite(s);

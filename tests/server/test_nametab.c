@@ -100,6 +100,54 @@ START_TEST(each_meets_every_node_also_while_it_removes_some)
 }
 END_TEST
 
+static void
+remove_it(void *ctx, struct nametab_node *n)
+{
+    visit(ctx, n);
+    nametab_remove(ctx, n);
+}
+
+/* Three nodes in the last of 32 buckets, and as few in all as these have: with each of the three a
+ * bucket goes, so that those before the last are not there any more when their turn comes. */
+START_TEST(each_ends_also_where_the_table_shrinks_faster_than_it_is_walked)
+{
+    enum { BUCKETS = 2 * NAMETAB_FIRST, FEW = BUCKETS / 2, LAST = 3 };
+    struct nametab t = {.count = 0};
+    int in[COUNT], count = 0, last = 0;
+
+    for (int i = 0; i < COUNT && (count < FEW || t.buckets < BUCKETS); i++) {
+        make(i);
+        if (things[i].node.hash % BUCKETS == BUCKETS - 1 ? last == LAST : last < LAST)
+            continue; /* these three first */
+        last += things[i].node.hash % BUCKETS == BUCKETS - 1;
+        ck_assert(nametab_add(&t, &things[i].node));
+        in[count++] = i;
+    }
+    while (t.count > FEW)
+        nametab_remove(&t, &things[in[--count]].node);
+    ck_assert_uint_eq(t.buckets, BUCKETS);
+    nametab_each(&t, remove_it, &t);
+    for (int i = 0; i < count; i++)
+        ck_assert(things[in[i]].visited);
+    ck_assert_uint_eq(t.count, 0);
+}
+END_TEST
+
+START_TEST(another_name_of_the_same_hash_is_not_there)
+{
+    struct nametab t = {.count = 0};
+
+    ck_assert_ptr_null(nametab_any(&t, 12345));
+    make(0);
+    ck_assert(nametab_add(&t, &things[0].node));
+    ck_assert_ptr_null(nametab_find(&t, things[0].node.hash, SLICE("name:1")));
+    ck_assert_ptr_null(nametab_find(&t, ~things[0].node.hash, things[0].node.name));
+    ck_assert_ptr_eq(nametab_any(&t, 12345), &things[0].node);
+    nametab_remove(&t, &things[0].node);
+    ck_assert_ptr_null(nametab_any(&t, 12345));
+}
+END_TEST
+
 START_TEST(a_bucket_knows_its_values_to_a_thirty_second)
 {
     for (uint64_t ns = 0; ns < 1ULL << 35; ns = ns < 100 ? ns + 1 : ns + ns / 37) {
@@ -123,6 +171,7 @@ START_TEST(percentiles_are_those_of_the_values)
     for (uint64_t i = 1; i <= 1000; i++)
         histogram_add(&h, i * 1000);
     ck_assert_uint_eq(h.total, 1000);
+    ck_assert_uint_eq(histogram_percentile(&h, 0), histogram_upper(histogram_bucket(1000)));
     for (unsigned p = 1; p <= 100; p++) {
         uint64_t exact = p * 10000, told = histogram_percentile(&h, p);
         ck_assert_uint_ge(told, exact);
@@ -143,6 +192,8 @@ main(void)
     keyhash_init();
     tcase_add_test(tc, what_was_added_is_found_until_it_is_removed_at_every_size_of_the_table);
     tcase_add_test(tc, each_meets_every_node_also_while_it_removes_some);
+    tcase_add_test(tc, each_ends_also_where_the_table_shrinks_faster_than_it_is_walked);
+    tcase_add_test(tc, another_name_of_the_same_hash_is_not_there);
     tcase_add_test(tc, a_bucket_knows_its_values_to_a_thirty_second);
     tcase_add_test(tc, percentiles_are_those_of_the_values);
     suite_add_tcase(s, tc);

@@ -1,6 +1,7 @@
 /* tests/server/test_reply.c - replies of both protocol versions, and what becomes of a client that
  * takes too much. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -359,6 +360,21 @@ START_TEST(the_loop_lends_one_buffer_and_takes_it_back)
 }
 END_TEST
 
+/* Whoever sends a megabyte does not get it back in the error. */
+START_TEST(of_a_long_word_the_begin_is_quoted)
+{
+    char word[300], want[200];
+
+    memset(word, 'x', sizeof word);
+    snprintf(want, sizeof want, "ERR unknown subcommand '%.128s'. Try OBJECT HELP.", word);
+    ck_assert_str_eq(reply_subcommand_text("unknown subcommand", SLICE("object"),
+                                           (struct slice){.ptr = word, .len = sizeof word}),
+                     want);
+    ck_assert_str_eq(reply_subcommand_text("unknown subcommand", SLICE("object"), SLICE("x")),
+                     "ERR unknown subcommand 'x'. Try OBJECT HELP.");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -370,6 +386,7 @@ main(void)
     tcase_add_test(forms, version_2_has_its_forms);
     tcase_add_test(forms, version_3_has_its_forms);
     tcase_add_test(forms, an_error_is_one_line_and_is_counted);
+    tcase_add_test(forms, of_a_long_word_the_begin_is_quoted);
     tcase_add_loop_test(forms, deferred_arrays_may_be_nested_and_outgrow_the_buffer, 0, 2);
     tcase_add_test(buffers, what_was_sent_goes_and_memory_follows);
     tcase_add_loop_test(buffers, a_queue_of_chunks_gives_the_bytes_in_order_however_they_are_sent,

@@ -136,6 +136,33 @@ START_TEST(text_grows_and_ends_with_a_zero)
 }
 END_TEST
 
+/* What failed once fails until the text is freed: a text with a hole would be worse than none. */
+START_TEST(a_text_without_memory_stays_as_it_was)
+{
+    struct text t = {0};
+
+    text_clear(&t); /* of nothing */
+    text_add_bytes(&t, NULL, 0);
+    ck_assert_str_eq(text_str(&t), "");
+    text_add(&t, "abc");
+    text_addf(&t, "%ls", L"\x4e2d"); /* no such letter in the C locale: no text */
+    ck_assert(!t.failed);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    text_add_bytes(&t, "", SIZE_MAX / 8);
+    ck_assert(t.failed);
+    text_add(&t, "d");
+    text_addf(&t, "%s", "e");
+#endif
+    ck_assert_str_eq(text_str(&t), "abc");
+    text_clear(&t);
+    ck_assert_str_eq(text_str(&t), "");
+    text_free(&t);
+    text_add(&t, "d");
+    ck_assert_str_eq(text_str(&t), "d");
+    text_free(&t);
+}
+END_TEST
+
 START_TEST(sizes_for_people_are_redis_sizes)
 {
     static const struct {
@@ -178,6 +205,53 @@ START_TEST(quoted_text_splits_back_into_what_it_was)
         }
         text_free(&line);
     }
+}
+END_TEST
+
+/* One word, or NULL: it is none. */
+static const struct {
+    const char *line, *word;
+} quoted[] = {
+    {"\"\\x41\\x6a\\xFf\\x0A\"", "Aj\xff\n"},
+    {"\"\\x4g\\xg4\\xG4\\x/1\\x:1\\x@1\\x`1\\x1\"", "x4gxg4xG4x/1x:1x@1x`1x1"},
+    {"\"\\n\\r\\t\\b\\a\\q\\\\\\\"\"", "\n\r\t\b\aq\\\""},
+    {"'\\'\\n\\x41'", "'\\n\\x41"},
+    {"\"'\"", "'"},
+    {"'\"'", "\""},
+    {"''", ""},
+    {"a\"b\"", "ab"},
+    {"\x01", "\x01"},
+    {"\x0e", "\x0e"},
+    {"\"a", NULL},
+    {"\"a\\", NULL},
+    {"'a\\", NULL},
+    {"'a\\'", NULL},
+    {"\"a\"b", NULL},
+    {"'a'\"b\"", NULL},
+    {"\"a\\x4", NULL},
+};
+
+START_TEST(quotes_and_what_is_escaped_within_them)
+{
+    const char *line = quoted[_i].line;
+    struct slice word;
+    char scratch[64];
+    int n = text_split_words(line, strlen(line), scratch, &word, 1);
+
+    ck_assert_msg(n == (quoted[_i].word != NULL ? 1 : -1), "%s: %d", line, n);
+    if (n == 1)
+        ck_assert_msg(slice_is(word, quoted[_i].word), "%s: %.*s", line, (int)word.len, word.ptr);
+}
+END_TEST
+
+START_TEST(a_line_ends_at_its_zero)
+{
+    static const char line[] = "a \0b";
+    struct slice words[2];
+    char scratch[16];
+
+    ck_assert_int_eq(text_split_words(line, sizeof line - 1, scratch, words, 2), 1);
+    ck_assert(slice_is(words[0], "a"));
 }
 END_TEST
 
@@ -233,6 +307,11 @@ static const struct {
     {"h[a-c]llo", "hbllo", false, true},
     {"h[c-a]llo", "hbllo", false, true},
     {"h[a-c]llo", "hdllo", false, false},
+    {"h[c-a]llo", "hdllo", false, false},
+    {"h[c-b]llo", "hallo", false, false},
+    {"H[{-~]l_O", "h|L_o", true, true},
+    {"h{", "H{", true, true},
+    {"a1", "A1", true, true},
     {"[a\\]b]", "]", false, true},
     {"[\\-]", "-", false, true},
     {"[a-]", "-", false, false},
@@ -370,8 +449,12 @@ main(void)
                         sizeof not_numbers / sizeof not_numbers[0]);
     tcase_add_loop_test(numbers, memory_sizes_have_units, 0, sizeof memory / sizeof memory[0]);
     tcase_add_test(texts, text_grows_and_ends_with_a_zero);
+    tcase_add_test(texts, a_text_without_memory_stays_as_it_was);
     tcase_add_test(texts, sizes_for_people_are_redis_sizes);
     tcase_add_test(texts, quoted_text_splits_back_into_what_it_was);
+    tcase_add_loop_test(texts, quotes_and_what_is_escaped_within_them, 0,
+                        sizeof quoted / sizeof quoted[0]);
+    tcase_add_test(texts, a_line_ends_at_its_zero);
     tcase_add_test(texts, more_words_than_room_are_refused);
     tcase_add_test(texts, a_form_feed_is_a_blank_between_words_alone);
     tcase_add_loop_test(patterns, patterns_match_as_in_redis, 0, sizeof globs / sizeof globs[0]);

@@ -74,6 +74,20 @@ START_TEST(pieces_give_the_checksum_of_the_whole)
 }
 END_TEST
 
+/* Where the halves were taken by two threads. */
+START_TEST(two_checksums_give_that_of_both)
+{
+    enum { MOST = 70000 };
+    uint8_t *p = some_bytes(MOST);
+    uint64_t whole = by_bits(0, p, MOST);
+
+    for (size_t at = 0; at <= MOST; at += 3500)
+        ck_assert_uint_eq(crc64_joined(crc64(0, p, at), crc64(0, p + at, MOST - at), MOST - at),
+                          whole);
+    free(p);
+}
+END_TEST
+
 START_TEST(one_flipped_bit_changes_the_checksum)
 {
     enum { MOST = 1024 };
@@ -99,6 +113,7 @@ main(void)
     tcase_add_test(t, the_check_value_of_the_format_comes_out);
     tcase_add_test(t, every_length_and_alignment_agrees_with_the_definition);
     tcase_add_test(t, pieces_give_the_checksum_of_the_whole);
+    tcase_add_test(t, two_checksums_give_that_of_both);
     tcase_add_test(t, one_flipped_bit_changes_the_checksum);
     return run_suite(s);
 }
