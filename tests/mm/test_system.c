@@ -250,6 +250,7 @@ main(void)
     TCase *t = tcase_create("system");
 
     tcase_set_timeout(t, 60);
+    tcase_set_tags(t, "kernel");
     tcase_add_test(t, a_limit_of_addresses_is_known);
     tcase_add_test(t, a_low_limit_of_stacks_is_raised);
     tcase_add_test(t, a_limit_of_stacks_that_cannot_be_raised_is_told);
