@@ -75,26 +75,28 @@ judge(const struct verify *v, char *why, size_t why_bytes)
     if (v->keys != v->o->keys) {
         snprintf(why, why_bytes, "%llu keys were read back, and %llu were written",
                  (unsigned long long)v->keys, (unsigned long long)v->o->keys);
-        return -EIO;
+        return -EBADMSG;
     }
     if (v->o->checksum && v->crc != RDB_CRC_GOOD && v->crc != RDB_CRC_FRAME) {
         snprintf(why, why_bytes, "the checksum is not there any more");
-        return -EIO;
+        return -EBADMSG;
     }
     return 0;
 }
 
-/* describe: what the decoder says. */
+/* describe: what the decoder says: of the dump, or of what kept it from reading on. */
 static int
 describe(const struct verify *v, int r, char *why, size_t why_bytes)
 {
+    bool is_damaged = r == -EINVAL || r == -ENOTSUP;
+
     if (r == -ECANCELED)
         return r;
-    snprintf(why, why_bytes, "at offset %llu: %s%s%s%s", (unsigned long long)v->error.offset,
-             v->error.text[0] != '\0' ? v->error.text : strerror(-r),
+    snprintf(why, why_bytes, "%sat offset %llu: %s%s%s%s", is_damaged ? "" : "not read on ",
+             (unsigned long long)v->error.offset, v->error.text,
              v->error.key[0] != '\0' ? " (key '" : "", v->error.key,
              v->error.key[0] != '\0' ? "')" : "");
-    return r == -EINVAL || r == -ENOTSUP ? -EIO : r;
+    return is_damaged ? -EBADMSG : r;
 }
 
 int

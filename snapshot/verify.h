@@ -22,8 +22,9 @@ struct verify_options {
     const _Atomic bool *cancel;
 };
 
-/* verify_dump: 0; -EIO: it is not what was written, and *why says what is wrong, and where;
- * -ECANCELED; another -errno: it could not be read, *why says it too.  O(bytes) */
+/* verify_dump: 0; -EBADMSG: it is not what was written, and *why says what is wrong, and where;
+ * -ECANCELED; another -errno: it could not be read (no memory, no descriptor, an error of the
+ * disk), so that nothing is known of it; *why says that too.  O(bytes) */
 int verify_dump(const struct verify_options *o, char *why, size_t why_bytes);
 
 #endif

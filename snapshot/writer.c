@@ -52,9 +52,11 @@ verify(void *ctx, const char *temp_path, char *why, size_t why_bytes)
     r = verify_dump(&o, why, why_bytes);
     atomic_store_explicit(&j->verifying, false, memory_order_relaxed);
     j->verify_us = os_monotonic_us() - begin_us;
-    if (r != -ECANCELED)
-        j->verified = r == 0 ? SNAPSHOT_IS_GOOD : SNAPSHOT_IS_DAMAGED;
-    return r;
+    if (r == 0)
+        j->verified = SNAPSHOT_IS_GOOD;
+    else if (r == -EBADMSG)
+        j->verified = SNAPSHOT_IS_DAMAGED; /* else nothing is known of it */
+    return r == -EBADMSG ? -EIO : r;
 }
 
 static int

@@ -161,8 +161,10 @@ def is_judged(name):
 
 def show(files, word):
     for f in sorted(files.values(), key=lambda f: f.name):
+        if word not in f.name:
+            continue
         sides = collections.defaultdict(list)
-        for function, text, nth, side, of, is_taken in f.branches() if word in f.name else ():
+        for function, text, nth, side, of, is_taken in f.branches():
             if not is_taken:
                 sides[f.name, function, text, nth, of].append(side)
         for key, untaken in sides.items():

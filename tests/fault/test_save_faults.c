@@ -196,6 +196,40 @@ START_TEST(a_dump_that_was_damaged_behind_our_back_does_not_replace_the_old_one)
 }
 END_TEST
 
+/* Reading it back needs a descriptor, memory and a disk that reads: without, nothing is known of
+ * the dump.  The save fails by what it was, and calls nothing damaged. */
+START_TEST(a_dump_that_cannot_be_read_back_is_not_called_damaged)
+{
+    static const struct {
+        enum fault point;
+        unsigned long nth;
+        const char *text;
+    } cases[] = {
+        {FAULT_load_open, 1,
+         "verify of dump.rdb: it cannot be opened: Permission denied (EACCES, "},
+        {FAULT_load_alloc, 1,
+         "verify of dump.rdb: it cannot be opened: Cannot allocate memory (ENOMEM, "},
+        {FAULT_load_alloc, 3,
+         "verify of dump.rdb: not read on at offset 11: no memory for an AUX field "},
+        {FAULT_load_read, 1, "verify of dump.rdb: not read on at offset 0: cannot be read: Input"}};
+    char want[128];
+    const char *info;
+
+    config.snapshot_verify = true;
+    fault_arm(cases[_i].point, cases[_i].nth, false);
+    ck_assert_str_eq(lab_reply("bgsave"), "+Background saving started\r\n");
+    finish_save();
+    ck_assert_uint_eq(fault_disarm(), 1);
+    info = lab_reply("info persistence");
+    snprintf(want, sizeof want, "rdb_last_bgsave_error:%s", cases[_i].text);
+    ck_assert_msg(strstr(info, want) != NULL, "%s is not in %s", want, info);
+    ck_assert_ptr_nonnull(strstr(info, "rdb_last_bgsave_verify:off\r\n"));
+    ck_assert(lab_same(lab_file("dump.rdb"), saved));
+    ck_assert(one_save());
+    ck_assert_ptr_nonnull(strstr(lab_reply("info persistence"), "rdb_last_bgsave_verify:ok\r\n"));
+}
+END_TEST
+
 /* Nor does one that nobody reads back fail: what the sweep above arms is found by that alone. */
 START_TEST(without_reading_it_back_a_damaged_dump_is_not_noticed)
 {
@@ -405,6 +439,7 @@ main(void)
     tcase_add_loop_test(t, a_save_that_is_read_back_survives_the_failure_of_each_step, 0,
                         2 * (int)(sizeof verify_points / sizeof *verify_points));
     tcase_add_test(t, a_dump_that_was_damaged_behind_our_back_does_not_replace_the_old_one);
+    tcase_add_loop_test(t, a_dump_that_cannot_be_read_back_is_not_called_damaged, 0, 4);
     tcase_add_test(t, without_reading_it_back_a_damaged_dump_is_not_noticed);
     tcase_add_loop_test(t, what_cannot_be_kept_fails_no_save, 0,
                         sizeof retain_points / sizeof *retain_points);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,7 +98,7 @@ END_TEST
 START_TEST(another_number_of_keys_is_told)
 {
     write_dump(true, true, 100);
-    ck_assert_int_eq(verify(KEYS + 1, true), -EIO);
+    ck_assert_int_eq(verify(KEYS + 1, true), -EBADMSG);
     ck_assert_str_eq(why, "300 keys were read back, and 301 were written");
 }
 END_TEST
@@ -105,7 +106,7 @@ END_TEST
 START_TEST(a_checksum_that_is_gone_is_told)
 {
     write_dump(false, true, 100);
-    ck_assert_int_eq(verify(KEYS, true), -EIO);
+    ck_assert_int_eq(verify(KEYS, true), -EBADMSG);
     ck_assert_str_eq(why, "the checksum is not there any more");
 }
 END_TEST
@@ -124,8 +125,8 @@ START_TEST(every_byte_that_changes_is_found)
         ck_assert_int_eq(pread(fd, &was, 1, at), 1);
         is = was ^ (uint8_t)(1u << (at % 8));
         ck_assert_int_eq(pwrite(fd, &is, 1, at), 1);
-        ck_assert_msg(verify(KEYS, true) == -EIO, "byte %ld of %ld: %s", (long)at, (long)st.st_size,
-                      why);
+        ck_assert_msg(verify(KEYS, true) == -EBADMSG, "byte %ld of %ld: %s", (long)at,
+                      (long)st.st_size, why);
         ck_assert_str_ne(why, "");
         ck_assert_int_eq(pwrite(fd, &was, 1, at), 1);
     }
@@ -142,7 +143,7 @@ START_TEST(every_cut_is_found)
     ck_assert_int_eq(stat(path, &st), 0);
     for (off_t len = st.st_size - 1; len >= 0; len--) {
         ck_assert_int_eq(truncate(path, len), 0);
-        ck_assert_int_eq(verify(KEYS, true), -EIO);
+        ck_assert_int_eq(verify(KEYS, true), -EBADMSG);
     }
 }
 END_TEST
@@ -170,12 +171,83 @@ START_TEST(what_cannot_be_read_is_told)
     write_dump(true, true, 100);
     fault_arm(FAULT_load_read, 1, true);
     ck_assert_int_eq(verify(KEYS, true), -EIO);
-    ck_assert_str_eq(why, "at offset 0: cannot be read: Input/output error");
-    fault_arm(FAULT_load_alloc, 2, false);
-    ck_assert_int_eq(verify(KEYS, true), -ENOMEM);
+    ck_assert_str_eq(why, "not read on at offset 0: cannot be read: Input/output error");
 #endif
 }
 END_TEST
+
+START_TEST(no_descriptor_is_no_damage)
+{
+    struct rlimit had, none;
+
+    write_dump(true, true, 100);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &had), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = had.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert_int_eq(verify(KEYS, true), -EMFILE);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &had), 0);
+    ck_assert_str_eq(why, "it cannot be opened: Too many open files");
+}
+END_TEST
+
+/* The second descriptor is for the page cache alone. */
+START_TEST(one_descriptor_is_enough)
+{
+    struct rlimit had, one;
+    int next;
+
+    write_dump(true, false, 20000); /* some looks at how far it is */
+    ck_assert_int_ge(next = dup(STDIN_FILENO), 0);
+    close(next);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &had), 0);
+    one = (struct rlimit){.rlim_cur = (rlim_t)next + 1, .rlim_max = had.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &one), 0);
+    ck_assert_msg(verify(KEYS, true) == 0, "%s", why);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &had), 0);
+}
+END_TEST
+
+START_TEST(a_version_that_is_not_read_is_damage)
+{
+    int fd;
+
+    write_dump(true, true, 100);
+    ck_assert_int_ge(fd = open(path, O_RDWR), 0);
+    ck_assert_int_eq(pwrite(fd, "REDIS0078", 9, 0), 9);
+    close(fd);
+    ck_assert_int_eq(verify(KEYS, true), -EBADMSG);
+    ck_assert_msg(strstr(why, "at offset 0: REDIS0078 (RDB version 78) is not read") == why, "%s",
+                  why);
+}
+END_TEST
+
+#ifdef STILLFRAME_FAULTS
+
+/* Each allocation of reading it back fails in turn. */
+START_TEST(no_memory_is_no_damage)
+{
+    unsigned long n, failed = 0;
+
+    write_dump(true, true, 100);
+    for (n = 1; n == 1 || failed == n - 1; n++) {
+        int r;
+
+        fault_arm(FAULT_load_alloc, n, false);
+        r = verify(KEYS, true);
+        if (fault_disarm() == 0) {
+            ck_assert_int_eq(r, 0);
+            continue;
+        }
+        failed++;
+        ck_assert_msg(r == -ENOMEM, "allocation %lu: %d: %s", n, r, why);
+        ck_assert_msg(strstr(why, "no memory") != NULL || strstr(why, "Cannot allocate") != NULL,
+                      "allocation %lu: %s", n, why);
+    }
+    ck_assert_uint_gt(failed, 3); /* the source's, and at least two of the decoder's */
+}
+END_TEST
+
+#endif
 
 int
 main(void)
@@ -192,6 +264,12 @@ main(void)
     tcase_add_test(t, every_cut_is_found);
     tcase_add_test(t, a_cancel_ends_it);
     tcase_add_test(t, what_cannot_be_read_is_told);
+    tcase_add_test(t, no_descriptor_is_no_damage);
+    tcase_add_test(t, one_descriptor_is_enough);
+    tcase_add_test(t, a_version_that_is_not_read_is_damage);
+#ifdef STILLFRAME_FAULTS
+    tcase_add_test(t, no_memory_is_no_damage);
+#endif
     suite_add_tcase(s, t);
     return run_suite(s);
 }
