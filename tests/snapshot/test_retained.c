@@ -93,6 +93,10 @@ START_TEST(only_names_of_exactly_our_form_are_ours)
         {"dump-20261129T101500Z_.rdb", "dump.rdb", false},
         {"dump-20261129T101500Z_10000.rdb", "dump.rdb", false},
         {"dump-20261129T101500Z_x.rdb", "dump.rdb", false},
+        {"dump-20261129T101500Z_2!.rdb", "dump.rdb", false},
+        {"dump-20261129T101500Z+2.rdb", "dump.rdb", false},
+        {"dump-2026112!T101500Z.rdb", "dump.rdb", false},
+        {"dump+20261129T101500Z.rdb", "dump.rdb", false},
         {"dump-20261129T101500Z.rdb.bak", "dump.rdb", false},
         {"dump-20261129T101500Z.rd", "dump.rdb", false},
         {"dump-20261129T101500.rdb", "dump.rdb", false},
@@ -212,6 +216,61 @@ START_TEST(a_save_that_fails_at_the_rename_keeps_nothing)
 }
 END_TEST
 
+START_TEST(any_number_of_kept_dumps_is_looked_through)
+{
+    char name[64];
+    struct retained r;
+
+    for (int i = 0; i < 200; i++) {
+        snprintf(name, sizeof name, "dump-20200101T00%02d%02dZ.rdb", i / 60, i % 60);
+        write_at(name, "x", 1);
+    }
+    ck_assert_int_eq(save("one", 2, &r), 0);
+    ck_assert_int_eq(r.error, 0);
+    ck_assert_uint_eq(r.removed, 199);
+    ck_assert(scratch_exists("dump-20200101T000319Z.rdb")); /* the newest of them */
+    ck_assert_uint_eq(kept("dump.rdb"), 2);
+}
+END_TEST
+
+START_TEST(no_name_is_a_reason_that_is_told)
+{
+    struct retained r = {.error = 0};
+    char dump[NAME_MAX + 1];
+    int dir_fd = open(".", O_RDONLY | O_DIRECTORY);
+
+    write_at("temp.rdb", "new", 86400);
+    write_at("dump-19700102T000000Z_9999.rdb", "x", 86400); /* its second has no number left */
+    ck_assert(!retained_link(dir_fd, "temp.rdb", "dump.rdb", &r));
+    ck_assert_int_eq(r.error, -EOVERFLOW);
+    ck_assert_str_eq(r.step, "link");
+    r = (struct retained){.error = 0};
+    memset(dump, 'd', NAME_MAX - 10); /* with its time it is too long */
+    dump[NAME_MAX - 10] = '\0';
+    ck_assert(!retained_link(dir_fd, "temp.rdb", dump, &r));
+    ck_assert_int_eq(r.error, -ENAMETOOLONG);
+    ck_assert_str_eq(r.name, "");
+    close(dir_fd);
+}
+END_TEST
+
+/* A file system that counts so far: others say an earlier time, and that is its name. */
+START_TEST(a_year_of_five_digits_gets_no_name)
+{
+    struct retained r = {.error = 0};
+    int dir_fd = open(".", O_RDONLY | O_DIRECTORY);
+    struct stat st;
+    bool is_far;
+
+    write_at("temp.rdb", "new", 300000000000); /* in the year 11476 */
+    ck_assert_int_eq(stat("temp.rdb", &st), 0);
+    is_far = st.st_mtime == 300000000000;
+    ck_assert_int_eq(retained_link(dir_fd, "temp.rdb", "dump.rdb", &r), !is_far);
+    ck_assert_int_eq(r.error, is_far ? -EOVERFLOW : 0);
+    close(dir_fd);
+}
+END_TEST
+
 #ifdef STILLFRAME_FAULTS
 
 START_TEST(without_links_the_dump_that_goes_is_kept_under_its_own_time)
@@ -307,6 +366,9 @@ main(void)
     tcase_add_test(t, what_was_just_kept_stays_whatever_the_clock_says);
     tcase_add_test(t, none_kept_means_none_removed);
     tcase_add_test(t, a_save_that_fails_at_the_rename_keeps_nothing);
+    tcase_add_test(t, any_number_of_kept_dumps_is_looked_through);
+    tcase_add_test(t, no_name_is_a_reason_that_is_told);
+    tcase_add_test(t, a_year_of_five_digits_gets_no_name);
 #ifdef STILLFRAME_FAULTS
     tcase_add_test(t, without_links_the_dump_that_goes_is_kept_under_its_own_time);
     tcase_add_test(t, an_old_dump_that_cannot_get_its_name_is_still_there);

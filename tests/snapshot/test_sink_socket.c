@@ -291,7 +291,7 @@ START_TEST(without_memory_no_sink_is_opened)
 {
     struct sink_socket_options o = {.readers = reader, .count = 1, .head = "", .tail = ""};
 
-    fault_arm(FAULT_sink_buffer, 1, false);
+    fault_arm(_i == 0 ? FAULT_sink_buffer : FAULT_spare_malloc, 1, true);
     ck_assert_int_eq(sink_socket_open(&o, &out), -ENOMEM);
     ck_assert_uint_eq(fault_disarm(), 1);
 }
@@ -316,7 +316,7 @@ main(void)
     tcase_add_test(t, without_a_reader_left_the_copy_has_failed);
 #ifdef STILLFRAME_FAULTS
     tcase_add_test(t, a_send_that_fails_is_that_readers_end);
-    tcase_add_test(t, without_memory_no_sink_is_opened);
+    tcase_add_loop_test(t, without_memory_no_sink_is_opened, 0, 2);
 #endif
     suite_add_tcase(s, t);
     return run_suite(s);
