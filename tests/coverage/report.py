@@ -26,7 +26,7 @@ import sys
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 LIST = os.path.join(ROOT, "tests/coverage/untaken.txt")
 OBJECTS = "build/coverage/obj"
-JUDGED = ("mm", "mm/base", "snapshot")
+JUDGED = ("mm", "mm/base", "snapshot", "snapshot/rdb")
 FOLDERS = ("mm", "snapshot", "server", "tool")
 BLOCKS_SHOWN = 25
 

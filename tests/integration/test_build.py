@@ -148,7 +148,7 @@ class Installed(unittest.TestCase):
 
     def test_the_unit_names_what_was_installed(self):
         unit = self.read("usr/lib/systemd/system/stillframe-server.service")
-        self.assertIn("\nExecStart=/usr/bin/stillframe-server /etc/stillframe/stillframe.conf\n", unit)
+        self.assertIn("\nExecStart=/usr/bin/stillframe-server /etc/stillframe/stillframe.conf --supervised systemd\n", unit)
         self.assertNotIn("@", unit.replace("@system-service", "").replace("@privileged", ""))
         self.assertIn("u stillframe ", self.read("usr/lib/sysusers.d/stillframe.conf"))
 

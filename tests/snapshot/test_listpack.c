@@ -225,6 +225,9 @@ START_TEST(find_steps_over_values_and_knows_integers_in_both_forms)
     ck_assert_uint_eq(lp_find(l.bytes, "1077", 4, 0), lp_next(l.bytes, at));
     ck_assert_uint_eq(lp_find(l.bytes, "077", 3, 1), 0);
     ck_assert_uint_eq(lp_find(l.bytes, "", 0, 1), 0);
+    add_text(&l, "alone"); /* with nothing to step over */
+    ck_assert_uint_ne(lp_find(l.bytes, "alone", 5, 1), 0);
+    ck_assert_uint_eq(lp_find(l.bytes, "none", 4, 1), 0);
     free(l.bytes);
 }
 END_TEST
@@ -353,6 +356,10 @@ START_TEST(more_elements_than_the_header_can_say_are_counted)
     ck_assert_uint_eq(lp_count(l.bytes), 65544);
     ck_assert(valid(l.bytes, l.len, &count));
     ck_assert_uint_eq(count, 65544);
+    l.len = lp_insert(l.bytes, LP_HEADER_BYTES, "3", 1);
+    ck_assert_uint_eq(lp_count(l.bytes), 65545);
+    ck_assert(lp_equal(l.bytes, LP_HEADER_BYTES, "3", 1));
+    l.len = lp_delete(l.bytes, LP_HEADER_BYTES, 1);
     /* the header goes on saying "unknown": that is allowed */
     l.len = lp_delete(l.bytes, LP_HEADER_BYTES, 20);
     ck_assert_uint_eq(lp_count(l.bytes), 65524);

@@ -231,6 +231,33 @@ START_TEST(a_wrong_call_ends_the_program)
 }
 END_TEST
 
+START_TEST(what_liblz4_says_is_told_in_words)
+{
+    struct lz4_frame_sum with, without;
+    unsigned memory = 0, by_name = 0, by_text = 0;
+
+    for (size_t code = 1; LZ4F_isError(-code); code++) {
+        const char *name = LZ4F_getErrorName(-code), *text = lz4_frame_wrong(-code);
+
+        if (strcmp(name, "ERROR_allocation_failed") == 0)
+            memory += text == NULL; /* that is nothing wrong with the frame */
+        else if (strcmp(text, name) == 0)
+            by_name++; /* nothing better is known */
+        else
+            by_text++;
+    }
+    ck_assert_uint_eq(memory, 1);
+    ck_assert_uint_eq(by_text, 8);
+    ck_assert_uint_gt(by_name, 0);
+    lz4_frame_sum_begin(&with);
+    lz4_frame_sum_begin(&without);
+    lz4_frame_sum_add(&with, "abc", 3);
+    lz4_frame_sum_add(&with, NULL, 0);
+    lz4_frame_sum_add(&without, "abc", 3);
+    ck_assert_uint_eq(lz4_frame_sum_end(&with), lz4_frame_sum_end(&without));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -243,6 +270,7 @@ main(void)
     tcase_add_loop_test(t, the_lz4_program_finds_nothing_wrong, 0, n);
     tcase_add_test(t, what_does_not_shrink_is_stored);
     tcase_add_test(t, a_higher_level_is_smaller);
+    tcase_add_test(t, what_liblz4_says_is_told_in_words);
     tcase_add_test(t, with_checksums_every_flipped_bit_is_noticed);
     tcase_add_loop_test(t, a_wrong_call_ends_the_program, 0, (int)(sizeof wrong / sizeof *wrong));
     suite_add_tcase(suite, t);

@@ -194,6 +194,54 @@ START_TEST(what_is_large_is_held_where_the_reader_says)
 }
 END_TEST
 
+/* What is large from the beginning: the name of a value that stands alone. */
+START_TEST(a_large_name_is_held_where_the_reader_says)
+{
+    enum { LEN = RDB_LARGE_BYTES + 10 };
+    static const struct rdb_events none = {.finding = NULL};
+    struct spelled s = spell("00 ['v']");
+    struct pieces p = {.bytes = s.bytes, .len = s.len, .step = 2};
+    struct rdb_reader with_large = reader;
+    char *name = malloc(LEN);
+    struct rdb_source *src;
+    struct rdb_error err;
+
+    memset(name, 'n', LEN);
+    memset(&large, 0, sizeof large);
+    large.refused_above = SIZE_MAX;
+    with_large.large = large_memory;
+    ck_assert_int_eq(rdb_source_reader(&with_large, &p, p.len, false, false, &src), 0);
+    ck_assert_int_eq(rdb_decode_value(src, 12, slice_of(name, LEN), &none, NULL, &err), 0);
+    rdb_source_close(src);
+    ck_assert_uint_gt(large.calls, 0);
+    ck_assert_uint_eq(large.held, 0);
+    free(name);
+}
+END_TEST
+
+/* A reader that says nothing but the next bytes, and then how it failed. */
+START_TEST(a_reader_that_says_little_is_told_by_its_error)
+{
+    static const struct rdb_reader next_only = {.next = next};
+    static const char *const files[] = {
+        "'REDIS0010' ff zero",                              /* all is there: and then that */
+        "'REDIS0010' 00 ['k'] c3 14 40 20 1f 'of 20 bytes'" /* in what is only looked over */
+    };
+    static const struct rdb_events none = {.finding = NULL};
+    struct spelled s = spell(files[_i]);
+    struct pieces p = {.bytes = s.bytes, .len = s.len, .step = 7, .error = -EIO};
+    struct rdb_source *src;
+    struct rdb_error err;
+
+    ck_assert_int_eq(rdb_source_reader(&next_only, &p, 0, true, false, &src), 0);
+    ck_assert_int_eq(rdb_decode(src, &none, NULL, true, &err), -EIO);
+    ck_assert_str_eq(err.text, "cannot be read: Input/output error");
+    ck_assert_uint_eq(rdb_source_consumed(src), rdb_source_offset(src));
+    rdb_source_close(src);
+    free(p.block);
+}
+END_TEST
+
 START_TEST(long_strings_cross_stretches)
 {
     enum { LEN = 3000000 };
@@ -383,6 +431,8 @@ main(void)
 
     tcase_add_loop_test(t, stretches_of_any_length_give_the_same, 0, GOOD);
     tcase_add_test(t, what_is_large_is_held_where_the_reader_says);
+    tcase_add_test(t, a_large_name_is_held_where_the_reader_says);
+    tcase_add_loop_test(t, a_reader_that_says_little_is_told_by_its_error, 0, 2);
     tcase_add_test(t, long_strings_cross_stretches);
     tcase_add_test(t, a_value_is_told_as_it_stands_across_stretches);
     tcase_add_loop_test(t, a_prefix_is_too_short_wherever_it_ends, 0, 2);

@@ -11,16 +11,18 @@
 #include "tests/support/runner.h"
 
 /* Streams: a node under 5-0 of one field, and its items; a group with two consumers. */
-#define NODE     "10 00 x 7 05 00 x 8 "
-#define MASTER   " 01 01 81 'f' 02 00 01 "
-#define ITEM(ms) " 02 01 " ms " 01 00 01 81 'v' 02 04 01 "
-#define GONE(ms) " 03 01 " ms " 01 00 01 81 'v' 02 04 01 "
-#define OWN(ms)  " 00 01 " ms " 01 00 01 01 01 81 'g' 02 81 'w' 02 06 01 "
-#define TWO      "[( 15 : 02 01 00 01" MASTER ITEM("00") ITEM("01") ")] "
-#define MIXED    "[( 22 : 02 01 01 01" MASTER ITEM("00") GONE("01") OWN("02") ")] "
-#define TURNED   "[( 20 : 02 01 01 01" MASTER ITEM("00") GONE("09") ITEM("01") ")] "
-#define RAW(ms)  "00 x 7 " ms " 00 x 8 "
-#define PENDING  "02 " RAW("05") "09 00 x 7 01 " RAW("06") "09 00 x 7 02 "
+#define NODE        "10 00 x 7 05 00 x 8 "
+#define MASTER      " 01 01 81 'f' 02 00 01 "
+#define ITEM(ms)    " 02 01 " ms " 01 00 01 81 'v' 02 04 01 "
+#define GONE(ms)    " 03 01 " ms " 01 00 01 81 'v' 02 04 01 "
+#define OWN(ms)     " 00 01 " ms " 01 00 01 01 01 81 'g' 02 81 'w' 02 06 01 "
+#define TWO         "[( 15 : 02 01 00 01" MASTER ITEM("00") ITEM("01") ")] "
+#define MIXED       "[( 22 : 02 01 01 01" MASTER ITEM("00") GONE("01") OWN("02") ")] "
+#define LONG_AT(ms) " 02 01 " ms " 01 00 01 e1 2c 'v' x 300 02 ae 04 01 "
+#define TURNED_LONG "[( 20 : 02 01 01 01" MASTER ITEM("00") GONE("09") LONG_AT("01") ")] "
+#define TURNED      "[( 20 : 02 01 01 01" MASTER ITEM("00") GONE("09") ITEM("01") ")] "
+#define RAW(ms)     "00 x 7 " ms " 00 x 8 "
+#define PENDING     "02 " RAW("05") "09 00 x 7 01 " RAW("06") "09 00 x 7 02 "
 #define OWNERS(active)                                                                             \
     "02 ['c'] 01 00 x 7 " active "01 " RAW("06") "['d'] 01 00 x 7 " active "01 " RAW("05")
 #define LONG_TEXT                                                                                  \
@@ -111,6 +113,7 @@ static const char *const files[] = {
     "04 08 00 05 00 00 00 04 02 ['g'] 05 07 03 00 00 ['h'] 05 07 03 00 01 ['c'] "
     "01 00 x 7 02 00 x 7 00 ff crc",
     "'REDIS0012' 15 ['k'] 01 " NODE TURNED "06 05 00 05 00 0e 00 01 00 ff crc",
+    "'REDIS0012' 15 ['k'] 01 " NODE TURNED_LONG "06 05 00 05 00 0e 00 01 00 ff crc",
 };
 enum { FILES = sizeof files / sizeof *files, REFUSED = 4711 };
 

@@ -140,6 +140,14 @@ START_TEST(memory_gets_every_byte_in_order)
     ck_assert_uint_eq(len, 0);
     free(has);
     sink_close(s);
+    ck_assert_int_eq(sink_memory_open(&s), 0);
+    sink_put_slow(s, bytes, 10); /* what fits in the buffer stays there */
+    ck_assert_uint_eq(s->put_bytes, 0);
+    has = sink_memory_take(s, &len);
+    ck_assert_uint_eq(len, 10);
+    ck_assert_mem_eq(has, bytes, 10);
+    free(has);
+    sink_close(s);
     free(bytes);
 }
 END_TEST
@@ -668,6 +676,10 @@ START_TEST(memory_that_runs_out_is_a_sticky_error)
     sink_put(s, "b", 1);
     ck_assert_int_eq(sink_flush(s), -ENOMEM);
     ck_assert_ptr_null(sink_memory_take(s, &len));
+    sink_close(s);
+    ck_assert_int_eq(sink_memory_open(&s), 0);
+    fault_arm(FAULT_sink_write, 1, false);
+    ck_assert_ptr_null(sink_memory_take(s, &len)); /* not even for nothing */
     sink_close(s);
 }
 END_TEST
