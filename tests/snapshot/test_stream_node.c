@@ -1,4 +1,5 @@
-/* tests/snapshot/test_stream_node.c - nodes of streams that have nothing, or claim what cannot be. */
+/* tests/snapshot/test_stream_node.c - nodes of streams that have nothing, or claim what cannot
+ * be. */
 #include "snapshot/rdb/stream_node.h"
 
 #include <check.h>
