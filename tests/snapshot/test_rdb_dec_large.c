@@ -215,13 +215,6 @@ on_aux(void *ctx, struct slice name, struct slice value)
 }
 
 static int
-on_plain_string(void *ctx, const struct rdb_key *key, struct slice value)
-{
-    (void)ctx, (void)key, (void)value;
-    return REFUSED;
-}
-
-static int
 decode(const struct rdb_events *ev, struct sink *s, struct rdb_error *err)
 {
     struct rdb_source *src;
@@ -352,6 +345,12 @@ START_TEST(a_value_alone_may_have_a_key_without_a_name)
 END_TEST
 
 #ifdef STILLFRAME_FAULTS
+static int
+on_plain_string(void *ctx, const struct rdb_key *key, struct slice value)
+{
+    (void)ctx, (void)key, (void)value;
+    return REFUSED;
+}
 
 START_TEST(without_memory_for_its_name_a_value_alone_is_not_read)
 {
