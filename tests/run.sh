@@ -82,7 +82,7 @@ unit() { # unit FLAVOUR FOLDER...: the Check programs of these folders
         for src in tests/"$folder"/test_*.c; do
             t=${src%.c}
             [ "$t" != tests/server/test_steps ] || continue # a section of its own
-            run "$flavour: $t" 1200 "$dir/$t"
+            run "$flavour: $t" "${UNIT_SECONDS:-1200}" "$dir/$t"
         done
     done
 }
@@ -212,6 +212,8 @@ section_lint() {
     LINT_NODES=${LINT_NODES-50000} run "lint" 1500 tests/lint/run.sh
 }
 section_coverage() {
+    # Without optimization, and each test writes the counts of four hundred files at its end.
+    local -x CK_TIMEOUT_MULTIPLIER=10 UNIT_SECONDS=3600
     build release test-helpers
     build coverage all tests
     find build/coverage/obj -name '*.gcda' -delete # what earlier runs counted
