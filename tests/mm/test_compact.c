@@ -274,11 +274,163 @@ START_TEST(with_nothing_to_gain_no_pass_begins)
 }
 END_TEST
 
+/* ---- slabs that are made to be so ---- */
+
+enum { SLOT_BYTES = 1000 };
+
+static unsigned slots; /* of such a slab */
+static enum mm_kind slots_kind;
+
+static void
+put_slot(uint32_t i)
+{
+    unsigned char *p = mm_alloc(slots_kind, SLOT_BYTES);
+
+    ck_assert_ptr_nonnull(p);
+    memset(p, (int)(i % 251), SLOT_BYTES);
+    objects[i] = (struct object){.p = p, .bytes = SLOT_BYTES};
+}
+
+/* fill: so many slabs, full: object i is in slab i / slots; the last one is the one in use. */
+static void
+fill(unsigned slabs)
+{
+    slots = size_class_slots[size_class_of(SLOT_BYTES)];
+    ck_assert_uint_le(slabs * slots, OBJECTS);
+    for (uint32_t i = 0; i < slabs * slots; i++) {
+        put_slot(i);
+        ck_assert_uint_eq(block_of(objects[i].p), block_of(objects[i - i % slots].p));
+    }
+}
+
+/* leave: of a slab, its first objects. */
+static void
+leave(unsigned slab, unsigned count)
+{
+    for (uint32_t i = slab * slots + count; i < (slab + 1) * slots; i++)
+        take(i);
+}
+
+static void
+mark_all(void)
+{
+    ck_assert(mm_compact_begin());
+    while (mm_compact_mark(1))
+        ;
+}
+
+static void
+empty_setup(void)
+{
+    ck_assert_int_eq(mm_init(&(struct mm_options){.arena_bytes = (size_t)1 << 30}), 0);
+    memset(objects, 0, sizeof objects);
+    slots_kind = MM_VALUE;
+}
+
+/* Thirteen slabs with one object each fill what is free of themselves and of one more, reckoned in
+ * sixteenths: for that one no room is left. */
+START_TEST(a_slab_for_whose_objects_there_is_no_room_stays)
+{
+    enum { SPARSE = 13 };
+
+    fill(SPARSE + 2);
+    for (unsigned i = 0; i < SPARSE; i++)
+        leave(i, 1);
+    leave(SPARSE, slots / 8 + 1); /* of the next band; the last slab stays full */
+    ck_assert_uint_eq(mm_compact_gain(), (size_t)SPARSE << MM_BLOCK_SHIFT);
+    mark_all();
+    ck_assert(!mm_wants_move(objects[(size_t)SPARSE * slots].p));
+    for (unsigned i = 0; i < SPARSE; i++)
+        ck_assert(mm_wants_move(objects[(size_t)i * slots].p));
+    mm_compact_end();
+    mm_check();
+    ck_assert_uint_eq(damaged(), 0);
+}
+END_TEST
+
+/* Where no other slab has room a new one would be needed: one for one is nothing. */
+START_TEST(one_slab_does_not_leave_for_a_new_one)
+{
+    const unsigned char *p;
+
+    fill(2);
+    leave(0, 1);
+    leave(1, slots / 2);
+    mark_all();
+    p = objects[0].p;
+    ck_assert(mm_wants_move(p));
+    for (uint32_t i = slots + slots / 2; i < 2 * slots; i++) {
+        put_slot(i); /* the slab in use becomes full meanwhile */
+        ck_assert_uint_eq(block_of(objects[i].p), block_of(objects[slots].p));
+    }
+    ck_assert_ptr_eq(mm_move(p), p);
+    take(2 * slots - 1); /* and has room again */
+    objects[0].p = mm_move(p);
+    ck_assert_ptr_ne(objects[0].p, p);
+    mm_compact_end();
+    mm_check();
+    ck_assert_uint_eq(damaged(), 0);
+}
+END_TEST
+
+START_TEST(one_slab_does_not_leave_where_none_is_in_use)
+{
+    uint32_t stays;
+
+    fill(3);
+    leave(0, 1);
+    leave(1, 1);
+    leave(2, 0); /* the one in use goes as the pass begins */
+    mark_all();
+    stays = mm_wants_move(objects[0].p) ? slots : 0;
+    ck_assert(mm_wants_move(objects[slots - stays].p) && !mm_wants_move(objects[stays].p));
+    take(stays);
+    ck_assert_ptr_eq(mm_move(objects[slots - stays].p), objects[slots - stays].p);
+    mm_compact_end();
+    mm_check();
+    ck_assert_uint_eq(damaged(), 0);
+}
+END_TEST
+
+/* What was in it at the cut goes when the sweep has been there, what came since goes as well: it is
+ * empty, and waits until it is settled. */
+START_TEST(an_empty_slab_that_waits_for_a_cut_is_not_marked)
+{
+    struct mm_sweep sweep;
+    struct mm_extent x;
+    epoch_t epoch;
+    uint32_t there = 0;
+
+    slots_kind = MM_RECORD;
+    put_slot(there++);
+    ck_assert_int_eq(mm_cut_begin(&epoch), 0);
+    mm_sweep_init(&sweep);
+    do
+        put_slot(there);
+    while (block_of(objects[there++].p) == block_of(objects[0].p));
+    while (mm_sweep_next(&sweep, &x))
+        mm_sweep_done(&sweep, &x);
+    for (uint32_t i = 0; i < there - 1; i++)
+        take(i);
+    mm_check();
+    mark_all();
+    ck_assert_uint_eq(heap.leaving.head, 0);
+    mm_check();
+    mm_compact_end();
+    mm_cut_end();
+    while (mm_settle(64))
+        ;
+    mm_check();
+    ck_assert_uint_eq(heap.used_blocks, 1);
+    ck_assert_uint_eq(damaged(), 0);
+}
+END_TEST
+
 int
 main(void)
 {
     Suite *s = suite_create("mm/compact");
-    TCase *t = tcase_create("compact");
+    TCase *t = tcase_create("compact"), *made = tcase_create("made");
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 120);
@@ -290,5 +442,12 @@ main(void)
     tcase_add_test(t, slabs_that_are_half_full_make_room_for_each_other);
     tcase_add_test(t, with_nothing_to_gain_no_pass_begins);
     suite_add_tcase(s, t);
+    tcase_add_checked_fixture(made, empty_setup, teardown);
+    tcase_set_timeout(made, 120);
+    tcase_add_test(made, a_slab_for_whose_objects_there_is_no_room_stays);
+    tcase_add_test(made, one_slab_does_not_leave_for_a_new_one);
+    tcase_add_test(made, one_slab_does_not_leave_where_none_is_in_use);
+    tcase_add_test(made, an_empty_slab_that_waits_for_a_cut_is_not_marked);
+    suite_add_tcase(s, made);
     return run_suite(s);
 }
