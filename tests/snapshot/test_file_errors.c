@@ -186,10 +186,13 @@ forget_plans(void)
     is_size_of_blocks_zero = false;
 }
 
+static struct sink_file_options options;
+
 static void
 setup(void)
 {
     scratch_enter(dir, "file-errors");
+    options = (struct sink_file_options){.path = "dump.rdb", .retained = &kept};
 }
 
 static void
@@ -198,8 +201,6 @@ teardown(void)
     forget_plans();
     scratch_leave(dir);
 }
-
-static struct sink_file_options options = {.path = "dump.rdb", .retained = &kept};
 
 /* save: so many bytes, in pieces.  What sink_commit() says; *ret_step: at which step. */
 static int
