@@ -333,6 +333,62 @@ START_TEST(memory_of_page_copies_goes_back_and_a_cut_may_want_it_sooner)
 }
 END_TEST
 
+/* give_back_all: but the little that is always kept. */
+static void
+give_back_all(void)
+{
+    while (heap.dirty_free_blocks > 32) {
+        heap.surplus_blocks = heap.dirty_free_blocks;
+        (void)mm_tidy(1000000);
+    }
+    while (mm_tidy(1000) == MM_TIDY_WAITS)
+        ;
+    mm_check();
+}
+
+/* The walk passes 600 clean blocks, more than it looks at between two looks at the clock, before it
+ * comes to those that are due.  In the first round with a thread, in the second without. */
+START_TEST(what_is_due_is_found_behind_long_stretches_that_are_clean)
+{
+    enum { BLOCKS = 600, MORE = 300, MANY = 8000 };
+    char *p[6];
+
+    if (_i == 1)
+        fault_arm(FAULT_thread_create, 1, true);
+    for (int i = 0; i < 6; i++)
+        ck_assert_ptr_nonnull(p[i] = mm_alloc(MM_VALUE, (size_t)(i % 2 == 1 ? 1
+                                                                 : i == 4   ? MORE
+                                                                            : BLOCKS)
+                                                            << MM_BLOCK_SHIFT));
+    mm_free(p[0]);
+    mm_free(p[2]);
+    heap.tidy_next = block_of(p[0]);
+    give_back_all();
+    for (uint32_t b = block_of(p[0]); b < block_of(p[1]); b++)
+        ck_assert(!heap.blocks[b].dirty);
+    heap.surplus_blocks = 1; /* of what is kept nothing goes */
+    ck_assert_int_eq(mm_tidy(1000), MM_TIDY_DONE);
+    mm_free(p[4]);
+    heap.tidy_next = block_of(p[0]);
+    ck_assert_int_eq(mm_tidy(0), MM_TIDY_MORE); /* no time: it has seen clean ones alone */
+    ck_assert_uint_eq(heap.lent_blocks, 0);
+    while (mm_tidy(1000) != MM_TIDY_DONE)
+        ;
+    ck_assert_uint_le(heap.dirty_free_blocks, 256);
+    mm_check();
+    give_back_all();
+
+    /* Beside very many in use these are no burst. */
+    ck_assert_ptr_nonnull(p[0] = mm_alloc(MM_VALUE, (size_t)MORE << MM_BLOCK_SHIFT));
+    ck_assert_ptr_nonnull(p[2] = mm_alloc(MM_VALUE, (size_t)MANY << MM_BLOCK_SHIFT));
+    mm_free(p[0]);
+    heap.surplus_blocks = heap.idle_blocks = 0;
+    ck_assert_int_eq(mm_tidy(1000), MM_TIDY_DONE);
+    ck_assert_uint_ge(heap.dirty_free_blocks, MORE);
+    fault_disarm();
+}
+END_TEST
+
 #ifdef STILLFRAME_FAULTS
 START_TEST(without_a_thread_memory_goes_back_all_the_same)
 {
@@ -461,6 +517,11 @@ main(void)
     suite_add_tcase(s, t);
     tcase_add_checked_fixture(tidy, setup, teardown);
     tcase_set_timeout(tidy, 120);
+#ifdef STILLFRAME_FAULTS
+    tcase_add_loop_test(tidy, what_is_due_is_found_behind_long_stretches_that_are_clean, 0, 2);
+#else
+    tcase_add_loop_test(tidy, what_is_due_is_found_behind_long_stretches_that_are_clean, 0, 1);
+#endif
     tcase_add_test(tidy, blocks_in_use_stay_while_free_ones_go_back);
     tcase_add_test(tidy, memory_on_loan_is_taken_back_when_there_is_no_other);
     tcase_add_test(tidy, memory_of_page_copies_goes_back_and_a_cut_may_want_it_sooner);
