@@ -222,31 +222,30 @@ save(size_t bytes, const char **ret_step)
 }
 
 static const struct {
-    const char *call;
-    int error, skip, times; /* as of a plan */
-    const char *step;       /* that fails; NULL: the save does not */
-    unsigned failed;        /* calls */
+    struct plan plan;
+    const char *step; /* that fails; NULL: the save does not */
+    unsigned failed;  /* calls */
 } saves[] = {
-    {"sync_file_range", EINTR, 0, 3, NULL, 3},
-    {"sync_file_range", ENOSYS, 0, FOREVER, NULL, 1}, /* it is not asked again */
-    {"sync_file_range", EINVAL, 0, FOREVER, NULL, 1},
-    {"sync_file_range", ESPIPE, 2, FOREVER, NULL, 1}, /* the first one that waits */
-    {"sync_file_range", EIO, 1, 1, "write-out", 1},
-    {"sync_file_range", ENOSPC, 2, 1, "write-out", 1},
-    {"close", EINTR, 0, 1, NULL, 1},
-    {"close", EDQUOT, 0, 1, "close", 1},
-    {"fsync", EIO, 0, 1, "fsync", 1},
-    {"fsync", EINTR, 0, 1, "fsync", 1}, /* a second one would say nothing */
-    {"fsync", EINVAL, 1, 1, NULL, 1},   /* the directory's */
-    {"fsync", EBADF, 1, 1, NULL, 1},
-    {"fsync", ENOSYS, 1, 1, NULL, 1},
-    {"fsync", EIO, 1, 1, "directory fsync", 1},
-    {"rename", EACCES, 0, 1, "rename", 1},
-    {"flock", EWOULDBLOCK, 0, FOREVER, "open", 8}, /* each name is another's */
-    {"flock", EWOULDBLOCK, 0, 3, NULL, 3},
-    {"flock", ENOLCK, 0, FOREVER, NULL, 1},
-    {"fstat", EIO, 0, 1, NULL, 1},
-    {"fstatvfs", ENOSYS, 0, 1, NULL, 1},
+    {{"sync_file_range", EINTR, 0, 3}, NULL, 3},
+    {{"sync_file_range", ENOSYS, 0, FOREVER}, NULL, 1}, /* it is not asked again */
+    {{"sync_file_range", EINVAL, 0, FOREVER}, NULL, 1},
+    {{"sync_file_range", ESPIPE, 2, FOREVER}, NULL, 1}, /* the first one that waits */
+    {{"sync_file_range", EIO, 1, 1}, "write-out", 1},
+    {{"sync_file_range", ENOSPC, 2, 1}, "write-out", 1},
+    {{"close", EINTR, 0, 1}, NULL, 1},
+    {{"close", EDQUOT, 0, 1}, "close", 1},
+    {{"fsync", EIO, 0, 1}, "fsync", 1},
+    {{"fsync", EINTR, 0, 1}, "fsync", 1}, /* a second one would say nothing */
+    {{"fsync", EINVAL, 1, 1}, NULL, 1},   /* the directory's */
+    {{"fsync", EBADF, 1, 1}, NULL, 1},
+    {{"fsync", ENOSYS, 1, 1}, NULL, 1},
+    {{"fsync", EIO, 1, 1}, "directory fsync", 1},
+    {{"rename", EACCES, 0, 1}, "rename", 1},
+    {{"flock", EWOULDBLOCK, 0, FOREVER}, "open", 8}, /* each name is another's */
+    {{"flock", EWOULDBLOCK, 0, 3}, NULL, 3},
+    {{"flock", ENOLCK, 0, FOREVER}, NULL, 1},
+    {{"fstat", EIO, 0, 1}, NULL, 1},
+    {{"fstatvfs", ENOSYS, 0, 1}, NULL, 1},
 };
 enum { SAVES = sizeof saves / sizeof *saves };
 
@@ -271,20 +270,21 @@ START_TEST(a_save_fails_by_what_matters_and_by_nothing_else)
 
     options.writeout_bytes = 1 << 20;
     options.expected_bytes = 100;
-    plans[0] = (struct plan){saves[_i].call, saves[_i].error, saves[_i].skip, saves[_i].times};
+    plans[0] = saves[_i].plan;
     r = save(5 << 20, &step);
     ck_assert_uint_eq(failed, saves[_i].failed);
     forget_plans();
     if (saves[_i].step == NULL) {
         ck_assert_int_eq(r, 0);
     } else {
-        ck_assert_int_eq(r, -saves[_i].error);
+        ck_assert_int_eq(r, -saves[_i].plan.error);
         ck_assert_str_eq(step, saves[_i].step);
     }
     has_dump = saves[_i].step == NULL || strcmp(saves[_i].step, "directory fsync") == 0;
     ck_assert_int_eq(scratch_exists("dump.rdb"), has_dump);
     /* nothing else is left, but what is another's now */
-    ck_assert_uint_eq(files(), has_dump + (saves[_i].error == EWOULDBLOCK ? saves[_i].failed : 0));
+    ck_assert_uint_eq(files(),
+                      has_dump + (saves[_i].plan.error == EWOULDBLOCK ? saves[_i].failed : 0));
 }
 END_TEST
 

@@ -48,6 +48,7 @@ END_TEST
 
 START_TEST(what_is_none_is_refused)
 {
+    static const uint8_t turned[] = {2, 0, 1, 0}, twice[] = {1, 0, 1, 0};
     uint32_t count;
     size_t len;
 
@@ -62,9 +63,9 @@ START_TEST(what_is_none_is_refused)
         ck_assert_int_eq(intset_validate(set, len, &count), width == 2);
     }
     set[0] = 2;
-    memcpy(set + INTSET_HEADER_BYTES, "\2\0\1\0", 4); /* out of order */
+    memcpy(set + INTSET_HEADER_BYTES, turned, sizeof turned);
     ck_assert(!intset_validate(set, len, &count));
-    memcpy(set + INTSET_HEADER_BYTES, "\1\0\1\0", 4); /* twice */
+    memcpy(set + INTSET_HEADER_BYTES, twice, sizeof twice);
     ck_assert(!intset_validate(set, len, &count));
 }
 END_TEST

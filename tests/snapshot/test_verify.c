@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mm/base/fault.h"
+#include "snapshot/rdb/lz4_frame.h"
 #include "snapshot/rdb/rdb.h"
 #include "snapshot/rdb/rdb_enc.h"
 #include "tests/support/runner.h"
@@ -108,6 +109,46 @@ START_TEST(a_checksum_that_is_gone_is_told)
     write_dump(false, true, 100);
     ck_assert_int_eq(verify(KEYS, true), -EBADMSG);
     ck_assert_str_eq(why, "the checksum is not there any more");
+}
+END_TEST
+
+/* pack: the dump, of one block, in an LZ4 frame. */
+static void
+pack(bool checksums)
+{
+    uint8_t *raw = malloc(LZ4_FRAME_BLOCK_BYTES), *packed = malloc(2 * LZ4_FRAME_BLOCK_BYTES);
+    void *state = malloc(lz4_frame_state_bytes());
+    struct lz4_frame_sum sum;
+    size_t len, at;
+    FILE *f;
+
+    ck_assert_ptr_nonnull(f = fopen(path, "r"));
+    len = fread(raw, 1, LZ4_FRAME_BLOCK_BYTES, f);
+    ck_assert(feof(f));
+    fclose(f);
+    lz4_frame_sum_begin(&sum);
+    lz4_frame_sum_add(&sum, raw, len);
+    at = lz4_frame_head(packed, checksums);
+    at += lz4_frame_block(state, packed + at, raw, len, 1, checksums);
+    at += lz4_frame_tail(packed + at, checksums, lz4_frame_sum_end(&sum));
+    ck_assert_ptr_nonnull(f = fopen(path, "w"));
+    ck_assert_uint_eq(fwrite(packed, 1, at, f), at);
+    ck_assert_int_eq(fclose(f), 0);
+    free(raw);
+    free(packed);
+    free(state);
+}
+
+START_TEST(the_checksum_of_the_frame_around_it_is_as_good)
+{
+    write_dump(false, false, 100);
+    pack(true);
+    ck_assert_msg(verify(KEYS, true) == 0, "%s", why);
+    write_dump(false, false, 100);
+    pack(false);
+    ck_assert_int_eq(verify(KEYS, true), -EBADMSG);
+    ck_assert_str_eq(why, "the checksum is not there any more");
+    ck_assert_int_eq(verify(KEYS, false), 0);
 }
 END_TEST
 
@@ -260,6 +301,7 @@ main(void)
     tcase_add_loop_test(t, what_was_written_is_good, 0, 4);
     tcase_add_test(t, another_number_of_keys_is_told);
     tcase_add_test(t, a_checksum_that_is_gone_is_told);
+    tcase_add_test(t, the_checksum_of_the_frame_around_it_is_as_good);
     tcase_add_test(t, every_byte_that_changes_is_found);
     tcase_add_test(t, every_cut_is_found);
     tcase_add_test(t, a_cancel_ends_it);
