@@ -390,6 +390,32 @@ START_TEST(what_is_due_is_found_behind_long_stretches_that_are_clean)
 END_TEST
 
 #ifdef STILLFRAME_FAULTS
+START_TEST(without_a_thread_memory_of_page_copies_goes_back_a_range_at_a_time)
+{
+    enum { BYTES = 64 << 20 };
+    epoch_t epoch;
+    int calls = 1;
+    char *p;
+
+    fault_arm(FAULT_thread_create, 1, true);
+    ck_assert_ptr_nonnull(p = mm_alloc(MM_VALUE, BYTES));
+    memset(p, 1, BYTES);
+    ck_assert_int_eq(mm_cut_begin(&epoch), 0);
+    change_all(p, BYTES, 1, 2);
+    mm_cut_end();
+    while (mm_settle(1000))
+        ;
+    while (mm_tidy(1000) != MM_TIDY_DONE) {
+        ck_assert_uint_eq(page_state.lent_from, UINT32_MAX); /* nothing stays on loan */
+        calls++;
+    }
+    fault_disarm();
+    ck_assert_int_gt(calls, 5);
+    ck_assert_uint_le(page_state.touched, (8 << 20) / MM_PAGE_BYTES);
+    mm_check();
+}
+END_TEST
+
 START_TEST(without_a_thread_memory_goes_back_all_the_same)
 {
     char *p[100];
@@ -518,6 +544,7 @@ main(void)
     tcase_add_checked_fixture(tidy, setup, teardown);
     tcase_set_timeout(tidy, 120);
 #ifdef STILLFRAME_FAULTS
+    tcase_add_test(tidy, without_a_thread_memory_of_page_copies_goes_back_a_range_at_a_time);
     tcase_add_loop_test(tidy, what_is_due_is_found_behind_long_stretches_that_are_clean, 0, 2);
 #else
     tcase_add_loop_test(tidy, what_is_due_is_found_behind_long_stretches_that_are_clean, 0, 1);

@@ -75,7 +75,9 @@ START_TEST(a_number_may_have_many_digits)
     double got = 77;
 
     memset(text, '0', sizeof text);
-    memcpy(text + sizeof text - 3, "2.5", 3);
+    text[sizeof text - 3] = '2';
+    text[sizeof text - 2] = '.';
+    text[sizeof text - 1] = '5';
     ck_assert(real_parse(text, sizeof text, &got));
     ck_assert(got == 2.5);
     text[sizeof text - 1] = 'x';
