@@ -10,6 +10,7 @@
 #include "mm/base/clock.h"
 #include "mm/base/fault.h"
 #include "mm/base/os.h"
+#include "mm/base/spare.h"
 #include "mm/base/version.h"
 #include "server/data/db/carried.h"
 #include "server/data/db/db_impl.h"
@@ -131,7 +132,7 @@ save_version(int wanted)
 static void *
 worker_new(void *ctx)
 {
-    struct save_worker *w = fault_point(FAULT_sink_buffer) ? NULL : malloc(sizeof *w);
+    struct save_worker *w = fault_point(FAULT_sink_buffer) ? NULL : spare_take(sizeof *w);
 
     if (w != NULL) {
         w->cut = ctx;
@@ -139,6 +140,12 @@ worker_new(void *ctx)
         w->work.lost = 0;
     }
     return w;
+}
+
+static void
+worker_free(void *worker)
+{
+    spare_give(worker, sizeof(struct save_worker));
 }
 
 /* worker_break: a reader is somewhere in another sweeper's records. */
@@ -396,7 +403,7 @@ save_without_keys(struct sink *out, int rdb_version, bool with_libraries)
 }
 
 const struct snapshot_ops save_snapshot_ops = {.worker_new = worker_new,
-                                               .worker_free = free,
+                                               .worker_free = worker_free,
                                                .worker_break = worker_break,
                                                .save_begin = save_begin,
                                                .save_record = save_record};
