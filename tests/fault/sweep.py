@@ -501,3 +501,12 @@ def print_sum():
         told += [[program, place, which] for (program, place), which in phases.items()]
         with open(REACHED, "w") as f:
             json.dump(told, f)
+
+
+class Zzz(unittest.TestCase):
+    """The sum, at the end: of who imports this, as unittest takes classes by their names."""
+
+    def test_places(self):
+        if not reached or ONLY:
+            self.skipTest("not all phases ran")
+        print_sum()

@@ -20,7 +20,7 @@ life is run once to find the places that call one of them; then it is run for ea
 import os
 import unittest
 
-from sweep import ANSWER_SECONDS, ONLY, TABLE, Living, Starting, Tool, calls, print_sum, reached, resp
+from sweep import ANSWER_SECONDS, TABLE, Living, Starting, Tool, Zzz, calls, resp
 
 PROGRAMS = (resp.STILLFRAME_SERVER, resp.STILLFRAME_RDB)
 
@@ -139,15 +139,6 @@ class OfTheTool(Tool):
                               (("keys", "../dump.rdb"), None), (("diff", "../dump.rdb", "../dump.rdb"), None), (("resp", "../dump.rdb"), None),
                               (("report", "../dump.rdb", "-o", "o.html"), "o.html")):
             self.sweep("tool " + words[0], resp.STILLFRAME_RDB, self.command(words, output))
-
-
-class Zzz(unittest.TestCase):
-    """The sum, at the end."""
-
-    def test_places(self):
-        if not reached or ONLY:
-            self.skipTest("not all phases ran")
-        print_sum()
 
 
 if __name__ == "__main__":

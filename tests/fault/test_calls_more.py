@@ -12,7 +12,7 @@ import signal
 import subprocess
 import unittest
 
-from sweep import ANSWER_SECONDS, ONLY, Living, Starting, Tool, print_sum, reached, resp
+from sweep import ANSWER_SECONDS, Living, Starting, Tool, Zzz, resp
 import tls
 from tls import setUpModule, tearDownModule
 
@@ -243,15 +243,6 @@ class OfTheTool(Tool):
             if os.path.exists(self.path(name)):
                 self.sweep("tool reads " + name, resp.STILLFRAME_RDB, self.command(("check", "../" + name), None))
         self.sweep("tool reads a pipe", resp.STILLFRAME_RDB, self.command(("json", "-", "-o", "o.json"), "o.json", given=self.path("dump.rdb.gz")))
-
-
-class Zzz(unittest.TestCase):
-    """The sum, at the end."""
-
-    def test_places(self):
-        if not reached or ONLY:
-            self.skipTest("not all phases ran")
-        print_sum()
 
 
 if __name__ == "__main__":
