@@ -522,22 +522,27 @@ START_TEST(a_read_that_gives_little_is_gone_on_with)
 }
 END_TEST
 
+/* open_copy: a copy's sink, into ends[0]. */
+static struct sink *
+open_copy(int ends[2], struct sink_reader *reader, const char *head, const char *tail)
+{
+    struct sink_socket_options to = {
+        .readers = reader, .count = 1, .head = head, .tail = tail, .timeout_us = 60000000};
+    struct sink *s;
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    reader->fd = ends[0];
+    ck_assert_int_eq(sink_socket_open(&to, &s), 0);
+    return s;
+}
+
 START_TEST(a_send_that_is_interrupted_is_made_again)
 {
     struct sink_reader reader = {.fd = -1};
     char got[32] = "";
-    struct sink *s;
     int ends[2];
+    struct sink *s = open_copy(ends, &reader, "head ", "");
 
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    reader.fd = ends[0];
-    ck_assert_int_eq(sink_socket_open(&(struct sink_socket_options){.readers = &reader,
-                                                                    .count = 1,
-                                                                    .head = "head ",
-                                                                    .tail = "",
-                                                                    .timeout_us = 60000000},
-                                      &s),
-                     0);
     /* what is full for a moment is waited for, also where nobody cancels and memory is no matter */
     plans[0] = (struct plan){"send", EINTR, 1, 2};
     plans[1] = (struct plan){"send", EAGAIN, 1, 1};
@@ -556,18 +561,9 @@ END_TEST
 START_TEST(a_copy_whose_end_cannot_be_sent_has_failed)
 {
     struct sink_reader reader = {.fd = -1};
-    struct sink *s;
     int ends[2];
+    struct sink *s = open_copy(ends, &reader, "head", "tail");
 
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    reader.fd = ends[0];
-    ck_assert_int_eq(sink_socket_open(&(struct sink_socket_options){.readers = &reader,
-                                                                    .count = 1,
-                                                                    .head = "head",
-                                                                    .tail = "tail",
-                                                                    .timeout_us = 60000000},
-                                      &s),
-                     0);
     plans[0] = (struct plan){"send", ECONNRESET, _i, 1}; /* the head, the tail */
     ck_assert_int_eq(sink_commit(s), -ECONNRESET);
     ck_assert_str_eq(s->failed_step, "send");
