@@ -188,6 +188,16 @@ def wait_until(condition, seconds=30, step=0.01, what="a condition"):
         time.sleep(step)
 
 
+def keepalive_timer(server, client):
+    """Ticks until the system probes the server's end of this connection, None if it is not about
+    to: the system connects before the server accepts, and has another timer while it sends."""
+    ends = "0100007F:%04X 0100007F:%04X 01" % (server.port, client.sock.getsockname()[1])
+    with open("/proc/net/tcp") as f:
+        timers = [line.split()[5] for line in f if ends in line]
+    kind, when = timers[0].split(":") if timers else ("00", "0")
+    return int(when, 16) if kind == "02" else None
+
+
 def free_port():
     """A port that nobody listens on at this moment."""
     while True:
