@@ -34,28 +34,36 @@ def digests(client, databases):
     return result
 
 
-def in_fixed_order(path):
-    """The dump with the keys of each database in an order that is the same each time: redis-server
-    draws another one in each run, and what can be saved of a file depends on it."""
+def records(path):
+    """What stands before the first key, the databases' heads and keys as {(database, key): bytes},
+    in the order of the file."""
     with open(path, "rb") as f:
         data = f.read()
     listed = subprocess.run([resp.STILLFRAME_RDB, "keys", "--long", "--format=json", path], capture_output=True, check=True).stdout
-    at, out, records = data.index(b"\xfe\x00\xfb"), [], {}
-    out.append(data[:at])
+    at, found = data.index(b"\xfe\x00\xfb"), {}
+    start = data[:at]
     for key in json.loads(listed):
-        if key["db"] not in records:  # SELECTDB, RESIZEDB with two numbers
+        db = key["db"]
+        if (db, None) not in found:  # SELECTDB, RESIZEDB with two numbers
             head = 3
             for _ in range(2):
                 head += 1 + (data[at + head] >> 6)  # of up to 6 bits, or 14
-            assert data[at] == 0xfe and data[at + 1] == key["db"] and data[at + 2] == 0xfb
-            records[key["db"]] = [(b"", data[at:at + head])]
+            assert data[at] == 0xfe and data[at + 1] == db and data[at + 2] == 0xfb
+            found[db, None] = data[at:at + head]
             at += head
-        mark = hashlib.sha1(key["key"].encode()).digest()
-        records[key["db"]].append((mark, data[at:at + key["record_bytes"]]))
+        found[db, key["key"]] = data[at:at + key["record_bytes"]]
         at += key["record_bytes"]
     assert data[at] == 0xff and len(data) == at + 9
-    out += [record for db in records.values() for _, record in sorted(db)]
-    body = b"".join(out) + b"\xff"
+    return start, found
+
+
+def in_order(start, found, salt=b""):
+    """A dump with the keys of each database in an order that is the same each time: redis-server
+    draws another one in each run, and what can be saved of a file depends on it."""
+    def place(of):
+        db, key = of
+        return db, key is not None and hashlib.sha1(salt + key.encode()).digest() or b""
+    body = start + b"".join(found[of] for of in sorted(found, key=place)) + b"\xff"
     return body + dump_bytes.crc64(body).to_bytes(8, "little")
 
 
@@ -80,7 +88,7 @@ class Salvage(unittest.TestCase):
     def save(cls, client, name):
         client.call("CONFIG", "SET", "dbfilename", name)
         client.call("SAVE")
-        return in_fixed_order(os.path.join(cls.dir, name))
+        return in_order(*records(os.path.join(cls.dir, name)))
 
     @staticmethod
     def fill(c):
@@ -185,17 +193,37 @@ class Salvage(unittest.TestCase):
             self.assertIn("{:,} keys written".format(len(left)), err)
 
     def test_two_damages_far_apart_leave_what_is_between(self):
-        data = bytearray(self.without)
+        data = self.with_two_damages(self.without)
+        target, losses, _ = self.salvaged(data)
+        self.assertTrue([l for l in losses if l["what"] in ("unreadable", "damaged")])
+        # a step from one damage may run over the other
+        self.assert_part(target, 0.3, losses)
+
+    def with_two_damages(self, data):
+        data = bytearray(data)
         keys = [data.index(b"\x07int:%d" % i) for i in range(100, 300)]
         first = min(keys, key=lambda at: abs(at - len(data) // 4))
         second = min(keys, key=lambda at: abs(at - len(data) // 2))
         self.assertGreater(second - first, 2000)
         for at in (first, second):
             data[at - 1:at + 40] = b"\xee" * 41
-        target, losses, _ = self.salvaged(bytes(data))
-        self.assertTrue([l for l in losses if l["what"] in ("unreadable", "damaged")])
-        # a step from one damage may run over the other
-        self.assert_part(target, 0.3, losses)
+        return bytes(data)
+
+    def test_in_whatever_order_the_keys_stand_each_is_in_its_database(self):
+        # bytes behind a damage were taken for a few keys, and one of these for one that runs on
+        # over most of the file, a change of database included
+        start, found = records(self.write("ordered.rdb", self.with_sum))
+        for salt in range(150):
+            data = in_order(start, found, b"%d" % salt)[:-8] + bytes(8)
+            target, losses, _ = self.salvaged(self.with_two_damages(data))
+            _, left = records(target)
+            self.assertGreater(len(left), 0.3 * len(found), salt)
+            moved = any(l["what"] == "database" for l in losses)
+            for (db, key), record in left.items():
+                if key is not None and (db, key) not in found:
+                    self.assertTrue(moved and any((other, key) in found for other in self.DATABASES), (salt, db, key, losses))
+                elif key is not None:
+                    self.assertEqual(record, found[db, key], (salt, key))
 
     def test_a_damaged_small_value_costs_its_key_alone(self):
         # the number of elements of a listpack; the length of a compressed one

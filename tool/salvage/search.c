@@ -149,18 +149,36 @@ holds_path(const struct search *s, uint64_t from, size_t len, size_t i, uint64_t
     return at <= until;
 }
 
-/* inner: of a living arrow that begins at i of the stretch: where a path that lives begins inside
- * of it, and of the arrows of that one, until there is none any more. */
+/* held: a path that lives begins inside of the arrow at i of the stretch, and ends there: where its
+ * first one does; 0: there is none. */
 static size_t
-inner(const struct search *s, uint64_t from, size_t len, size_t i)
+held(const struct search *s, uint64_t from, size_t len, size_t i)
 {
     uint64_t until = s->next[i];
 
     for (size_t k = i + 1; k < len && from + k < until; k++)
-        if (s->lives[k] >= CHAIN_LIVES && holds_path(s, from, len, k, until)) {
-            i = k;
-            until = s->next[k];
+        if (s->lives[k] >= CHAIN_LIVES && holds_path(s, from, len, k, until))
+            return k;
+    return 0;
+}
+
+/* inner: of the path that begins at i of the stretch, where an arrow among its first CHAIN_LIVES
+ * holds a path that lives: where that begins, and so on, until none does any more. */
+static size_t
+inner(const struct search *s, uint64_t from, size_t len, size_t i)
+{
+    size_t at = i, k;
+
+    for (int n = 0; n < CHAIN_LIVES && at < len && s->lives[at] != 0; n++) {
+        if ((k = held(s, from, len, at)) != 0) {
+            i = at = k;
+            n = -1;
+            continue;
         }
+        if (s->next[at] - from >= len)
+            break;
+        at = (size_t)(s->next[at] - from);
+    }
     return i;
 }
 

@@ -42,9 +42,10 @@ struct search {
 int search_init(struct search *s, struct stepper *stepper);
 void search_fini(struct search *s);
 /* search_boundary: at `from` or behind it.  1: *ret; 0: there is none; or -errno.  It is the first
- * one; inner_too: or, where its arrow holds a path that lives, that: for who can count afterwards
- * whether there are too many keys.  (Such an arrow is mostly none: one that runs from the damage
- * into the real path, over many keys.)
+ * one; inner_too: or, where an arrow among its path's first CHAIN_LIVES holds a path that lives,
+ * that: for who can count afterwards whether there are too many keys.  (Such an arrow is mostly
+ * none: one that runs from the damage, or from bytes behind it that look like keys, into the real
+ * path, over many keys and perhaps over a change of database.)
  * Cost: about 2 ns a byte where there are few living paths; the stepper's work is bounded. */
 int search_boundary(struct search *s, uint64_t from, bool inner_too, uint64_t *ret);
 /* search_confirms: a path that lives begins there, and no living arrow that begins at `from` or
