@@ -4,7 +4,7 @@
  * A blocked client's later commands are read and wait in its input buffer; its end is noticed.
  * Deadlines stand in a heap: O(log n) to block and to unblock, O(1) a turn.  The command is
  * counted, and perhaps logged as slow, once: when it is answered, with the time that it took before
- * it blocked and then; not the time that it waited.
+ * it blocked and then (or, is_counted, when it blocks); not the time that it waited.
  * Threads: mutator. */
 #ifndef SERVER_EXEC_BLOCK_H
 #define SERVER_EXEC_BLOCK_H
@@ -33,6 +33,7 @@ struct block {
     /* The wait ended without what was waited for: take the client off your lists, and reply (but
      * for BLOCK_GONE); block_end() frees the block. */
     void (*end)(struct client *c, struct block *b, enum block_end why);
+    bool is_counted; /* when it begins to wait: nothing of it is an answer */
     /* set within */
     unsigned heap_at;
     bool is_muted; /* CLIENT REPLY OFF or SKIP: nothing is answered */

@@ -228,7 +228,7 @@ exec_call(struct client *c, struct cmd *cmd)
     if (unlikely(exec_state.onlookers != 0))
         look_on(c, cmd);
     ns = ticks_to_ns(clock_at - begin);
-    if (unlikely(c->block != NULL))
+    if (unlikely(c->block != NULL) && !c->block->is_counted)
         c->block->spent_ns = ns; /* it is counted when it is answered */
     else
         count(c, cmd, ns);

@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -329,6 +330,20 @@ class Readers(StreamCase):
         self.assertEqual(c.call("CLIENT", "KILL", "TYPE", "replica"), 1)
         resp.wait_until(lambda: info(c, "rdb_bgsave_in_progress") == "0", 40)
         self.assertEqual(c.call("CLIENT", "LIST", "TYPE", "replica"), b"")
+
+    def test_it_is_counted_when_it_is_asked_for(self):
+        counted = []
+        for start in (resp.start_stillframe, resp.start_redis_server):
+            server = start(tempfile.mkdtemp(dir=self.dir), "--repl-diskless-sync-delay", "0")
+            self.addCleanup(server.kill)
+            with server.client() as c:
+                for command in (["SYNC"], ["PSYNC", "?", "-1"]):
+                    reader = Reader(server, command)
+                    reader.line()
+                    reader.sock.close()
+                counted.append(re.findall(rb"cmdstat_(p?sync):(calls=\d+),.*(rejected_calls=.*)\r", c.call("INFO", "commandstats")))
+        self.assertEqual(*map(sorted, counted))
+        self.assertEqual(len(counted[0]), 2)
 
 
 class Meanwhile(StreamCase):

@@ -134,13 +134,14 @@ readers_add(struct client *c, bool with_id)
     must(client_may_wait(c) && !c->is_reader);
     if (r == NULL)
         return -ENOMEM;
-    *r = (struct reader){.block = {.end = gone, .argc = c->argc, .argv = r->argv},
-                         .client = c,
-                         .state = READER_WAITS,
-                         .with_id = with_id,
-                         .since_ms = clock_now.ms,
-                         .alive_ms = clock_now.ms,
-                         .prev = last};
+    *r = (struct reader){
+        .block = {.end = gone, .is_counted = true, .argc = c->argc, .argv = r->argv},
+        .client = c,
+        .state = READER_WAITS,
+        .with_id = with_id,
+        .since_ms = clock_now.ms,
+        .alive_ms = clock_now.ms,
+        .prev = last};
     slices_copy(r->argv, c->argv, c->argc);
     if (block_client(c, &r->block) < 0) {
         free(r);
