@@ -225,6 +225,24 @@ class Salvage(unittest.TestCase):
                 elif key is not None:
                     self.assertEqual(record, found[db, key], (salt, key))
 
+    def test_a_length_that_makes_one_name_of_many_keys_is_told(self):
+        """Everything reads well; the numbers of keys tell."""
+        start, found = records(self.write("ordered.rdb", self.with_sum))
+        records_of_0 = [of for of in sorted(found, key=lambda of: self.without.index(found[of])) if of[0] == 0 and of[1] is not None]
+        first = next(i for i, of in enumerate(records_of_0) if of[1].startswith("int:1"))
+        last = next(i for i in range(first + 40, len(records_of_0)) if records_of_0[i][1].startswith("int:2"))
+        at, end = (self.without.index(found[records_of_0[i]]) for i in (first, last))
+        end += 2 + len(records_of_0[last][1])
+        data = bytearray(self.without)
+        data[at + 1:at + 3] = (0x4000 | (end - at - 3)).to_bytes(2, "big")
+        target, losses, err = self.salvaged(bytes(data))
+        total = len(records_of_0)
+        self.assertEqual([(l["what"], l["db"], l["kept"], l["keys"]) for l in losses], [("count", 0, True, 0)])
+        self.assertIn("database 0 has %d keys, and had %d when" % (total - (last - first), total), losses[0]["reason"])
+        self.assertIn("{:,} keys written".format(len(self.was) - (last - first)), err)
+        with open(target, "rb") as f:
+            self.assertEqual(f.read()[:-8], bytes(data[:-8]))
+
     def test_a_damaged_small_value_costs_its_key_alone(self):
         # the number of elements of a listpack; the length of a compressed one
         for key, beside in (("hash:0", 0), ("hash:39", 1)):

@@ -1,5 +1,5 @@
 /* tool/salvage/judge.c - what of a scanned file is believed, by the sums of all of it: the rules
- * SV3 to SV6 of scan.h. */
+ * SV3 to SV7 of scan.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -325,6 +325,36 @@ judge_keeps(struct scan *s, struct run *r)
     if (r->db >= DB_UNKNOWN)
         r->db = s->sections[r->db - DB_UNKNOWN].real_db;
     return true;
+}
+
+/* SV7 */
+
+static void
+lose_count(struct scan *s, const struct db_sum *d)
+{
+    struct loss l = {.until = s->flat->size, .db = d->db, .kind = LOSS_COUNT, .is_kept = true};
+
+    snprintf(
+        l.reason, sizeof l.reason,
+        "database %llu has %llu keys, and had %llu when the file was written: a damaged length "
+        "may have made one key of many, also of another database",
+        (unsigned long long)d->db, (unsigned long long)keys_of(d),
+        (unsigned long long)d->said_keys);
+    scan_lose(s, &l);
+}
+
+bool
+judge_counts(struct scan *s, bool tell)
+{
+    bool is_wrong = false;
+
+    for (unsigned i = 0; i < s->db_count; i++)
+        if (s->dbs[i].said == 1 && keys_of(&s->dbs[i]) != s->dbs[i].said_keys) {
+            is_wrong = true;
+            if (tell)
+                lose_count(s, &s->dbs[i]);
+        }
+    return is_wrong;
 }
 
 static int

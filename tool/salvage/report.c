@@ -10,7 +10,7 @@ static const char *
 kind_word(enum loss_kind kind)
 {
     static const char *const words[LOSS_KINDS] = {"damaged",  "doubtful", "unreadable", "cut",
-                                                  "database", "checksum", "repaired"};
+                                                  "database", "checksum", "count",      "repaired"};
 
     must(kind < LOSS_KINDS);
     return words[kind];

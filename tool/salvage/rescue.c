@@ -160,7 +160,8 @@ is_sound(struct rescue *s)
     if (s->scan.is_damaged || s->packing.text[0] != '\0')
         return false;
     is_right = has_right_crc(s, &is_proof);
-    return is_right && (is_proof || !s->scan.has_findings || s->is_packed);
+    return is_right && (is_proof || ((!s->scan.has_findings || s->is_packed) &&
+                                     !judge_counts(&s->scan, false)));
 }
 
 /* may_be_whole: in length: then its checksum is where it belongs.  Its last bytes look so, or they
@@ -275,8 +276,12 @@ rescue_look(struct rescue *s)
         return -ENOTSUP;
     if ((s->scan.is_damaged || s->scan.has_findings) && (r = scan(s, false)) < 0)
         return r;
-    if (!s->scan.is_damaged && !has_right_crc(s, &is_proof))
-        note_checksum(s);
+    if (!s->scan.is_damaged) {
+        if (!has_right_crc(s, &is_proof))
+            note_checksum(s);
+        else if (!is_proof)
+            (void)judge_counts(&s->scan, true);
+    }
     note_magic(s);
     note_packing(s);
     return judge(&s->scan);

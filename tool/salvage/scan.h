@@ -30,7 +30,10 @@
  * SV6  A break may have swallowed a SELECTDB.  A section that begins with a RESIZEDB lost one;
  *      elsewhere the keys stay in the last database, and the list says so where it is not sure.
  *
- * SV3, SV4, SV6 and the second half of SV5 need the sums of all: they are judge.c's.
+ * SV7  Everything may read well, and without a checksum that is no proof: a damaged length may have
+ *      made one key's name of many keys.  Then a database has less keys than its RESIZEDB said.
+ *
+ * SV3, SV4, SV6, SV7 and the second half of SV5 need the sums of all: they are judge.c's.
  * Threads: one. */
 #ifndef TOOL_SALVAGE_SCAN_H
 #define TOOL_SALVAGE_SCAN_H
@@ -96,6 +99,7 @@ enum loss_kind {
     LOSS_CUT,      /* the file ends */
     LOSS_DATABASE, /* keys are kept, but may be of another database */
     LOSS_CHECKSUM, /* everything reads well, and something is wrong */
+    LOSS_COUNT,    /* ... and a database does not have as many keys as it had: SV7 */
     LOSS_REPAIRED, /* nothing is lost */
     LOSS_KINDS
 };
@@ -178,5 +182,8 @@ struct db_sum *scan_db(struct scan *s, uint64_t db);
  * output?  It becomes what of it does, in its real database. */
 int judge(struct scan *s);
 bool judge_keeps(struct scan *s, struct run *r);
+/* judge_counts: SV7, of a file that was read to its end: true: a database has another number of
+ * keys than its RESIZEDB said.  tell: they are among the losses. */
+bool judge_counts(struct scan *s, bool tell);
 
 #endif
