@@ -33,6 +33,7 @@ MACHINE_PACKAGES := gcc-aarch64-linux-gnu qemu-user
 SYSROOT_PACKAGES := libc6-dev check libsubunit-dev liblzf-dev $(filter-out gcc make pkg-config libc6-dev,$(PACKAGES))
 DEB_PACKAGES := debhelper dpkg-dev lintian debootstrap
 COVERAGE_PACKAGES := check liblzf-dev libsubunit-dev python3 openssl redis-tools gcovr
+MEMCHECK_PACKAGES := valgrind
 LINT_PACKAGES := clang-format clang-tidy cppcheck
 
 WARNINGS := -Wall -Wextra -Werror -Wcast-qual -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -152,7 +153,13 @@ check-hard:
 ## make check-long     a million random commands on both servers, keys of ten million elements,
 ##                     oracles and steps in full (about an hour)
 check-long:
+	$(call install_packages,$(MEMCHECK_PACKAGES))
 	tests/run.sh long
+## make check-memcheck fail every call of a server under valgrind: no memory is misused or lost
+##                     (part of check-long)
+check-memcheck: | packages test-packages
+	$(call install_packages,$(MEMCHECK_PACKAGES))
+	tests/run.sh memcheck
 ## make check-fault    fail every step of a save in turn
 check-fault:
 	tests/run.sh fault
@@ -382,6 +389,6 @@ test-packages:
 clean:
 	rm -rf build
 
-.PHONY: all help run check quick coverage asan tsan barrier steps check-hard check-long check-fault check-osv check-aarch64 model lint bench soak docs-commands fuzz shared install deb check-deb deb-packages \
+.PHONY: all help run check quick coverage asan tsan barrier steps check-hard check-long check-memcheck check-fault check-osv check-aarch64 model lint bench soak docs-commands fuzz shared install deb check-deb deb-packages \
         osv-image osv-run tests test-helpers benches packages osv-packages test-packages clean
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

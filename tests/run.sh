@@ -20,6 +20,7 @@
 #   coverage  what of the code unit tests, fault sweeps and some integration tests execute, and
 #             whether each branch of mm/ and snapshot/ that is not taken has its reason; not part of
 #             "all"
+#   memcheck  each call of a server that runs under valgrind failed in turn; not part of "all"
 #   long      a million random commands, keys of ten million elements, the oracles and the steps
 #             with larger budgets; not part of "all"
 #
@@ -36,11 +37,15 @@ mkdir -p "$logs"
 # Check's, unittest's, the sanitizers' and an assertion's lines.
 says_why=':[FE]:|^(FAIL|ERROR):|[A-Z][A-Za-z]*(Error|Exception|Expired):|ERROR: [A-Z][a-z]+Sanitizer|runtime error:|Assertion|^FAILED'
 
+ran_nothing() { # unittest is content with that: of a class that it does not have, say
+    grep -q '^Ran 0 tests' "$1" && grep -qx 'OK' "$1" && echo 'FAILED: no test ran' >>"$1"
+}
+
 run() { # run NAME SECONDS COMMAND...: quiet when it passes, its output when it fails
     local name=$1 limit=$2 start=$SECONDS log
     shift 2
     log=$logs/$(printf '%s' "$name" | tr ' /' '__').log
-    if timeout "$limit" "${pinned[@]}" "$@" >"$log" 2>&1 </dev/null; then
+    if timeout "$limit" "${pinned[@]}" "$@" >"$log" 2>&1 </dev/null && ! ran_nothing "$log"; then
         passed=$((passed + 1))
         took+=("$((SECONDS - start)) $name")
         echo "ok     $name ($((SECONDS - start)) s)"
@@ -221,13 +226,20 @@ section_coverage() {
     find build/coverage/obj -name '*.gcda' -delete # what earlier runs counted
     unit coverage mm snapshot tool fault server
     integration coverage tests/fault/test_debug_fault.py
-    for t in Living Starting Tool; do
+    for t in OfALivingServer OfAStart OfTheTool; do
         STILLFRAME_SERVER=$PWD/build/coverage/stillframe-server STILLFRAME_RDB=$PWD/build/coverage/stillframe-rdb STILLFRAME_FLAVOUR=coverage \
             run "coverage: tests/fault/test_calls.py $t" 3600 python3 tests/fault/test_calls.py "$t"
     done
     QUICK=1 integration coverage tests/integration/test_{commands,replies,connections,introspection,protocol,saves,save_places,save_copies,save_stream,server,parameters,scripts,functions,tracking,acl,tls,migrate,events,blocking,pubsub,maxmemory,defrag,rdb_tool,rdb_check,rdb_convert,rdb_diff,rdb_json,rdb_look,rdb_memory,rdb_report,rdb_resp,rdb_salvage,rdb_usage}.py
     run "coverage: every branch has its reason" 600 tests/coverage/report.py
     sed -n 's/^/    /p' build/test-logs/coverage:_every_branch_has_its_reason.log
+}
+
+section_memcheck() {
+    local -x CALLS_LONG=1 CALLS_VALGRIND=1
+    build release all test-helpers
+    run "memcheck: tests/fault/test_calls.py" 3600 python3 -W ignore::ResourceWarning tests/fault/test_calls.py -v OfALivingServer
+    run "memcheck: tests/fault/test_calls_more.py" 3600 python3 -W ignore::ResourceWarning tests/fault/test_calls_more.py -v OfALivingServer Encrypted
 }
 
 section_long() {
@@ -252,6 +264,7 @@ section_long() {
     for t in tests/fault/test_calls*.py; do
         CALLS_LONG=1 long "$t"
     done
+    section_memcheck
     STEP_BUDGET=2000 section_steps
     section_coverage
     LINT_NODES='' section_lint

@@ -28,6 +28,7 @@ import resp  # noqa: E402
 
 sys.path.insert(0, HERE)
 import calls  # noqa: E402
+import memcheck  # noqa: E402
 
 LONG = os.environ.get("CALLS_LONG") == "1"
 VERBOSE = os.environ.get("CALLS_VERBOSE") == "1"
@@ -35,7 +36,7 @@ ONLY = os.environ.get("CALLS_PHASE", "")
 REACHED = os.environ.get("CALLS_REACHED", "")
 TABLE = calls.Table()
 OPTIONS = ("--enable-debug-command", "yes", "--enable-protected-configs", "yes", "--stop-writes-on-bgsave-error", "no")
-ANSWER_SECONDS = 10  # a client that waits longer has been forgotten
+ANSWER_SECONDS = 10 * memcheck.SLOWER  # a client that waits longer has been forgotten
 
 reached = collections.defaultdict(set)  # program: places
 phases = collections.defaultdict(list)  # (program, place): phases
@@ -160,8 +161,11 @@ class Living(Sweep):
             f.write('save ""\naclfile %s\ndir %s\nunixsocket %s\n' % (acl, self.data, os.path.join(self.data, "socket")))
         with open(acl, "w") as f:
             f.write("user default on nopass ~* &* +@all\n")
+        options, under = [conf, *OPTIONS, *self.MORE], ()
+        if memcheck.WANTED:
+            options, under = [*options, "--sandbox", "no"], memcheck.command(self.dir)
         with self.preloaded():
-            self.server = resp.start(resp.STILLFRAME_SERVER, self.data, [conf, *OPTIONS, *self.MORE])
+            self.server = resp.start(resp.STILLFRAME_SERVER, self.data, options, under=under)
         self.addCleanup(self.server.kill)
         self.plan = None
         with self.server.client() as c:
@@ -170,6 +174,12 @@ class Living(Sweep):
             c.call("SAVE")
             self.digest = c.call("DEBUG", "DIGEST")
         self.good = None
+
+    def tearDown(self):
+        if memcheck.WANTED:
+            self.server.stop()
+            self.findings += memcheck.findings(self.dir)
+        super().tearDown()
 
     def kept_up(self, phase, changes=False):
         """A plan's run: phase(c, is_strict) under fault, then what is there."""

@@ -303,13 +303,14 @@ def kill_running():
         server.kill()
 
 
-def start(program, directory, args, ready=True):
-    """Start a server in directory; unless args name a port, on a free one."""
+def start(program, directory, args, ready=True, under=()):
+    """Start a server in directory; unless args name a port, on a free one.  under: words of another
+    program that runs it."""
     args = [str(a) for a in args]
     is_given = "--port" in args
     for attempt in range(10):
         port = int(args[args.index("--port") + 1]) if is_given else free_port()
-        command = [program] + args + ([] if is_given else ["--port", str(port)])
+        command = [*under, program] + args + ([] if is_given else ["--port", str(port)])
         server = Server(command, directory, port)
         if not ready:
             return server

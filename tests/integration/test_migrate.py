@@ -198,6 +198,7 @@ class Migrate(unittest.TestCase):
     def test_passwords_are_not_shown(self):
         with self.servers["ours"].client() as c:
             c.call("CONFIG", "SET", "slowlog-log-slower-than", 0)
+            c.call("SLOWLOG", "RESET")
             c.call("SET", "k", "v")
             port = self.servers["other"].port
             c.pipeline([("MIGRATE", "127.0.0.1", port, "k", 0, LONG_MS, "AUTH", "secret", "COPY"),

@@ -159,8 +159,14 @@ find_magic(struct scan *s, uint64_t from, uint64_t at, uint64_t *ret)
 static bool
 is_counted(struct scan *s)
 {
-    const struct db_sum *d = scan_db(s, s->db);
+    const struct db_sum *d;
 
+    for (unsigned i = s->count; i-- > 0;) /* its RESIZEDB may not be settled yet */
+        if (ring_at(s, i)->kind == ITEM_RESIZEDB)
+            return ring_at(s, i)->is_paired;
+        else if (ring_at(s, i)->kind == ITEM_SELECTDB)
+            return false;
+    d = scan_db(s, s->db);
     return d != NULL && d->said == 1;
 }
 
