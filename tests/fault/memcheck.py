@@ -12,6 +12,7 @@ def command(directory):
     if shutil.which("valgrind") is None:
         raise FileNotFoundError("CALLS_VALGRIND=1, and there is no valgrind")
     return ["valgrind", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite", "--num-callers=16",
+            "--suppressions=" + os.path.join(os.path.dirname(os.path.abspath(__file__)), "memcheck.supp"),
             # what the tests put before libc's malloc stays there
             "--soname-synonyms=somalloc=nouserintercepts", "--log-file=" + os.path.join(directory, "memcheck.%p")]
 
