@@ -86,6 +86,6 @@ def commands(w):
         (1, lambda: ["@scan", "SSCAN", k()] + w.scan_options()),
         (0.5, lambda: ["@redump", k(), k(), "REPLACE"]),
         (0.5, lambda: ["@exchange", k(), k()]),
-        (0.3, lambda: [rnd.choice(["SADD", "SREM", "SMOVE", "SCARD", "SINTER", "SINTERCARD", "SSCAN"])] +
-         w.some(k, 0, 1, 2, 5)),
+        (0.3, lambda: [rnd.choice(["SADD", "SREM", "SMOVE", "SCARD", "SINTER", "SINTERCARD"])] + w.some(k, 0, 1, 2, 5)),
+        (0.05, lambda: ["SSCAN"] + w.some(k, 0, 1)),  # a second one may be "", which is a cursor
     ]
