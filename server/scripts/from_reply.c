@@ -167,19 +167,6 @@ push_verbatim(lua_State *L, const char *p)
     return p + len + 2;
 }
 
-/* An attribute says something of the reply that follows, which is all that scripts get. */
-static const char *
-pass_attribute(lua_State *L, const char *p)
-{
-    int64_t count = 2 * line_number(p, &p);
-
-    for (; count > 0; count--) {
-        p = from_reply(L, p);
-        lua_pop(L, 1);
-    }
-    return from_reply(L, p);
-}
-
 const char *
 from_reply(lua_State *L, const char *p)
 {
@@ -213,8 +200,6 @@ from_reply(lua_State *L, const char *p)
         return push_line(L, p, "big_number");
     case '=':
         return push_verbatim(L, p);
-    case '|':
-        return pass_attribute(L, p);
     default:
         never("a command replied something that is no reply");
     }

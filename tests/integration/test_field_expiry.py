@@ -384,6 +384,23 @@ class Saves(FieldTest):
         c.call("SAVE")
         self.assertIn(b"sound: RDB 10", self.tool("check", os.path.join(self.dir, "dump.rdb")))
 
+    def test_a_small_one_is_read_where_small_is_smaller(self):
+        c = self.start().client()
+        for i in range(30):
+            c.call("HSET", "h", "f%d" % i, "v%d" % i)
+        c.call("HPEXPIREAT", "h", FAR, "FIELDS", 3, "f0", "f7", "f29")
+        names = ["f%d" % i for i in range(30)]
+        before = c.call("HPEXPIRETIME", "h", "FIELDS", 30, *names), c.call("HMGET", "h", *names), c.call("DEBUG", "DIGEST")
+        self.assertEqual(c.call("OBJECT", "ENCODING", "h"), b"listpackex")
+        for name, value in (("hash-max-listpack-entries", 10), ("hash-max-listpack-value", 1)):
+            c.call("CONFIG", "SET", "hash-max-listpack-entries", 128, "hash-max-listpack-value", 64)
+            c.call("DEBUG", "RELOAD")
+            self.assertEqual(c.call("OBJECT", "ENCODING", "h"), b"listpackex")
+            c.call("CONFIG", "SET", name, value)
+            c.call("DEBUG", "RELOAD")
+            self.assertEqual(c.call("OBJECT", "ENCODING", "h"), b"hashtable")
+            self.assertEqual((c.call("HPEXPIRETIME", "h", "FIELDS", 30, *names), c.call("HMGET", "h", *names), c.call("DEBUG", "DIGEST")), before)
+
     def test_the_tool_sends_them_to_a_server(self):
         server = self.start()
         c = server.client()

@@ -40,6 +40,12 @@ redis.setresp(3) return redis.call('hgetall','h').map.f
 redis.setresp(3) return redis.call('smembers','s').set.m
 redis.setresp(3) return redis.call('zscore','z','m')
 redis.setresp(3) return redis.call('get','none') == nil
+redis.setresp(3) local v=redis.call('info','keyspace').verbatim_string return {v.format, type(v.string), string.sub(v.string,1,10)}
+local t={} for i=1,9000 do t[i]=(i*7919)%9001 end table.sort(t) local n=0 for i=2,#t do if t[i-1]>t[i] then n=n+1 end end return {n,t[1],t[#t],#t}
+local t={} for i=1,9000 do t[i]=(i*7919)%9001 end table.sort(t,function(a,b) return a>b end) return {t[1],t[2],t[#t]}
+local t={} for i=1,9000 do t[i]=(i*7919)%9001 end t[4000]='x' return {pcall(table.sort,t)}
+local t={} for i=1,9000 do t[i]=(i*7919)%9001 end return {pcall(table.sort,t,math.max)}
+local t={} for i=1,9000 do t[i]=(i*7919)%9001 end table.sort(t,rawequal)
 return redis.call('get','none') == false
 return redis.call('zscore','z','m')
 return redis.call('set','kk','v')

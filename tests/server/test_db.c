@@ -405,6 +405,8 @@ END_TEST
 #ifdef STILLFRAME_FAULTS
 /* D2: each write, with the n-th allocation failing, for every n.  Either it is done, or it answers
  * OOM and nothing has changed.  The setup makes tables so full that buckets overflow. */
+#define TEN(p)                                                                                     \
+    p "0 v " p "1 v " p "2 v " p "3 v " p "4 v " p "5 v " p "6 v " p "7 v " p "8 v " p "9 v "
 static const char *const writes[] = {
     "set a new",
     "set a new px 1000",
@@ -412,6 +414,8 @@ static const char *const writes[] = {
     "set a @3000*x get",
     "set new 5 ex 7",
     "mset a 1 new1 2 new2 @2000*x big 4 new3 5 new4 6",
+    "mset a 1 e 2 " TEN("new:1") TEN("new:2") TEN("new:3") TEN("new:4"),
+    "msetex 42 a 1 e 2 " TEN("new:1") TEN("new:2") TEN("new:3") TEN("new:4") "ex 100",
     "incr n",
     "incr newcounter",
     "append a @1500*x",

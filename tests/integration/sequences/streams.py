@@ -122,6 +122,8 @@ def commands(w):
 
     def streams(ids):
         keys = [k() for _ in range(pick([1, 1, 2, 3]))]
+        if w.chance(0.08):
+            keys[-1] = keys[0]  # the second one goes on where the first ends
         n = len(keys)
         return ["STREAMS"] + keys + [ids() for _ in range(n if w.chance(0.97) else n + 1)]
 
