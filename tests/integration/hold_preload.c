@@ -6,11 +6,13 @@
  *   HOLD_READS    for each read() of a dump that has no name yet
  *   HOLD_BEGIN    for getcwd(), which the begin of a save calls: the event loop stands still
  *   HOLD_POLL     for read() of an eventfd, from which it learns how far the save is: the same
+ *   HOLD_NAMES    for getaddrinfo() of a name
  *
  * And THREADS_MAX: with so many threads pthread_create() fails, as under a limit of the system. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +76,17 @@ read(int fd, void *bytes, size_t room)
     else if (is_named(fd, "/temp-stillframe-"))
         hold("HOLD_READS");
     return syscall(SYS_read, fd, bytes, room);
+}
+
+int
+getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret)
+{
+    typedef int (*find_fn)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    find_fn real = (find_fn)dlsym(RTLD_NEXT, "getaddrinfo");
+
+    if (hints != NULL && (hints->ai_flags & AI_NUMERICHOST) == 0)
+        hold("HOLD_NAMES");
+    return real(host, port, hints, ret);
 }
 
 static int

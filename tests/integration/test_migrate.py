@@ -577,5 +577,73 @@ class Migrate(unittest.TestCase):
             return int(t.call("GETDEL", key) or 0)
 
 
+@unittest.skipIf(os.environ.get("STILLFRAME_FLAVOUR", "release") in ("asan", "tsan"), "no preload beside a sanitizer")
+class SlowNames(unittest.TestCase):
+    """The target's name is looked up by a thread, which nobody can stop: for as long as a file is
+    there (hold_preload.c)."""
+    AT_ONCE = 16
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="migrate-")
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.held = os.path.join(self.dir, "held")
+        more = {"LD_PRELOAD": os.path.join(resp.ROOT, "build", "tests", "integration", "hold_preload.so"), "HOLD_NAMES": self.held}
+        self.target = resp.start_stillframe(self.dir, "--save", "")
+        os.environ.update(more)
+        try:
+            self.server = resp.start_stillframe(self.dir, "--save", "")
+        finally:
+            for name in more:
+                del os.environ[name]
+        self.addCleanup(self.target.kill)
+        self.addCleanup(self.server.kill)
+        self.c = self.server.client()
+        self.addCleanup(self.c.close)
+
+    def hold(self):
+        with open(self.held, "w"):
+            pass
+
+    def words(self, timeout_ms, key="k"):
+        return "MIGRATE", "localhost", self.target.port, key, 0, timeout_ms
+
+    def threads(self):
+        return len(os.listdir("/proc/%d/task" % self.server.pid))
+
+    def test_who_waits_for_one_is_told_in_time_and_may_go(self):
+        self.c.call("SET", "k", "v")
+        before = self.threads()
+        self.hold()
+        with self.assertRaisesRegex(resp.RespError, "^IOERR error or timeout connecting to the client"):
+            self.c.call(*self.words(100))
+        crowd = [self.server.client() for _ in range(self.AT_ONCE - 1)]
+        for i, c in enumerate(crowd):
+            self.c.call("SET", "k%d" % i, i)
+            c.send(*self.words(LONG_MS, "k%d" % i))
+        resp.wait_until(lambda: self.threads() == before + self.AT_ONCE, what="their threads")
+        with self.assertRaisesRegex(resp.RespError, "^IOERR"):
+            self.c.call(*self.words(LONG_MS))  # more names are not looked up at once
+        for c in crowd[1:]:
+            c.close()
+        resp.wait_until(lambda: b"blocked_clients:1\r" in self.c.call("INFO", "clients"), what="the others' end")
+        self.assertEqual(self.c.call("GET", "k"), b"v")
+        os.unlink(self.held)
+        self.assertEqual(crowd[0].read(), b"OK")
+        resp.wait_until(lambda: self.threads() == before, what="the end of the threads")
+        with self.target.client() as t:
+            self.assertEqual(t.call("KEYS", "*"), [b"k0"])
+        self.assertEqual(self.c.call("DBSIZE"), self.AT_ONCE - 1)
+        self.assertEqual(self.c.call(*self.words(LONG_MS)), b"OK")
+
+    def test_an_end_of_the_server_does_not_wait_for_one(self):
+        self.c.call("SET", "k", "v")
+        self.hold()
+        with self.server.client() as c:
+            c.send(*self.words(LONG_MS))
+            resp.wait_until(lambda: b"blocked_clients:1\r" in self.c.call("INFO", "clients"), what="its wait")
+            self.c.send("SHUTDOWN", "NOSAVE")
+            self.assertEqual(self.server.wait(20), 0)
+
+
 if __name__ == "__main__":
     unittest.main()
