@@ -389,6 +389,22 @@ def live_in_a_group_without_room(test):
     test.assertIn("The snapshot thread cannot be started: Resource temporarily unavailable", refused.exception.log)
 
 
+def live_in_groups_of_version_2(test):
+    """The tests of control groups that test_limits.py has; outside they are of the version that the
+    machine has.  Files are the outer machine's: those in memory would be the group's."""
+    root = "/sys/fs/cgroup"
+    subprocess.run(["mount", "-t", "cgroup2", "none", root], check=True)
+    write_file(os.path.join(root, "cgroup.subtree_control"), "+memory +pids")
+    directory = new_directory("grouped")
+    subprocess.run(["mount", "-t", "hostfs", "-o", os.environ["HOST_DIRECTORY"], "none", directory], check=True)
+    limits = os.path.join(os.path.dirname(os.path.abspath(__file__)), "test_limits.py")
+    done = subprocess.run([sys.executable, limits, "-v", "Groups"], env=dict(os.environ, TMPDIR=directory), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    for name in ("test_a_save_under_writes_is_not_killed", "test_a_group_that_may_have_no_thread_more"):
+        test.assertRegex(done.stdout, r"%s \(.*\) \.\.\. ok" % name)
+    test.assertEqual(done.returncode, 0, done.stdout)
+
+
 def live_without_proc(test):
     subprocess.run(["umount", "/proc"], check=True)
     live(test, Place(new_directory("no-proc")))
@@ -398,7 +414,8 @@ def live_without_proc(test):
 def machine():
     print("BOOTED", flush=True)
     bring_loopback_up()
-    for part in (live_where_memory_is_promised_once, live_in_a_group_without_room, live_without_proc):
+    for part in (live_where_memory_is_promised_once, live_in_a_group_without_room, live_in_groups_of_version_2,
+                 live_without_proc):
         print(part.__name__, flush=True)
         part(unittest.TestCase())
     print("LIVED", flush=True)
