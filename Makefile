@@ -80,7 +80,8 @@ B   := build$(if $(filter-out release,$(FLAVOUR)),/$(FLAVOUR))
 # Lines without variables where a build is for its reports: it compiles faster and links to less
 # than half the size.
 DEBUG_INFO := $(if $(filter asan tsan barrier steps hard,$(FLAVOUR)),-g1,-g)
-ALL_CFLAGS  = $(SYSROOT:%=--sysroot=%) -std=gnu11 $(DEBUG_INFO) -D_GNU_SOURCE -I. -include mm/base/machine.h -isystem $(LUA_INCLUDE) -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(if $(filter yes,$(TLS)),-DSTILLFRAME_TLS) $(if $(filter yes,$(SECCOMP)),-DSTILLFRAME_SECCOMP) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
+# No a*b+c in one rounding, which some processors have: distances and sums are the same on all.
+ALL_CFLAGS  = $(SYSROOT:%=--sysroot=%) -std=gnu11 -ffp-contract=off $(DEBUG_INFO) -D_GNU_SOURCE -I. -include mm/base/machine.h -isystem $(LUA_INCLUDE) -fvisibility=hidden -pthread -MMD -MP $(WARNINGS) $(if $(filter yes,$(TLS)),-DSTILLFRAME_TLS) $(if $(filter yes,$(SECCOMP)),-DSTILLFRAME_SECCOMP) $(CFLAGS_$(FLAVOUR)) $(EXTRA_CFLAGS) $(CFLAGS)
 # memmove() is ours where the system's is wrong (mm/base/move.h), and calls of the allocator go
 # through mm/base/room_malloc.c.
 WRAPS       := $(foreach f,memmove malloc calloc realloc aligned_alloc,-Wl,--wrap=$(f))
