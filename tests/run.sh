@@ -17,7 +17,7 @@
 #   machines  unit tests and the life of a server on aarch64, under qemu-user, if its compiler and
 #             libraries are there (MACHINES_LONG=1: all of it)
 #   lint      floors, texts, format, cppcheck, clang-tidy
-#   coverage  what of the code unit tests, fault sweeps and some integration tests execute, and
+#   coverage  what of the code unit tests, fault sweeps and most integration tests execute, and
 #             whether each branch of mm/ and snapshot/ that is not taken has its reason; not part of
 #             "all"
 #   memcheck  each call of a server that runs under valgrind failed in turn; not part of "all"

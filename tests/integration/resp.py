@@ -259,7 +259,7 @@ class Server:
 
     def kill(self):
         """SIGKILL: a crash.  Returns the exit status."""
-        if self.is_running() and os.environ.get("STILLFRAME_FLAVOUR") == "coverage" and "stillframe" in self.command[0]:
+        if self.is_running() and os.environ.get("STILLFRAME_FLAVOUR") == "coverage" and "stillframe-server" in map(os.path.basename, self.command):
             self.process.send_signal(signal.SIGUSR2)  # tests/coverage/counts.c: SIGKILL, behind its counts
             try:
                 return self.wait(5)

@@ -587,15 +587,10 @@ class SlowNames(unittest.TestCase):
         self.dir = tempfile.mkdtemp(prefix="migrate-")
         self.addCleanup(shutil.rmtree, self.dir)
         self.held = os.path.join(self.dir, "held")
-        more = {"LD_PRELOAD": os.path.join(resp.ROOT, "build", "tests", "integration", "hold_preload.so"), "HOLD_NAMES": self.held}
+        preload = os.path.join(resp.ROOT, "build", "tests", "integration", "hold_preload.so")
         self.target = resp.start_stillframe(self.dir, "--save", "")
-        os.environ.update(more)
-        try:
-            self.server = resp.start_stillframe(self.dir, "--save", "")
-        finally:
-            for name in more:
-                del os.environ[name]
         self.addCleanup(self.target.kill)
+        self.server = resp.start_stillframe(self.dir, "--save", "", under=("env", "LD_PRELOAD=" + preload, "HOLD_NAMES=" + self.held))
         self.addCleanup(self.server.kill)
         self.c = self.server.client()
         self.addCleanup(self.c.close)

@@ -31,7 +31,7 @@
  *      elsewhere the keys stay in the last database, and the list says so where it is not sure.
  *
  * SV7  Everything may read well, and without a checksum that is no proof: a damaged length may have
- *      made one key's name of many keys.  Then a database has less keys than its RESIZEDB said.
+ *      made one key's name of many keys.  Then a database has fewer keys than its RESIZEDB said.
  *
  * SV3, SV4, SV6, SV7 and the second half of SV5 need the sums of all: they are judge.c's.
  * Threads: one. */
