@@ -8,8 +8,9 @@ Ctrl-C sends SHUTDOWN, which saves where save points are set; a second Ctrl-C sw
 off.  With auto KVM is used where it can boot the image, and emulation elsewhere.  QEMU's port
 forward loses connections that are made at the same moment: connect one after the other.
 
-Exit status 0: the machine switched itself off; 1: it did not, or could not be booted; 2: a wrong
-command line."""
+Exit status 0: the server ended as it was told, and the machine switched itself off; 1: the machine
+could not be booted, was switched off, or its server did not start or has crashed (the console says
+why); 2: a wrong command line."""
 import argparse
 import ctypes
 import os
@@ -18,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -26,6 +28,7 @@ from disk import DiskError, image_format, need  # noqa: E402
 GUEST_PORT = 6379
 KVM_PROBE_SECONDS = 15
 BOOTED = b"Booted up in"
+ENDED = b"ready to exit, bye bye"  # the server's last line; OSv hands on no exit status
 
 
 def command(image, memory, smp, accel, port=None, serial="chardev:c0", more=(), overlay=False, cache="writethrough"):
@@ -77,14 +80,41 @@ def boots(qemu, console):
 
 def choose_accel(image, wanted):
     """kvm or tcg."""
-    if wanted != "auto":
+    if wanted == "tcg":
         return wanted
     if os.path.exists("/dev/kvm"):
         print(f"Does KVM boot the image? {KVM_PROBE_SECONDS} s at most.", file=sys.stderr)
     if can_use_kvm(image):
         return "kvm"
+    if wanted == "kvm":
+        raise DiskError("KVM does not boot the image here; ACCEL=tcg or --accel tcg emulates the machine")
     print("No KVM that boots the image here: emulated, which is some ten times slower.", file=sys.stderr)
     return "tcg"
+
+
+class Console(threading.Thread):
+    """What QEMU writes goes on to the terminal; the end of it is kept."""
+
+    KEPT = 4096
+
+    def __init__(self, pipe):
+        super().__init__(daemon=True)
+        self.pipe, self.end = pipe, b""
+        self.start()
+
+    def run(self):
+        while text := self.pipe.read1():
+            self.end = (self.end + text)[-self.KEPT:]
+            try:
+                sys.stdout.buffer.write(text)
+                sys.stdout.buffer.flush()
+            except OSError:
+                pass  # nobody reads it; the machine goes on
+
+    def has_ended_well(self):
+        """When QEMU has ended."""
+        self.join()
+        return ENDED in self.end
 
 
 def send_shutdown(port):
@@ -169,9 +199,13 @@ def main():
         words = command(options.image, options.memory, options.smp, accel, options.port, overlay=options.throw_away)
         print(f"redis-cli -p {options.port}    Ctrl-C: SHUTDOWN", file=sys.stderr)
         # A session of its own: Ctrl-C is for us, not for QEMU.
-        with subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent) as qemu:
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True,
+                              preexec_fn=die_with_parent) as qemu:
             signal.signal(signal.SIGTERM, signal.default_int_handler)
+            console = Console(qemu.stdout)
             status = wait(qemu, options.port)
+            if status == 0 and not console.has_ended_well():
+                raise DiskError("the machine switched itself off, and its server was not told to; the console says why")
     except KeyboardInterrupt:
         sys.exit(1)
     except (DiskError, OSError) as e:

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""What the server asks of OSv: symbols, a memory that moves bytes as it is told, a clock for save
-points.
+"""What the server asks of OSv: symbols, a memory that moves bytes as it is told and gives back what
+it is told, a clock for save points.
 
 The same commands are given to a machine and to the same program on Linux: they have the same data.
 """
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,11 @@ def asked_for(path):
     return {line.split()[-1].split("@")[0] for line in lines if line.split()[-2] == "U"}
 
 
+def text_of(file):
+    """What has been written to it until now."""
+    return os.pread(file.fileno(), 1 << 20, 0).decode("utf-8", "backslashreplace")
+
+
 class System(unittest.TestCase):
     def test_no_symbol_is_missing(self):
         programs = [guest.PROGRAMS["pie"], guest.PROGRAMS["shared"]]
@@ -47,6 +53,28 @@ class System(unittest.TestCase):
             with guest.Guest(guest.Disk(form=program, data_mb=8), ready=r"asked for (\d+) symbols, (\d+) missing") as machine:
                 missing = [line.split()[1] for line in machine.console().splitlines() if line.startswith("missing: ")]
         self.assertEqual(missing, ["no_system_has_this"])
+
+    def test_the_status_of_osv_run(self):
+        """It says whether the server started, and ended as it was told to."""
+        with tempfile.TemporaryFile() as console:
+            self.assertEqual(self.run_status(console, "--save", "", stop_at="Ready to accept"), 0)
+            self.assertIn("Nothing is saved", text_of(console))
+        with tempfile.TemporaryFile() as console:
+            self.assertEqual(self.run_status(console, "--maxmemory", "much"), 1)
+            self.assertIn("maxmemory", text_of(console))
+            self.assertIn("the machine switched itself off", text_of(console))
+
+    def run_status(self, console, *words, stop_at=None):
+        disk = guest.Disk(*words, data_mb=8)
+        command = [sys.executable, os.path.join(resp.ROOT, "osv/qemu.py"), disk.path, "--memory", "128M", "--port", str(resp.free_port())]
+        with subprocess.Popen(command + ["--accel", guest.ACCEL], stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT) as qemu:
+            try:
+                if stop_at:
+                    resp.wait_until(lambda: stop_at in text_of(console) or qemu.poll() is not None, guest.BOOT_SECONDS, 0.1, stop_at)
+                    qemu.terminate()  # as Ctrl-C
+                return qemu.wait(guest.POWER_OFF_SECONDS)
+            finally:
+                qemu.kill()
 
     def test_the_same_commands_make_the_same_data(self):
         print("OSv and Linux: seed %d" % SEED, file=sys.stderr)
