@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* os_reserve: address space without memory behind it, page aligned; NULL if refused. */
+/* os_reserve: address space without memory behind it, page aligned; NULL if refused.  A touch
+ * before os_commit() is a fault, except on OSv, where nothing stops it (os_linux.c says why). */
 void *os_reserve(size_t bytes);
 /* os_commit: make reserved pages readable and writable; memory comes with the first touch.  0 or
  * -errno. */

@@ -27,14 +27,19 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+/* A reservation on OSv is usable as it is: its MADV_DONTNEED of a range that reaches over the edge
+ * of two mappings empties pages behind the range, too, as long as the second mapping is
+ * (mmu::depopulate of 0.57), and mprotect() makes such edges.  Memory comes with the first touch
+ * either way. */
 void *
 os_reserve(size_t bytes)
 {
+    int usable = os_is_unikernel() ? PROT_READ | PROT_WRITE : PROT_NONE;
     void *p;
 
     if (fault_point(FAULT_mm_reserve))
         return NULL;
-    p = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    p = mmap(NULL, bytes, usable, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
 #ifdef MADV_DONTDUMP
@@ -53,6 +58,8 @@ os_commit(void *p, size_t bytes)
 {
     if (fault_point(FAULT_mm_commit))
         return -ENOMEM;
+    if (os_is_unikernel())
+        return 0;
     return mprotect(p, bytes, PROT_READ | PROT_WRITE) == 0 ? 0 : -errno;
 }
 

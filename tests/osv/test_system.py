@@ -54,6 +54,17 @@ class System(unittest.TestCase):
                 missing = [line.split()[1] for line in machine.console().splitlines() if line.startswith("missing: ")]
         self.assertEqual(missing, ["no_system_has_this"])
 
+    def test_memory_that_is_given_back_takes_nothing_with_it(self):
+        sources = [os.path.join(guest.HERE, "discard.c")] + [os.path.join(resp.ROOT, "mm/base", name) for name in ("os_linux.c", "must.c", "fault.c")]
+        with tempfile.TemporaryDirectory() as tmp:
+            program = os.path.join(tmp, "discard")
+            guest.run("gcc", "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-fPIE", "-pie", "-I", resp.ROOT, "-o", program, *sources)
+            said = r"discarded \d+ ranges, (\d+) over an edge: (\d+) pages lost, (\d+) kept"
+            with guest.Guest(guest.Disk(form=program, data_mb=8), ready=said) as machine:
+                crossing, lost, kept = map(int, re.search(said, machine.console()).groups())
+        self.assertGreater(crossing, 100)
+        self.assertEqual((lost, kept), (0, 0))
+
     def test_the_status_of_osv_run(self):
         """It says whether the server started, and ended as it was told to."""
         with tempfile.TemporaryFile() as console:
