@@ -37,6 +37,8 @@ class Memory(unittest.TestCase):
         with guest.Guest(disk, memory=memory) as machine:
             self.assertEqual((machine.resp.call("DEBUG", "DIGEST"), machine.resp.call("DBSIZE")), before)
             machine.resp.call("FLUSHALL")
+            # What lost its bytes leaves behind what they pointed to.
+            machine.wait_for(lambda: machine.info("memory")["mm_live_bytes"] == "0", 120, "all of the data to be gone")
             machine.wait_for(lambda: int(machine.info("memory")["used_memory_rss"]) < LEAST[memory] // 3, 120, "memory that comes back")
 
     def test_large_strings(self):
