@@ -106,7 +106,7 @@ configure(int argc, char *const argv[])
     if (config_init() < 0)
         refuse_start("Reading the configuration", -ENOMEM);
     if (config_load(path, argc - words, argv + words, &why) < 0 || config_start(&why) < 0) {
-        fputs(text_str(&why), stderr);
+        fputs(text_why(&why), stderr);
         exit(1);
     }
     text_free(&why);

@@ -126,6 +126,20 @@ text_str(const struct text *t)
     return t->at != NULL ? t->at : "";
 }
 
+const char *
+text_why(const struct text *t)
+{
+    return t->failed && t->len == 0 ? "out of memory, for the reason too" : text_str(t);
+}
+
+void
+text_reserve(struct text *t, size_t bytes)
+{
+    (void)make_room(t, bytes);
+    if (t->at != NULL)
+        t->at[t->len] = '\0';
+}
+
 void
 text_clear(struct text *t)
 {

@@ -26,6 +26,11 @@ void text_add_human(struct text *t, uint64_t bytes);
 void text_add_quoted(struct text *t, const char *bytes, size_t len);
 /* text_str: what it holds, never NULL. */
 const char *text_str(const struct text *t);
+/* text_why: the same of a reason that somebody waits for: where there was no memory for it, that is
+ * what it says. */
+const char *text_why(const struct text *t);
+/* text_reserve: so many bytes more will find memory, if there is some now. */
+void text_reserve(struct text *t, size_t bytes);
 /* text_clear: it holds nothing, and keeps its memory. */
 void text_clear(struct text *t);
 void text_free(struct text *t);

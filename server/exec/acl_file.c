@@ -65,10 +65,11 @@ complain(struct slice word, const char *reason)
     bool secret = word.len > 0 && strchr("><#!", word.ptr[0]) != NULL;
 
     text_clear(&why);
+    why.failed = false; /* there may be memory again */
     text_add(&why, "Error in user declaration '");
     text_add_bytes(&why, word.ptr, secret ? 1 : word.len);
     text_addf(&why, "%s': %s", secret ? "(redacted)" : "", reason);
-    return text_str(&why);
+    return text_why(&why);
 }
 
 /* A trial of the words behind the name.  NULL, or what is wrong. */
@@ -385,7 +386,7 @@ acl_start(void)
     if (config.aclfile[0] != '\0')
         config_restore_file(config.aclfile);
     if (config.aclfile[0] != '\0' && !acl_load(&why)) {
-        log_line(LOG_WARNING, "Aborting startup because of ACL errors: %s", text_str(&why));
+        log_line(LOG_WARNING, "Aborting startup because of ACL errors: %s", text_why(&why));
         done = false;
     }
     text_free(&why);

@@ -21,7 +21,7 @@
 #include "server/scripts/function.h"
 #include "snapshot/rdb/set_aside.h"
 
-enum { LOG_EACH_US = 2 * 1000 * 1000, FREE_US = 1000 };
+enum { LOG_EACH_US = 2 * 1000 * 1000, FREE_US = 1000, REASON_BYTES = 1000 };
 
 static struct {
     uint64_t size_bytes, offset;
@@ -210,6 +210,7 @@ load_file(const char *path, bool merge, struct text *why)
                   r == -ESPIPE ? "it is no file, but a pipe, a socket or a device" : strerror(-r));
         return r;
     }
+    text_reserve(why, REASON_BYTES); /* the data may need all that there is */
     load_init(&s);
     s.merge = merge;
     room_lend(true);
@@ -257,7 +258,7 @@ persist_load(void)
         log_line(
             LOG_WARNING,
             "Can't load the dump %s in %s: %s. The file is left untouched and the server does not start: %s.",
-            config.dbfilename, dump_dir(), text_str(&why),
+            config.dbfilename, dump_dir(), text_why(&why),
             r == -ENOMEM ? "its data needs more memory than there is"
                          : "repair or move it (stillframe-rdb check tells more)");
         r = 1;
@@ -297,7 +298,7 @@ persist_reload(bool flush, bool merge, struct text *why)
     r = load_file(config.dbfilename, merge, why);
     libraries_read(); /* those that are carried now, whatever became of the file */
     if (r != 0)
-        log_line(LOG_WARNING, "DEBUG RELOAD: %s: %s", config.dbfilename, text_str(why));
+        log_line(LOG_WARNING, "DEBUG RELOAD: %s: %s", config.dbfilename, text_why(why));
     else
         log_line(LOG_WARNING, "DB reloaded by DEBUG RELOAD");
     return r;

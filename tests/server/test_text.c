@@ -154,11 +154,29 @@ START_TEST(a_text_without_memory_stays_as_it_was)
     text_addf(&t, "%s", "e");
 #endif
     ck_assert_str_eq(text_str(&t), "abc");
+    ck_assert_str_eq(text_why(&t), "abc");
     text_clear(&t);
     ck_assert_str_eq(text_str(&t), "");
+    ck_assert_str_eq(text_why(&t), t.failed ? "out of memory, for the reason too" : "");
     text_free(&t);
     text_add(&t, "d");
     ck_assert_str_eq(text_str(&t), "d");
+    text_free(&t);
+}
+END_TEST
+
+START_TEST(a_text_that_was_reserved_needs_no_more_memory)
+{
+    struct text t = {0};
+    const char *at;
+
+    text_reserve(&t, 1000);
+    ck_assert_str_eq(text_str(&t), "");
+    at = t.at;
+    for (int i = 0; i < 1000; i++)
+        text_add(&t, "r");
+    ck_assert_ptr_eq(t.at, at);
+    ck_assert_uint_eq(t.len, 1000);
     text_free(&t);
 }
 END_TEST
@@ -450,6 +468,7 @@ main(void)
     tcase_add_loop_test(numbers, memory_sizes_have_units, 0, sizeof memory / sizeof memory[0]);
     tcase_add_test(texts, text_grows_and_ends_with_a_zero);
     tcase_add_test(texts, a_text_without_memory_stays_as_it_was);
+    tcase_add_test(texts, a_text_that_was_reserved_needs_no_more_memory);
     tcase_add_test(texts, sizes_for_people_are_redis_sizes);
     tcase_add_test(texts, quoted_text_splits_back_into_what_it_was);
     tcase_add_loop_test(texts, quotes_and_what_is_escaped_within_them, 0,

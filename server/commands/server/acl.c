@@ -393,7 +393,7 @@ cmd_acl_save(struct client *c)
     if (acl_save(&why)) {
         reply_ok(c);
     } else {
-        log_line(LOG_WARNING, "Saving ACLs failed: %s", text_str(&why));
+        log_line(LOG_WARNING, "Saving ACLs failed: %s", text_why(&why));
         reply_error(
             c,
             "ERR There was an error trying to save the ACLs. Please check the server logs for more information");

@@ -96,7 +96,7 @@ void
 debug_populate(struct client *c)
 {
     struct populate p = {.prefix = c->argc > 3 ? c->argv[3] : SLICE("key")};
-    int64_t count, size = 0;
+    int64_t count, size = 0, n = 0;
     int r = 0;
 
     if (exec_refused_loading(c)) /* what the dump brings would be there already */
@@ -108,10 +108,11 @@ debug_populate(struct client *c)
     p.value = p.value_bytes <= config.proto_max_bulk_len ? calloc(1, p.value_bytes + 1) : NULL;
     if (p.key == NULL || p.value == NULL)
         r = -ENOMEM;
-    for (int64_t n = 0; n < count && r == 0; n++)
-        r = add_key(c, &p, (uint64_t)n);
+    while (n < count && r == 0 && (r = add_key(c, &p, (uint64_t)n)) == 0)
+        n++;
     if (r < 0)
-        reply_no_memory(c);
+        reply_errorf(c, "OOM the arena has no memory left: %lld of %lld keys are there",
+                     (long long)n, (long long)count);
     else
         reply_ok(c);
     free(p.key);
@@ -179,7 +180,7 @@ debug_reload(struct client *c)
     }
     if (persist_reload(o.flush, o.merge, &why) != 0)
         reply_errorf(c, "ERR Error trying to load the RDB dump, check server logs: %s",
-                     text_str(&why));
+                     text_why(&why));
     else
         reply_ok(c);
     c->db = db_select(c->db_index);

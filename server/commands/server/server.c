@@ -112,7 +112,7 @@ server_rewrite_config(struct client *c, bool all)
         log_line(LOG_NOTICE, "CONFIG REWRITE executed with success.");
     } else {
         reply_why(c, "ERR Rewriting config file: ", &why);
-        log_line(LOG_WARNING, "CONFIG REWRITE failed: %s", text_str(&why));
+        log_line(LOG_WARNING, "CONFIG REWRITE failed: %s", text_why(&why));
     }
     text_free(&why);
 }
