@@ -222,15 +222,18 @@ look_ahead(uint32_t taken)
 }
 
 /* has_memory: is there memory for so many blocks of the first free run of that bin, or else of
- * those
- * that were never in use?  Dirty ones have theirs.  (RM2) */
+ * those that were never in use?  Dirty ones have theirs, however little the system has.  (RM2) */
 static bool
 has_memory(unsigned bin, uint32_t blocks)
 {
+    uint32_t clean;
+
     if (likely(room_for((size_t)blocks << MM_BLOCK_SHIFT)))
         return true;
-    return bin != RUN_BINS &&
-           room_for((size_t)(blocks - count_dirty(heap.bins[bin], blocks)) << MM_BLOCK_SHIFT);
+    if (bin == RUN_BINS)
+        return false;
+    clean = blocks - count_dirty(heap.bins[bin], blocks);
+    return clean == 0 || room_for((size_t)clean << MM_BLOCK_SHIFT);
 }
 
 static uint32_t

@@ -41,6 +41,12 @@ resident_blocks(void)
     return heap.used_blocks + heap.dirty_free_blocks + heap.lent_blocks;
 }
 
+size_t
+mm_free_bytes(void)
+{
+    return (size_t)heap.dirty_free_blocks << MM_BLOCK_SHIFT;
+}
+
 /* blocks_of_cut: the same for the account of a cut: free blocks that are kept for those who come
  * next, fetched ahead or left over, are nobody's. */
 static uint32_t

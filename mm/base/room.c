@@ -84,14 +84,21 @@ room_short_bytes(void)
     return 2 * room_sizes.kept_bytes;
 }
 
-bool
-room_is_short(void)
+/* is_below: fewer than so many bytes are free. */
+static bool
+is_below(size_t bytes, size_t beside)
 {
-    return unlikely(room_sizes.kept_bytes != 0) && os_free_bytes() < room_short_bytes();
+    return beside < bytes && os_free_bytes() < bytes - beside;
 }
 
 bool
-room_is_nearly_out(void)
+room_is_short(size_t beside)
 {
-    return unlikely(room_sizes.kept_bytes != 0) && os_free_bytes() < room_short_bytes() / 4 * 3;
+    return unlikely(room_sizes.kept_bytes != 0) && is_below(room_short_bytes(), beside);
+}
+
+bool
+room_is_nearly_out(size_t beside)
+{
+    return unlikely(room_sizes.kept_bytes != 0) && is_below(room_short_bytes() / 4 * 3, beside);
 }

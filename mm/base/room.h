@@ -42,10 +42,11 @@ bool room_look_small(size_t bytes);
 void room_lend(bool on);
 /* room_is_short: less than twice of what is kept, room_short_bytes(), is free: nothing new should
  * begin to take memory, or something has to make room for it.
- * room_is_nearly_out: half of what is beyond the reserve then is used as well. */
+ * room_is_nearly_out: half of what is beyond the reserve then is used as well.
+ * beside: bytes that the system calls taken, and that who asks can use as well. */
 size_t room_short_bytes(void);
-bool room_is_short(void);
-bool room_is_nearly_out(void);
+bool room_is_short(size_t beside);
+bool room_is_nearly_out(size_t beside);
 
 /* room_for: may so many bytes be taken? */
 static inline bool

@@ -81,7 +81,7 @@ look_at_machine(void)
     uint64_t used;
     int64_t now;
 
-    if (likely(!room_is_short())) {
+    if (likely(!room_is_short(mm_free_bytes()))) {
         pressed.limit_bytes = 0;
         return false;
     }
@@ -315,8 +315,12 @@ static bool
 evict_one(void)
 {
     struct db_ref ref;
-    const struct record *r = (config.maxmemory_policy & EVICT_RANDOM) != 0 ? choose_at_random(&ref)
-                                                                           : choose_from_pool(&ref);
+    const struct record *r;
+
+    if ((config.maxmemory_policy & EVICT_NO) != 0)
+        return false;
+    r = (config.maxmemory_policy & EVICT_RANDOM) != 0 ? choose_at_random(&ref)
+                                                      : choose_from_pool(&ref);
 
     if (r == NULL)
         return false;
@@ -339,7 +343,8 @@ time_limit_us(void)
     return tenacity < 100 ? (int64_t)(500 * pow(1.15, (double)tenacity - 10)) : INT64_MAX / 2;
 }
 
-/* Until memory is within the limit, or the time is over (*ret_late).  False: nothing may go. */
+/* Until memory is within the limit, or the time is over (*ret_late): who has just deleted much may
+ * go on, although it is not all free yet.  False: nothing may go. */
 static bool
 run(int64_t until_us, bool *ret_late)
 {
@@ -381,8 +386,6 @@ evict_make_room(void)
 
     if (db_state.loading || pause_is_on() || db_held_for_save)
         return true;
-    if ((config.maxmemory_policy & EVICT_NO) != 0)
-        return db_free_dead(SLICE_US) && !is_over();
     ok = run(begin + time_limit_us(), &late);
     note_excess(late || !ok);
     latency_add("eviction-cycle", (uint64_t)(os_monotonic_us() - begin) / 1000);
@@ -424,7 +427,8 @@ run_task(unsigned slice_us)
 static bool
 is_within_limit(void)
 {
-    return (!look_at_machine() && !is_over()) || (evict_make_room() && !room_is_nearly_out());
+    return (!look_at_machine() && !is_over()) ||
+           (evict_make_room() && !room_is_nearly_out(mm_free_bytes()));
 }
 
 /* ---- configuration ---- */

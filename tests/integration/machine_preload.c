@@ -2,11 +2,15 @@
  *
  * MACHINE_BYTES is its memory.  What is free of it is less by what this process holds; the process
  * ends with "Out of memory" and SIGABRT, as such a machine does, when that is all: it is looked at
- * whenever somebody asks what is free, and 1,000 times a second. */
+ * whenever somebody asks what is free, and 1,000 times a second.
+ *
+ * MACHINE_DISCARD_MS is how long it takes to give memory back, each time. */
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,6 +63,19 @@ sysinfo(struct sysinfo *ret)
 {
     *ret = (struct sysinfo){.totalram = machine_bytes(), .freeram = free_bytes(), .mem_unit = 1};
     return 0;
+}
+
+int
+madvise(void *at, size_t bytes, int advice)
+{
+    int (*next)(void *, size_t, int) = (int (*)(void *, size_t, int))dlsym(RTLD_NEXT, "madvise");
+    const char *ms = getenv("MACHINE_DISCARD_MS");
+
+    if (advice == MADV_DONTNEED && ms != NULL)
+        nanosleep(
+            &(struct timespec){.tv_sec = atol(ms) / 1000, .tv_nsec = atol(ms) % 1000 * 1000000},
+            NULL);
+    return next(at, bytes, advice);
 }
 
 static void *

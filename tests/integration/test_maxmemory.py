@@ -71,6 +71,22 @@ class MaxMemory(unittest.TestCase):
         self.assertEqual(sum(c.read() for _ in range(5000)), 5000)
         self.assertEqual(c.call("SET", "a", "b"), b"OK")
 
+    def test_who_has_deleted_much_may_go_on(self):
+        """What was deleted is freed bit by bit; nobody is refused meanwhile what is free in a moment."""
+        for delete in (["FLUSHALL"], ["DEL", "large"]):
+            with self.subTest(delete=delete):
+                c = self.start()
+                if delete[0] == "DEL":
+                    for first in range(0, 1000000, 10000):
+                        c.call("SADD", "large", *("member:%07d" % i for i in range(first, first + 10000)))
+                else:
+                    c.call("DEBUG", "POPULATE", 400000, "key", 100)
+                self.assertGreater(used(c), 8 * ROOM)
+                c.call("CONFIG", "SET", "maxmemory", 3 * ROOM)
+                with self.assertRaisesRegex(resp.RespError, "^OOM "):
+                    c.call("SET", "a", "b")
+                self.assertEqual(set(c.pipeline([delete] + [["SET", "b:%d" % i, "c"] for i in range(100)])[1:]), {b"OK"})
+
     def test_every_policy_keeps_memory_within_the_limit(self):
         for policy in ("allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random",
                        "volatile-ttl"):

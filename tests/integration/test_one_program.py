@@ -20,9 +20,9 @@ PARAMETERS = ("maxmemory", "snapshot-memory-limit", "maxmemory-clients", "client
 class Machine:
     """A server on a machine of its own."""
 
-    def __init__(self, directory, *args, memory=MACHINE, config=None):
-        self.server = resp.start("env", directory, ["LD_PRELOAD=" + PRELOAD, "MACHINE_BYTES=%d" % memory, resp.STILLFRAME_SERVER,
-                                                    *([config] if config else []), "--enable-debug-command", "yes", *args])
+    def __init__(self, directory, *args, memory=MACHINE, config=None, discard_ms=0):
+        self.server = resp.start("env", directory, ["LD_PRELOAD=" + PRELOAD, "MACHINE_BYTES=%d" % memory, "MACHINE_DISCARD_MS=%d" % discard_ms,
+                                                    resp.STILLFRAME_SERVER, *([config] if config else []), "--enable-debug-command", "yes", *args])
 
     def client(self):
         self.check()
@@ -45,8 +45,8 @@ class OneProgram(unittest.TestCase):
         self.dir = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
 
-    def start(self, *args, memory=MACHINE, save=("--save", "")):
-        machine = Machine(self.dir, *save, *args, memory=memory)
+    def start(self, *args, memory=MACHINE, save=("--save", ""), discard_ms=0):
+        machine = Machine(self.dir, *save, *args, memory=memory, discard_ms=discard_ms)
         self.addCleanup(machine.server.kill)
         return machine
 
@@ -131,7 +131,7 @@ class OneProgram(unittest.TestCase):
     def test_commands_that_nobody_asks_before(self):
         """DEBUG POPULATE runs whatever maxmemory says: the arena gives no more."""
         c = self.start().client()
-        with self.assertRaisesRegex(resp.RespError, "^OOM the arena has no memory left"):
+        with self.assertRaisesRegex(resp.RespError, r"^OOM the arena has no memory left: \d+ of 100 keys are there$"):
             for i in range(1000):
                 c.call("DEBUG", "POPULATE", 100, "key%d" % i, 100000)
         self.assertEqual(c.call("STRLEN", "key0:1"), 100000)
@@ -139,6 +139,17 @@ class OneProgram(unittest.TestCase):
         self.assertGreater(c.call("DBSIZE"), 100)
         c.call("FLUSHALL")
         resp.wait_until(lambda: full_machine.accepts(c), what="a write that is accepted")
+
+    def test_what_was_deleted_is_room_before_it_has_gone_back(self):
+        """Blocks that are free, and whose memory the machine has not got back yet, are no shortage."""
+        c = self.start(discard_ms=1000).client()
+        with self.assertRaisesRegex(resp.RespError, "^OOM "):
+            c.call("DEBUG", "POPULATE", 2000000, "key", 100)
+        self.assertFalse(full_machine.accepts(c))
+        keys = c.call("DBSIZE")
+        for first in range(keys // 2, keys - 1000, 1000):
+            c.call("DEL", *("key:%d" % i for i in range(first, first + 1000)))
+        self.assertEqual(set(c.pipeline([["SET", "a:%d" % i, "b"] for i in range(100)])), {b"OK"})
 
     def test_large_arguments_and_replies(self):
         machine = self.start()
@@ -161,6 +172,18 @@ class OneProgram(unittest.TestCase):
             self.start()
         self.assertEqual(caught.exception.status, 1)
         self.assertIn(full_machine.DOES_NOT_FIT, caught.exception.log)
+        self.assertRegex(caught.exception.log, r"Can't load the dump dump.rdb in \S+: Cannot allocate memory \(key 'key:\d+'\)\.")
+
+    def test_the_reason_of_a_refusal_has_memory(self):
+        """Of small keys every byte is taken when the next finds none."""
+        server = resp.start_stillframe(self.dir, "--enable-debug-command", "yes", "--save", "")
+        c = server.client()
+        c.call("DEBUG", "POPULATE", 1500000, "key", 100)
+        c.call("SAVE")
+        server.stop()
+        with self.assertRaises(resp.StartError) as caught:
+            self.start()
+        self.assertRegex(caught.exception.log, r"Can't load the dump dump.rdb in \S+: Cannot allocate memory \(key 'key:\d+'\)\.")
 
 
 if __name__ == "__main__":

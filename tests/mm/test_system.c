@@ -127,8 +127,8 @@ ask(size_t kept_bytes)
                          .much_small = room_for_small(SIZE_MAX / 4),
                          .little = room_for(4096),
                          .little_small = room_for_small(4096),
-                         .is_short = room_is_short(),
-                         .is_nearly_out = room_is_nearly_out()};
+                         .is_short = room_is_short(0),
+                         .is_nearly_out = room_is_nearly_out(0)};
     room_sizes.kept_bytes = 0;
     return a;
 }
@@ -166,7 +166,7 @@ START_TEST(where_nobody_says_no_the_arena_does)
 {
     enum { BYTES = 8 << 20 };
     const size_t all = os_memory_bytes() / MM_PAGE_BYTES * MM_PAGE_BYTES;
-    char *held, *freed, *fresh, *again;
+    char *held, *freed, *fresh, *again, *last;
     epoch_t epoch;
 
     ck_assert_int_eq(mm_init(&(struct mm_options){.arena_bytes = 3 * all}), 0);
@@ -179,6 +179,13 @@ START_TEST(where_nobody_says_no_the_arena_does)
     room_sizes.kept_bytes = 0;
     ck_assert_ptr_null(fresh);
     ck_assert_ptr_eq(again, freed);
+    mm_free(again);
+    room_sizes.kept_bytes = SIZE_MAX / 4; /* the system has less than is kept */
+    fresh = mm_alloc(MM_VALUE, all / 4 * 5);
+    last = mm_alloc(MM_VALUE, all / 2);
+    room_sizes.kept_bytes = 0;
+    ck_assert_ptr_null(fresh);
+    ck_assert_ptr_eq(last, freed);
     mm_check();
 
     ck_assert_int_eq(mm_cut_begin(&epoch), 0);

@@ -223,7 +223,7 @@ cmd_memory_doctor(struct client *c)
             &t,
             "* Memory was %.1f times as much at its peak. Free memory goes back to the system in the background; MEMORY PURGE asks for it now.\n",
             (double)memory_sample.peak_bytes / (double)used);
-    if (used >= 5 << 20 && f.resident_bytes > f.live_bytes + f.live_bytes / 2)
+    if (f.resident_bytes > f.live_bytes + f.live_bytes / 2 + (5 << 20))
         text_addf(
             &t,
             "* The arena holds %.1f times what is live in it: much was deleted or changed its size. New values of the same sizes will use that room; MEMORY PURGE or activedefrag empties it.\n",
