@@ -218,21 +218,24 @@ FORM     ?= pie
 OSV_IMAGE ?= build/osv/stillframe.qcow2
 OSV_PROGRAM_pie := build/plain/stillframe-server
 OSV_PROGRAM_shared := build/shared/stillframe.so
+OSV_MAKE_IMAGE = osv/image.py --osv "$(OSV)" --out $(OSV_IMAGE) --format $(if $(filter %.raw %.img,$(OSV_IMAGE)),raw,qcow2) \
+                 --data-mb "$(DATA_MB)" $(if $(OSV_DATA),--data "$(OSV_DATA)") --server-words OSV_WORDS
+# What was said of the image, which may be there already.
+OSV_SAID = $(strip $(foreach v,OSV_ARGS OSV_DATA DATA_MB FORM,$(if $(filter command environment,$(origin $v)),$v)))
 # As they were given: a dollar sign in a password is one.
 export OSV_WORDS := $(value OSV_ARGS)
 osv-image: | packages osv-packages
 	@$(if $(OSV_PROGRAM_$(FORM)),,echo "FORM must be pie or shared, not $(FORM)"; exit 2)
-	@osv/image.py --osv "$(OSV)" --look $(OSV_PROGRAM_$(FORM))
+	@$(OSV_MAKE_IMAGE) --look $(OSV_PROGRAM_$(FORM))
 	@$(MAKE) --no-print-directory -j2 $(if $(filter shared,$(FORM)),shared,FLAVOUR=plain $(OSV_PROGRAM_pie))
-	@osv/image.py --osv "$(OSV)" --out $(OSV_IMAGE) --data-mb $(DATA_MB) $(if $(OSV_DATA),--data "$(OSV_DATA)") \
-	    --server-words OSV_WORDS $(OSV_PROGRAM_$(FORM))
+	@$(OSV_MAKE_IMAGE) $(OSV_PROGRAM_$(FORM))
 ## make osv-run        boot it under QEMU, its port forwarded from 127.0.0.1 (PORT=6379, MEM=1G,
 ##                     SMP=1, ACCEL=auto|kvm|tcg)
 MEM   ?= 1G
 SMP   ?= 1
 ACCEL ?= auto
 osv-run: | osv-packages
-	@[ -f $(OSV_IMAGE) ] || $(MAKE) --no-print-directory osv-image
+	@[ -f $(OSV_IMAGE) ] $(if $(OSV_SAID),&& false) || $(MAKE) --no-print-directory osv-image
 	@osv/qemu.py $(OSV_IMAGE) --port $(PORT) --memory $(MEM) --smp $(SMP) --accel $(ACCEL)
 ## make check-osv      the tests on OSv, all of them (OSV=...; make check has the short ones)
 check-osv: | packages test-packages

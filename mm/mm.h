@@ -128,8 +128,8 @@ struct mm_figures {
 void mm_figures(struct mm_figures *ret);
 /* mm_live_bytes: as in mm_figures.  O(1) */
 size_t mm_live_bytes(void);
-/* mm_free_bytes: of the free blocks that still have memory: the data that comes next takes them, and
- * mm_tidy() gives them back.  O(1) */
+/* mm_free_bytes: of the free blocks that still have memory: the data that comes next takes them,
+ * and mm_tidy() gives them back.  O(1) */
 size_t mm_free_bytes(void);
 /* mm_snapshot_bytes: preserved + retired + newborn.  O(1) */
 size_t mm_snapshot_bytes(void);

@@ -205,6 +205,8 @@ def parse():
 
 def do(options, partition, tmp):
     """The command, on the partition; True if it has to go back into the image."""
+    if getattr(options, "name", None):
+        options.name = options.name.removeprefix("/data/")
     if options.command == "list":
         for name, size in list_all(partition):
             print(f"{size:12} {name}")

@@ -22,13 +22,15 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from disk import (DATA_PARTITION, MBR_ENTRIES, MBR_ENTRY_BYTES, SECTOR, DiskError, copy_partition_out, copy_range, list_files, need,  # noqa: E402
-                  refuse_if_in_use, run)
+from disk import (DATA_PARTITION, MBR_ENTRIES, MBR_ENTRY_BYTES, SECTOR, DiskError, copy_partition_out, copy_range, get_file,  # noqa: E402
+                  list_files, need, refuse_if_in_use, run)
 
 MIB = 1 << 20
 ARGS_AT, ARGS_MAX = SECTOR, 127 * SECTOR
 ROOT_PARTITION = 2
 LINUX = 0x83  # a partition's type
+SERVER_PORT = "6379"
+DATA_MB_LEAST, DATA_MB_MOST = 4, 8 << 20
 # What lwext4 can do: no 64-bit block numbers, no checksums; it uses no journal.
 EXT_FEATURES = "^64bit,^metadata_csum,^has_journal"
 OF_THE_KERNEL = re.compile(r"^(libc|libm|libpthread|libdl|librt|ld-linux-x86-64|libgcc_s)\.so")
@@ -143,35 +145,65 @@ def make_root(options, tree, tmp):
 
 
 def read_file_of_data(options, path):
-    """The text of a file of /data that goes in with the image, or ""."""
-    here = os.path.join(options.data or "", os.path.relpath(path, "/data"))
-    if not options.data or not os.path.isfile(here):
-        return ""
-    with open(here, encoding="utf-8", errors="replace") as f:
-        return f.read()
+    """The text of a file of /data: of the directory that goes in, or else of the image that keeps
+    its own; DiskError if it is in neither."""
+    name, where = os.path.relpath(path, "/data"), options.data or "/data: a directory that has it is missing (OSV_DATA, --data)"
+    with tempfile.TemporaryDirectory() as tmp:
+        here = os.path.join(options.data or tmp, name)
+        if not options.data and os.path.isfile(options.out):
+            partition, where = os.path.join(tmp, ".partition"), f"/data of {options.out}"
+            copy_partition_out(options.out, partition)
+            if name in dict(list_files(partition)):
+                get_file(partition, name, here)
+        if not os.path.isfile(here):
+            raise DiskError(f"{path}: there is no such file in {where}")
+        with open(here, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+
+def settings(words, text):
+    """{name: values} of the options of a command line, and of a configuration file before them."""
+    found = {}
+    for line in text.splitlines():
+        try:
+            parts = shlex.split(line, comments=True)
+        except ValueError:
+            continue  # the server will say it
+        if parts:
+            found[parts[0].lower()] = parts[1:]
+    values = []
+    for word in words:
+        if word.startswith("--"):
+            values = found[word[2:].lower()] = []
+        else:
+            values.append(word)
+    return found
+
+
+def check_settings(options, found):
+    """DiskError for what nobody can use; a note for what a user might not expect."""
+    addresses, port = found.get("bind"), found.get("port")
+    if addresses and all(a.lstrip("-") in ("127.0.0.1", "::1", "localhost") for a in addresses):
+        raise DiskError(f"bind {' '.join(addresses)}: nobody outside of the machine would reach it; leave it out")
+    if port and port[0] != SERVER_PORT:
+        options.notes.append(f"port {port[0]}: osv/qemu.py (make osv-run) leads to port {SERVER_PORT} of the machine and does not reach it")
+    if not found.keys() & {"requirepass", "user", "aclfile", "protected-mode"}:
+        options.notes.append('no password: whoever reaches its port may do everything (OSV_ARGS="--requirepass ...")')
 
 
 def server_words(options, given):
     """The words of a server that is alone on its machine: what it saves is on /data, and who
     connects comes from elsewhere, so that protected mode would let nobody in."""
-    file = given[:1] if given[:1] and given[0].startswith("/") else []
+    file = given[:1] if given[:1] and not given[0].startswith("--") else []
     rest = given[len(file):]
     if file and not file[0].startswith("/data/"):
-        raise DiskError(f"{file[0]}: a configuration file lies in /data (OSV_DATA)")
-    written = read_file_of_data(options, file[0]) if file else ""
-    if file and not written and (options.data or not os.path.isfile(options.out)):
-        raise DiskError(f"{file[0]}: there is no such file in {options.data or '/data: a directory that has it is missing (OSV_DATA, --data)'}")
-    for name, value in zip(rest, rest[1:]):
-        if name == "--dir" and not (value + "/").startswith("/data/"):
-            raise DiskError(f"--dir {value}: what is not in /data is gone with the machine")
-    names = set(rest) | {"--" + line.split()[0].lower() for line in written.splitlines() if line.split() and not line.startswith("#")}
-    words = file + ["--dir", "/data"]
-    if "--protected-mode" not in names:
-        words += ["--protected-mode", "no"]
-    if not names & {"--requirepass", "--user", "--aclfile", "--protected-mode"}:
-        if not file or written:
-            options.notes.append('no password: whoever reaches its port may do everything (OSV_ARGS="--requirepass ...")')
-    return words + rest
+        raise DiskError(f"{file[0]}: a configuration file lies in /data (OSV_DATA) and is named so: /data/{os.path.basename(file[0])}")
+    for directory in settings(rest, "").get("dir", []):  # the file's comes before ours
+        if not (directory + "/").startswith("/data/"):
+            raise DiskError(f"--dir {directory}: what is not in /data is gone with the machine")
+    found = settings(rest, read_file_of_data(options, file[0]) if file else "")
+    check_settings(options, found)
+    return file + ["--dir", "/data"] + ([] if "protected-mode" in found else ["--protected-mode", "no"]) + rest
 
 
 def command_line(options):
@@ -214,12 +246,8 @@ def make_data(options, tmp):
     if kept:
         return kept
     out = os.path.join(tmp, "data.img")
-    if not 4 <= options.data_mb <= 8 << 20:
-        raise DiskError(f"DATA_MB (--data-mb) must be between 4 and {8 << 20}, not {options.data_mb}")
     with open(out, "wb") as f:
         f.truncate(options.data_mb * MIB)
-    if options.data and not os.path.isdir(options.data):
-        raise DiskError(f"{options.data}: no such directory")
     make_file_system(options, out)
     return out
 
@@ -269,9 +297,33 @@ def assemble(tree, root, data, line, raw):
         write_partition(disk, DATA_PARTITION, data_at, sizes[2])
 
 
+def check_data(options):
+    """DiskError for a data partition that cannot be; its size becomes a number."""
+    try:
+        size = int(options.data_mb)
+    except ValueError:
+        size = 0
+    if not DATA_MB_LEAST <= size <= DATA_MB_MOST:
+        raise DiskError(f"DATA_MB (--data-mb) must be a number of MiB between {DATA_MB_LEAST} and {DATA_MB_MOST}, not {options.data_mb}")
+    options.data_mb = size
+    if options.data and not os.path.isdir(options.data):
+        raise DiskError(f"{options.data}: no such directory")
+
+
+def look(options):
+    """What can be told before anything is built."""
+    check_tree(options.osv)
+    check_data(options)
+    command_line(options)
+    if options.out:
+        with tempfile.TemporaryDirectory() as tmp:
+            kept_data(options, tmp)
+
+
 def make(options):
     """The image, whole or not at all."""
     tree = check_tree(options.osv)
+    check_data(options)
     need(("qemu-img", "qemu-utils"), ("mkfs.ext4", "e2fsprogs"), ("debugfs", "e2fsprogs"), ("strip", "binutils"), ("ldd", "libc-bin"), ("gcc", "gcc"))
     os.makedirs(os.path.dirname(os.path.abspath(options.out)), exist_ok=True)
     with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(options.out))) as tmp:
@@ -295,14 +347,14 @@ def parse(argv=None):
     parser.add_argument("--out", help="the image to write")
     parser.add_argument("--manifest", action="store_true", help="write no image: print the program and its libraries as lines of a usr.manifest")
     parser.add_argument("--format", choices=["qcow2", "raw"], default="qcow2")
-    parser.add_argument("--data-mb", type=int, default=512, help="size of /data in MiB (512)")
+    parser.add_argument("--data-mb", default="512", help="size of /data in MiB (512)")
     parser.add_argument("--data", help="a directory whose files are in /data at first: a dump.rdb, a configuration file")
     parser.add_argument("--file", action="append", default=[], metavar="/GUEST=HOST", help="one more file of the read-only root")
     parser.add_argument("--libraries", choices=["auto", "all", "none"], default="auto", help="what ldd names goes in: all but what OSv itself is (auto), all, nothing")
     parser.add_argument("--no-strip", dest="strip", action="store_false", help="leave the program's debugging information in")
     parser.add_argument("--server-words", metavar="VARIABLE", help="the program is this server: the environment's variable has its options, divided "
                         "into words as a shell does; --dir /data and the like stand before them")
-    parser.add_argument("--look", action="store_true", help="write no image: is the tree ready?")
+    parser.add_argument("--look", action="store_true", help="write no image: is the tree ready, and will these options do?")
     parser.add_argument("program")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="WORD", help="its options")
     options = parser.parse_args(argv)
@@ -324,11 +376,14 @@ def main():
     """Makes one image."""
     options = parse()
     try:
-        if options.look:
+        if not options.manifest:
             check_tree(options.osv)
-            return
+            need(("qemu-img", "qemu-utils"), ("debugfs", "e2fsprogs"))
         if options.server_words:
             options.words = server_words(options, shell_words(options.server_words)) + options.words
+        if options.look:
+            look(options)
+            return
         if not os.path.isfile(options.program):
             raise DiskError(f"{options.program}: no such file; build it first")
         if options.manifest:

@@ -4,9 +4,9 @@
 
     osv/qemu.py IMAGE [--memory 1G] [--smp 1] [--port 6379] [--accel auto|kvm|tcg] [--throw-away]
 
-Ctrl-C sends SHUTDOWN, which saves where save points are set; a second Ctrl-C switches the machine
-off.  With auto KVM is used where it can boot the image, and emulation elsewhere.  QEMU's port
-forward loses connections that are made at the same moment: connect one after the other.
+Ctrl-C (or SIGTERM) sends SHUTDOWN, which saves where save points are set; a second one switches
+the machine off.  With auto KVM is used where it can boot the image, and emulation elsewhere.
+QEMU's port forward loses connections that are made at the same moment: connect one after the other.
 
 Exit status 0: the server ended as it was told, and the machine switched itself off; 1: the machine
 could not be booted, was switched off, or its server did not start or has crashed (the console says
@@ -23,7 +23,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from disk import DiskError, image_format, need  # noqa: E402
+from disk import DiskError, image_format, need, partition_bytes  # noqa: E402
 
 GUEST_PORT = 6379
 KVM_PROBE_SECONDS = 15
@@ -55,7 +55,7 @@ def can_use_kvm(image):
     with tempfile.TemporaryDirectory() as tmp:
         console = os.path.join(tmp, "console")
         with subprocess.Popen(command(image, "256M", 1, "kvm", serial=f"file:{console}", overlay=True),
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as qemu:
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=die_with_parent) as qemu:
             try:
                 return boots(qemu, console)
             finally:
@@ -137,6 +137,27 @@ def switch_off(qemu):
     return 1
 
 
+def has_ended(qemu):
+    """Whether it does within a second: then it was on its way, and no answer says nothing."""
+    try:
+        qemu.wait(1)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def remedy(why, port):
+    """What ends a server that answered so to SHUTDOWN."""
+    client = f"redis-cli -p {port}"
+    if "NOAUTH" in why:
+        return f"To end it: {client} -a PASSWORD shutdown"
+    if "Errors trying to SHUTDOWN" in why:
+        return f"Its save has failed, and the console says why. To end it without: {client} shutdown nosave"
+    if why.startswith("-"):
+        return f"To end it: {client} shutdown"
+    return "It is starting, or nobody reaches it. Ctrl-C again switches the machine off, unsaved."
+
+
 def wait(qemu, port):
     """Until QEMU has ended; Ctrl-C asks first and ends it the second time."""
     try:
@@ -146,9 +167,8 @@ def wait(qemu, port):
     try:
         print("\nSHUTDOWN; a last save takes its time. Ctrl-C again switches the machine off, unsaved.", file=sys.stderr)
         why = send_shutdown(port)
-        if why is not None:
-            password = " -a PASSWORD" if "NOAUTH" in why else ""
-            print(f"The server goes on ({why}). To end it: redis-cli -p {port}{password} shutdown", file=sys.stderr)
+        if why is not None and not has_ended(qemu):
+            print(f"The server goes on ({why}). {remedy(why, port)}", file=sys.stderr)
         return qemu.wait()
     except KeyboardInterrupt:
         return switch_off(qemu)
@@ -185,10 +205,12 @@ def parse():
 def main():
     """Boots one image."""
     options = parse()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         need(("qemu-system-x86_64", "qemu-system-x86"), ("qemu-img", "qemu-utils"))
         if not os.path.isfile(options.image):
             raise DiskError(f"{options.image}: no such file; make osv-image makes one")
+        partition_bytes(options.image)  # it is one of ours
         with socket.socket() as s:  # QEMU's own words for this do not name the port
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -201,11 +223,10 @@ def main():
         # A session of its own: Ctrl-C is for us, not for QEMU.
         with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True,
                               preexec_fn=die_with_parent) as qemu:
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
             console = Console(qemu.stdout)
             status = wait(qemu, options.port)
             if status == 0 and not console.has_ended_well():
-                raise DiskError("the machine switched itself off, and its server was not told to; the console says why")
+                raise DiskError("the machine switched itself off: its server did not start, or has crashed; the console says why")
     except KeyboardInterrupt:
         sys.exit(1)
     except (DiskError, OSError) as e:

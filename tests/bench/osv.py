@@ -65,7 +65,7 @@ CSV_ROW = re.compile(r'"(.*?)","([\d.]+)"')
 
 
 def program(kind):
-    return resp.STILLFRAME_SERVER if kind == "Stillframe" else resp.redis_server()
+    return guest.PROGRAMS["pie"] if kind == "Stillframe" else resp.redis_server()
 
 
 def image(kind, *words):

@@ -72,7 +72,7 @@ class MaxMemory(unittest.TestCase):
         self.assertEqual(c.call("SET", "a", "b"), b"OK")
 
     def test_who_has_deleted_much_may_go_on(self):
-        """What was deleted is freed bit by bit; nobody is refused meanwhile what is free in a moment."""
+        """What was deleted is freed bit by bit, and nobody is refused meanwhile."""
         for delete in (["FLUSHALL"], ["DEL", "large"]):
             with self.subTest(delete=delete):
                 c = self.start()

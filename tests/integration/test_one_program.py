@@ -141,7 +141,7 @@ class OneProgram(unittest.TestCase):
         resp.wait_until(lambda: full_machine.accepts(c), what="a write that is accepted")
 
     def test_what_was_deleted_is_room_before_it_has_gone_back(self):
-        """Blocks that are free, and whose memory the machine has not got back yet, are no shortage."""
+        """Free blocks, whose memory the machine has not got back yet, are no shortage."""
         c = self.start(discard_ms=1000).client()
         with self.assertRaisesRegex(resp.RespError, "^OOM "):
             c.call("DEBUG", "POPULATE", 2000000, "key", 100)
