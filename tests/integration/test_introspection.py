@@ -312,6 +312,11 @@ rename-command del "a b\\x00"
             self.assertGreater(stats[b"dataset.bytes"], 3000000)
             for word in ("DOCTOR", "MALLOC-STATS"):
                 self.assertGreater(len(c.call("MEMORY", word)), 20)
+            c.call("DEBUG", "POPULATE", 200000, "key", 100)
+            self.assertNotIn(b"The arena holds", c.call("MEMORY", "DOCTOR"))
+            for first in range(0, 200000, 1000):
+                c.call("DEL", *("key:%d" % i for i in range(first, first + 1000) if i % 10))
+            self.assertRegex(c.call("MEMORY", "DOCTOR"), rb"The arena holds \d\d\.\d\dM for \d\.\d\dM of data: much was deleted")
 
     def test_lolwut_draws(self):
         with self.start().client() as c:

@@ -223,11 +223,15 @@ cmd_memory_doctor(struct client *c)
             &t,
             "* Memory was %.1f times as much at its peak. Free memory goes back to the system in the background; MEMORY PURGE asks for it now.\n",
             (double)memory_sample.peak_bytes / (double)used);
-    if (f.resident_bytes > f.live_bytes + f.live_bytes / 2 + (5 << 20))
-        text_addf(
+    if (f.resident_bytes > f.live_bytes + f.live_bytes / 2 + (5 << 20)) {
+        text_add(&t, "* The arena holds ");
+        text_add_human(&t, f.resident_bytes);
+        text_add(&t, " for ");
+        text_add_human(&t, f.live_bytes);
+        text_add(
             &t,
-            "* The arena holds %.1f times what is live in it: much was deleted or changed its size. New values of the same sizes will use that room; MEMORY PURGE or activedefrag empties it.\n",
-            (double)f.resident_bytes / (double)(f.live_bytes > 0 ? f.live_bytes : 1));
+            " of data: much was deleted or changed its size. New values of the same sizes will use that room; MEMORY PURGE or activedefrag empties it.\n");
+    }
     if (config.maxmemory != 0 && evict_memory_used() > config.maxmemory / 10 * 9)
         text_add(&t, "* Memory is above nine tenths of maxmemory.\n");
     if (f.retired_bytes > used / 10)
