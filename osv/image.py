@@ -144,13 +144,18 @@ def make_root(options, tree, tmp):
     return out
 
 
+def beside(image):
+    """A temporary directory where an image is, if one is: what is copied out of it is large."""
+    return tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(image)) if image and os.path.isfile(image) else None)
+
+
 def read_file_of_data(options, path):
     """The text of a file of /data: of the directory that goes in, or else of the image that keeps
     its own; DiskError if it is in neither."""
     name, where = os.path.relpath(path, "/data"), options.data or "/data: a directory that has it is missing (OSV_DATA, --data)"
-    with tempfile.TemporaryDirectory() as tmp:
+    with beside(options.out) as tmp:
         here = os.path.join(options.data or tmp, name)
-        if not options.data and os.path.isfile(options.out):
+        if not options.data and options.out and os.path.isfile(options.out):
             partition, where = os.path.join(tmp, ".partition"), f"/data of {options.out}"
             copy_partition_out(options.out, partition)
             if name in dict(list_files(partition)):
@@ -316,7 +321,7 @@ def look(options):
     check_data(options)
     command_line(options)
     if options.out:
-        with tempfile.TemporaryDirectory() as tmp:
+        with beside(options.out) as tmp:
             kept_data(options, tmp)
 
 

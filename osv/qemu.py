@@ -153,6 +153,8 @@ def remedy(why, port):
         return f"To end it: {client} -a PASSWORD shutdown"
     if "Errors trying to SHUTDOWN" in why:
         return f"Its save has failed, and the console says why. To end it without: {client} shutdown nosave"
+    if "DENIED" in why:
+        return "It lets nobody in (protected-mode). Ctrl-C again switches the machine off, unsaved."
     if why.startswith("-"):
         return f"To end it: {client} shutdown"
     return "It is starting, or nobody reaches it. Ctrl-C again switches the machine off, unsaved."
