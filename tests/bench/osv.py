@@ -188,6 +188,7 @@ def run_list(machine, relay_port, pipeline, rows):
             if row and "needed to benchmark" not in line:
                 used = [max(n - b - i * (ended - began), 0) * 1e6 / REQUESTS for n, b, i in zip(now, before, machine.idle)]
                 rows[(pipeline, row.group(1).split(" (first")[0])] = (float(row.group(2)), *used)
+                print("   -P %d %s: %s a second, guest's CPU %.1f s per million" % (pipeline, row.group(1), row.group(2), used[0]), file=sys.stderr)
             before, began = now, ended
             watch.at = ended
     if watch.error:
