@@ -49,7 +49,7 @@ CONNECT_SECONDS = 30
 POWER_OFF_SECONDS = 300
 READY = r"Ready to accept connections"
 # What OSv prints when the machine has ended by an error of its own.
-PANIC = re.compile(r"Aborted|DUMMY_HANDLER|Out of memory|page fault outside application|Assertion failed|failed looking up symbol"
+PANIC = re.compile(r"Aborted|DUMMY_HANDLER|Out of memory: could not reclaim|page fault outside application|Assertion failed|failed looking up symbol"
                    r"|unhandled exception|general protection fault", re.I)
 SECTOR = 512
 MBR_ENTRIES = 446

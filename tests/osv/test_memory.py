@@ -79,6 +79,7 @@ class Memory(unittest.TestCase):
         with guest.Guest(disk, memory="256M", ready="Stillframe version=") as machine:
             machine.wait_power_off()
             self.assertIn(full_machine.DOES_NOT_FIT, machine.console())
+            self.assertRegex(machine.console(), r"dump.rdb in /data: Out of memory \(key 'key:\d+'\)\.")
 
 
 if __name__ == "__main__":
