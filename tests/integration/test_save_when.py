@@ -163,6 +163,7 @@ class Kept(Case):
         os.mkdir(directory)
         written = 0
         for _ in range(4 if QUICK else 25):
+            before, saves = len(self.kept(directory)), choose.randrange(3)
             server = resp.start_stillframe(self.dir, "--dir", directory, "--save", "", "--snapshot-retain", "2",
                                            "--snapshot-verify", choose.choice(("yes", "no")),
                                            "--enable-debug-command", "yes")
@@ -170,7 +171,7 @@ class Kept(Case):
             with server.client() as c:
                 self.assertEqual(c.call("DBSIZE") >= written, True, "seed %d" % seed)
                 c.call("DEBUG", "POPULATE", 20000, "x%d" % written, 20)
-                for _ in range(choose.randrange(3)):
+                for _ in range(saves):
                     self.saved(c)
                     written = c.call("DBSIZE")
                 c.call("BGSAVE")
@@ -179,7 +180,8 @@ class Kept(Case):
             for name in self.kept(directory) + ["dump.rdb"] * os.path.exists(os.path.join(directory, "dump.rdb")):
                 r = checked(os.path.join(directory, name))
                 self.assertEqual(r.returncode, 0, "seed %d: %s: %s%s" % (seed, name, r.stdout, r.stderr))
-            self.assertLessEqual(len(self.kept(directory)), 3, "seed %d" % seed)
+            # A kill may come when the new one is kept, and the oldest is not yet removed.
+            self.assertLessEqual(len(self.kept(directory)), (2 if saves else before) + 1, "seed %d" % seed)
 
 
 class ReadBack(Case):
