@@ -316,8 +316,7 @@ def check_data(options):
 
 
 def look(options):
-    """What can be told before anything is built."""
-    check_tree(options.osv)
+    """What can be told before anything is built, and besides the tree."""
     check_data(options)
     command_line(options)
     if options.out:

@@ -162,10 +162,11 @@ class OneProgram(unittest.TestCase):
     def test_eviction_beside_saves(self):
         full_machine.evict_beside_saves(self.start("--maxmemory-policy", "allkeys-lru"))
 
-    def test_a_dump_that_does_not_fit_is_refused(self):
+    def refuse_dump(self, count, size):
+        """A dump of so many keys of that size, written elsewhere, does not fit."""
         server = resp.start_stillframe(self.dir, "--enable-debug-command", "yes", "--save", "")
         c = server.client()
-        c.call("DEBUG", "POPULATE", 2000, "key", 100000)
+        c.call("DEBUG", "POPULATE", count, "key", size)
         c.call("SAVE")
         server.stop()
         with self.assertRaises(resp.StartError) as caught:
@@ -174,16 +175,12 @@ class OneProgram(unittest.TestCase):
         self.assertIn(full_machine.DOES_NOT_FIT, caught.exception.log)
         self.assertRegex(caught.exception.log, r"Can't load the dump dump.rdb in \S+: Cannot allocate memory \(key 'key:\d+'\)\.")
 
+    def test_a_dump_that_does_not_fit_is_refused(self):
+        self.refuse_dump(2000, 100000)
+
     def test_the_reason_of_a_refusal_has_memory(self):
         """Of small keys every byte is taken when the next finds none."""
-        server = resp.start_stillframe(self.dir, "--enable-debug-command", "yes", "--save", "")
-        c = server.client()
-        c.call("DEBUG", "POPULATE", 1500000, "key", 100)
-        c.call("SAVE")
-        server.stop()
-        with self.assertRaises(resp.StartError) as caught:
-            self.start()
-        self.assertRegex(caught.exception.log, r"Can't load the dump dump.rdb in \S+: Cannot allocate memory \(key 'key:\d+'\)\.")
+        self.refuse_dump(1500000, 100)
 
 
 if __name__ == "__main__":

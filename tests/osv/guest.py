@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "integration"))
 import resp  # noqa: E402
@@ -67,6 +68,15 @@ def missing():
              "debugfs": "e2fsprogs", "e2fsck": "e2fsprogs"}
     found += ["%s (%s)" % (tool, package) for tool, package in tools.items() if find_tool(tool) is None]
     return found
+
+
+def main():
+    """Runs the tests of the program; without what they need it says so."""
+    lacks = missing()
+    if lacks:
+        print("skipped: missing: %s" % ", ".join(lacks))
+        sys.exit(0)
+    unittest.main()
 
 
 def find_tool(name):

@@ -165,4 +165,4 @@ class Power(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    guest.main()

@@ -155,4 +155,4 @@ class System(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    guest.main()
